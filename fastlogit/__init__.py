@@ -1,0 +1,3 @@
+"""fastlogit."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,77 @@
+"""IEEE 754 building blocks: fused multiply-add, bit casts, and error-free sums.
+
+The error-free transformations return a rounded result and its exact rounding error:
+
+==================  ==========================================================  =====
+``two_sum``         ``a + b`` for any a and b (Knuth, TAOCP 2, section 4.2.2)   6 ops
+``fast_two_sum``    ``a + b`` where ``|a| >= |b|`` (Dekker 1971)                3 ops
+``two_product``     ``a * b`` by one fused multiply-add                         2 ops
+==================  ==========================================================  =====
+
+They hold only if the compiler neither reassociates nor contracts, which
+:mod:`fastlogit.kernels.jit` sees to, and barring overflow (and, for the product,
+underflow).  `fma` rounds once on every processor: where there is no such instruction
+LLVM calls the C library, which is slow and exact.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from fastlogit.kernels import jit
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def fma(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
+    """``a * b + c`` in float64, rounded once."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.fma(*args)
+
+    return types.float64(types.float64, types.float64, types.float64), codegen
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def float64_bits(typingctx: Any, value: Any) -> Any:
+    """Bits of a float64 as an int64."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.bitcast(args[0], ir.IntType(64))
+
+    return types.int64(types.float64), codegen
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def float64_from_bits(typingctx: Any, bits: Any) -> Any:
+    """Return the float64 with the bits of an int64."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.bitcast(args[0], ir.DoubleType())
+
+    return types.float64(types.int64), codegen
+
+
+@jit.scalar
+def two_sum(a: float, b: float) -> tuple[float, float]:
+    """Sum and its rounding error, for any `a` and `b`."""
+    total = a + b
+    b_part = total - a
+    return total, (a - (total - b_part)) + (b - b_part)
+
+
+@jit.scalar
+def fast_two_sum(a: float, b: float) -> tuple[float, float]:
+    """Sum and its rounding error, for ``abs(a) >= abs(b)``."""
+    total = a + b
+    return total, b - (total - a)
+
+
+@jit.scalar
+def two_product(a: float, b: float) -> tuple[float, float]:
+    """Product and its rounding error."""
+    product = a * b
+    return product, fma(a, b, -product)

@@ -1,0 +1,480 @@
+"""One number in, one number out: the mathematics, in float64 and in float32.
+
+Everything here follows from one representation.  With ``a = -|z|``, k the integer nearest
+to ``a / log 2``, ``r = a - k log 2`` (so ``|r| <= 0.35``) and ``s = 2**k``,
+
+    e^a = s N / D,   N = R + r,   D = R - r,   R = r coth(r / 2) = 2 + r²/6 - r⁴/360 + ...
+
+R is even in r, so five coefficients reach 2**-57; and as R moves N and D alike, its error
+counts for only a sixth in their ratio.  The fraction costs no division of its own, because
+every function of the family is a quotient in N and D already:
+
+    σ(-|z|) = s N / (D + s N)              σ(|z|) = D / (D + s N)
+    log(1 + e^-|z|) = 2 atanh(w),          w = s N / (2 D + s N) <= 1/3
+    loss(z, t) = c |z| + log(1 + e^-|z|),  c = 1 - t where z >= 0, t where z < 0
+
+No step subtracts nearly equal numbers: the two terms of the loss are never negative, so the
+tails keep all their digits.  (Soft labels near σ(z) cancel in the residual because the
+problem itself does.)
+
+Precision.  In float64 each quantity is carried as an unevaluated sum, high + low; the one
+division of each quotient gives a reciprocal whose error a fused multiply-add removes, and
+only the last addition rounds: about half a unit in the last place, 0.6 for the logarithms.
+In float32 the same formulas are evaluated plainly in float64 and rounded once.
+
+Range.  z is clipped at -746, where e^z is below half the smallest subnormal.  2**k is
+multiplied in as two factors after everything else where the result itself is tiny, so that
+a subnormal is rounded from full precision.  NaN and infinities pass through comparisons that
+are written as selections: there is no branch, so that a loop over any function vectorises.
+
+Sources: the fraction for e^r is that of fdlibm's ``e_exp.c`` (Sun Microsystems, 1993), here
+without its division; atanh for log1p is Muller et al., Handbook of Floating-Point
+Arithmetic, section 10.2; the coefficients come from ``tests/coefficients.py``.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from fastlogit.kernels import jit
+from fastlogit.kernels.jit import by_precision
+from fastlogit.kernels.ieee import (
+    fast_two_sum,
+    float64_bits,
+    float64_from_bits,
+    fma,
+    two_product,
+    two_sum,
+)
+
+# Constants ----------------------------------------------------------------------------
+
+LOG2_E = 1.4426950408889634
+LN2 = 0.6931471805599453
+# log 2 with 41 bits, so that k times it is exact for |k| <= 1077; and the rest.
+LN2_HIGH, LN2_LOW = 0.693147180559663, 2.8235290563031577e-13
+
+EXP = (
+    0.1666666666666666,
+    -0.0027777777777562864,
+    6.613756470855508e-05,
+    -1.6534058842837582e-06,
+    4.1437096880780196e-08,
+)
+EXP_SHORT = (
+    0.16666666657699858,
+    -0.002777764364817963,
+    6.584008754695645e-05,
+)
+LOG1P = (
+    0.3333333333333333,
+    0.19999999999999762,
+    0.1428571428580005,
+    0.11111111099118386,
+    0.09090909948981357,
+    0.07692271982430275,
+    0.06667589315724629,
+    0.05867139530651599,
+    0.05422589197440007,
+    0.03746071897775383,
+    0.07815288900461426,
+)
+LOG1P_SHORT = (
+    0.3333333366026371,
+    0.1999985316596486,
+    0.14296178997151418,
+    0.10853287900440187,
+    0.11612164612011674,
+)
+LOG = (
+    0.3333333333333333,
+    0.20000000000000445,
+    0.14285714285397969,
+    0.11111111196726314,
+    0.0909089772726325,
+    0.07693124894098052,
+    0.0663425165639738,
+    0.06544722572623156,
+)
+
+# e^z is 0 in float64 below the first, in float32 below the second.
+SMALLEST_Z = -746.0
+SMALLEST_Z_FLOAT32 = -110.0
+# Stands for infinity where 0 * inf would be NaN; any float32 above 0 times it overflows.
+LARGE = 1e300
+
+# Adding 1.5 * 2**52 rounds to an integer and leaves it in the low bits.
+SHIFT = 6755399441055744.0
+ONE_BITS = np.int64(0x3FF0000000000000)
+SQRT_HALF_BITS = np.int64(0x3FE6A09E667F3BCD)
+# 2**52 as bits: an integer below 2**52 put into its mantissa is 2**52 plus that integer.
+TWO_52_BITS = np.int64(0x4330000000000000)
+EXPONENT_BIAS = 1023
+# A probability below the first is scaled by the second before anything divides by it.
+TINY = 2.0**-900
+UPSCALE = 2.0**110
+UPSCALE_EXPONENT = 110.0
+
+
+# Parts shared by the functions ----------------------------------------------------------
+
+
+@jit.scalar
+def _exp_fraction(a: float) -> tuple[float, float, float, float, float, float]:
+    """For ``SMALLEST_Z <= a <= 0``: N, its low part, D, its low part, and two powers of two.
+
+    ``e^a`` is ``N / D`` times both powers.
+    """
+    shifted = fma(a, LOG2_E, SHIFT)
+    k = shifted - SHIFT
+    r_exact = fma(-k, LN2_HIGH, a)
+    k_low = k * LN2_LOW
+    r = r_exact - k_low
+    r_low = (r_exact - r) - k_low
+
+    v = r * r
+    c = fma(EXP[4], v, EXP[3])
+    c = fma(c, v, EXP[2])
+    c = fma(c, v, EXP[1])
+    c = fma(c, v, EXP[0])
+    even, even_low = fast_two_sum(2.0, c * v)
+    n = even + r
+    n_low = (r - (n - even)) + (even_low + r_low)
+    d = even - r
+    d_low = ((even - d) - r) + (even_low - r_low)
+
+    half = fma(k, 0.5, SHIFT)
+    rest = (k - (half - SHIFT)) + SHIFT
+    power_1 = float64_from_bits((float64_bits(half) << 52) + ONE_BITS)
+    power_2 = float64_from_bits((float64_bits(rest) << 52) + ONE_BITS)
+    return n, n_low, d, d_low, power_1, power_2
+
+
+@jit.scalar
+def _exp_fraction_short(a: float) -> tuple[float, float]:
+    """For ``SMALLEST_Z_FLOAT32 <= a <= 0``: ``e^a`` as a numerator and a denominator.
+
+    Relative error below 2**-38.
+    """
+    shifted = fma(a, LOG2_E, SHIFT)
+    k = shifted - SHIFT
+    r = fma(-k, LN2, a)
+    v = r * r
+    c = fma(EXP_SHORT[2], v, EXP_SHORT[1])
+    c = fma(c, v, EXP_SHORT[0])
+    even = fma(c, v, 2.0)
+    power = float64_from_bits((float64_bits(shifted) << 52) + ONE_BITS)
+    return (even + r) * power, even - r
+
+
+@jit.scalar
+def _quotient(n: float, n_low: float, d: float, d_low: float) -> tuple[float, float]:
+    """``(n + n_low) / (d + d_low)`` as high + low, with one division."""
+    reciprocal = 1.0 / d
+    q = n * reciprocal
+    remainder = fma(-q, d, n) + fma(-q, d_low, n_low)
+    return q, remainder * reciprocal
+
+
+@jit.scalar
+def _arctanh_tail(v: float) -> float:
+    """``atanh(w) / w - 1`` from ``v = w²`` for ``w <= 1/3``."""
+    p = fma(LOG1P[10], v, LOG1P[9])
+    p = fma(p, v, LOG1P[8])
+    p = fma(p, v, LOG1P[7])
+    p = fma(p, v, LOG1P[6])
+    p = fma(p, v, LOG1P[5])
+    p = fma(p, v, LOG1P[4])
+    p = fma(p, v, LOG1P[3])
+    p = fma(p, v, LOG1P[2])
+    p = fma(p, v, LOG1P[1])
+    p = fma(p, v, LOG1P[0])
+    return p * v
+
+
+@jit.scalar
+def _log1p_fraction(n: float, d: float) -> float:
+    """``log(1 + n / d)`` for ``0 <= n <= d``, good to 2**-31: the float32 case."""
+    w = n / fma(2.0, d, n)
+    v = w * w
+    p = fma(LOG1P_SHORT[4], v, LOG1P_SHORT[3])
+    p = fma(p, v, LOG1P_SHORT[2])
+    p = fma(p, v, LOG1P_SHORT[1])
+    p = fma(p, v, LOG1P_SHORT[0])
+    return 2.0 * fma(p * v, w, w)
+
+
+@jit.scalar
+def _log_fraction(n: float, n_low: float, d: float, d_low: float) -> tuple[float, float]:
+    """``log((n + n_low) / (d + d_low))`` as high + low, for n in (0, 1], d in [2**-53, 1]."""
+    tiny = n < TINY
+    n *= UPSCALE if tiny else 1.0
+    # Divide by the power of two that brings the quotient into [sqrt 1/2, sqrt 2) ...
+    biased = np.uint64((float64_bits(n / d) - SQRT_HALF_BITS) + ONE_BITS) >> np.uint64(52)
+    exponent = np.int64(biased)
+    k = float64_from_bits(TWO_52_BITS | exponent) - (2.0**52 + EXPONENT_BIAS)
+    k -= UPSCALE_EXPONENT if tiny else 0.0
+    power = float64_from_bits((2 * EXPONENT_BIAS - exponent) << 52)
+    n *= power
+    n_low *= power
+    # ... where n - d is exact, and log(n / d) = 2 atanh((n - d) / (n + d)).
+    top, top_low = two_sum(n - d, n_low - d_low)
+    bottom, bottom_low = two_sum(n, d)
+    bottom_low += n_low + d_low
+    twice_w, twice_w_low = _quotient(2.0 * top, 2.0 * top_low, bottom, bottom_low)
+    v = 0.25 * (twice_w * twice_w)
+    p = fma(LOG[7], v, LOG[6])
+    p = fma(p, v, LOG[5])
+    p = fma(p, v, LOG[4])
+    p = fma(p, v, LOG[3])
+    p = fma(p, v, LOG[2])
+    p = fma(p, v, LOG[1])
+    p = fma(p, v, LOG[0])
+    high, low = two_sum(k * LN2_HIGH, twice_w)
+    low += fma(p * v, twice_w, fma(k, LN2_LOW, twice_w_low))
+    return fast_two_sum(high, low)
+
+
+@jit.scalar
+def _split_powers(tail: bool, power_1: float, power_2: float) -> tuple[float, float, float]:
+    """Where to multiply s = 2**k in: before the sums, or, where s is a factor of all, after.
+
+    Returns the factor for before, and two for after.
+    """
+    return (
+        1.0 if tail else power_1 * power_2,
+        power_1 if tail else 1.0,
+        power_2 if tail else 1.0,
+    )
+
+
+@jit.scalar
+def _clip(z: float) -> float:
+    """``-|z|``, no smaller than `SMALLEST_Z`; NaN stays."""
+    a = -abs(z)
+    return SMALLEST_Z if a < SMALLEST_Z else a
+
+
+# Float64 ------------------------------------------------------------------------------
+
+
+@jit.scalar
+def _sigmoid(z: float) -> float:
+    n, n_low, d, d_low, power_1, power_2 = _exp_fraction(_clip(z))
+    negative = z < 0.0
+    s = power_1 * power_2
+    total, total_low = fast_two_sum(d, s * n)
+    total_low += fma(s, n_low, d_low)
+    top = n if negative else d
+    top_low = n_low if negative else d_low
+    y, y_low = _quotient(top, top_low, total, total_low)
+    return (y + y_low) * (power_1 if negative else 1.0) * (power_2 if negative else 1.0)
+
+
+@jit.scalar
+def _sigmoid_derivative(z: float) -> float:
+    # σ(z) σ(-z) = s N D / (D + s N)²
+    n, n_low, d, d_low, power_1, power_2 = _exp_fraction(_clip(z))
+    s = power_1 * power_2
+    total, total_low = fast_two_sum(d, s * n)
+    total_low += fma(s, n_low, d_low)
+    top, top_low = two_product(n, d)
+    top_low += fma(n, d_low, n_low * d)
+    square, square_low = two_product(total, total)
+    square_low += 2.0 * total * total_low
+    y, y_low = _quotient(top, top_low, square, square_low)
+    return (y + y_low) * power_1 * power_2
+
+
+@jit.scalar
+def _logistic_loss(z: float, t: float) -> float:
+    size = abs(z)
+    n, n_low, d, d_low, power_1, power_2 = _exp_fraction(_clip(z))
+    negative = z < 0.0
+    complement, complement_low = fast_two_sum(1.0, -t)
+    c = t if negative else complement
+    c_low = 0.0 if negative else complement_low
+    before, after_1, after_2 = _split_powers(c == 0.0, power_1, power_2)
+
+    # log(1 + e^-|z|) = 2 atanh(s q), divided by s
+    s = power_1 * power_2
+    bottom, bottom_low = fast_two_sum(2.0 * d, s * n)
+    q, q_low = _quotient(n, n_low, bottom, fma(2.0, d_low, bottom_low) + s * n_low)
+    w = s * q
+    v = w * w
+    low = fma(q, _arctanh_tail(v), fma(q_low, v, q_low))
+
+    share, share_low = two_product(c, size)
+    high, high_low = two_sum(share, 2.0 * q * before)
+    high_low += fma(2.0 * low, before, fma(c_low, size, share_low))
+    loss = (high + high_low) * after_1 * after_2
+    at_infinity = c * size if c != 0.0 else 0.0
+    return at_infinity if size == np.inf else loss
+
+
+@jit.scalar
+def _residual(z: float, t: float) -> float:
+    # (1 - t) σ(z) - t σ(-z) = (b D + c s N) / (D + s N)
+    n, n_low, d, d_low, power_1, power_2 = _exp_fraction(_clip(z))
+    negative = z < 0.0
+    complement, complement_low = fast_two_sum(1.0, -t)
+    b = -t if negative else complement
+    b_low = 0.0 if negative else complement_low
+    c = complement if negative else -t
+    c_low = complement_low if negative else 0.0
+    before, after_1, after_2 = _split_powers(b == 0.0, power_1, power_2)
+
+    s = power_1 * power_2
+    total, total_low = fast_two_sum(d, s * n)
+    total_low += fma(s, n_low, d_low)
+    n *= before
+    n_low *= before
+    big, big_low = two_product(b, d)
+    small, small_low = two_product(c, n)
+    top, top_low = two_sum(big, small)
+    top_low += fma(b, d_low, fma(b_low, d, big_low))
+    top_low += fma(c, n_low, fma(c_low, n, small_low))
+    slope, slope_low = _quotient(top, top_low, total, total_low)
+    return (slope + slope_low) * after_1 * after_2
+
+
+@jit.scalar
+def _logit(y: float) -> float:
+    complement, complement_low = fast_two_sum(1.0, -y)
+    high, low = _log_fraction(y, 0.0, complement, complement_low)
+    z = high + low
+    z = -np.inf if y == 0.0 else z
+    z = np.inf if y == 1.0 else z
+    return z if 0.0 <= y <= 1.0 else np.nan
+
+
+@jit.scalar
+def _cross_entropy(y: float, t: float) -> float:
+    complement, complement_low = fast_two_sum(1.0, -y)
+    other, other_low = fast_two_sum(1.0, -t)
+    log_y, log_y_low = _log_fraction(y, 0.0, 1.0, 0.0)
+    log_rest, log_rest_low = _log_fraction(complement, complement_low, 1.0, 0.0)
+    first, first_low = two_product(t, log_y)
+    second, second_low = two_product(other, log_rest)
+    total, total_low = two_sum(first, second)
+    total_low += fma(t, log_y_low, first_low)
+    total_low += fma(other, log_rest_low, fma(other_low, log_rest, second_low))
+    loss = -(total + total_low)
+    loss = (t * np.inf if t != 0.0 else 0.0) if y == 0.0 else loss
+    loss = (other * np.inf if other != 0.0 else 0.0) if y == 1.0 else loss
+    return loss if 0.0 <= y <= 1.0 else np.nan
+
+
+@jit.scalar
+def _cross_entropy_derivative(y: float, t: float) -> float:
+    complement, complement_low = fast_two_sum(1.0, -y)
+    scale = UPSCALE if y < TINY else 1.0
+    top, top_low = two_sum(y * scale, -t * scale)
+    bottom, bottom_low = two_product(y * scale, complement)
+    slope, slope_low = _quotient(
+        top, top_low, bottom, fma(y * scale, complement_low, bottom_low)
+    )
+    # Far out in a tail the remainder is inf - inf; there the quotient alone is exact enough.
+    slope += 0.0 if abs(slope) == np.inf else slope_low
+    slope = (-t * np.inf if t != 0.0 else 1.0) if y == 0.0 else slope
+    rest = 1.0 - t
+    slope = (rest * np.inf if rest != 0.0 else -1.0) if y == 1.0 else slope
+    return slope if 0.0 <= y <= 1.0 else np.nan
+
+
+# Float32, evaluated in float64 and rounded once -----------------------------------------
+
+
+@jit.scalar
+def _clip_short(z: float) -> float:
+    a = -abs(z)
+    return SMALLEST_Z_FLOAT32 if a < SMALLEST_Z_FLOAT32 else a
+
+
+@jit.scalar
+def _sigmoid_short(z: float) -> float:
+    n, d = _exp_fraction_short(_clip_short(z))
+    return (n if z < 0.0 else d) / (d + n)
+
+
+@jit.scalar
+def _sigmoid_derivative_short(z: float) -> float:
+    n, d = _exp_fraction_short(_clip_short(z))
+    total = d + n
+    return n * d / (total * total)
+
+
+@jit.scalar
+def _logistic_loss_short(z: float, t: float) -> float:
+    n, d = _exp_fraction_short(_clip_short(z))
+    size = abs(z)
+    size = LARGE if size > LARGE else size
+    c = t if z < 0.0 else 1.0 - t
+    return fma(c, size, _log1p_fraction(n, d))
+
+
+@jit.scalar
+def _residual_short(z: float, t: float) -> float:
+    n, d = _exp_fraction_short(_clip_short(z))
+    big = -t if z < 0.0 else 1.0 - t
+    small = 1.0 - t if z < 0.0 else -t
+    return fma(big, d, small * n) / (d + n)
+
+
+# What is exported: one name for both precisions ------------------------------------------
+
+
+@jit.scalar
+def sigmoid(z: float) -> float:
+    """σ(z) = 1 / (1 + e^-z)."""
+    return by_precision(_sigmoid_short, _sigmoid, z)
+
+
+@jit.scalar
+def sigmoid_derivative(z: float) -> float:
+    """σ(z) σ(-z)."""
+    return by_precision(_sigmoid_derivative_short, _sigmoid_derivative, z)
+
+
+@jit.scalar
+def log_sigmoid(z: float) -> float:
+    """Compute log σ(z)."""
+    return -by_precision(_logistic_loss_short, _logistic_loss, z, True)
+
+
+@jit.scalar
+def softplus(z: float) -> float:
+    """log(1 + e^z)."""
+    return by_precision(_logistic_loss_short, _logistic_loss, z, False)
+
+
+@jit.scalar
+def logit(y: float) -> float:
+    """log(y / (1 - y))."""
+    return by_precision(_logit, _logit, y)
+
+
+@jit.scalar
+def logistic_loss(z: float, t: float) -> float:
+    """-t log σ(z) - (1 - t) log σ(-z)."""
+    return by_precision(_logistic_loss_short, _logistic_loss, z, t)
+
+
+@jit.scalar
+def residual(z: float, t: float) -> float:
+    """σ(z) - t."""
+    return by_precision(_residual_short, _residual, z, t)
+
+
+@jit.scalar
+def cross_entropy(y: float, t: float) -> float:
+    """-t log y - (1 - t) log(1 - y)."""
+    return by_precision(_cross_entropy, _cross_entropy, y, t)
+
+
+@jit.scalar
+def cross_entropy_derivative(y: float, t: float) -> float:
+    """(y - t) / (y (1 - y))."""
+    return by_precision(_cross_entropy_derivative, _cross_entropy_derivative, y, t)
