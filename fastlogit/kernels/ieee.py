@@ -1,4 +1,4 @@
-"""IEEE 754 building blocks: fused multiply-add, bit casts, and error-free sums.
+"""IEEE 754 building blocks: fused multiply-add, bit casts, flags, and error-free sums.
 
 The error-free transformations return a rounded result and its exact rounding error:
 
@@ -53,6 +53,26 @@ def float64_from_bits(typingctx: Any, bits: Any) -> Any:
         return builder.bitcast(args[0], ir.DoubleType())
 
     return types.float64(types.int64), codegen
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def shifted(typingctx: Any, pointer: Any, offset: Any) -> Any:
+    """Pointer `offset` bytes further on."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        start = builder.bitcast(args[0], ir.IntType(8).as_pointer())
+        return builder.bitcast(builder.gep(start, [args[1]]), args[0].type)
+
+    return pointer(pointer, types.intp), codegen
+
+
+_clear_exceptions = types.ExternalFunction("feclearexcept", types.int32(types.int32))
+
+
+@jit.scalar
+def clear_flags() -> None:
+    """Clear the floating-point exception flags."""
+    _clear_exceptions(0x1F)  # with all that NumPy looks at, on x86 and on ARM
 
 
 @jit.scalar

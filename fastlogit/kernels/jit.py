@@ -1,7 +1,7 @@
 """Compile options: the one place that decides how Numba compiles fastlogit.
 
-Every kernel is compiled through :func:`scalar`, :func:`loop` or :func:`ufunc`; a test
-forbids a bare ``@njit`` or ``@vectorize`` anywhere else.  The options, and why:
+Every kernel is compiled through :func:`scalar`, :func:`loop` or :func:`c_function`; a test
+forbids a bare ``@njit`` or the like anywhere else.  The options, and why:
 
 ``error_model="numpy"``
     Numba's default raises on a zero divisor.  That branch keeps LLVM from vectorising
@@ -53,46 +53,54 @@ def loop(function: F) -> F:
     return _njit(function)
 
 
-def ufunc(function: Callable[..., Any], *signatures: str) -> np.ufunc:
-    """Compile `function` now, for each of `signatures`, and return a NumPy ufunc.
+def c_function(function: Callable[..., Any], signature: Any) -> Any:
+    """Compile `function` now, or load it from the cache, to be called by C code.
 
-    Unlike the decorators this compiles (or loads from the cache) when it is called, so
-    it is called at the first use of a ufunc and not at import.
+    Unlike the decorators this does the work when it is called, so it is called at the first
+    use of what it makes, and not at import.  The result's ``address`` is the entry point.
     """
-    options = {"nopython": True, "fastmath": False, "boundscheck": False}
+    options = {key: OPTIONS[key] for key in ("nogil", "error_model", "fastmath", "boundscheck")}
     try:
-        dynamic = numba.vectorize(cache=True, **options)(function)
+        return numba.cfunc(signature, cache=True, **options)(function)
     except RuntimeError:  # as in _njit
-        dynamic = numba.vectorize(**options)(function)
-    for signature in signatures:
-        dynamic.add(signature)
-    return dynamic.ufunc
+        return numba.cfunc(signature, **options)(function)
 
 
-def by_precision(float32_function: F, float64_function: F, *args: float) -> float:
-    """Call one of two compiled functions: within compiled code, the types of `args` choose.
+def by_precision(
+    float32_function: Callable[..., float],
+    float64_function: Callable[..., float],
+    *,
+    rounded: bool,
+) -> Callable[..., float]:
+    """Join two compiled functions into one for compiled code: the arguments' types choose.
 
-    The first is called, and its result rounded to float32, where the first argument is
-    float32 and the others are float32, integer or bool.
+    Both get float64 and give float64.  The first is called where the first argument is
+    float32 and the others are float32, integer or bool, so that a label needs no cast.  Its
+    result is made float32 if `rounded`.
     """
-    raise NotImplementedError("only for compiled code")
+    short, full = float32_function, float64_function
 
+    def choose(*args: float) -> float:
+        raise NotImplementedError("only for compiled code")
 
-@overload(by_precision, strict=False, jit_options=OPTIONS)
-def _by_precision(float32_function: Any, float64_function: Any, *args: Any) -> Any:
-    kinds = args[0] if isinstance(args[0], tuple) else args
-    narrow = kinds[0] == types.float32 and all(
-        kind == types.float32 or isinstance(kind, types.Integer | types.Boolean) for kind in kinds
-    )
-    if narrow and len(kinds) == 1:
-        return lambda short, full, *args: np.float32(short(np.float64(args[0])))
-    if narrow:
-        return lambda short, full, *args: np.float32(
-            short(np.float64(args[0]), np.float64(args[1]))
+    @overload(choose, strict=False, jit_options=OPTIONS)
+    def _choose(*args: Any) -> Any:
+        kinds = args[0] if isinstance(args[0], tuple) else args
+        narrow = kinds[0] == types.float32 and all(
+            kind == types.float32 or isinstance(kind, types.Integer | types.Boolean)
+            for kind in kinds
         )
-    if len(kinds) == 1:
-        return lambda short, full, *args: full(np.float64(args[0]))
-    return lambda short, full, *args: full(np.float64(args[0]), np.float64(args[1]))
+        function = short if narrow else full
+        one = len(kinds) == 1
+        if narrow and rounded and one:
+            return lambda *args: np.float32(function(np.float64(args[0])))
+        if narrow and rounded:
+            return lambda *args: np.float32(function(np.float64(args[0]), np.float64(args[1])))
+        if one:
+            return lambda *args: function(np.float64(args[0]))
+        return lambda *args: function(np.float64(args[0]), np.float64(args[1]))
+
+    return choose
 
 
 def _njit(function: F, **extra: Any) -> F:

@@ -34,12 +34,9 @@ Arithmetic, section 10.2; the coefficients come from ``tests/coefficients.py``.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from fastlogit.kernels import jit
-from fastlogit.kernels.jit import by_precision
 from fastlogit.kernels.ieee import (
     fast_two_sum,
     float64_bits,
@@ -425,56 +422,70 @@ def _residual_short(z: float, t: float) -> float:
 
 # What is exported: one name for both precisions ------------------------------------------
 
+# Not rounded to float32: for sums.
+loss_term = jit.by_precision(_logistic_loss_short, _logistic_loss, rounded=False)
+residual_term = jit.by_precision(_residual_short, _residual, rounded=False)
+
+_any_sigmoid = jit.by_precision(_sigmoid_short, _sigmoid, rounded=True)
+_any_derivative = jit.by_precision(_sigmoid_derivative_short, _sigmoid_derivative, rounded=True)
+_any_loss = jit.by_precision(_logistic_loss_short, _logistic_loss, rounded=True)
+_any_residual = jit.by_precision(_residual_short, _residual, rounded=True)
+_any_logit = jit.by_precision(_logit, _logit, rounded=True)
+_any_cross_entropy = jit.by_precision(_cross_entropy, _cross_entropy, rounded=True)
+_any_cross_entropy_derivative = jit.by_precision(
+    _cross_entropy_derivative, _cross_entropy_derivative, rounded=True
+)
+
 
 @jit.scalar
 def sigmoid(z: float) -> float:
     """σ(z) = 1 / (1 + e^-z)."""
-    return by_precision(_sigmoid_short, _sigmoid, z)
+    return _any_sigmoid(z)
 
 
 @jit.scalar
 def sigmoid_derivative(z: float) -> float:
     """σ(z) σ(-z)."""
-    return by_precision(_sigmoid_derivative_short, _sigmoid_derivative, z)
+    return _any_derivative(z)
 
 
 @jit.scalar
 def log_sigmoid(z: float) -> float:
     """Compute log σ(z)."""
-    return -by_precision(_logistic_loss_short, _logistic_loss, z, True)
+    return -_any_loss(z, True)
 
 
 @jit.scalar
 def softplus(z: float) -> float:
     """log(1 + e^z)."""
-    return by_precision(_logistic_loss_short, _logistic_loss, z, False)
+    return _any_loss(z, False)
 
 
 @jit.scalar
 def logit(y: float) -> float:
     """log(y / (1 - y))."""
-    return by_precision(_logit, _logit, y)
+    return _any_logit(y)
 
 
 @jit.scalar
 def logistic_loss(z: float, t: float) -> float:
     """-t log σ(z) - (1 - t) log σ(-z)."""
-    return by_precision(_logistic_loss_short, _logistic_loss, z, t)
+    return _any_loss(z, t)
 
 
 @jit.scalar
 def residual(z: float, t: float) -> float:
     """σ(z) - t."""
-    return by_precision(_residual_short, _residual, z, t)
+    return _any_residual(z, t)
 
 
 @jit.scalar
 def cross_entropy(y: float, t: float) -> float:
     """-t log y - (1 - t) log(1 - y)."""
-    return by_precision(_cross_entropy, _cross_entropy, y, t)
+    return _any_cross_entropy(y, t)
 
 
 @jit.scalar
 def cross_entropy_derivative(y: float, t: float) -> float:
     """(y - t) / (y (1 - y))."""
-    return by_precision(_cross_entropy_derivative, _cross_entropy_derivative, y, t)
+    return _any_cross_entropy_derivative(y, t)

@@ -1,0 +1,170 @@
+"""Check what users pass, before any work: shapes, dtypes, ranges.
+
+Each function takes a value and the name of the argument that it came from, gives back what
+the kernels want, and raises a TypeError or ValueError that names the argument, says what is
+wrong with it and what was expected.  Nothing that is n long is copied.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastlogit import threads as _threads
+from fastlogit.kernels import lanes, sums
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+# Arrays of n elements are split into parts of at least this many: below, handing the work to
+# another thread costs more than it saves (some 20 µs against 2 ns an element).
+PART = 1 << 15
+# More parts than this balance no better, and their partial results take memory.
+MOST_PARTS = 256
+
+
+def parts(n: int, smallest: int = PART, most: int = MOST_PARTS) -> list[slice]:
+    """Split ``range(n)`` into slices that depend on the arguments alone."""
+    size = max(smallest, -(-n // most))
+    size = -(-size // sums.BLOCK) * sums.BLOCK if size > sums.BLOCK else size
+    return [slice(start, min(start + size, n)) for start in range(0, n, size)]
+
+
+def real_array(value: ArrayLike, name: str, ndim: int) -> NDArray[Any]:
+    """`value` as an array of native real numbers with `ndim` axes, none of them empty."""
+    array = np.asarray(value)
+    if array.ndim != ndim:
+        raise ValueError(f"{name} must have {_axes(ndim)}; got shape {array.shape}")
+    if array.dtype.kind not in "buif":
+        raise TypeError(f"{name} must hold real numbers; got dtype {array.dtype}")
+    if not isinstance(value, np.ndarray) and array.dtype.kind != "f":
+        array = array.astype(np.float64)  # a list: the array is ours, and of no particular type
+    if array.dtype.kind == "f" and array.dtype.itemsize not in (4, 8):
+        raise TypeError(f"{name} must be float64, float32, integer or bool; got {array.dtype}")
+    if not array.dtype.isnative:
+        raise TypeError(f"{name} must be in native byte order; got dtype {array.dtype.str}")
+    if array.size == 0:
+        raise ValueError(f"{name} must not be empty; got shape {array.shape}")
+    return array
+
+
+def _axes(ndim: int) -> str:
+    return "one axis" if ndim == 1 else f"{ndim} axes"
+
+
+def matrix(X: ArrayLike) -> NDArray[Any]:
+    """Features: two axes, and rows whose elements lie side by side."""
+    array = real_array(X, "X", 2)
+    if array.strides[1] != array.itemsize and array.shape[1] > 1:
+        raise ValueError(
+            "X must be row-major, the elements of a row side by side; got strides "
+            f"{array.strides} for dtype {array.dtype} (numpy.ascontiguousarray(X) copies)"
+        )
+    return array
+
+
+def vector(value: ArrayLike, name: str, n: int, like: str) -> NDArray[Any]:
+    """One number for each of `n` things; `like` says in the error what those are."""
+    array = real_array(value, name, 1)
+    if array.shape[0] != n:
+        raise ValueError(
+            f"{name} must have one element for each {like}, {n}; got {array.shape[0]}"
+        )
+    return array
+
+
+def targets(t: ArrayLike, n: int, like: str, threads: int) -> NDArray[Any]:
+    """Targets: n numbers in [0, 1]."""
+    array = vector(t, "t", n, like)
+    _check_range(array, "t", 0.0, 1.0, "lie between 0 and 1", threads)
+    return array
+
+
+def weights(weight: ArrayLike | None, n: int, like: str, threads: int) -> NDArray[Any] | None:
+    """Sample weights: None, or n finite numbers that are not negative."""
+    if weight is None:
+        return None
+    array = vector(weight, "weight", n, like)
+    largest = float(np.finfo(np.float64).max)
+    _check_range(array, "weight", 0.0, largest, "be finite and not negative", threads)
+    return array
+
+
+def total_weight(weight: NDArray[Any]) -> float:
+    """Sum of the weights, which a mean divides by."""
+    total = float(np.sum(weight, dtype=np.float64))
+    if not total > 0.0:
+        raise ValueError("at least one weight must be above 0 for a mean; all are 0")
+    return total
+
+
+def _check_range(
+    array: NDArray[Any], name: str, low: float, high: float, rule: str, threads: int
+) -> None:
+    if array.dtype.kind == "b":
+        return
+    slices = parts(array.shape[0])
+    bad = np.zeros(len(slices), dtype=np.int64)
+
+    def task(part: int) -> None:
+        bad[part] = sums.count_outside(array[slices[part]], low, high)
+
+    _threads.run(task, len(slices), threads)
+    if bad.any():
+        here = slices[int(bad.argmax())]
+        block = array[here]
+        first = int(np.argmin((block >= low) & (block <= high)))
+        raise ValueError(
+            f"every element of {name} must {rule}; got {block[first]} at index "
+            f"{here.start + first} ({bad.sum()} such)"
+        )
+
+
+def coefficients(coef: ArrayLike, name: str, d: int) -> NDArray[np.float64]:
+    """One number for each of `d` columns, in float64 and padded for the kernels."""
+    array = vector(coef, name, d, "column of X")
+    padded = np.zeros(lanes.padded(d))
+    padded[:d] = array
+    return padded
+
+
+def number(value: Any, name: str) -> float:
+    """One real number."""
+    try:
+        array = np.asarray(value)
+        if array.ndim == 0 and array.dtype.kind in "buif":
+            return float(array)
+    except ValueError:
+        pass
+    raise TypeError(f"{name} must be a real number; got {value!r}")
+
+
+def output(
+    out: NDArray[Any] | None, shape: tuple[int, ...], dtype: np.dtype[Any]
+) -> NDArray[Any]:
+    """`out` if it can take the result, or a new array."""
+    if out is None:
+        return np.empty(shape, dtype)
+    if not isinstance(out, np.ndarray):
+        raise TypeError(f"out must be an array; got {type(out).__name__}")
+    if out.shape != shape:
+        raise ValueError(f"out must have shape {shape}; got {out.shape}")
+    if out.dtype.kind != "f" or out.dtype.itemsize not in (4, 8) or not out.dtype.isnative:
+        raise TypeError(f"out must be float64 or float32; got dtype {out.dtype.str}")
+    if not out.flags.writeable:
+        raise ValueError("out must be writeable; it is read-only")
+    return out
+
+
+def separate(out: NDArray[Any], **others: NDArray[Any] | None) -> None:
+    """Check that writing `out` cannot change an input before it is read.
+
+    Only the very same elements in the same places may be shared.
+    """
+    for name, other in others.items():
+        if other is None or not np.may_share_memory(out, other):
+            continue
+        same = out.__array_interface__["data"] == other.__array_interface__["data"]
+        if not (same and out.strides == other.strides and out.dtype == other.dtype):
+            raise ValueError(f"out must not overlap {name}, unless it is the same array")

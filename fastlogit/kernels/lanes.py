@@ -1,0 +1,225 @@
+"""Eight float64 side by side: the fixed-width vector that sums over rows of X are made of.
+
+A sum is only reproducible if its order is.  Eight lanes, added up as one fixed tree, give
+every processor the same order: one AVX-512 register, two of AVX2 or four of NEON round
+alike.  LLVM would not vectorise such sums by itself, as that means to reorder additions.
+
+Elements are read where they lie, in the dtype that they have, and widened in registers.  A
+row whose length is no multiple of eight ends with a masked load that touches nothing past
+its end and puts 0 in the other lanes.
+
+Operands of `load` and `store` are arrays with unit stride along their last axis.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic, models, register_model
+
+from fastlogit.kernels import jit
+
+WIDTH = 8
+
+_VECTOR = ir.VectorType(ir.DoubleType(), WIDTH)
+_I32 = ir.IntType(32)
+
+
+class LanesType(types.Type):  # type: ignore[misc]
+    """Numba's type of a value of eight float64."""
+
+    def __init__(self) -> None:
+        super().__init__(name="lanes")
+
+
+lanes_type = LanesType()
+
+
+@register_model(LanesType)
+class _LanesModel(models.PrimitiveModel):  # type: ignore[misc]
+    def __init__(self, manager: Any, numba_type: Any) -> None:
+        super().__init__(manager, numba_type, _VECTOR)
+
+
+def _constant(values: list[int]) -> ir.Constant:
+    return ir.Constant(ir.VectorType(_I32, len(values)), values)
+
+
+def _splat(builder: Any, value: Any) -> Any:
+    """Vector with `value` in each lane."""
+    one = builder.insert_element(
+        ir.Constant(ir.VectorType(value.type, WIDTH), ir.Undefined), value, ir.Constant(_I32, 0)
+    )
+    return builder.shuffle_vector(one, one, _constant([0] * WIDTH))
+
+
+def _address(context: Any, builder: Any, array_type: Any, array: Any, indices: Any) -> Any:
+    """Pointer to the vector of elements that starts at an element of an array."""
+    struct = context.make_array(array_type)(context, builder, array)
+    pointer = cgutils.get_item_pointer(context, builder, array_type, struct, indices)
+    element = context.get_data_type(array_type.dtype)
+    return builder.bitcast(pointer, ir.VectorType(element, WIDTH).as_pointer()), element
+
+
+def _widen(builder: Any, dtype: Any, vector: Any) -> Any:
+    if dtype == types.float64:
+        return vector
+    if isinstance(dtype, types.Float):
+        return builder.fpext(vector, _VECTOR)
+    if isinstance(dtype, types.Integer) and dtype.signed:
+        return builder.sitofp(vector, _VECTOR)
+    return builder.uitofp(vector, _VECTOR)
+
+
+def _itemsize(element: Any) -> int:
+    return int(_short_name(element)[1:]) // 8
+
+
+def _short_name(element: Any) -> str:
+    """LLVM's name of a type in the names of its intrinsics, such as f64 or i8."""
+    return {"float": "f32", "double": "f64"}.get(str(element), str(element))
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def zeros(typingctx: Any) -> Any:
+    """Eight zeros."""
+    return lanes_type(), lambda context, builder, signature, args: ir.Constant(_VECTOR, None)
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def broadcast(typingctx: Any, value: Any) -> Any:
+    """One number in each lane."""
+    return lanes_type(types.float64), lambda context, builder, signature, args: _splat(
+        builder, args[0]
+    )
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def fma(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
+    """``a * b + c``, rounded once."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        function = cgutils.get_or_insert_function(
+            builder.module, ir.FunctionType(_VECTOR, [_VECTOR] * 3), f"llvm.fma.v{WIDTH}f64"
+        )
+        return builder.call(function, args)
+
+    return lanes_type(lanes_type, lanes_type, lanes_type), codegen
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def add(typingctx: Any, a: Any, b: Any) -> Any:
+    """``a + b``."""
+    return lanes_type(lanes_type, lanes_type), lambda context, builder, signature, args: (
+        builder.fadd(*args)
+    )
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def subtract(typingctx: Any, a: Any, b: Any) -> Any:
+    """``a - b``."""
+    return lanes_type(lanes_type, lanes_type), lambda context, builder, signature, args: (
+        builder.fsub(*args)
+    )
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def total(typingctx: Any, a: Any) -> Any:
+    """Sum of the lanes, as a tree: halves are added until one number is left."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        (vector,) = args
+        width = WIDTH
+        while width > 1:
+            width //= 2
+            low = builder.shuffle_vector(vector, vector, _constant(list(range(width))))
+            high = builder.shuffle_vector(vector, vector, _constant(list(range(width, 2 * width))))
+            vector = builder.fadd(low, high)
+        return builder.extract_element(vector, ir.Constant(_I32, 0))
+
+    return types.float64(lanes_type), codegen
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def extract(typingctx: Any, a: Any, lane: Any) -> Any:
+    """One lane."""
+    return types.float64(lanes_type, types.int64), lambda context, builder, signature, args: (
+        builder.extract_element(args[0], args[1])
+    )
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def load(typingctx: Any, array: Any, index: Any) -> Any:
+    """Elements ``array[index:index + 8]``, or of a row, with a tuple for the index."""
+    signature = lanes_type(array, index)
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        indices = _indices(builder, signature.args[1], args[1])
+        pointer, element = _address(context, builder, array, args[0], indices)
+        vector = builder.load(pointer, align=_itemsize(element))
+        return _widen(builder, array.dtype, vector)
+
+    return signature, codegen
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def load_first(typingctx: Any, array: Any, index: Any, count: Any) -> Any:
+    """The first `count` of eight elements, and 0 in the other lanes; the rest is not read."""
+    signature = lanes_type(array, index, types.int64)
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        indices = _indices(builder, signature.args[1], args[1])
+        pointer, element = _address(context, builder, array, args[0], indices)
+        vector_type = ir.VectorType(element, WIDTH)
+        mask_type = ir.VectorType(ir.IntType(1), WIDTH)
+        function = cgutils.get_or_insert_function(
+            builder.module,
+            ir.FunctionType(vector_type, [pointer.type, _I32, mask_type, vector_type]),
+            f"llvm.masked.load.v{WIDTH}{_short_name(element)}.p0",
+        )
+        vector = builder.call(
+            function,
+            [
+                pointer,
+                ir.Constant(_I32, _itemsize(element)),
+                _first(builder, args[2]),
+                ir.Constant(vector_type, None),
+            ],
+        )
+        return _widen(builder, array.dtype, vector)
+
+    return signature, codegen
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def store(typingctx: Any, array: Any, index: Any, value: Any) -> Any:
+    """Put eight float64 into ``array[index:index + 8]`` of a float64 array."""
+    signature = types.void(array, index, lanes_type)
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        indices = _indices(builder, signature.args[1], args[1])
+        pointer, element = _address(context, builder, array, args[0], indices)
+        builder.store(args[2], pointer, align=_itemsize(element))
+
+    return signature, codegen
+
+
+def _indices(builder: Any, index_type: Any, index: Any) -> Any:
+    if isinstance(index_type, types.BaseTuple):
+        return cgutils.unpack_tuple(builder, index, len(index_type))
+    return [index]
+
+
+def _first(builder: Any, count: Any) -> Any:
+    """Mask of the lanes below `count`."""
+    numbers = ir.Constant(ir.VectorType(ir.IntType(64), WIDTH), list(range(WIDTH)))
+    return builder.icmp_signed("<", numbers, _splat(builder, count))
+
+
+@jit.scalar
+def padded(count: int) -> int:
+    """`count` rounded up to a multiple of the lanes."""
+    return (count + WIDTH - 1) // WIDTH * WIDTH

@@ -1,0 +1,112 @@
+"""Loss, and loss with gradient, summed over an array of z.
+
+Blocks of `BLOCK` elements stay in the first cache: one loop, which vectorises, computes
+the terms of a block into a buffer, a second adds the buffer up.  The sum is carried as high
++ low in 32 lanes (four vectors, so that one addition need not wait for the last), each
+addition by an error-free transformation; so the error of a sum does not grow with its
+length, and its order is fixed.
+
+Partial results are rows ``[high, low]``.  `merge` adds those of several calls, in order.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastlogit.kernels import jit, lanes, scalar
+from fastlogit.kernels.ieee import two_sum
+
+# 1024 float64: half of a 16 KiB share of the first cache, beside z, t, weight and output.
+BLOCK = 1024
+
+
+@jit.scalar
+def _add_lanes(high: Any, low: Any, terms: Any) -> tuple[Any, Any]:
+    """Add `terms` to ``high + low``, lane by lane: `ieee.two_sum` on vectors."""
+    sums = lanes.add(high, terms)
+    part = lanes.subtract(sums, high)
+    error = lanes.add(
+        lanes.subtract(high, lanes.subtract(sums, part)), lanes.subtract(terms, part)
+    )
+    return sums, lanes.add(low, error)
+
+
+@jit.loop
+def add_up(terms: NDArray[np.float64]) -> tuple[float, float]:
+    """Sum of `terms` as high + low; the length is a multiple of 32."""
+    high_0 = high_1 = high_2 = high_3 = lanes.zeros()
+    low_0 = low_1 = low_2 = low_3 = lanes.zeros()
+    for i in range(0, terms.size, 4 * lanes.WIDTH):
+        high_0, low_0 = _add_lanes(high_0, low_0, lanes.load(terms, i))
+        high_1, low_1 = _add_lanes(high_1, low_1, lanes.load(terms, i + lanes.WIDTH))
+        high_2, low_2 = _add_lanes(high_2, low_2, lanes.load(terms, i + 2 * lanes.WIDTH))
+        high_3, low_3 = _add_lanes(high_3, low_3, lanes.load(terms, i + 3 * lanes.WIDTH))
+    low_0, low_2 = lanes.add(low_0, low_1), lanes.add(low_2, low_3)
+    high_0, low_0 = _add_lanes(high_0, low_0, high_1)
+    high_2, low_2 = _add_lanes(high_2, low_2, high_3)
+    high_0, low_0 = _add_lanes(high_0, lanes.add(low_0, low_2), high_2)
+    high, low = 0.0, lanes.total(low_0)
+    for lane in range(lanes.WIDTH):
+        high, error = two_sum(high, lanes.extract(high_0, lane))
+        low += error
+    return high, low
+
+
+@jit.loop
+def log_loss_gradient(
+    z: NDArray[Any],
+    t: NDArray[Any],
+    weight: NDArray[Any] | None,
+    gradient: NDArray[Any] | None,
+    total: NDArray[np.float64],
+) -> None:
+    """Put the sum of the losses into `total`, and the derivatives by z into `gradient`.
+
+    Without `gradient` only the sum is computed.
+    """
+    losses = np.zeros(BLOCK)
+    high = low = 0.0
+    for start in range(0, z.size, BLOCK):
+        count = min(BLOCK, z.size - start)
+        losses[count:] = 0.0
+        for i in range(count):
+            logit = z[start + i]
+            target = t[start + i]
+            loss = scalar.loss_term(logit, target)
+            scale = 1.0 if weight is None else np.float64(weight[start + i])
+            # A weight of 0 takes the element out, whatever its loss.
+            losses[i] = loss if weight is None else (loss * scale if scale != 0.0 else 0.0)
+            if gradient is not None:
+                slope = scalar.residual_term(logit, target)
+                gradient[start + i] = (
+                    slope if weight is None else (slope * scale if scale != 0.0 else 0.0)
+                )
+        block_high, block_low = add_up(losses)
+        high, error = two_sum(high, block_high)
+        low += error + block_low
+    total[0], total[1] = high, low
+
+
+@jit.loop
+def merge(partials: NDArray[np.float64], result: NDArray[np.float64]) -> None:
+    """Add up partial results of shape (parts, 2, size), in order, into `result` (size,)."""
+    parts, _, size = partials.shape
+    for i in range(size):
+        high, low = 0.0, 0.0
+        for part in range(parts):
+            high, error = two_sum(high, partials[part, 0, i])
+            low += error + partials[part, 1, i]
+        # Past the largest number, or with an infinite term, the low part is NaN.
+        result[i] = high + low if np.isfinite(low) else high
+
+
+@jit.loop
+def count_outside(values: NDArray[Any], low: float, high: float) -> int:
+    """How many of `values` are not in [low, high]; NaN is not."""
+    count = 0
+    for i in range(values.size):
+        count += not (low <= values[i] <= high)
+    return count

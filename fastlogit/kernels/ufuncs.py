@@ -1,0 +1,198 @@
+"""The NumPy ufuncs: the scalar functions, element by element, in float32 and float64.
+
+Each is made at its first use, from inner loops of our own rather than by ``numba.vectorize``:
+the loop that Numba puts around a function ignores the stride of the output (as of 0.68:
+``f(z, out=table[:, 0])`` writes to other columns), is compiled anew in every process, and
+leaves floating-point flags that NumPy turns into warnings.  Ours are kept in the cache, and
+clear the flags when they end.
+
+A loop goes straight over its arrays where these are contiguous, and otherwise (strides,
+broadcasting, output on top of input) by way of a small contiguous buffer, so that the
+computation itself is vectorised always.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numba import carray, types
+from numpy._core import _multiarray_umath
+
+from fastlogit.kernels import jit, scalar
+from fastlogit.kernels.ieee import clear_flags, shifted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ARGUMENTS = {
+    "sigmoid": ("z",),
+    "sigmoid_derivative": ("z",),
+    "log_sigmoid": ("z",),
+    "softplus": ("z",),
+    "logit": ("y",),
+    "logistic_loss": ("z", "t"),
+    "residual": ("z", "t"),
+    "cross_entropy": ("y", "t"),
+    "cross_entropy_derivative": ("y", "t"),
+}
+
+# Elements of a buffer: three of these are an eighth of the first cache.
+_BUFFER = 256
+
+# Inner loops ------------------------------------------------------------------------------
+
+
+@jit.scalar
+def _copy_in(source: Any, step: int, first: int, count: int, buffer: Any) -> None:
+    for i in range(count):
+        buffer[i] = shifted(source, (first + i) * step)[0]
+
+
+@jit.scalar
+def _copy_out(buffer: Any, first: int, count: int, target: Any, step: int) -> None:
+    for i in range(count):
+        shifted(target, (first + i) * step)[0] = buffer[i]
+
+
+@jit.scalar
+def _unary(function: Any, args: Any, dimensions: Any, steps: Any) -> None:
+    n = dimensions[0]
+    source, target = args[0], args[1]
+    z, out = carray(source, (n,)), carray(target, (n,))
+    size = z.itemsize
+    contiguous = steps[0] == size and steps[1] == size
+    if contiguous and z.ctypes.data != out.ctypes.data:
+        for i in range(n):
+            out[i] = function(z[i])
+    else:
+        inputs, outputs = np.empty(_BUFFER, z.dtype), np.empty(_BUFFER, z.dtype)
+        for first in range(0, n, _BUFFER):
+            count = min(_BUFFER, n - first)
+            _copy_in(source, steps[0], first, count, inputs)
+            for i in range(count):
+                outputs[i] = function(inputs[i])
+            _copy_out(outputs, first, count, target, steps[1])
+    clear_flags()
+
+
+@jit.scalar
+def _binary(function: Any, args: Any, dimensions: Any, steps: Any) -> None:
+    n = dimensions[0]
+    left, right, target = args[0], args[1], args[2]
+    z, t, out = carray(left, (n,)), carray(right, (n,)), carray(target, (n,))
+    size = z.itemsize
+    contiguous = steps[0] == size and steps[1] == size and steps[2] == size
+    at = out.ctypes.data
+    if contiguous and z.ctypes.data != at and t.ctypes.data != at:
+        for i in range(n):
+            out[i] = function(z[i], t[i])
+    else:
+        lefts, rights = np.empty(_BUFFER, z.dtype), np.empty(_BUFFER, z.dtype)
+        outputs = np.empty(_BUFFER, z.dtype)
+        for first in range(0, n, _BUFFER):
+            count = min(_BUFFER, n - first)
+            _copy_in(left, steps[0], first, count, lefts)
+            _copy_in(right, steps[1], first, count, rights)
+            for i in range(count):
+                outputs[i] = function(lefts[i], rights[i])
+            _copy_out(outputs, first, count, target, steps[2])
+    clear_flags()
+
+
+# One function each, as the cache knows functions by where they stand.
+
+
+def _sigmoid(args: Any, dimensions: Any, steps: Any, data: Any) -> None:
+    _unary(scalar.sigmoid, args, dimensions, steps)
+
+
+def _sigmoid_derivative(args: Any, dimensions: Any, steps: Any, data: Any) -> None:
+    _unary(scalar.sigmoid_derivative, args, dimensions, steps)
+
+
+def _log_sigmoid(args: Any, dimensions: Any, steps: Any, data: Any) -> None:
+    _unary(scalar.log_sigmoid, args, dimensions, steps)
+
+
+def _softplus(args: Any, dimensions: Any, steps: Any, data: Any) -> None:
+    _unary(scalar.softplus, args, dimensions, steps)
+
+
+def _logit(args: Any, dimensions: Any, steps: Any, data: Any) -> None:
+    _unary(scalar.logit, args, dimensions, steps)
+
+
+def _logistic_loss(args: Any, dimensions: Any, steps: Any, data: Any) -> None:
+    _binary(scalar.logistic_loss, args, dimensions, steps)
+
+
+def _residual(args: Any, dimensions: Any, steps: Any, data: Any) -> None:
+    _binary(scalar.residual, args, dimensions, steps)
+
+
+def _cross_entropy(args: Any, dimensions: Any, steps: Any, data: Any) -> None:
+    _binary(scalar.cross_entropy, args, dimensions, steps)
+
+
+def _cross_entropy_derivative(args: Any, dimensions: Any, steps: Any, data: Any) -> None:
+    _binary(scalar.cross_entropy_derivative, args, dimensions, steps)
+
+
+# Ufuncs from them -------------------------------------------------------------------------
+
+
+@cache
+def ufunc(name: str) -> np.ufunc:
+    """Make (once) the ufunc of a function of :mod:`fastlogit.kernels.scalar`."""
+    loop = globals()[f"_{name}"]
+    # float32 first: NumPy takes the first loop that the input can be cast to safely.
+    loops = [jit.c_function(loop, _signature(dtype)) for dtype in (types.float32, types.float64)]
+    return _from_loops(name, len(ARGUMENTS[name]), loops, [np.float32, np.float64])
+
+
+def _signature(dtype: Any) -> Any:
+    """Return the C type of an inner loop, ``PyUFuncGenericFunction``."""
+    sizes = types.CPointer(types.intp)
+    return types.void(types.CPointer(types.CPointer(dtype)), sizes, sizes, types.voidptr)
+
+
+# What a ufunc points to must outlive it, and a ufunc lives as long as the process.
+_kept: list[Any] = []
+
+
+def _from_loops(name: str, inputs: int, loops: list[Any], dtypes: list[Any]) -> np.ufunc:
+    """Call ``PyUFunc_FromFuncAndData`` of NumPy's C interface."""
+    pointers = (ctypes.c_void_p * len(loops))(*(loop.address for loop in loops))
+    data = (ctypes.c_void_p * len(loops))()
+    numbers = bytes(np.dtype(dtype).num for dtype in dtypes for _ in range(inputs + 1))
+    label, documentation = name.encode(), f"See fastlogit.{name}.".encode()
+    _kept.append((loops, pointers, data, numbers, label, documentation))
+    no_identity = -1
+    made: np.ufunc = _ufunc_interface()(
+        pointers, data, numbers, len(loops), inputs, 1, no_identity, label, documentation, 0
+    )
+    return made
+
+
+@cache
+def _ufunc_interface() -> Callable[..., np.ufunc]:
+    get_pointer = ctypes.pythonapi.PyCapsule_GetPointer
+    get_pointer.restype, get_pointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
+    table = ctypes.cast(
+        get_pointer(_multiarray_umath._UFUNC_API, None), ctypes.POINTER(ctypes.c_void_p)
+    )
+    prototype = ctypes.PYFUNCTYPE(
+        ctypes.py_object,
+        ctypes.c_void_p,
+        ctypes.c_void_p,
+        ctypes.c_char_p,
+        *[ctypes.c_int] * 4,
+        ctypes.c_char_p,
+        ctypes.c_char_p,
+        ctypes.c_int,
+    )
+    function: Callable[..., np.ufunc] = prototype(table[1])  # the slot is part of NumPy's ABI
+    return function

@@ -1,0 +1,130 @@
+"""Split work over cores: plain threads over kernels that have released the GIL.
+
+Work comes as numbered parts, whose number and edges the caller derives from the shape of the
+data alone, so that a result does not depend on the number of threads.  Threads take the next
+part when they are done with one, and the calling thread works too.  It never waits for a
+worker that has not begun: where all workers are busy (many callers at once, a call from
+inside a worker) the caller does everything itself, so nothing can block.
+
+The pool is made at first use, and again in a forked child, where the parent's threads do
+not exist.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import threading
+from concurrent.futures import ThreadPoolExecutor, wait
+from operator import index
+from typing import TYPE_CHECKING, SupportsIndex
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+ENVIRONMENT = "FASTLOGIT_NUM_THREADS"
+MOST_THREADS = 4096
+
+_pool: ThreadPoolExecutor | None = None
+_pool_lock = threading.Lock()
+
+
+def available() -> int:
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def resolve(threads: SupportsIndex | None) -> int:
+    """Number of threads to use, from an argument ``threads=``.
+
+    Parameters
+    ----------
+    threads : int or None
+        None stands for the environment variable ``FASTLOGIT_NUM_THREADS``, or, without
+        that, for the number of cores that the process may use.
+
+    Returns
+    -------
+    int
+        At least 1.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the argument or the variable is not a whole number between 1 and 4096.
+    """
+    if threads is not None:
+        return _checked(threads, "threads")
+    text = os.environ.get(ENVIRONMENT, "").strip()
+    if not text:
+        return available()
+    try:
+        number = int(text)
+    except ValueError:
+        raise ValueError(
+            f"{ENVIRONMENT} must be a whole number between 1 and {MOST_THREADS}; got {text!r}"
+        ) from None
+    return _checked(number, ENVIRONMENT)
+
+
+def _checked(threads: SupportsIndex, name: str) -> int:
+    if isinstance(threads, bool) or not hasattr(threads, "__index__"):
+        raise TypeError(f"{name} must be a whole number or None; got {threads!r}")
+    number = index(threads)
+    if not 1 <= number <= MOST_THREADS:
+        raise ValueError(f"{name} must be between 1 and {MOST_THREADS}; got {number}")
+    return number
+
+
+def run(task: Callable[[int], None], parts: int, threads: int) -> None:
+    """Call ``task(0)`` to ``task(parts - 1)``, each once, on up to `threads` threads.
+
+    Returns when all are done.  The first exception of a task, or an interrupt of the caller,
+    keeps further parts from being started and is raised once those under way have ended.
+    """
+    helpers = min(threads, parts) - 1
+    if helpers < 1:
+        for part in range(parts):
+            task(part)
+        return
+
+    numbers = itertools.count()  # whose next() is atomic
+    stopped = threading.Event()
+
+    def work() -> None:
+        try:
+            while not stopped.is_set() and (part := next(numbers)) < parts:
+                task(part)
+        except BaseException:
+            stopped.set()
+            raise
+
+    futures = [_executor().submit(work) for _ in range(helpers)]
+    try:
+        work()
+    finally:
+        # What has not begun would find nothing left to do; the others finish a part each.
+        begun = [future for future in futures if not future.cancel()]
+        wait(begun)
+    for future in begun:
+        future.result()
+
+
+def _executor() -> ThreadPoolExecutor:
+    """Return the pool; it starts a thread only where a task finds none idle."""
+    global _pool
+    with _pool_lock:
+        if _pool is None:
+            _pool = ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="fastlogit")
+        return _pool
+
+
+def _forget_pool() -> None:
+    global _pool, _pool_lock
+    _pool, _pool_lock = None, threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_pool)
