@@ -7,7 +7,8 @@ wrong with it and what was expected.  Nothing that is n long is copied.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import sys
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -74,11 +75,13 @@ def vector(value: ArrayLike, name: str, n: int, like: str) -> NDArray[Any]:
     return array
 
 
-def targets(t: ArrayLike, n: int, like: str, threads: int) -> NDArray[Any]:
-    """Targets: n numbers in [0, 1]."""
+def targets(
+    t: ArrayLike, n: int, like: str, threads: int
+) -> tuple[NDArray[Any], Literal[True] | None]:
+    """Targets: n numbers in [0, 1]; and None if they are labels, all 0 or 1, else True."""
     array = vector(t, "t", n, like)
-    _check_range(array, "t", 0.0, 1.0, "lie between 0 and 1", threads)
-    return array
+    between = _check_range(array, "t", 1.0, "lie between 0 and 1", threads)
+    return array, True if between else None
 
 
 def weights(weight: ArrayLike | None, n: int, like: str, threads: int) -> NDArray[Any] | None:
@@ -86,8 +89,7 @@ def weights(weight: ArrayLike | None, n: int, like: str, threads: int) -> NDArra
     if weight is None:
         return None
     array = vector(weight, "weight", n, like)
-    largest = float(np.finfo(np.float64).max)
-    _check_range(array, "weight", 0.0, largest, "be finite and not negative", threads)
+    _check_range(array, "weight", sys.float_info.max, "be finite and not negative", threads)
     return array
 
 
@@ -100,25 +102,28 @@ def total_weight(weight: NDArray[Any]) -> float:
 
 
 def _check_range(
-    array: NDArray[Any], name: str, low: float, high: float, rule: str, threads: int
-) -> None:
+    array: NDArray[Any], name: str, high: float, rule: str, threads: int
+) -> int:
+    """Check that all elements are in [0, high]; return how many are neither 0 nor `high`."""
     if array.dtype.kind == "b":
-        return
+        return 0
     slices = parts(array.shape[0])
-    bad = np.zeros(len(slices), dtype=np.int64)
+    counts = np.zeros((len(slices), 2), dtype=np.int64)
 
     def task(part: int) -> None:
-        bad[part] = sums.count_outside(array[slices[part]], low, high)
+        counts[part] = sums.count_outside(array[slices[part]], high)
 
     _threads.run(task, len(slices), threads)
-    if bad.any():
-        here = slices[int(bad.argmax())]
+    outside, between = counts.sum(axis=0)
+    if outside:
+        here = slices[int(counts[:, 0].argmax())]
         block = array[here]
-        first = int(np.argmin((block >= low) & (block <= high)))
+        first = int(np.argmin((block >= 0) & (block <= high)))
         raise ValueError(
             f"every element of {name} must {rule}; got {block[first]} at index "
-            f"{here.start + first} ({bad.sum()} such)"
+            f"{here.start + first} ({outside} such)"
         )
+    return int(between)
 
 
 def coefficients(coef: ArrayLike, name: str, d: int) -> NDArray[np.float64]:

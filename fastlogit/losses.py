@@ -122,7 +122,7 @@ def _sum(
         raise ValueError(f"reduction must be 'sum' or 'mean'; got {reduction!r}")
     count = _threads.resolve(threads)
     logits = arrays.real_array(z, "z", 1)
-    targets = arrays.targets(t, logits.size, "element of z", count)
+    targets, soft = arrays.targets(t, logits.size, "element of z", count)
     weights = arrays.weights(weight, logits.size, "element of z", count)
     scale = 1.0
     if reduction == "mean":
@@ -138,6 +138,7 @@ def _sum(
         sums.log_loss_gradient(
             logits[here],
             targets[here],
+            soft,
             None if weights is None else weights[here],
             None if gradient is None else gradient[here],
             partials[part, :, 0],

@@ -113,7 +113,7 @@ def fit(
     count = _threads.resolve(threads)
     features = arrays.matrix(X)
     n, d = features.shape
-    targets = arrays.targets(t, n, "row of X", count)
+    targets, _ = arrays.targets(t, n, "row of X", count)
     weights = arrays.weights(weight, n, "row of X", count)
     total = float(n) if weights is None else arrays.total_weight(weights)
     known = None if offset is None else arrays.vector(offset, "offset", n, "row of X")

@@ -60,27 +60,19 @@ def _dot_rows(
 ) -> None:
     """Put ``X[first:first + rows] @ coef`` into z; `coef` is padded with 0."""
     d = X.shape[1]
-    i = 0
-    while i + 4 <= rows:
+    unrolled = d // (4 * lanes.WIDTH) * (4 * lanes.WIDTH)
+    for i in range(rows):
         row = first + i
         sum_0 = sum_1 = sum_2 = sum_3 = lanes.zeros()
-        for j in range(0, d, lanes.WIDTH):
-            w = lanes.load(coef, j)
-            sum_0 = _multiply_add(X, row, j, d - j, w, sum_0)
-            sum_1 = _multiply_add(X, row + 1, j, d - j, w, sum_1)
-            sum_2 = _multiply_add(X, row + 2, j, d - j, w, sum_2)
-            sum_3 = _multiply_add(X, row + 3, j, d - j, w, sum_3)
-        z[i] = lanes.total(sum_0)
-        z[i + 1] = lanes.total(sum_1)
-        z[i + 2] = lanes.total(sum_2)
-        z[i + 3] = lanes.total(sum_3)
-        i += 4
-    while i < rows:
-        sum_0 = lanes.zeros()
-        for j in range(0, d, lanes.WIDTH):
-            sum_0 = _multiply_add(X, first + i, j, d - j, lanes.load(coef, j), sum_0)
-        z[i] = lanes.total(sum_0)
-        i += 1
+        for j in range(0, unrolled, 4 * lanes.WIDTH):
+            j_1, j_2, j_3 = j + lanes.WIDTH, j + 2 * lanes.WIDTH, j + 3 * lanes.WIDTH
+            sum_0 = lanes.fma(lanes.load(X, (row, j)), lanes.load(coef, j), sum_0)
+            sum_1 = lanes.fma(lanes.load(X, (row, j_1)), lanes.load(coef, j_1), sum_1)
+            sum_2 = lanes.fma(lanes.load(X, (row, j_2)), lanes.load(coef, j_2), sum_2)
+            sum_3 = lanes.fma(lanes.load(X, (row, j_3)), lanes.load(coef, j_3), sum_3)
+        for j in range(unrolled, d, lanes.WIDTH):
+            sum_0 = _multiply_add(X, row, j, d - j, lanes.load(coef, j), sum_0)
+        z[i] = lanes.total(lanes.add(lanes.add(sum_0, sum_1), lanes.add(sum_2, sum_3)))
 
 
 @jit.loop
@@ -95,9 +87,9 @@ def _decide(
 ) -> None:
     """Put z of some rows into the first `rows` elements of `z`."""
     _dot_rows(X, first, rows, coef, z)
+    known = None if offset is None else offset[first : first + rows]
     for i in range(rows):
-        known = intercept if offset is None else intercept + offset[first + i]
-        z[i] += known
+        z[i] += intercept if known is None else intercept + known[i]
 
 
 @jit.loop
@@ -168,8 +160,9 @@ def decision(
     for first in range(0, X.shape[0], block):
         rows = min(block, X.shape[0] - first)
         _decide(X, first, rows, coef, intercept, offset, z)
+        part = out[first : first + rows]
         for i in range(rows):
-            out[first + i] = z[i]
+            part[i] = z[i]
 
 
 @jit.loop
@@ -186,14 +179,16 @@ def probability(
     for first in range(0, X.shape[0], block):
         rows = min(block, X.shape[0] - first)
         _decide(X, first, rows, coef, intercept, offset, z)
+        part = out[first : first + rows]
         for i in range(rows):
-            out[first + i] = scalar.sigmoid(z[i])
+            part[i] = scalar.sigmoid(z[i])
 
 
 @jit.loop
 def log_loss_gradient(
     X: NDArray[Any],
     t: NDArray[Any],
+    soft: bool | None,
     coef: NDArray[np.float64],
     intercept: float,
     weight: NDArray[Any] | None,
@@ -205,30 +200,28 @@ def log_loss_gradient(
     """Put the sums over all rows of the loss and, where wanted, its derivatives.
 
     `loss` is (2,), `gradient` (2, d + 1) or None, `hessian` as `add_products` takes it or
-    None; all are added to.
+    None; all are added to.  `soft` is None where every t is 0 or 1.
     """
     block = block_rows(X)
-    buffer = sums.BLOCK
-    z, losses, slopes = np.empty(block), np.empty(buffer), np.empty(buffer)
-    curvatures = np.empty(buffer)
+    z, slopes, curvatures = np.empty(block), np.empty(block), np.empty(block)
+    losses = np.empty(sums.BLOCK)
     block_sum = np.empty(lanes.padded(X.shape[1]))
     packed, scaled = _packing(X, block, hessian)
     for first in range(0, X.shape[0], block):
         rows = min(block, X.shape[0] - first)
         _decide(X, first, rows, coef, intercept, offset, z)
+        here = slice(first, first + rows)  # a slice: see sums.log_loss_gradient
+        targets = t[here]
+        weights = None if weight is None else weight[here]
         for i in range(rows):
-            logit = z[i]
-            target = np.float64(t[first + i])
-            scale = 1.0 if weight is None else np.float64(weight[first + i])
-            keep = scale != 0.0
-            value = scalar.logistic_loss(logit, target)
-            losses[i] = value if weight is None else (value * scale if keep else 0.0)
+            scale = 1.0 if weights is None else weights[i]
+            value, slope = sums.loss_and_residual(z[i], targets[i], soft)
+            curvature = scalar.sigmoid_derivative(z[i])
+            losses[i] = value if weights is None else sums.weighted(value, scale)
             if gradient is not None:
-                value = scalar.residual(logit, target)
-                slopes[i] = value if weight is None else (value * scale if keep else 0.0)
+                slopes[i] = slope if weights is None else sums.weighted(slope, scale)
             if hessian is not None:
-                value = scalar.sigmoid_derivative(logit)
-                curvatures[i] = value if weight is None else (value * scale if keep else 0.0)
+                curvatures[i] = curvature if weights is None else sums.weighted(curvature, scale)
         _add_losses(losses, rows, loss)
         if gradient is not None:
             _accumulate(X, first, rows, slopes, gradient[0], gradient[1], block_sum)
@@ -290,10 +283,10 @@ def _curve(
     curvatures: NDArray[np.float64],
 ) -> None:
     """D: weight times σ(z) σ(-z)."""
+    weights = None if weight is None else weight[first : first + rows]
     for i in range(rows):
         value = scalar.sigmoid_derivative(z[i])
-        scale = 1.0 if weight is None else np.float64(weight[first + i])
-        curvatures[i] = value if weight is None else (value * scale if scale != 0.0 else 0.0)
+        curvatures[i] = value if weights is None else sums.weighted(value, weights[i])
 
 
 @jit.loop
@@ -328,10 +321,11 @@ def _add_products(
     d = X.shape[1]
     size = packed.shape[1]
     for i in range(rows):
+        row, packed_row, scaled_row = X[first + i], packed[i], scaled[i]
         for j in range(d):
-            packed[i, j] = X[first + i, j]
+            packed_row[j] = row[j]
         for j in range(size):
-            scaled[i, j] = packed[i, j] * curvatures[i]
+            scaled_row[j] = packed_row[j] * curvatures[i]
     for a in range(0, d + 1, TILE_ROWS):
         for b in range(a // TILE_COLUMNS * TILE_COLUMNS, size, TILE_COLUMNS):
             _add_tile(packed, scaled, rows, a, b, result)

@@ -83,7 +83,7 @@ def by_precision(
     def choose(*args: float) -> float:
         raise NotImplementedError("only for compiled code")
 
-    @overload(choose, strict=False, jit_options=OPTIONS)
+    @overload(choose, strict=False, jit_options=OPTIONS | {"forceinline": True})
     def _choose(*args: Any) -> Any:
         kinds = args[0] if isinstance(args[0], tuple) else args
         narrow = kinds[0] == types.float32 and all(

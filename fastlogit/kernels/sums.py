@@ -55,10 +55,28 @@ def add_up(terms: NDArray[np.float64]) -> tuple[float, float]:
     return high, low
 
 
+@jit.scalar
+def weighted(value: float, weight: float) -> float:
+    """Product, which is 0 for a weight of 0 whatever the value."""
+    return value * np.float64(weight) if weight != 0 else 0.0
+
+
+@jit.scalar
+def loss_and_residual(z: float, t: float, soft: bool | None) -> tuple[float, float]:
+    """Terms of the loss and of the gradient; `soft` is None where every t is 0 or 1.
+
+    LLVM sees what the two have in common and computes it once, and leaves out what nobody uses.
+    """
+    if soft is None:
+        return scalar.hard_loss_term(z, t), scalar.hard_residual_term(z, t)
+    return scalar.loss_term(z, t), scalar.residual_term(z, t)
+
+
 @jit.loop
 def log_loss_gradient(
     z: NDArray[Any],
     t: NDArray[Any],
+    soft: bool | None,
     weight: NDArray[Any] | None,
     gradient: NDArray[Any] | None,
     total: NDArray[np.float64],
@@ -72,18 +90,17 @@ def log_loss_gradient(
     for start in range(0, z.size, BLOCK):
         count = min(BLOCK, z.size - start)
         losses[count:] = 0.0
+        # Slices, as an index like start + i could be negative for all that LLVM knows, and
+        # the loop would not vectorise.
+        logits, targets = z[start : start + count], t[start : start + count]
+        weights = None if weight is None else weight[start : start + count]
+        slopes = None if gradient is None else gradient[start : start + count]
         for i in range(count):
-            logit = z[start + i]
-            target = t[start + i]
-            loss = scalar.loss_term(logit, target)
-            scale = 1.0 if weight is None else np.float64(weight[start + i])
-            # A weight of 0 takes the element out, whatever its loss.
-            losses[i] = loss if weight is None else (loss * scale if scale != 0.0 else 0.0)
-            if gradient is not None:
-                slope = scalar.residual_term(logit, target)
-                gradient[start + i] = (
-                    slope if weight is None else (slope * scale if scale != 0.0 else 0.0)
-                )
+            scale = 1.0 if weights is None else weights[i]
+            loss, slope = loss_and_residual(logits[i], targets[i], soft)
+            losses[i] = loss if weights is None else weighted(loss, scale)
+            if slopes is not None:
+                slopes[i] = slope if weights is None else weighted(slope, scale)
         block_high, block_low = add_up(losses)
         high, error = two_sum(high, block_high)
         low += error + block_low
@@ -104,9 +121,11 @@ def merge(partials: NDArray[np.float64], result: NDArray[np.float64]) -> None:
 
 
 @jit.loop
-def count_outside(values: NDArray[Any], low: float, high: float) -> int:
-    """How many of `values` are not in [low, high]; NaN is not."""
-    count = 0
+def count_outside(values: NDArray[Any], high: float) -> tuple[int, int]:
+    """How many of `values` are not in [0, high] (NaN is not), and how many not 0 or `high`."""
+    outside = between = 0
     for i in range(values.size):
-        count += not (low <= values[i] <= high)
-    return count
+        value = values[i]
+        outside += not (0.0 <= value <= high)
+        between += value != 0.0 and value != high
+    return outside, between

