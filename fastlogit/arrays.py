@@ -69,9 +69,7 @@ def vector(value: ArrayLike, name: str, n: int, like: str) -> NDArray[Any]:
     """One number for each of `n` things; `like` says in the error what those are."""
     array = real_array(value, name, 1)
     if array.shape[0] != n:
-        raise ValueError(
-            f"{name} must have one element for each {like}, {n}; got {array.shape[0]}"
-        )
+        raise ValueError(f"{name} must have one element for each {like}, {n}; got {array.shape[0]}")
     return array
 
 
@@ -101,9 +99,7 @@ def total_weight(weight: NDArray[Any]) -> float:
     return total
 
 
-def _check_range(
-    array: NDArray[Any], name: str, high: float, rule: str, threads: int
-) -> int:
+def _check_range(array: NDArray[Any], name: str, high: float, rule: str, threads: int) -> int:
     """Check that all elements are in [0, high]; return how many are neither 0 nor `high`."""
     if array.dtype.kind == "b":
         return 0
@@ -145,9 +141,7 @@ def number(value: Any, name: str) -> float:
     raise TypeError(f"{name} must be a real number; got {value!r}")
 
 
-def output(
-    out: NDArray[Any] | None, shape: tuple[int, ...], dtype: np.dtype[Any]
-) -> NDArray[Any]:
+def output(out: NDArray[Any] | None, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
     """`out` if it can take the result, or a new array."""
     if out is None:
         return np.empty(shape, dtype)

@@ -565,4 +565,5 @@ def _merged(partials: NDArray[np.float64]) -> NDArray[np.float64]:
 def _symmetric(upper: NDArray[np.float64], size: int) -> NDArray[np.float64]:
     """Add up partial Hessians, in order, and mirror the upper triangle."""
     total = np.triu(upper.sum(axis=0)[:size, :size])
-    return total + np.triu(total, 1).T
+    full: NDArray[np.float64] = total + np.triu(total, 1).T
+    return full

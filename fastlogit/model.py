@@ -219,7 +219,9 @@ def checked_names(names: Any, d: int) -> tuple[str, ...]:
     """Feature names as a tuple of `d` different strings."""
     result = tuple(names)
     if len(result) != d:
-        raise ValueError(f"feature_names must have one name for each column, {d}; got {len(result)}")
+        raise ValueError(
+            f"feature_names must have one name for each column, {d}; got {len(result)}"
+        )
     for name in result:
         if not isinstance(name, str):
             raise TypeError(f"feature_names must be strings; got {name!r}")

@@ -139,7 +139,7 @@ def fit(
 
     def evaluate(at: Vector) -> tuple[float, float, Vector, NDArray[np.float64]]:
         loss, gradient, hessian = linear.log_loss_gradient_hessian(
-            features, targets, at[:d], at[d], weight=weights, offset=known, threads=count
+            features, targets, at[:d], float(at[d]), weight=weights, offset=known, threads=count
         )
         ridge = penalties * at[:free]
         objective = loss + 0.5 * float(ridge @ at[:free])
@@ -202,10 +202,11 @@ def _solve(hessian: NDArray[np.float64], gradient: Vector) -> Vector:
     scaled = hessian * scale * scale[:, np.newaxis]
     try:
         factor = scipy.linalg.cho_factor(scaled, check_finite=False)
-        solution = scipy.linalg.cho_solve(factor, gradient * scale, check_finite=False)
+        solution: Any = scipy.linalg.cho_solve(factor, gradient * scale, check_finite=False)
     except scipy.linalg.LinAlgError:
         solution = np.linalg.lstsq(scaled, gradient * scale, rcond=1e-12)[0]
-    return np.asarray(solution * scale)
+    step: Vector = solution * scale
+    return step
 
 
 def _cut(trial: float, objective: float, promised: float) -> float:

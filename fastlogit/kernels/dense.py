@@ -133,7 +133,7 @@ def _accumulate(
     ones = 0.0
     for i in range(rows):
         ones += factor[i]
-    high[d], error = two_sum(high[d], ones)
+    high[d], error = two_sum(high[d], ones)  # type: ignore[arg-type]
     low[d] += error
 
 

@@ -20,12 +20,11 @@ from typing import Any
 
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic
 
 from fastlogit.kernels import jit
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@jit.intrinsic
 def fma(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
     """``a * b + c`` in float64, rounded once."""
 
@@ -35,7 +34,7 @@ def fma(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
     return types.float64(types.float64, types.float64, types.float64), codegen
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@jit.intrinsic
 def float64_bits(typingctx: Any, value: Any) -> Any:
     """Bits of a float64 as an int64."""
 
@@ -45,7 +44,7 @@ def float64_bits(typingctx: Any, value: Any) -> Any:
     return types.int64(types.float64), codegen
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@jit.intrinsic
 def float64_from_bits(typingctx: Any, bits: Any) -> Any:
     """Return the float64 with the bits of an int64."""
 
@@ -55,7 +54,7 @@ def float64_from_bits(typingctx: Any, bits: Any) -> Any:
     return types.float64(types.int64), codegen
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@jit.intrinsic
 def shifted(typingctx: Any, pointer: Any, offset: Any) -> Any:
     """Pointer `offset` bytes further on."""
 

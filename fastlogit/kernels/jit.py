@@ -25,9 +25,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numba
+import numba.extending
 import numpy as np
 from numba import types
-from numba.extending import overload
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,17 +53,22 @@ def loop(function: F) -> F:
     return _njit(function)
 
 
+def intrinsic(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a function for compiled code from one that writes LLVM's code for it."""
+    made: Callable[..., Any] = numba.extending.intrinsic(function)
+    return made
+
+
 def c_function(function: Callable[..., Any], signature: Any) -> Any:
     """Compile `function` now, or load it from the cache, to be called by C code.
 
     Unlike the decorators this does the work when it is called, so it is called at the first
     use of what it makes, and not at import.  The result's ``address`` is the entry point.
     """
-    options = {key: OPTIONS[key] for key in ("nogil", "error_model", "fastmath", "boundscheck")}
     try:
-        return numba.cfunc(signature, cache=True, **options)(function)
+        return numba.cfunc(signature, cache=True, **OPTIONS)(function)
     except RuntimeError:  # as in _njit
-        return numba.cfunc(signature, **options)(function)
+        return numba.cfunc(signature, **OPTIONS)(function)
 
 
 def by_precision(
@@ -83,7 +88,6 @@ def by_precision(
     def choose(*args: float) -> float:
         raise NotImplementedError("only for compiled code")
 
-    @overload(choose, strict=False, jit_options=OPTIONS | {"forceinline": True})
     def _choose(*args: Any) -> Any:
         kinds = args[0] if isinstance(args[0], tuple) else args
         narrow = kinds[0] == types.float32 and all(
@@ -100,11 +104,14 @@ def by_precision(
             return lambda *args: function(np.float64(args[0]))
         return lambda *args: function(np.float64(args[0]), np.float64(args[1]))
 
+    options = OPTIONS | {"forceinline": True}
+    numba.extending.overload(choose, strict=False, jit_options=options)(_choose)
     return choose
 
 
 def _njit(function: F, **extra: Any) -> F:
     try:
-        return numba.njit(cache=True, **OPTIONS, **extra)(function)  # type: ignore[no-any-return]
+        compiled: F = numba.njit(cache=True, **OPTIONS, **extra)(function)
     except RuntimeError:  # "cannot cache function ...: no locator available"
-        return numba.njit(**OPTIONS, **extra)(function)  # type: ignore[no-any-return]
+        compiled = numba.njit(**OPTIONS, **extra)(function)
+    return compiled

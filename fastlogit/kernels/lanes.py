@@ -18,7 +18,7 @@ from typing import Any
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
-from numba.extending import intrinsic, models, register_model
+from numba.extending import models, register_model
 
 from fastlogit.kernels import jit
 
@@ -83,13 +83,13 @@ def _short_name(element: Any) -> str:
     return {"float": "f32", "double": "f64"}.get(str(element), str(element))
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@jit.intrinsic
 def zeros(typingctx: Any) -> Any:
     """Eight zeros."""
     return lanes_type(), lambda context, builder, signature, args: ir.Constant(_VECTOR, None)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@jit.intrinsic
 def broadcast(typingctx: Any, value: Any) -> Any:
     """One number in each lane."""
     return lanes_type(types.float64), lambda context, builder, signature, args: _splat(
@@ -97,7 +97,7 @@ def broadcast(typingctx: Any, value: Any) -> Any:
     )
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@jit.intrinsic
 def fma(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
     """``a * b + c``, rounded once."""
 
@@ -110,23 +110,23 @@ def fma(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
     return lanes_type(lanes_type, lanes_type, lanes_type), codegen
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@jit.intrinsic
 def add(typingctx: Any, a: Any, b: Any) -> Any:
     """``a + b``."""
-    return lanes_type(lanes_type, lanes_type), lambda context, builder, signature, args: (
-        builder.fadd(*args)
-    )
+    return lanes_type(
+        lanes_type, lanes_type
+    ), lambda context, builder, signature, args: builder.fadd(*args)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@jit.intrinsic
 def subtract(typingctx: Any, a: Any, b: Any) -> Any:
     """``a - b``."""
-    return lanes_type(lanes_type, lanes_type), lambda context, builder, signature, args: (
-        builder.fsub(*args)
-    )
+    return lanes_type(
+        lanes_type, lanes_type
+    ), lambda context, builder, signature, args: builder.fsub(*args)
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@jit.intrinsic
 def total(typingctx: Any, a: Any) -> Any:
     """Sum of the lanes, as a tree: halves are added until one number is left."""
 
@@ -143,15 +143,15 @@ def total(typingctx: Any, a: Any) -> Any:
     return types.float64(lanes_type), codegen
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@jit.intrinsic
 def extract(typingctx: Any, a: Any, lane: Any) -> Any:
     """One lane."""
-    return types.float64(lanes_type, types.int64), lambda context, builder, signature, args: (
-        builder.extract_element(args[0], args[1])
-    )
+    return types.float64(
+        lanes_type, types.int64
+    ), lambda context, builder, signature, args: builder.extract_element(args[0], args[1])
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@jit.intrinsic
 def load(typingctx: Any, array: Any, index: Any) -> Any:
     """Elements ``array[index:index + 8]``, or of a row, with a tuple for the index."""
     signature = lanes_type(array, index)
@@ -165,7 +165,7 @@ def load(typingctx: Any, array: Any, index: Any) -> Any:
     return signature, codegen
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@jit.intrinsic
 def load_first(typingctx: Any, array: Any, index: Any, count: Any) -> Any:
     """The first `count` of eight elements, and 0 in the other lanes; the rest is not read."""
     signature = lanes_type(array, index, types.int64)
@@ -194,7 +194,7 @@ def load_first(typingctx: Any, array: Any, index: Any, count: Any) -> Any:
     return signature, codegen
 
 
-@intrinsic  # type: ignore[untyped-decorator]
+@jit.intrinsic
 def store(typingctx: Any, array: Any, index: Any, value: Any) -> Any:
     """Put eight float64 into ``array[index:index + 8]`` of a float64 array."""
     signature = types.void(array, index, lanes_type)

@@ -281,9 +281,7 @@ def _hard_loss(z: float, t: float) -> float:
 
 
 @jit.scalar
-def _log1p_parts(
-    n: float, n_low: float, d: float, d_low: float, s: float
-) -> tuple[float, float]:
+def _log1p_parts(n: float, n_low: float, d: float, d_low: float, s: float) -> tuple[float, float]:
     """``log(1 + s N / D) / s`` as high + low: 2 atanh(s q) / s with q = N / (2 D + s N)."""
     bottom, bottom_low = fast_two_sum(2.0 * d, s * n)
     bottom_low = fma(2.0, d_low, bottom_low) + s * n_low
@@ -391,9 +389,7 @@ def _cross_entropy_derivative(y: float, t: float) -> float:
     scale = UPSCALE if y < TINY else 1.0
     top, top_low = two_sum(y * scale, -t * scale)
     bottom, bottom_low = two_product(y * scale, complement)
-    slope, slope_low = _quotient(
-        top, top_low, bottom, fma(y * scale, complement_low, bottom_low)
-    )
+    slope, slope_low = _quotient(top, top_low, bottom, fma(y * scale, complement_low, bottom_low))
     # Far out in a tail the remainder is inf - inf; there the quotient alone is exact enough.
     slope += 0.0 if abs(slope) == np.inf else slope_low
     slope = (-t * np.inf if t != 0.0 else 1.0) if y == 0.0 else slope

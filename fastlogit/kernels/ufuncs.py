@@ -15,11 +15,11 @@ from __future__ import annotations
 
 import ctypes
 from functools import cache
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numba import carray, types
-from numpy._core import _multiarray_umath
 
 from fastlogit.kernels import jit, scalar
 from fastlogit.kernels.ieee import clear_flags, shifted
@@ -179,11 +179,10 @@ def _from_loops(name: str, inputs: int, loops: list[Any], dtypes: list[Any]) -> 
 
 @cache
 def _ufunc_interface() -> Callable[..., np.ufunc]:
+    umath = import_module("numpy._core._multiarray_umath")  # where NumPy's own headers look
     get_pointer = ctypes.pythonapi.PyCapsule_GetPointer
     get_pointer.restype, get_pointer.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
-    table = ctypes.cast(
-        get_pointer(_multiarray_umath._UFUNC_API, None), ctypes.POINTER(ctypes.c_void_p)
-    )
+    table = ctypes.cast(get_pointer(umath._UFUNC_API, None), ctypes.POINTER(ctypes.c_void_p))
     prototype = ctypes.PYFUNCTYPE(
         ctypes.py_object,
         ctypes.c_void_p,

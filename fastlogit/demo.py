@@ -1,0 +1,193 @@
+"""``fastlogit demo``: train on real flights, score millions of rows, compare with NumPy.
+
+Each step is a command of fastlogit's own, which is printed and then run as it stands.  The
+comparison does the same work as plainly as it can be done with NumPy: the same batches of the
+same file, the same output, the formula from the textbook.
+"""
+
+from __future__ import annotations
+
+import shlex
+import statistics
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from scipy.stats import rankdata
+
+from fastlogit import cli, linear, losses
+from fastlogit.data import flights_path
+from fastlogit.elementwise import logit
+from fastlogit.model import LogisticModel, load
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+LABEL = "late"
+HELD_OUT = 5  # every fifth row
+BATCH_ROWS = 65_536
+ROUNDS = 3
+ROWS_IN_MEMORY = 1_000_000
+
+
+def run(rows: int = 10_000_000, *, threads: int | None = None, keep: Path | None = None) -> None:
+    """Run the demonstration and print what it does.
+
+    Parameters
+    ----------
+    rows : int
+        How many rows to score: the flights, repeated.
+    threads : int, optional
+        Most threads to use; default: all cores that the process may use.
+    keep : path, optional
+        Folder to leave the files in; default: a temporary one.
+
+    Raises
+    ------
+    ValueError
+        If `rows` is not positive.
+    RuntimeError
+        If a command fails or the scores are not those of NumPy.
+    """
+    if rows < 1:
+        raise ValueError(f"rows must be at least 1; got {rows}")
+    with ExitStack() as stack:
+        folder = keep or Path(stack.enter_context(tempfile.TemporaryDirectory("-fastlogit")))
+        folder.mkdir(parents=True, exist_ok=True)
+        extra = [] if threads is None else ["--threads", str(threads)]
+
+        flights = pq.read_table(flights_path())
+        _say(f"{flights.num_rows:,} flights that left New York City in 2013; which were late?")
+        train, test = folder / "train.parquet", folder / "test.parquet"
+        held_out = np.arange(flights.num_rows) % HELD_OUT == HELD_OUT - 1
+        pq.write_table(flights.filter(pa.array(~held_out)), train)
+        pq.write_table(flights.filter(pa.array(held_out)), test)
+        large = folder / "flights.parquet"
+        seconds = _timed(lambda: _repeat(flights.drop_columns([LABEL]), rows, large))
+        size = large.stat().st_size / 1e6
+        _say(f"Repeated to {rows:,} rows: {large.name}, {size:,.0f} MB, written in {seconds:.1f} s")
+
+        model_path = folder / "model.json"
+        missing = ["--missing", "skip"]  # flights that never arrived have no label
+        _command("train", train, "--label", LABEL, "-o", model_path, *missing, *extra)
+        model = load(model_path)
+
+        test_scores = folder / "test_scores.parquet"
+        _command("score", model_path, test, "-o", test_scores, *extra)
+        _evaluate(_column(test, LABEL), _column(test_scores, "probability"))
+
+        scores, numpy_scores = folder / "scores.parquet", folder / "numpy_scores.parquet"
+        score = ["score", model_path, large, "-o", scores, "--force", "-q", *extra]
+        ours, theirs = [], []
+        for number in range(ROUNDS):  # in turn, as a machine's speed drifts
+            ours.append(_timed(lambda: _command(*score, quiet=number > 0)))  # noqa: B023
+            theirs.append(_timed(lambda: _numpy_score(model, large, numpy_scores)))
+        _compare_scores(scores, numpy_scores)
+        _compare("file to file", rows, ours, theirs)
+
+        columns = [flights[name].to_numpy() for name in model.feature_names or ()]
+        X = np.column_stack(columns).astype(np.float32)
+        X = np.resize(X, (min(rows, ROWS_IN_MEMORY), X.shape[1]))
+        ours, theirs = [], []
+        linear.probability(X, model.coef, model.intercept, threads=threads)
+        for _ in range(ROUNDS):
+            ours.append(
+                _timed(lambda: linear.probability(X, model.coef, model.intercept, threads=threads))
+            )
+            theirs.append(_timed(lambda: _numpy_probability(X, model)))
+        _compare("in memory", X.shape[0], ours, theirs)
+        if keep:
+            _say(f"The files are in {folder}")
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+def _command(*words: Any, quiet: bool = False) -> None:
+    """Print a command, and run it."""
+    arguments = [str(word) for word in words]
+    if not quiet:
+        short = [word.name if isinstance(word, Path) else str(word) for word in words]
+        _say(f"\n$ fastlogit {shlex.join(short)}")
+    if cli.main(arguments) != 0:
+        raise RuntimeError(f"fastlogit {shlex.join(arguments)} failed")
+
+
+def _timed(work: Callable[[], Any]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def _repeat(table: Any, rows: int, path: Path) -> None:
+    """Write a table again and again, until there are `rows` rows."""
+    with pq.ParquetWriter(path, table.schema, compression="zstd") as writer:
+        for start in range(0, rows, table.num_rows):
+            writer.write_table(table.slice(0, rows - start))
+
+
+def _column(path: Path, name: str) -> NDArray[np.float64]:
+    """One column; what is missing is NaN."""
+    values: NDArray[np.float64] = pq.read_table(path, columns=[name])[name].to_numpy()
+    return values.astype(np.float64)
+
+
+def _evaluate(t: NDArray[np.float64], y: NDArray[np.float64]) -> None:
+    known = ~np.isnan(t)
+    t, y = t[known], y[known]
+    accuracy = np.mean((y > 0.5) == t)
+    _say(
+        f"on {t.size:,} held-out flights: log-loss {losses.log_loss(logit(y), t) / t.size:.4f} "
+        f"(guessing the rate: {_entropy(t.mean()):.4f}), AUC {_auc(t, y):.4f}, accuracy "
+        f"{accuracy:.4f} (guessing: {max(t.mean(), 1 - t.mean()):.4f})"
+    )
+
+
+def _entropy(rate: float) -> float:
+    return float(-rate * np.log(rate) - (1 - rate) * np.log1p(-rate))
+
+
+def _auc(t: NDArray[np.float64], y: NDArray[np.float64]) -> float:
+    """Area under the ROC curve, as the rank sum of Mann and Whitney."""
+    positives = float(t.sum())
+    ranks = float(rankdata(y)[t == 1].sum())
+    return (ranks - positives * (positives + 1) / 2) / (positives * (t.size - positives))
+
+
+def _numpy_probability(X: NDArray[Any], model: LogisticModel) -> NDArray[Any]:
+    return 1 / (1 + np.exp(-(X @ model.coef + model.intercept)))
+
+
+def _numpy_score(model: LogisticModel, source: Path, target: Path) -> None:
+    """Score a Parquet file with pyarrow and NumPy."""
+    names = list(model.feature_names or ())
+    schema = pa.schema([("probability", pa.float64())])
+    with pq.ParquetFile(source) as file, pq.ParquetWriter(target, schema) as writer:
+        for batch in file.iter_batches(BATCH_ROWS, columns=names):
+            X = np.column_stack([batch.column(name).to_numpy() for name in names])
+            y = _numpy_probability(X, model)
+            writer.write_table(pa.table([y], schema=schema))
+
+
+def _compare_scores(ours: Path, theirs: Path) -> None:
+    difference = np.abs(_column(ours, "probability") - _column(theirs, "probability")).max()
+    if not difference < 1e-5:  # NumPy puts the columns together in float32
+        raise RuntimeError(f"the scores differ from NumPy's by {difference}")
+
+
+def _compare(what: str, rows: int, ours: list[float], theirs: list[float]) -> None:
+    """Print speeds and their ratio, the median over the rounds."""
+    fast, plain = statistics.median(ours), statistics.median(theirs)
+    ratio = statistics.median(b / a for a, b in zip(ours, theirs, strict=True))
+    _say(
+        f"{what}, {rows:,} rows: fastlogit {fast:.3f} s ({rows / fast:,.0f} rows/s), "
+        f"NumPy {plain:.3f} s ({rows / plain:,.0f} rows/s): {ratio:.2f} times as fast"
+    )
