@@ -5,7 +5,8 @@ Compiling is not counted: each function is called once before the clock starts.
 
 import numpy as np
 import pytest
-from implementations import LOG_LOSS_GRADIENT, LOGISTIC_LOSS, SIGMOID, SOFTPLUS
+
+from bench.implementations import LOG_LOSS_GRADIENT, LOGISTIC_LOSS, SIGMOID, SOFTPLUS
 
 # Elements: in the first cache, at the edge of the second, far beyond the last.
 SIZES = [4_096, 131_072, 10_000_000]

@@ -5,7 +5,8 @@ Compiling is not counted: each function is called once before the clock starts.
 
 import numpy as np
 import pytest
-from implementations import LINEAR_LOG_LOSS_GRADIENT
+
+from bench.implementations import LINEAR_LOG_LOSS_GRADIENT
 
 # Rows: X in the second cache, at the edge of the last, far beyond it.
 ROWS = [1_000, 100_000, 1_000_000]

@@ -24,6 +24,7 @@ from fastlogit import cli, linear, losses
 from fastlogit.data import flights_path
 from fastlogit.elementwise import logit
 from fastlogit.model import LogisticModel, load
+from fastlogit.scoring import score
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,10 +85,10 @@ def run(rows: int = 10_000_000, *, threads: int | None = None, keep: Path | None
         _evaluate(_column(test, LABEL), _column(test_scores, "probability"))
 
         scores, numpy_scores = folder / "scores.parquet", folder / "numpy_scores.parquet"
-        score = ["score", model_path, large, "-o", scores, "--force", "-q", *extra]
+        _command("score", model_path, large, "-o", scores, "--force", *extra)
         ours, theirs = [], []
-        for number in range(ROUNDS):  # in turn, as a machine's speed drifts
-            ours.append(_timed(lambda: _command(*score, quiet=number > 0)))  # noqa: B023
+        for _ in range(ROUNDS):  # in turn, as a machine's speed drifts
+            ours.append(_timed(lambda: score(model, large, scores, force=True, threads=threads)))
             theirs.append(_timed(lambda: _numpy_score(model, large, numpy_scores)))
         _compare_scores(scores, numpy_scores)
         _compare("file to file", rows, ours, theirs)
@@ -111,12 +112,11 @@ def _say(text: str) -> None:
     print(text, flush=True)
 
 
-def _command(*words: Any, quiet: bool = False) -> None:
+def _command(*words: Any) -> None:
     """Print a command, and run it."""
     arguments = [str(word) for word in words]
-    if not quiet:
-        short = [word.name if isinstance(word, Path) else str(word) for word in words]
-        _say(f"\n$ fastlogit {shlex.join(short)}")
+    short = [word.name if isinstance(word, Path) else str(word) for word in words]
+    _say(f"\n$ fastlogit {shlex.join(short)}")
     if cli.main(arguments) != 0:
         raise RuntimeError(f"fastlogit {shlex.join(arguments)} failed")
 
@@ -163,7 +163,9 @@ def _auc(t: NDArray[np.float64], y: NDArray[np.float64]) -> float:
 
 
 def _numpy_probability(X: NDArray[Any], model: LogisticModel) -> NDArray[Any]:
-    return 1 / (1 + np.exp(-(X @ model.coef + model.intercept)))
+    """Compute in the dtype of X, as otherwise NumPy would make a copy of X in float64 first."""
+    z = X @ model.coef.astype(X.dtype) + X.dtype.type(model.intercept)
+    return 1 / (1 + np.exp(-z))
 
 
 def _numpy_score(model: LogisticModel, source: Path, target: Path) -> None:
@@ -173,7 +175,7 @@ def _numpy_score(model: LogisticModel, source: Path, target: Path) -> None:
     with pq.ParquetFile(source) as file, pq.ParquetWriter(target, schema) as writer:
         for batch in file.iter_batches(BATCH_ROWS, columns=names):
             X = np.column_stack([batch.column(name).to_numpy() for name in names])
-            y = _numpy_probability(X, model)
+            y = _numpy_probability(X, model).astype(np.float64)
             writer.write_table(pa.table([y], schema=schema))
 
 

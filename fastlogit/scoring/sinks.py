@@ -82,7 +82,7 @@ def _npy(path: Path) -> Iterator[Write]:
     with path.open("wb") as file:
         _write_npy_header(file, 0)
         start = file.tell()
-        yield file.write
+        yield lambda y: file.write(y.data)
         rows = (file.tell() - start) // np.dtype(np.float64).itemsize
         file.seek(0)
         _write_npy_header(file, rows)

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from fastlogit.scoring.sources import Table
 
 
+# Small enough that the rows being filled, column by column, stay in the cache.
+_BATCH_ROWS = 1 << 14
+
+
 class TrainingData(NamedTuple):
     """What :func:`read_table` read.
 
@@ -68,26 +72,71 @@ def read_table(
     >>> from fastlogit.data import flights_path
     >>> from fastlogit.scoring import read_table
     >>> X, t, feature_names, skipped = read_table(flights_path(), "late")
-    >>> X.shape, X.dtype, t.mean().round(3), skipped
+    >>> X.shape, X.dtype, int(t.sum()), feature_names[:2], skipped
     """
     if missing not in ("error", "skip"):
         raise ValueError(f"missing must be 'error' or 'skip'; got {missing!r}")
     table = open_table(path)
     target = _position(table, label)
     features = [position for position in range(len(table.dtypes)) if position != target]
-    batches = table.read([*features, target], nulls=True)
+    order = [*features, target]
+    batches = table.read(order, nulls=True, batch_rows=_BATCH_ROWS)
 
     dtype = np.result_type(np.float32, *(table.dtypes[position] for position in features))
-    X = np.empty((table.rows or 0, len(features)), dtype)
-    t = np.empty(len(X))
-    n, skipped = 0, 0
-    missing_counts = np.zeros(len(features) + 1, np.int64)
+    X, t = np.empty((table.rows or 0, len(features)), dtype), np.empty(table.rows or 0)
+    rows, kept = 0, 0
+    absent = np.zeros(len(order), np.int64)
     for batch in batches:
-        *columns, targets = batch if isinstance(batch, list) else batch.T
-        end = n + len(targets)
-        if end > len(X):
-            _resize(X, t, max(end, len(X) * 5 // 4))
-        block = X[n:end]
-        for j, column in enumerate(columns):
-            block[:, j] = column
-        t[n:end] = targets
+        columns = batch if isinstance(batch, list) else list(batch.T)
+        rows += len(columns[0])
+        nans = [np.isnan(column) for column in columns]
+        absent += [np.count_nonzero(nan) for nan in nans]
+        if any(nan.any() for nan in nans):
+            present = ~np.logical_or.reduce(nans)
+            columns = [column[present] for column in columns]
+        here = slice(kept, kept + len(columns[0]))
+        if here.stop > len(t):
+            _resize(X, t, max(here.stop, len(t) * 5 // 4))
+        for j, column in enumerate(columns[:-1]):
+            X[here, j] = column
+        t[here] = columns[-1]
+        kept = here.stop
+    if missing == "error" and absent.any():
+        _refuse(table, order, absent, rows)
+    _resize(X, t, kept)
+    names = None if table.names is None else tuple(table.names[position] for position in features)
+    return TrainingData(X, t, names, rows - kept)
+
+
+def _position(table: Table, label: str | int) -> int:
+    """Position of the label's column."""
+    if table.names is not None:
+        return table.find([str(label), *table.names])[0]
+    width = len(table.dtypes)
+    try:
+        position = int(label)
+    except ValueError:
+        position = width
+    if not -width <= position < width:
+        raise ValueError(
+            f"{table.path}: columns have no names here, so that the label must be a position "
+            f"from {-width} to {width - 1}; got {label!r}"
+        )
+    return position % width
+
+
+def _resize(X: NDArray[Any], t: NDArray[np.float64], rows: int) -> None:
+    """Change the number of rows in place, for which the system moves pages and copies none."""
+    X.resize((rows, X.shape[1]), refcheck=False)
+    t.resize(rows, refcheck=False)
+
+
+def _refuse(table: Table, order: list[int], absent: NDArray[np.int64], rows: int) -> None:
+    """Raise the error for missing values."""
+    first = int(np.argmax(absent > 0))
+    others = np.count_nonzero(absent) - 1
+    also = f", and {others} more columns have some" if others else ""
+    raise ValueError(
+        f"{table.path}: {table.label(order[first])} has {absent[first]} missing values in {rows} "
+        f"rows{also} (--missing skip leaves those rows out)"
+    )

@@ -1,0 +1,4 @@
+"""Benchmarks.
+
+``pytest bench`` runs them all, ``python -m bench`` prints the table of the README.
+"""
