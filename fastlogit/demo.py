@@ -62,7 +62,8 @@ def run(rows: int = 10_000_000, *, threads: int | None = None, keep: Path | None
     with ExitStack() as stack:
         folder = keep or Path(stack.enter_context(tempfile.TemporaryDirectory("-fastlogit")))
         folder.mkdir(parents=True, exist_ok=True)
-        extra = [] if threads is None else ["--threads", str(threads)]
+        options = [] if threads is None else ["--threads", str(threads)]
+        options += ["--force"] if keep else []  # what an earlier demonstration left
 
         flights = pq.read_table(flights_path())
         _say(f"{flights.num_rows:,} flights that left New York City in 2013; which were late?")
@@ -77,15 +78,15 @@ def run(rows: int = 10_000_000, *, threads: int | None = None, keep: Path | None
 
         model_path = folder / "model.json"
         missing = ["--missing", "skip"]  # flights that never arrived have no label
-        _command("train", train, "--label", LABEL, "-o", model_path, *missing, *extra)
+        _command("train", train, "--label", LABEL, "-o", model_path, *missing, *options)
         model = load(model_path)
 
         test_scores = folder / "test_scores.parquet"
-        _command("score", model_path, test, "-o", test_scores, *extra)
+        _command("score", model_path, test, "-o", test_scores, *options)
         _evaluate(_column(test, LABEL), _column(test_scores, "probability"))
 
         scores, numpy_scores = folder / "scores.parquet", folder / "numpy_scores.parquet"
-        _command("score", model_path, large, "-o", scores, "--force", *extra)
+        _command("score", model_path, large, "-o", scores, *options)
         ours, theirs = [], []
         for _ in range(ROUNDS):  # in turn, as a machine's speed drifts
             ours.append(_timed(lambda: score(model, large, scores, force=True, threads=threads)))
@@ -165,7 +166,8 @@ def _auc(t: NDArray[np.float64], y: NDArray[np.float64]) -> float:
 def _numpy_probability(X: NDArray[Any], model: LogisticModel) -> NDArray[Any]:
     """Compute in the dtype of X, as otherwise NumPy would make a copy of X in float64 first."""
     z = X @ model.coef.astype(X.dtype) + X.dtype.type(model.intercept)
-    return 1 / (1 + np.exp(-z))
+    y: NDArray[Any] = 1 / (1 + np.exp(-z))
+    return y
 
 
 def _numpy_score(model: LogisticModel, source: Path, target: Path) -> None:

@@ -189,7 +189,8 @@ def _npy(path: Path) -> Table:
     def read(columns: Sequence[int], rows: int, _nulls: bool) -> Iterator[Batch]:
         whole_rows = list(columns) == list(range(width)) and array.flags.c_contiguous
         for start in range(0, len(array), rows):
-            block = array[start : start + rows]
+            # Mapped anew, since pages count as memory of ours for as long as a map is there.
+            block = np.lib.format.open_memmap(path, mode="r")[start : start + rows]
             yield _native(block) if whole_rows else [_native(block[:, j]) for j in columns]
 
     return Table(path, None, (dtype,) * width, len(array), read)
@@ -203,7 +204,8 @@ def _dtype(arrow_type: Any) -> np.dtype[Any] | str:
     from pyarrow import types
 
     if any(is_(arrow_type) for is_ in (types.is_integer, types.is_floating, types.is_boolean)):
-        return np.dtype(arrow_type.to_pandas_dtype())
+        dtype: np.dtype[Any] = np.dtype(arrow_type.to_pandas_dtype())
+        return dtype
     return str(arrow_type)
 
 

@@ -1,0 +1,331 @@
+"""The command line: its results, its one-line errors and its exit status."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from unittest import mock
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+import fastlogit as fl
+from fastlogit import scoring
+from fastlogit.cli import main
+
+ROWS = {"t": [0, 1, 1, 0, 1], "x": [0.5, 2.0, 1.0, 0.0, -0.5], "k": [1, 0, 1, 0, 1]}
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """A folder to work in, with a table and a model."""
+    monkeypatch.chdir(tmp_path)
+    pq.write_table(pa.table(ROWS), "data.parquet")
+    fl.LogisticModel([2.0, -1.0], 0.5, ("x", "k")).save("model.json")
+    return tmp_path
+
+
+@pytest.fixture
+def fails(here, capsys):
+    """Run a command that must fail, and give its message."""
+
+    def run(*argv):
+        before = {path: path.read_bytes() for path in here.iterdir() if path.is_file()}
+        assert main(argv) == 1
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert err.startswith("fastlogit: error: ")
+        assert err.count("\n") == 1
+        assert {path: path.read_bytes() for path in here.iterdir() if path.is_file()} == before
+        return err
+
+    return run
+
+
+def test_train(here, capsys):
+    assert main(["train", "data.parquet", "--label", "t", "-o", "trained.json", "--l2", "0.5"]) == 0
+    out, err = capsys.readouterr()
+    model = fl.load("trained.json")
+    again = fl.fit(np.column_stack([ROWS["x"], ROWS["k"]]), ROWS["t"], l2=0.5)
+    np.testing.assert_array_equal(model.coef, again.coef)
+    assert model.feature_names == ("x", "k")
+    assert dict(re.split(" {2,}", line) for line in out.splitlines()) == {
+        "rows": "5",
+        "features": "2",
+        "mean log-loss": f"{model.log_loss:.6f}",
+        "passes": mock.ANY,
+        "converged": "yes",
+        "gradient norm": f"{model.gradient_norm:.1e}",
+        "model": "trained.json",
+    }
+    assert f"passes         {model.passes}, in " in out
+    assert err == ""
+
+
+def test_train_on_an_array_with_a_label_from_the_end(here):
+    np.save("data.npy", np.column_stack([ROWS["x"], ROWS["k"], ROWS["t"]]))
+    command = ["train", "data.npy", "--label", "-1", "-o", "trained.json", "--no-intercept"]
+    assert main(command) == 0
+    model = fl.load("trained.json")
+    assert model.feature_names is None
+    assert model.intercept == 0.0
+
+
+def test_train_says_what_it_left_out(here, capsys):
+    pq.write_table(pa.table({**ROWS, "x": [0.5, None, 1.0, 0.0, np.nan]}), "gaps.parquet")
+    assert main(["train", "gaps.parquet", "--label", "t", "-o", "m.json", "--missing", "skip"]) == 0
+    out, err = capsys.readouterr()
+    assert err == "fastlogit: note: left out 2 rows of gaps.parquet with a missing value\n"
+    assert "rows           3\n" in out
+
+
+def test_train_warns_when_it_did_not_converge(here, capsys):
+    assert main(["train", "data.parquet", "--label", "t", "-o", "m.json", "--tol", "0"]) == 0
+    out, err = capsys.readouterr()
+    assert err.startswith("fastlogit: warning: not converged after ")
+    assert "converged      NO\n" in out
+    assert not fl.load("m.json").converged
+
+
+def test_score(here, capsys):
+    assert main(["score", "model.json", "data.parquet", "-o", "scores.npy"]) == 0
+    out, err = capsys.readouterr()
+    y = fl.sigmoid(2.0 * np.array(ROWS["x"]) - ROWS["k"] + 0.5)
+    np.testing.assert_allclose(np.load("scores.npy"), y, rtol=1e-15)
+    assert out == ""
+    assert err.startswith("scored 5 rows in ")
+    assert err.endswith(" rows/s) -> scores.npy\n")
+
+
+def test_score_options(here):
+    pq.write_table(pa.table({**ROWS, "k": [None, 0, 1, 0, 1]}), "gaps.parquet")
+    options = ["--missing", "nan", "--threads", "1", "--batch-rows", "2", "--force", "-q"]
+    (here / "scores.npy").touch()
+    assert main(["score", "model.json", "gaps.parquet", "-o", "scores.npy", *options]) == 0
+    np.testing.assert_array_equal(np.isnan(np.load("scores.npy")), [True, *[False] * 4])
+
+
+def test_train_then_score_from_a_shell(here):
+    def run(*argv):
+        command = [sys.executable, "-W", "error", "-m", "fastlogit", *argv]
+        return subprocess.run(command, capture_output=True, text=True, check=True)
+
+    run("train", "data.parquet", "--label", "t", "-o", "trained.json")
+    run("score", "trained.json", "data.parquet", "-o", "scores.csv")
+    model = fl.load("trained.json")
+    y = np.loadtxt("scores.csv", skiprows=1)
+    X = np.column_stack([ROWS["x"], ROWS["k"]])
+    np.testing.assert_allclose(y, model.predict_proba(X)[:, 1], rtol=1e-14)
+
+
+@pytest.mark.parametrize("command", [[], ["train"], ["score"], ["demo"]])
+def test_help(command, capsys):
+    with pytest.raises(SystemExit) as exit_:
+        main([*command, "--help"])
+    assert exit_.value.code == 0
+    assert "example" in capsys.readouterr().out
+
+
+def test_version(capsys):
+    with pytest.raises(SystemExit) as exit_:
+        main(["--version"])
+    assert exit_.value.code == 0
+    assert capsys.readouterr().out == f"fastlogit {fl.__version__}\n"
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        [],
+        ["scoer"],
+        ["train", "data.parquet", "-o", "m.json"],
+        ["train", "data.parquet", "--label", "t", "-o", "m.json", "--l2", "much"],
+        ["score", "m.json", "data.parquet", "-o", "y.npy", "--threads", "0"],
+        ["score", "m.json", "data.parquet", "-o", "y.npy", "--batch-rows", "few"],
+    ],
+)
+def test_wrong_usage(argv, capsys):
+    with pytest.raises(SystemExit) as exit_:
+        main(argv)
+    assert exit_.value.code == 2
+    assert "error: " in capsys.readouterr().err
+
+
+def test_missing_column(fails):
+    pq.write_table(pa.table(ROWS).drop_columns("x"), "data.parquet")
+    assert "data.parquet: missing column 'x'" in fails(
+        "score", "model.json", "data.parquet", "-o", "y.csv"
+    )
+
+
+def test_missing_label(fails):
+    assert "data.parquet: missing column 'tt' (is it 't'?)" in fails(
+        "train", "data.parquet", "--label", "tt", "-o", "m.json"
+    )
+
+
+def test_text_in_a_column_of_numbers(fails, here):
+    (here / "data.csv").write_text("x,k,t\n1,2,0\n1,many,1\n")
+    message = "data.csv: column 'k': Row #3: CSV conversion error to double: invalid value 'many'"
+    assert message in fails("score", "model.json", "data.csv", "-o", "y.csv")
+    assert message in fails("train", "data.csv", "--label", "t", "-o", "m.json")
+
+
+@pytest.mark.parametrize("name", ["gone.parquet", "gone.csv", "gone.npy"])
+def test_a_file_that_is_not_there(fails, name):
+    message = f"{name}: No such file or directory"
+    assert message in fails("score", "model.json", name, "-o", "y.csv")
+    assert message in fails("train", name, "--label", "t", "-o", "m.json")
+
+
+def test_a_model_that_is_not_there(fails):
+    assert "gone.json: No such file or directory" in fails(
+        "score", "gone.json", "data.parquet", "-o", "y.csv"
+    )
+
+
+@pytest.mark.parametrize("content", ["", "{", "[1, 2]", "[" * 100_000, '{"format": "other"}'])
+def test_a_model_that_is_none(fails, here, content):
+    (here / "model.json").write_text(content)
+    assert "error: model.json: " in fails("score", "model.json", "data.parquet", "-o", "y.csv")
+
+
+def test_a_model_without_coefficients(fails, here):
+    content = json.loads((here / "model.json").read_text())
+    del content["coef"]
+    (here / "model.json").write_text(json.dumps(content))
+    assert "'coef' is missing" in fails("score", "model.json", "data.parquet", "-o", "y.csv")
+
+
+def test_a_truncated_file(fails, here):
+    whole = (here / "data.parquet").read_bytes()
+    (here / "data.parquet").write_bytes(whole[: len(whole) // 2])
+    assert "error: data.parquet: Parquet magic bytes not found" in fails(
+        "score", "model.json", "data.parquet", "-o", "y.csv"
+    )
+
+
+@pytest.mark.parametrize(
+    ("folder", "reason"), [("gone", "No such file or directory"), ("file", "Not a directory")]
+)
+def test_an_output_folder_that_cannot_be_written(fails, here, folder, reason):
+    (here / "file").touch()
+    (here / "data.parquet").write_text("damaged, but the output is looked at before any work")
+    message = fails("train", "data.parquet", "--label", "t", "-o", f"{folder}/m.json")
+    assert message == f"fastlogit: error: {folder}/m.json: cannot write here: {reason}\n"
+    fl.LogisticModel([1.0]).save("model.json")
+    np.save("data.npy", np.empty((1, 1)))
+    message = fails("score", "model.json", "data.npy", "-o", f"{folder}/y.csv")
+    assert message == f"fastlogit: error: {folder}/y.csv: cannot write here: {reason}\n"
+
+
+def test_an_output_that_exists(fails):
+    message = "model.json: exists already (--force replaces it)"
+    assert message in fails("train", "data.parquet", "--label", "t", "-o", "model.json")
+
+
+def test_an_output_of_unknown_suffix(fails):
+    message = "y.txt: the suffix must be one of .parquet, .csv, .npy"
+    assert message in fails("score", "model.json", "data.parquet", "-o", "y.txt")
+
+
+def test_nulls_say_how_to_go_on(fails):
+    pq.write_table(pa.table({**ROWS, "x": [0.5, None, None, 0.0, 1.0]}), "data.parquet")
+    assert "column 'x' is null in row 1 (--missing nan " in fails(
+        "score", "model.json", "data.parquet", "-o", "y.csv"
+    )
+    assert "column 'x' has 2 missing values in 5 rows (--missing skip " in fails(
+        "train", "data.parquet", "--label", "t", "-o", "m.json"
+    )
+
+
+def test_a_label_that_is_no_label(fails):
+    pq.write_table(pa.table({**ROWS, "t": [0, 1, 2, 0, 1]}), "data.parquet")
+    message = "data.parquet (t is 't'): every element of t must lie between 0 and 1; got 2"
+    assert message in fails("train", "data.parquet", "--label", "t", "-o", "m.json")
+
+
+def test_a_feature_that_is_infinite(fails):
+    pq.write_table(pa.table({**ROWS, "x": [0.5, np.inf, 2.0, 0.0, 1.0]}), "data.parquet")
+    message = "X must be finite; got inf in row 1, column 0 ('x')"
+    assert message in fails("train", "data.parquet", "--label", "t", "-o", "m.json")
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (MemoryError("no room\nfor all"), "no room for all"),
+        (MemoryError(), "MemoryError"),
+        (ModuleNotFoundError(name="pyarrow"), "this needs pyarrow: pip install 'fastlogit[cli]'"),
+        (OSError(28, "No space left on device", "y.csv"), "y.csv: No space left on device"),
+        (OSError("disk on fire"), "disk on fire"),
+    ],
+)
+def test_errors_of_the_machine(fails, monkeypatch, error, message):
+    monkeypatch.setattr(scoring, "score", raising(error))
+    assert fails("score", "model.json", "data.parquet", "-o", "y.csv") == (
+        f"fastlogit: error: {message}\n"
+    )
+
+
+def test_pyarrow_that_is_not_installed(fails, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    assert "this needs pyarrow.parquet: pip install 'fastlogit[cli]'" in fails(
+        "score", "model.json", "data.parquet", "-o", "y.csv"
+    )
+
+
+def test_debug_shows_where_an_error_comes_from(here, capsys):
+    assert main(["score", "gone.json", "data.parquet", "-o", "y.csv", "--debug"]) == 1
+    err = capsys.readouterr().err
+    assert err.startswith("Traceback ")
+    assert err.endswith("fastlogit: error: gone.json: No such file or directory\n")
+
+
+def test_demo(monkeypatch):
+    seen = mock.Mock()
+    monkeypatch.setattr(fl, "demo", SimpleNamespace(run=seen), raising=False)
+    assert main(["demo", "--rows", "1000", "--threads", "2", "--keep", "folder"]) == 0
+    seen.assert_called_once_with(rows=1000, threads=2, keep=Path("folder"))
+
+
+def test_an_interrupt_is_quiet(here, capsys, monkeypatch):
+    monkeypatch.setattr(scoring, "score", raising(KeyboardInterrupt))
+    assert main(["score", "model.json", "data.parquet", "-o", "y.csv"]) == 130
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_closed_pipe_is_quiet(here):
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = [sys.executable, "-m", "fastlogit", "train", "data.parquet", "--label", "t"]
+    done = subprocess.run(
+        [*command, "-o", "m.json"], stdout=writer, stderr=subprocess.PIPE, check=False
+    )
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, b"")
+    assert fl.load("m.json").converged
+
+
+def test_the_bar_is_for_terminals(here, capsys, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    command = ["score", "model.json", "data.parquet", "-o", "y.csv", "--force"]
+    main(command)
+    assert " rows/s]" in capsys.readouterr().err
+    main([*command, "-q"])
+    assert capsys.readouterr().err.count("\r") == 0
+
+
+def raising(error):
+    def function(*_args, **_kwargs):
+        raise error
+
+    return function
