@@ -67,46 +67,64 @@ def run(rows: int = 10_000_000, *, threads: int | None = None, keep: Path | None
 
         flights = pq.read_table(flights_path())
         _say(f"{flights.num_rows:,} flights that left New York City in 2013; which were late?")
-        train, test = folder / "train.parquet", folder / "test.parquet"
-        held_out = np.arange(flights.num_rows) % HELD_OUT == HELD_OUT - 1
-        pq.write_table(flights.filter(pa.array(~held_out)), train)
-        pq.write_table(flights.filter(pa.array(held_out)), test)
-        large = folder / "flights.parquet"
-        seconds = _timed(lambda: _repeat(flights.drop_columns([LABEL]), rows, large))
-        size = large.stat().st_size / 1e6
-        _say(f"Repeated to {rows:,} rows: {large.name}, {size:,.0f} MB, written in {seconds:.1f} s")
-
-        model_path = folder / "model.json"
-        missing = ["--missing", "skip"]  # flights that never arrived have no label
-        _command("train", train, "--label", LABEL, "-o", model_path, *missing, *options)
-        model = load(model_path)
-
-        test_scores = folder / "test_scores.parquet"
-        _command("score", model_path, test, "-o", test_scores, *options)
-        _evaluate(_column(test, LABEL), _column(test_scores, "probability"))
-
-        scores, numpy_scores = folder / "scores.parquet", folder / "numpy_scores.parquet"
-        _command("score", model_path, large, "-o", scores, *options)
-        ours, theirs = [], []
-        for _ in range(ROUNDS):  # in turn, as a machine's speed drifts
-            ours.append(_timed(lambda: score(model, large, scores, force=True, threads=threads)))
-            theirs.append(_timed(lambda: _numpy_score(model, large, numpy_scores)))
-        _compare_scores(scores, numpy_scores)
-        _compare("file to file", rows, ours, theirs)
-
-        columns = [flights[name].to_numpy() for name in model.feature_names or ()]
-        X = np.column_stack(columns).astype(np.float32)
-        X = np.resize(X, (min(rows, ROWS_IN_MEMORY), X.shape[1]))
-        ours, theirs = [], []
-        linear.probability(X, model.coef, model.intercept, threads=threads)
-        for _ in range(ROUNDS):
-            ours.append(
-                _timed(lambda: linear.probability(X, model.coef, model.intercept, threads=threads))
-            )
-            theirs.append(_timed(lambda: _numpy_probability(X, model)))
-        _compare("in memory", X.shape[0], ours, theirs)
+        model = _train(flights, folder, options)
+        _score_file(flights, rows, model, folder, options, threads)
+        _score_array(flights, min(rows, ROWS_IN_MEMORY), model, threads)
         if keep:
             _say(f"The files are in {folder}")
+
+
+def _train(flights: Any, folder: Path, options: list[str]) -> LogisticModel:
+    """Train on four fifths of the flights, and say what that predicts of the others."""
+    train, test = folder / "train.parquet", folder / "test.parquet"
+    held_out = np.arange(flights.num_rows) % HELD_OUT == HELD_OUT - 1
+    pq.write_table(flights.filter(pa.array(~held_out)), train)
+    pq.write_table(flights.filter(pa.array(held_out)), test)
+
+    model_path, scores = folder / "model.json", folder / "test_scores.parquet"
+    missing = ["--missing", "skip"]  # flights that never arrived have no label
+    _command("train", train, "--label", LABEL, "-o", model_path, *missing, *options)
+    _command("score", model_path, test, "-o", scores, *options)
+    _evaluate(_column(test, LABEL), _column(scores, "probability"))
+    return load(model_path)
+
+
+def _score_file(
+    flights: Any,
+    rows: int,
+    model: LogisticModel,
+    folder: Path,
+    options: list[str],
+    threads: int | None,
+) -> None:
+    """Score the flights, repeated, from a file to a file; then once more and once with NumPy."""
+    large, scores = folder / "flights.parquet", folder / "scores.parquet"
+    numpy_scores = folder / "numpy_scores.parquet"
+    seconds = _timed(lambda: _repeat(flights.drop_columns([LABEL]), rows, large))
+    size = large.stat().st_size / 1e6
+    _say(f"\nrepeated to {rows:,} rows: {large.name}, {size:,.0f} MB, written in {seconds:.1f} s")
+    _command("score", folder / "model.json", large, "-o", scores, *options)
+    _compare(
+        "file to file",
+        rows,
+        lambda: score(model, large, scores, force=True, threads=threads),
+        lambda: _numpy_score(model, large, numpy_scores),
+    )
+    difference = np.abs(_column(scores, "probability") - _column(numpy_scores, "probability"))
+    if not difference.max() < 1e-5:  # NumPy computes in float32
+        raise RuntimeError(f"the scores differ from NumPy's by {difference.max()}")
+
+
+def _score_array(flights: Any, rows: int, model: LogisticModel, threads: int | None) -> None:
+    """The same without files: a float32 array in memory."""
+    columns = [flights[name].to_numpy() for name in model.feature_names or ()]
+    X = np.resize(np.column_stack(columns), (rows, len(columns)))
+    _compare(
+        "in memory",
+        rows,
+        lambda: linear.probability(X, model.coef, model.intercept, threads=threads),
+        lambda: _numpy_probability(X, model),
+    )
 
 
 def _say(text: str) -> None:
@@ -181,16 +199,12 @@ def _numpy_score(model: LogisticModel, source: Path, target: Path) -> None:
             writer.write_table(pa.table([y], schema=schema))
 
 
-def _compare_scores(ours: Path, theirs: Path) -> None:
-    difference = np.abs(_column(ours, "probability") - _column(theirs, "probability")).max()
-    if not difference < 1e-5:  # NumPy puts the columns together in float32
-        raise RuntimeError(f"the scores differ from NumPy's by {difference}")
-
-
-def _compare(what: str, rows: int, ours: list[float], theirs: list[float]) -> None:
-    """Print speeds and their ratio, the median over the rounds."""
-    fast, plain = statistics.median(ours), statistics.median(theirs)
-    ratio = statistics.median(b / a for a, b in zip(ours, theirs, strict=True))
+def _compare(what: str, rows: int, ours: Callable[[], Any], theirs: Callable[[], Any]) -> None:
+    """Print the speed of two functions and its ratio: medians over rounds, in turn."""
+    ours()  # compile
+    seconds = [(_timed(ours), _timed(theirs)) for _ in range(ROUNDS)]
+    fast, plain = (statistics.median(times) for times in zip(*seconds, strict=True))
+    ratio = statistics.median(b / a for a, b in seconds)
     _say(
         f"{what}, {rows:,} rows: fastlogit {fast:.3f} s ({rows / fast:,.0f} rows/s), "
         f"NumPy {plain:.3f} s ({rows / plain:,.0f} rows/s): {ratio:.2f} times as fast"

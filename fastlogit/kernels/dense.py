@@ -7,17 +7,18 @@
     │          │
     └──────────┘
 
-Rows are eight lanes at a time (:mod:`fastlogit.kernels.lanes`), in the dtype that they
-have, four rows together, so that a coefficient is loaded once for four of them and four
-sums are in flight.  Each sum has an order of its own that depends on d alone; the blocks,
-and the parts that a caller splits X into, depend on the shape alone.
+A row is read in the dtype that it has, eight elements at a time (:mod:`fastlogit.kernels.lanes`),
+and row after row, as processors foresee that best: reading four rows at once took up to twice
+as long.  Each sum has an order of its own that depends on d alone; the blocks, and the parts
+that a caller splits X into, depend on the shape alone.
 
 ``[X | 1]``: the intercept is handled as one more column of ones, the last.  Partial results
 have shape (2, size), high and low parts, and are added up by `sums.merge`.
 
-Error: z is within ``(d / 8 + 4) u`` of the exact one relative to Σ|x coef|, with
-u = 2**-53; a sum over n rows within ``(BLOCK_ROWS + 4) u`` relative to Σ|terms|, whatever n,
-as blocks are added with their rounding errors.
+Error: z is within ``(d / 8 + 8) u`` of the exact one relative to Σ|x coef| + |intercept| +
+|offset|, with u = 2**-53; a sum over n rows within ``(BLOCK_ROWS + 4) u`` relative to Σ|terms|,
+whatever n, as blocks are added with their rounding errors (but for the Hessian, whose blocks are
+added plainly).
 """
 
 from __future__ import annotations
