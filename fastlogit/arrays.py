@@ -24,6 +24,9 @@ PART = 1 << 15
 # More parts than this balance no better, and their partial results take memory.
 MOST_PARTS = 256
 
+# Whether two arrays share an element is a hard problem in general: steps to try it for.
+_OVERLAP_WORK = 10_000
+
 
 def parts(n: int, smallest: int = PART, most: int = MOST_PARTS) -> list[slice]:
     """Split ``range(n)`` into slices that depend on the arguments alone."""
@@ -34,7 +37,10 @@ def parts(n: int, smallest: int = PART, most: int = MOST_PARTS) -> list[slice]:
 
 def real_array(value: ArrayLike, name: str, ndim: int) -> NDArray[Any]:
     """`value` as an array of native real numbers with `ndim` axes, none of them empty."""
-    array = np.asarray(value)
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise ValueError(f"{name} must have {_axes(ndim)}, of rows of the same length") from None
     if array.ndim != ndim:
         raise ValueError(f"{name} must have {_axes(ndim)}; got shape {array.shape}")
     if array.dtype.kind not in "buif":
@@ -114,7 +120,7 @@ def _check_range(array: NDArray[Any], name: str, high: float, rule: str, threads
     if outside:
         here = slices[int(counts[:, 0].argmax())]
         block = array[here]
-        first = int(np.argmin((block >= 0) & (block <= high)))
+        first = int(np.argmin((block >= 0) & (block <= np.float64(high))))
         raise ValueError(
             f"every element of {name} must {rule}; got {block[first]} at index "
             f"{here.start + first} ({outside} such)"
@@ -136,7 +142,7 @@ def number(value: Any, name: str) -> float:
         array = np.asarray(value)
         if array.ndim == 0 and array.dtype.kind in "buif":
             return float(array)
-    except ValueError:
+    except ValueError:  # rows of different length
         pass
     raise TypeError(f"{name} must be a real number; got {value!r}")
 
@@ -162,8 +168,14 @@ def separate(out: NDArray[Any], **others: NDArray[Any] | None) -> None:
     Only the very same elements in the same places may be shared.
     """
     for name, other in others.items():
-        if other is None or not np.may_share_memory(out, other):
-            continue
-        same = out.__array_interface__["data"] == other.__array_interface__["data"]
-        if not (same and out.strides == other.strides and out.dtype == other.dtype):
-            raise ValueError(f"out must not overlap {name}, unless it is the same array")
+        if other is not None and _overlap(out, other):
+            same = out.__array_interface__["data"] == other.__array_interface__["data"]
+            if not (same and out.strides == other.strides and out.dtype == other.dtype):
+                raise ValueError(f"out must not overlap {name}, unless it is the same array")
+
+
+def _overlap(a: NDArray[Any], b: NDArray[Any]) -> bool:
+    try:
+        return np.shares_memory(a, b, max_work=_OVERLAP_WORK)  # type: ignore[arg-type]
+    except np.exceptions.TooHardError:
+        return True

@@ -57,7 +57,8 @@ def log_loss(
     -----
     The sum has an error of at most 2 ULP of Σ|terms| beyond that of its terms, for any n, and
     does not depend on the number of threads.  Terms are those of
-    :func:`fastlogit.logistic_loss`; of float32 logits, unrounded, to 2**-30.
+    :func:`fastlogit.logistic_loss`; of float32 logits, unrounded, to 2**-30 (and 0 below
+    e^-708).
 
     Examples
     --------

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, SupportsIndex
@@ -191,32 +193,59 @@ def _from_content(content: Any) -> LogisticModel:
         raise ValueError(
             f"version {content['version']!r} is not known; this fastlogit reads {VERSION}"
         )
-    coef = content["coef"]
-    if not isinstance(coef, list) or not all(_is_number(value) for value in coef):
-        raise ValueError("'coef' must be a list of numbers")
-    for name in ("intercept", "l2"):
-        if not _is_number(content[name]):
-            raise ValueError(f"{name!r} must be a number; got {content[name]!r}")
-    for name in ("log_loss", "gradient_norm"):
-        if not (content[name] is None or _is_number(content[name])):
-            raise ValueError(f"{name!r} must be a number or null; got {content[name]!r}")
-    names = content["feature_names"]
+    coef, names = content["coef"], content["feature_names"]
+    if not isinstance(coef, list):
+        raise TypeError("'coef' must be a list of numbers")
     if not (names is None or isinstance(names, list)):
-        raise ValueError("'feature_names' must be a list of names or null")
+        raise TypeError("'feature_names' must be a list of names or null")
+    if not isinstance(content["converged"], bool):
+        raise TypeError(f"'converged' must be true or false; got {content['converged']!r}")
     return LogisticModel(
-        coef=np.array(coef, dtype=np.float64),
-        intercept=content["intercept"],
+        coef=np.array([_number(value, "coef") for value in coef]),
+        intercept=_number(content["intercept"], "intercept"),
         feature_names=None if names is None else tuple(names),
-        l2=float(content["l2"]),
-        log_loss=_nan_for_none(content["log_loss"]),
-        gradient_norm=_nan_for_none(content["gradient_norm"]),
-        converged=bool(content["converged"]),
-        passes=int(content["passes"]),
+        l2=_number(content["l2"], "l2", least=0),
+        log_loss=_number_or_nan(content["log_loss"], "log_loss"),
+        gradient_norm=_number_or_nan(content["gradient_norm"], "gradient_norm"),
+        converged=content["converged"],
+        passes=_count(content["passes"], "passes"),
     )
+
+
+def _number(value: Any, name: str, least: float = -math.inf) -> float:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        with suppress(OverflowError):  # JSON's integers have no end
+            if math.isfinite(value) and value >= least:
+                return float(value)
+    raise ValueError(f"{name!r} must be a finite number{_at_least(least)}; got {_short(value)}")
+
+
+def _number_or_nan(value: Any, name: str) -> float:
+    return math.nan if value is None else _number(value, name, least=0)
+
+
+def _count(value: Any, name: str) -> int:
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    raise ValueError(f"{name!r} must be a whole number of at least 0; got {_short(value)}")
+
+
+def _at_least(least: float) -> str:
+    return "" if least == -math.inf else f" of at least {least}"
+
+
+def _short(value: Any) -> str:
+    try:
+        text = repr(value)
+    except ValueError:  # an integer with more digits than Python converts
+        return "a number with thousands of digits"
+    return text if len(text) <= 60 else f"{text[:60]} ..."
 
 
 def checked_names(names: Any, d: int) -> tuple[str, ...]:
     """Feature names as a tuple of `d` different strings."""
+    if isinstance(names, str) or not isinstance(names, Iterable):
+        raise TypeError(f"feature_names must be a sequence of strings; got {names!r}")
     result = tuple(names)
     if len(result) != d:
         raise ValueError(
@@ -231,13 +260,5 @@ def checked_names(names: Any, d: int) -> tuple[str, ...]:
     return result
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
 def _none_for_nan(value: float) -> float | None:
     return None if math.isnan(value) else value
-
-
-def _nan_for_none(value: float | None) -> float:
-    return math.nan if value is None else float(value)

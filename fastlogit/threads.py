@@ -15,7 +15,8 @@ from __future__ import annotations
 import itertools
 import os
 import threading
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from operator import index
 from typing import TYPE_CHECKING, SupportsIndex
 
@@ -70,9 +71,12 @@ def resolve(threads: SupportsIndex | None) -> int:
 
 
 def _checked(threads: SupportsIndex, name: str) -> int:
-    if isinstance(threads, bool) or not hasattr(threads, "__index__"):
+    try:
+        number = index(threads)
+    except TypeError:
+        number = None
+    if number is None or isinstance(threads, bool):
         raise TypeError(f"{name} must be a whole number or None; got {threads!r}")
-    number = index(threads)
     if not 1 <= number <= MOST_THREADS:
         raise ValueError(f"{name} must be between 1 and {MOST_THREADS}; got {number}")
     return number
@@ -101,15 +105,28 @@ def run(task: Callable[[int], None], parts: int, threads: int) -> None:
             stopped.set()
             raise
 
-    futures = [_executor().submit(work) for _ in range(helpers)]
+    futures: list[Future[None]] = []
+    with suppress(RuntimeError):  # no thread can be started, at exit for one: do it alone
+        for _ in range(helpers):
+            futures.append(_executor().submit(work))  # noqa: PERF401
     try:
         work()
     finally:
         # What has not begun would find nothing left to do; the others finish a part each.
         begun = [future for future in futures if not future.cancel()]
-        wait(begun)
+        _wait(begun, stopped)
     for future in begun:
         future.result()
+
+
+def _wait(futures: list[Future[None]], stopped: threading.Event) -> None:
+    """Wait until all have ended; an interrupt stops them, and is raised when they have."""
+    try:
+        wait(futures)
+    except BaseException:
+        stopped.set()
+        _wait(futures, stopped)
+        raise
 
 
 def _executor() -> ThreadPoolExecutor:

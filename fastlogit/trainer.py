@@ -13,7 +13,8 @@ this always ends.  What is numerical about it is in :mod:`fastlogit.kernels.dens
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any, Literal, SupportsIndex
+from numbers import Integral
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, SupportsIndex
 
 import numpy as np
 import scipy.linalg
@@ -110,6 +111,57 @@ def fit(
     >>> model.coef.round(4), round(model.intercept, 4), model.converged
     (array([0.9583]), -1.4374, True)
     """
+    model = train(
+        X,
+        t,
+        l2=l2,
+        weight=weight,
+        offset=offset,
+        intercept=intercept,
+        start=start,
+        solver=solver,
+        tol=tol,
+        max_passes=max_passes,
+        feature_names=feature_names,
+        threads=threads,
+    )
+    if not model.converged:
+        warnings.warn(
+            f"not converged after {model.passes} passes: the gradient norm is "
+            f"{model.gradient_norm:.2g}, above tol {tol:.2g}; raise max_passes or tol, scale the "
+            "columns of X, or raise l2",
+            ConvergenceWarning,
+            stacklevel=2,
+        )
+    return model
+
+
+class _Point(NamedTuple):
+    """Coefficients with the intercept, if there is one, last; and what a pass tells of them."""
+
+    theta: Vector
+    objective: float
+    loss: float
+    gradient: Vector
+    hessian: NDArray[np.float64]
+
+
+def train(
+    X: ArrayLike,
+    t: ArrayLike,
+    *,
+    l2: float,
+    weight: ArrayLike | None,
+    offset: ArrayLike | None,
+    intercept: bool,
+    start: LogisticModel | None,
+    solver: str,
+    tol: float,
+    max_passes: int,
+    feature_names: Sequence[str] | None,
+    threads: SupportsIndex | None,
+) -> LogisticModel:
+    """Do what `fit` does, but say only in the model whether it converged."""
     count = _threads.resolve(threads)
     features = arrays.matrix(X)
     n, d = features.shape
@@ -118,80 +170,77 @@ def fit(
     total = float(n) if weights is None else arrays.total_weight(weights)
     known = None if offset is None else arrays.vector(offset, "offset", n, "row of X")
     names = None if feature_names is None else checked_names(feature_names, d)
-    penalty = _not_negative(l2, "l2")
     tolerance = _not_negative(tol, "tol")
+    penalties = np.full(d + 1 if intercept else d, _not_negative(l2, "l2"))
+    penalties[d:] = 0.0
     if solver not in ("auto", "newton"):
         raise ValueError(f"solver must be 'auto' or 'newton'; got {solver!r}")
-    if max_passes < 1:
-        raise ValueError(f"max_passes must be at least 1; got {max_passes}")
+    if not isinstance(max_passes, Integral) or max_passes < 1:
+        raise ValueError(f"max_passes must be a whole number of at least 1; got {max_passes!r}")
+    theta = _start(start, d, penalties.size)
 
-    # theta is the coefficients and then the intercept, whose elements of g and H are dropped
-    # if there is none.
-    theta = np.zeros(d + 1)
-    if start is not None:
-        if start.coef.size != d:
-            raise ValueError(f"start must have {d} coefficients; it has {start.coef.size}")
-        theta[:d] = start.coef
-        theta[d] = start.intercept if intercept else 0.0
-    free = d + 1 if intercept else d
-    penalties = np.full(free, penalty)
-    penalties[d:] = 0.0
-
-    def evaluate(at: Vector) -> tuple[float, float, Vector, NDArray[np.float64]]:
+    def evaluate(theta: Vector) -> _Point:
+        """Read X once."""
+        free = theta.size
+        constant = float(theta[d]) if intercept else 0.0
         loss, gradient, hessian = linear.log_loss_gradient_hessian(
-            features, targets, at[:d], float(at[d]), weight=weights, offset=known, threads=count
+            features, targets, theta[:d], constant, weight=weights, offset=known, threads=count
         )
-        ridge = penalties * at[:free]
-        objective = loss + 0.5 * float(ridge @ at[:free])
-        return objective, loss, gradient[:free] + ridge, hessian[:free, :free] + np.diag(penalties)
+        ridge = penalties * theta
+        return _Point(
+            theta,
+            loss + 0.5 * float(ridge @ theta),
+            loss,
+            gradient[:free] + ridge,
+            hessian[:free, :free] + np.diag(penalties),
+        )
 
-    objective, loss, gradient, hessian = evaluate(theta)
+    def norm(point: _Point) -> float:
+        return float(np.abs(point.gradient).max()) / total
+
+    point = evaluate(theta)
     passes = 1
-    if not (np.isfinite(objective) and np.isfinite(gradient).all()):
+    if not all(np.isfinite(part).all() for part in point):
         _raise_not_finite(features, known, names)
-    step = np.zeros(d + 1)
-    while True:
-        norm = float(np.abs(gradient).max()) / total
-        if norm <= tolerance or passes >= max_passes:
-            break
-        step[:free] = -_solve(hessian, gradient)
-        slope = float(gradient @ step[:free])
-        length, done = 1.0, False
-        while not done and passes < max_passes:
-            trial = theta + length * step
-            there = evaluate(trial)
+    while norm(point) > tolerance and passes < max_passes:
+        step = -_solve(point.hessian, point.gradient)
+        slope = float(point.gradient @ step)
+        slack = _ROUNDING * abs(point.objective)
+        length = 1.0
+        while passes < max_passes:
+            trial = evaluate(point.theta + length * step)
             passes += 1
-            slack = _ROUNDING * abs(objective)
-            done = there[0] <= objective + _SUFFICIENT * length * slope + slack
-            if not done:
-                length *= _cut(there[0], objective, length * slope)
-        if not done:
-            break
-        stalled = np.array_equal(trial, theta)
-        theta = trial
-        objective, loss, gradient, hessian = there
+            if trial.objective <= point.objective + _SUFFICIENT * length * slope + slack:
+                break
+            length *= _cut(trial.objective, point.objective, length * slope)
+        else:
+            break  # no pass is left, and the last step was too long
+        stalled = -slope <= slack and norm(trial) > 0.5 * norm(point)
+        point = trial
         if stalled:
-            norm = float(np.abs(gradient).max()) / total
-            break
+            break  # all that changes is the rounding error
 
-    model = LogisticModel(
-        theta[:d],
-        float(theta[d]),
+    return LogisticModel(
+        point.theta[:d],
+        float(point.theta[d]) if intercept else 0.0,
         names,
-        penalty,
-        loss / total,
-        norm,
-        norm <= tolerance,
+        float(l2),
+        point.loss / total,
+        norm(point),
+        norm(point) <= tolerance,
         passes,
     )
-    if not model.converged:
-        warnings.warn(
-            f"not converged after {passes} passes: the gradient norm is {norm:.2g}, above tol "
-            f"{tolerance:.2g}; raise max_passes or tol, scale the columns of X, or raise l2",
-            ConvergenceWarning,
-            stacklevel=2,
-        )
-    return model
+
+
+def _start(start: LogisticModel | None, d: int, free: int) -> Vector:
+    """Coefficients to begin with, and the intercept if that is free too."""
+    if start is None:
+        return np.zeros(free)
+    if not isinstance(start, LogisticModel):
+        raise TypeError(f"start must be a LogisticModel; got {type(start).__name__}")
+    if start.coef.size != d:
+        raise ValueError(f"start must have {d} coefficients; it has {start.coef.size}")
+    return np.append(start.coef, start.intercept)[:free]
 
 
 def _solve(hessian: NDArray[np.float64], gradient: Vector) -> Vector:

@@ -34,8 +34,7 @@ def arctanh_tail(v: mpf) -> mpf:
 def fit(function: Callable[[mpf], mpf], end: Callable[[], mpf], terms: int) -> tuple[float, ...]:
     """Coefficients, constant first, of the fit of `function` on [0, end]."""
     with mpmath.workprec(PRECISION):
-        highest_first = mpmath.chebyfit(function, [mpf(0), end()], terms)
-        return tuple(float(c) for c in reversed(highest_first))
+        return tuple(float(c) for c in mpmath.chebyfit(function, [mpf(0), end()], terms, asc=True))
 
 
 def _exp_end() -> mpf:

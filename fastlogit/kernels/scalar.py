@@ -96,11 +96,11 @@ LOG = (
     0.06544722572623156,
 )
 
-# e^z is 0 in float64 below the first, in float32 below the second.
+# Below it e^z is 0 in float64.
 SMALLEST_Z = -746.0
-SMALLEST_Z_FLOAT32 = -110.0
-# Stands for infinity where 0 * inf would be NaN; any float32 above 0 times it overflows.
-LARGE = 1e300
+# From it down e^z counts as 0 where it is computed plainly, as 2**k is no normal number there.
+# float32 ends at -104, but sums add the unrounded terms.
+SMALLEST_Z_FLOAT32 = -708.0
 
 # Adding 1.5 * 2**52 rounds to an integer and leaves it in the low bits.
 SHIFT = 6755399441055744.0
@@ -163,6 +163,7 @@ def _exp_fraction_short(a: float) -> tuple[float, float]:
     c = fma(c, v, EXP_SHORT[0])
     even = fma(c, v, 2.0)
     power = float64_from_bits((float64_bits(shifted) << 52) + ONE_BITS)
+    power = 0.0 if a <= SMALLEST_Z_FLOAT32 else power
     return (even + r) * power, even - r
 
 
@@ -423,9 +424,8 @@ def _sigmoid_derivative_short(z: float) -> float:
 @jit.scalar
 def _logistic_loss_short(z: float, t: float) -> float:
     n, d = _exp_fraction_short(_clip_short(z))
-    size = abs(z)
-    size = LARGE if size > LARGE else size
     c = t if z < 0.0 else 1.0 - t
+    size = 0.0 if c == 0.0 else abs(z)
     return fma(c, size, _log1p_fraction(n, d))
 
 

@@ -1,0 +1,293 @@
+"""A scikit-learn estimator: :func:`fastlogit.fit` in the clothes of ``LogisticRegression``.
+
+It translates: labels to targets, ``C`` to ``l2``, ``n_jobs`` to threads, and back.  What is
+numerical about it is in :mod:`fastlogit.trainer` and :mod:`fastlogit.linear`.
+"""
+
+from __future__ import annotations
+
+import warnings
+from numbers import Integral
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_scalar
+from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from fastlogit import arrays, linear, trainer
+from fastlogit import threads as _threads
+from fastlogit.elementwise import log_sigmoid, sigmoid
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["LogisticRegression"]
+
+# What scikit-learn's own computes in; other real numbers become float64.
+_DTYPES = [np.float64, np.float32]
+
+
+class LogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    """Logistic regression for two classes, with the parameters of scikit-learn's own.
+
+    Minimises C Σ ξ + Σ coef² / 2, where ξ is the cross-entropy of a row; the intercept is not
+    penalised.
+
+    Parameters
+    ----------
+    C : float, default=1.0
+        Inverse strength of the penalty, above 0.  **The default does penalise**;
+        ``numpy.inf`` does not.
+    tol : float, default=1e-8
+        Converged when no element of the gradient of the mean loss, penalty included, is
+        larger than this.  scikit-learn's ``lbfgs`` means the same by it, with a default of
+        1e-4, at which coefficients may not have one right digit.  At 1e-8 they have six or
+        more, for up to three more steps of Newton's method (measured on its breast cancer
+        data, standardised, with C from 1 to 1e4).
+    fit_intercept : bool, default=True
+        Whether the model has an intercept; it is 0 if not.
+    max_iter : int, default=100
+        Most steps of Newton's method.
+    n_jobs : int, optional
+        Threads to use, for training as for predictions; -1 is one for every core that the
+        process may use, -2 one fewer.  None leaves it to fastlogit:
+        ``FASTLOGIT_NUM_THREADS``, or every core.
+
+    Attributes
+    ----------
+    coef_ : ndarray (1, d)
+        Coefficients; float32 if X was, else float64.
+    intercept_ : ndarray (1,)
+        Intercept, of the same dtype.
+    classes_ : ndarray (2,)
+        The labels, sorted; the second is the one that t = 1 stands for.
+    n_iter_ : ndarray (1,)
+        Steps tried; each took one read of X, as did the start.
+    n_features_in_ : int
+        Number of features, d.
+    feature_names_in_ : ndarray (d,)
+        Names of the features; there only if X had columns with names.
+
+    See Also
+    --------
+    fastlogit.fit : The same without scikit-learn, and without its copies of the input.
+
+    Examples
+    --------
+    >>> from fastlogit.sklearn import LogisticRegression
+    >>> X, y = [[0.0], [1.0], [2.0], [3.0]], ["no", "no", "yes", "yes"]
+    >>> classifier = LogisticRegression().fit(X, y)
+    >>> classifier.coef_.round(4), classifier.intercept_.round(4)
+    (array([[0.9583]]), array([-1.4374]))
+    >>> classifier.predict([[0.5], [2.5]]).tolist()
+    ['no', 'yes']
+    >>> classifier.predict_proba([[1.5], [3.0]]).round(4)
+    array([[0.5   , 0.5   ],
+           [0.1919, 0.8081]])
+    """
+
+    # Set by fit(); here for type checkers.
+    coef_: NDArray[Any]
+    intercept_: NDArray[Any]
+    classes_: NDArray[Any]
+    n_iter_: NDArray[np.int32]
+    n_features_in_: int
+
+    def __init__(
+        self,
+        C: float = 1.0,
+        *,
+        tol: float = 1e-8,
+        fit_intercept: bool = True,
+        max_iter: int = 100,
+        n_jobs: int | None = None,
+    ) -> None:
+        self.C = C
+        self.tol = tol
+        self.fit_intercept = fit_intercept
+        self.max_iter = max_iter
+        self.n_jobs = n_jobs
+
+    def fit(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> LogisticRegression:
+        """Train on rows and their labels.
+
+        Parameters
+        ----------
+        X : array_like (n, d)
+            Features, finite.  Copied if not row-major, or neither float64 nor float32.
+        y : array_like (n,)
+            Labels: two different numbers, strings or truth values.
+        sample_weight : array_like (n,), optional
+            Weights of the rows, finite and not negative.
+
+        Returns
+        -------
+        LogisticRegression
+            The estimator itself.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If a parameter or an argument has the wrong shape, type or range, before any work.
+
+        Warns
+        -----
+        sklearn.exceptions.ConvergenceWarning
+            If it did not converge; the message says what was reached and what to change.
+        """
+        l2 = _inverse(self.C)
+        check_scalar(self.fit_intercept, "fit_intercept", (bool, np.bool_))
+        check_scalar(self.max_iter, "max_iter", Integral, min_val=0)
+        threads = _thread_count(self.n_jobs)
+        features, labels = validate_data(self, X, y, dtype=_DTYPES, order="C")
+        classes = _two_classes(labels)
+        weight = sample_weight
+        if weight is not None:
+            # float64 for every X: no digit is lost, and fewer kernels have to be compiled.
+            weight = _check_sample_weight(weight, features, dtype=np.float64)
+
+        model = trainer.train(
+            features,
+            labels == classes[1],
+            l2=l2,
+            weight=weight,
+            offset=None,
+            intercept=bool(self.fit_intercept),
+            start=None,
+            solver="auto",
+            tol=self.tol,
+            max_passes=int(self.max_iter) + 1,  # the first is for the start
+            feature_names=None,
+            threads=threads,
+        )
+        self.classes_ = classes
+        self.coef_ = model.coef[np.newaxis].astype(features.dtype)
+        self.intercept_ = np.array([model.intercept], dtype=features.dtype)
+        self.n_iter_ = np.array([model.passes - 1], dtype=np.int32)
+        if not model.converged:
+            warnings.warn(
+                f"not converged after {model.passes - 1} iterations: the gradient norm is "
+                f"{model.gradient_norm:.2g}, above tol {self.tol:.2g}; raise max_iter or tol, "
+                "scale the columns of X, or lower C",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
+        return self
+
+    def decision_function(self, X: ArrayLike) -> NDArray[Any]:
+        """Logits, X @ coef + intercept: above 0 where the second class is more likely.
+
+        Parameters
+        ----------
+        X : array_like (n, d)
+            Features, finite.
+
+        Returns
+        -------
+        ndarray (n,)
+            float32 if X and the coefficients are, else float64.
+        """
+        check_is_fitted(self)
+        features = validate_data(self, X, reset=False, dtype=_DTYPES, order="C")
+        return linear.decision(
+            features, self.coef_[0], self.intercept_[0], threads=_thread_count(self.n_jobs)
+        )
+
+    def predict(self, X: ArrayLike) -> NDArray[Any]:
+        """Labels: the more likely class of each row.
+
+        Parameters
+        ----------
+        X : array_like (n, d)
+            Features, finite.
+
+        Returns
+        -------
+        ndarray (n,)
+            Elements of `classes_`.
+        """
+        likelier = (self.decision_function(X) > 0).astype(np.intp)
+        return self.classes_[likelier]
+
+    def predict_proba(self, X: ArrayLike) -> NDArray[Any]:
+        """Probabilities of both classes, each exact in its own tail.
+
+        Parameters
+        ----------
+        X : array_like (n, d)
+            Features, finite.
+
+        Returns
+        -------
+        ndarray (n, 2)
+            In the order of `classes_`.
+        """
+        return self._of_both_classes(sigmoid, X)
+
+    def predict_log_proba(self, X: ArrayLike) -> NDArray[Any]:
+        """Logarithms of the probabilities; finite also where a probability rounds to 0.
+
+        Parameters
+        ----------
+        X : array_like (n, d)
+            Features, finite.
+
+        Returns
+        -------
+        ndarray (n, 2)
+            In the order of `classes_`.
+        """
+        return self._of_both_classes(log_sigmoid, X)
+
+    def _of_both_classes(self, function: Callable[..., Any], X: ArrayLike) -> NDArray[Any]:
+        z = self.decision_function(X)
+        threads = _thread_count(self.n_jobs)
+        result = np.empty((z.size, 2), z.dtype)
+        function(-z, out=result[:, 0], threads=threads)
+        function(z, out=result[:, 1], threads=threads)
+        return result
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_class = False
+        return tags
+
+
+def _inverse(C: Any) -> float:
+    """Penalty l2 = 1 / C."""
+    number = arrays.number(C, "C")
+    if not (number > 0.0 and 1.0 / number < np.inf):
+        raise ValueError(f"C must be above 0, and 1 / C finite; got {C!r}")
+    return 1.0 / number
+
+
+def _thread_count(n_jobs: Any) -> int | None:
+    """Number of threads for a scikit-learn ``n_jobs``."""
+    if n_jobs is None:
+        return None
+    number = int(check_scalar(n_jobs, "n_jobs", Integral))
+    if number == 0:
+        raise ValueError("n_jobs must not be 0; -1 is for every core")
+    return number if number > 0 else max(1, _threads.available() + 1 + number)
+
+
+def _two_classes(labels: NDArray[Any]) -> NDArray[Any]:
+    """The two different labels, sorted."""
+    check_classification_targets(labels)
+    kind = type_of_target(labels, input_name="y", raise_unknown=True)
+    if kind != "binary":
+        # The words that scikit-learn asks for.
+        raise ValueError(
+            f"Only binary classification is supported. The type of the target is {kind}."
+        )
+    classes = np.unique(labels)
+    if classes.size < 2:
+        raise ValueError(f"y must have two classes; it has one class only, {classes[0]!r}")
+    return classes

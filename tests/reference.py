@@ -1,0 +1,134 @@
+"""Naive multi-precision references: the textbook formulas, with digits enough that they hold.
+
+Nothing here knows how the kernels work.  `PRECISION` bits hold 1 + e^-900 and 1 minus the
+smallest subnormal, so that no formula needs a second form for its tail.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import mpmath
+import numpy as np
+from mpmath import mpf
+
+PRECISION = 1300
+# Beyond, e^-|z| is no part of a PRECISION bit number; mpmath would take long to find that out.
+LARGEST_Z = 4000
+
+# Where implementations of the logistic function break, with both signs: the middle, the end
+# of 1 + e^-z, and both ends of e^z, normal and subnormal, in float64 and in float32.
+_LARGEST = [float(np.finfo(dtype).max) for dtype in (np.float32, np.float64)]
+_SMALLEST = [float(np.finfo(dtype).smallest_subnormal) for dtype in (np.float32, np.float64)]
+_SIZES = [0.0, 0.5, 16.6, 17.4, 20.0, 36.0, 37.0, 40.0, 87.3, 88.7, 103.9, 104.0, 700.0, 708.4]
+_SIZES += [709.8, 745.1, 746.0, *_LARGEST, *_SMALLEST]
+_POINTS = {
+    "z": [sign * size for size in _SIZES for sign in (1.0, -1.0)],
+    "y": [0.5, 0.25, 0.7071067811865475, 0.7071067811865476, 1.0 - 2.0**-24, 1.0 - 2.0**-53],
+    "t": [0.0, 1.0, 0.25, 0.5, 1.0 - 2.0**-20, 1e-30, *_SMALLEST],
+}
+_POINTS["y"] += [1e-30, 2.0**-126, 2.0**-900, 2.0**-1022, *_SMALLEST]
+_SPECIAL = {
+    "z": [np.inf, -np.inf, np.nan],
+    "y": [0.0, -0.0, 1.0, -1.0, 1.5, -_SMALLEST[1], np.inf, -np.inf, np.nan],
+    "t": [np.nan, -1.0, 2.0, np.inf],
+}
+
+
+def adversarial(arguments: tuple[str, ...], dtype: Any, *, special: bool) -> list[Any]:
+    """Every combination of such points for arguments called z, y or t, as arrays (n,).
+
+    With the `special` ones, limits and what has no result; else only what the references take.
+    """
+    axes = []
+    for name in arguments:
+        with np.errstate(over="ignore", under="ignore"):
+            axis = np.array(_POINTS[name] + _SPECIAL[name] * special).astype(dtype)
+        if not special:
+            axis = axis[(axis > 0) & (axis < 1)] if name == "y" else axis[np.isfinite(axis)]
+        axes.append(axis)
+    return [grid.ravel() for grid in np.meshgrid(*axes)]
+
+
+def _exp(z: float) -> mpf:
+    return mpmath.exp(mpf(min(max(z, -LARGEST_Z), LARGEST_Z)))
+
+
+@mpmath.workprec(PRECISION)
+def sigmoid(z: float) -> mpf:
+    return 1 / (1 + _exp(-z))
+
+
+@mpmath.workprec(PRECISION)
+def sigmoid_derivative(z: float) -> mpf:
+    return sigmoid(z) * sigmoid(-z)
+
+
+@mpmath.workprec(PRECISION)
+def softplus(z: float) -> mpf:
+    return mpmath.log(1 + _exp(z)) if z < LARGEST_Z else mpf(z)
+
+
+@mpmath.workprec(PRECISION)
+def log_sigmoid(z: float) -> mpf:
+    return -softplus(-z)
+
+
+@mpmath.workprec(PRECISION)
+def logit(y: float) -> mpf:
+    return mpmath.log(mpf(y) / (1 - mpf(y)))
+
+
+@mpmath.workprec(PRECISION)
+def logistic_loss(z: float, t: float) -> mpf:
+    return mpf(t) * softplus(-z) + (1 - mpf(t)) * softplus(z)
+
+
+@mpmath.workprec(PRECISION)
+def residual(z: float, t: float) -> mpf:
+    return sigmoid(z) - mpf(t)
+
+
+@mpmath.workprec(PRECISION)
+def cross_entropy(y: float, t: float) -> mpf:
+    return -mpf(t) * mpmath.log(mpf(y)) - (1 - mpf(t)) * mpmath.log(1 - mpf(y))
+
+
+@mpmath.workprec(PRECISION)
+def cross_entropy_derivative(y: float, t: float) -> mpf:
+    return (mpf(y) - mpf(t)) / (mpf(y) * (1 - mpf(y)))
+
+
+@mpmath.workprec(PRECISION)
+def ulp(exact: mpf, dtype: Any) -> mpf:
+    """Distance of the numbers of `dtype` around a finite `exact`."""
+    info = np.finfo(dtype)
+    exponent = mpmath.mag(exact) - 1 if exact else info.minexp
+    return mpf(2) ** (min(max(exponent, info.minexp), info.maxexp - 1) - info.nmant)
+
+
+@mpmath.workprec(PRECISION)
+def ulp_error(got: Any, exact: mpf, dtype: Any) -> float:
+    """Error of `got` in units in the last place of `exact`; inf if only one of them is NaN.
+
+    Infinity, as a result, and all that lies beyond the largest number count as the power of
+    two that would follow it; so rounding to infinity is judged as any rounding is.
+    """
+    if mpmath.isnan(exact) or np.isnan(got):
+        return 0.0 if mpmath.isnan(exact) and np.isnan(got) else np.inf
+    if mpmath.isinf(exact):
+        return 0.0 if float(got) == float(exact) else np.inf
+    end = mpf(2) ** int(np.finfo(dtype).maxexp)
+    value = end * int(np.sign(got)) if np.isinf(got) else mpf(float(got))
+    return float(abs(value - min(max(exact, -end), end)) / ulp(exact, dtype))
+
+
+def is_subnormal(exact: mpf, dtype: Any) -> bool:
+    """Whether `exact` lies below the normal numbers of `dtype`."""
+    return bool(abs(exact) < mpf(float(np.finfo(dtype).tiny)))
+
+
+def bits(values: Any) -> Any:
+    """Bits of floating-point numbers as integers: equal where nothing at all differs."""
+    array = np.ascontiguousarray(values)
+    return array.view(f"i{array.itemsize}")

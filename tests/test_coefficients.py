@@ -1,0 +1,43 @@
+"""The constants of the kernels are those that the generator gives."""
+
+from __future__ import annotations
+
+import coefficients
+import mpmath
+import pytest
+from reference import bits
+
+from fastlogit.kernels import scalar
+
+
+# mpmath 1.4 wants to be told the order, which mpmath 1.3 cannot be; a new default fails here.
+def test_polynomials_are_those_of_the_generator():
+    tables = coefficients.tables()
+    assert {name: getattr(scalar, name) for name in tables} == tables
+
+
+def test_log_2_is_that_of_the_generator():
+    assert coefficients.split_ln2() == (scalar.LN2_HIGH, scalar.LN2_LOW)
+
+
+def test_every_multiple_of_the_high_part_of_log_2_is_exact():
+    with mpmath.workprec(200):
+        for k in range(-1077, 1078):
+            assert mpmath.mpf(k * scalar.LN2_HIGH) == k * mpmath.mpf(scalar.LN2_HIGH)
+
+
+def test_single_constants_are_the_nearest_numbers():
+    with mpmath.workprec(200):
+        assert float(1 / mpmath.log(2)) == scalar.LOG2_E
+        assert float(mpmath.log(2)) == scalar.LN2
+        half_root = float(mpmath.sqrt(mpmath.mpf(1) / 2))
+    assert bits(half_root) == scalar.SQRT_HALF_BITS
+    assert bits(1.0) == scalar.ONE_BITS
+    assert bits(2.0**52) == scalar.TWO_52_BITS
+    assert bits(2.0**128) == scalar.RAISED_ONE_BITS
+
+
+def test_e_to_the_smallest_z_rounds_to_zero():
+    with mpmath.workprec(200):
+        assert mpmath.exp(scalar.SMALLEST_Z) < mpmath.mpf(2) ** -1075
+        assert mpmath.exp(scalar.SMALLEST_Z_FLOAT32) < mpmath.mpf(2) ** -150

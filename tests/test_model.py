@@ -1,0 +1,340 @@
+"""`LogisticModel`: what it predicts, and that its file gives the same model or a clear error."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import fastlogit as fl
+from fastlogit.model import FORMAT, VERSION
+
+MODEL = fl.LogisticModel([2.0, -1.0], 0.5, ("a", "b"), 1.0, 0.25, 1e-9, True, 7)
+
+
+# Predictions ------------------------------------------------------------------------------
+
+
+def test_decision_and_probabilities_are_those_of_linear():
+    X = np.random.default_rng(0).normal(size=(50, 2))
+    z = fl.linear.decision(X, MODEL.coef, MODEL.intercept)
+    assert (MODEL.decision(X) == z).all()
+    out = np.empty(50)
+    assert MODEL.decision(X, out=out, threads=2) is out
+    np.testing.assert_array_equal(
+        MODEL.predict_proba(X), np.column_stack([fl.sigmoid(-z), fl.sigmoid(z)])
+    )
+
+
+def test_both_tails_of_the_probabilities_are_kept():
+    model = fl.LogisticModel([1.0])
+    both = model.predict_proba([[745.1], [-745.1], [40.0], [-40.0], [0.0]])
+    assert both[0].tolist() == [5e-324, 1.0]
+    assert both[1].tolist() == [1.0, 5e-324]
+    assert both[2].tolist() == [fl.sigmoid(-40.0), 1.0]
+    assert both[3].tolist() == [1.0, fl.sigmoid(-40.0)]
+    assert both[4].tolist() == [0.5, 0.5]
+
+
+def test_labels_are_one_where_the_probability_is_above_the_threshold():
+    model = fl.LogisticModel([1.0])
+    X = np.array([[-1.0], [0.0], [1.0], [40.0], [800.0]])
+    y = fl.sigmoid(X[:, 0])
+    assert model.predict(X).tolist() == [0, 0, 1, 1, 1]
+    assert model.predict(X).dtype == np.int64
+    assert model.predict(X, threshold=float(y[0])).tolist() == [0, 1, 1, 1, 1]
+    assert model.predict(X, threshold=0.0).tolist() == [1, 1, 1, 1, 1]
+    assert model.predict(X, threshold=1.0).tolist() == [0, 0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("threshold", [-0.1, 1.1, math.nan, math.inf])
+def test_a_threshold_that_is_no_probability_is_an_error(threshold):
+    with pytest.raises(ValueError, match=f"^threshold must .*{threshold}"):
+        MODEL.predict([[0.0, 0.0]], threshold=threshold)
+
+
+def test_a_row_with_nan_has_no_label_but_a_nan_for_a_probability():
+    X = [[0.0, 0.0], [1.0, math.nan], [math.nan, 1.0]]
+    assert np.isnan(MODEL.predict_proba(X)).tolist() == [[False] * 2, [True] * 2, [True] * 2]
+    with pytest.raises(ValueError, match=r"^X .*row 1.*NaN"):
+        MODEL.predict(X)
+
+
+@pytest.mark.parametrize("method", ["decision", "predict", "predict_proba"])
+def test_rows_of_another_width_are_an_error(method):
+    with pytest.raises(ValueError, match="column of X, 3; got 2"):
+        getattr(MODEL, method)([[1.0, 2.0, 3.0]])
+
+
+# Making one -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"coef": []}, "coef .*empty"),
+        ({"coef": [[1.0]]}, "coef .*one axis"),
+        ({"coef": 1.0}, "coef .*one axis"),
+        ({"coef": [1.0, math.nan]}, "coef must be finite; got nan"),
+        ({"coef": [1.0, -math.inf]}, "coef must be finite; got -inf"),
+        ({"coef": [1.0], "intercept": math.nan}, "intercept must be finite; got nan"),
+        ({"coef": [1.0], "intercept": math.inf}, "intercept must be finite; got inf"),
+        ({"coef": [1.0], "feature_names": ("a", "b")}, "feature_names .* 1; got 2"),
+        ({"coef": [1.0], "feature_names": ()}, "feature_names .* 1; got 0"),
+        ({"coef": [1.0, 2.0], "feature_names": ("a", "a")}, "feature_names .*'a' more than once"),
+        ({"coef": [1.0], "feature_names": (1,)}, "feature_names must be strings; got 1"),
+    ],
+)
+def test_a_model_that_could_not_predict_is_an_error(arguments, message):
+    with pytest.raises((TypeError, ValueError), match=f"^{message}"):
+        fl.LogisticModel(**arguments)
+
+
+def test_a_model_is_its_own_and_does_not_change():
+    coef = np.array([1.0, 2.0])
+    model = fl.LogisticModel(coef)
+    coef[0] = 9.0
+    assert model.coef.tolist() == [1.0, 2.0]
+    assert coef.flags.writeable
+    with pytest.raises(ValueError, match="read-only"):
+        model.coef[0] = 9.0
+    with pytest.raises(AttributeError):
+        model.intercept = 9.0
+
+
+# Files ------------------------------------------------------------------------------------
+
+
+def content(**changes):
+    return {
+        "format": FORMAT,
+        "version": VERSION,
+        "coef": [2.0, -1.0],
+        "intercept": 0.5,
+        "feature_names": ["a", "b"],
+        "l2": 1.0,
+        "log_loss": 0.25,
+        "gradient_norm": 1e-9,
+        "converged": True,
+        "passes": 7,
+    } | changes
+
+
+def fields(model):
+    """All fields, floats as their bits, so that NaN and -0.0 compare."""
+    values = dict(vars(model))
+    values["coef"] = model.coef.tobytes()
+    for name in ("intercept", "l2", "log_loss", "gradient_norm"):
+        values[name] = np.float64(values[name]).tobytes()
+    return values
+
+
+finite = st.floats(allow_nan=False, allow_infinity=False)  # subnormals and -0.0 too
+not_negative = finite.map(abs)
+
+
+@given(
+    coef=st.lists(finite, min_size=1, max_size=20),
+    intercept=finite,
+    named=st.booleans(),
+    l2=not_negative,
+    log_loss=not_negative | st.just(math.nan),
+    converged=st.booleans(),
+    passes=st.integers(0, 10**6),
+    data=st.data(),
+)
+def test_a_saved_model_is_the_same_to_the_bit(
+    tmp_path_factory, coef, intercept, named, l2, log_loss, converged, passes, data
+):
+    text = st.text(st.characters(codec="utf-8"), max_size=5)
+    size = {"min_size": len(coef), "max_size": len(coef)}
+    names = tuple(data.draw(st.lists(text, unique=True, **size))) if named else None
+    model = fl.LogisticModel(coef, intercept, names, l2, log_loss, log_loss, converged, passes)
+    path = tmp_path_factory.getbasetemp() / "model.json"
+    model.save(path)
+    assert fields(fl.load(path)) == fields(model)
+
+
+@pytest.mark.parametrize("value", [5e-324, -0.0, 2.0**-1022, 1.7976931348623157e308, 0.1, 1 / 3])
+def test_the_ends_of_the_range_are_saved_to_the_bit(tmp_path, value):
+    model = fl.LogisticModel([value, -value], value)
+    model.save(tmp_path / "model.json")
+    assert fields(fl.load(tmp_path / "model.json")) == fields(model)
+
+
+def test_the_file_is_plain_json(tmp_path):
+    MODEL.save(tmp_path / "model.json")
+    assert json.loads((tmp_path / "model.json").read_text(encoding="utf-8")) == content()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_file_that_passed_through_another_editor_is_read(tmp_path, encoding):
+    path = tmp_path / "model.json"
+    path.write_text(json.dumps(content()), encoding=encoding)
+    assert fields(fl.load(str(path))) == fields(MODEL)
+
+
+def test_what_a_later_minor_version_might_add_does_not_disturb(tmp_path):
+    path = tmp_path / "model.json"
+    path.write_text(json.dumps(content(note="trained on Sunday")))
+    assert fields(fl.load(path)) == fields(MODEL)
+
+
+WHOLE = json.dumps(content())
+BAD_TEXTS = {
+    "empty": "",
+    "not JSON": "coef: [1, 2]",
+    "text after the end": WHOLE + WHOLE,
+    "binary": b"PAR1\x00\x01\xff\xfe\xfa",
+    "not UTF-8": WHOLE.encode().replace(b'"a"', b'"\xff"'),
+    "NUL": "\x00",
+    "deep lists": "[" * 3_000_000,
+    "deep objects": '{"a":' * 1_000_000 + "1" + "}" * 1_000_000,
+    "deep coef": json.dumps(content(coef=0)).replace("0", "[" * 50_000 + "]" * 50_000, 1),
+    "an endless number": json.dumps(content(coef=["x"])).replace('"x"', "1" * 5000),
+}
+
+
+@pytest.mark.parametrize("text", BAD_TEXTS.values(), ids=BAD_TEXTS)
+def test_what_is_not_json_is_an_error_that_begins_with_the_path(tmp_path, text):
+    path = tmp_path / "model.json"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(ValueError, match="not a model file") as caught:
+        fl.load(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert len(str(caught.value)) < 500
+
+
+@pytest.mark.parametrize("length", range(0, len(WHOLE), 7))
+def test_a_truncated_file_is_an_error_that_begins_with_the_path(tmp_path, length):
+    path = tmp_path / "model.json"
+    path.write_text(WHOLE[:length])
+    with pytest.raises(ValueError, match="not a model file") as caught:
+        fl.load(path)
+    assert str(caught.value).startswith(f"{path}: ")
+
+
+HUGE = 10**400
+BAD_CONTENTS = [
+    ([], "format"),
+    (None, "format"),
+    ("text", "format"),
+    ({}, "format"),
+    (content(format="sklearn.LogisticRegression"), "format"),
+    (content(format=None), "format"),
+    (content(version=VERSION + 1), f"version {VERSION + 1}"),
+    (content(version="1"), "version '1'"),
+    (content(version=None), "version None"),
+    (content(coef=None), "coef"),
+    (content(coef={}), "coef"),
+    (content(coef=1.0), "coef"),
+    (content(coef=[]), "coef"),
+    (content(coef="ab"), "coef"),
+    (content(coef=["1.0", "2.0"]), "coef"),
+    (content(coef=[1.0, None]), "coef"),
+    (content(coef=[True, False]), "coef"),
+    (content(coef=[[1.0, 2.0]]), "coef"),
+    (content(coef=[1.0, math.nan]), "coef"),
+    (content(coef=[1.0, -math.inf]), "coef"),
+    (content(coef=[1.0, HUGE]), "coef"),
+    (content(coef=[1.0]), "feature_names"),
+    (content(coef=[1.0, 2.0, 3.0]), "feature_names"),
+    (content(intercept=None), "intercept"),
+    (content(intercept="0.5"), "intercept"),
+    (content(intercept=[0.5]), "intercept"),
+    (content(intercept=False), "intercept"),
+    (content(intercept=math.nan), "intercept"),
+    (content(intercept=math.inf), "intercept"),
+    (content(intercept=HUGE), "intercept"),
+    (content(feature_names="ab"), "feature_names"),
+    (content(feature_names={"a": 1, "b": 2}), "feature_names"),
+    (content(feature_names=["a", "a"]), "'a' more than once"),
+    (content(feature_names=["a"]), "feature_names .* 2; got 1"),
+    (content(feature_names=[]), "feature_names .* 2; got 0"),
+    (content(feature_names=["a", 2]), "feature_names"),
+    (content(feature_names=["a", None]), "feature_names"),
+    (content(feature_names=["a", ["b"]]), "feature_names"),
+    (content(l2="1"), "l2"),
+    (content(l2=None), "l2"),
+    (content(l2=math.nan), "l2"),
+    (content(l2=math.inf), "l2"),
+    (content(l2=-1.0), "l2"),
+    (content(l2=HUGE), "l2"),
+    (content(log_loss="0.25"), "log_loss"),
+    (content(log_loss=math.nan), "log_loss"),
+    (content(log_loss=math.inf), "log_loss"),
+    (content(gradient_norm=[]), "gradient_norm"),
+    (content(gradient_norm=True), "gradient_norm"),
+    (content(gradient_norm=HUGE), "gradient_norm"),
+    (content(converged=None), "converged"),
+    (content(converged="false"), "converged"),
+    (content(converged=1), "converged"),
+    (content(passes=None), "passes"),
+    (content(passes="7"), "passes"),
+    (content(passes=7.5), "passes"),
+    (content(passes=math.inf), "passes"),
+    (content(passes=-1), "passes"),
+    *[({k: v for k, v in content().items() if k != key}, key) for key in content()],
+]
+
+
+@pytest.mark.parametrize(("bad", "words"), BAD_CONTENTS)
+def test_json_that_is_no_model_is_an_error_that_begins_with_the_path(tmp_path, bad, words):
+    path = tmp_path / "model.json"
+    path.write_text(json.dumps(bad))
+    with pytest.raises(ValueError, match=f"not a valid model: .*{words}") as caught:
+        fl.load(path)
+    assert str(caught.value).startswith(f"{path}: ")
+
+
+def test_a_file_that_is_not_there_is_an_error_that_names_it(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"nowhere\.json"):
+        fl.load(tmp_path / "nowhere.json")
+    with pytest.raises(OSError, match=tmp_path.name):
+        fl.load(tmp_path)
+
+
+# Saving that fails ------------------------------------------------------------------------
+
+
+def test_saving_into_a_folder_that_is_not_there_is_an_error_that_names_it(tmp_path):
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        MODEL.save(tmp_path / "nowhere" / "model.json")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("existing", [None, "old"])
+@pytest.mark.parametrize("step", ["pathlib.Path.write_text", "os.fsync", "pathlib.Path.replace"])
+def test_saving_that_fails_leaves_what_was_there_and_nothing_else(
+    tmp_path, monkeypatch, existing, step
+):
+    path = tmp_path / "model.json"
+    if existing:
+        path.write_text(existing)
+    before = list(tmp_path.iterdir())
+
+    def disk_full(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(step, disk_full)
+        with pytest.raises(OSError, match="No space left"):
+            MODEL.save(path)
+    assert list(tmp_path.iterdir()) == before
+    assert not existing or path.read_text() == existing
+
+
+@pytest.mark.parametrize(
+    "field", [{"log_loss": math.inf}, {"l2": math.nan}, {"feature_names": ("\ud800",)}]
+)
+def test_what_json_cannot_hold_is_an_error_and_the_old_file_stays(tmp_path, field):
+    path = tmp_path / "model.json"
+    MODEL.save(path)
+    with pytest.raises(ValueError, match=r"JSON|surrogate|must be"):
+        fl.LogisticModel([1.0], **field).save(path)
+    assert fields(fl.load(path)) == fields(MODEL)
+    assert list(tmp_path.iterdir()) == [path]

@@ -1,0 +1,218 @@
+"""The scalar kernels as others use them: inside compiled code of their own.
+
+How exact they are is in test_elementwise.py; here it is that a caller's loop vectorises, keeps
+its type, and gives the same bits however the caller is compiled.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import subprocess
+import sys
+
+import llvmlite.binding
+import numba
+import numpy as np
+import pytest
+from numba import types
+from reference import adversarial, bits
+
+from fastlogit import kernels
+from fastlogit.kernels.ufuncs import ARGUMENTS, ufunc
+
+NAMES = kernels.__all__
+FUSED = llvmlite.binding.get_host_cpu_features().get("fma", False)
+
+
+def user_loop(function, inputs: int):
+    """A loop as a user would write it."""
+    if inputs == 1:
+
+        def loop(z, out):
+            for i in range(z.size):
+                out[i] = function(z[i])
+    else:
+
+        def loop(z, t, out):
+            for i in range(z.size):
+                out[i] = function(z[i], t[i])
+
+    return loop
+
+
+def compiled(name: str, **options):
+    return numba.njit(**options)(user_loop(getattr(kernels, name), len(ARGUMENTS[name])))
+
+
+def points(name: str, dtype=np.float64) -> list[np.ndarray]:
+    return adversarial(ARGUMENTS[name], dtype, special=True)
+
+
+def test_every_public_function_has_a_scalar_kernel():
+    assert set(NAMES) == set(ARGUMENTS)
+
+
+# Types ------------------------------------------------------------------------------------
+
+
+def returned(function, *arguments):
+    """Type of the result of a caller's ``function(*arguments)``."""
+    caller = numba.njit(lambda *args: function(*args))
+    caller.compile((types.StarArgTuple(arguments),))
+    return caller.nopython_signatures[0].return_type
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if len(ARGUMENTS[name]) == 1])
+def test_float32_stays_float32_inside_compiled_code(name):
+    function = getattr(kernels, name)
+    assert returned(function, types.float32) == types.float32
+    assert returned(function, types.float64) == types.float64
+    assert returned(function, types.int64) == types.float64
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if len(ARGUMENTS[name]) == 2])
+def test_float32_stays_float32_with_labels_and_float32_targets_alone(name):
+    function = getattr(kernels, name)
+    for other in (types.float32, types.int64, types.uint8, types.boolean):
+        assert returned(function, types.float32, other) == types.float32
+    assert returned(function, types.float32, types.float64) == types.float64
+    assert returned(function, types.float64, types.float32) == types.float64
+    assert returned(function, types.float64, types.boolean) == types.float64
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_users_loop_gives_the_bits_of_the_array_function(name, dtype):
+    args = points(name, dtype)
+    out = np.empty_like(args[0])
+    compiled(name)(*args, out)
+    assert (bits(out) == bits(ufunc(name)(*args))).all()
+
+
+def test_they_can_be_called_from_the_interpreter():
+    assert kernels.sigmoid(0.0) == 0.5
+    assert kernels.logistic_loss(40.0, 1) == 4.248354255291589e-18
+    assert math.isnan(kernels.softplus(math.nan))
+
+
+def test_labels_may_be_integers_or_bools():
+    loop = compiled("logistic_loss")
+    z, out = np.array([40.0, -1.5]), np.empty(2)
+    for dtype in (np.int8, np.uint8, np.int64, np.bool_):
+        loop(z, np.array([1, 0], dtype), out)
+        assert (out == ufunc("logistic_loss")(z, [1.0, 0.0])).all()
+
+
+# Compile options of the caller ------------------------------------------------------------
+
+OPTIONS = [{"fastmath": True}, {"error_model": "python", "boundscheck": True}]
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+def test_no_option_of_the_caller_changes_a_bit(options):
+    for name in NAMES:
+        args = points(name)
+        out = np.empty_like(args[0])
+        compiled(name, **options)(*args, out)
+        assert (bits(out) == bits(ufunc(name)(*args))).all(), name
+
+
+FIRST_TO_COMPILE = """
+import numpy as np
+from test_scalar import NAMES, compiled, points
+for name in NAMES:
+    args = points(name)
+    out = np.empty_like(args[0])
+    compiled(name, fastmath=True, error_model="python", boundscheck=True)(*args, out)
+    print(name, out.tobytes().hex())
+"""
+
+
+def test_nor_if_that_caller_is_the_first_to_compile_them(tmp_path, request):
+    # A caller's options could spread into what is compiled on its behalf: no cache, no
+    # earlier use.
+    code = f"import sys; sys.path.insert(0, {str(request.path.parent)!r})\n{FIRST_TO_COMPILE}"
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    )
+    lines = dict(line.split() for line in done.stdout.splitlines())
+    assert lines.keys() == set(NAMES)
+    for name in NAMES:
+        expected = ufunc(name)(*points(name))
+        assert lines[name] == expected.tobytes().hex(), name
+
+
+def test_those_options_do_change_what_is_not_protected():
+    # The control of the two tests above: a sum's rounding error, deleted by fastmath.
+    def rounding_error(a, b):
+        total = a + b
+        part = total - a
+        return (a - (total - part)) + (b - part)
+
+    exact = numba.njit(rounding_error)(1.0, 2.0**-60)
+    assert exact == 2.0**-60
+    assert numba.njit(fastmath=True)(rounding_error)(1.0, 2.0**-60) != exact
+
+
+# Assembly ---------------------------------------------------------------------------------
+
+
+def assembly(function, inputs: int, dtype) -> str:
+    loop = numba.njit(user_loop(function, inputs))
+    loop.compile((dtype[::1],) * (inputs + 1))
+    (text,) = loop.inspect_asm().values()
+    return text
+
+
+def foreign_calls(text: str) -> set[str]:
+    """Functions outside the loop that its code refers to, but for Numba's own runtime.
+
+    x86: ``movabsq $exp, %rax`` and ``callq *%rax``, or ``callq exp``.
+    """
+    symbols = set(re.findall(r"movabsq\s+\$\"?([A-Za-z_][\w.$]*)", text))
+    symbols |= set(re.findall(r"(?:callq?|jmp)\s+\"?([A-Za-z_][\w.$]*)", text))
+    return {symbol for symbol in symbols if not symbol.startswith(("NRT_", "Py", "_Py", "_ZN"))}
+
+
+def packed(text: str) -> set[str]:
+    """Fused multiply-adds on whole vectors."""
+    return set(re.findall(r"(vfn?m(?:add|sub)\d+p[sd])\s[^\n]*%[yz]mm", text))
+
+
+x86_with_fma = pytest.mark.skipif(
+    not FUSED, reason="reads x86 assembly of a processor with fused multiply-add"
+)
+
+
+@x86_with_fma
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("dtype", [types.float64, types.float32], ids=str)
+def test_a_users_loop_is_vectorised_and_calls_no_library(name, dtype):
+    text = assembly(getattr(kernels, name), len(ARGUMENTS[name]), dtype)
+    assert packed(text)
+    assert foreign_calls(text) == set()
+
+
+@x86_with_fma
+@pytest.mark.parametrize("function", [math.exp, math.log1p, np.exp, math.tanh])
+def test_the_detector_sees_calls_of_the_math_library(function):
+    (symbol,) = foreign_calls(assembly(function, 1, types.float64))
+    assert function.__name__ in symbol
+
+
+@x86_with_fma
+def test_the_detector_sees_a_loop_that_is_not_vectorised():
+    # What a step needs of the step before cannot be computed beside it.
+    @numba.njit
+    def chained(z, out):
+        last = 0.0
+        for i in range(z.size):
+            last = kernels.sigmoid(z[i] + last)
+            out[i] = last
+
+    chained.compile((types.float64[::1],) * 2)
+    (text,) = chained.inspect_asm().values()
+    assert not packed(text)

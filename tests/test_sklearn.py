@@ -1,0 +1,244 @@
+"""The scikit-learn estimator: scikit-learn's own checks, and scikit-learn's own results."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import sklearn.linear_model
+from joblib import parallel_config
+from sklearn.base import clone
+from sklearn.datasets import load_breast_cancer, make_classification
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import check_estimator
+
+import fastlogit as fl
+from fastlogit.sklearn import LogisticRegression
+
+X, T = make_classification(1000, 7, n_informative=4, n_redundant=0, random_state=11)
+WEIGHT = np.random.default_rng(11).exponential(size=1000)
+LABELS = np.array(["no", "yes"])[T]
+
+
+def theta(classifier):
+    return np.append(classifier.coef_, classifier.intercept_)
+
+
+def test_check_estimator():
+    results = check_estimator(LogisticRegression(), on_skip=None)
+    assert len(results) > 40
+    for result in results:
+        if result["status"] != "passed":
+            # What scikit-learn does not check without pandas, or other arrays than NumPy's.
+            reason = str(result["exception"])
+            assert reason.startswith(("pandas is not installed", "SCIPY_ARRAY_API is not set"))
+
+
+@pytest.mark.parametrize("C", [0.01, 1.0, 100.0])
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("weight", [None, WEIGHT], ids=["", "weight"])
+def test_agrees_with_scikit_learn(C, fit_intercept, weight):
+    parameters = {"C": C, "fit_intercept": fit_intercept, "tol": 1e-12}
+    # The solver that gets closest to the optimum; lbfgs stops where the loss stops to fall.
+    expected = sklearn.linear_model.LogisticRegression(solver="newton-cholesky", **parameters)
+    expected.fit(X, LABELS, weight)
+    got = LogisticRegression(**parameters).fit(X, LABELS, weight)
+    np.testing.assert_allclose(theta(got), theta(expected), rtol=1e-8)
+    assert got.coef_.shape == expected.coef_.shape
+    assert got.intercept_.shape == expected.intercept_.shape
+    assert got.n_iter_.shape == expected.n_iter_.shape
+    np.testing.assert_array_equal(got.classes_, expected.classes_)
+    np.testing.assert_array_equal(got.predict(X), expected.predict(X))
+    for name in ("decision_function", "predict_proba", "predict_log_proba"):
+        np.testing.assert_allclose(
+            getattr(got, name)(X), getattr(expected, name)(X), rtol=1e-6, atol=1e-12
+        )
+    assert got.score(X, LABELS, weight) == expected.score(X, LABELS, weight)
+
+
+def test_no_penalty_agrees_with_scikit_learn():
+    expected = sklearn.linear_model.LogisticRegression(
+        C=np.inf, tol=1e-12, solver="newton-cholesky"
+    ).fit(X, T)
+    got = LogisticRegression(C=np.inf).fit(X, T)
+    np.testing.assert_allclose(theta(got), theta(expected), rtol=1e-6)
+
+
+def script(LogisticRegression):
+    """What somebody might have written for scikit-learn."""
+    data, target = load_breast_cancer(return_X_y=True)
+    classifier = LogisticRegression(tol=1e-10, max_iter=1000)
+    pipeline = make_pipeline(StandardScaler(), classifier).fit(data, target)
+    search = GridSearchCV(
+        make_pipeline(StandardScaler(), clone(classifier)),
+        {"logisticregression__C": [0.01, 0.1]},
+        scoring="neg_log_loss",
+        cv=3,
+        n_jobs=2,
+    )
+    with parallel_config("threading"):
+        search.fit(data, target)
+    return {
+        "coef": pipeline[-1].coef_,
+        "intercept": pipeline[-1].intercept_,
+        "probability": pipeline.predict_proba(data),
+        "accuracy": pipeline.score(data, target),
+        "loss": search.cv_results_["mean_test_score"],
+        "best": search.best_params_["logisticregression__C"],
+    }
+
+
+def test_swapping_the_import_changes_no_result():
+    expected = script(sklearn.linear_model.LogisticRegression)
+    got = script(LogisticRegression)
+    for name, value in expected.items():
+        np.testing.assert_allclose(got[name], value, rtol=1e-5, err_msg=name)
+
+
+def test_default_tolerance_finds_the_optimum():
+    optimum = fl.fit(X, T, tol=1e-14)
+    classifier = LogisticRegression().fit(X, T)
+    np.testing.assert_allclose(theta(classifier), [*optimum.coef, optimum.intercept], rtol=1e-6)
+
+
+def test_adds_nothing_numerical():
+    model = fl.fit(X, T, l2=0.25, weight=WEIGHT)
+    classifier = LogisticRegression(C=4.0).fit(X, LABELS, WEIGHT)
+    np.testing.assert_array_equal(classifier.coef_, [model.coef])
+    np.testing.assert_array_equal(classifier.intercept_, [model.intercept])
+    np.testing.assert_array_equal(classifier.n_iter_, [model.passes - 1])
+    np.testing.assert_array_equal(classifier.decision_function(X), model.decision(X))
+    np.testing.assert_array_equal(classifier.predict_proba(X), model.predict_proba(X))
+    np.testing.assert_array_equal(classifier.predict(X) == "yes", model.predict(X))
+
+
+def test_float32_stays_float32():
+    narrow = X.astype(np.float32)
+    classifier = LogisticRegression().fit(narrow, T)
+    assert classifier.coef_.dtype == classifier.intercept_.dtype == np.float32
+    for name in ("decision_function", "predict_proba", "predict_log_proba"):
+        assert getattr(classifier, name)(narrow).dtype == np.float32
+        assert getattr(classifier, name)(X).dtype == np.float64
+    model = fl.fit(narrow, T)
+    np.testing.assert_array_equal(classifier.coef_[0], model.coef.astype(np.float32))
+
+
+def test_tails_are_exact():
+    classifier = LogisticRegression(fit_intercept=False).fit(X[:, :1], T)
+    x = 1000.0 / classifier.coef_[0, 0]
+    z = classifier.decision_function([[x], [0.04 * x]])
+    log = classifier.predict_log_proba([[x], [0.04 * x]])
+    np.testing.assert_array_equal(log, np.column_stack([fl.log_sigmoid(-z), fl.log_sigmoid(z)]))
+    assert log[0, 0] == -z[0]
+    probability = classifier.predict_proba([[x], [0.04 * x]])
+    np.testing.assert_array_equal(probability[:, 0], fl.sigmoid(-z))
+    assert 0.0 < probability[1, 0] < 1e-17
+
+
+def test_n_jobs_changes_no_bit():
+    rows = np.tile(X, (400, 1))  # enough for several parts
+    labels = np.tile(T, 400)
+    results = []
+    for n_jobs in (None, 1, 2, -1, -1000):
+        classifier = LogisticRegression(n_jobs=n_jobs).fit(rows, labels)
+        results.append([theta(classifier), *classifier.predict_proba(rows)])
+    for result in results[1:]:
+        np.testing.assert_array_equal(np.concatenate(result), np.concatenate(results[0]))
+
+
+def test_processes():
+    classifier = LogisticRegression()
+    expected = cross_val_score(classifier, X, LABELS)
+    np.testing.assert_array_equal(cross_val_score(classifier, X, LABELS, n_jobs=2), expected)
+
+
+def test_not_converged():
+    with pytest.warns(ConvergenceWarning, match="not converged after 2 iterations.*max_iter"):
+        classifier = LogisticRegression(max_iter=2).fit(X, T)
+    assert classifier.n_iter_ == 2
+    assert classifier.predict(X).shape == (1000,)
+
+
+def test_convergence_warning_points_at_the_caller():
+    with pytest.warns(ConvergenceWarning) as caught:
+        LogisticRegression(max_iter=0).fit(X, T)
+    assert [warning.filename for warning in caught] == [__file__]
+
+
+def test_convergence_warning_can_be_silenced():
+    with warnings.catch_warnings(action="ignore", category=ConvergenceWarning):
+        classifier = LogisticRegression(max_iter=0).fit(X, T)
+    np.testing.assert_array_equal(theta(classifier), np.zeros(8))
+
+
+def test_feature_names_are_checked():
+    table = pa.table(dict(zip("abcdefg", X.T, strict=True)))
+    classifier = LogisticRegression().fit(table, LABELS)
+    assert classifier.feature_names_in_.tolist() == list("abcdefg")
+    assert classifier.n_features_in_ == 7
+    np.testing.assert_array_equal(theta(classifier), theta(LogisticRegression().fit(X, LABELS)))
+    with pytest.raises(ValueError, match="feature names"):
+        classifier.predict(table.select(list("gfedcba")))
+    with pytest.raises(ValueError, match=r"8 features.*expecting 7"):
+        LogisticRegression().fit(X, T).predict(np.ones((2, 8)))
+
+
+@pytest.mark.parametrize(
+    "labels", [T.astype(bool), T * 2 - 1, T + 0.0, LABELS.astype(object)], ids=lambda t: t.dtype
+)
+def test_any_two_labels(labels):
+    classifier = LogisticRegression().fit(X, labels)
+    np.testing.assert_array_equal(classifier.classes_, np.unique(labels))
+    assert classifier.predict(X).dtype == labels.dtype
+    np.testing.assert_array_equal(theta(classifier), theta(LogisticRegression().fit(X, T)))
+
+
+@pytest.mark.parametrize(
+    ("parameters", "error", "message"),
+    [
+        ({"C": 0.0}, ValueError, "C must be above 0.*0.0"),
+        ({"C": -1}, ValueError, "C must be above 0.*-1"),
+        ({"C": np.nan}, ValueError, "C must be above 0.*nan"),
+        ({"C": 5e-324}, ValueError, "C must be above 0.*5e-324"),
+        ({"C": "l2"}, TypeError, "C must be a real number; got 'l2'"),
+        ({"tol": -1e-9}, ValueError, "tol must be finite and not negative"),
+        ({"tol": "small"}, TypeError, "tol must be a real number"),
+        ({"fit_intercept": "no"}, TypeError, "fit_intercept must be an instance of"),
+        ({"max_iter": -1}, ValueError, "max_iter == -1, must be >= 0"),
+        ({"max_iter": 1.5}, TypeError, "max_iter must be an instance of int"),
+        ({"n_jobs": 0}, ValueError, "n_jobs must not be 0"),
+        ({"n_jobs": 1.5}, TypeError, "n_jobs must be an instance of int"),
+    ],
+    ids=str,
+)
+def test_wrong_parameters(parameters, error, message):
+    with pytest.raises(error, match=message):
+        LogisticRegression(**parameters).fit(X, T)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((X, np.arange(1000) % 3), "Only binary classification is supported.*multiclass"),
+        ((X, np.zeros(1000)), "y must have two classes; it has one class only"),
+        ((X, X[:, 0]), "Unknown label type"),
+        ((X, T, -WEIGHT), "weight must be finite and not negative"),
+        ((X, T, WEIGHT[:-1]), "sample_weight"),
+        ((X, T, 0.0 * WEIGHT), "weight"),
+        ((np.where(X > 2, np.nan, X), T), "X contains NaN"),
+    ],
+    ids=["three", "one", "continuous", "negative", "short", "zero", "nan"],
+)
+def test_wrong_input(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        LogisticRegression().fit(*arguments)
+
+
+def test_not_fitted():
+    with pytest.raises(NotFittedError):
+        LogisticRegression().predict(X)

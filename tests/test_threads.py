@@ -1,0 +1,353 @@
+"""`fastlogit.threads`: every part once, errors that come through, and nothing that can block."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import fastlogit as fl
+from fastlogit import threads
+
+ROOT = Path(fl.__file__).parents[1]
+
+
+# How many ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def environment(monkeypatch):
+    monkeypatch.delenv(threads.ENVIRONMENT, raising=False)
+    return monkeypatch
+
+
+def test_the_default_is_the_number_of_cores_that_the_process_may_use(environment):
+    environment.setattr(os, "sched_getaffinity", lambda pid: {0, 3, 5}, raising=False)
+    assert threads.resolve(None) == 3
+
+
+def test_where_there_is_no_affinity_the_default_is_the_number_of_cores(environment):
+    environment.delattr(os, "sched_getaffinity", raising=False)
+    environment.setattr(os, "cpu_count", lambda: 7)
+    assert threads.resolve(None) == 7
+    environment.setattr(os, "cpu_count", lambda: None)
+    assert threads.resolve(None) == 1
+
+
+@pytest.mark.parametrize(("text", "expected"), [("5", 5), (" 2 ", 2), ("4096", 4096)])
+def test_the_environment_sets_the_default(environment, text, expected):
+    environment.setenv("FASTLOGIT_NUM_THREADS", text)
+    assert threads.resolve(None) == expected
+    assert threads.resolve(3) == 3
+
+
+@pytest.mark.parametrize("text", ["", "  "])
+def test_an_empty_variable_is_none(environment, text):
+    environment.setenv("FASTLOGIT_NUM_THREADS", text)
+    assert threads.resolve(None) == threads.available()
+
+
+@pytest.mark.parametrize("text", ["two", "2.5", "0", "-1", "4097", "1e3", "2,3"])
+def test_nonsense_in_the_environment_is_an_error_that_names_the_variable(environment, text):
+    environment.setenv("FASTLOGIT_NUM_THREADS", text)
+    with pytest.raises(ValueError, match=f"^FASTLOGIT_NUM_THREADS must be .*{text}"):
+        fl.log_loss([0.0], [1])
+
+
+@pytest.mark.parametrize("value", [1, 4096, np.int64(2), np.uint8(2)])
+def test_whole_numbers_are_taken(value):
+    assert threads.resolve(value) == int(value)
+
+
+@pytest.mark.parametrize("value", [0, -1, 4097, 2.0, "2", True, np.bool_(True), [2], np.ones(2)])
+def test_anything_else_is_an_error_that_names_the_argument(value):
+    with pytest.raises((TypeError, ValueError), match=r"^threads must be "):
+        fl.log_loss([0.0], [1], threads=value)
+
+
+# Parts ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("parts", [0, 1, 2, 7, 1000])
+@pytest.mark.parametrize("count", [1, 2, 3, 16])
+def test_every_part_is_called_once(parts, count):
+    calls = []
+    threads.run(calls.append, parts, count)
+    assert sorted(calls) == list(range(parts))
+
+
+@pytest.mark.parametrize("count", [2, 5])
+def test_no_more_threads_work_than_were_asked_for(count):
+    at_work, most, lock = set(), [], threading.Lock()
+
+    def task(part):
+        with lock:
+            at_work.add(threading.get_ident())
+            most.append(len(at_work))
+        time.sleep(0.002)
+        with lock:
+            at_work.discard(threading.get_ident())
+
+    threads.run(task, 60, count)
+    assert max(most) == count
+
+
+def test_one_thread_is_the_caller_itself():
+    seen = set()
+    threads.run(lambda part: seen.add(threading.get_ident()), 10, 1)
+    assert seen == {threading.get_ident()}
+
+
+class PartError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("count", [1, 2, 4])
+@pytest.mark.parametrize("bad", [0, 3])
+def test_an_exception_comes_through_and_stops_further_parts(count, bad):
+    calls = []
+
+    def task(part):
+        calls.append(part)
+        if part == bad:
+            raise PartError(part)
+        time.sleep(0.001)
+
+    with pytest.raises(PartError, match=str(bad)):
+        threads.run(task, 10_000, count)
+    assert len(calls) < 1000
+    settled = len(calls)
+    time.sleep(0.02)
+    assert len(calls) == settled
+    threads.run(calls.append, 5, count)
+    assert calls[settled:] != []
+
+
+def test_an_exception_in_a_helper_comes_through():
+    caller = threading.get_ident()
+
+    def task(part):
+        if threading.get_ident() != caller:
+            raise PartError
+        time.sleep(0.005)
+
+    with pytest.raises(PartError):
+        threads.run(task, 1000, 2)
+
+
+def test_when_it_returns_no_part_is_under_way():
+    under_way = []
+
+    def task(part):
+        under_way.append(part)
+        time.sleep(0.05 * (part == 0))
+        under_way.remove(part)
+        if part == 3:
+            raise PartError
+
+    with pytest.raises(PartError):
+        threads.run(task, 4, 4)
+    assert under_way == []
+
+
+# Many callers -----------------------------------------------------------------------------
+
+
+def test_a_call_from_inside_a_worker_works():
+    z = np.linspace(-40.0, 40.0, 200_000)
+    expected = fl.log_loss(z, z > 0, threads=1)
+    results = {}
+
+    def task(part):
+        results[part] = fl.log_loss(z, z > 0, threads=2)
+
+    threads.run(task, 8, 2)
+    assert results == dict.fromkeys(range(8), expected)
+
+
+def test_calls_nested_three_deep_work():
+    calls = []
+
+    def outermost(a):
+        threads.run(lambda b: threads.run(lambda c: calls.append((a, b, c)), 3, 3), 3, 3)
+
+    threads.run(outermost, 3, 3)
+    assert len(set(calls)) == len(calls) == 27
+
+
+def test_many_threads_may_call_different_functions_at_once():
+    rng = np.random.default_rng(0)
+    X, coef = rng.normal(size=(150_000, 8)), rng.normal(size=8)
+    t = rng.random(150_000)
+    z = X @ coef
+    functions = [
+        lambda: fl.sigmoid(z, threads=3).tobytes(),
+        lambda: fl.log_loss(z, t, threads=3),
+        lambda: fl.linear.probability(X, coef, threads=3).tobytes(),
+        lambda: fl.linear.log_loss(X, t, coef, threads=3),
+        lambda: fl.linear.hessian(X, coef, threads=3).tobytes(),
+    ]
+    expected = [function() for function in functions]
+    start = threading.Barrier(20)
+
+    def call(number):
+        start.wait(timeout=60)
+        return [functions[(number + k) % 5]() for k in range(10)]
+
+    with ThreadPoolExecutor(20) as pool:
+        for number, results in enumerate(pool.map(call, range(20), timeout=120)):
+            assert results == [expected[(number + k) % 5] for k in range(10)]
+
+
+# Processes --------------------------------------------------------------------------------
+
+
+def run_script(tmp_path, script):
+    """Run a script in a process of its own, with warnings as errors; its standard output."""
+    path = tmp_path / "script.py"
+    path.write_text(script)
+    search = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    done = subprocess.run(
+        # From 3.12 on, Python warns of any fork of a process with threads.
+        [sys.executable, "-W", "error", "-W", "ignore:This process:DeprecationWarning", str(path)],
+        env=os.environ | {"PYTHONPATH": search},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+COMMON = """
+import multiprocessing, os, signal, sys, threading, time
+import numpy as np
+import fastlogit as fl
+
+Z = np.linspace(-40.0, 40.0, 1_000_003)
+
+def loss(part=0):
+    return fl.log_loss(Z, Z > 0, threads=2)
+"""
+
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no fork")
+
+
+@needs_fork
+def test_a_forked_child_and_then_the_parent_can_call(tmp_path):
+    script = """
+before = loss()
+assert threading.active_count() > 1
+child = os.fork()
+if child == 0:
+    assert threading.active_count() == 1
+    same = loss() == before and threading.active_count() > 1
+    os._exit(0 if same else 1)
+_, status = os.waitpid(child, 0)
+print(os.waitstatus_to_exitcode(status), loss() == before)
+"""
+    assert run_script(tmp_path, COMMON + script) == ["0", "True"]
+
+
+@needs_fork
+def test_a_child_forked_while_other_threads_are_calling_can_call(tmp_path):
+    script = """
+before, stop = loss(), threading.Event()
+
+def keep_calling():
+    while not stop.is_set():
+        loss()
+
+callers = [threading.Thread(target=keep_calling) for _ in range(4)]
+for caller in callers:
+    caller.start()
+codes = []
+for _ in range(20):
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if loss() == before else 1)
+    codes.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+stop.set()
+for caller in callers:
+    caller.join()
+print(sum(codes), loss() == before)
+"""
+    assert run_script(tmp_path, COMMON + script) == ["0", "True"]
+
+
+@pytest.mark.parametrize("method", [pytest.param("fork", marks=needs_fork), "spawn"])
+def test_worker_processes_can_call(tmp_path, method):
+    script = f"""
+if __name__ == "__main__":
+    before = loss()
+    with multiprocessing.get_context({method!r}).Pool(2) as pool:
+        print(set(pool.map(loss, range(4))) == {{before}}, loss() == before)
+"""
+    assert run_script(tmp_path, COMMON + script) == ["True", "True"]
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="Windows has no interval timer")
+@pytest.mark.parametrize("threads", [1, 2])
+def test_an_interrupt_ends_a_long_pass_and_leaves_the_library_usable(tmp_path, threads):
+    script = f"""
+X = np.broadcast_to(np.ones(8), (1 << 33, 8))   # 512 GiB, were they not all one row
+before = loss()
+small = fl.linear.hessian(X[:1000], np.ones(8))
+
+def interrupt(signal_number, frame):
+    raise KeyboardInterrupt
+
+signal.signal(signal.SIGALRM, interrupt)
+signal.setitimer(signal.ITIMER_REAL, 0.2)
+start = time.monotonic()
+try:
+    fl.linear.hessian(X, np.ones(8), threads={threads})
+except KeyboardInterrupt:
+    print("interrupted")
+print(time.monotonic() - start < 30, loss() == before)
+"""
+    assert run_script(tmp_path, COMMON + script) == ["interrupted", "True", "True"]
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="Windows has no pthread_kill")
+def test_an_interrupt_while_the_caller_waits_is_raised_when_no_part_is_under_way(tmp_path):
+    script = """
+from fastlogit import threads
+
+caller, ended = threading.get_ident(), []
+
+def task(part):
+    if threading.get_ident() == caller:
+        while not helping:
+            time.sleep(0.001)
+        threading.Timer(0.2, signal.pthread_kill, [caller, signal.SIGINT]).start()
+        return
+    helping.append(part)
+    time.sleep(0.6)
+    ended.append(part)
+
+helping = []
+try:
+    threads.run(task, 2, 2)
+except KeyboardInterrupt:
+    print(len(ended))
+"""
+    assert run_script(tmp_path, COMMON + script) == ["1"]
+
+
+def test_a_call_while_the_interpreter_shuts_down_works(tmp_path):
+    script = """
+import atexit
+before = loss()
+atexit.register(lambda: print(loss() == before))
+"""
+    assert run_script(tmp_path, COMMON + script) == ["True"]

@@ -1,0 +1,465 @@
+"""`fl.fit` against scikit-learn and against what its own result must fulfil."""
+
+from __future__ import annotations
+
+import math
+import warnings
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from scipy.special import expit
+from sklearn.datasets import load_breast_cancer
+from sklearn.linear_model import LogisticRegression
+
+import fastlogit as fl
+from fastlogit.data import flights_path
+from fastlogit.trainer import ConvergenceWarning
+
+
+@pytest.fixture(scope="module")
+def flights():
+    """All features in float64, label, and the names of the features."""
+    table = pq.read_table(flights_path())
+    table = table.filter(table["late"].is_valid())
+    names = [name for name in table.column_names if name != "late"]
+    return (
+        np.column_stack([table[name].to_numpy().astype(np.float64) for name in names]),
+        table["late"].to_numpy().astype(np.float64),
+        names,
+    )
+
+
+@pytest.fixture(scope="module")
+def cancer():
+    """569 rows, 30 columns whose scales differ by 10⁵, and a label."""
+    X, t = load_breast_cancer(return_X_y=True)
+    return X, t.astype(np.float64)
+
+
+@pytest.fixture
+def small():
+    rng = np.random.default_rng(7)
+    X = rng.normal(size=(400, 5))
+    t = (rng.random(400) < fl.sigmoid(X @ [1.0, -2.0, 0.5, 0.0, 3.0] - 0.5)).astype(float)
+    return X, t
+
+
+def standardised(X):
+    return (X - X.mean(axis=0)) / X.std(axis=0)
+
+
+def gradient_norm(model, X, t, weight=None, offset=0.0, intercept=True):
+    """Largest element of the gradient of the mean loss and penalty, by NumPy and SciPy alone."""
+    weight = np.ones(len(t)) if weight is None else np.asarray(weight)
+    z = X @ model.coef + model.intercept + offset
+    residual = weight * (expit(z) - t)
+    gradient = np.append(residual @ X + model.l2 * model.coef, residual.sum())
+    return float(np.abs(gradient if intercept else gradient[:-1]).max() / weight.sum())
+
+
+def assert_same(model, other, rtol=1e-9):
+    scale = np.abs(other.coef).max()
+    np.testing.assert_allclose(model.coef, other.coef, rtol=0, atol=rtol * scale)
+    assert model.intercept == pytest.approx(other.intercept, rel=rtol, abs=rtol * scale)
+
+
+def assert_as_sklearn(model, peer, *, vector, element):
+    """`vector` is relative to the largest coefficient, `element` to each one."""
+    difference = np.abs(model.coef - peer.coef_[0])
+    assert difference.max() <= vector * np.abs(model.coef).max()
+    assert (difference <= element * np.abs(model.coef)).all()
+    assert abs(model.intercept - peer.intercept_[0]) <= vector * np.abs(model.coef).max()
+
+
+# scikit-learn -----------------------------------------------------------------------------
+
+
+def test_flights_give_the_coefficients_of_lbfgs(flights):
+    # On raw columns lbfgs does not converge within minutes.  On standardised ones it stops
+    # when the loss changes by less than 64 epsilon, whatever tol says: at a gradient of 1e-8,
+    # where its coefficients of columns that are nearly collinear, like temperature and dew
+    # point, are 1.5e-6 off.  So the columns are made orthogonal as well.
+    X, t, _ = flights
+    Q = np.linalg.qr(standardised(X))[0] * math.sqrt(len(t))
+    model = fl.fit(Q, t)
+    assert model.converged
+    peer = LogisticRegression(C=1.0, solver="lbfgs", tol=1e-10, max_iter=10_000).fit(Q, t)
+    assert_as_sklearn(model, peer, vector=1e-6, element=1e-5)
+
+
+def test_flights_as_they_are_give_the_coefficients_of_newton_cholesky(flights):
+    X, t, names = flights
+    model = fl.fit(X, t, feature_names=names)
+    assert model.converged
+    assert model.passes <= 8
+    assert model.feature_names == tuple(names)
+    assert gradient_norm(model, X, t) <= 1e-8
+    peer = LogisticRegression(C=1.0, solver="newton-cholesky", tol=1e-10).fit(X, t)
+    assert_as_sklearn(model, peer, vector=1e-8, element=1e-7)
+
+
+def test_flights_in_float32_give_nearly_the_same_model_for_any_number_of_threads(flights):
+    X, t, _ = flights
+    narrow = X.astype(np.float32)  # exact: that is how they are stored
+    one, two = (fl.fit(narrow, t, threads=threads) for threads in (1, 2))
+    assert one.coef.tobytes() == two.coef.tobytes()
+    assert (one.intercept, one.log_loss, one.gradient_norm, one.passes) == (
+        two.intercept,
+        two.log_loss,
+        two.gradient_norm,
+        two.passes,
+    )
+    assert_same(one, fl.fit(X, t))
+
+
+def test_breast_cancer_gives_the_coefficients_of_lbfgs(cancer):
+    X, t = standardised(cancer[0]), cancer[1]
+    model = fl.fit(X, t)
+    peer = LogisticRegression(C=1.0, solver="lbfgs", tol=1e-10, max_iter=10_000).fit(X, t)
+    assert_as_sklearn(model, peer, vector=1e-6, element=1e-5)
+
+
+@pytest.mark.parametrize("l2", [0.01, 1.0, 100.0])
+@pytest.mark.parametrize("scaled", [standardised, lambda X: X], ids=["standardised", "raw"])
+def test_breast_cancer_gives_the_coefficients_of_newton_cholesky(cancer, l2, scaled):
+    X, t = scaled(cancer[0]), cancer[1]
+    model = fl.fit(X, t, l2=l2, tol=1e-11)
+    peer = LogisticRegression(C=1 / l2, solver="newton-cholesky", tol=1e-10, max_iter=1000)
+    assert_as_sklearn(model, peer.fit(X, t), vector=1e-9, element=1e-8)
+
+
+def test_weights_and_no_intercept_are_those_of_scikit_learn(small):
+    X, t = small
+    weight = np.random.default_rng(8).random(400)
+    model = fl.fit(X, t, weight=weight, intercept=False, l2=2.0)
+    assert model.intercept == 0.0
+    peer = LogisticRegression(C=0.5, solver="newton-cholesky", tol=1e-12, fit_intercept=False).fit(
+        X, t, sample_weight=weight
+    )
+    assert_as_sklearn(model, peer, vector=1e-8, element=1e-7)
+
+
+# Arguments --------------------------------------------------------------------------------
+
+
+def test_the_default_penalty_is_one(small):
+    assert_same(fl.fit(*small), fl.fit(*small, l2=1.0), rtol=0)
+    assert fl.fit(*small).l2 == 1.0
+
+
+def test_without_a_penalty_the_mean_probability_is_that_of_the_labels(small):
+    X, t = small
+    model = fl.fit(X, t, l2=0.0)
+    assert model.converged
+    assert model.predict_proba(X)[:, 1].mean() == pytest.approx(t.mean(), rel=1e-8)
+    assert model.log_loss < fl.fit(X, t).log_loss
+
+
+def test_the_intercept_is_not_penalised(small):
+    X, t = small
+    model = fl.fit(X, t, l2=1e12)
+    assert np.abs(model.coef).max() < 1e-9
+    assert model.intercept == pytest.approx(fl.logit(t.mean()), rel=1e-6)
+
+
+def test_log_loss_is_the_mean_over_the_weights_without_the_penalty(small):
+    X, t = small
+    weight = np.random.default_rng(8).random(400)
+    model = fl.fit(X, t, weight=weight, l2=50.0)
+    loss = fl.linear.log_loss(X, t, model.coef, model.intercept, weight=weight)
+    assert model.log_loss == pytest.approx(loss / weight.sum(), rel=1e-14)
+
+
+def test_weights_are_repetitions(small):
+    X, t = small
+    weight = np.random.default_rng(9).integers(0, 4, 400)
+    repeated = fl.fit(np.repeat(X, weight, axis=0), np.repeat(t, weight))
+    assert_same(fl.fit(X, t, weight=weight.astype(np.float64)), repeated)
+
+
+def test_soft_labels_are_pairs_of_weighted_labels(small):
+    X, t = small
+    soft = 0.8 * t + 0.1
+    pairs = fl.fit(
+        np.vstack([X, X]),
+        np.repeat([1.0, 0.0], 400),
+        weight=np.concatenate([soft, 1 - soft]),
+    )
+    assert_same(fl.fit(X, soft), pairs)
+
+
+def test_a_constant_offset_moves_the_intercept(small):
+    X, t = small
+    moved = fl.fit(X, t, offset=np.full(400, 2.5))
+    plain = fl.fit(X, t)
+    np.testing.assert_allclose(moved.coef, plain.coef, rtol=1e-9)
+    assert moved.intercept == pytest.approx(plain.intercept - 2.5, rel=1e-9)
+
+
+def test_an_offset_holds_what_is_known(small):
+    X, t = small
+    whole = fl.fit(X, t, l2=0.0)
+    rest = fl.fit(X[:, 1:], t, l2=0.0, offset=X[:, 0] * whole.coef[0])
+    np.testing.assert_allclose(rest.coef, whole.coef[1:], rtol=1e-7)
+    assert rest.intercept == pytest.approx(whole.intercept, rel=1e-7)
+
+
+def test_a_warm_start_takes_fewer_passes_and_ends_at_the_same_model(small):
+    X, t = small
+    cold = fl.fit(X, t)
+    again = fl.fit(X, t, start=cold)
+    assert again.passes == 1
+    assert_same(again, cold, rtol=0)
+    near = fl.fit(X, t, start=fl.fit(X[:300], t[:300]))
+    assert near.passes < cold.passes
+    assert_same(near, cold)
+
+
+def test_a_far_start_ends_at_the_same_model(small):
+    X, t = small
+    start = fl.LogisticModel([30.0, 30.0, -30.0, 10.0, -50.0], 20.0)
+    far = fl.fit(X, t, start=start, tol=1e-12)
+    assert far.converged
+    assert_same(far, fl.fit(X, t, tol=1e-12))
+
+
+def test_a_start_with_an_intercept_gives_none_to_a_model_without(small):
+    X, t = small
+    plain = fl.fit(X, t, intercept=False)
+    assert_same(fl.fit(X, t, intercept=False, start=fl.fit(X, t)), plain)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int8"])
+def test_other_dtypes_give_the_model_of_the_same_numbers_in_float64(small, dtype):
+    X, t = (small[0] > 0).astype(dtype), small[1]
+    assert_same(fl.fit(X, t), fl.fit(X.astype(np.float64), t), rtol=1e-12)
+
+
+def test_arguments_are_not_modified(small):
+    X, t = small
+    given = {"weight": np.ones(400), "offset": np.ones(400), "start": fl.fit(X, t)}
+    before = [X.copy(), t.copy(), given["start"].coef.copy()]
+    fl.fit(X, t, **given)
+    for array, copy in zip([X, t, given["start"].coef], before, strict=True):
+        np.testing.assert_array_equal(array, copy)
+    assert (given["weight"] == 1).all()
+    assert (given["offset"] == 1).all()
+
+
+# Hard problems ----------------------------------------------------------------------------
+
+
+def test_a_column_twice_shares_its_coefficient(small):
+    X, t = small
+    twice = fl.fit(np.column_stack([X, X[:, 0]]), t, l2=1.0)
+    assert twice.converged
+    assert twice.coef[0] == pytest.approx(twice.coef[5], rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        lambda X: X[:, :1],
+        lambda X: X[:, :1] * 1e5,
+        lambda X: X @ [[1.0], [1.0], [-2.0], [0.0], [0.5]],
+        lambda X: np.full((len(X), 1), 3.0),
+        lambda X: np.zeros((len(X), 1)),
+    ],
+    ids=["twice", "another unit", "a sum", "constant", "zero"],
+)
+def test_without_a_penalty_a_collinear_column_changes_no_prediction(small, extra):
+    X, t = small
+    plain = fl.fit(X, t, l2=0.0)
+    wide = np.hstack([X, extra(X)])
+    model = fl.fit(wide, t, l2=0.0)
+    assert model.converged
+    assert np.abs(model.coef).max() < 100
+    np.testing.assert_allclose(model.decision(wide), plain.decision(X), rtol=1e-6, atol=1e-6)
+
+
+def test_with_a_penalty_a_constant_column_gets_no_coefficient(small):
+    X, t = small
+    model = fl.fit(np.column_stack([X, np.full(400, 3.0)]), t)
+    assert abs(model.coef[5]) < 1e-8
+    np.testing.assert_allclose(model.coef[:5], fl.fit(X, t).coef, rtol=1e-6)
+
+
+@pytest.mark.parametrize("l2", [0.0, 1e-3])
+def test_columns_of_very_different_scales_converge(small, l2):
+    X, t = small
+    scale = np.array([1e-6, 1e-3, 1.0, 1e3, 1e6])
+    model = fl.fit(X * scale, t, l2=l2, tol=1e-10)
+    assert model.converged
+    assert gradient_norm(model, X * scale, t) <= 1.1e-10
+    if l2 == 0.0:
+        np.testing.assert_allclose(model.coef * scale, fl.fit(X, t, l2=0.0).coef, rtol=1e-5)
+
+
+def test_more_columns_than_rows_converge():
+    rng = np.random.default_rng(10)
+    X, t = rng.normal(size=(20, 50)), rng.integers(0, 2, 20).astype(np.float64)
+    model = fl.fit(X, t)
+    assert model.converged
+    assert gradient_norm(model, X, t) <= 1e-8
+
+
+def test_labels_that_a_line_separates_converge_with_a_penalty():
+    X = np.linspace(-1.0, 1.0, 50)[:, None]
+    model = fl.fit(X, np.heaviside(X[:, 0], 0), l2=1e-6)
+    assert model.converged
+    assert (model.predict(X) == (X[:, 0] > 0)).all()
+
+
+@pytest.mark.parametrize("label", [0.0, 1.0])
+def test_labels_that_are_all_the_same_give_a_prediction_for_them(label):
+    X = np.linspace(-1.0, 1.0, 50)[:, None]
+    model = fl.fit(X, np.full(50, label))
+    assert model.converged
+    assert (model.predict(X) == label).all()
+
+
+def test_one_row_is_enough():
+    model = fl.fit([[2.0]], [1])
+    assert model.converged
+    assert model.predict([[2.0]]).tolist() == [1]
+
+
+# What it says about itself ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("tol", [1e-2, 1e-5, 1e-8, 1e-11])
+def test_converged_and_gradient_norm_are_true(small, tol):
+    X, t = small
+    weight, offset = np.linspace(0.1, 2.0, 400), np.linspace(-1.0, 1.0, 400)
+    model = fl.fit(X, t, weight=weight, offset=offset, tol=tol)
+    norm = gradient_norm(model, X, t, weight, offset)
+    assert model.gradient_norm == pytest.approx(norm, rel=1e-6, abs=1e-14)
+    assert model.converged
+    assert model.gradient_norm <= tol
+
+
+@pytest.mark.parametrize("max_passes", [1, 2, 3, 4])
+def test_too_few_passes_are_a_warning_that_says_what_was_reached(small, max_passes):
+    X, t = small
+    with pytest.warns(ConvergenceWarning, match=f"not converged after {max_passes} pass") as caught:
+        model = fl.fit(X, t, max_passes=max_passes)
+    assert not model.converged
+    assert model.passes == max_passes
+    assert model.gradient_norm > 1e-8
+    assert model.gradient_norm == pytest.approx(gradient_norm(model, X, t), rel=1e-9)
+    message = str(caught[0].message)
+    assert f"{model.gradient_norm:.2g}" in message
+    assert "1e-08" in message
+    assert "max_passes" in message
+    assert caught[0].filename == __file__
+
+
+def test_a_tolerance_that_rounding_forbids_ends_with_a_warning(small):
+    X, t = small
+    with pytest.warns(ConvergenceWarning):
+        model = fl.fit(X, t, tol=0.0)
+    assert not model.converged
+    assert_same(model, fl.fit(X, t), rtol=1e-7)
+
+
+def test_passes_counts_the_reads_of_x(small, monkeypatch):
+    calls = []
+    original = fl.linear.log_loss_gradient_hessian
+
+    def counting(*args, **kwargs):
+        calls.append(args)
+        return original(*args, **kwargs)
+
+    monkeypatch.setattr(fl.linear, "log_loss_gradient_hessian", counting)
+    model = fl.fit(*small, start=fl.LogisticModel([30.0, 30.0, -30.0, 10.0, -50.0], 20.0))
+    assert model.passes == len(calls) > 5
+
+
+# Bad input --------------------------------------------------------------------------------
+
+X, T = np.arange(8.0).reshape(4, 2), np.array([0.0, 1.0, 0.0, 1.0])
+
+
+def with_one(value, row, column):
+    changed = X.copy()
+    changed[row, column] = value
+    return changed
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"X": with_one(math.nan, 2, 1)}, "X must be finite; got nan in row 2, column 1"),
+        ({"X": with_one(-math.inf, 0, 1)}, "X must be finite; got -inf in row 0, column 1"),
+        (
+            {"X": with_one(math.inf, 3, 0), "feature_names": ["age", "sex"]},
+            r"X must be finite; got inf in row 3, column 0 \('age'\)",
+        ),
+        (
+            {"X": with_one(math.nan, 2, 1), "weight": [1, 1, 0, 1]},
+            "X must be finite; got nan in row 2, column 1",
+        ),
+        ({"offset": [0, math.nan, 0, 0]}, "offset must be finite; got nan in row 1"),
+        ({"offset": [0, 0, math.inf, 0]}, "offset must be finite; got inf in row 2"),
+        ({"X": np.full((4, 2), 1.7e308), "t": [0, 0, 0, 0]}, "X must be small enough"),
+        ({"X": np.where(X > 0, 1e200, 0.0)}, "X must be small enough"),
+        ({"X": X[:, 0]}, "X must have 2 axes"),
+        ({"X": X[:, :, None]}, "X must have 2 axes"),
+        ({"X": np.asfortranarray(X)}, "X must be row-major"),
+        ({"X": X.astype(object)}, "X must hold real numbers"),
+        ({"X": X.astype(str)}, "X must hold real numbers"),
+        ({"X": X[:0]}, "X must not be empty"),
+        ({"t": T[:3]}, "t must have one element for each row of X, 4; got 3"),
+        ({"t": [0, 1, 2, 0]}, "every element of t must .*got 2.0 at index 2"),
+        ({"t": [0, 1, math.nan, 0]}, "every element of t must .*got nan at index 2"),
+        ({"t": ["a", "b", "a", "b"]}, "t must hold real numbers"),
+        ({"weight": [1, 1, 1]}, "weight must have one element"),
+        ({"weight": [1, 1, -1, 1]}, "every element of weight must .*-1.0 at index 2"),
+        ({"weight": [0, 0, 0, 0]}, "at least one weight must be above 0"),
+        ({"offset": [0, 0]}, "offset must have one element"),
+        ({"l2": -1.0}, "l2 must be finite and not negative; got -1"),
+        ({"l2": math.nan}, "l2 must be finite and not negative; got nan"),
+        ({"l2": math.inf}, "l2 must be finite and not negative; got inf"),
+        ({"l2": None}, "l2 must be a real number; got None"),
+        ({"l2": "1"}, "l2 must be a real number; got '1'"),
+        ({"l2": [1.0, 2.0]}, "l2 must be a real number"),
+        ({"tol": -1e-8}, "tol must be finite and not negative"),
+        ({"tol": math.nan}, "tol must be finite and not negative; got nan"),
+        ({"tol": "small"}, "tol must be a real number"),
+        ({"max_passes": 0}, "max_passes must be .*1; got 0"),
+        ({"max_passes": -5}, "max_passes must be .*1; got -5"),
+        ({"max_passes": 1.5}, "max_passes must be .*1.5"),
+        ({"max_passes": math.nan}, "max_passes must be .*nan"),
+        ({"max_passes": None}, "max_passes must be .*None"),
+        ({"max_passes": "9"}, "max_passes must be .*9"),
+        ({"solver": "lbfgs"}, "solver must be .*'auto'.*got 'lbfgs'"),
+        ({"solver": None}, "solver must be .*got None"),
+        ({"start": fl.LogisticModel([1.0])}, "start must have 2 coefficients; it has 1"),
+        ({"start": np.zeros(2)}, "start must be a LogisticModel"),
+        ({"feature_names": ["a"]}, "feature_names must have one name for each column, 2; got 1"),
+        ({"feature_names": ["a", "a"]}, "feature_names must differ; got 'a' more than once"),
+        ({"feature_names": ["a", 1]}, "feature_names must be strings; got 1"),
+        ({"feature_names": 5}, "feature_names must be"),
+        ({"feature_names": "ab"}, "feature_names must be"),
+        ({"threads": 0}, "threads must be between 1 and 4096"),
+        ({"threads": "two"}, "threads must be a whole number"),
+    ],
+)
+def test_bad_input_is_an_error_that_says_what_and_where(arguments, message):
+    arguments = {"X": X, "t": T} | arguments
+    with pytest.raises((TypeError, ValueError), match=f"^{message}"):
+        fl.fit(**arguments)
+
+
+def test_a_nan_far_down_is_found_with_its_row():
+    far = np.zeros((100_000, 2))
+    far[99_998, 1] = math.nan
+    with pytest.raises(ValueError, match="nan in row 99998, column 1"):
+        fl.fit(far, np.zeros(100_000))
+
+
+def test_a_good_fit_warns_of_nothing(small):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        fl.fit(*small)
