@@ -346,8 +346,8 @@ def hessian(
     """
     given = _check(X, coef, intercept, weight, offset, threads)
     size = dense.hessian_size(given.d)
-    slices = _parts(given.X, size * size)
-    results = np.zeros((len(slices), size, size))
+    slices = _parts(given.X, 2 * size * size)
+    results = np.zeros((len(slices), 2, size, size))
 
     def task(part: int) -> None:
         here = slices[part]
@@ -500,10 +500,10 @@ def _derive(
     given = _check(X, coef, intercept, weight, offset, threads)
     targets, soft = arrays.targets(t, given.X.shape[0], "row of X", given.threads)
     size = dense.hessian_size(given.d) if order == 2 else 0
-    slices = _parts(given.X, 2 * given.d + size * size)
+    slices = _parts(given.X, 2 * given.d + 2 * size * size)
     losses = np.zeros((len(slices), 2, 1))
     gradients = np.zeros((len(slices), 2, given.d + 1 if order >= 1 else 0))
-    hessians = np.zeros((len(slices), size, size))
+    hessians = np.zeros((len(slices), 2, size, size))
 
     def task(part: int) -> None:
         here = slices[part]
@@ -562,8 +562,10 @@ def _merged(partials: NDArray[np.float64]) -> NDArray[np.float64]:
     return result
 
 
-def _symmetric(upper: NDArray[np.float64], size: int) -> NDArray[np.float64]:
-    """Add up partial Hessians, in order, and mirror the upper triangle."""
-    total = np.triu(upper.sum(axis=0)[:size, :size])
-    full: NDArray[np.float64] = total + np.triu(total, 1).T
+def _symmetric(partials: NDArray[np.float64], size: int) -> NDArray[np.float64]:
+    """Add up partial Hessians, and mirror the upper triangle."""
+    parts, _, padded, _ = partials.shape
+    total = _merged(partials.reshape(parts, 2, padded * padded)).reshape(padded, padded)
+    upper = np.triu(total[:size, :size])
+    full: NDArray[np.float64] = upper + np.triu(upper, 1).T
     return full

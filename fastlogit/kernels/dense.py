@@ -17,8 +17,7 @@ have shape (2, size), high and low parts, and are added up by `sums.merge`.
 
 Error: z is within ``(d / 8 + 8) u`` of the exact one relative to Σ|x coef| + |intercept| +
 |offset|, with u = 2**-53; a sum over n rows within ``(BLOCK_ROWS + 4) u`` relative to Σ|terms|,
-whatever n, as blocks are added with their rounding errors (but for the Hessian, whose blocks are
-added plainly).
+whatever n, as blocks are added with their rounding errors.
 """
 
 from __future__ import annotations
@@ -200,7 +199,7 @@ def log_loss_gradient(
 ) -> None:
     """Put the sums over all rows of the loss and, where wanted, its derivatives.
 
-    `loss` is (2,), `gradient` (2, d + 1) or None, `hessian` as `add_products` takes it or
+    `loss` is (2,), `gradient` (2, d + 1) or None, `hessian` as of the function `hessian` or
     None; all are added to.  `soft` is None where every t is 0 or 1.
     """
     block = block_rows(X)
@@ -239,7 +238,7 @@ def hessian(
     offset: NDArray[Any] | None,
     result: NDArray[np.float64],
 ) -> None:
-    """Add ``[X | 1]ᵀ D [X | 1]`` to the upper triangle of `result`, (m, m) with padded m."""
+    """Add ``[X | 1]ᵀ D [X | 1]`` to the upper triangle of `result`, (2, m, m) with padded m."""
     block = block_rows(X)
     z, curvatures = np.empty(block), np.empty(block)
     packed, scaled = _packing(X, block, result)
@@ -363,6 +362,9 @@ def _add_tile(
 
 @jit.scalar
 def _add_to(result: NDArray[np.float64], a: int, b: int, left: Any, right: Any) -> None:
-    lanes.store(result, (a, b), lanes.add(lanes.load(result, (a, b)), left))
-    b += lanes.WIDTH
-    lanes.store(result, (a, b), lanes.add(lanes.load(result, (a, b)), right))
+    """Add two vectors to ``high + low`` of a row of the result."""
+    for terms in (left, right):
+        high, error = lanes.two_sum(lanes.load(result, (0, a, b)), terms)
+        lanes.store(result, (0, a, b), high)
+        lanes.store(result, (1, a, b), lanes.add(lanes.load(result, (1, a, b)), error))
+        b += lanes.WIDTH

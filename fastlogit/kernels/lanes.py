@@ -220,6 +220,14 @@ def _first(builder: Any, count: Any) -> Any:
 
 
 @jit.scalar
+def two_sum(a: Any, b: Any) -> tuple[Any, Any]:
+    """Sum and its rounding error, lane by lane: `ieee.two_sum` on vectors."""
+    sums = add(a, b)
+    b_part = subtract(sums, a)
+    return sums, add(subtract(a, subtract(sums, b_part)), subtract(b, b_part))
+
+
+@jit.scalar
 def padded(count: int) -> int:
     """`count` rounded up to a multiple of the lanes."""
     return (count + WIDTH - 1) // WIDTH * WIDTH

@@ -25,11 +25,9 @@ BLOCK = 1024
 
 @jit.scalar
 def _add_lanes(high: Any, low: Any, terms: Any) -> tuple[Any, Any]:
-    """Add `terms` to ``high + low``, lane by lane: `ieee.two_sum` on vectors."""
-    sums = lanes.add(high, terms)
-    part = lanes.subtract(sums, high)
-    error = lanes.add(lanes.subtract(high, lanes.subtract(sums, part)), lanes.subtract(terms, part))
-    return sums, lanes.add(low, error)
+    """Add `terms` to ``high + low``, lane by lane."""
+    high, error = lanes.two_sum(high, terms)
+    return high, lanes.add(low, error)
 
 
 @jit.loop
