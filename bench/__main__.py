@@ -94,7 +94,8 @@ def _errors(implementations: Implementations, exact: Callable[[Any], Any], *args
         for name in ("numpy-naive", "numpy-stable", "fastlogit"):
             got = implementations[name](z, *args)
             worst = max(_ulp(a, b) for a, b in zip(got, reference, strict=True))
-            cells.append("all digits" if worst > ALL_DIGITS else f"{worst:.2f} ULP")
+            text = f"{worst:.2f} ULP" if worst < 1000 else f"{worst:.0e} ULP"
+            cells.append("all digits" if worst > ALL_DIGITS else text)
     return ", ".join(cells)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import coefficients
 import mpmath
-import pytest
 from reference import bits
 
 from fastlogit.kernels import scalar
