@@ -23,7 +23,7 @@ any work.  The bounds on errors stand in :mod:`fastlogit.kernels.dense`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, SupportsIndex
 
 import numpy as np
 
@@ -33,7 +33,7 @@ from fastlogit.kernels import columns as _columns
 from fastlogit.kernels import dense, sums
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -107,7 +107,7 @@ def decision(
     >>> fl.linear.decision([[1.0, 2.0], [3.0, 4.0]], [0.5, -0.5], 1.0)
     array([0.5, 0.5])
     """
-    return _score(dense.decision, X, coef, intercept, offset, out, threads)
+    return _score(None, X, coef, intercept, offset, out, threads)
 
 
 def probability(
@@ -139,7 +139,7 @@ def probability(
     >>> fl.linear.probability([[1.0, 2.0], [3.0, 4.0]], [0.5, -0.5], 0.5)
     array([0.5, 0.5])
     """
-    return _score(dense.probability, X, coef, intercept, offset, out, threads)
+    return _score(True, X, coef, intercept, offset, out, threads)
 
 
 def decision_columns(
@@ -174,7 +174,7 @@ def decision_columns(
     >>> fl.linear.decision_columns(columns, [0.5, -0.5], 1.0)
     array([1.25, 2.75])
     """
-    return _score_columns(_columns.decision, columns, coef, intercept, out, threads)
+    return _score_columns(None, columns, coef, intercept, out, threads)
 
 
 def probability_columns(
@@ -205,7 +205,7 @@ def probability_columns(
     >>> fl.linear.probability_columns(columns, [2.0, -3.0])
     array([0.5       , 0.99908895])
     """
-    return _score_columns(_columns.probability, columns, coef, intercept, out, threads)
+    return _score_columns(True, columns, coef, intercept, out, threads)
 
 
 def log_loss(
@@ -426,7 +426,7 @@ def hessian_product(
 
 
 def _score(
-    kernel: Callable[..., None],
+    probability: Literal[True] | None,
     X: ArrayLike,
     coef: ArrayLike,
     intercept: float,
@@ -444,14 +444,14 @@ def _score(
     def task(part: int) -> None:
         here = slices[part]
         offset = given.rows("offset", here)
-        kernel(given.X[here], given.coef, given.intercept, offset, result[here])
+        dense.score(given.X[here], given.coef, given.intercept, offset, probability, result[here])
 
     _threads.run(task, len(slices), given.threads)
     return result
 
 
 def _score_columns(
-    kernel: Callable[..., None],
+    probability: Literal[True] | None,
     columns: Sequence[Array],
     coef: ArrayLike,
     intercept: float,
@@ -479,7 +479,7 @@ def _score_columns(
         z = np.full(here.stop - here.start, start)
         for column, factor in zip(checked, factors, strict=True):
             _columns.add_column(column[here], factor, z)
-        kernel(z, result[here])
+        _columns.score(z, probability, result[here])
 
     _threads.run(task, len(slices), count)
     return result

@@ -17,7 +17,6 @@ from numbers import Integral
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, SupportsIndex
 
 import numpy as np
-import scipy.linalg
 
 from fastlogit import arrays, linear
 from fastlogit import threads as _threads
@@ -245,14 +244,16 @@ def _start(start: LogisticModel | None, d: int, free: int) -> Vector:
 
 def _solve(hessian: NDArray[np.float64], gradient: Vector) -> Vector:
     """Solve for the Newton step; the shortest one where columns are collinear."""
+    from scipy import linalg  # not above: it takes longer to import than all of fastlogit
+
     # A diagonal of ones takes the units of the columns out of the condition number.
     diagonal = np.diag(hessian)
     scale = 1.0 / np.sqrt(np.where(diagonal > 0.0, diagonal, 1.0))
     scaled = hessian * scale * scale[:, np.newaxis]
     try:
-        factor = scipy.linalg.cho_factor(scaled, check_finite=False)
-        solution: Any = scipy.linalg.cho_solve(factor, gradient * scale, check_finite=False)
-    except scipy.linalg.LinAlgError:
+        factor = linalg.cho_factor(scaled, check_finite=False)
+        solution: Any = linalg.cho_solve(factor, gradient * scale, check_finite=False)
+    except linalg.LinAlgError:
         solution = np.linalg.lstsq(scaled, gradient * scale, rcond=1e-12)[0]
     step: Vector = solution * scale
     return step

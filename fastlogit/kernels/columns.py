@@ -26,14 +26,7 @@ def add_column(column: NDArray[Any], coef: float, z: NDArray[np.float64]) -> Non
 
 
 @jit.loop
-def decision(z: NDArray[np.float64], out: NDArray[Any]) -> None:
-    """Z itself, in the dtype of `out`."""
+def score(z: NDArray[np.float64], probability: bool | None, out: NDArray[Any]) -> None:
+    """Z itself, in the dtype of `out`, or σ(z) unless `probability` is None."""
     for i in range(z.size):
-        out[i] = z[i]
-
-
-@jit.loop
-def probability(z: NDArray[np.float64], out: NDArray[Any]) -> None:
-    """σ(z)."""
-    for i in range(z.size):
-        out[i] = scalar.sigmoid(z[i])
+        out[i] = z[i] if probability is None else scalar.sigmoid(z[i])

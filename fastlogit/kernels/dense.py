@@ -147,14 +147,15 @@ def _add_losses(losses: NDArray[np.float64], rows: int, total: NDArray[np.float6
 
 
 @jit.loop
-def decision(
+def score(
     X: NDArray[Any],
     coef: NDArray[np.float64],
     intercept: float,
     offset: NDArray[Any] | None,
+    probability: bool | None,
     out: NDArray[Any],
 ) -> None:
-    """Z of each row."""
+    """Z of each row, or σ(z) unless `probability` is None."""
     block = block_rows(X)
     z = np.empty(block)
     for first in range(0, X.shape[0], block):
@@ -162,26 +163,7 @@ def decision(
         _decide(X, first, rows, coef, intercept, offset, z)
         part = out[first : first + rows]
         for i in range(rows):
-            part[i] = z[i]
-
-
-@jit.loop
-def probability(
-    X: NDArray[Any],
-    coef: NDArray[np.float64],
-    intercept: float,
-    offset: NDArray[Any] | None,
-    out: NDArray[Any],
-) -> None:
-    """σ(z) of each row."""
-    block = block_rows(X)
-    z = np.empty(block)
-    for first in range(0, X.shape[0], block):
-        rows = min(block, X.shape[0] - first)
-        _decide(X, first, rows, coef, intercept, offset, z)
-        part = out[first : first + rows]
-        for i in range(rows):
-            part[i] = scalar.sigmoid(z[i])
+            part[i] = z[i] if probability is None else scalar.sigmoid(z[i])
 
 
 @jit.loop
