@@ -66,7 +66,7 @@ def log_loss(
     >>> fl.log_loss([40.0, -1.5], [1, 0])
     0.2014132779827524
     """
-    return _sum(z, t, weight, None, reduction, threads)
+    return _sum(arrays.real_array(z, "z", 1), t, weight, None, reduction, threads)
 
 
 def log_loss_gradient(
@@ -105,14 +105,14 @@ def log_loss_gradient(
     >>> fl.log_loss_gradient([0.0, 0.0], [1, 0], reduction="mean")
     (0.6931471805599453, array([-0.25,  0.25]))
     """
-    z = arrays.real_array(z, "z", 1)
-    dtype = np.dtype(np.float32 if z.dtype == np.float32 else np.float64)
-    gradient = arrays.output(out, z.shape, dtype)
-    return _sum(z, t, weight, gradient, reduction, threads), gradient
+    logits = arrays.real_array(z, "z", 1)
+    dtype = np.dtype(np.float32 if logits.dtype == np.float32 else np.float64)
+    gradient = arrays.output(out, logits.shape, dtype)
+    return _sum(logits, t, weight, gradient, reduction, threads), gradient
 
 
 def _sum(
-    z: ArrayLike,
+    logits: NDArray[Any],
     t: ArrayLike,
     weight: ArrayLike | None,
     gradient: NDArray[Any] | None,
@@ -122,7 +122,6 @@ def _sum(
     if reduction not in ("sum", "mean"):
         raise ValueError(f"reduction must be 'sum' or 'mean'; got {reduction!r}")
     count = _threads.resolve(threads)
-    logits = arrays.real_array(z, "z", 1)
     targets, soft = arrays.targets(t, logits.size, "element of z", count)
     weights = arrays.weights(weight, logits.size, "element of z", count)
     scale = 1.0
