@@ -1,4 +1,4 @@
-"""fastlogit: the logistic function, its loss and its gradients, exact and at memory speed.
+"""fastlogit: the logistic function, its loss and its gradients, exact and fast.
 
 >>> import fastlogit as fl
 >>> fl.sigmoid([0.0, -745.1])
