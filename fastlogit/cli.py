@@ -1,37 +1,53 @@
 """The command ``fastlogit``: reads arguments, calls the library, reports.
 
 Results go to standard output; messages, and a progress bar on a terminal, to standard error.
-The exit status is 0 for success, 1 for an error, 2 for wrong usage, 130 for an interrupt and
-141 when the reader of a pipe has gone.
+The exit status is 0 for success, 1 for an error, 2 for wrong usage, 130 for an interrupt, 141
+when the reader of a pipe has gone and 143 when the process was told to end (SIGTERM).
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import os
+import re
+import signal
 import sys
+import threading
 import time
 import traceback
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import fastlogit
+from fastlogit import threads
+from fastlogit.files import keep_apart
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+Number = TypeVar("Number", int, float)
+
 FAILED, INTERRUPTED, BROKEN_PIPE = 1, 130, 141
 # What libraries raise for what a user did; any other exception is an error of fastlogit.
 _USER_ERRORS = (ValueError, TypeError, OSError, MemoryError, ImportError)
+# What the library's messages advise, and how it is said here.
+_OPTIONS = {
+    "force=True": "--force",
+    "missing='nan'": "--missing nan",
+    "missing='skip'": "--missing skip",
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command with these arguments, by default the process's; return the exit status."""
     args = _parser().parse_args(argv)
     try:
-        args.run(args)
+        threads.resolve(args.threads)  # of the environment, before any work
+        with _ending_in_order():
+            args.run(args)
         sys.stdout.flush()
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -47,14 +63,35 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
+@contextmanager
+def _ending_in_order() -> Iterator[None]:
+    """Let SIGTERM end the block as an exception does, so that no temporary file is left."""
+    if (
+        threading.current_thread() is not threading.main_thread()
+        or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL
+    ):
+        yield
+        return
+
+    def end(number: int, _frame: object) -> None:
+        sys.exit(128 + number)
+
+    signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
 def _train(args: argparse.Namespace) -> None:
     from fastlogit.scoring import read_table
     from fastlogit.scoring.sinks import replacing
 
+    keep_apart(args.output, args.data)
     with replacing(args.output, force=args.force) as temporary:
         X, t, names, skipped = read_table(args.data, args.label, missing=args.missing)
         if skipped:
-            _report("note", f"left out {skipped:,} rows of {args.data} with a missing value")
+            _report("note", f"left out {_rows(skipped)} of {args.data} with a missing value")
         start = time.perf_counter()
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
@@ -64,20 +101,23 @@ def _train(args: argparse.Namespace) -> None:
                     t,
                     l2=args.l2,
                     tol=args.tol,
+                    max_passes=args.max_passes,
                     intercept=args.intercept,
                     feature_names=names,
                     threads=args.threads,
                 )
             except ValueError as error:
                 raise ValueError(f"{args.data} (t is {args.label!r}): {error}") from error
+        seconds = time.perf_counter() - start
         model.save(temporary)
     for warning in caught:
-        _report("warning", str(warning.message))
+        _report("warning", re.sub(r"\b(max_passes|tol|l2)\b", _option, str(warning.message)))
     print(
         f"rows           {len(t):,}\n"
         f"features       {model.coef.size:,}\n"
         f"mean log-loss  {model.log_loss:.6f}\n"
-        f"passes         {model.passes}, in {time.perf_counter() - start:.1f} s\n"
+        f"passes         {model.passes}\n"
+        f"seconds        {seconds:.1f}, any compilation included\n"
         f"converged      {'yes' if model.converged else 'NO'}\n"
         f"gradient norm  {model.gradient_norm:.1e}\n"
         f"model          {args.output}"
@@ -87,6 +127,7 @@ def _train(args: argparse.Namespace) -> None:
 def _score(args: argparse.Namespace) -> None:
     from fastlogit.scoring import score
 
+    keep_apart(args.output, args.model)
     start = time.perf_counter()
     with _progress_bar(args.quiet) as progress:
         rows = score(
@@ -101,7 +142,7 @@ def _score(args: argparse.Namespace) -> None:
         )
     seconds = time.perf_counter() - start
     print(
-        f"scored {rows:,} rows in {seconds:.1f} s ({rows / seconds:,.0f} rows/s) -> {args.output}",
+        f"scored {_rows(rows)} in {seconds:.1f} s ({rows / seconds:,.0f} rows/s) -> {args.output}",
         file=sys.stderr,
     )
 
@@ -127,8 +168,16 @@ def _progress_bar(quiet: bool) -> Iterator[Callable[[int, int | None], object]]:
         yield show
 
 
+def _rows(number: int) -> str:
+    return f"{number:,} row{'s' * (number != 1)}"
+
+
 def _report(kind: str, message: str) -> None:
     print(f"fastlogit: {kind}: {message}", file=sys.stderr)
+
+
+def _option(argument: re.Match[str]) -> str:
+    return "--" + argument[0].replace("_", "-")
 
 
 def _one_line(error: BaseException) -> str:
@@ -136,7 +185,10 @@ def _one_line(error: BaseException) -> str:
         return f"{error.filename}: {error.strerror}"
     if isinstance(error, ModuleNotFoundError):
         return f"this needs {error.name}: pip install 'fastlogit[cli]'"
-    return " ".join(str(error).split()) or type(error).__name__
+    text = " ".join(str(error).split()) or type(error).__name__
+    for argument, option in _OPTIONS.items():
+        text = text.replace(argument, option)
+    return text
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -166,10 +218,20 @@ def _parser() -> argparse.ArgumentParser:
     )
     _add_output(train, "MODEL", "the model, as JSON")
     train.add_argument(
-        "--l2", type=float, default=1.0, help="penalty l2/2 Σ coef² (default: %(default)s)"
+        "--l2", type=_not_negative, default=1.0, help="penalty l2/2 Σ coef² (default: %(default)s)"
     )
     train.add_argument(
-        "--tol", type=float, default=1e-8, help="largest gradient at the end (default: %(default)s)"
+        "--tol",
+        type=_not_negative,
+        default=1e-8,
+        help="largest gradient at the end (default: %(default)s)",
+    )
+    train.add_argument(
+        "--max-passes",
+        type=_positive,
+        default=100,
+        metavar="N",
+        help="most passes over the data (default: %(default)s)",
     )
     train.add_argument(
         "--no-intercept", dest="intercept", action="store_false", help="no constant term"
@@ -233,7 +295,10 @@ def _command(
     )
     parser.set_defaults(run=run)
     parser.add_argument(
-        "--threads", type=_positive, metavar="N", help="most threads to use (default: all cores)"
+        "--threads",
+        type=_thread_count,
+        metavar="N",
+        help="most threads to use (default: all cores)",
     )
     parser.add_argument("--debug", action="store_true", help="show where an error comes from")
     return parser
@@ -244,8 +309,20 @@ def _add_output(parser: argparse.ArgumentParser, metavar: str, what: str) -> Non
     parser.add_argument("--force", action="store_true", help="replace the output if it exists")
 
 
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"must be at least 1; got {number}")
-    return number
+def _within(kind: type[Number], least: float, most: float, rule: str) -> Callable[[str], Number]:
+    """Give what turns an option's text into a number, or into an error with this rule."""
+
+    def convert(text: str) -> Number:
+        with suppress(ValueError):
+            if least <= (number := kind(text)) <= most:
+                return number
+        raise argparse.ArgumentTypeError(f"must be {rule}; got {text!r}")
+
+    return convert
+
+
+_positive = _within(int, 1, math.inf, "a whole number of at least 1")
+_thread_count = _within(
+    int, 1, threads.MOST_THREADS, f"a whole number between 1 and {threads.MOST_THREADS}"
+)
+_not_negative = _within(float, 0.0, sys.float_info.max, "a finite number that is not negative")

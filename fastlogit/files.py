@@ -1,4 +1,4 @@
-"""Write files so that they appear whole or not at all."""
+"""Write files so that they appear whole or not at all, and never over one that is read."""
 
 from __future__ import annotations
 
@@ -21,12 +21,14 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     Raises
     ------
     OSError
-        If the folder does not exist or cannot be written, or `path` is a folder; before the
-        block is entered.
+        If the folder does not exist or cannot be written, or `path` is a folder or a device;
+        before the block is entered.
     """
     target = Path(path)
     if target.is_dir():
         raise IsADirectoryError(f"{target}: is a folder, not a file")
+    if target.exists() and not target.is_file():
+        raise OSError(f"{target}: is no regular file, so that it cannot be replaced")
     try:
         handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     except OSError as error:
@@ -45,3 +47,17 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         with suppress(OSError):
             temporary.unlink()
         raise
+
+
+def keep_apart(output: str | os.PathLike[str], *inputs: str | os.PathLike[str]) -> None:
+    """Check that `output` is none of the files to read, whatever their names and links.
+
+    Raises
+    ------
+    ValueError
+        If it is.
+    """
+    for path in inputs:
+        with suppress(OSError):  # where one is not there, they are not the same
+            if Path(output).samefile(path):
+                raise ValueError(f"{output}: is a file to read; give the output another name")

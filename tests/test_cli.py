@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
@@ -21,6 +24,8 @@ from fastlogit import scoring
 from fastlogit.cli import main
 
 ROWS = {"t": [0, 1, 1, 0, 1], "x": [0.5, 2.0, 1.0, 0.0, -0.5], "k": [1, 0, 1, 0, 1]}
+TRAIN = ["train", "data.parquet", "--label", "t", "-o", "m.json"]
+SCORE = ["score", "model.json", "data.parquet", "-o", "y.csv"]
 
 
 @pytest.fixture
@@ -60,12 +65,13 @@ def test_train(here, capsys):
         "rows": "5",
         "features": "2",
         "mean log-loss": f"{model.log_loss:.6f}",
-        "passes": mock.ANY,
+        "passes": str(model.passes),
+        "seconds": mock.ANY,
         "converged": "yes",
         "gradient norm": f"{model.gradient_norm:.1e}",
         "model": "trained.json",
     }
-    assert f"passes         {model.passes}, in " in out
+    assert re.search(r"^seconds        \d+\.\d, any compilation included$", out, re.MULTILINE)
     assert err == ""
 
 
@@ -87,9 +93,12 @@ def test_train_says_what_it_left_out(here, capsys):
 
 
 def test_train_warns_when_it_did_not_converge(here, capsys):
-    assert main(["train", "data.parquet", "--label", "t", "-o", "m.json", "--tol", "0"]) == 0
+    train = ["train", "data.parquet", "--label", "t", "-o", "m.json"]
+    assert main([*train, "--max-passes", "2"]) == 0
     out, err = capsys.readouterr()
-    assert err.startswith("fastlogit: warning: not converged after ")
+    assert err.startswith("fastlogit: warning: not converged after 2 passes: ")
+    assert re.search("above --tol 1e-08; .*--max-passes", err)
+    assert "max_passes" not in err
     assert "converged      NO\n" in out
     assert not fl.load("m.json").converged
 
@@ -141,21 +150,34 @@ def test_version(capsys):
 
 
 @pytest.mark.parametrize(
-    "argv",
+    ("argv", "message"),
     [
-        [],
-        ["scoer"],
-        ["train", "data.parquet", "-o", "m.json"],
-        ["train", "data.parquet", "--label", "t", "-o", "m.json", "--l2", "much"],
-        ["score", "m.json", "data.parquet", "-o", "y.npy", "--threads", "0"],
-        ["score", "m.json", "data.parquet", "-o", "y.npy", "--batch-rows", "few"],
+        ([], "required: COMMAND"),
+        (["scoer"], "invalid choice: 'scoer'"),
+        ([*TRAIN[:2], "-o", "m.json"], "required: --label"),
+        ([*TRAIN, "--l2", "much"], "--l2: must be a finite number that is not negative; got 'm"),
+        ([*TRAIN, "--l2", "-1"], "--l2: must be a finite number that is not negative; got '-1'"),
+        ([*TRAIN, "--l2", "inf"], "--l2: must be a finite number"),
+        ([*TRAIN, "--tol", "nan"], "--tol: must be a finite number"),
+        ([*TRAIN, "--max-passes", "0"], "--max-passes: must be a whole number of at least 1"),
+        ([*TRAIN, "--threads", "4097"], "--threads: must be a whole number between 1 and 4096"),
+        ([*SCORE, "--threads", "0"], "--threads: must be a whole number between 1 and 4096"),
+        ([*SCORE, "--batch-rows", "few"], "--batch-rows: must be a whole number of at least 1; g"),
     ],
 )
-def test_wrong_usage(argv, capsys):
+def test_wrong_usage(argv, message, capsys):
     with pytest.raises(SystemExit) as exit_:
         main(argv)
     assert exit_.value.code == 2
-    assert "error: " in capsys.readouterr().err
+    assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [TRAIN, SCORE])
+def test_a_wrong_variable_is_an_error_before_any_work(fails, here, monkeypatch, command):
+    monkeypatch.setenv("FASTLOGIT_NUM_THREADS", "all")
+    (here / "data.parquet").write_text("damaged, but not looked at")
+    message = "FASTLOGIT_NUM_THREADS must be a whole number between 1 and 4096; got 'all'\n"
+    assert fails(*command) == f"fastlogit: error: {message}"
 
 
 def test_missing_column(fails):
@@ -173,7 +195,7 @@ def test_missing_label(fails):
 
 def test_text_in_a_column_of_numbers(fails, here):
     (here / "data.csv").write_text("x,k,t\n1,2,0\n1,many,1\n")
-    message = "data.csv: column 'k': Row #3: CSV conversion error to double: invalid value 'many'"
+    message = "data.csv: column 'k': row 1: CSV conversion error to double: invalid value 'many'"
     assert message in fails("score", "model.json", "data.csv", "-o", "y.csv")
     assert message in fails("train", "data.csv", "--label", "t", "-o", "m.json")
 
@@ -231,6 +253,27 @@ def test_an_output_that_exists(fails):
     assert message in fails("train", "data.parquet", "--label", "t", "-o", "model.json")
 
 
+@pytest.mark.parametrize("force", [[], ["--force"]])
+@pytest.mark.parametrize("name", ["./", "symbolic-", "hard-", "absolute"])
+def test_an_output_that_is_an_input(fails, here, name, force):
+    (here / "model.json").rename("model.csv")  # a name that an output of `score` may have
+    for file in ("data.parquet", "model.csv"):
+        (here / f"symbolic-{file}").symlink_to(file)
+        (here / f"hard-{file}").hardlink_to(here / file)
+    data, model = (
+        str(here / file) if name == "absolute" else name + file
+        for file in ("data.parquet", "model.csv")
+    )
+    message = "is a file to read; give the output another name\n"
+    score = ["score", "model.csv", "data.parquet"]
+    for command, output in (
+        (["train", "data.parquet", "--label", "t"], data),
+        (score, data),
+        (score, model),
+    ):
+        assert fails(*command, "-o", output, *force) == f"fastlogit: error: {output}: {message}"
+
+
 def test_an_output_of_unknown_suffix(fails):
     message = "y.txt: the suffix must be one of .parquet, .csv, .npy"
     assert message in fails("score", "model.json", "data.parquet", "-o", "y.txt")
@@ -238,10 +281,10 @@ def test_an_output_of_unknown_suffix(fails):
 
 def test_nulls_say_how_to_go_on(fails):
     pq.write_table(pa.table({**ROWS, "x": [0.5, None, None, 0.0, 1.0]}), "data.parquet")
-    assert "column 'x' is null in row 1 (--missing nan " in fails(
+    assert "column 'x' is null in row 1 (--missing nan scores such rows as NaN)\n" in fails(
         "score", "model.json", "data.parquet", "-o", "y.csv"
     )
-    assert "column 'x' has 2 missing values in 5 rows (--missing skip " in fails(
+    assert "column 'x' has 2 missing values in 5 rows (--missing skip leaves " in fails(
         "train", "data.parquet", "--label", "t", "-o", "m.json"
     )
 
@@ -301,6 +344,40 @@ def test_an_interrupt_is_quiet(here, capsys, monkeypatch):
     monkeypatch.setattr(scoring, "score", raising(KeyboardInterrupt))
     assert main(["score", "model.json", "data.parquet", "-o", "y.csv"]) == 130
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_signal_to_end_leaves_nothing_behind(here):
+    os.mkfifo("data.csv")  # at which the command waits, its output begun
+    before = set(here.iterdir())
+    command = [sys.executable, "-m", "fastlogit", "train", "data.csv", "--label", "t"]
+    with subprocess.Popen([*command, "-o", "m.json"], stderr=subprocess.PIPE) as process:
+        while set(here.iterdir()) == before and process.poll() is None:
+            time.sleep(0.01)
+        time.sleep(0.2)
+        process.terminate()
+        assert process.communicate(timeout=60) == (None, b"")
+    assert process.returncode == 143
+    assert set(here.iterdir()) == before
+
+
+@pytest.mark.parametrize("known", [signal.SIG_DFL, signal.SIG_IGN])
+def test_a_signal_is_left_to_who_waits_for_it(here, monkeypatch, known):
+    seen = []
+    monkeypatch.setattr(
+        scoring, "score", lambda *_, **__: seen.append(signal.getsignal(signal.SIGTERM)) or 1
+    )
+    before = signal.signal(signal.SIGTERM, known)
+    try:
+        assert main(SCORE) == 0
+        thread = threading.Thread(target=main, args=[SCORE])
+        thread.start()
+        thread.join()
+        assert signal.getsignal(signal.SIGTERM) == known
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert len(seen) == 2
+    assert (seen[0] == known) == (known == signal.SIG_IGN)
+    assert seen[1] == known
 
 
 def test_a_closed_pipe_is_quiet(here):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fastlogit.files import replacing
+from fastlogit.files import keep_apart, replacing
 
 
 def write(path, text):
@@ -104,6 +104,14 @@ def test_a_folder_in_the_place_of_the_file_is_an_error_before_any_work(tmp_path)
     assert str(caught.value).startswith(f"{tmp_path}: ")
 
 
+def test_what_is_no_regular_file_is_not_replaced(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(OSError, match="pipe: is no regular file"):
+        enter(tmp_path / "pipe")
+    assert (tmp_path / "pipe").is_fifo()
+    assert len(list(tmp_path.iterdir())) == 1
+
+
 def test_a_file_in_the_place_of_the_folder_is_an_error_before_any_work(tmp_path):
     (tmp_path / "file").write_text("text")
     path = tmp_path / "file" / "out.csv"
@@ -140,3 +148,24 @@ def test_the_content_is_on_disk_before_the_name(tmp_path, monkeypatch):
     assert status.st_ino == path.stat().st_ino
     assert status.st_size == 4
     assert not existed
+
+
+# Files that are read ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["in.csv", "./in.csv", "folder/../in.csv", "symbolic", "hard"])
+def test_an_output_that_is_an_input_is_an_error(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    Path("in.csv").write_text("text")
+    Path("folder").mkdir()
+    Path("symbolic").symlink_to("in.csv")
+    Path("hard").hardlink_to("in.csv")
+    with pytest.raises(ValueError, match=f"^{name}: is a file to read; give the output another"):
+        keep_apart(name, "other.csv", tmp_path / "in.csv")
+
+
+def test_an_output_that_is_new_or_another_file_is_none(tmp_path):
+    for name in ("in.csv", "out.csv"):
+        (tmp_path / name).write_text("the same text")
+    keep_apart(tmp_path / "out.csv", tmp_path / "in.csv")
+    keep_apart(tmp_path / "new.csv", tmp_path / "in.csv", tmp_path / "gone.csv")

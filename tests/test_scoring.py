@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 
 import numpy as np
@@ -156,7 +157,10 @@ def test_nulls(tmp_path, suffix):
         columns = {"k": ["1", "2", "3", "NA"], "x": ["0.5", "nan", "", "1"]}
     source, sink = write(pa.table(columns), tmp_path / f"in{suffix}"), tmp_path / "out.npy"
     model = fl.LogisticModel([1.0, 2.0], 0.0, ("k", "x"))
-    with pytest.raises(ValueError, match=rf"in\{suffix}: column 'x' is null in row 2"):
+    message = (
+        rf"in\{suffix}: column 'x' is null in row 2 \(missing='nan' scores such rows as NaN\)$"
+    )
+    with pytest.raises(ValueError, match=message):
         score(fl.LogisticModel([2.0], 0.0, ("x",)), source, sink)
     assert not sink.exists()
     score(model, source, sink, missing="nan")
@@ -209,9 +213,17 @@ def test_columns_that_hold_no_numbers(tmp_path, values):
 def test_text_late_in_a_csv_names_column_and_row(tmp_path):
     source = tmp_path / "in.csv"
     source.write_text("k,x\n" + "1,2.5\n" * 500_000 + "1,many\n")
-    with pytest.raises(ValueError, match=r"in.csv: column 'x': Row #500002: .*'many'"):
+    with pytest.raises(ValueError, match=r"in.csv: column 'x': row 500000: .*'many'"):
         score(fl.LogisticModel([1.0], 0.0, ("x",)), source, tmp_path / "out.npy")
     assert files_in(tmp_path) == ["in.csv"]
+
+
+@pytest.mark.parametrize("bad", ["", "many", "1,2"])
+def test_rows_of_a_csv_are_counted_alike_whatever_is_wrong(tmp_path, bad):
+    source = tmp_path / "in.csv"
+    source.write_text(f"k,x\n1,2\n\n1,2\n1,{bad}\n")  # an empty line is no row
+    with pytest.raises(ValueError, match=r"\brow 2\b"):
+        score(fl.LogisticModel([1.0], 0.0, ("x",)), source, tmp_path / "out.npy")
 
 
 def test_integers_before_fractions_in_a_csv(tmp_path):
@@ -310,17 +322,26 @@ def test_an_interrupt_leaves_no_output(tmp_path, table, model, sink, exists):
 def test_an_output_is_replaced_only_by_force(tmp_path, table, model, expected):
     source, sink = write(table, tmp_path / "in.parquet"), tmp_path / "out.npy"
     sink.write_text("of yesterday")
-    with pytest.raises(FileExistsError, match=r"out.npy: exists already"):
+    with pytest.raises(
+        FileExistsError, match=r"out.npy: exists already \(force=True replaces it\)$"
+    ):
         score(model, source, sink)
     assert sink.read_text() == "of yesterday"
     score(model, source, sink, force=True)
     np.testing.assert_array_equal(np.load(sink), expected)
 
 
-def test_a_table_may_become_its_own_output(tmp_path, table, model, expected):
+@pytest.mark.parametrize("force", [False, True])
+@pytest.mark.parametrize("name", ["in.npy", "symbolic.npy", "hard.npy"])
+def test_a_table_is_not_its_own_output(tmp_path, table, model, name, force):
     source = write(table, tmp_path / "in.npy")
-    score(model, source, source, force=True, batch_rows=100)
-    np.testing.assert_allclose(np.load(source), expected, rtol=1e-13)
+    (tmp_path / "symbolic.npy").symlink_to(source)
+    (tmp_path / "hard.npy").hardlink_to(source)
+    content, names = source.read_bytes(), files_in(tmp_path)
+    with pytest.raises(ValueError, match=rf"{name}: is a file to read; give the output another"):
+        score(model, source, tmp_path / name, force=force)
+    assert source.read_bytes() == content
+    assert files_in(tmp_path) == names
 
 
 def test_progress(tmp_path, table, model):
@@ -385,10 +406,22 @@ def test_rows_with_missing_values(tmp_path, suffix):
     np.testing.assert_array_equal(t, [0, 0])
     assert skipped == 3
     column = "column 1" if suffix == ".npy" else "column 'x'"
-    with pytest.raises(
-        ValueError, match=rf"{column} has 1 missing values in 5 rows, and 2 more .*"
-    ):
+    message = (
+        f"{source}: {column} has 1 missing value in 5 rows, and there are some in 2 other columns "
+        "(missing='skip' leaves those rows out)"
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         read_table(source, label)
+
+
+def test_missing_values_in_another_column_and_another_row(tmp_path):
+    source = write(pa.table({"t": [0.0, None], "x": [None, None]}), tmp_path / "in.csv")
+    message = "column 'x' has 2 missing values in 2 rows, and there are some in 1 other column "
+    with pytest.raises(ValueError, match=message):
+        read_table(source, "t")
+    source = write(pa.table({"t": [0.0], "x": [np.nan]}), tmp_path / "in.parquet")
+    with pytest.raises(ValueError, match=r"column 'x' has 1 missing value in 1 row \("):
+        read_table(source, "t")
 
 
 def test_read_table_grows_with_a_csv(tmp_path):

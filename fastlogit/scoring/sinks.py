@@ -51,7 +51,7 @@ def open_sink(path: str | os.PathLike[str], *, force: bool = False) -> Iterator[
 def replacing(path: str | os.PathLike[str], *, force: bool) -> Iterator[Path]:
     """As :func:`fastlogit.files.replacing`, and only with `force` in place of another file."""
     if Path(path).is_file() and not force:
-        raise FileExistsError(f"{path}: exists already (--force replaces it)")
+        raise FileExistsError(f"{path}: exists already (force=True replaces it)")
     with files.replacing(path) as temporary:
         yield temporary
 

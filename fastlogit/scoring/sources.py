@@ -1,6 +1,7 @@
 """Files to read: each opened by its suffix, and read in batches of the columns asked for.
 
 A format is one function, from a path to a :class:`Table`, and one line in `_FORMATS`.
+Messages count rows from 0, and do not count a header.
 """
 
 from __future__ import annotations
@@ -159,7 +160,9 @@ def _csv(path: Path) -> Table:
     import pyarrow as pa
     from pyarrow import csv
 
-    with csv.open_csv(path) as head:
+    # Its threads gain nothing here, and its errors tell the row only without them.
+    options = csv.ReadOptions(use_threads=False)
+    with csv.open_csv(path, read_options=options) as head:
         names = head.schema.names
 
     def read(columns: Sequence[int], _rows: int, nulls: bool) -> Iterator[Batch]:
@@ -170,8 +173,6 @@ def _csv(path: Path) -> Table:
             column_types=dict.fromkeys(wanted, pa.float64()),
             null_values=_CSV_NULLS,
         )
-        # Its threads gain nothing here, and its errors tell the row only without them.
-        options = csv.ReadOptions(use_threads=False)
         with csv.open_csv(path, read_options=options, convert_options=convert) as batches:
             yield from _from_arrow(batches, wanted, nulls)
 
@@ -226,7 +227,7 @@ def _refuse_nulls(columns: Sequence[Any], names: Sequence[str], start: int) -> N
         if column.null_count:
             row = start + int(np.argmin(column.is_valid()))
             raise ValueError(
-                f"column {name!r} is null in row {row} (--missing nan scores such rows as NaN)"
+                f"column {name!r} is null in row {row} (missing='nan' scores such rows as NaN)"
             )
 
 
@@ -248,7 +249,7 @@ def _native(array: NDArray[Any]) -> NDArray[Any]:
 
 @contextmanager
 def _naming(path: Path, columns: Sequence[str] = ()) -> Iterator[None]:
-    """Turn what a reader raises into a ValueError that names the file, and the column."""
+    """Turn what a reader raises into a ValueError that names the file, column and row."""
     try:
         yield
     except ImportError:
@@ -257,6 +258,8 @@ def _naming(path: Path, columns: Sequence[str] = ()) -> Iterator[None]:
         text = re.sub(
             r"In CSV column #(\d+)", lambda match: f"column {columns[int(match[1])]!r}", str(error)
         )
+        # Arrow counts from 1, and the header too.
+        text = re.sub(r"Row #(\d+)", lambda match: f"row {int(match[1]) - 2}", text)
         raise ValueError(f"{path}: {text}") from error
 
 

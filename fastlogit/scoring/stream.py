@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal, SupportsIndex, TypeVar
 
 import numpy as np
 
-from fastlogit import linear
+from fastlogit import files, linear
 from fastlogit.scoring.sinks import open_sink
 from fastlogit.scoring.sources import open_table
 
@@ -44,9 +44,11 @@ def score(
     source : path
         A ``.parquet``, ``.csv`` (with a header) or ``.npy`` file (two axes).
     sink : path
-        Likewise; one column ``probability``, float64.  It appears when it is complete.
+        Likewise, and another file; one column ``probability``, float64.  It appears when it
+        is complete.
     missing : {"error", "nan"}
-        What a null gives: an error that names its column and row, or the probability NaN.
+        What a null gives: an error that names its column and row (the first row of data is
+        row 0, as in all messages), or the probability NaN.
         NaN in a column of floating-point numbers is data and always gives NaN.
     batch_rows : int, optional
         Rows to read at a time, but for CSV, which comes in parts of its own; default: as
@@ -68,8 +70,8 @@ def score(
     OSError
         If a file cannot be read or written.
     ValueError
-        If `source` does not suit the model or has a null, naming file and column; or an
-        argument is out of range.
+        If `source` does not suit the model or has a null, naming file and column; or `sink` is
+        `source`, or an argument is out of range.
 
     Examples
     --------
@@ -89,6 +91,7 @@ def score(
         raise ValueError(f"missing must be 'error' or 'nan'; got {missing!r}")
     if batch_rows is not None and batch_rows < 1:
         raise ValueError(f"batch_rows must be at least 1; got {batch_rows}")
+    files.keep_apart(sink, source)
     table = open_table(source)
     columns = _match(table, model)
     batches = table.read(columns, nulls=missing == "nan", batch_rows=batch_rows)

@@ -135,9 +135,9 @@ def _resize(X: NDArray[Any], t: NDArray[np.float64], rows: int) -> None:
 def _refuse(table: Table, order: list[int], absent: NDArray[np.int64], rows: int) -> None:
     """Raise the error for missing values."""
     first = int(np.argmax(absent > 0))
-    others = np.count_nonzero(absent) - 1
-    also = f", and {others} more columns have some" if others else ""
+    count, others = int(absent[first]), int(np.count_nonzero(absent)) - 1
+    also = f", and there are some in {others} other column{'s' * (others > 1)}" if others else ""
     raise ValueError(
-        f"{table.path}: {table.label(order[first])} has {absent[first]} missing values in {rows} "
-        f"rows{also} (--missing skip leaves those rows out)"
+        f"{table.path}: {table.label(order[first])} has {count} missing value{'s' * (count > 1)} "
+        f"in {rows} row{'s' * (rows > 1)}{also} (missing='skip' leaves those rows out)"
     )
