@@ -8,6 +8,9 @@ A pass gives f, its gradient g and its Hessian H at once, so that the step -H⁻
 when the pass ends, and the next pass both checks that step and prepares the one after it.  A
 step that does not lower f enough (Armijo's rule) is cut and tried again; f is convex, so that
 this always ends.  What is numerical about it is in :mod:`fastlogit.kernels.dense`.
+
+Far out, where every σ(z) is 0 or 1, H is nearly 0 and Newton's steps know nothing; so no start
+is used that is worse than all coefficients 0 and an intercept that makes up for the offset.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, SupportsIndex
 
 import numpy as np
 
-from fastlogit import arrays, linear
+from fastlogit import arrays, linear, losses
 from fastlogit import threads as _threads
 from fastlogit.model import LogisticModel, checked_names
 
@@ -34,7 +37,7 @@ _SUFFICIENT = 1e-4
 # ... up to the rounding error of f, relative to f.
 _ROUNDING = 1e-14
 # A step that is too long is cut to between these shares of itself.
-_SHORTEST_CUT, _LONGEST_CUT = 0.1, 0.5
+_SHORTEST_CUT, _LONGEST_CUT = 1e-15, 0.5
 
 
 class ConvergenceWarning(UserWarning):
@@ -75,7 +78,7 @@ def fit(
     intercept : bool
         Whether the model has one.
     start : LogisticModel, optional
-        Where to begin; default: all coefficients 0.
+        Where to begin, if that is better than the default: all coefficients 0.
     solver : {"auto", "newton"}
         Both are Newton's method, which needs memory for d² numbers.
     tol : float
@@ -95,8 +98,8 @@ def fit(
     Raises
     ------
     TypeError, ValueError
-        If an argument has the wrong shape, dtype or range, before any work; or if X or
-        offset is not finite.
+        If an argument has the wrong shape, dtype or range, before any work; or if X is not
+        finite, which the first pass finds.
 
     Warns
     -----
@@ -125,10 +128,14 @@ def fit(
         threads=threads,
     )
     if not model.converged:
+        advice = (
+            "rounding allows no less: centre and scale the columns of X, or raise tol"
+            if model.passes < max_passes
+            else "raise max_passes, l2 or tol"
+        )
         warnings.warn(
             f"not converged after {model.passes} passes: the gradient norm is "
-            f"{model.gradient_norm:.2g}, above tol {tol:.2g}; raise max_passes or tol, scale the "
-            "columns of X, or raise l2",
+            f"{model.gradient_norm:.2g}, above tol {tol:.2g}; {advice}",
             ConvergenceWarning,
             stacklevel=2,
         )
@@ -167,20 +174,26 @@ def train(
     targets, _ = arrays.targets(t, n, "row of X", count)
     weights = arrays.weights(weight, n, "row of X", count)
     total = float(n) if weights is None else arrays.total_weight(weights)
-    known = None if offset is None else arrays.vector(offset, "offset", n, "row of X")
+    known = None if offset is None else _finite(arrays.vector(offset, "offset", n, "row of X"))
     names = None if feature_names is None else checked_names(feature_names, d)
     tolerance = _not_negative(tol, "tol")
-    penalties = np.full(d + 1 if intercept else d, _not_negative(l2, "l2"))
+    if not isinstance(intercept, bool | np.bool_):
+        raise TypeError(f"intercept must be True or False; got {intercept!r}")
+    free = d + 1 if intercept else d
+    penalties = np.full(free, _not_negative(l2, "l2"))
     penalties[d:] = 0.0
     if solver not in ("auto", "newton"):
         raise ValueError(f"solver must be 'auto' or 'newton'; got {solver!r}")
     if not isinstance(max_passes, Integral) or max_passes < 1:
         raise ValueError(f"max_passes must be a whole number of at least 1; got {max_passes!r}")
-    theta = _start(start, d, penalties.size)
+    nothing = np.zeros(free)
+    if intercept and known is not None:
+        nothing[d] = -np.median(known)
+    theta = nothing if start is None else _start(start, d, free)
 
+    @np.errstate(over="ignore", invalid="ignore")
     def evaluate(theta: Vector) -> _Point:
         """Read X once."""
-        free = theta.size
         constant = float(theta[d]) if intercept else 0.0
         loss, gradient, hessian = linear.log_loss_gradient_hessian(
             features, targets, theta[:d], constant, weight=weights, offset=known, threads=count
@@ -199,8 +212,13 @@ def train(
 
     point = evaluate(theta)
     passes = 1
+    if start is not None and passes < max_passes:
+        z = np.zeros(n) if known is None else known + nothing[d:].sum()
+        if not point.objective <= losses.log_loss(z, targets, weights, threads=count):
+            point = evaluate(nothing)
+            passes += 1
     if not all(np.isfinite(part).all() for part in point):
-        _raise_not_finite(features, known, names)
+        _raise_not_finite(features, names)
     while norm(point) > tolerance and passes < max_passes:
         step = -_solve(point.hessian, point.gradient)
         slope = float(point.gradient @ step)
@@ -211,7 +229,7 @@ def train(
             passes += 1
             if trial.objective <= point.objective + _SUFFICIENT * length * slope + slack:
                 break
-            length *= _cut(trial.objective, point.objective, length * slope)
+            length *= _cut(point, trial)
         else:
             break  # no pass is left, and the last step was too long
         stalled = -slope <= slack and norm(trial) > 0.5 * norm(point)
@@ -231,10 +249,8 @@ def train(
     )
 
 
-def _start(start: LogisticModel | None, d: int, free: int) -> Vector:
+def _start(start: LogisticModel, d: int, free: int) -> Vector:
     """Coefficients to begin with, and the intercept if that is free too."""
-    if start is None:
-        return np.zeros(free)
     if not isinstance(start, LogisticModel):
         raise TypeError(f"start must be a LogisticModel; got {type(start).__name__}")
     if start.coef.size != d:
@@ -259,11 +275,17 @@ def _solve(hessian: NDArray[np.float64], gradient: Vector) -> Vector:
     return step
 
 
-def _cut(trial: float, objective: float, promised: float) -> float:
-    """Share of a step at which the parabola through what is known of f has its minimum."""
-    if not np.isfinite(trial):
+@np.errstate(all="ignore")
+def _cut(point: _Point, trial: _Point) -> float:
+    """Share of a step at which the tangents of f at its two ends meet.
+
+    Beyond a step or two f is nearly straight on both sides of its minimum along the step.
+    """
+    step = trial.theta - point.theta
+    before, after = point.gradient @ step, trial.gradient @ step
+    share = (after - (trial.objective - point.objective)) / (after - before)
+    if not np.isfinite(share):
         return _SHORTEST_CUT
-    share = -0.5 * promised / (trial - objective - promised)
     return float(np.clip(share, _SHORTEST_CUT, _LONGEST_CUT))
 
 
@@ -274,10 +296,16 @@ def _not_negative(value: Any, name: str) -> float:
     return number
 
 
-def _raise_not_finite(
-    X: NDArray[Any], offset: NDArray[Any] | None, names: tuple[str, ...] | None
-) -> None:
-    """Say where X or offset is NaN or infinite."""
+def _finite(offset: NDArray[Any]) -> NDArray[Any]:
+    finite = np.isfinite(offset)
+    if not finite.all():
+        row = int(np.argmin(finite))
+        raise ValueError(f"offset must be finite; got {offset[row]} in row {row}")
+    return offset
+
+
+def _raise_not_finite(X: NDArray[Any], names: tuple[str, ...] | None) -> None:
+    """Say where X is NaN or infinite."""
     for here in arrays.parts(X.shape[0]):
         bad = ~np.isfinite(X[here])
         if bad.any():
@@ -287,7 +315,4 @@ def _raise_not_finite(
                 f"X must be finite; got {X[here][row, column]} in row {here.start + row}, "
                 f"column {column}{name}"
             )
-    if offset is not None and not np.isfinite(offset).all():
-        row = int(np.argmin(np.isfinite(offset)))
-        raise ValueError(f"offset must be finite; got {offset[row]} in row {row}")
     raise ValueError("X must be small enough for its sums to be finite")
