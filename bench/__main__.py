@@ -12,18 +12,12 @@ import numba
 import numpy as np
 
 import fastlogit as fl
-from bench.implementations import (
-    LINEAR_LOG_LOSS_GRADIENT,
-    LOG_LOSS_GRADIENT,
-    LOGISTIC_LOSS,
-    SIGMOID,
-    SOFTPLUS,
-    Implementations,
-)
+from bench.data import COLUMNS
+from bench.implementations import FASTLOGIT, FUNCTIONS, NAIVE, STABLE
 from bench.measure import interleaved, ratio
 
 N = 10_000_000
-SHAPE = (1_000_000, 32)
+ROWS = 1_000_000
 THREADS = 2
 ERROR_POINTS = 4_000
 ALL_DIGITS = 2.0**52
@@ -41,43 +35,50 @@ def main() -> None:
         f"fastlogit, {THREADS} threads | largest error: naive, stable, fastlogit |"
     )
     print("|---|--:|--:|--:|--:|---|")
-    rng = np.random.default_rng(2013)
-    z = rng.normal(scale=3.0, size=N)
-    t = (rng.random(N) < 0.3).astype(float)
-    _row("`sigmoid(z)`", SIGMOID, (z,), _errors(SIGMOID, _sigmoid))
-    _row("`softplus(z)`", SOFTPLUS, (z,), _errors(SOFTPLUS, _softplus))
-    _row("`logistic_loss(z, t)`", LOGISTIC_LOSS, (z, t), _errors(LOGISTIC_LOSS, _loss_of_one, 1.0))
-    _row("`log_loss_gradient(z, t)`", LOG_LOSS_GRADIENT, (z, t))
-    del z, t
-    X = rng.normal(size=SHAPE)
-    coef = rng.normal(scale=0.2, size=SHAPE[1])
-    t = (rng.random(SHAPE[0]) < 0.3).astype(float)
-    name = f"`linear.log_loss_gradient(X, t, coef)`, X {SHAPE[0]:,} x {SHAPE[1]}"
-    _row(name, LINEAR_LOG_LOSS_GRADIENT, (X, t, coef))
+    _row("sigmoid", N, _errors("sigmoid", _sigmoid))
+    _row("softplus", N, _errors("softplus", _softplus))
+    _row("logistic_loss", N, _errors("logistic_loss", _loss_of_one, 1.0))
+    _row("logit", N)
+    _row("cross_entropy", N)
+    _row("log_loss_gradient", N)
+    _row("linear.probability", ROWS)
+    _row("linear.probability", ROWS, dtype="float32")
+    _row("linear.log_loss_gradient", ROWS)
 
 
-def _row(
-    name: str, implementations: Implementations, args: tuple[Any, ...], errors: str = ""
-) -> None:
+def _row(name: str, n: int, errors: str = "", dtype: str = "float64") -> None:
     """Print times, and for fastlogit how many times as fast as stable NumPy it is."""
-    fast = implementations["fastlogit"]
+    function = FUNCTIONS[name]
+    calls = {
+        "naive": (NAIVE, None),
+        "stable": (STABLE, None),
+        "one": (FASTLOGIT, 1),
+        "more": (FASTLOGIT, THREADS),
+    }
     seconds = interleaved(
         {
-            "naive": lambda: implementations["numpy-naive"](*args),
-            "stable": lambda: implementations["numpy-stable"](*args),
-            "one": lambda: fast(*args, threads=1),
-            "more": lambda: fast(*args, threads=THREADS),
+            key: function.bind(peer, n, dtype, threads)
+            for key, (peer, threads) in calls.items()
+            if peer in function.implementations
         }
     )
     cells = []
-    for key, values in seconds.items():
-        text = f"{statistics.median(values) / len(args[0]) * 1e9:.1f} ns"
+    for key in calls:
+        if key not in seconds:
+            cells.append("")
+            continue
+        text = f"{statistics.median(seconds[key]) / n * 1e9:.1f} ns"
         ours = key in ("one", "more")
         cells.append(f"{text} ({ratio(seconds, 'stable', key):.1f} x)" if ours else text)
-    print(f"| {name} | {' | '.join(cells)} | {errors} |", flush=True)
+    what = f"`{name}({', '.join(function.arguments)})`"
+    if "X" in function.arguments:
+        what += f", X {n:,} x {COLUMNS}"
+    if dtype != "float64":
+        what += f", {dtype}"
+    print(f"| {what} | {' | '.join(cells)} | {errors} |", flush=True)
 
 
-def _errors(implementations: Implementations, exact: Callable[[Any], Any], *args: float) -> str:
+def _errors(name: str, exact: Callable[[Any], Any], *args: float) -> str:
     """Largest errors over points from -745 to 745, dense near 0."""
     rng = np.random.default_rng(2013)
     share = ERROR_POINTS // 4
@@ -91,8 +92,8 @@ def _errors(implementations: Implementations, exact: Callable[[Any], Any], *args
     with mpmath.workprec(1200):
         reference = [exact(mpmath.mpf(float(value))) for value in z]
         cells = []
-        for name in ("numpy-naive", "numpy-stable", "fastlogit"):
-            got = implementations[name](z, *args)
+        for peer in (NAIVE, STABLE, FASTLOGIT):
+            got = FUNCTIONS[name].implementations[peer](z, *args)
             worst = max(_ulp(a, b) for a, b in zip(got, reference, strict=True))
             text = f"{worst:.2f} ULP" if worst < 1000 else f"{worst:.0e} ULP"
             cells.append("all digits" if worst > ALL_DIGITS else text)

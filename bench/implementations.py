@@ -1,79 +1,287 @@
-"""What is compared: the same result from fastlogit and from plain NumPy.
+"""What is compared: one table, and in it each function by fastlogit and by plain NumPy.
 
-``naive`` is the formula from the textbook, ``stable`` the one that a careful author writes.
+``numpy-naive``
+    The formula from the textbook; its tails lose digits or overflow.
+``numpy-stable``
+    The usual remedy: `numpy.logaddexp` and `numpy.where`.
+``numpy-tuned``
+    As stable, and as fast as NumPy gets without ``out=``: one exponential for everything, and
+    neither `logaddexp` nor a `where` over signs that no processor can predict.
+
+A formula that would be another's twin is left out; where only one makes sense it is
+``numpy-stable``.  A further peer is a further key.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 import fastlogit as fl
+from bench.data import argument
 
-Array = NDArray[Any]
-Implementations = dict[str, Callable[..., Any]]
+Array = Any  # of whatever library
+Implementation = Callable[..., Any]
+
+FASTLOGIT = "fastlogit"
+NAIVE = "numpy-naive"
+STABLE = "numpy-stable"
+TUNED = "numpy-tuned"
 
 
-def naive_sigmoid(z: Array) -> Array:
+class Function(NamedTuple):
+    """A row of the table: what the arguments are (see `bench.data`), and who computes it."""
+
+    arguments: tuple[str, ...]
+    implementations: dict[str, Implementation]
+
+    def bind(
+        self, peer: str, n: int, dtype: str = "float64", threads: int | None = None
+    ) -> Callable[[], Any]:
+        """One implementation with arguments of length n, ready to be called.
+
+        `threads` concerns fastlogit only; None stands for all cores.
+        """
+        args = [argument(name, n, dtype) for name in self.arguments]
+        options = {"threads": threads} if peer == FASTLOGIT else {}
+        return partial(self.implementations[peer], *args, **options)
+
+
+def _naive_sigmoid(z: Array) -> Array:
     return 1 / (1 + np.exp(-z))
 
 
-def stable_sigmoid(z: Array) -> Array:
+def _stable_sigmoid(z: Array) -> Array:
     u = np.exp(-np.abs(z))
     return np.where(z >= 0, 1, u) / (1 + u)
 
 
-def naive_logistic_loss(z: Array, t: Array) -> Array:
-    y = naive_sigmoid(z)
+def _tuned_sigmoid(z: Array) -> Array:
+    u = np.exp(-np.abs(z))
+    return np.maximum(u, z >= 0) / (1 + u)
+
+
+def _naive_sigmoid_derivative(z: Array) -> Array:
+    y = _naive_sigmoid(z)
+    return y * (1 - y)
+
+
+def _stable_sigmoid_derivative(z: Array) -> Array:
+    u = np.exp(-np.abs(z))
+    return u / (1 + u) ** 2
+
+
+def _naive_cross_entropy(y: Array, t: Array) -> Array:
     return -t * np.log(y) - (1 - t) * np.log(1 - y)
 
 
-def stable_logistic_loss(z: Array, t: Array) -> Array:
+def _naive_logistic_loss(z: Array, t: Array) -> Array:
+    return _naive_cross_entropy(_naive_sigmoid(z), t)
+
+
+def _stable_logistic_loss(z: Array, t: Array) -> Array:
     return np.logaddexp(0, z) - t * z
 
 
-def naive_log_loss_gradient(z: Array, t: Array) -> tuple[float, Array]:
-    y = naive_sigmoid(z)
+def _tuned_logistic_loss(z: Array, t: Array) -> Array:
+    return np.maximum(z, 0) - t * z + np.log1p(np.exp(-np.abs(z)))
+
+
+def _naive_log_loss_gradient(z: Array, t: Array) -> tuple[float, Array]:
+    y = _naive_sigmoid(z)
     return -np.sum(t * np.log(y) + (1 - t) * np.log(1 - y)), y - t
 
 
-def stable_log_loss_gradient(z: Array, t: Array) -> tuple[float, Array]:
-    return np.sum(np.logaddexp(0, z) - t * z), stable_sigmoid(z) - t
+def _stable_log_loss_gradient(z: Array, t: Array) -> tuple[float, Array]:
+    return np.sum(np.logaddexp(0, z) - t * z), _stable_sigmoid(z) - t
 
 
-def _over_features(log_loss_gradient: Callable[..., Any]) -> Callable[..., Any]:
-    def over_features(X: Array, t: Array, coef: Array) -> tuple[float, Array, float]:
+def _tuned_log_loss_gradient(z: Array, t: Array) -> tuple[float, Array]:
+    u = np.exp(-np.abs(z))
+    loss = np.sum(np.maximum(z, 0) - t * z + np.log1p(u))
+    return loss, np.maximum(u, z >= 0) / (1 + u) - t
+
+
+ELEMENTWISE = {
+    "sigmoid": Function(
+        ("z",),
+        {
+            FASTLOGIT: fl.sigmoid,
+            NAIVE: _naive_sigmoid,
+            STABLE: _stable_sigmoid,
+            TUNED: _tuned_sigmoid,
+        },
+    ),
+    "sigmoid_derivative": Function(
+        ("z",),
+        {
+            FASTLOGIT: fl.sigmoid_derivative,
+            NAIVE: _naive_sigmoid_derivative,
+            STABLE: _stable_sigmoid_derivative,
+        },
+    ),
+    "log_sigmoid": Function(
+        ("z",),
+        {
+            FASTLOGIT: fl.log_sigmoid,
+            NAIVE: lambda z: np.log(_naive_sigmoid(z)),
+            STABLE: lambda z: -np.logaddexp(0, -z),
+            TUNED: lambda z: np.minimum(z, 0) - np.log1p(np.exp(-np.abs(z))),
+        },
+    ),
+    "softplus": Function(
+        ("z",),
+        {
+            FASTLOGIT: fl.softplus,
+            NAIVE: lambda z: np.log(1 + np.exp(z)),
+            STABLE: lambda z: np.logaddexp(0, z),
+            TUNED: lambda z: np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z))),
+        },
+    ),
+    "logit": Function(
+        ("y",),
+        {
+            FASTLOGIT: fl.logit,
+            STABLE: lambda y: np.log(y / (1 - y)),
+        },
+    ),
+    "logistic_loss": Function(
+        ("z", "t"),
+        {
+            FASTLOGIT: fl.logistic_loss,
+            NAIVE: _naive_logistic_loss,
+            STABLE: _stable_logistic_loss,
+            TUNED: _tuned_logistic_loss,
+        },
+    ),
+    "residual": Function(
+        ("z", "t"),
+        {
+            FASTLOGIT: fl.residual,
+            NAIVE: lambda z, t: _naive_sigmoid(z) - t,
+            STABLE: lambda z, t: _stable_sigmoid(z) - t,
+            TUNED: lambda z, t: _tuned_sigmoid(z) - t,
+        },
+    ),
+    "cross_entropy": Function(
+        ("y", "t"),
+        {
+            FASTLOGIT: fl.cross_entropy,
+            NAIVE: _naive_cross_entropy,
+            STABLE: lambda y, t: -t * np.log(y) - (1 - t) * np.log1p(-y),
+        },
+    ),
+    "cross_entropy_derivative": Function(
+        ("y", "t"),
+        {
+            FASTLOGIT: fl.cross_entropy_derivative,
+            STABLE: lambda y, t: (y - t) / (y * (1 - y)),
+        },
+    ),
+}
+
+SUMS = {
+    "log_loss": Function(
+        ("z", "t"),
+        {
+            FASTLOGIT: fl.log_loss,
+            NAIVE: lambda z, t: np.sum(_naive_logistic_loss(z, t)),
+            STABLE: lambda z, t: np.sum(_stable_logistic_loss(z, t)),
+            TUNED: lambda z, t: np.sum(_tuned_logistic_loss(z, t)),
+        },
+    ),
+    "log_loss_gradient": Function(
+        ("z", "t"),
+        {
+            FASTLOGIT: fl.log_loss_gradient,
+            NAIVE: _naive_log_loss_gradient,
+            STABLE: _stable_log_loss_gradient,
+            TUNED: _tuned_log_loss_gradient,
+        },
+    ),
+}
+
+
+def _probability(sigmoid: Implementation) -> Implementation:
+    return lambda X, coef: sigmoid(X @ coef)
+
+
+def _log_loss(log_loss: Implementation) -> Implementation:
+    return lambda X, t, coef: log_loss(X @ coef, t)
+
+
+def _log_loss_gradient(log_loss_gradient: Implementation) -> Implementation:
+    def over_rows(X: Array, t: Array, coef: Array) -> tuple[float, Array, float]:
         loss, residual = log_loss_gradient(X @ coef, t)
         return loss, X.T @ residual, residual.sum()
 
-    return over_features
+    return over_rows
 
 
-SIGMOID: Implementations = {
-    "fastlogit": fl.sigmoid,
-    "numpy-naive": naive_sigmoid,
-    "numpy-stable": stable_sigmoid,
+def _hessian(derivative: Implementation) -> Implementation:
+    return lambda X, coef: (X * derivative(X @ coef)[:, None]).T @ X
+
+
+def _hessian_product(derivative: Implementation) -> Implementation:
+    return lambda X, coef, direction: X.T @ (derivative(X @ coef) * (X @ direction))
+
+
+def _over_rows(
+    change: Callable[[Implementation], Implementation], function: Function
+) -> dict[str, Implementation]:
+    """From NumPy's functions of z, those of X."""
+    peers = function.implementations.items()
+    return {peer: change(compute) for peer, compute in peers if peer != FASTLOGIT}
+
+
+PASSES = {
+    "linear.decision": Function(
+        ("X", "coef"),
+        {FASTLOGIT: fl.linear.decision, STABLE: lambda X, coef: X @ coef},
+    ),
+    "linear.probability": Function(
+        ("X", "coef"),
+        {
+            FASTLOGIT: fl.linear.probability,
+            **_over_rows(_probability, ELEMENTWISE["sigmoid"]),
+        },
+    ),
+    "linear.log_loss": Function(
+        ("X", "t", "coef"),
+        {
+            FASTLOGIT: fl.linear.log_loss,
+            **_over_rows(_log_loss, SUMS["log_loss"]),
+        },
+    ),
+    "linear.log_loss_gradient": Function(
+        ("X", "t", "coef"),
+        {
+            FASTLOGIT: fl.linear.log_loss_gradient,
+            **_over_rows(_log_loss_gradient, SUMS["log_loss_gradient"]),
+        },
+    ),
+    "linear.hessian": Function(
+        ("X", "coef"),
+        {
+            FASTLOGIT: fl.linear.hessian,
+            **_over_rows(_hessian, ELEMENTWISE["sigmoid_derivative"]),
+        },
+    ),
+    "linear.hessian_product": Function(
+        ("X", "coef", "direction"),
+        {
+            FASTLOGIT: fl.linear.hessian_product,
+            **_over_rows(_hessian_product, ELEMENTWISE["sigmoid_derivative"]),
+        },
+    ),
 }
-SOFTPLUS: Implementations = {
-    "fastlogit": fl.softplus,
-    "numpy-naive": lambda z: np.log(1 + np.exp(z)),
-    "numpy-stable": lambda z: np.logaddexp(0, z),
-}
-LOGISTIC_LOSS: Implementations = {
-    "fastlogit": fl.logistic_loss,
-    "numpy-naive": naive_logistic_loss,
-    "numpy-stable": stable_logistic_loss,
-}
-LOG_LOSS_GRADIENT: Implementations = {
-    "fastlogit": fl.log_loss_gradient,
-    "numpy-naive": naive_log_loss_gradient,
-    "numpy-stable": stable_log_loss_gradient,
-}
-LINEAR_LOG_LOSS_GRADIENT: Implementations = {
-    "fastlogit": fl.linear.log_loss_gradient,
-    "numpy-naive": _over_features(naive_log_loss_gradient),
-    "numpy-stable": _over_features(stable_log_loss_gradient),
-}
+
+FUNCTIONS = ELEMENTWISE | SUMS | PASSES
+
+
+def cases(table: dict[str, Function]) -> list[tuple[str, str]]:
+    """Every function of a table with each who computes it."""
+    return [(name, peer) for name, function in table.items() for peer in function.implementations]

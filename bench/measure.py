@@ -1,11 +1,17 @@
-"""How speeds are compared: in one process, the two sides in turn, as a ratio."""
+"""How speeds are compared: by pytest-benchmark side by side, or in turn and as a ratio."""
 
 from __future__ import annotations
 
 import statistics
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
+
+import numpy as np
+
+from bench.data import argument
+from bench.implementations import FUNCTIONS
 
 # The threads of a BLAS go on spinning for a while after it has returned, on the cores that the
 # other side needs.
@@ -34,3 +40,28 @@ def interleaved(functions: dict[str, Callable[[], Any]], rounds: int = 7) -> dic
 def ratio(seconds: dict[str, list[float]], slow: str, fast: str) -> float:
     """How many times as fast `fast` is as `slow`: the median over the rounds."""
     return statistics.median(a / b for a, b in zip(seconds[slow], seconds[fast], strict=True))
+
+
+def compare(
+    benchmark: Any,
+    name: str,
+    peer: str,
+    dtype: str,
+    n: int,
+    threads: int | None = None,
+) -> None:
+    """Time one implementation, in a group with its peers on the same arguments.
+
+    A round that is not counted compiles and warms up.  NumPy's formulas may overflow; from
+    anyone else a warning is an error.
+    """
+    function = FUNCTIONS[name]
+    elements = max(argument(arg, n, dtype).size for arg in function.arguments)
+    benchmark.group = f"{name} {dtype} {n:,}"
+    with np.errstate(all="ignore") if peer.startswith("numpy-") else nullcontext():
+        benchmark.pedantic(
+            function.bind(peer, n, dtype, threads),
+            rounds=20 if elements < 1_000_000 else 5,
+            iterations=max(1, 200_000 // elements),
+            warmup_rounds=1,
+        )

@@ -1,0 +1,30 @@
+"""The table itself: whatever is compared gives the same results, in the same precision."""
+
+import numpy as np
+import pytest
+
+import fastlogit as fl
+from bench.implementations import ELEMENTWISE, FASTLOGIT, FUNCTIONS, STABLE, SUMS, cases
+
+N = 1_000
+
+
+def _parts(result):
+    return result if isinstance(result, tuple) else (result,)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize(("name", "peer"), cases(FUNCTIONS))
+def test_peers_agree_with_fastlogit(name, peer, dtype):
+    tolerance = np.sqrt(np.finfo(dtype).eps)
+    expected = _parts(FUNCTIONS[name].bind(FASTLOGIT, N, dtype)())
+    got = _parts(FUNCTIONS[name].bind(peer, N, dtype)())
+    for ours, theirs in zip(expected, got, strict=True):
+        np.testing.assert_allclose(theirs, ours, rtol=tolerance, atol=tolerance)
+        assert peer == FASTLOGIT or theirs.dtype == dtype
+
+
+def test_the_table_is_complete():
+    assert ELEMENTWISE.keys() == set(fl.elementwise.__all__)
+    assert SUMS.keys() == set(fl.losses.__all__)
+    assert all({FASTLOGIT, STABLE} <= row.implementations.keys() for row in FUNCTIONS.values())
