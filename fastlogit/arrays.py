@@ -37,6 +37,8 @@ def parts(n: int, smallest: int = PART, most: int = MOST_PARTS) -> list[slice]:
 
 def real_array(value: ArrayLike, name: str, ndim: int) -> NDArray[Any]:
     """`value` as an array of native real numbers with `ndim` axes, none of them empty."""
+    if np.ma.is_masked(value):
+        raise ValueError(f"{name} must have no masked elements; got {np.ma.getmask(value).sum()}")
     try:
         array = np.asarray(value)
     except ValueError:
@@ -97,11 +99,14 @@ def weights(weight: ArrayLike | None, n: int, like: str, threads: int) -> NDArra
     return array
 
 
-def total_weight(weight: NDArray[Any]) -> float:
+def total_weight(weight: NDArray[Any], name: str = "weight") -> float:
     """Sum of the weights, which a mean divides by."""
-    total = float(np.sum(weight, dtype=np.float64))
-    if not total > 0.0:
-        raise ValueError("at least one weight must be above 0 for a mean; all are 0")
+    with np.errstate(over="ignore"):
+        total = float(np.sum(weight, dtype=np.float64))
+    if total == 0.0:
+        raise ValueError(f"at least one {name} must be above 0; all are 0")
+    if total == np.inf:
+        raise ValueError(f"{name} must have a finite sum; its largest is {weight.max()}")
     return total
 
 
@@ -140,7 +145,7 @@ def number(value: Any, name: str) -> float:
     """One real number."""
     try:
         array = np.asarray(value)
-        if array.ndim == 0 and array.dtype.kind in "buif":
+        if array.ndim == 0 and array.dtype.kind in "buif" and not np.ma.is_masked(value):
             return float(array)
     except ValueError:  # rows of different length
         pass
@@ -151,7 +156,7 @@ def output(out: NDArray[Any] | None, shape: tuple[int, ...], dtype: np.dtype[Any
     """`out` if it can take the result, or a new array."""
     if out is None:
         return np.empty(shape, dtype)
-    if not isinstance(out, np.ndarray):
+    if not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray):
         raise TypeError(f"out must be an array; got {type(out).__name__}")
     if out.shape != shape:
         raise ValueError(f"out must have shape {shape}; got {out.shape}")
@@ -171,7 +176,8 @@ def separate(out: NDArray[Any], **others: NDArray[Any] | None) -> None:
         if other is not None and _overlap(out, other):
             same = out.__array_interface__["data"] == other.__array_interface__["data"]
             if not (same and out.strides == other.strides and out.dtype == other.dtype):
-                raise ValueError(f"out must not overlap {name}, unless it is the same array")
+                exception = ", unless it is the same array" if other.shape == out.shape else ""
+                raise ValueError(f"out must not overlap {name}{exception}")
 
 
 def _overlap(a: NDArray[Any], b: NDArray[Any]) -> bool:

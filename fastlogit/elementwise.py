@@ -2,8 +2,9 @@
 
 They take what a NumPy ufunc takes, and give what it gives: scalars for scalars, arrays for
 arrays, with broadcasting; float32 stays float32 (as do bool and integers of up to 16 bits,
-which fit in it), other real numbers become float64.  Other libraries' arrays are handed on
-through ``__array_ufunc__``.
+which fit in it), other real numbers become float64.  Numbers in foreign byte order are taken
+by their value, masked arrays keep their mask, and other libraries' arrays are handed on through
+``__array_ufunc__``.
 
 All of them share this contract:
 
@@ -11,7 +12,7 @@ All of them share this contract:
 * An element's result depends on that element alone: not on its place, on strides, on the
   length of the array or on the number of threads.
 * The error is at most 0.6 units in the last place (ULP), and 0.8 where the result is subnormal,
-  except where a function says more.  Neither the far tails nor the middle are an exception.
+  in the far tails as elsewhere; where it is more, the function says so.
   (Bounds are what was seen over adversarial points and sweeps of all exponents against
   multi-precision arithmetic, with a margin; ``tests/test_elementwise.py`` holds them.)
 * A type that is not real (complex, object, text) is a TypeError that names the argument.
@@ -21,6 +22,7 @@ The formulas, and why they lose no digits, are in :mod:`fastlogit.kernels.scalar
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import numpy as np
@@ -355,6 +357,8 @@ def _call(
     dtype: DTypeLike | None,
     threads: Threads,
 ) -> Any:
+    if dtype is not None:
+        _check_dtype(dtype)
     function = ufunc(name)
     count = _threads.resolve(threads) if threads is not None else None
     if where is True and type(args[0]) is np.ndarray and args[0].size >= 2 * arrays.PART:
@@ -413,6 +417,13 @@ def _may_clash(out: NDArray[Any], arg: Any) -> bool:
     except ValueError:
         return True
     return False
+
+
+def _check_dtype(dtype: DTypeLike) -> None:
+    with suppress(TypeError, ValueError, SyntaxError):  # which it raises for what it does not know
+        if np.dtype(dtype) in (np.float32, np.float64):
+            return
+    raise TypeError(f"dtype must be float32 or float64; got {dtype!r}")
 
 
 def _check_types(function: np.ufunc, args: tuple[Any, ...]) -> None:

@@ -164,7 +164,7 @@ def decision_columns(
     Returns
     -------
     ndarray (n,)
-        float64.
+        float64, also where all columns and `coef` are float32.
 
     Examples
     --------
@@ -195,7 +195,7 @@ def probability_columns(
     Returns
     -------
     ndarray (n,)
-        float64.
+        float64, also where all columns and `coef` are float32.
 
     Examples
     --------

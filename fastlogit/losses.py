@@ -50,8 +50,9 @@ def log_loss(
     Raises
     ------
     TypeError, ValueError
-        If an argument has the wrong shape or dtype or is empty, if a target is NaN or not in
-        [0, 1], or if a weight is not finite or negative; and for a mean, if all weights are 0.
+        If an argument has the wrong shape or dtype, is empty or has masked elements, if a
+        target is NaN or not in [0, 1], or if a weight is not finite or negative; and for a
+        mean, if the sum of the weights is 0 or not finite.
 
     Notes
     -----

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import numpy as np
 
-from fastlogit import files, linear
+from fastlogit import arrays, files, linear
 from fastlogit.elementwise import sigmoid as _sigmoid
 
 if TYPE_CHECKING:
@@ -69,16 +69,15 @@ class LogisticModel:
 
     def __post_init__(self) -> None:
         """Check and normalise what was given."""
-        coef = np.array(self.coef, dtype=np.float64)
-        if coef.ndim != 1 or coef.size == 0:
-            raise ValueError(f"coef must have one axis and not be empty; got shape {coef.shape}")
+        coef = np.array(arrays.real_array(self.coef, "coef", 1), dtype=np.float64)
         if not np.isfinite(coef).all():
             raise ValueError(f"coef must be finite; got {coef[~np.isfinite(coef)][0]}")
-        if not math.isfinite(self.intercept):
-            raise ValueError(f"intercept must be finite; got {self.intercept}")
+        intercept = arrays.number(self.intercept, "intercept")
+        if not math.isfinite(intercept):
+            raise ValueError(f"intercept must be finite; got {intercept}")
         coef.flags.writeable = False
         object.__setattr__(self, "coef", coef)
-        object.__setattr__(self, "intercept", float(self.intercept))
+        object.__setattr__(self, "intercept", intercept)
         if self.feature_names is not None:
             names = checked_names(self.feature_names, coef.size)
             object.__setattr__(self, "feature_names", names)
@@ -106,9 +105,10 @@ class LogisticModel:
 
         Raises
         ------
-        ValueError
-            If `threshold` is not in [0, 1], or a row's probability is NaN.
+        TypeError, ValueError
+            If `threshold` is no number in [0, 1], or a row's probability is NaN.
         """
+        threshold = arrays.number(threshold, "threshold")
         if not 0.0 <= threshold <= 1.0:
             raise ValueError(f"threshold must lie between 0 and 1; got {threshold}")
         y = linear.probability(X, self.coef, self.intercept, threads=threads)

@@ -151,7 +151,10 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         weight = sample_weight
         if weight is not None:
             # float64 for every X: no digit is lost, and fewer kernels have to be compiled.
-            weight = _check_sample_weight(weight, features, dtype=np.float64)
+            weight = _check_sample_weight(
+                weight, features, dtype=np.float64, ensure_non_negative=True
+            )
+            arrays.total_weight(weight, "sample_weight")
 
         model = trainer.train(
             features,

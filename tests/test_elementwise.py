@@ -505,6 +505,7 @@ def test_masked_arrays_keep_their_mask():
     z = np.ma.masked_greater(np.linspace(-1.0, 1.0, N), 0.5)
     got = fl.sigmoid(z, threads=2)
     assert (got.mask == z.mask).all()
+    assert (fl.residual(np.zeros(N), z, threads=2).mask == z.mask).all()
 
 
 # What is not ------------------------------------------------------------------------------
@@ -562,6 +563,17 @@ def test_an_output_that_cannot_hold_the_result_is_an_error(n):
         fl.sigmoid(z, integers, threads=2)
     assert (read_only == 7.0).all()
     assert (integers == 7).all()
+
+
+@every_function
+@pytest.mark.parametrize("n", [1, N])
+@pytest.mark.parametrize(
+    "dtype", ["int64", int, bool, "f2", np.longdouble, complex, object, "U4", ">f8", "x", "i,,", {}]
+)
+def test_a_dtype_that_is_not_computed_in_is_an_error(name, n, dtype):
+    args = [np.full(n, 0.5)] * len(ARGUMENTS[name])
+    with pytest.raises(TypeError, match=r"^dtype must be float32 or float64; got "):
+        call(name, *args, dtype=dtype, threads=2)
 
 
 @every_function

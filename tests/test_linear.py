@@ -603,6 +603,12 @@ def test_float32_results_are_rounded_once_from_float64():
     assert bits(z) == bits(exact_z.astype(np.float32))
 
 
+@pytest.mark.parametrize("function", [linear.decision_columns, linear.probability_columns])
+def test_result_from_columns_is_float64(function):
+    result = function([np.ones(2, np.float32)] * 3, np.ones(3, np.float32))
+    assert result.dtype == np.float64
+
+
 @pytest.mark.parametrize("function", [linear.decision, linear.probability])
 def test_out_is_filled_and_returned(function):
     p = problem()
@@ -742,10 +748,22 @@ def test_bad_input_is_an_error_that_names_the_argument(function, argument, value
         np.testing.assert_equal(arguments[name], before[name])
 
 
+@pytest.mark.parametrize("argument", ["X", "t", "coef", "weight", "offset"])
+def test_masked_elements_are_an_error_that_names_the_argument(argument):
+    arguments = {name: copied(GOOD[name]) for name in TAKES["log_loss"]}
+    arguments[argument] = np.ma.masked_array(arguments[argument])
+    before = linear.log_loss(**arguments)
+    arguments[argument][..., -1] = np.ma.masked
+    with pytest.raises(ValueError, match=f"^{argument} must have no masked elements; got "):
+        linear.log_loss(**arguments)
+    assert before == linear.log_loss(**{name: GOOD[name] for name in arguments})
+
+
 def test_out_must_not_overlap_what_is_read():
     X = np.ones((4, 1))
-    with pytest.raises(ValueError, match="out must not overlap X"):
-        linear.decision(X, [1.0], out=X[::-1, 0])
+    for out in (X[:, 0], X[::-1, 0]):
+        with pytest.raises(ValueError, match=r"out must not overlap X$"):
+            linear.decision(X, [1.0], out=out)
     offset = np.ones(8)
     with pytest.raises(ValueError, match="out must not overlap offset"):
         linear.decision(X, [1.0], offset=offset[:4], out=offset[1:5])

@@ -339,6 +339,11 @@ def test_the_tails_are_not_lost():
 # What is accepted -------------------------------------------------------------------------
 
 
+def test_masked_arrays_are_taken_where_no_element_is_masked():
+    z = np.ma.masked_array([0.5, 1.0], mask=[False, False])
+    assert fl.log_loss(z, [0, 1]) == fl.log_loss([0.5, 1.0], [0, 1])
+
+
 def test_lists_are_taken():
     loss, gradient = fl.log_loss_gradient([0, 0], [1, 0], [2, 1], reduction="mean")
     assert loss == math.log(2.0)
@@ -404,6 +409,10 @@ def with_element(value: float, n: int = 4) -> np.ndarray:
     return array
 
 
+def masked(value: float) -> np.ma.MaskedArray:
+    return np.ma.masked_equal(with_element(value), value)
+
+
 WRONG = {
     "a table of logits": ({"z": np.ones((4, 1))}, ValueError, "z must have one axis"),
     "one logit": ({"z": 1.0}, ValueError, "z must have one axis"),
@@ -446,8 +455,16 @@ WRONG = {
     "no weight for a mean": (
         {"weight": np.zeros(4), "reduction": "mean"},
         ValueError,
-        "at least one weight must be above 0",
+        "at least one weight must be above 0; all are 0",
     ),
+    "weights too large for a mean": (
+        {"weight": np.full(4, 1e308), "reduction": "mean"},
+        ValueError,
+        "weight must have a finite sum; its largest is 1e+308",
+    ),
+    "masked logits": ({"z": masked(-1)}, ValueError, "z must have no masked elements; got 1"),
+    "masked targets": ({"t": masked(1)}, ValueError, "t must have no masked elements; got 1"),
+    "masked weights": ({"weight": masked(1)}, ValueError, "weight must have no masked elements"),
     "no such reduction": ({"reduction": "none"}, ValueError, "reduction must be 'sum' or 'mean'"),
     "None for the reduction": ({"reduction": None}, ValueError, "reduction must be"),
     "no threads": ({"threads": 0}, ValueError, "threads must be between 1 and"),
@@ -459,6 +476,7 @@ WRONG = {
 }
 WRONG_OUT = {
     "a list": ([0.0] * 4, TypeError, "out must be an array; got list"),
+    "masked": (np.ma.ones(4), TypeError, "out must be an array; got MaskedArray"),
     "too short": (np.ones(3), ValueError, "out must have shape (4,)"),
     "two axes": (np.ones((4, 1)), ValueError, "out must have shape (4,)"),
     "integers": (np.ones(4, int), TypeError, "out must be float64 or float32"),

@@ -51,6 +51,12 @@ def test_labels_are_one_where_the_probability_is_above_the_threshold():
     assert model.predict(X, threshold=1.0).tolist() == [0, 0, 0, 0, 0]
 
 
+@pytest.mark.parametrize("threshold", ["a", None, [0.5], 0.5j])
+def test_a_threshold_that_is_no_number_is_an_error(threshold):
+    with pytest.raises(TypeError, match=r"^threshold must be a real number; got "):
+        MODEL.predict([[0.0, 0.0]], threshold=threshold)
+
+
 @pytest.mark.parametrize("threshold", [-0.1, 1.1, math.nan, math.inf])
 def test_a_threshold_that_is_no_probability_is_an_error(threshold):
     with pytest.raises(ValueError, match=f"^threshold must .*{threshold}"):
@@ -79,6 +85,17 @@ def test_rows_of_another_width_are_an_error(method):
         ({"coef": []}, "coef .*empty"),
         ({"coef": [[1.0]]}, "coef .*one axis"),
         ({"coef": 1.0}, "coef .*one axis"),
+        ({"coef": ["a"]}, "coef must hold real numbers; got dtype <U1"),
+        ({"coef": [1j]}, "coef must hold real numbers; got dtype complex128"),
+        ({"coef": np.ones(2, complex)}, "coef must hold real numbers; got dtype complex128"),
+        ({"coef": None}, "coef must have one axis"),
+        ({"coef": [[1.0], [1.0, 2.0]]}, "coef must have one axis, of rows of the same length"),
+        ({"coef": np.ma.masked_array([1.0, 2.0], [0, 1])}, "coef must have no masked elements"),
+        ({"coef": [1.0], "intercept": "x"}, "intercept must be a real number; got 'x'"),
+        ({"coef": [1.0], "intercept": None}, "intercept must be a real number; got None"),
+        ({"coef": [1.0], "intercept": 1j}, "intercept must be a real number; got 1j"),
+        ({"coef": [1.0], "intercept": [0.5]}, "intercept must be a real number; got"),
+        ({"coef": [1.0], "intercept": np.ma.masked}, "intercept must be a real number; got mask"),
         ({"coef": [1.0, math.nan]}, "coef must be finite; got nan"),
         ({"coef": [1.0, -math.inf]}, "coef must be finite; got -inf"),
         ({"coef": [1.0], "intercept": math.nan}, "intercept must be finite; got nan"),

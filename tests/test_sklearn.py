@@ -227,12 +227,13 @@ def test_wrong_parameters(parameters, error, message):
         ((X, np.arange(1000) % 3), "Only binary classification is supported.*multiclass"),
         ((X, np.zeros(1000)), "y must have two classes; it has one class only"),
         ((X, X[:, 0]), "Unknown label type"),
-        ((X, T, -WEIGHT), "weight must be finite and not negative"),
+        ((X, T, -WEIGHT), "Negative values in data passed to `sample_weight`"),
         ((X, T, WEIGHT[:-1]), "sample_weight"),
         ((X, T, 0.0 * WEIGHT), "weight"),
+        ((X, T, np.full(1000, 1e308)), "^sample_weight must have a finite sum"),
         ((np.where(X > 2, np.nan, X), T), "X contains NaN"),
     ],
-    ids=["three", "one", "continuous", "negative", "short", "zero", "nan"],
+    ids=["three", "one", "continuous", "negative", "short", "zero", "huge", "nan"],
 )
 def test_wrong_input(arguments, message):
     with pytest.raises(ValueError, match=message):
