@@ -52,7 +52,7 @@ def tables() -> dict[str, tuple[float, ...]]:
     return {
         "EXP": fit(half_angle, _exp_end, 5),
         "EXP_SHORT": fit(half_angle, _exp_end, 3),
-        "LOG1P": fit(arctanh_tail, lambda: mpf(1) / 9, 11),
+        "LOG1P": fit(lambda v: 2 * arctanh_tail(v), lambda: mpf(1) / 9, 11),
         "LOG1P_SHORT": fit(arctanh_tail, lambda: mpf(1) / 9, 5),
         "LOG": fit(arctanh_tail, _log_end, 8),
     }
