@@ -7,6 +7,7 @@ import fastlogit as fl
 from bench.implementations import ELEMENTWISE, FASTLOGIT, FUNCTIONS, STABLE, SUMS, cases
 
 N = 1_000
+PEERS = [(name, peer) for name, peer in cases(FUNCTIONS) if peer != FASTLOGIT]
 
 
 def _parts(result):
@@ -14,14 +15,14 @@ def _parts(result):
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize(("name", "peer"), cases(FUNCTIONS))
+@pytest.mark.parametrize(("name", "peer"), PEERS)
 def test_peers_agree_with_fastlogit(name, peer, dtype):
     tolerance = np.sqrt(np.finfo(dtype).eps)
     expected = _parts(FUNCTIONS[name].bind(FASTLOGIT, N, dtype)())
     got = _parts(FUNCTIONS[name].bind(peer, N, dtype)())
     for ours, theirs in zip(expected, got, strict=True):
         np.testing.assert_allclose(theirs, ours, rtol=tolerance, atol=tolerance)
-        assert peer == FASTLOGIT or theirs.dtype == dtype
+        assert theirs.dtype == dtype
 
 
 def test_the_table_is_complete():
