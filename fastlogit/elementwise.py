@@ -23,7 +23,8 @@ The formulas, and why they lose no digits, are in :mod:`fastlogit.kernels.scalar
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, SupportsIndex
+from functools import wraps
+from typing import TYPE_CHECKING, Any, SupportsIndex, TypeVar
 
 import numpy as np
 
@@ -32,12 +33,19 @@ from fastlogit import threads as _threads
 from fastlogit.kernels.ufuncs import ARGUMENTS, ufunc
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
     Out = NDArray[Any] | None
     Threads = SupportsIndex | None
 
+F = TypeVar("F", bound="Callable[..., Any]")
+
 __all__ = sorted(ARGUMENTS)
+
+# Fewer elements are not worth a second thread.
+_FEW = 2 * arrays.PART
 
 _PARAMETERS = """
     out : ndarray, optional
@@ -51,6 +59,31 @@ _PARAMETERS = """
 """
 
 
+def _public(function: F) -> F:
+    """Complete the docstring, and go straight to the ufunc for few elements without options."""
+    name = function.__name__
+    function.__doc__ = function.__doc__ and function.__doc__.replace(
+        "%(parameters)s", _PARAMETERS.strip()
+    )
+    compute: np.ufunc | None = None
+
+    @wraps(function)
+    def quick(*args: Any, **options: Any) -> Any:
+        nonlocal compute
+        if args and not options:
+            first = args[0]
+            if type(first) is float or (type(first) is np.ndarray and first.size < _FEW):
+                compute = compute or ufunc(name)
+                try:
+                    return compute(*args)
+                except TypeError:
+                    pass  # again, for a better message
+        return function(*args, **options)
+
+    return quick  # type: ignore[return-value]
+
+
+@_public
 def sigmoid(
     z: ArrayLike,
     out: Out = None,
@@ -84,6 +117,7 @@ def sigmoid(
     return _call("sigmoid", (z,), out, where, dtype, threads)
 
 
+@_public
 def sigmoid_derivative(
     z: ArrayLike,
     out: Out = None,
@@ -114,6 +148,7 @@ def sigmoid_derivative(
     return _call("sigmoid_derivative", (z,), out, where, dtype, threads)
 
 
+@_public
 def log_sigmoid(
     z: ArrayLike,
     out: Out = None,
@@ -144,6 +179,7 @@ def log_sigmoid(
     return _call("log_sigmoid", (z,), out, where, dtype, threads)
 
 
+@_public
 def softplus(
     z: ArrayLike,
     out: Out = None,
@@ -174,6 +210,7 @@ def softplus(
     return _call("softplus", (z,), out, where, dtype, threads)
 
 
+@_public
 def logit(
     y: ArrayLike,
     out: Out = None,
@@ -204,6 +241,7 @@ def logit(
     return _call("logit", (y,), out, where, dtype, threads)
 
 
+@_public
 def logistic_loss(
     z: ArrayLike,
     t: ArrayLike,
@@ -241,6 +279,7 @@ def logistic_loss(
     return _call("logistic_loss", (z, t), out, where, dtype, threads)
 
 
+@_public
 def residual(
     z: ArrayLike,
     t: ArrayLike,
@@ -278,6 +317,7 @@ def residual(
     return _call("residual", (z, t), out, where, dtype, threads)
 
 
+@_public
 def cross_entropy(
     y: ArrayLike,
     t: ArrayLike,
@@ -315,6 +355,7 @@ def cross_entropy(
     return _call("cross_entropy", (y, t), out, where, dtype, threads)
 
 
+@_public
 def cross_entropy_derivative(
     y: ArrayLike,
     t: ArrayLike,
@@ -361,7 +402,7 @@ def _call(
         _check_dtype(dtype)
     function = ufunc(name)
     count = _threads.resolve(threads) if threads is not None else None
-    if where is True and type(args[0]) is np.ndarray and args[0].size >= 2 * arrays.PART:
+    if where is True and type(args[0]) is np.ndarray and args[0].size >= _FEW:
         return _call_in_parts(function, args, out, dtype, count or _threads.resolve(None))
     return _call_once(function, args, out, where, dtype)
 
@@ -431,10 +472,3 @@ def _check_types(function: np.ufunc, args: tuple[Any, ...]) -> None:
         dtype = np.asarray(arg).dtype
         if dtype.kind not in "buif" or dtype.itemsize > 8:
             raise TypeError(f"{name} must hold real numbers; got dtype {dtype}") from None
-
-
-for _name in __all__:
-    _function = globals()[_name]
-    _function.__doc__ = _function.__doc__ and _function.__doc__.replace(
-        "%(parameters)s", _PARAMETERS.strip()
-    )

@@ -564,6 +564,8 @@ def _merged(partials: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _symmetric(partials: NDArray[np.float64], size: int) -> NDArray[np.float64]:
     """Add up partial Hessians, and mirror the upper triangle."""
+    if size == 0:
+        return np.empty((0, 0))
     parts, _, padded, _ = partials.shape
     total = _merged(partials.reshape(parts, 2, padded * padded)).reshape(padded, padded)
     upper = np.triu(total[:size, :size])
