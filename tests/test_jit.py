@@ -1,12 +1,18 @@
 """Compile options: without a cache folder everything works, and types choose the precision."""
 
+import errno
 import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numba
 import numpy as np
+import pytest
+from numba.core.caching import IndexDataCacheFile
 
+import fastlogit
 from fastlogit.kernels import jit
 
 WITHOUT_CACHE = """
@@ -36,6 +42,76 @@ def test_without_a_cache_folder_everything_works_and_nothing_is_said():
         check=False,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+COMPILED_OR_LOADED = """
+import warnings
+warnings.simplefilter("error")
+import numpy as np
+from numba.core import event
+import fastlogit as fl
+from fastlogit.kernels import sums
+total = np.zeros(1)
+with event.install_recorder("numba:compile") as recorder:
+    assert fl.sigmoid(0.0) == 0.5
+    sums.merge(np.ones((3, 2, 1)), total)
+assert total == 6.0
+print("compiled" if recorder.buffer else "loaded")
+"""
+
+
+def compiled_or_loaded(folder, cache) -> str:
+    """Run two functions of the package in a folder, in a process of its own."""
+    done = subprocess.run(
+        [sys.executable, "-c", COMPILED_OR_LOADED],
+        env=os.environ | {"NUMBA_CACHE_DIR": str(cache)},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout.strip()
+
+
+@pytest.fixture(scope="module")
+def copy(tmp_path_factory):
+    """A copy of the package, and its cache, filled."""
+    folder, cache = tmp_path_factory.mktemp("copy"), tmp_path_factory.mktemp("cache")
+    shutil.copytree(
+        Path(fastlogit.__file__).parent,
+        folder / "fastlogit",
+        ignore=shutil.ignore_patterns("__pycache__", "*.parquet"),
+    )
+    assert compiled_or_loaded(folder, cache) == "compiled"
+    assert compiled_or_loaded(folder, cache) == "loaded"
+    return folder, cache
+
+
+@pytest.mark.parametrize(("pattern", "share"), [("*.nbi", 0.0), ("*.nbc", 0.5)])
+def test_a_truncated_cache_heals_itself(copy, pattern, share):
+    truncated = list(copy[1].rglob(pattern))
+    assert len(truncated) > 2
+    for path in truncated:
+        os.truncate(path, int(path.stat().st_size * share))
+    assert compiled_or_loaded(*copy) == "compiled"
+    assert compiled_or_loaded(*copy) == "loaded"
+
+
+def test_an_edit_of_any_kernel_makes_the_cache_stale(copy):
+    ieee = copy[0] / "fastlogit" / "kernels" / "ieee.py"
+    ieee.write_text(ieee.read_text(encoding="utf-8") + "\n# edited\n", encoding="utf-8")
+    assert compiled_or_loaded(*copy) == "compiled"
+    assert compiled_or_loaded(*copy) == "loaded"
+
+
+def test_a_full_disk_only_costs_the_cache(monkeypatch):
+    def full(*args):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(IndexDataCacheFile, "load", lambda *args: None)
+    monkeypatch.setattr(IndexDataCacheFile, "save", full)
+    assert jit.scalar(lambda x: 2 * x)(21) == 42
 
 
 @numba.njit

@@ -13,21 +13,26 @@ forbids a bare ``@njit`` or the like anywhere else.  The options, and why:
     So that :mod:`fastlogit.threads` can run kernels side by side.
 ``boundscheck=False``
     Array bounds are checked once, in Python, before a kernel is called.
-``cache``
-    Compiled code is kept on disk.  Where no folder can be written, kernels are compiled
-    in each process instead, without a word.
+
+Compiled code is kept on disk (:class:`_Cache`).  Where no folder can be written, kernels are
+compiled in each process instead, without a word.
 
 Nothing here compiles: decorated functions compile at their first call.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numba
 import numba.extending
 import numpy as np
 from numba import types
+from numba.core.caching import FunctionCache
+from numba.core.ccallback import CFunc
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,10 +70,10 @@ def c_function(function: Callable[..., Any], signature: Any) -> Any:
     Unlike the decorators this does the work when it is called, so it is called at the first
     use of what it makes, and not at import.  The result's ``address`` is the entry point.
     """
-    try:
-        return numba.cfunc(signature, cache=True, **OPTIONS)(function)
-    except RuntimeError:  # as in _njit
-        return numba.cfunc(signature, **OPTIONS)(function)
+    types_of = (signature.args, signature.return_type)
+    compiled = _cached(CFunc(function, types_of, locals={}, options=OPTIONS), function)
+    compiled.compile()
+    return compiled
 
 
 def by_precision(
@@ -110,8 +115,44 @@ def by_precision(
 
 
 def _njit(function: F, **extra: Any) -> F:
-    try:
-        compiled: F = numba.njit(cache=True, **OPTIONS, **extra)(function)
-    except RuntimeError:  # "cannot cache function ...: no locator available"
-        compiled = numba.njit(**OPTIONS, **extra)(function)
+    compiled: F = _cached(numba.njit(**OPTIONS, **extra)(function), function)
     return compiled
+
+
+def _cached(compiled: Any, function: Callable[..., Any]) -> Any:
+    """What Numba's ``cache=True`` does, with a cache of our own kind."""
+    with suppress(RuntimeError):  # "cannot cache function ...: no locator available"
+        compiled._cache = _Cache(function)
+    return compiled
+
+
+class _Cache(FunctionCache):  # type: ignore[misc]
+    """Numba's cache on disk, but for what goes wrong with that.
+
+    An edit of any kernel makes it stale: their code is inlined into each other, and Numba looks
+    at one function's own file only (issue 1833).  A damaged file is as good as none (Numba
+    raises, issue 10434), and what cannot be written is not kept.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__(function)
+        self._cache_file._source_stamp = (self._cache_file._source_stamp, _kernels_stamp())
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        try:
+            return super().load_overload(sig, target_context)
+        except Exception:  # whatever unpickling half a file raises
+            with suppress(OSError):
+                self.flush()
+            return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        with suppress(OSError):
+            super().save_overload(sig, data)
+
+
+@cache
+def _kernels_stamp() -> tuple[tuple[str, int, int], ...]:
+    """Name, time and size of every file of the kernels."""
+    files = [(path.name, path.stat()) for path in sorted(Path(__file__).parent.glob("*.py"))]
+    return tuple((name, status.st_mtime_ns, status.st_size) for name, status in files)
