@@ -22,7 +22,16 @@ def test_peers_agree_with_fastlogit(name, peer, dtype):
     got = _parts(FUNCTIONS[name].bind(peer, N, dtype)())
     for ours, theirs in zip(expected, got, strict=True):
         np.testing.assert_allclose(theirs, ours, rtol=tolerance, atol=tolerance)
-        assert theirs.dtype == dtype
+        assert np.asarray(theirs).dtype == dtype
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize(("name", "peer"), cases(ELEMENTWISE | SUMS))
+def test_out_and_threads_change_no_result(name, peer, dtype):
+    expected = _parts(FUNCTIONS[name].bind(peer, N, dtype, 1)())
+    got = _parts(FUNCTIONS[name].bind(peer, N, dtype, 2, out=True)())
+    for one, two in zip(expected, got, strict=True):
+        np.testing.assert_allclose(two, one, rtol=4 * np.finfo(dtype).eps)
 
 
 def test_the_table_is_complete():

@@ -1,4 +1,4 @@
-"""What is compared: one table, and in it each function by fastlogit and by plain NumPy.
+"""What is compared: one table, and in it each function by fastlogit, by plain NumPy and by peers.
 
 ``numpy-naive``
     The formula from the textbook; its tails lose digits or overflow.
@@ -9,7 +9,7 @@
     neither `logaddexp` nor a `where` over signs that no processor can predict.
 
 A formula that would be another's twin is left out; where only one makes sense it is
-``numpy-stable``.  A further peer is a further key.
+``numpy-stable``.  Other libraries' functions come from `bench.peers`.
 """
 
 from __future__ import annotations
@@ -22,14 +22,24 @@ import numpy as np
 
 import fastlogit as fl
 from bench.data import argument
+from bench.peers import LIBRARIES, Array, Library
 
-Array = Any  # of whatever library
 Implementation = Callable[..., Any]
 
 FASTLOGIT = "fastlogit"
 NAIVE = "numpy-naive"
 STABLE = "numpy-stable"
 TUNED = "numpy-tuned"
+
+
+_NUMPY = Library({})
+_FASTLOGIT = Library(
+    {},
+    writing=frozenset(
+        [*(getattr(fl, name) for name in fl.elementwise.__all__), fl.log_loss_gradient]
+    ),
+    options=lambda threads: {"threads": threads},
+)
 
 
 class Function(NamedTuple):
@@ -39,15 +49,35 @@ class Function(NamedTuple):
     implementations: dict[str, Implementation]
 
     def bind(
-        self, peer: str, n: int, dtype: str = "float64", threads: int | None = None
+        self,
+        peer: str,
+        n: int,
+        dtype: str = "float64",
+        threads: int | None = None,
+        *,
+        out: bool = False,
     ) -> Callable[[], Any]:
         """One implementation with arguments of length n, ready to be called.
 
-        `threads` concerns fastlogit only; None stands for all cores.
+        `threads` is for peers that can be told, None for all cores; `out` gives those that can
+        write into an array one of length n.
         """
-        args = [argument(name, n, dtype) for name in self.arguments]
-        options = {"threads": threads} if peer == FASTLOGIT else {}
-        return partial(self.implementations[peer], *args, **options)
+        compute, library = self.implementations[peer], _library(peer)
+        args = [library.convert(argument(name, n, dtype)) for name in self.arguments]
+        options = library.options(threads)
+        if out and compute in library.writing:
+            options["out"] = library.convert(np.empty(n, dtype))
+        return partial(compute, *args, **options)
+
+    def compute(self, peer: str, *args: Array) -> Array:
+        """What one implementation makes of NumPy arrays on one thread, as a NumPy array."""
+        library = _library(peer)
+        args = tuple(library.convert(arg) for arg in args)
+        return np.asarray(self.implementations[peer](*args, **library.options(1)))
+
+
+def _library(peer: str) -> Library:
+    return _FASTLOGIT if peer == FASTLOGIT else LIBRARIES.get(peer, _NUMPY)
 
 
 def _naive_sigmoid(z: Array) -> Array:
@@ -280,6 +310,10 @@ PASSES = {
 }
 
 FUNCTIONS = ELEMENTWISE | SUMS | PASSES
+
+for _peer, _peers_library in LIBRARIES.items():
+    for _name, _function in _peers_library.functions.items():
+        FUNCTIONS[_name].implementations[_peer] = _function
 
 
 def cases(table: dict[str, Function]) -> list[tuple[str, str]]:
