@@ -43,6 +43,8 @@ def real_array(value: ArrayLike, name: str, ndim: int) -> NDArray[Any]:
         array = np.asarray(value)
     except ValueError:
         raise ValueError(f"{name} must have {_axes(ndim)}, of rows of the same length") from None
+    if array.ndim == 0 and array.dtype.kind not in "buif":
+        raise TypeError(f"{name} must be an array of real numbers; got {type(value).__name__}")
     if array.ndim != ndim:
         raise ValueError(f"{name} must have {_axes(ndim)}; got shape {array.shape}")
     if array.dtype.kind not in "buif":

@@ -275,7 +275,7 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument(
         "--rows", type=_positive, default=10_000_000, help="rows to score (default: %(default)s)"
     )
-    demo.add_argument("--keep", metavar="DIR", type=Path, help="keep the files in this folder")
+    demo.add_argument("--keep", metavar="DIR", type=Path, help="keep the files in this new folder")
     return parser
 
 

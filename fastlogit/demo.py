@@ -50,12 +50,12 @@ def run(rows: int = 10_000_000, *, threads: int | None = None, keep: Path | None
     threads : int, optional
         Most threads to use; default: all cores that the process may use.
     keep : path, optional
-        Folder to leave the files in; default: a temporary one.
+        Folder to leave the files in, which must be new or empty; default: a temporary one.
 
     Raises
     ------
     ValueError
-        If `rows` is not positive.
+        If `rows` is not positive or `keep` is not empty.
     RuntimeError
         If a command fails or the scores are not those of NumPy.
     """
@@ -64,8 +64,9 @@ def run(rows: int = 10_000_000, *, threads: int | None = None, keep: Path | None
     with ExitStack() as stack:
         folder = keep or Path(stack.enter_context(tempfile.TemporaryDirectory("-fastlogit")))
         folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise ValueError(f"keep must be a new or empty folder; {folder} has files in it")
         options = [] if threads is None else ["--threads", str(threads)]
-        options += ["--force"] if keep else []  # what an earlier demonstration left
 
         flights = pq.read_table(flights_path())
         _say(f"{flights.num_rows:,} flights that left New York City in 2013; which were late?")

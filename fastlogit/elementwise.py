@@ -412,7 +412,7 @@ def _call_once(
 ) -> Any:
     try:
         return function(*args, out=out, where=where, dtype=dtype)
-    except TypeError:
+    except (TypeError, ValueError):
         _check_types(function, args)
         raise
 
@@ -469,6 +469,9 @@ def _check_dtype(dtype: DTypeLike) -> None:
 
 def _check_types(function: np.ufunc, args: tuple[Any, ...]) -> None:
     for name, arg in zip(ARGUMENTS[function.__name__], args, strict=True):
-        dtype = np.asarray(arg).dtype
+        try:
+            dtype = np.asarray(arg).dtype
+        except ValueError:
+            raise ValueError(f"{name} must have rows of the same length") from None
         if dtype.kind not in "buif" or dtype.itemsize > 8:
             raise TypeError(f"{name} must hold real numbers; got dtype {dtype}") from None

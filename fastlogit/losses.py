@@ -142,10 +142,9 @@ def _sum(
             soft,
             None if weights is None else weights[here],
             None if gradient is None else gradient[here],
+            None if gradient is None or scale == 1.0 else scale,
             partials[part, :, 0],
         )
-        if gradient is not None and scale != 1.0:
-            gradient[here] /= scale
 
     _threads.run(task, len(slices), count)
     total = np.empty(1)

@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
@@ -76,11 +77,23 @@ class LogisticModel:
         if not math.isfinite(intercept):
             raise ValueError(f"intercept must be finite; got {intercept}")
         coef.flags.writeable = False
-        object.__setattr__(self, "coef", coef)
-        object.__setattr__(self, "intercept", intercept)
-        if self.feature_names is not None:
-            names = checked_names(self.feature_names, coef.size)
-            object.__setattr__(self, "feature_names", names)
+        names = self.feature_names
+        checked = {
+            "coef": coef,
+            "intercept": intercept,
+            "feature_names": None if names is None else checked_names(names, coef.size),
+        }
+        for name in ("l2", "log_loss", "gradient_norm"):
+            number = checked[name] = arrays.number(getattr(self, name), name)
+            if not (0.0 <= number < math.inf or (math.isnan(number) and name != "l2")):
+                raise ValueError(f"{name} must be finite and not negative; got {number}")
+        if not isinstance(self.converged, bool | np.bool_):
+            raise TypeError(f"converged must be True or False; got {self.converged!r}")
+        if not isinstance(self.passes, Integral) or self.passes < 0:
+            raise ValueError(f"passes must be a whole number of at least 0; got {self.passes!r}")
+        checked |= {"converged": bool(self.converged), "passes": int(self.passes)}
+        for name, value in checked.items():
+            object.__setattr__(self, name, value)
 
     def decision(
         self, X: ArrayLike, *, out: NDArray[Any] | None = None, threads: SupportsIndex | None = None

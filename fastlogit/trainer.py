@@ -10,7 +10,7 @@ step that does not lower f enough (Armijo's rule) is cut and tried again; f is c
 this always ends.  What is numerical about it is in :mod:`fastlogit.kernels.dense`.
 
 Far out, where every σ(z) is 0 or 1, H is nearly 0 and Newton's steps know nothing; so no start
-is used that is worse than all coefficients 0 and an intercept that makes up for the offset.
+is used that is worse than all coefficients 0, and the offset is centred.
 """
 
 from __future__ import annotations
@@ -186,10 +186,14 @@ def train(
         raise ValueError(f"solver must be 'auto' or 'newton'; got {solver!r}")
     if not isinstance(max_passes, Integral) or max_passes < 1:
         raise ValueError(f"max_passes must be a whole number of at least 1; got {max_passes!r}")
-    nothing = np.zeros(free)
+    centre = 0.0
     if intercept and known is not None:
-        nothing[d] = -np.median(known)
-    theta = nothing if start is None else _start(start, d, free)
+        # Else digits of X @ coef would be lost between a large offset and what makes up for it.
+        centre = float(np.partition(known, n // 2)[n // 2])
+        with np.errstate(over="ignore"):
+            known = known - np.float64(centre)
+    nothing = np.zeros(free)
+    theta = nothing if start is None else _start(start, d, free, centre)
 
     @np.errstate(over="ignore", invalid="ignore")
     def evaluate(theta: Vector) -> _Point:
@@ -213,7 +217,7 @@ def train(
     point = evaluate(theta)
     passes = 1
     if start is not None and passes < max_passes:
-        z = np.zeros(n) if known is None else known + nothing[d:].sum()
+        z = np.zeros(n) if known is None else known
         if not point.objective <= losses.log_loss(z, targets, weights, threads=count):
             point = evaluate(nothing)
             passes += 1
@@ -239,7 +243,7 @@ def train(
 
     return LogisticModel(
         point.theta[:d],
-        float(point.theta[d]) if intercept else 0.0,
+        float(point.theta[d]) - centre if intercept else 0.0,
         names,
         float(l2),
         point.loss / total,
@@ -249,13 +253,13 @@ def train(
     )
 
 
-def _start(start: LogisticModel, d: int, free: int) -> Vector:
-    """Coefficients to begin with, and the intercept if that is free too."""
+def _start(start: LogisticModel, d: int, free: int, centre: float) -> Vector:
+    """Coefficients to begin with, and the intercept, beside centred offsets, if that is free."""
     if not isinstance(start, LogisticModel):
         raise TypeError(f"start must be a LogisticModel; got {type(start).__name__}")
     if start.coef.size != d:
         raise ValueError(f"start must have {d} coefficients; it has {start.coef.size}")
-    return np.append(start.coef, start.intercept)[:free]
+    return np.append(start.coef, start.intercept + centre)[:free]
 
 
 def _solve(hessian: NDArray[np.float64], gradient: Vector) -> Vector:
@@ -315,4 +319,4 @@ def _raise_not_finite(X: NDArray[Any], names: tuple[str, ...] | None) -> None:
                 f"X must be finite; got {X[here][row, column]} in row {here.start + row}, "
                 f"column {column}{name}"
             )
-    raise ValueError("X must be small enough for its sums to be finite")
+    raise ValueError("X, offset and start must be small enough for all sums to be finite")

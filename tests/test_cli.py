@@ -291,13 +291,15 @@ def test_nulls_say_how_to_go_on(fails):
 
 def test_a_label_that_is_no_label(fails):
     pq.write_table(pa.table({**ROWS, "t": [0, 1, 2, 0, 1]}), "data.parquet")
-    message = "data.parquet (t is 't'): every element of t must lie between 0 and 1; got 2"
+    message = (
+        "data.parquet: column 't' must lie between 0 and 1, as it is the target; got 2 in row 2"
+    )
     assert message in fails("train", "data.parquet", "--label", "t", "-o", "m.json")
 
 
 def test_a_feature_that_is_infinite(fails):
     pq.write_table(pa.table({**ROWS, "x": [0.5, np.inf, 2.0, 0.0, 1.0]}), "data.parquet")
-    message = "X must be finite; got inf in row 1, column 0 ('x')"
+    message = "data.parquet: column 'x' must be finite; got inf in row 1"
     assert message in fails("train", "data.parquet", "--label", "t", "-o", "m.json")
 
 

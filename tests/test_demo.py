@@ -24,9 +24,13 @@ def test_it_prints_commands_scores_and_ratios(capsys, tmp_path):
     assert (tmp_path / "scores.parquet").exists()
 
 
-def test_it_can_be_run_again_in_the_same_folder(tmp_path):
-    demo.run(rows=1000, keep=tmp_path)
-    demo.run(rows=1000, keep=tmp_path)
+def test_it_replaces_nobodys_files(tmp_path):
+    flights = tmp_path / "flights.parquet"
+    flights.write_bytes(b"mine")
+    with pytest.raises(ValueError, match="keep must be a new or empty folder"):
+        demo.run(rows=1000, keep=tmp_path)
+    assert flights.read_bytes() == b"mine"
+    assert list(tmp_path.iterdir()) == [flights]
 
 
 def test_rows_must_be_positive(tmp_path):

@@ -279,6 +279,15 @@ def test_a_soft_target_elsewhere_changes_no_bit(dtype):
     assert same_bits(slopes, gradient)
 
 
+@pytest.mark.parametrize("size", [1e300, 1e-60])
+def test_a_mean_in_float32_divides_before_it_rounds(size):
+    z = np.array([1.0, 2.0], np.float32)
+    loss, slopes = fl.log_loss_gradient(z, [0, 0], [size, 3 * size], reduction="mean")
+    expected, expected_slopes = fl.log_loss_gradient(z, [0, 0], [0.25, 0.75])
+    assert loss == pytest.approx(expected, rel=1e-15)
+    np.testing.assert_array_equal(slopes, expected_slopes)
+
+
 def test_a_mean_is_the_sum_by_the_weights():
     z, t, weight = sample(N)
     loss, gradient = fl.log_loss_gradient(z, t)

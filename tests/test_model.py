@@ -88,7 +88,7 @@ def test_rows_of_another_width_are_an_error(method):
         ({"coef": ["a"]}, "coef must hold real numbers; got dtype <U1"),
         ({"coef": [1j]}, "coef must hold real numbers; got dtype complex128"),
         ({"coef": np.ones(2, complex)}, "coef must hold real numbers; got dtype complex128"),
-        ({"coef": None}, "coef must have one axis"),
+        ({"coef": None}, "coef must be an array of real numbers; got NoneType"),
         ({"coef": [[1.0], [1.0, 2.0]]}, "coef must have one axis, of rows of the same length"),
         ({"coef": np.ma.masked_array([1.0, 2.0], [0, 1])}, "coef must have no masked elements"),
         ({"coef": [1.0], "intercept": "x"}, "intercept must be a real number; got 'x'"),
@@ -100,6 +100,13 @@ def test_rows_of_another_width_are_an_error(method):
         ({"coef": [1.0, -math.inf]}, "coef must be finite; got -inf"),
         ({"coef": [1.0], "intercept": math.nan}, "intercept must be finite; got nan"),
         ({"coef": [1.0], "intercept": math.inf}, "intercept must be finite; got inf"),
+        ({"coef": [1.0], "l2": "x"}, "l2 must be a real number; got 'x'"),
+        ({"coef": [1.0], "l2": math.nan}, "l2 must be finite and not negative; got nan"),
+        ({"coef": [1.0], "log_loss": math.inf}, "log_loss must be finite and not negative"),
+        ({"coef": [1.0], "gradient_norm": -1.0}, "gradient_norm must be finite and not negative"),
+        ({"coef": [1.0], "converged": "yes"}, "converged must be True or False; got 'yes'"),
+        ({"coef": [1.0], "passes": -1}, "passes must be a whole number of at least 0; got -1"),
+        ({"coef": [1.0], "passes": 0.5}, "passes must be a whole number of at least 0; got 0.5"),
         ({"coef": [1.0], "feature_names": ("a", "b")}, "feature_names .* 1; got 2"),
         ({"coef": [1.0], "feature_names": ()}, "feature_names .* 1; got 0"),
         ({"coef": [1.0, 2.0], "feature_names": ("a", "a")}, "feature_names .*'a' more than once"),
@@ -174,6 +181,19 @@ def test_a_saved_model_is_the_same_to_the_bit(
     path = tmp_path_factory.getbasetemp() / "model.json"
     model.save(path)
     assert fields(fl.load(path)) == fields(model)
+
+
+def test_numbers_of_numpy_are_saved_like_those_of_python(tmp_path):
+    model = fl.LogisticModel(
+        np.float32([0.5, 1]),
+        np.float32(0.1),
+        l2=np.int64(2),
+        log_loss=np.float32(0.3),
+        converged=np.True_,
+        passes=np.int32(7),
+    )
+    model.save(tmp_path / "model.json")
+    assert fields(fl.load(tmp_path / "model.json")) == fields(model)
 
 
 @pytest.mark.parametrize("value", [5e-324, -0.0, 2.0**-1022, 1.7976931348623157e308, 0.1, 1 / 3])

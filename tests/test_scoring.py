@@ -424,6 +424,37 @@ def test_missing_values_in_another_column_and_another_row(tmp_path):
         read_table(source, "t")
 
 
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("late", 2.0, "column 'late' must lie between 0 and 1, as it is the target; got 2.0"),
+        ("late", -1.0, "column 'late' must lie between 0 and 1, as it is the target; got -1.0"),
+        ("a", np.inf, "column 'a' must be finite; got inf"),
+    ],
+)
+def test_values_out_of_range_name_the_row_of_the_file(tmp_path, column, value, message):
+    values = {"a": np.zeros(40_000), "late": np.zeros(40_000)}
+    values["late"][:5] = np.nan  # skipped, and counted
+    values[column][30_000] = value
+    path = tmp_path / "x.parquet"
+    pq.write_table(pa.table(values), path)
+    with pytest.raises(ValueError, match=rf"x\.parquet: {message} in row 30000$"):
+        read_table(path, "late", missing="skip")
+
+
+def test_nothing_to_train_on_is_an_error(tmp_path):
+    path = tmp_path / "x.parquet"
+    pq.write_table(pa.table({"late": [1.0]}), path)
+    with pytest.raises(ValueError, match="has no column beside column 'late'"):
+        read_table(path, "late")
+    pq.write_table(pa.table({"late": pa.array([], "f8"), "a": pa.array([], "f8")}), path)
+    with pytest.raises(ValueError, match=r"has no rows$"):
+        read_table(path, "late")
+    pq.write_table(pa.table({"late": [1.0], "a": [np.nan]}), path)
+    with pytest.raises(ValueError, match="has no rows without a missing value"):
+        read_table(path, "late", missing="skip")
+
+
 def test_read_table_grows_with_a_csv(tmp_path):
     rows = 700_000
     source = tmp_path / "in.csv"

@@ -198,6 +198,14 @@ def test_soft_labels_are_pairs_of_weighted_labels(small):
     assert_same(fl.fit(X, soft), pairs)
 
 
+@pytest.mark.parametrize("offset", [np.float64(1.5e308), np.float32(3e38)])
+def test_an_offset_may_be_as_large_as_its_type_allows(small, offset):
+    X, t = small
+    model = fl.fit(X, t, offset=np.full(400, offset))
+    assert model.converged
+    np.testing.assert_array_equal(model.coef, fl.fit(X, t).coef)
+
+
 @pytest.mark.parametrize("offset", [2.5, -100.0, 700.0, 1e4])
 def test_a_constant_offset_moves_the_intercept(small, offset):
     X, t = small
@@ -454,8 +462,9 @@ def with_one(value, row, column):
         ),
         ({"offset": [0, math.nan, 0, 0]}, "offset must be finite; got nan in row 1"),
         ({"offset": [0, 0, math.inf, 0]}, "offset must be finite; got inf in row 2"),
-        ({"X": np.full((4, 2), 1.7e308), "t": [0, 0, 0, 0]}, "X must be small enough"),
-        ({"X": np.where(X > 0, 1e200, 0.0)}, "X must be small enough"),
+        ({"X": np.full((4, 2), 1.7e308), "t": [0, 0, 0, 0]}, "X, offset and start must be small"),
+        ({"X": np.where(X > 0, 1e200, 0.0)}, "X, offset and start must be small enough"),
+        ({"offset": [1.5e308, -1.5e308, 0, 0]}, "X, offset and start must be small enough"),
         ({"X": X[:, 0]}, "X must have 2 axes"),
         ({"X": X[:, :, None]}, "X must have 2 axes"),
         ({"X": np.asfortranarray(X)}, "X must be row-major"),

@@ -75,11 +75,13 @@ def log_loss_gradient(
     soft: bool | None,
     weight: NDArray[Any] | None,
     gradient: NDArray[Any] | None,
+    divisor: float | None,
     total: NDArray[np.float64],
 ) -> None:
     """Put the sum of the losses into `total`, and the derivatives by z into `gradient`.
 
-    Without `gradient` only the sum is computed.
+    Without `gradient` only the sum is computed; `divisor` is for the gradient, and before it is
+    rounded to float32.
     """
     losses = np.zeros(BLOCK)
     high = low = 0.0
@@ -96,7 +98,8 @@ def log_loss_gradient(
             loss, slope = loss_and_residual(logits[i], targets[i], soft)
             losses[i] = loss if weights is None else weighted(loss, scale)
             if slopes is not None:
-                slopes[i] = slope if weights is None else weighted(slope, scale)
+                term = slope if weights is None else weighted(slope, scale)
+                slopes[i] = term if divisor is None else term / divisor
         block_high, block_low = add_up(losses)
         high, error = two_sum(high, block_high)
         low += error + block_low

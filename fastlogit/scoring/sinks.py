@@ -6,7 +6,7 @@ A format is one function, which gives what writes the next part of the column, a
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -43,8 +43,17 @@ def open_sink(path: str | os.PathLike[str], *, force: bool = False) -> Iterator[
     """
     target = Path(path)
     open_format = by_suffix(target, _FORMATS)
-    with replacing(target, force=force) as temporary, open_format(temporary) as write:
-        yield write
+    with replacing(target, force=force) as temporary, ExitStack() as stack:
+        with _naming(target):
+            write = stack.enter_context(open_format(temporary))
+
+        def named(y: NDArray[np.float64]) -> None:
+            with _naming(target):
+                write(y)
+
+        yield named
+        with _naming(target):
+            stack.close()
 
 
 @contextmanager
@@ -54,6 +63,15 @@ def replacing(path: str | os.PathLike[str], *, force: bool) -> Iterator[Path]:
         raise FileExistsError(f"{path}: exists already (force=True replaces it)")
     with files.replacing(path) as temporary:
         yield temporary
+
+
+@contextmanager
+def _naming(target: Path) -> Iterator[None]:
+    """Put the file's name into errors of writing, which is all that they lack."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(f"{target}: cannot be written: {error}") from error
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from numbers import Integral
 from typing import TYPE_CHECKING, Literal, SupportsIndex, TypeVar
 
 import numpy as np
@@ -89,8 +90,8 @@ def score(
     """
     if missing not in ("error", "nan"):
         raise ValueError(f"missing must be 'error' or 'nan'; got {missing!r}")
-    if batch_rows is not None and batch_rows < 1:
-        raise ValueError(f"batch_rows must be at least 1; got {batch_rows}")
+    if batch_rows is not None and not (isinstance(batch_rows, Integral) and batch_rows >= 1):
+        raise ValueError(f"batch_rows must be a whole number of at least 1; got {batch_rows!r}")
     files.keep_apart(sink, source)
     table = open_table(source)
     columns = _match(table, model)

@@ -65,7 +65,8 @@ def read_table(
     OSError
         If the file cannot be read.
     ValueError
-        If there is no such label, a column does not hold numbers, or a value is missing.
+        If there is no such label, a column does not hold numbers, a value is missing or
+        infinite, or a target not between 0 and 1; it names column and row (from 0).
 
     Examples
     --------
@@ -82,6 +83,8 @@ def read_table(
     features = [position for position in range(len(table.dtypes)) if position != target]
     order = [*features, target]
     batches = table.read(order, nulls=True, batch_rows=_BATCH_ROWS)
+    if not features:
+        raise ValueError(f"{table.path}: has no column beside {table.label(target)}")
 
     dtype = np.result_type(np.float32, *(table.dtypes[position] for position in features))
     X, t = np.empty((table.rows or 0, len(features)), dtype), np.empty(table.rows or 0)
@@ -89,6 +92,7 @@ def read_table(
     absent = np.zeros(len(order), np.int64)
     for batch in batches:
         columns = batch if isinstance(batch, list) else list(batch.T)
+        _check_values(table, order, columns, rows)
         rows += len(columns[0])
         nans = [np.isnan(column) for column in columns]
         absent += [np.count_nonzero(nan) for nan in nans]
@@ -104,6 +108,8 @@ def read_table(
         kept = here.stop
     if missing == "error" and absent.any():
         _refuse(table, order, absent, rows)
+    if kept == 0:
+        raise ValueError(f"{table.path}: has no rows{' without a missing value' * (rows > 0)}")
     _resize(X, t, kept)
     names = None if table.names is None else tuple(table.names[position] for position in features)
     return TrainingData(X, t, names, rows - kept)
@@ -130,6 +136,22 @@ def _resize(X: NDArray[Any], t: NDArray[np.float64], rows: int) -> None:
     """Change the number of rows in place, for which the system moves pages and copies none."""
     X.resize((rows, X.shape[1]), refcheck=False)
     t.resize(rows, refcheck=False)
+
+
+def _check_values(table: Table, order: list[int], columns: list[NDArray[Any]], start: int) -> None:
+    """Check the rows from `start` on while they are still counted as in the file."""
+    for position, column in zip(order, columns, strict=True):
+        good = ~np.isinf(column)
+        rule = "be finite"
+        if position == order[-1]:
+            good = ~((column < 0) | (column > 1))  # NaN is missing, which is another matter
+            rule = "lie between 0 and 1, as it is the target"
+        if not good.all():
+            row = int(np.argmin(good))
+            raise ValueError(
+                f"{table.path}: {table.label(position)} must {rule}; got {column[row]} in row "
+                f"{start + row}"
+            )
 
 
 def _refuse(table: Table, order: list[int], absent: NDArray[np.int64], rows: int) -> None:
