@@ -1,0 +1,87 @@
+"""The same bits on every instruction set: what AVX-512 computes, AVX2 computes too."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+
+import llvmlite.binding
+import numba
+import numpy as np
+import pytest
+from reference import adversarial
+
+import fastlogit as fl
+from fastlogit.kernels import sigmoid
+from fastlogit.kernels.ufuncs import ARGUMENTS
+
+N = 20_001
+
+
+def digest(value) -> str:
+    return hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()[:16]
+
+
+def results() -> dict[str, str]:
+    """Digests of what the public functions give, and how wide the vectors are that they use."""
+    rng = np.random.default_rng(11)
+    found = {}
+    for dtype in (np.float64, np.float32):
+        z = rng.normal(scale=20.0, size=N).astype(dtype)
+        ys, soft, hard = (
+            rng.random(N).astype(dtype),
+            rng.random(N).astype(dtype),
+            rng.random(N) < 0.5,
+        )
+        for name, (kind, *targets) in ARGUMENTS.items():
+            points = adversarial(ARGUMENTS[name], dtype, special=True)
+            found[f"{name} {dtype.__name__} special"] = digest(getattr(fl, name)(*points))
+            args = [z if kind == "z" else ys, *([soft] if targets else [])]
+            found[f"{name} {dtype.__name__}"] = digest(getattr(fl, name)(*args))
+        X = rng.normal(size=(N // 20, 19)).astype(dtype)
+        coef, rows = rng.normal(size=19), slice(N // 20)
+        for t in (soft, hard):
+            loss, gradient = fl.log_loss_gradient(z, t, soft)
+            found[f"sums {dtype.__name__} {t.dtype}"] = digest(loss) + digest(gradient)
+            given = {"weight": soft[rows], "offset": z[rows]}
+            loss, gradient, hessian = fl.linear.log_loss_gradient_hessian(X, t[rows], coef, **given)
+            found[f"linear {dtype.__name__} {t.dtype}"] = (
+                digest(loss) + digest(gradient) + digest(hessian)
+            )
+        found[f"score {dtype.__name__}"] = digest(fl.linear.probability(X, coef, 0.5))
+        found[f"columns {dtype.__name__}"] = digest(fl.linear.probability_columns(list(X.T), coef))
+
+    @numba.njit
+    def loop(z, out):
+        for i in range(z.size):
+            out[i] = sigmoid(z[i])
+
+    loop(z, z.copy())
+    (assembly,) = loop.inspect_asm().values()
+    found["width"] = "512" if "%zmm" in assembly else "256"
+    return found
+
+
+@pytest.mark.skipif(
+    not llvmlite.binding.get_host_cpu_features().get("avx512f", False),
+    reason="compares AVX2 with AVX-512, which this processor does not have",
+)
+def test_avx2_and_avx512_agree(tmp_path):
+    haswell = {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "+avx2,+fma,+bmi,+bmi2,-avx512f"}
+    done = subprocess.run(
+        [sys.executable, __file__],
+        env=os.environ | haswell | {"NUMBA_CACHE_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    here, there = results(), json.loads(done.stdout)
+    assert (here.pop("width"), there.pop("width")) == ("512", "256")
+    assert here == there
+
+
+if __name__ == "__main__":
+    print(json.dumps(results()))
