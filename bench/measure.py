@@ -18,11 +18,14 @@ from bench.implementations import FUNCTIONS
 PAUSE_S = 0.2
 
 
-def interleaved(functions: dict[str, Callable[[], Any]], rounds: int = 7) -> dict[str, list[float]]:
-    """Seconds of each function in each round, the functions taking turns.
+def interleaved(
+    functions: dict[str, Callable[[], Any]], rounds: int = 7, calls: int = 1
+) -> dict[str, list[float]]:
+    """Seconds that a call of each function takes in each round, the functions taking turns.
 
     Each is called once before the first round, and once, after a pause, before each
     measurement, so that neither compilation nor the other functions' traces in the caches count.
+    What is too short for the clock is measured over several calls.
     """
     seconds: dict[str, list[float]] = {name: [] for name in functions}
     for function in functions.values():
@@ -32,8 +35,9 @@ def interleaved(functions: dict[str, Callable[[], Any]], rounds: int = 7) -> dic
             time.sleep(PAUSE_S)
             function()
             start = time.perf_counter()
-            function()
-            seconds[name].append(time.perf_counter() - start)
+            for _ in range(calls):
+                function()
+            seconds[name].append((time.perf_counter() - start) / calls)
     return seconds
 
 
