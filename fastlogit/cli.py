@@ -153,6 +153,12 @@ def _demo(args: argparse.Namespace) -> None:
     demo.run(rows=args.rows, threads=args.threads, keep=args.keep)
 
 
+def _warmup(_args: argparse.Namespace) -> None:
+    from fastlogit import warmup
+
+    warmup.run()
+
+
 @contextmanager
 def _progress_bar(quiet: bool) -> Iterator[Callable[[int, int | None], object]]:
     """Give a function that shows how many rows are done, on a terminal."""
@@ -276,6 +282,21 @@ def _parser() -> argparse.ArgumentParser:
         "--rows", type=_positive, default=10_000_000, help="rows to score (default: %(default)s)"
     )
     demo.add_argument("--keep", metavar="DIR", type=Path, help="keep the files in this new folder")
+    for parallel in (train, score, demo):
+        parallel.add_argument(
+            "--threads",
+            type=_thread_count,
+            metavar="N",
+            help="most threads to use (default: all cores)",
+        )
+
+    _command(
+        commands,
+        "warmup",
+        _warmup,
+        "compile the functions for everyday types, so that no later process has to",
+        "fastlogit warmup",
+    )
     return parser
 
 
@@ -293,13 +314,7 @@ def _command(
         epilog=f"example:\n  {example}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.set_defaults(run=run)
-    parser.add_argument(
-        "--threads",
-        type=_thread_count,
-        metavar="N",
-        help="most threads to use (default: all cores)",
-    )
+    parser.set_defaults(run=run, threads=None)
     parser.add_argument("--debug", action="store_true", help="show where an error comes from")
     return parser
 

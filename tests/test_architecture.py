@@ -25,7 +25,7 @@ ROOT = Path(fastlogit.__file__).parent
 
 # An entry ending with a dot stands for all modules inside that package.
 ROWS = [
-    ["__main__", "cli", "demo", "sklearn", "dask", "plot", "data.make_flights"],
+    ["__main__", "cli", "demo", "warmup", "sklearn", "dask", "plot", "data.make_flights"],
     ["scoring", "scoring."],
     [""],  # fastlogit/__init__.py, which re-exports what is below
     ["trainer", "model"],

@@ -31,6 +31,7 @@ import numba
 import numba.extending
 import numpy as np
 from numba import types
+from numba.core import event
 from numba.core.caching import FunctionCache
 from numba.core.ccallback import CFunc
 
@@ -124,6 +125,19 @@ def _cached(compiled: Any, function: Callable[..., Any]) -> Any:
     with suppress(RuntimeError):  # "cannot cache function ...: no locator available"
         compiled._cache = _Cache(function)
     return compiled
+
+
+def compiles(call: Callable[[], Any]) -> bool:
+    """Call a function; whether anything had to be compiled for that."""
+    with event.install_recorder("numba:compile") as recorder:
+        call()
+    return bool(recorder.buffer)
+
+
+def cache_folder(compiled: Any) -> str | None:
+    """Where the compiled code of a kernel is kept; None if it is not."""
+    path = compiled._cache.cache_path
+    return None if path is None else str(path)
 
 
 class _Cache(FunctionCache):  # type: ignore[misc]

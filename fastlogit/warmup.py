@@ -1,0 +1,60 @@
+"""``fastlogit warmup``: compile everything once, so that no later process has to.
+
+What compiles is decided by the types of the arguments; here they are those of everyday use.
+Others (integer features, say) compile at their first use, and are then kept as well.
+"""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastlogit import elementwise, linear, losses
+from fastlogit.kernels import jit, sums
+from fastlogit.kernels.ufuncs import ARGUMENTS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    Call = Callable[[], Any]
+
+
+def run() -> None:
+    """Compile or load every function, and print which, and how long it took."""
+    start = time.perf_counter()
+    compiled = 0
+    for name, call in [*_elementwise(), *_sums_and_passes("float64"), *_sums_and_passes("float32")]:
+        begin = time.perf_counter()
+        new = jit.compiles(call)
+        compiled += new
+        done = "compiled" if new else "ready"
+        print(f"{time.perf_counter() - begin:6.2f} s  {done:8}  {name}", flush=True)
+    folder = jit.cache_folder(sums.merge)
+    where = f"kept in {folder}" if folder else "not kept: no folder for a cache can be written"
+    print(f"{time.perf_counter() - start:6.2f} s  {compiled} compiled, {where}")
+
+
+def _elementwise() -> Iterator[tuple[str, Call]]:
+    """The ufuncs, each with a loop for both types; what to call, and its name."""
+    for name, arguments in ARGUMENTS.items():
+        yield name, partial(getattr(elementwise, name), *[0.5] * len(arguments))
+
+
+def _sums_and_passes(kind: str) -> Iterator[tuple[str, Call]]:
+    """All else for float32 or float64, likewise."""
+    x, X, coef = np.ones(8, kind), np.ones((8, 3), kind), np.ones(3, kind)
+    for kind_of_t, t in ("labels", np.ones(8)), ("soft targets", np.full(8, 0.5)):
+        for with_weight, weight in ("", None), (", weighted", np.ones(8)):
+            what = f"{kind}, {kind_of_t}{with_weight}"
+            yield f"log_loss {what}", partial(losses.log_loss, x, t, weight)
+            yield f"log_loss_gradient {what}", partial(losses.log_loss_gradient, x, t, weight)
+            for name in ("log_loss", "log_loss_gradient", "log_loss_gradient_hessian"):
+                function = getattr(linear, name)
+                yield f"linear.{name} {what}", partial(function, X, t, coef, weight=weight)
+    for name in ("decision", "probability", "hessian"):
+        yield f"linear.{name} {kind}", partial(getattr(linear, name), X, coef)
+    yield f"linear.hessian_product {kind}", partial(linear.hessian_product, X, coef, coef)
+    yield f"linear.probability_columns {kind}", partial(linear.probability_columns, [x], [1.0])

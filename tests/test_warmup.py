@@ -1,0 +1,31 @@
+"""`fastlogit warmup`: what it compiles, and what it says of that."""
+
+import re
+
+from numba.core import event
+
+import fastlogit as fl
+from fastlogit import elementwise, linear, losses, warmup
+
+
+def test_it_compiles_every_public_function_and_then_finds_all_of_them_ready(capsys):
+    warmup.run()
+    first = capsys.readouterr().out
+    names = {line.split()[3].removesuffix(",") for line in first.splitlines()[:-1]}
+    public = {*elementwise.__all__, *losses.__all__, *(f"linear.{x}" for x in linear.__all__)}
+    assert names == public - {"linear.decision_columns"}  # the kernel of probability_columns
+
+    warmup.run()
+    *lines, last = capsys.readouterr().out.splitlines()
+    assert all(re.match(r" +[\d.]+ s  ready     ", line) for line in lines)
+    assert re.match(r" +[\d.]+ s  0 compiled, kept in ", last)
+
+
+def test_what_it_compiled_is_what_users_call(capsys):
+    warmup.run()
+    assert capsys.readouterr().out
+    with event.install_recorder("numba:compile") as recorder:
+        fl.sigmoid([0.5])
+        fl.log_loss_gradient([0.5, 1.0], [1.0, 0.0])
+        fl.fit([[0.0], [1.0], [2.0], [3.0]], [0.0, 0.0, 1.0, 1.0])
+    assert not recorder.buffer
