@@ -289,10 +289,12 @@ def _print_summary(rows: dict[str, list[Table]]) -> None:
     print(f"| Largest error in ULP, float64 / float32 | {' | '.join(peers)} |")
     print("|---|" + "--:|" * len(peers))
     for what, tables in rows.items():
-        pairs = list(zip(tables, TYPES, strict=True))
-        cells = [
-            " / ".join(largest(table, peer, dtype) for table, dtype in pairs) for peer in peers
-        ]
+        cells = []
+        for peer in peers:
+            found = [
+                largest(table, peer, dtype) for table, dtype in zip(tables, TYPES, strict=True)
+            ]
+            cells.append(" / ".join(filter(None, found)))
         print(f"| {what} | {' | '.join(cells)} |")
     print(f"\n{WRONG} not what it should be at 0, 1, an infinity or NaN.")
 

@@ -38,7 +38,8 @@ _FASTLOGIT = Library(
     writing=frozenset(
         [*(getattr(fl, name) for name in fl.elementwise.__all__), fl.log_loss_gradient]
     ),
-    options=lambda threads: {"threads": threads},
+    # An option that is given costs a short call as much as the call.
+    options=lambda threads: {} if threads is None else {"threads": threads},
 )
 
 

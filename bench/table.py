@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import platform
 import statistics
 
-import numba
 import numpy as np
 
-import fastlogit as fl
 from bench import accuracy
 from bench.data import COLUMNS
 from bench.implementations import FASTLOGIT, FUNCTIONS, NAIVE, STABLE, TUNED
-from bench.measure import interleaved
+from bench.measure import interleaved, machine
 
 NUMPY = (NAIVE, STABLE, TUNED)
 N = 10_000_000
@@ -70,20 +67,3 @@ def _errors(name: str) -> str:
     table = accuracy.sweep(name, np.float64, soft=False, points=ERROR_POINTS)
     cells = [accuracy.largest(table, peer, np.float64) for peer in (*NUMPY, FASTLOGIT)]
     return ", ".join(f"{cell} ULP" if cell[0].isdigit() else cell for cell in cells)
-
-
-def machine() -> str:
-    """What a run ran on."""
-    return (
-        f"{_processor()}, {platform.python_implementation()} {platform.python_version()}, "
-        f"NumPy {np.__version__}, Numba {numba.__version__}, fastlogit {fl.__version__}"
-    )
-
-
-def _processor() -> str:
-    try:
-        with open("/proc/cpuinfo", encoding="ascii") as file:  # noqa: PTH123
-            names = [line.split(":")[1].strip() for line in file if line.startswith("model name")]
-        return f"{names[0]}, {len(names)} cores"
-    except (OSError, IndexError):
-        return platform.processor() or platform.machine()

@@ -1,0 +1,49 @@
+"""The measure of errors: what it must count, and that a sweep finds what is known to be wrong."""
+
+import numpy as np
+import pytest
+
+from bench import accuracy
+from bench.implementations import ELEMENTWISE, FASTLOGIT, STABLE
+
+TINY = np.longdouble(2.0) ** -1074
+
+
+@pytest.mark.parametrize(
+    ("got", "exact", "expected"),
+    [
+        (1.0, 1.0, 0.0),
+        (1.0 + 2.0**-52, 1.0, 1.0),
+        (1.0 - 2.0**-53, 1.0, 0.5),
+        (0.0, TINY / 4, 0.25),
+        (3 * TINY, TINY, 2.0),
+        (-0.0, 0.0, 0.0),
+        (np.nan, np.nan, 0.0),
+        (np.nan, 1.0, np.inf),
+        (1.0, np.nan, np.inf),
+        (np.inf, np.inf, 0.0),
+        (-np.inf, np.inf, np.inf),
+        (np.finfo(float).max, np.inf, np.inf),
+        (np.finfo(float).max, np.longdouble(2.0) ** 1025, 1.0),
+        (np.inf, np.longdouble(2.0) ** 1025, 0.0),
+    ],
+)
+def test_ulp_errors(got, exact, expected):
+    exact = np.array([exact], np.longdouble)
+    with np.errstate(over="ignore"):
+        assert accuracy.ulp_errors(np.array([got]), exact, np.float64) == [expected]
+
+
+@pytest.mark.parametrize("dtype", accuracy.TYPES)
+@pytest.mark.parametrize("name", ELEMENTWISE)
+def test_a_short_sweep(name, dtype):
+    table = accuracy.sweep(name, dtype, soft=False, points=2 * accuracy.CHUNK)
+    ours = [table[FASTLOGIT, which] for which in accuracy.RANGES]
+    assert all(errors.largest < 1.0 for errors in ours)
+    assert sum(errors.count for errors in ours) > 2 * accuracy.CHUNK
+    assert all((STABLE, which) in table for which in accuracy.RANGES)
+
+
+def test_a_sweep_finds_lost_tails():
+    table = accuracy.sweep("logistic_loss", np.float64, soft=False, points=accuracy.CHUNK)
+    assert accuracy.largest(table, STABLE, np.float64).startswith("all digits")
