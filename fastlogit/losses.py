@@ -58,8 +58,8 @@ def log_loss(
     -----
     The sum has an error of at most 2 ULP of Σ|terms| beyond that of its terms, for any n, and
     does not depend on the number of threads.  Terms are those of
-    :func:`fastlogit.logistic_loss`; of float32 logits, unrounded, to 2**-30 (and 0 below
-    e^-708).
+    :func:`fastlogit.logistic_loss`; of float32 logits they are not rounded to float32, but
+    within 5 * 2**-53 each (and 0 below e^-708).
 
     Examples
     --------

@@ -20,7 +20,8 @@ problem itself does.)
 Precision.  In float64 each quantity is carried as an unevaluated sum, high + low; the one
 division of each quotient gives a reciprocal whose error a fused multiply-add removes, and
 only the last addition rounds: about half a unit in the last place, 0.6 for the logarithms.
-In float32 the same formulas are evaluated plainly in float64 and rounded once.
+In float32 the same formulas are evaluated plainly in float64, with shorter polynomials, and
+rounded once; for sums, whose terms are not rounded, with the polynomials of float64.
 
 Range.  z is clipped at -746, where e^z is below half the smallest subnormal.  Where s is a
 factor of the whole result (a tail) it is multiplied in last, as two factors, so that a
@@ -172,6 +173,23 @@ def _exp_fraction_short(a: float) -> tuple[float, float]:
 
 
 @jit.scalar
+def _exp_fraction_plain(a: float) -> tuple[float, float]:
+    """As `_exp_fraction_short`, but with a relative error of a few times 2**-53."""
+    shifted = fma(a, LOG2_E, SHIFT)
+    k = shifted - SHIFT
+    r = fma(-k, LN2_LOW, fma(-k, LN2_HIGH, a))
+    v = r * r
+    c = fma(EXP[4], v, EXP[3])
+    c = fma(c, v, EXP[2])
+    c = fma(c, v, EXP[1])
+    c = fma(c, v, EXP[0])
+    even = fma(c, v, 2.0)
+    power = float64_from_bits((float64_bits(shifted) << 52) + ONE_BITS)
+    power = 0.0 if a <= SMALLEST_Z_FLOAT32 else power
+    return (even + r) * power, even - r
+
+
+@jit.scalar
 def _quotient(n: float, n_low: float, d: float, d_low: float) -> tuple[float, float]:
     """``(n + n_low) / (d + d_low)`` as high + low, with one division."""
     reciprocal = 1.0 / d
@@ -197,7 +215,7 @@ def _arctanh_rest(v: float) -> float:
 
 
 @jit.scalar
-def _log1p_fraction(n: float, d: float) -> float:
+def _log1p_fraction_short(n: float, d: float) -> float:
     """``log(1 + n / d)`` for ``0 <= n <= d``, good to 2**-31: the float32 case."""
     w = n / fma(2.0, d, n)
     v = w * w
@@ -206,6 +224,13 @@ def _log1p_fraction(n: float, d: float) -> float:
     p = fma(p, v, LOG1P_SHORT[1])
     p = fma(p, v, LOG1P_SHORT[0])
     return 2.0 * fma(p * v, w, w)
+
+
+@jit.scalar
+def _log1p_fraction_plain(n: float, d: float) -> float:
+    """As `_log1p_fraction_short`, but with a relative error of a few times 2**-53."""
+    w = n / fma(2.0, d, n)
+    return w * (MIDDLE + _arctanh_rest(w * w))
 
 
 @jit.scalar
@@ -428,29 +453,54 @@ def _sigmoid_derivative_short(z: float) -> float:
 
 
 @jit.scalar
-def _logistic_loss_short(z: float, t: float) -> float:
-    n, d = _exp_fraction_short(_clip_short(z))
+def _loss_from(z: float, t: float, log_term: float) -> float:
     c = t if z < 0.0 else 1.0 - t
     size = 0.0 if c == 0.0 else abs(z)
-    return fma(c, size, _log1p_fraction(n, d))
+    return fma(c, size, log_term)
+
+
+@jit.scalar
+def _residual_from(z: float, t: float, n: float, d: float) -> float:
+    big = -t if z < 0.0 else 1.0 - t
+    small = 1.0 - t if z < 0.0 else -t
+    return fma(big, d, small * n) / (d + n)
+
+
+@jit.scalar
+def _logistic_loss_short(z: float, t: float) -> float:
+    n, d = _exp_fraction_short(_clip_short(z))
+    return _loss_from(z, t, _log1p_fraction_short(n, d))
 
 
 @jit.scalar
 def _residual_short(z: float, t: float) -> float:
     n, d = _exp_fraction_short(_clip_short(z))
-    big = -t if z < 0.0 else 1.0 - t
-    small = 1.0 - t if z < 0.0 else -t
-    return fma(big, d, small * n) / (d + n)
+    return _residual_from(z, t, n, d)
+
+
+# For sums, whose error shows in float64.
+
+
+@jit.scalar
+def _logistic_loss_plain(z: float, t: float) -> float:
+    n, d = _exp_fraction_plain(_clip_short(z))
+    return _loss_from(z, t, _log1p_fraction_plain(n, d))
+
+
+@jit.scalar
+def _residual_plain(z: float, t: float) -> float:
+    n, d = _exp_fraction_plain(_clip_short(z))
+    return _residual_from(z, t, n, d)
 
 
 # What is exported: one name for both precisions ------------------------------------------
 
 # For sums: not rounded to float32.  Where every t is 0 or 1 the hard ones give the same bits
 # with a fifth less work.
-loss_term = jit.by_precision(_logistic_loss_short, _logistic_loss, rounded=False)
-residual_term = jit.by_precision(_residual_short, _residual, rounded=False)
-hard_loss_term = jit.by_precision(_logistic_loss_short, _hard_loss, rounded=False)
-hard_residual_term = jit.by_precision(_residual_short, _hard_residual, rounded=False)
+loss_term = jit.by_precision(_logistic_loss_plain, _logistic_loss, rounded=False)
+residual_term = jit.by_precision(_residual_plain, _residual, rounded=False)
+hard_loss_term = jit.by_precision(_logistic_loss_plain, _hard_loss, rounded=False)
+hard_residual_term = jit.by_precision(_residual_plain, _hard_residual, rounded=False)
 
 _any_sigmoid = jit.by_precision(_sigmoid_short, _sigmoid, rounded=True)
 _any_derivative = jit.by_precision(_sigmoid_derivative_short, _sigmoid_derivative, rounded=True)
