@@ -23,6 +23,7 @@ COPY = "copy"
 FAR_BEYOND_CACHE = 10_000_000
 IN_CACHE = 4_096
 THREADS = (1, 2)
+ROUNDS = 5
 CALLS_OVER = 1_000_000  # elements, or as many calls at most as:
 MOST_CALLS = 20_000
 # Arrays that each function reads and writes: a copy of the same bytes moves as many.
@@ -95,7 +96,7 @@ def measure(case: Case) -> tuple[dict[str, float], str, float]:
     """Median seconds of each, the fastest peer, and how many times as fast fastlogit is."""
     peers = installed(case.target)
     calls = min(MOST_CALLS, max(1, CALLS_OVER // case.n))
-    seconds = interleaved({peer: _bind(case, peer) for peer in (FASTLOGIT, *peers)}, calls=calls)
+    seconds = interleaved({peer: _bind(case, peer) for peer in (FASTLOGIT, *peers)}, ROUNDS, calls)
     medians = {peer: statistics.median(times) for peer, times in seconds.items()}
     best = min(peers, key=medians.__getitem__)
     return medians, best, ratio(seconds, best, FASTLOGIT)
