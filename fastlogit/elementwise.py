@@ -1,8 +1,9 @@
 """The functions that work element by element: NumPy ufuncs, on several threads.
 
 They take what a NumPy ufunc takes, and give what it gives: scalars for scalars, arrays for
-arrays, with broadcasting; float32 stays float32 (as do bool and integers of up to 16 bits,
-which fit in it), other real numbers become float64.  Numbers in foreign byte order are taken
+arrays, with broadcasting; float32 stays float32, and float16, computed in float32, float16.
+Integers and bool become the smallest of these or float64 that holds them all, as by NumPy's own
+functions.  Numbers in foreign byte order are taken
 by their value, masked arrays keep their mask, and other libraries' arrays are handed on through
 ``__array_ufunc__``.
 
@@ -53,7 +54,7 @@ _PARAMETERS = """
     where : array_like of bool, optional
         Elements for which this is False are not computed and `out` keeps its own there.
     dtype : dtype, optional
-        float32 or float64: the type to compute in.
+        float16, float32 or float64: the type of the result, and to compute in.
     threads : int, optional
         Most threads to use; default: all cores that the process may use.
 """
@@ -462,9 +463,9 @@ def _may_clash(out: NDArray[Any], arg: Any) -> bool:
 
 def _check_dtype(dtype: DTypeLike) -> None:
     with suppress(TypeError, ValueError, SyntaxError):  # which it raises for what it does not know
-        if np.dtype(dtype) in (np.float32, np.float64):
+        if np.dtype(dtype) in (np.float16, np.float32, np.float64):
             return
-    raise TypeError(f"dtype must be float32 or float64; got {dtype!r}")
+    raise TypeError(f"dtype must be float16, float32 or float64; got {dtype!r}")
 
 
 def _check_types(function: np.ufunc, args: tuple[Any, ...]) -> None:

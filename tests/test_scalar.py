@@ -105,6 +105,53 @@ def test_labels_may_be_integers_or_bools():
         assert (out == ufunc("logistic_loss")(z, [1.0, 0.0])).all()
 
 
+IN_OTHER_DECORATORS = """
+import numba
+import numpy as np
+from fastlogit import kernels
+from test_scalar import NAMES, points
+
+def hexadecimal(values):
+    return np.where(np.isnan(values), np.nan, values).tobytes().hex()  # one NaN of many
+
+for name in NAMES:
+    function, args = getattr(kernels, name), points(name)
+    if len(args) == 1:
+        args.append(args[0])  # which the function does not look at
+        element = lambda z, t: function(z)
+    else:
+        element = lambda z, t: function(z, t)
+    element = numba.njit(element)
+    vectorized = numba.vectorize(["float64(float64, float64)"])(lambda z, t: element(z, t))(*args)
+
+    def loop(z, t, out):
+        for i in range(z.shape[0]):
+            out[i] = element(z[i], t[i])
+
+    def parallel_loop(z, t, out):
+        for i in numba.prange(z.shape[0]):
+            out[i] = element(z[i], t[i])
+
+    signature = ["void(float64[:], float64[:], float64[:])"]
+    generalised = numba.guvectorize(signature, "(n),(n)->(n)")(loop)(*args)
+    parallel = np.empty_like(args[0])
+    numba.njit(parallel=True)(parallel_loop)(*args, parallel)
+    print(name, hexadecimal(vectorized), hexadecimal(generalised), hexadecimal(parallel))
+"""
+
+
+def test_they_work_in_vectorize_guvectorize_and_a_parallel_loop(request):
+    # In a process of its own, as Numba's threads would not survive the fork of another test.
+    code = f"import sys; sys.path.insert(0, {str(request.path.parent)!r})\n{IN_OTHER_DECORATORS}"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    lines = [line.split() for line in done.stdout.splitlines()]
+    assert {name for name, *_ in lines} == set(NAMES)
+    for name, *results in lines:
+        expected = ufunc(name)(*points(name))
+        expected[np.isnan(expected)] = np.nan
+        assert results == [expected.tobytes().hex()] * 3, name
+
+
 # Compile options of the caller ------------------------------------------------------------
 
 OPTIONS = [{"fastmath": True}, {"error_model": "python", "boundscheck": True}]
