@@ -9,7 +9,15 @@ from bench import report
 from bench.implementations import FASTLOGIT, FUNCTIONS, STABLE, TUNED
 from bench.measure import interleaved, ratio
 
-PROMISED = []
+# Function, type, elements, threads.
+PROMISED = {
+    ("log_sigmoid", "float64", 10_000_000, 1),
+    ("log_sigmoid", "float64", 10_000_000, 2),
+    ("logistic_loss", "float64", 10_000_000, 2),
+    ("log_loss_gradient", "float64", 10_000_000, 2),
+    ("sigmoid", "float64", 1_000, None),
+    ("sigmoid", "float32", 1_000, None),
+}
 
 
 def _measure(name, n, threads, capsys, what):
