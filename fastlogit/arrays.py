@@ -30,6 +30,8 @@ _OVERLAP_WORK = 10_000
 
 def parts(n: int, smallest: int = PART, most: int = MOST_PARTS) -> list[slice]:
     """Split ``range(n)`` into slices that depend on the arguments alone."""
+    if n <= smallest:
+        return [slice(0, n)]
     size = max(smallest, -(-n // most))
     size = -(-size // sums.BLOCK) * sums.BLOCK if size > sums.BLOCK else size
     return [slice(start, min(start + size, n)) for start in range(0, n, size)]
@@ -37,7 +39,7 @@ def parts(n: int, smallest: int = PART, most: int = MOST_PARTS) -> list[slice]:
 
 def real_array(value: ArrayLike, name: str, ndim: int) -> NDArray[Any]:
     """`value` as an array of native real numbers with `ndim` axes, none of them empty."""
-    if np.ma.is_masked(value):
+    if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
         raise ValueError(f"{name} must have no masked elements; got {np.ma.getmask(value).sum()}")
     try:
         array = np.asarray(value)
@@ -117,22 +119,22 @@ def _check_range(array: NDArray[Any], name: str, high: float, rule: str, threads
     if array.dtype.kind == "b":
         return 0
     slices = parts(array.shape[0])
-    counts = np.zeros((len(slices), 2), dtype=np.int64)
+    counts = [(0, 0)] * len(slices)
 
     def task(part: int) -> None:
         counts[part] = sums.count_outside(array[slices[part]], high)
 
     _threads.run(task, len(slices), threads)
-    outside, between = counts.sum(axis=0)
+    outside = sum(count for count, _ in counts)
     if outside:
-        here = slices[int(counts[:, 0].argmax())]
+        here = next(here for here, (count, _) in zip(slices, counts, strict=True) if count)
         block = array[here]
         first = int(np.argmin((block >= 0) & (block <= np.float64(high))))
         raise ValueError(
             f"every element of {name} must {rule}; got {block[first]} at index "
             f"{here.start + first} ({outside} such)"
         )
-    return int(between)
+    return sum(between for _, between in counts)
 
 
 def coefficients(coef: ArrayLike, name: str, d: int) -> NDArray[np.float64]:

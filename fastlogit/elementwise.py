@@ -61,7 +61,7 @@ _PARAMETERS = """
 
 
 def _public(function: F) -> F:
-    """Complete the docstring, and go straight to the ufunc for few elements without options."""
+    """Complete the docstring; few elements, with no option but out, go straight to the ufunc."""
     name = function.__name__
     function.__doc__ = function.__doc__ and function.__doc__.replace(
         "%(parameters)s", _PARAMETERS.strip()
@@ -71,12 +71,12 @@ def _public(function: F) -> F:
     @wraps(function)
     def quick(*args: Any, **options: Any) -> Any:
         nonlocal compute
-        if args and not options:
+        if args and (not options or tuple(options) == ("out",)):
             first = args[0]
             if type(first) is float or (type(first) is np.ndarray and first.size < _FEW):
                 compute = compute or ufunc(name)
                 try:
-                    return compute(*args)
+                    return compute(*args, **options)
                 except TypeError:
                     pass  # again, for a better message
         return function(*args, **options)

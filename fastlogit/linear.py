@@ -536,9 +536,9 @@ def _check(
     offset: ArrayLike | None,
     threads: Threads,
 ) -> _Input:
-    count = _threads.resolve(threads)
     features = arrays.matrix(X)
     n, d = features.shape
+    count = _threads.resolve(threads, -(-features.size // _PART_ELEMENTS))
     return _Input(
         features,
         arrays.coefficients(coef, "coef", d),

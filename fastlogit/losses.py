@@ -122,7 +122,8 @@ def _sum(
 ) -> float:
     if reduction not in ("sum", "mean"):
         raise ValueError(f"reduction must be 'sum' or 'mean'; got {reduction!r}")
-    count = _threads.resolve(threads)
+    slices = arrays.parts(logits.size)
+    count = _threads.resolve(threads, len(slices))
     targets, soft = arrays.targets(t, logits.size, "element of z", count)
     weights = arrays.weights(weight, logits.size, "element of z", count)
     scale = 1.0
@@ -131,7 +132,6 @@ def _sum(
     if gradient is not None:
         arrays.separate(gradient, z=logits, t=targets, weight=weights)
 
-    slices = arrays.parts(logits.size)
     partials = np.zeros((len(slices), 2, 1))
 
     def task(part: int) -> None:

@@ -38,7 +38,7 @@ def available() -> int:
     return os.cpu_count() or 1
 
 
-def resolve(threads: SupportsIndex | None) -> int:
+def resolve(threads: SupportsIndex | None, parts: int = MOST_THREADS) -> int:
     """Number of threads to use, from an argument ``threads=``.
 
     Parameters
@@ -46,6 +46,8 @@ def resolve(threads: SupportsIndex | None) -> int:
     threads : int or None
         None stands for the environment variable ``FASTLOGIT_NUM_THREADS``, or, without
         that, for the number of cores that the process may use.
+    parts : int
+        Of the work.  Where that is a single one, and `threads` None, nobody is asked.
 
     Returns
     -------
@@ -59,6 +61,8 @@ def resolve(threads: SupportsIndex | None) -> int:
     """
     if threads is not None:
         return _checked(threads, "threads")
+    if parts <= 1:
+        return 1
     text = os.environ.get(ENVIRONMENT, "").strip()
     if not text:
         return available()
