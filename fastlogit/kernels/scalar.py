@@ -104,8 +104,9 @@ MIDDLE = 2.0390625
 # Below it e^z is 0 in float64.
 SMALLEST_Z = -746.0
 # From it down e^z counts as 0 where it is computed plainly, as 2**k is no normal number there.
-# float32 ends at -104, but sums add the unrounded terms.
-SMALLEST_Z_FLOAT32 = -708.0
+SMALLEST_Z_PLAIN = -708.0
+# Beyond it, with either sign, e^z is 0 or infinite in float32, with much room.
+LARGEST_Z_FLOAT32 = 150.0
 
 # Adding 1.5 * 2**52 rounds to an integer and leaves it in the low bits.
 SHIFT = 6755399441055744.0
@@ -156,7 +157,7 @@ def _exp_fraction(a: float) -> tuple[float, float, float, float, float]:
 
 @jit.scalar
 def _exp_fraction_short(a: float) -> tuple[float, float]:
-    """For ``SMALLEST_Z_FLOAT32 <= a <= 0``: ``e^a`` as a numerator and a denominator.
+    """For ``|a| <= LARGEST_Z_FLOAT32``: ``e^a`` as a numerator and a denominator.
 
     Relative error below 2**-38.
     """
@@ -168,13 +169,12 @@ def _exp_fraction_short(a: float) -> tuple[float, float]:
     c = fma(c, v, EXP_SHORT[0])
     even = fma(c, v, 2.0)
     power = float64_from_bits((float64_bits(shifted) << 52) + ONE_BITS)
-    power = 0.0 if a <= SMALLEST_Z_FLOAT32 else power
     return (even + r) * power, even - r
 
 
 @jit.scalar
 def _exp_fraction_plain(a: float) -> tuple[float, float]:
-    """As `_exp_fraction_short`, but with a relative error of a few times 2**-53."""
+    """The same for ``SMALLEST_Z_PLAIN <= a <= 0``; relative error a few times 2**-53."""
     shifted = fma(a, LOG2_E, SHIFT)
     k = shifted - SHIFT
     r = fma(-k, LN2_LOW, fma(-k, LN2_HIGH, a))
@@ -185,7 +185,7 @@ def _exp_fraction_plain(a: float) -> tuple[float, float]:
     c = fma(c, v, EXP[0])
     even = fma(c, v, 2.0)
     power = float64_from_bits((float64_bits(shifted) << 52) + ONE_BITS)
-    power = 0.0 if a <= SMALLEST_Z_FLOAT32 else power
+    power = 0.0 if a <= SMALLEST_Z_PLAIN else power
     return (even + r) * power, even - r
 
 
@@ -435,14 +435,20 @@ def _cross_entropy_derivative(y: float, t: float) -> float:
 
 @jit.scalar
 def _clip_short(z: float) -> float:
+    z = -LARGEST_Z_FLOAT32 if z < -LARGEST_Z_FLOAT32 else z
+    return LARGEST_Z_FLOAT32 if z > LARGEST_Z_FLOAT32 else z
+
+
+@jit.scalar
+def _clip_plain(z: float) -> float:
     a = -abs(z)
-    return SMALLEST_Z_FLOAT32 if a < SMALLEST_Z_FLOAT32 else a
+    return SMALLEST_Z_PLAIN if a < SMALLEST_Z_PLAIN else a
 
 
 @jit.scalar
 def _sigmoid_short(z: float) -> float:
-    n, d = _exp_fraction_short(_clip_short(z))
-    return (n if z < 0.0 else d) / (d + n)
+    n, d = _exp_fraction_short(_clip_short(z))  # of either sign: there are digits enough
+    return n / (d + n)
 
 
 @jit.scalar
@@ -468,13 +474,13 @@ def _residual_from(z: float, t: float, n: float, d: float) -> float:
 
 @jit.scalar
 def _logistic_loss_short(z: float, t: float) -> float:
-    n, d = _exp_fraction_short(_clip_short(z))
+    n, d = _exp_fraction_short(_clip_short(-abs(z)))
     return _loss_from(z, t, _log1p_fraction_short(n, d))
 
 
 @jit.scalar
 def _residual_short(z: float, t: float) -> float:
-    n, d = _exp_fraction_short(_clip_short(z))
+    n, d = _exp_fraction_short(_clip_short(-abs(z)))
     return _residual_from(z, t, n, d)
 
 
@@ -483,13 +489,13 @@ def _residual_short(z: float, t: float) -> float:
 
 @jit.scalar
 def _logistic_loss_plain(z: float, t: float) -> float:
-    n, d = _exp_fraction_plain(_clip_short(z))
+    n, d = _exp_fraction_plain(_clip_plain(z))
     return _loss_from(z, t, _log1p_fraction_plain(n, d))
 
 
 @jit.scalar
 def _residual_plain(z: float, t: float) -> float:
-    n, d = _exp_fraction_plain(_clip_short(z))
+    n, d = _exp_fraction_plain(_clip_plain(z))
     return _residual_from(z, t, n, d)
 
 
