@@ -43,7 +43,7 @@ TAIL_Z, TAIL_Y = 30.0, 2.0**-20
 # Exponents of two between which half of the points are.
 VARYING = {"z": (-30, 10), "y": (-60, 0), "t": (-40, 0)}
 # Where terms cancel to less than this share of them, a result is ill conditioned.
-CONDITIONED = 2.0**-6
+CONDITIONED = 2.0**-4
 SEARCH_ROUNDS, SEARCH_KEPT, SEARCH_TRIED = 8, 64, 512
 
 
