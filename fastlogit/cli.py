@@ -294,7 +294,7 @@ def _parser() -> argparse.ArgumentParser:
         commands,
         "warmup",
         _warmup,
-        "compile the functions for everyday types, so that no later process has to",
+        "compile in advance what float32 and float64 data with float targets need",
         "fastlogit warmup",
     )
     return parser

@@ -1,9 +1,8 @@
 """The functions that work element by element: NumPy ufuncs, on several threads.
 
 They take what a NumPy ufunc takes, and give what it gives: scalars for scalars, arrays for
-arrays, with broadcasting; float32 stays float32, and float16, computed in float32, float16.
-Integers and bool become the smallest of these or float64 that holds them all, as by NumPy's own
-functions.  Numbers in foreign byte order are taken
+arrays, with broadcasting; float32 stays float32 (as do bool and integers of up to 16 bits,
+which fit in it), other real numbers become float64.  Numbers in foreign byte order are taken
 by their value, masked arrays keep their mask, and other libraries' arrays are handed on through
 ``__array_ufunc__``.
 
@@ -56,7 +55,7 @@ _PARAMETERS = """
     where : array_like of bool, optional
         Elements for which this is False are not computed and `out` keeps its own there.
     dtype : dtype, optional
-        float16, float32 or float64: the type of the result, and to compute in.
+        float32 or float64: the type to compute in.
     threads : int, optional
         Most threads to use; default: all cores that the process may use.
 """
@@ -79,7 +78,7 @@ def _public(function: F) -> F:
                 compute = compute or ufunc(name)
                 try:
                     return compute(*args, **options)
-                except TypeError:
+                except (TypeError, ValueError):
                     pass  # again, for a better message
         return function(*args, **options)
 
@@ -416,7 +415,7 @@ def _call_once(
     try:
         return function(*args, out=out, where=where, dtype=dtype)
     except (TypeError, ValueError):
-        _check_types(function, args)
+        _check(function, args, out)
         raise
 
 
@@ -465,16 +464,30 @@ def _may_clash(out: NDArray[Any], arg: Any) -> bool:
 
 def _check_dtype(dtype: DTypeLike) -> None:
     with suppress(TypeError, ValueError, SyntaxError):  # which it raises for what it does not know
-        if np.dtype(dtype) in (np.float16, np.float32, np.float64):
+        if np.dtype(dtype) in (np.float32, np.float64):
             return
-    raise TypeError(f"dtype must be float16, float32 or float64; got {dtype!r}")
+    raise TypeError(f"dtype must be float32 or float64; got {dtype!r}")
 
 
-def _check_types(function: np.ufunc, args: tuple[Any, ...]) -> None:
-    for name, arg in zip(ARGUMENTS[function.__name__], args, strict=True):
+def _check(function: np.ufunc, args: tuple[Any, ...], out: Any) -> None:
+    """Raise the error that names the argument, where it is one of types or shapes."""
+    names = ARGUMENTS[function.__name__]
+    for name, arg in zip(names, args, strict=True):
         try:
             dtype = np.asarray(arg).dtype
         except ValueError:
             raise ValueError(f"{name} must have rows of the same length") from None
         if dtype.kind not in "buif" or dtype.itemsize > 8:
             raise TypeError(f"{name} must hold real numbers; got dtype {dtype}") from None
+    shapes = [np.shape(arg) for arg in args]
+    try:
+        shape = np.broadcast_shapes(*shapes)
+    except ValueError:
+        raise ValueError(
+            f"{' and '.join(names)} must have shapes that can be broadcast together; got "
+            f"{' and '.join(map(str, shapes))}"
+        ) from None
+    if out is not None and not isinstance(out, np.ndarray | tuple):
+        raise TypeError(f"out must be an array; got {type(out).__name__}") from None
+    if isinstance(out, np.ndarray) and out.shape[out.ndim - len(shape) :] != shape:
+        raise ValueError(f"out must have shape {shape}; got {out.shape}") from None

@@ -189,7 +189,8 @@ def train(
     centre = 0.0
     if intercept and known is not None:
         # Else digits of X @ coef would be lost between a large offset and what makes up for it.
-        centre = float(np.partition(known, n // 2)[n // 2])
+        seen = known if weights is None else known[weights > 0.0]
+        centre = float(np.partition(seen, seen.size // 2)[seen.size // 2])
         with np.errstate(over="ignore"):
             known = known - np.float64(centre)
     nothing = np.zeros(free)

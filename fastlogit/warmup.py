@@ -1,7 +1,7 @@
-"""``fastlogit warmup``: compile everything once, so that no later process has to.
+"""``fastlogit warmup``: compile once, so that no later process has to.
 
-What compiles is decided by the types of the arguments; here they are those of everyday use.
-Others (integer features, say) compile at their first use, and are then kept as well.
+What compiles is decided by the types of the arguments; here all are float32 or float64.  Others
+(integer features or labels, say) compile at their first use, and are then kept as well.
 """
 
 from __future__ import annotations

@@ -287,6 +287,14 @@ def test_unsuitable_arrays(tmp_path, array, message):
         score(fl.LogisticModel([1.0, 2.0]), tmp_path / "in.npy", tmp_path / "out.npy")
 
 
+@pytest.mark.parametrize("suffix", SUFFIXES)
+@pytest.mark.parametrize("rows", [0, 5])
+def test_batches_may_be_larger_than_any_file(tmp_path, suffix, rows):
+    source = write(pa.table({"x": np.arange(float(rows))}), tmp_path / f"in{suffix}")
+    model = fl.LogisticModel([1.0], 0.0, ("x",))
+    assert score(model, source, tmp_path / "out.npy", batch_rows=10**20) == rows
+
+
 def test_pickles_are_not_read(tmp_path):
     np.save(tmp_path / "in.npy", np.array([[object()]]))
     with pytest.raises(ValueError, match=r"in.npy: .*Python objects"):

@@ -217,6 +217,16 @@ def test_a_constant_offset_moves_the_intercept(small, offset):
     assert moved.intercept == pytest.approx(plain.intercept - offset, rel=1e-9)
 
 
+@pytest.mark.parametrize("offset", [999.0, 1e10, 1e308])
+def test_offsets_of_rows_without_weight_do_not_count(small, offset):
+    X, t = small
+    without = np.arange(400) < 250
+    rest = np.linspace(-1.0, 1.0, 400) - offset * (offset == 1e308)
+    model = fl.fit(X, t, offset=np.where(without, offset, rest), weight=1.0 - without)
+    assert model.converged
+    assert_same(model, fl.fit(X[~without], t[~without], offset=rest[~without]))
+
+
 def test_an_offset_that_decides_some_rows_changes_nothing_for_the_others(small):
     X, t = small
     decided = np.arange(400) < 40

@@ -180,7 +180,7 @@ def test_no_input_raises_a_floating_point_error(name, dtype, step):
 @every_function
 def test_there_is_a_loop_for_each_precision_and_no_other(name):
     arguments = len(ARGUMENTS[name])
-    assert ufunc(name).types == [f"{code * arguments}->{code}" for code in "efd"]
+    assert ufunc(name).types == [f"{code * arguments}->{code}" for code in "fd"]
 
 
 @every_function
@@ -189,9 +189,9 @@ def test_there_is_a_loop_for_each_precision_and_no_other(name):
     [
         (np.float64, np.float64),
         (np.float32, np.float32),
-        (np.float16, np.float16),
-        (np.bool_, np.float16),
-        (np.int8, np.float16),
+        (np.float16, np.float32),
+        (np.bool_, np.float32),
+        (np.int8, np.float32),
         (np.uint16, np.float32),
         (np.int32, np.float64),
         (np.uint64, np.float64),
@@ -200,31 +200,8 @@ def test_there_is_a_loop_for_each_precision_and_no_other(name):
 def test_the_smallest_type_that_holds_the_input_is_computed_in(name, given, result):
     values = [np.array([0, 1, 1], given), np.array([1, 1, 0], given)][: len(ARGUMENTS[name])]
     got = ufunc(name)(*values)
-    assert got.dtype == result == np.exp(values[0].astype(given)).dtype
+    assert got.dtype == result
     assert same_bits(got, ufunc(name)(*(value.astype(result) for value in values)))
-
-
-@every_function
-def test_every_float16_is_computed_in_float32_without_a_warning(name):
-    every = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
-    values = [every, np.roll(every, 12_345)][: len(ARGUMENTS[name])]
-    with np.errstate(all="raise"):
-        got = ufunc(name)(*values)
-        wide = ufunc(name)(*(value.astype(np.float32) for value in values))
-    with np.errstate(all="ignore"):
-        assert same_bits(got, wide.astype(np.float16))
-
-
-@every_function
-@pytest.mark.parametrize("step", [1, -1, 3, -7])
-def test_float16_may_be_strided_and_its_own_output(name, step):
-    table = np.linspace(0.1, 0.9, 60_000).astype(np.float16)
-    values = [table[::step]] * len(ARGUMENTS[name])
-    expected = ufunc(name)(*(value.copy() for value in values))
-    assert same_bits(ufunc(name)(*values), expected)
-    ufunc(name)(*values, out=values[0])
-    assert same_bits(table[::step], expected)
-    assert ufunc(name)(*(value[:0] for value in values)).shape == (0,)
 
 
 @every_function

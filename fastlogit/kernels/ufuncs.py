@@ -1,4 +1,4 @@
-"""The NumPy ufuncs: the scalar functions, element by element, for every float type up to 64 bits.
+"""The NumPy ufuncs: the scalar functions, element by element, in float32 and float64.
 
 Each is made at its first use, from inner loops of our own rather than by ``numba.vectorize``:
 the loop that Numba puts around a function ignores the stride of the output (as of 0.68:
@@ -8,14 +8,13 @@ clear the flags when they end.
 
 A loop goes straight over its arrays where these are contiguous, and otherwise (strides,
 broadcasting, output on top of input) by way of a small contiguous buffer, so that the
-computation itself is vectorised always.  float16, which Numba does not have, is converted to
-float32 and back by NumPy.
+computation itself is vectorised always.
 """
 
 from __future__ import annotations
 
 import ctypes
-from functools import cache, partial
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -27,8 +26,6 @@ from fastlogit.kernels.ieee import clear_flags, shifted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from numpy.typing import NDArray
 
 ARGUMENTS = {
     "sigmoid": ("z",),
@@ -44,14 +41,6 @@ ARGUMENTS = {
 
 # Elements of a buffer: three of these are an eighth of the first cache.
 _BUFFER = 256
-# For float16 there is a call of Python for each.
-_HALF_BUFFER = 1 << 14
-
-# The C type of an inner loop, ``PyUFuncGenericFunction``, for ctypes ...
-_SIZES = ctypes.POINTER(ctypes.c_ssize_t)
-_INNER_LOOP = ctypes.CFUNCTYPE(
-    None, ctypes.POINTER(ctypes.c_void_p), _SIZES, _SIZES, ctypes.c_void_p
-)
 
 # Inner loops ------------------------------------------------------------------------------
 
@@ -152,24 +141,6 @@ def _cross_entropy_derivative(args: Any, dimensions: Any, steps: Any, data: Any)
     _binary(scalar.cross_entropy_derivative, args, dimensions, steps)
 
 
-def _half(name: str, args: Any, dimensions: Any, steps: Any, _data: Any) -> None:
-    """The inner loop for float16, by the one for float32."""
-    function, n = ufunc(name), dimensions[0]
-    *inputs, out = [_half_array(args[i], steps[i], n) for i in range(function.nargs)]
-    with np.errstate(all="ignore"):  # what is too large for float16 is infinite there
-        for first in range(0, n, _HALF_BUFFER):
-            here = slice(first, first + _HALF_BUFFER)
-            out[here] = function(*(values[here].astype(np.float32) for values in inputs))
-    clear_flags()
-
-
-def _half_array(address: int, step: int, n: int) -> NDArray[np.float16]:
-    """The float16 numbers, `step` bytes apart, from an address on."""
-    lowest = min(0, step * (n - 1))
-    memory: Any = (ctypes.c_char * (abs(step) * (n - 1) + 2)).from_address(address + lowest)
-    return np.ndarray((n,), np.float16, memory, -lowest, (step,))
-
-
 # Ufuncs from them -------------------------------------------------------------------------
 
 
@@ -177,16 +148,13 @@ def _half_array(address: int, step: int, n: int) -> NDArray[np.float16]:
 def ufunc(name: str) -> np.ufunc:
     """Make (once) the ufunc of a function of :mod:`fastlogit.kernels.scalar`."""
     loop = globals()[f"_{name}"]
-    compiled = [jit.c_function(loop, _signature(dtype)) for dtype in (types.float32, types.float64)]
-    # The smallest type first: NumPy takes the first loop that the input can be cast to safely.
-    half = _INNER_LOOP(partial(_half, name))
-    addresses = [ctypes.cast(half, ctypes.c_void_p).value, *(loop.address for loop in compiled)]
-    dtypes = [np.float16, np.float32, np.float64]
-    return _from_loops(name, len(ARGUMENTS[name]), [half, *compiled], addresses, dtypes)
+    # float32 first: NumPy takes the first loop that the input can be cast to safely.
+    loops = [jit.c_function(loop, _signature(dtype)) for dtype in (types.float32, types.float64)]
+    return _from_loops(name, len(ARGUMENTS[name]), loops, [np.float32, np.float64])
 
 
 def _signature(dtype: Any) -> Any:
-    """... and for Numba."""
+    """Return the C type of an inner loop, ``PyUFuncGenericFunction``."""
     sizes = types.CPointer(types.intp)
     return types.void(types.CPointer(types.CPointer(dtype)), sizes, sizes, types.voidptr)
 
@@ -195,11 +163,9 @@ def _signature(dtype: Any) -> Any:
 _kept: list[Any] = []
 
 
-def _from_loops(
-    name: str, inputs: int, loops: list[Any], addresses: list[Any], dtypes: list[Any]
-) -> np.ufunc:
+def _from_loops(name: str, inputs: int, loops: list[Any], dtypes: list[Any]) -> np.ufunc:
     """Call ``PyUFunc_FromFuncAndData`` of NumPy's C interface."""
-    pointers = (ctypes.c_void_p * len(loops))(*addresses)
+    pointers = (ctypes.c_void_p * len(loops))(*(loop.address for loop in loops))
     data = (ctypes.c_void_p * len(loops))()
     numbers = bytes(np.dtype(dtype).num for dtype in dtypes for _ in range(inputs + 1))
     label, documentation = name.encode(), f"See fastlogit.{name}.".encode()

@@ -106,8 +106,8 @@ class Table:
                 )
         by_memory = _BATCH_BYTES // (8 * max(len(columns), 1))
         rows = batch_rows or min(max(by_memory, _LEAST_ROWS), _MOST_ROWS)
-        if self.rows:
-            rows = min(rows, self.rows)
+        if self.rows is not None:
+            rows = min(rows, max(self.rows, 1))
         return self._named(self._read(columns, rows, nulls))
 
     def _named(self, batches: Iterator[Batch]) -> Iterator[Batch]:
