@@ -39,4 +39,5 @@ def test_single_constants_are_the_nearest_numbers():
 def test_e_to_the_smallest_z_rounds_to_zero():
     with mpmath.workprec(200):
         assert mpmath.exp(scalar.SMALLEST_Z) < mpmath.mpf(2) ** -1075
-        assert mpmath.exp(scalar.SMALLEST_Z_FLOAT32) < mpmath.mpf(2) ** -150
+        assert mpmath.exp(-scalar.LARGEST_Z_FLOAT32) < mpmath.mpf(2) ** -150
+        assert mpmath.exp(scalar.SMALLEST_Z_PLAIN) > mpmath.mpf(2) ** -1022
