@@ -128,6 +128,15 @@ UPSCALE_EXPONENT = 110.0
 
 
 @jit.scalar
+def _even_tail(v: float) -> float:
+    """``(R - 2) / v`` from ``v = r²``."""
+    c = fma(EXP[4], v, EXP[3])
+    c = fma(c, v, EXP[2])
+    c = fma(c, v, EXP[1])
+    return fma(c, v, EXP[0])
+
+
+@jit.scalar
 def _exp_fraction(a: float) -> tuple[float, float, float, float, float]:
     """For ``SMALLEST_Z <= a <= 0``: N, its low part, D, its low part, and ``s / LOWERED``.
 
@@ -141,11 +150,7 @@ def _exp_fraction(a: float) -> tuple[float, float, float, float, float]:
     r_low = (r_exact - r) - k_low
 
     v = r * r
-    c = fma(EXP[4], v, EXP[3])
-    c = fma(c, v, EXP[2])
-    c = fma(c, v, EXP[1])
-    c = fma(c, v, EXP[0])
-    even, even_low = fast_two_sum(2.0, c * v)
+    even, even_low = fast_two_sum(2.0, _even_tail(v) * v)
     n = even + r
     n_low = (r - (n - even)) + (even_low + r_low)
     d = even - r
@@ -179,11 +184,7 @@ def _exp_fraction_plain(a: float) -> tuple[float, float]:
     k = shifted - SHIFT
     r = fma(-k, LN2_LOW, fma(-k, LN2_HIGH, a))
     v = r * r
-    c = fma(EXP[4], v, EXP[3])
-    c = fma(c, v, EXP[2])
-    c = fma(c, v, EXP[1])
-    c = fma(c, v, EXP[0])
-    even = fma(c, v, 2.0)
+    even = fma(_even_tail(v), v, 2.0)
     power = float64_from_bits((float64_bits(shifted) << 52) + ONE_BITS)
     power = 0.0 if a <= SMALLEST_Z_PLAIN else power
     return (even + r) * power, even - r
