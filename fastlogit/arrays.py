@@ -8,6 +8,7 @@ wrong with it and what was expected.  Nothing that is n long is copied.
 from __future__ import annotations
 
 import sys
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -154,6 +155,28 @@ def number(value: Any, name: str) -> float:
     except ValueError:  # rows of different length
         pass
     raise TypeError(f"{name} must be a real number; got {value!r}")
+
+
+def not_negative(value: Any, name: str) -> float:
+    """One finite number of at least 0."""
+    result = number(value, name)
+    if not 0.0 <= result < np.inf:
+        raise ValueError(f"{name} must be finite and not negative; got {result}")
+    return result
+
+
+def whole_number(value: Any, name: str, least: int) -> int:
+    """One whole number of at least `least`."""
+    if not isinstance(value, Integral) or value < least:
+        raise ValueError(f"{name} must be a whole number of at least {least}; got {value!r}")
+    return int(value)
+
+
+def true_or_false(value: Any, name: str) -> bool:
+    """One truth value, and no number or text that could stand for it."""
+    if not isinstance(value, bool | np.bool_):
+        raise TypeError(f"{name} must be True or False; got {value!r}")
+    return bool(value)
 
 
 def output(out: NDArray[Any] | None, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:

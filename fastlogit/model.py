@@ -7,19 +7,19 @@ import math
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import numpy as np
 
 from fastlogit import arrays, files, linear
-from fastlogit.elementwise import sigmoid as _sigmoid
+from fastlogit.elementwise import sigmoid
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Callable
 
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 FORMAT = "fastlogit.LogisticModel"
 VERSION = 1
@@ -82,16 +82,13 @@ class LogisticModel:
             "coef": coef,
             "intercept": intercept,
             "feature_names": None if names is None else checked_names(names, coef.size),
+            "l2": arrays.not_negative(self.l2, "l2"),
+            "converged": arrays.true_or_false(self.converged, "converged"),
+            "passes": arrays.whole_number(self.passes, "passes", 0),
         }
-        for name in ("l2", "log_loss", "gradient_norm"):
-            number = checked[name] = arrays.number(getattr(self, name), name)
-            if not (0.0 <= number < math.inf or (math.isnan(number) and name != "l2")):
-                raise ValueError(f"{name} must be finite and not negative; got {number}")
-        if not isinstance(self.converged, bool | np.bool_):
-            raise TypeError(f"converged must be True or False; got {self.converged!r}")
-        if not isinstance(self.passes, Integral) or self.passes < 0:
-            raise ValueError(f"passes must be a whole number of at least 0; got {self.passes!r}")
-        checked |= {"converged": bool(self.converged), "passes": int(self.passes)}
+        for name in ("log_loss", "gradient_norm"):
+            number = arrays.number(getattr(self, name), name)
+            checked[name] = number if math.isnan(number) else arrays.not_negative(number, name)
         for name, value in checked.items():
             object.__setattr__(self, name, value)
 
@@ -106,10 +103,7 @@ class LogisticModel:
     ) -> NDArray[np.float64]:
         """Probabilities of t = 0 and t = 1, an array (n, 2); both exact in their tails."""
         z = self.decision(X, threads=threads)
-        result = np.empty((z.size, 2))
-        _sigmoid(-z, out=result[:, 0], threads=threads)
-        _sigmoid(z, out=result[:, 1], threads=threads)
-        return result
+        return of_both_classes(sigmoid, z, np.float64, threads)
 
     def predict(
         self, X: ArrayLike, *, threshold: float = 0.5, threads: SupportsIndex | None = None
@@ -155,6 +149,16 @@ class LogisticModel:
         text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
         with files.replacing(path) as temporary:
             temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def of_both_classes(
+    function: Callable[..., Any], z: NDArray[Any], dtype: DTypeLike, threads: SupportsIndex | None
+) -> NDArray[Any]:
+    """A function of z for t = 0 and t = 1, an array (n, 2), each exact in its own tail."""
+    result = np.empty((z.size, 2), dtype)
+    function(-z, out=result[:, 0], threads=threads)
+    function(z, out=result[:, 1], threads=threads)
+    return result
 
 
 def load(path: str | os.PathLike[str]) -> LogisticModel:

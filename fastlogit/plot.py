@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 __all__ = ["cross_entropy", "derivative", "gradient", "logistic"]
 
-# Blue and vermilion of Okabe and Ito's palette.
-_BLUE, _VERMILION = "#0072B2", "#D55E00"
+# Of a first and a second curve: blue and vermilion of Okabe and Ito's palette.
+_STYLES = (("#0072B2", "-"), ("#D55E00", "--"))
 _LOGIT = "logit $z$ (log-odds)"
 
 
@@ -45,12 +45,12 @@ def logistic(ax: Axes | None = None) -> Axes:
     >>> ax.get_xlabel(), ax.get_ylabel()
     ('logit $z$ (log-odds)', 'probability')
     """
-    ax = _axes(ax)
     z = _logits()
-    at_one, at_zero = elementwise.sigmoid(z), elementwise.sigmoid(-z)
-    ax.plot(z, at_one, color=_BLUE, linestyle="-", label=r"$P(t{=}1\mid z) = \sigma(z)$")
-    ax.plot(z, at_zero, color=_VERMILION, linestyle="--", label=r"$P(t{=}0\mid z) = \sigma(-z)$")
-    return _finished(ax, _LOGIT, "probability")
+    curves = {
+        r"$P(t{=}1\mid z) = \sigma(z)$": elementwise.sigmoid(z),
+        r"$P(t{=}0\mid z) = \sigma(-z)$": elementwise.sigmoid(-z),
+    }
+    return _draw(ax, z, curves, _LOGIT, "probability")
 
 
 def derivative(ax: Axes | None = None) -> Axes:
@@ -73,11 +73,9 @@ def derivative(ax: Axes | None = None) -> Axes:
     >>> float(slope.max())
     0.25
     """
-    ax = _axes(ax)
     z = _logits()
-    slope = elementwise.sigmoid_derivative(z)
-    ax.plot(z, slope, color=_BLUE, linestyle="-", label=r"$\sigma'(z) = \sigma(z)\,\sigma(-z)$")
-    return _finished(ax, _LOGIT, r"derivative $d\sigma/dz$")
+    curves = {r"$\sigma'(z) = \sigma(z)\,\sigma(-z)$": elementwise.sigmoid_derivative(z)}
+    return _draw(ax, z, curves, _LOGIT, r"derivative $d\sigma/dz$")
 
 
 def cross_entropy(ax: Axes | None = None) -> Axes:
@@ -101,13 +99,14 @@ def cross_entropy(ax: Axes | None = None) -> Axes:
     >>> ax.get_xlabel(), len(ax.lines)
     ('predicted probability $y$', 2)
     """
-    ax = _axes(ax)
     y = np.linspace(0.0, 1.0, 1001)[1:-1]
-    at_one, at_zero = elementwise.cross_entropy(y, 1), elementwise.cross_entropy(y, 0)
-    ax.plot(y, at_one, color=_BLUE, linestyle="-", label=r"$\xi(1, y) = -\log y$")
-    ax.plot(y, at_zero, color=_VERMILION, linestyle="--", label=r"$\xi(0, y) = -\log(1 - y)$")
+    curves = {
+        r"$\xi(1, y) = -\log y$": elementwise.cross_entropy(y, 1),
+        r"$\xi(0, y) = -\log(1 - y)$": elementwise.cross_entropy(y, 0),
+    }
+    ax = _draw(ax, y, curves, "predicted probability $y$", r"cross-entropy $\xi(t, y)$ in nats")
     ax.set(xlim=(0.0, 1.0), ylim=(0.0, 5.0))
-    return _finished(ax, "predicted probability $y$", r"cross-entropy $\xi(t, y)$ in nats")
+    return ax
 
 
 def gradient(ax: Axes | None = None) -> Axes:
@@ -129,16 +128,12 @@ def gradient(ax: Axes | None = None) -> Axes:
     >>> [line.get_linestyle() for line in ax.lines]
     ['-', '--']
     """
-    ax = _axes(ax)
     z = _logits()
-    at_one, at_zero = elementwise.residual(z, 1), elementwise.residual(z, 0)
-    ax.plot(z, at_one, color=_BLUE, linestyle="-", label=r"$t = 1$: $\sigma(z) - 1$")
-    ax.plot(z, at_zero, color=_VERMILION, linestyle="--", label=r"$t = 0$: $\sigma(z)$")
-    return _finished(ax, _LOGIT, r"gradient $\partial\xi/\partial z$")
-
-
-def _axes(ax: Axes | None) -> Axes:
-    return plt.subplots(layout="constrained")[1] if ax is None else ax
+    curves = {
+        r"$t = 1$: $\sigma(z) - 1$": elementwise.residual(z, 1),
+        r"$t = 0$: $\sigma(z)$": elementwise.residual(z, 0),
+    }
+    return _draw(ax, z, curves, _LOGIT, r"gradient $\partial\xi/\partial z$")
 
 
 def _logits() -> NDArray[np.float64]:
@@ -146,7 +141,17 @@ def _logits() -> NDArray[np.float64]:
     return np.linspace(-8.0, 8.0, 801)
 
 
-def _finished(ax: Axes, xlabel: str, ylabel: str) -> Axes:
+def _draw(
+    ax: Axes | None,
+    x: NDArray[np.float64],
+    curves: dict[str, NDArray[np.float64]],
+    xlabel: str,
+    ylabel: str,
+) -> Axes:
+    """Draw curves, the one for t = 1 first, by their labels."""
+    ax = plt.subplots(layout="constrained")[1] if ax is None else ax
+    for (label, values), (color, linestyle) in zip(curves.items(), _STYLES, strict=False):
+        ax.plot(x, values, color=color, linestyle=linestyle, label=label)
     ax.set(xlabel=xlabel, ylabel=ylabel)
     ax.margins(x=0.0)
     ax.grid(alpha=0.3)

@@ -20,6 +20,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from fastlogit import arrays, linear, trainer
 from fastlogit import threads as _threads
 from fastlogit.elementwise import log_sigmoid, sigmoid
+from fastlogit.model import of_both_classes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -251,11 +252,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _of_both_classes(self, function: Callable[..., Any], X: ArrayLike) -> NDArray[Any]:
         z = self.decision_function(X)
-        threads = _thread_count(self.n_jobs)
-        result = np.empty((z.size, 2), z.dtype)
-        function(-z, out=result[:, 0], threads=threads)
-        function(z, out=result[:, 1], threads=threads)
-        return result
+        return of_both_classes(function, z, z.dtype, _thread_count(self.n_jobs))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -16,7 +16,6 @@ is used that is worse than all coefficients 0, and the offset is centred.
 from __future__ import annotations
 
 import warnings
-from numbers import Integral
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, SupportsIndex
 
 import numpy as np
@@ -176,16 +175,13 @@ def train(
     total = float(n) if weights is None else arrays.total_weight(weights)
     known = None if offset is None else _finite(arrays.vector(offset, "offset", n, "row of X"))
     names = None if feature_names is None else checked_names(feature_names, d)
-    tolerance = _not_negative(tol, "tol")
-    if not isinstance(intercept, bool | np.bool_):
-        raise TypeError(f"intercept must be True or False; got {intercept!r}")
-    free = d + 1 if intercept else d
-    penalties = np.full(free, _not_negative(l2, "l2"))
+    tolerance = arrays.not_negative(tol, "tol")
+    free = d + 1 if arrays.true_or_false(intercept, "intercept") else d
+    penalties = np.full(free, arrays.not_negative(l2, "l2"))
     penalties[d:] = 0.0
     if solver not in ("auto", "newton"):
         raise ValueError(f"solver must be 'auto' or 'newton'; got {solver!r}")
-    if not isinstance(max_passes, Integral) or max_passes < 1:
-        raise ValueError(f"max_passes must be a whole number of at least 1; got {max_passes!r}")
+    arrays.whole_number(max_passes, "max_passes", 1)
     centre = 0.0
     if intercept and known is not None:
         # Else digits of X @ coef would be lost between a large offset and what makes up for it.
@@ -292,13 +288,6 @@ def _cut(point: _Point, trial: _Point) -> float:
     if not np.isfinite(share):
         return _SHORTEST_CUT
     return float(np.clip(share, _SHORTEST_CUT, _LONGEST_CUT))
-
-
-def _not_negative(value: Any, name: str) -> float:
-    number = arrays.number(value, name)
-    if not 0.0 <= number < np.inf:
-        raise ValueError(f"{name} must be finite and not negative; got {number}")
-    return number
 
 
 def _finite(offset: NDArray[Any]) -> NDArray[Any]:

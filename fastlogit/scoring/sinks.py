@@ -44,15 +44,15 @@ def open_sink(path: str | os.PathLike[str], *, force: bool = False) -> Iterator[
     target = Path(path)
     open_format = by_suffix(target, _FORMATS)
     with replacing(target, force=force) as temporary, ExitStack() as stack:
-        with _naming(target):
+        with _writing(target):
             write = stack.enter_context(open_format(temporary))
 
         def named(y: NDArray[np.float64]) -> None:
-            with _naming(target):
+            with _writing(target):
                 write(y)
 
         yield named
-        with _naming(target):
+        with _writing(target):
             stack.close()
 
 
@@ -66,7 +66,7 @@ def replacing(path: str | os.PathLike[str], *, force: bool) -> Iterator[Path]:
 
 
 @contextmanager
-def _naming(target: Path) -> Iterator[None]:
+def _writing(target: Path) -> Iterator[None]:
     """Put the file's name into errors of writing, which is all that they lack."""
     try:
         yield

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from numbers import Integral
 from typing import TYPE_CHECKING, Literal, SupportsIndex, TypeVar
 
 import numpy as np
 
-from fastlogit import files, linear
+from fastlogit import arrays, files, linear
 from fastlogit.scoring.sinks import open_sink
 from fastlogit.scoring.sources import open_table
 
@@ -90,8 +89,8 @@ def score(
     """
     if missing not in ("error", "nan"):
         raise ValueError(f"missing must be 'error' or 'nan'; got {missing!r}")
-    if batch_rows is not None and not (isinstance(batch_rows, Integral) and batch_rows >= 1):
-        raise ValueError(f"batch_rows must be a whole number of at least 1; got {batch_rows!r}")
+    if batch_rows is not None:
+        arrays.whole_number(batch_rows, "batch_rows", 1)
     files.keep_apart(sink, source)
     table = open_table(source)
     columns = _match(table, model)

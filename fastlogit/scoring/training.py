@@ -95,8 +95,9 @@ def read_table(
         _check_values(table, order, columns, rows)
         rows += len(columns[0])
         nans = [np.isnan(column) for column in columns]
-        absent += [np.count_nonzero(nan) for nan in nans]
-        if any(nan.any() for nan in nans):
+        counts = [np.count_nonzero(nan) for nan in nans]
+        absent += counts
+        if any(counts):
             present = ~np.logical_or.reduce(nans)
             columns = [column[present] for column in columns]
         here = slice(kept, kept + len(columns[0]))
