@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import coefficients
 import mpmath
+import numpy as np
 from reference import bits
 
 from fastlogit.kernels import scalar
@@ -25,10 +26,20 @@ def test_every_multiple_of_the_high_part_of_log_2_is_exact():
             assert mpmath.mpf(k * scalar.LN2_HIGH) == k * mpmath.mpf(scalar.LN2_HIGH)
 
 
+def test_the_remainder_of_a_division_by_log_2_is_exact():
+    rng = np.random.default_rng(0)
+    with mpmath.workprec(200):
+        for a in [0.3466, 0.49999999999999994, *rng.uniform(0, 1, 500), *rng.uniform(0, 746, 2500)]:
+            k = round(a * scalar.LOG2_E)
+            r = mpmath.mpf(a) - k * mpmath.mpf(scalar.LN2)
+            assert mpmath.mpf(float(r)) == r
+
+
 def test_single_constants_are_the_nearest_numbers():
     with mpmath.workprec(200):
         assert float(1 / mpmath.log(2)) == scalar.LOG2_E
         assert float(mpmath.log(2)) == scalar.LN2
+        assert float(mpmath.log(2) - mpmath.mpf(scalar.LN2)) == scalar.LN2_REST
         half_root = float(mpmath.sqrt(mpmath.mpf(1) / 2))
     assert bits(half_root) == scalar.SQRT_HALF_BITS
     assert bits(1.0) == scalar.ONE_BITS
