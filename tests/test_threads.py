@@ -351,3 +351,29 @@ before = loss()
 atexit.register(lambda: print(loss() == before))
 """
     assert run_script(tmp_path, COMMON + script) == ["True"]
+
+
+def test_a_helper_leaves_the_callers_core_and_may_come_back(monkeypatch):
+    allowed, moves = {2, 5, 7}, []
+    monkeypatch.setattr(threads, "_core", lambda: 5)
+    monkeypatch.setattr(threads.os, "sched_getaffinity", lambda _: set(allowed), raising=False)
+    monkeypatch.setattr(
+        threads.os, "sched_setaffinity", lambda _, to: moves.append(to), raising=False
+    )
+    threads._leave(7)
+    threads._leave(-1)
+    assert moves == []
+    threads._leave(5)
+    assert moves == [{2, 7}, {2, 5, 7}]
+    allowed = {5}  # there is no other
+    threads._leave(5)
+    assert len(moves) == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="the system does not tell cores")
+def test_helpers_keep_their_affinity():
+    before = os.sched_getaffinity(0)
+    seen = []
+    for _ in range(20):
+        threads.run(lambda part: seen.append(os.sched_getaffinity(0)), 8, 2)
+    assert all(cores == before for cores in seen)
