@@ -1,8 +1,9 @@
 """The functions that work element by element: NumPy ufuncs, on several threads.
 
 They take what a NumPy ufunc takes, and give what it gives: scalars for scalars, arrays for
-arrays, with broadcasting; float32 stays float32 (as do bool and integers of up to 16 bits,
-which fit in it), other real numbers become float64.  Numbers in foreign byte order are taken
+arrays, with broadcasting; float64 for float64 and integers of 32 and 64 bits, float32 for
+float32 and integers of 16 bits, float16 (computed in float32) for float16, integers of 8 bits
+and bool, and the widest of these for several arguments.  Numbers in foreign byte order are taken
 by their value, masked arrays keep their mask, and other libraries' arrays are handed on through
 ``__array_ufunc__``.
 
@@ -27,6 +28,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, SupportsIndex, TypeVar
 
 import numpy as np
+from numpy import ndarray  # a name less to look up in each call
 
 from fastlogit import arrays
 from fastlogit import threads as _threads
@@ -61,28 +63,60 @@ _PARAMETERS = """
 """
 
 
+_MISSING: Any = object()
+
+
 def _public(function: F) -> F:
-    """Complete the docstring; few elements, with no option but out, go straight to the ufunc."""
+    """Complete the docstring; few elements, with no option but out, go straight to the ufunc.
+
+    The arguments are named one by one, as ``*args`` would take a tenth of such a call.
+    """
     name = function.__name__
     function.__doc__ = function.__doc__ and function.__doc__.replace(
         "%(parameters)s", _PARAMETERS.strip()
     )
-    compute: np.ufunc | None = None
 
-    @wraps(function)
-    def quick(*args: Any, **options: Any) -> Any:
+    compute: Callable[..., Any]
+
+    def make_and_call(*args: Any) -> Any:
         nonlocal compute
-        if args and (not options or tuple(options) == ("out",)):
-            first = args[0]
-            if type(first) is float or (type(first) is np.ndarray and first.size < _FEW):
-                compute = compute or ufunc(name)
-                try:
-                    return compute(*args, **options)
-                except (TypeError, ValueError):
-                    pass  # again, for a better message
-        return function(*args, **options)
+        compute = ufunc(name)
+        return compute(*args)
 
-    return quick  # type: ignore[return-value]
+    compute = make_and_call
+
+    def of_one(first: Any = _MISSING, /, out: Any = None, **options: Any) -> Any:
+        try:
+            if options:
+                pass
+            elif type(first) is ndarray and first.size < _FEW and first.itemsize > 2:
+                return compute(first) if out is None else compute(first, out)
+            elif type(first) is float and out is None:
+                return compute(first)
+        except (TypeError, ValueError):
+            pass  # again, for a better message
+        return function(*_given(first), out=out, **options)
+
+    def of_two(
+        first: Any = _MISSING, second: Any = _MISSING, /, out: Any = None, **options: Any
+    ) -> Any:
+        try:
+            if options:
+                pass
+            elif type(first) is ndarray and first.size < _FEW and first.itemsize > 2:
+                return compute(first, second) if out is None else compute(first, second, out)
+            elif type(first) is float and type(second) in (float, int) and out is None:
+                return compute(first, second)
+        except (TypeError, ValueError):
+            pass
+        return function(*_given(first, second), out=out, **options)
+
+    quick = of_one if len(ARGUMENTS[name]) == 1 else of_two
+    return wraps(function)(quick)  # type: ignore[return-value]
+
+
+def _given(*args: Any) -> list[Any]:
+    return [arg for arg in args if arg is not _MISSING]
 
 
 @_public
@@ -402,11 +436,31 @@ def _call(
 ) -> Any:
     if dtype is not None:
         _check_dtype(dtype)
+    if out is None and dtype is None and _gives_float16(args):
+        with np.errstate(all="ignore"):  # infinite, or subnormal, only in float16
+            return _call(name, args, None, where, np.float32, threads).astype(np.float16)
     function = ufunc(name)
     count = _threads.resolve(threads) if threads is not None else None
     if where is True and type(args[0]) is np.ndarray and args[0].size >= _FEW:
         return _call_in_parts(function, args, out, dtype, count or _threads.resolve(None))
     return _call_once(function, args, out, where, dtype)
+
+
+def _gives_float16(args: tuple[Any, ...]) -> bool:
+    """Whether a function of NumPy would give float16 for these."""
+    dtypes = [getattr(arg, "dtype", None) for arg in args]
+    if any(dtype is not None and dtype.itemsize > 2 for dtype in dtypes):
+        return False
+    alone = dtypes.count(None) == len(args)  # no array to which a number could adapt
+    for i, arg in enumerate(args):
+        if dtypes[i] is None:
+            adapts = type(arg) in (int, float) and not alone
+            dtypes[i] = type(arg) if adapts else np.asarray(arg).dtype
+    like = np.exp if len(args) == 1 else np.logaddexp
+    try:
+        return like.resolve_dtypes((*dtypes, None))[-1] == np.float16
+    except TypeError:  # what it is that is wrong is said later on
+        return False
 
 
 def _call_once(

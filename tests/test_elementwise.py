@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from fractions import Fraction
 
 import mpmath
@@ -463,6 +464,38 @@ def test_dtype_is_what_it_is_computed_in(name, n):
     assert same_bits(call(name, *args, dtype=np.float32, threads=2), call(name, *narrow))
     wide = [arg.astype(np.float64) for arg in narrow]
     assert same_bits(call(name, *narrow, dtype="float64", threads=2), call(name, *wide))
+
+
+ALL_FLOAT16 = np.arange(2**16).astype(np.uint16).view(np.float16)
+
+
+@every_function
+@pytest.mark.parametrize("repeated", [1, 4])
+def test_float16_is_computed_in_float32_and_rounded(name, repeated):
+    given = [np.tile(ALL_FLOAT16, repeated), np.full(2**16 * repeated, 0.3, np.float16)]
+    args = given[: len(ARGUMENTS[name])]
+    got = call(name, *args)
+    wide = call(name, *(arg.astype(np.float32) for arg in args))
+    assert wide.dtype == np.float32
+    with np.errstate(all="ignore"):
+        assert same_bits(got, wide.astype(np.float16))
+    assert same_bits(call(name, *args, out=np.empty_like(got)), got)
+
+
+ONE_OF_EACH_TYPE = [
+    *(np.ones(1, code) for code in "?bBhHiIlLefd"),
+    *(np.dtype(code).type(1) for code in "?bhlefd"),
+    *(True, 1, 1.0, [True], [1], [1.0], np.ones((), np.int8), np.ones((2, 0), np.float16)),
+]
+
+
+@every_function
+def test_the_result_is_of_the_type_that_numpy_gives(name):
+    like = np.exp if name in UNARY else np.logaddexp
+    for args in itertools.product(ONE_OF_EACH_TYPE, repeat=len(ARGUMENTS[name])):
+        got, expected = call(name, *args), like(*args)
+        assert type(got) is type(expected), args
+        assert got.dtype == expected.dtype, args
 
 
 @every_function
