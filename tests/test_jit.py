@@ -45,8 +45,10 @@ def test_without_a_cache_folder_everything_works_and_nothing_is_said():
 
 
 COMPILED_OR_LOADED = """
+import sys
 import warnings
 warnings.simplefilter("error")
+import numba
 import numpy as np
 from numba.core import event
 import fastlogit as fl
@@ -56,6 +58,9 @@ with event.install_recorder("numba:compile") as recorder:
     assert fl.sigmoid(0.0) == 0.5
     sums.merge(np.ones((3, 2, 1)), total)
 assert total == 6.0
+# What Numba compiles with is not loaded for that, and is there when it is wanted.
+assert recorder.buffer or "numba.np.linalg" not in sys.modules
+assert numba.njit(lambda values: values.sum())(np.ones(3)) == 3.0
 print("compiled" if recorder.buffer else "loaded")
 """
 
