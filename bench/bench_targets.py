@@ -1,13 +1,18 @@
-"""Ratios that fastlogit promises: to NumPy's usual stable formula, and to other libraries.
+"""Ratios that fastlogit promises: to NumPy's usual stable formula, to other libraries, to itself.
 
 Those of `bench.report` that are not listed here are not reached, or not by enough to be promised.
 """
 
+import numba
+import numpy as np
 import pytest
 
 from bench import report
-from bench.implementations import FASTLOGIT, FUNCTIONS, STABLE, TUNED
+from bench.data import argument
+from bench.implementations import ELEMENTWISE, FASTLOGIT, FUNCTIONS, STABLE, TUNED
 from bench.measure import interleaved, ratio
+from fastlogit import kernels
+from fastlogit.kernels.ufuncs import ufunc
 
 # Function, type, elements, threads.
 PROMISED = {
@@ -43,6 +48,31 @@ def test_log_loss_gradient_is_6_times_as_fast_as_numpy_on_one_thread(capsys):
 def test_linear_log_loss_gradient_is_2_5_times_as_fast_as_numpy_on_two_threads(capsys):
     what = "1,000,000 x 32 float64, two threads"
     assert _measure("linear.log_loss_gradient", 1_000_000, 2, capsys, what) >= 2.5
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("name", ELEMENTWISE)
+def test_a_loop_over_a_kernel_takes_at_most_a_tenth_longer_than_ours(name, dtype, capsys):
+    kernel, n = getattr(kernels, name), 100_000
+    args = [argument(arg, n, dtype) for arg in ELEMENTWISE[name].arguments]
+    out = np.empty(n, dtype)
+
+    @numba.njit
+    def of_one(z, out):
+        for i in range(out.size):
+            out[i] = kernel(z[i])
+
+    @numba.njit
+    def of_two(z, t, out):
+        for i in range(out.size):
+            out[i] = kernel(z[i], t[i])
+
+    loop = of_one if len(args) == 1 else of_two
+    both = {"loop": lambda: loop(*args, out), FASTLOGIT: lambda: ufunc(name)(*args, out)}
+    times = ratio(interleaved(both, rounds=5, calls=20), "loop", FASTLOGIT)
+    with capsys.disabled():
+        print(f"\n{name}, {dtype}, a loop of one's own: {times:.2f} x fastlogit's")
+    assert times <= 1.1
 
 
 def _promised():

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import statistics
 import time
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from pathlib import Path
 from typing import Any
 
 import numba
@@ -42,6 +44,30 @@ def interleaved(
                 function()
             seconds[name].append((time.perf_counter() - start) / calls)
     return seconds
+
+
+@contextmanager
+def on_cores(count: int | None) -> Iterator[None]:
+    """Keep every thread of the process on `count` cores; None, or another system: on any.
+
+    So that a library which cannot be told how many threads to use has no more cores than one
+    that can.
+    """
+    if count is None or not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    _move(set(sorted(before)[:count]))
+    try:
+        yield
+    finally:
+        _move(before)
+
+
+def _move(cores: set[int]) -> None:
+    for thread in Path("/proc/self/task").iterdir():
+        with suppress(ProcessLookupError):  # it has ended in between
+            os.sched_setaffinity(int(thread.name), cores)
 
 
 def ratio(seconds: dict[str, list[float]], slow: str, fast: str) -> float:

@@ -1,8 +1,8 @@
 """Other libraries: whichever is installed adds its functions to the table as a further key.
 
 A library takes arguments of its own kind, so they are converted before the clock runs.  Numbers
-of threads are set where a library lets one: JAX, which does not, takes all cores for large
-arrays, and SciPy and NumPy have one thread.
+of threads are set where a library lets one; JAX, which does not, takes all cores for large arrays
+(`bench.measure.on_cores` keeps it from that), and SciPy and NumPy have one thread.
 """
 
 from __future__ import annotations
