@@ -38,7 +38,7 @@ def parts(n: int, smallest: int = PART, most: int = MOST_PARTS) -> list[slice]:
     return [slice(start, min(start + size, n)) for start in range(0, n, size)]
 
 
-def real_array(value: ArrayLike, name: str, ndim: int) -> NDArray[Any]:
+def real_array(value: ArrayLike, name: str, ndim: int, *, float16: bool = False) -> NDArray[Any]:
     """`value` as an array of native real numbers with `ndim` axes, none of them empty."""
     if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
         raise ValueError(f"{name} must have no masked elements; got {np.ma.getmask(value).sum()}")
@@ -54,8 +54,13 @@ def real_array(value: ArrayLike, name: str, ndim: int) -> NDArray[Any]:
         raise TypeError(f"{name} must hold real numbers; got dtype {array.dtype}")
     if not isinstance(value, np.ndarray) and array.dtype.kind != "f":
         array = array.astype(np.float64)  # a list: the array is ours, and of no particular type
-    if array.dtype.kind == "f" and array.dtype.itemsize not in (4, 8):
-        raise TypeError(f"{name} must be float64, float32, integer or bool; got {array.dtype}")
+    if (
+        array.dtype.kind == "f"
+        and array.dtype.itemsize not in (4, 8)
+        and not (float16 and array.dtype == np.float16)
+    ):
+        kinds = "float64, float32, float16" if float16 else "float64, float32"
+        raise TypeError(f"{name} must be {kinds}, integer or bool; got {array.dtype}")
     if not array.dtype.isnative:
         raise TypeError(f"{name} must be in native byte order; got dtype {array.dtype.str}")
     if array.size == 0:
@@ -65,17 +70,6 @@ def real_array(value: ArrayLike, name: str, ndim: int) -> NDArray[Any]:
 
 def _axes(ndim: int) -> str:
     return "one axis" if ndim == 1 else f"{ndim} axes"
-
-
-def matrix(X: ArrayLike) -> NDArray[Any]:
-    """Features: two axes, and rows whose elements lie side by side."""
-    array = real_array(X, "X", 2)
-    if array.strides[1] != array.itemsize and array.shape[1] > 1:
-        raise ValueError(
-            "X must be row-major, the elements of a row side by side; got strides "
-            f"{array.strides} for dtype {array.dtype} (numpy.ascontiguousarray(X) copies)"
-        )
-    return array
 
 
 def vector(value: ArrayLike, name: str, n: int, like: str) -> NDArray[Any]:

@@ -1,24 +1,32 @@
 """Passes over a feature matrix: each reads X once, from where it lies, in the dtype it has.
 
 z = X @ coef + intercept + offset, computed in float64 whatever the dtype of X.  The work is
-split by rows into parts that depend on the shape of X alone and whose results are added up in
-order, so that no result depends on the number of threads.
+split by rows into parts that depend on X alone and whose results are added up in order, so that
+no result depends on the number of threads.
 
 All functions share these parameters and rules:
 
-X : array_like (n, d)
-    float64, float32, integer or bool; the elements of a row side by side (row-major, or a
-    slice of it).  It is never copied; NaN and infinities in it do what they do in NumPy.
+X : array_like (n, d), sparse matrix (n, d), or table with n rows and d columns
+    Real numbers of any type, in any of these forms:
+
+    * an array of any strides: row-major, column-major, or a slice;
+    * a CSR matrix or array of SciPy, whose entries may be unsorted and repeated;
+    * a table or record batch of Arrow, a data frame of Polars or pandas, or a dict of arrays;
+      columns may differ in type, and their order is that of `coef`.
+
+    It is never copied; NaN and infinities in it do what they do in NumPy.
 coef : array_like (d,), intercept : float
 offset : array_like (n,), optional
     A known addition to z.
 weight : array_like (n,), optional
     Sample weights, finite and not negative.
+missing : {"error", "nan"}
+    What to do about Arrow's nulls: an error that names the column, or take them as NaN.
 threads : int, optional
     Most threads to use; default: all cores that the process may use.
 
 A wrong shape, dtype or range is a TypeError or ValueError that names the argument, before
-any work.  The bounds on errors stand in :mod:`fastlogit.kernels.dense`.
+any work.  The bounds on errors stand in :mod:`fastlogit.kernels.passes`.
 """
 
 from __future__ import annotations
@@ -27,42 +35,36 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, SupportsIndex
 
 import numpy as np
 
-from fastlogit import arrays
+from fastlogit import arrays, features
 from fastlogit import threads as _threads
-from fastlogit.kernels import columns as _columns
-from fastlogit.kernels import dense, sums
+from fastlogit.kernels import passes, sums
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import ArrayLike, NDArray
+
+    from fastlogit.features import Features, Missing
 
     Array = NDArray[Any]
     Threads = SupportsIndex | None
 
 __all__ = [
     "decision",
-    "decision_columns",
     "hessian",
     "hessian_product",
     "log_loss",
     "log_loss_gradient",
     "log_loss_gradient_hessian",
     "probability",
-    "probability_columns",
 ]
 
-# A part of X has at least this many elements: some 0.5 ms of reading, against which the 25 µs
-# that handing it to a kernel takes do not count ...
-_PART_ELEMENTS = 1 << 20
-# ... and all partial results together take at most this much memory.
+# All partial results together take at most this much memory.
 _PARTIAL_BYTES = 64 << 20
 
 
 class _Input(NamedTuple):
     """Checked arguments, ready for the kernels."""
 
-    X: Array
+    X: Features
     coef: NDArray[np.float64]
     intercept: float
     weight: Array | None
@@ -71,7 +73,7 @@ class _Input(NamedTuple):
 
     @property
     def d(self) -> int:
-        return int(self.X.shape[1])
+        return self.X.shape[1]
 
     def rows(self, name: str, here: slice) -> Array | None:
         array: Array | None = getattr(self, name)
@@ -79,11 +81,12 @@ class _Input(NamedTuple):
 
 
 def decision(
-    X: ArrayLike,
+    X: Any,
     coef: ArrayLike,
     intercept: float = 0.0,
     *,
     offset: ArrayLike | None = None,
+    missing: Missing = "error",
     out: Array | None = None,
     threads: Threads = None,
 ) -> Array:
@@ -91,7 +94,7 @@ def decision(
 
     Parameters
     ----------
-    X, coef, intercept, offset, threads
+    X, coef, intercept, offset, missing, threads
         See :mod:`fastlogit.linear`.
     out : ndarray (n,), optional
         float64 or float32.
@@ -107,15 +110,16 @@ def decision(
     >>> fl.linear.decision([[1.0, 2.0], [3.0, 4.0]], [0.5, -0.5], 1.0)
     array([0.5, 0.5])
     """
-    return _score(None, X, coef, intercept, offset, out, threads)
+    return _score(None, X, coef, intercept, offset, missing, out, threads)
 
 
 def probability(
-    X: ArrayLike,
+    X: Any,
     coef: ArrayLike,
     intercept: float = 0.0,
     *,
     offset: ArrayLike | None = None,
+    missing: Missing = "error",
     out: Array | None = None,
     threads: Threads = None,
 ) -> Array:
@@ -123,7 +127,7 @@ def probability(
 
     Parameters
     ----------
-    X, coef, intercept, offset, threads
+    X, coef, intercept, offset, missing, threads
         See :mod:`fastlogit.linear`.
     out : ndarray (n,), optional
         float64 or float32.
@@ -138,78 +142,14 @@ def probability(
     >>> import fastlogit as fl
     >>> fl.linear.probability([[1.0, 2.0], [3.0, 4.0]], [0.5, -0.5], 0.5)
     array([0.5, 0.5])
-    """
-    return _score(True, X, coef, intercept, offset, out, threads)
-
-
-def decision_columns(
-    columns: Sequence[Array],
-    coef: ArrayLike,
-    intercept: float = 0.0,
-    *,
-    out: Array | None = None,
-    threads: Threads = None,
-) -> Array:
-    """Logits from separate columns, each in its own dtype; they are not put side by side.
-
-    Parameters
-    ----------
-    columns : sequence of d array_like (n,)
-        float64, float32, integer or bool, in the order of `coef`.
-    coef, intercept, threads
-        See :mod:`fastlogit.linear`.
-    out : ndarray (n,), optional
-        float64 or float32.
-
-    Returns
-    -------
-    ndarray (n,)
-        float64, also where all columns and `coef` are float32.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import fastlogit as fl
-    >>> columns = [np.array([1.5, 3.5]), np.array([True, False])]
-    >>> fl.linear.decision_columns(columns, [0.5, -0.5], 1.0)
-    array([1.25, 2.75])
-    """
-    return _score_columns(None, columns, coef, intercept, out, threads)
-
-
-def probability_columns(
-    columns: Sequence[Array],
-    coef: ArrayLike,
-    intercept: float = 0.0,
-    *,
-    out: Array | None = None,
-    threads: Threads = None,
-) -> Array:
-    """Probability of t = 1 from separate columns.
-
-    Parameters
-    ----------
-    columns, coef, intercept, out, threads
-        As in `decision_columns`.
-
-    Returns
-    -------
-    ndarray (n,)
-        float64, also where all columns and `coef` are float32.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import fastlogit as fl
-    >>> columns = [np.array([1.5, 3.5]), np.array([True, False])]
-    >>> fl.linear.probability_columns(columns, [2.0, -3.0])
+    >>> fl.linear.probability({"a": [1.5, 3.5], "b": [True, False]}, [2.0, -3.0])
     array([0.5       , 0.99908895])
     """
-    return _score_columns(True, columns, coef, intercept, out, threads)
+    return _score(True, X, coef, intercept, offset, missing, out, threads)
 
 
 def log_loss(
-    X: ArrayLike,
+    X: Any,
     t: ArrayLike,
     coef: ArrayLike,
     intercept: float = 0.0,
@@ -241,7 +181,7 @@ def log_loss(
 
 
 def log_loss_gradient(
-    X: ArrayLike,
+    X: Any,
     t: ArrayLike,
     coef: ArrayLike,
     intercept: float = 0.0,
@@ -277,7 +217,7 @@ def log_loss_gradient(
 
 
 def log_loss_gradient_hessian(
-    X: ArrayLike,
+    X: Any,
     t: ArrayLike,
     coef: ArrayLike,
     intercept: float = 0.0,
@@ -315,7 +255,7 @@ def log_loss_gradient_hessian(
 
 
 def hessian(
-    X: ArrayLike,
+    X: Any,
     coef: ArrayLike,
     intercept: float = 0.0,
     *,
@@ -345,27 +285,27 @@ def hessian(
     array([[1.25]])
     """
     given = _check(X, coef, intercept, weight, offset, threads)
-    size = dense.hessian_size(given.d)
+    size = passes.hessian_size(given.d)
     slices = _parts(given.X, 2 * size * size)
     results = np.zeros((len(slices), 2, size, size))
 
     def task(part: int) -> None:
-        here = slices[part]
-        dense.hessian(
-            given.X[here],
-            given.coef,
-            given.intercept,
-            given.rows("weight", here),
-            given.rows("offset", here),
-            results[part],
-        )
+        for here, X in given.X.pieces(slices[part]):
+            passes.hessian(
+                X,
+                given.coef,
+                given.intercept,
+                given.rows("weight", here),
+                given.rows("offset", here),
+                results[part],
+            )
 
     _threads.run(task, len(slices), given.threads)
     return _symmetric(results, given.d + 1 if with_intercept else given.d)
 
 
 def hessian_product(
-    X: ArrayLike,
+    X: Any,
     coef: ArrayLike,
     direction: ArrayLike,
     intercept: float = 0.0,
@@ -409,17 +349,17 @@ def hessian_product(
     partials = np.zeros((len(slices), 2, given.d + 1))
 
     def task(part: int) -> None:
-        here = slices[part]
-        dense.hessian_product(
-            given.X[here],
-            given.coef,
-            given.intercept,
-            along,
-            last,
-            given.rows("weight", here),
-            given.rows("offset", here),
-            partials[part],
-        )
+        for here, X in given.X.pieces(slices[part]):
+            passes.hessian_product(
+                X,
+                given.coef,
+                given.intercept,
+                along,
+                last,
+                given.rows("weight", here),
+                given.rows("offset", here),
+                partials[part],
+            )
 
     _threads.run(task, len(slices), given.threads)
     return _merged(partials)[: vector.size]
@@ -427,66 +367,32 @@ def hessian_product(
 
 def _score(
     probability: Literal[True] | None,
-    X: ArrayLike,
+    X: Any,
     coef: ArrayLike,
     intercept: float,
     offset: ArrayLike | None,
+    missing: Missing,
     out: Array | None,
     threads: Threads,
 ) -> Array:
-    given = _check(X, coef, intercept, None, offset, threads)
+    given = _check(X, coef, intercept, None, offset, threads, missing)
     narrow = given.X.dtype == np.asarray(coef).dtype == np.float32
     result = arrays.output(out, given.X.shape[:1], np.dtype(np.float32 if narrow else np.float64))
     if out is not None:
-        arrays.separate(result, X=given.X, offset=given.offset)
+        arrays.separate(result, **given.X.arrays, offset=given.offset)
     slices = _parts(given.X, 0)
 
     def task(part: int) -> None:
-        here = slices[part]
-        offset = given.rows("offset", here)
-        dense.score(given.X[here], given.coef, given.intercept, offset, probability, result[here])
+        for here, X in given.X.pieces(slices[part]):
+            offset = given.rows("offset", here)
+            passes.score(X, given.coef, given.intercept, offset, probability, result[here])
 
     _threads.run(task, len(slices), given.threads)
     return result
 
 
-def _score_columns(
-    probability: Literal[True] | None,
-    columns: Sequence[Array],
-    coef: ArrayLike,
-    intercept: float,
-    out: Array | None,
-    threads: Threads,
-) -> Array:
-    if len(columns) == 0:
-        raise ValueError("columns must not be empty")
-    count = _threads.resolve(threads)
-    first = arrays.real_array(columns[0], "columns[0]", 1)
-    checked = [
-        arrays.vector(column, f"columns[{number}]", first.size, "element of columns[0]")
-        for number, column in enumerate(columns)
-    ]
-    factors = arrays.vector(coef, "coef", len(checked), "column").astype(np.float64)
-    start = arrays.number(intercept, "intercept")
-    result = arrays.output(out, first.shape, np.dtype(np.float64))
-    if out is not None:
-        for number, column in enumerate(checked):
-            arrays.separate(result, **{f"columns[{number}]": column})
-    slices = arrays.parts(first.size, _columns.PART)
-
-    def task(part: int) -> None:
-        here = slices[part]
-        z = np.full(here.stop - here.start, start)
-        for column, factor in zip(checked, factors, strict=True):
-            _columns.add_column(column[here], factor, z)
-        _columns.score(z, probability, result[here])
-
-    _threads.run(task, len(slices), count)
-    return result
-
-
 def _derive(
-    X: ArrayLike,
+    X: Any,
     t: ArrayLike,
     coef: ArrayLike,
     intercept: float,
@@ -499,26 +405,26 @@ def _derive(
     """Loss, and its derivatives up to `order` by the coefficients and then the intercept."""
     given = _check(X, coef, intercept, weight, offset, threads)
     targets, soft = arrays.targets(t, given.X.shape[0], "row of X", given.threads)
-    size = dense.hessian_size(given.d) if order == 2 else 0
+    size = passes.hessian_size(given.d) if order == 2 else 0
     slices = _parts(given.X, 2 * given.d + 2 * size * size)
     losses = np.zeros((len(slices), 2, 1))
     gradients = np.zeros((len(slices), 2, given.d + 1 if order >= 1 else 0))
     hessians = np.zeros((len(slices), 2, size, size))
 
     def task(part: int) -> None:
-        here = slices[part]
-        dense.log_loss_gradient(
-            given.X[here],
-            targets[here],
-            soft,
-            given.coef,
-            given.intercept,
-            given.rows("weight", here),
-            given.rows("offset", here),
-            losses[part, :, 0],
-            gradients[part] if order >= 1 else None,
-            hessians[part] if order == 2 else None,
-        )
+        for here, X in given.X.pieces(slices[part]):
+            passes.log_loss_gradient(
+                X,
+                targets[here],
+                soft,
+                given.coef,
+                given.intercept,
+                given.rows("weight", here),
+                given.rows("offset", here),
+                losses[part, :, 0],
+                gradients[part] if order >= 1 else None,
+                hessians[part] if order == 2 else None,
+            )
 
     _threads.run(task, len(slices), given.threads)
     return (
@@ -529,18 +435,19 @@ def _derive(
 
 
 def _check(
-    X: ArrayLike,
+    X: Any,
     coef: ArrayLike,
     intercept: float,
     weight: ArrayLike | None,
     offset: ArrayLike | None,
     threads: Threads,
+    missing: Missing = "error",
 ) -> _Input:
-    features = arrays.matrix(X)
-    n, d = features.shape
-    count = _threads.resolve(threads, -(-features.size // _PART_ELEMENTS))
+    given = features.of(X, missing)
+    n, d = given.shape
+    count = _threads.resolve(threads, len(given.parts(arrays.MOST_PARTS)))
     return _Input(
-        features,
+        given,
         arrays.coefficients(coef, "coef", d),
         arrays.number(intercept, "intercept"),
         arrays.weights(weight, n, "row of X", count),
@@ -549,11 +456,9 @@ def _check(
     )
 
 
-def _parts(X: Array, partial_size: int) -> list[slice]:
-    """Slices of rows whose partial results, of so many float64 each, stay small together."""
-    n, d = X.shape
-    most = min(arrays.MOST_PARTS, _PARTIAL_BYTES // (8 * max(1, partial_size)))
-    return arrays.parts(n, max(1, _PART_ELEMENTS // d), max(1, most))
+def _parts(X: Features, partial_size: int) -> list[slice]:
+    """Parts of X whose partial results, of so many float64 each, stay small together."""
+    return X.parts(min(arrays.MOST_PARTS, _PARTIAL_BYTES // (8 * max(1, partial_size))))
 
 
 def _merged(partials: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, SupportsIndex
 
 import numpy as np
 
-from fastlogit import arrays, linear, losses
+from fastlogit import arrays, features, linear, losses
 from fastlogit import threads as _threads
 from fastlogit.model import LogisticModel, checked_names
 
@@ -168,13 +168,14 @@ def train(
 ) -> LogisticModel:
     """Do what `fit` does, but say only in the model whether it converged."""
     count = _threads.resolve(threads)
-    features = arrays.matrix(X)
-    n, d = features.shape
+    given = features.of(X)
+    n, d = given.shape
     targets, _ = arrays.targets(t, n, "row of X", count)
     weights = arrays.weights(weight, n, "row of X", count)
     total = float(n) if weights is None else arrays.total_weight(weights)
     known = None if offset is None else _finite(arrays.vector(offset, "offset", n, "row of X"))
-    names = None if feature_names is None else checked_names(feature_names, d)
+    columns = given.names if feature_names is None else feature_names
+    names = None if columns is None else checked_names(columns, d)
     tolerance = arrays.not_negative(tol, "tol")
     free = d + 1 if arrays.true_or_false(intercept, "intercept") else d
     penalties = np.full(free, arrays.not_negative(l2, "l2"))
@@ -197,7 +198,7 @@ def train(
         """Read X once."""
         constant = float(theta[d]) if intercept else 0.0
         loss, gradient, hessian = linear.log_loss_gradient_hessian(
-            features, targets, theta[:d], constant, weight=weights, offset=known, threads=count
+            given, targets, theta[:d], constant, weight=weights, offset=known, threads=count
         )
         ridge = penalties * theta
         return _Point(
@@ -219,7 +220,7 @@ def train(
             point = evaluate(nothing)
             passes += 1
     if not all(np.isfinite(part).all() for part in point):
-        _raise_not_finite(features, names)
+        _raise_not_finite(given, names)
     while norm(point) > tolerance and passes < max_passes:
         step = -_solve(point.hessian, point.gradient)
         slope = float(point.gradient @ step)
@@ -298,15 +299,11 @@ def _finite(offset: NDArray[Any]) -> NDArray[Any]:
     return offset
 
 
-def _raise_not_finite(X: NDArray[Any], names: tuple[str, ...] | None) -> None:
+def _raise_not_finite(X: features.Features, names: tuple[str, ...] | None) -> None:
     """Say where X is NaN or infinite."""
-    for here in arrays.parts(X.shape[0]):
-        bad = ~np.isfinite(X[here])
-        if bad.any():
-            row, column = np.argwhere(bad)[0]
-            name = f" ({names[column]!r})" if names else ""
-            raise ValueError(
-                f"X must be finite; got {X[here][row, column]} in row {here.start + row}, "
-                f"column {column}{name}"
-            )
-    raise ValueError("X, offset and start must be small enough for all sums to be finite")
+    found = X.first_not_finite()
+    if found is None:
+        raise ValueError("X, offset and start must be small enough for all sums to be finite")
+    row, column, value = found
+    name = f" ({names[column]!r})" if names else ""
+    raise ValueError(f"X must be finite; got {value} in row {row}, column {column}{name}")

@@ -57,4 +57,4 @@ def _sums_and_passes(kind: str) -> Iterator[tuple[str, Call]]:
     for name in ("decision", "probability", "hessian"):
         yield f"linear.{name} {kind}", partial(getattr(linear, name), X, coef)
     yield f"linear.hessian_product {kind}", partial(linear.hessian_product, X, coef, coef)
-    yield f"linear.probability_columns {kind}", partial(linear.probability_columns, [x], [1.0])
+    yield f"linear.probability, columns of {kind}", partial(linear.probability, {"x": x}, [1.0])

@@ -30,9 +30,11 @@ ROWS = [
     [""],  # fastlogit/__init__.py, which re-exports what is below
     ["trainer", "model"],
     ["losses", "linear", "elementwise"],
+    ["features"],
     ["arrays", "threads", "files"],
     ["kernels"],  # its __init__.py
-    ["kernels.ufuncs", "kernels.dense", "kernels.columns"],
+    ["kernels.ufuncs", "kernels.passes"],
+    ["kernels.dense", "kernels.columns", "kernels.sparse"],
     ["kernels.sums"],
     ["kernels.scalar"],
     ["kernels.ieee", "kernels.lanes"],

@@ -1,4 +1,4 @@
-"""`fastlogit.linear` against extended precision, within the bounds of ``kernels/dense.py``.
+"""`fastlogit.linear` against extended precision, within the bounds of ``kernels/passes.py``.
 
 The reference computes in ``np.longdouble`` (64 bits of fraction on x86) by the textbook
 formulas; every tolerance is a number of roundings times the sum of the absolute terms, so that
@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fastlogit as fl
-from fastlogit import linear
+from fastlogit import features, linear
 from fastlogit.kernels.dense import BLOCK_ROWS
 
 U = 2.0**-53
@@ -407,14 +407,13 @@ def test_nothing_is_read_beside_a_slice():
 @pytest.mark.parametrize("d", [1, 7, 33])
 def test_columns_are_within_a_bound_of_the_exact_z(dtype, d):
     p = problem(dtype, 513, d)
-    columns = [p.X[:, j] for j in range(d)]
+    columns = {f"x{j}": p.X[:, j] for j in range(d)}
     z = exact_z(p.X, p.coef, p.intercept, None)
     size = np.abs(p.X.astype(np.longdouble) * p.coef).sum(axis=1) + p.intercept
-    result = linear.decision_columns(columns, p.coef, p.intercept)
+    result = linear.decision(columns, p.coef, p.intercept, out=np.empty(len(p.X)))
     Within(z.value, (d + 1) * U * size).assert_holds(result)
-    assert bits(linear.probability_columns(columns, p.coef, p.intercept)) == bits(
-        fl.sigmoid(result)
-    )
+    y = linear.probability(columns, p.coef, p.intercept, out=np.empty(len(p.X)))
+    assert bits(y) == bits(fl.sigmoid(result))
 
 
 def test_columns_may_differ_in_dtype_and_stride():
@@ -435,23 +434,22 @@ def test_columns_may_differ_in_dtype_and_stride():
     expected = exact_z(X, coef, 0.5, None)
     size = np.abs(X * coef).sum(axis=1) + 0.5
     Within(expected.value, (len(columns) + 1) * U * size).assert_holds(
-        linear.decision_columns(columns, coef, 0.5)
+        linear.decision(dict(enumerate(columns)), coef, 0.5)
     )
 
 
 def test_columns_give_the_same_bits_for_any_number_of_threads():
     rng = np.random.default_rng(2)
-    columns = [rng.normal(size=100_003) for _ in range(3)]
+    columns = {name: rng.normal(size=700_003) for name in "abc"}
     one, two, three = (
-        linear.probability_columns(columns, [1.0, 2.0, 3.0], threads=threads)
-        for threads in (1, 2, 3)
+        linear.probability(columns, [1.0, 2.0, 3.0], threads=threads) for threads in (1, 2, 3)
     )
     assert bits(one) == bits(two) == bits(three)
 
 
 def test_columns_fill_out():
     out = np.empty(3, np.float32)
-    assert linear.decision_columns([[1.0, 2.0, 3.0]], [2.0], 1.0, out=out) is out
+    assert linear.decision({"x": [1.0, 2.0, 3.0]}, [2.0], 1.0, out=out) is out
     assert out.tolist() == [3.0, 5.0, 7.0]
 
 
@@ -461,11 +459,11 @@ def test_columns_fill_out():
 @pytest.mark.parametrize(("n", "d", "part_elements"), [(300_001, 9, None), (9000, 7, 1 << 13)])
 def test_bits_do_not_depend_on_the_number_of_threads(n, d, part_elements, monkeypatch):
     if part_elements:
-        monkeypatch.setattr(linear, "_PART_ELEMENTS", part_elements)
+        monkeypatch.setattr(features, "PART_ELEMENTS", part_elements)
     rng = np.random.default_rng(3)
     X, coef = rng.normal(size=(n, d)), rng.normal(size=d)
     t, weight, offset = rng.random(n), rng.random(n), rng.normal(size=n)
-    assert len(linear._parts(X, 0)) > 2
+    assert len(linear._parts(features.of(X), 0)) > 2
     results = [
         bits(
             linear.decision(X, coef, offset=offset, threads=threads),
@@ -483,9 +481,9 @@ def test_bits_do_not_depend_on_the_number_of_threads(n, d, part_elements, monkey
 
 
 def test_many_parts_stay_within_the_bounds(monkeypatch):
-    monkeypatch.setattr(linear, "_PART_ELEMENTS", 1 << 13)
+    monkeypatch.setattr(features, "PART_ELEMENTS", 1 << 13)
     p, expected = problem("float64", 5000, 9), exact_problem("float64", 5000, 9)
-    assert len(linear._parts(p.X, 0)) > 2
+    assert len(linear._parts(features.of(p.X), 0)) > 2
     loss, gradient, hessian = linear.log_loss_gradient_hessian(
         p.X, p.t, p.coef, **p.data(), threads=2
     )
@@ -527,7 +525,7 @@ def test_a_hessian_over_thousands_of_blocks_is_as_exact_as_over_one(thousands_of
 @pytest.mark.parametrize("partial_size", [0, 100, 10**6, 10**9])
 def test_parts_cover_all_rows_and_their_results_stay_small(shape, partial_size):
     X = np.broadcast_to(np.float64(0.0), shape)
-    parts = linear._parts(X, partial_size)
+    parts = linear._parts(features.of(X), partial_size)
     assert [part.start for part in parts] == [0, *[part.stop for part in parts[:-1]]]
     assert parts[-1].stop == shape[0]
     assert len(parts) == 1 or len(parts) * partial_size * 8 <= linear._PARTIAL_BYTES
@@ -544,7 +542,7 @@ def test_nan_and_infinities_in_x_do_what_they_do_in_numpy():
             expected = X @ np.array(coef)
         np.testing.assert_array_equal(linear.decision(X, coef), expected)
         np.testing.assert_array_equal(linear.probability(X, coef), fl.sigmoid(expected))
-        columns = linear.decision_columns(list(X.T), coef)
+        columns = linear.decision(dict(enumerate(X.T)), coef)
         np.testing.assert_array_equal(columns, expected)
 
 
@@ -603,10 +601,12 @@ def test_float32_results_are_rounded_once_from_float64():
     assert bits(z) == bits(exact_z.astype(np.float32))
 
 
-@pytest.mark.parametrize("function", [linear.decision_columns, linear.probability_columns])
-def test_result_from_columns_is_float64(function):
-    result = function([np.ones(2, np.float32)] * 3, np.ones(3, np.float32))
-    assert result.dtype == np.float64
+@pytest.mark.parametrize("function", [linear.decision, linear.probability])
+def test_result_from_columns_is_float32_if_all_of_them_and_coef_are(function):
+    narrow, wide = np.ones(2, np.float32), np.ones(2)
+    assert function({"a": narrow, "b": narrow}, narrow).dtype == np.float32
+    assert function({"a": narrow, "b": narrow}, wide).dtype == np.float64
+    assert function({"a": narrow, "b": wide}, narrow).dtype == np.float64
 
 
 @pytest.mark.parametrize("function", [linear.decision, linear.probability])
@@ -636,15 +636,12 @@ GOOD = {
     "weight": np.ones(4),
     "offset": np.zeros(4),
     "out": None,
-    "columns": [np.ones(4), np.ones(4)],
     "intercept": 0.0,
     "threads": 1,
 }
 TAKES = {
     "decision": ["X", "coef", "intercept", "offset", "out", "threads"],
     "probability": ["X", "coef", "intercept", "offset", "out", "threads"],
-    "decision_columns": ["columns", "coef", "intercept", "out", "threads"],
-    "probability_columns": ["columns", "coef", "intercept", "out", "threads"],
     "log_loss": ["X", "t", "coef", "intercept", "weight", "offset", "threads"],
     "log_loss_gradient": ["X", "t", "coef", "intercept", "weight", "offset", "threads"],
     "log_loss_gradient_hessian": ["X", "t", "coef", "intercept", "weight", "offset", "threads"],
@@ -657,8 +654,6 @@ READ_ONLY.flags.writeable = False
 BAD = [
     ("X", np.ones(4), "2 axes"),
     ("X", np.ones((4, 2, 1)), "2 axes"),
-    ("X", np.asfortranarray(np.ones((4, 2))), "row-major"),
-    ("X", np.ones((4, 4))[:, ::2], "row-major"),
     ("X", np.ones((4, 2), object), "object"),
     ("X", np.ones((4, 2), complex), "complex"),
     ("X", np.full((4, 2), "1"), "<U1"),
@@ -720,11 +715,12 @@ BAD = [
     ("out", np.empty(4, ">f8"), "float64 or float32"),
     ("out", READ_ONLY, "read-only"),
     ("out", [0.0] * 4, "array"),
-    ("columns", [], "empty"),
-    ("columns", [np.ones(4), np.ones(3)], r"\[1\].*4; got 3"),
-    ("columns", [np.ones((4, 1)), np.ones(4)], r"\[0\].*one axis"),
-    ("columns", [np.ones(4), np.full(4, "a")], r"\[1\].*<U1"),
-    ("columns", [np.ones(4), np.ones(4, ">f8")], r"\[1\].*native"),
+    ("X", {}, "at least one column"),
+    ("X", {"a": np.ones(4), "b": np.ones(3)}, "'a' has 4 elements and 'b' has 3"),
+    ("X", {"a": np.ones((4, 1)), "b": np.ones(4)}, r"\['a'\].*one axis"),
+    ("X", {"a": np.ones(4), "b": np.full(4, "a")}, r"\['b'\].*<U1"),
+    ("X", {"a": np.ones(4), "b": np.ones(4, ">f8")}, r"\['b'\].*native"),
+    ("X", {"a": [], "b": []}, r"\['a'\].*empty"),
 ]
 
 
@@ -768,8 +764,8 @@ def test_out_must_not_overlap_what_is_read():
     offset = np.ones(8)
     with pytest.raises(ValueError, match="out must not overlap offset"):
         linear.decision(X, [1.0], offset=offset[:4], out=offset[1:5])
-    with pytest.raises(ValueError, match=r"out must not overlap columns\[0\]"):
-        linear.decision_columns([offset[:4]], [1.0], out=offset[1:5])
+    with pytest.raises(ValueError, match=r"out must not overlap X\['a'\]"):
+        linear.decision({"a": offset[:4]}, [1.0], out=offset[1:5])
 
 
 def test_no_argument_is_modified():

@@ -39,8 +39,7 @@ def model(table):
 
 @pytest.fixture
 def expected(table, model):
-    columns = [column.to_numpy() for column in table.columns]
-    return fl.linear.probability_columns(columns, model.coef, model.intercept)
+    return fl.linear.probability(table, model.coef, model.intercept)
 
 
 def write(table, path):

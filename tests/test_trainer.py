@@ -477,7 +477,6 @@ def with_one(value, row, column):
         ({"offset": [1.5e308, -1.5e308, 0, 0]}, "X, offset and start must be small enough"),
         ({"X": X[:, 0]}, "X must have 2 axes"),
         ({"X": X[:, :, None]}, "X must have 2 axes"),
-        ({"X": np.asfortranarray(X)}, "X must be row-major"),
         ({"X": X.astype(object)}, "X must hold real numbers"),
         ({"X": X.astype(str)}, "X must hold real numbers"),
         ({"X": X[:0]}, "X must not be empty"),

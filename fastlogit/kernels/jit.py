@@ -116,6 +116,24 @@ def by_precision(
     return choose
 
 
+def by_layout(functions: dict[type, Callable[..., Any]]) -> Callable[..., Any]:
+    """Join compiled functions into one for compiled code: the class of its first argument chooses.
+
+    The classes are `numpy.ndarray` and named tuples.
+    """
+
+    def choose(*args: Any) -> Any:
+        raise NotImplementedError("only for compiled code")
+
+    def _choose(*args: Any) -> Any:
+        kinds = args[0] if isinstance(args[0], tuple) else args
+        function = functions[getattr(kinds[0], "instance_class", np.ndarray)]
+        return lambda *args: function(*args)
+
+    numba.extending.overload(choose, strict=False, jit_options=OPTIONS)(_choose)
+    return choose
+
+
 def _njit(function: F, **extra: Any) -> F:
     compiled: F = _cached(numba.njit(**OPTIONS, **extra)(function), function)
     return compiled

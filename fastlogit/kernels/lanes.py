@@ -231,3 +231,19 @@ def two_sum(a: Any, b: Any) -> tuple[Any, Any]:
 def padded(count: int) -> int:
     """`count` rounded up to a multiple of the lanes."""
     return (count + WIDTH - 1) // WIDTH * WIDTH
+
+
+@jit.loop
+def dot(a: Any, b: Any, count: int) -> float:
+    """Σ a b over the first `count` elements of two arrays, in 32 lanes."""
+    sum_0 = sum_1 = sum_2 = sum_3 = zeros()
+    unrolled = count // (4 * WIDTH) * (4 * WIDTH)
+    for i in range(0, unrolled, 4 * WIDTH):
+        sum_0 = fma(load(a, i), load(b, i), sum_0)
+        sum_1 = fma(load(a, i + WIDTH), load(b, i + WIDTH), sum_1)
+        sum_2 = fma(load(a, i + 2 * WIDTH), load(b, i + 2 * WIDTH), sum_2)
+        sum_3 = fma(load(a, i + 3 * WIDTH), load(b, i + 3 * WIDTH), sum_3)
+    for i in range(unrolled, count, WIDTH):
+        left = count - i
+        sum_0 = fma(load_first(a, i, left), load_first(b, i, left), sum_0)
+    return total(add(add(sum_0, sum_1), add(sum_2, sum_3)))

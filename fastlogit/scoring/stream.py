@@ -130,6 +130,5 @@ def _match(table: Table, model: LogisticModel) -> list[int]:
 def _probability(
     batch: Batch, model: LogisticModel, threads: SupportsIndex | None
 ) -> NDArray[np.float64]:
-    if isinstance(batch, list):
-        return linear.probability_columns(batch, model.coef, model.intercept, threads=threads)
-    return linear.probability(batch, model.coef, model.intercept, threads=threads)
+    X = dict(enumerate(batch)) if isinstance(batch, list) else batch
+    return linear.probability(X, model.coef, model.intercept, threads=threads)

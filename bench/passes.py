@@ -1,0 +1,222 @@
+"""``python -m bench passes``: passes over X against reading it, other layouts, other libraries.
+
+The reading is a sum of the bytes of X as float64, by NumPy on as many threads.  Losses and wins
+are printed alike, as how many times as long or as fast each is.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache, partial
+from importlib.util import find_spec
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import sparse
+from scipy.linalg import blas
+from tqdm import tqdm
+
+import fastlogit as fl
+from bench.measure import interleaved, machine, on_cores, ratio
+
+Call = Callable[[], Any]
+OURS = "fastlogit"
+ROUNDS, CALLS_OVER = 5, 0.05
+
+
+class Comparison(NamedTuple):
+    """What is measured: at most `most` times as long, or at least `least` times as fast as."""
+
+    what: str
+    ours: Call
+    others: dict[str, Call]
+    most: float | None = None
+    least: float | None = None
+    threads: int | None = 2
+
+
+@cache
+def features(n: int, d: int, dtype: str) -> Any:
+    rng = np.random.default_rng([n, d])
+    if np.dtype(dtype).kind == "u":
+        return rng.integers(0, 10, (n, d)).astype(dtype)
+    return rng.standard_normal((n, d), np.float32).astype(dtype)
+
+
+@cache
+def targets(n: int, dtype: str = "float64") -> Any:
+    return (np.random.default_rng(n).random(n) < 0.3).astype(dtype)
+
+
+def coefficients(d: int, dtype: str = "float64") -> Any:
+    return np.random.default_rng(d).normal(scale=1 / np.sqrt(d), size=d).astype(dtype)
+
+
+def read(X: Any, threads: int) -> Call:
+    """Sum of all that X consists of, in equal shares."""
+    flat = X.reshape(-1).view(np.float64) if X.flags.c_contiguous else X.T.reshape(-1)
+    shares = np.array_split(flat, threads)
+
+    def add() -> float:
+        return float(sum(_pool.map(np.sum, shares)))
+
+    return add
+
+
+_pool = ThreadPoolExecutor(2)
+
+
+def numpy_gradient(X: Any, t: Any, coef: Any) -> Call:
+    """The tuned formula of `bench.implementations`, over X."""
+
+    def compute() -> Any:
+        z = X @ coef
+        u = np.exp(-np.abs(z))
+        loss = np.sum(np.maximum(z, 0) - t * z + np.log1p(u))
+        residual = np.maximum(u, z >= 0) / (1 + u) - t
+        return loss, X.T @ residual, residual.sum()
+
+    return compute
+
+
+def sklearn_gradient(X: Any, t: Any, coef: Any, threads: int) -> Call:
+    from sklearn._loss.loss import HalfBinomialLoss
+    from sklearn.linear_model._linear_loss import LinearModelLoss
+
+    loss = LinearModelLoss(base_loss=HalfBinomialLoss(), fit_intercept=True)
+    with_intercept = np.append(coef, coef.dtype.type(0))
+    return partial(loss.loss_gradient, with_intercept, X, t, n_threads=threads)
+
+
+def torch_gradient(X: Any, t: Any, coef: Any, threads: int) -> Call:
+    import torch
+    from torch.nn import functional
+
+    features, labels = torch.from_numpy(X), torch.from_numpy(t)
+    weights = torch.from_numpy(coef.copy()).requires_grad_()
+
+    def compute() -> Any:
+        torch.set_num_threads(threads)
+        weights.grad = None
+        loss = functional.binary_cross_entropy_with_logits(
+            features @ weights, labels, reduction="sum"
+        )
+        loss.backward()
+        return loss, weights.grad
+
+    return compute
+
+
+def peers(X: Any, t: Any, coef: Any, threads: int) -> dict[str, Call]:
+    found = {"numpy": numpy_gradient(X, t, coef)}
+    if find_spec("sklearn"):
+        found["sklearn"] = sklearn_gradient(X, t, coef, threads)
+    if find_spec("torch"):
+        found["torch"] = torch_gradient(X, t, coef, threads)
+    return found
+
+
+def comparisons() -> Iterator[Comparison]:
+    """All of them, with their data made when they are reached."""
+    gradient = fl.linear.log_loss_gradient
+    for n, d in ((1_000_000, 32), (300_000, 128), (50_000, 1000), (2_000_000, 8)):
+        for dtype in ("float64", "float32"):
+            X, t, coef = features(n, d, dtype), targets(n, dtype), coefficients(d, dtype)
+            for threads in (2, 1):
+                what = f"log_loss_gradient {n:,} x {d} {dtype}"
+                ours = partial(gradient, X, t, coef, threads=threads)
+                if d > 8:
+                    reading = {"reading X": read(X, threads)}
+                    yield Comparison(what, ours, reading, most=1.25, threads=threads)
+                least = 4.0 if d == 8 else 2.3
+                others = peers(X, t, coef, threads)
+                yield Comparison(what, ours, others, least=least, threads=threads)
+        by_columns = np.asfortranarray(features(n, d, "float64"))
+        t, coef = targets(n), coefficients(d)
+        rows = {"row-major": partial(gradient, features(n, d, "float64"), t, coef)}
+        what = f"column-major {n:,} x {d} float64"
+        yield Comparison(what, partial(gradient, by_columns, t, coef), rows, most=1.25)
+        if find_spec("pyarrow"):
+            import pyarrow as pa
+
+            table = pa.table({f"x{j}": by_columns[:, j] for j in range(d)})
+            what = f"Arrow table {n:,} x {d} float64"
+            yield Comparison(what, partial(gradient, table, t, coef), rows, most=1.3)
+        features.cache_clear()
+    n, d = 300_000, 128
+    X, t, coef = features(n, d, "float64"), targets(n), coefficients(d)
+    bytes_ = features(n, d, "uint8")
+    wide = {"float64": partial(gradient, X, t, coef)}
+    yield Comparison(f"uint8 {n:,} x {d}", partial(gradient, bytes_, t, coef), wide, least=3.0)
+    product = partial(fl.linear.hessian_product, X, coef, coef)
+    first = {"log_loss_gradient": partial(gradient, X, t, coef)}
+    yield Comparison(f"hessian_product {n:,} x {d}", product, first, most=1.1)
+    scaled = np.asfortranarray(X.T)
+    ready = {"syrk of a scaled copy": partial(blas.dsyrk, 1.0, scaled)}
+    yield Comparison(f"hessian {n:,} x {d}", partial(fl.linear.hessian, X, coef), ready, most=1.3)
+    features.cache_clear()
+    X = features(1_000_000, 32, "float64")
+    probability = partial(fl.linear.probability, X, coefficients(32))
+    yield Comparison(
+        "probability 1,000,000 x 32 float64", probability, {"reading X": read(X, 2)}, most=1.15
+    )
+    yield from _sparse()
+    X, t, coef = np.ones((1, 10)), np.ones(1), np.ones(10)
+    yield Comparison("log_loss_gradient 1 x 10", partial(gradient, X, t, coef), {}, threads=None)
+
+
+def _sparse() -> Iterator[Comparison]:
+    """Columns filled by a power law, as words in texts are."""
+    n, d, entries = 200_000, 50_000, 10_000_000
+    rng = np.random.default_rng(0)
+    columns = np.minimum((d ** rng.random(entries) - 1).astype(np.int64), d - 1)
+    rows = rng.integers(0, n, entries)
+    X = sparse.csr_array((rng.standard_normal(entries), (rows, columns)), shape=(n, d))
+    t, coef = targets(n), coefficients(d)
+    ours = partial(fl.linear.log_loss_gradient, X, t, coef)
+    yield Comparison(
+        f"CSR {n:,} x {d:,}, {X.nnz:,} entries",
+        ours,
+        {"scipy": numpy_gradient(X, t, coef)},
+        least=2.0,
+    )
+
+
+def main() -> None:
+    """Measure every comparison, and print as it goes."""
+    print(f"{machine()}\n")
+    print("| | threads | fastlogit | others | | wanted | |")
+    print("|---|--:|--:|---|--:|--:|---|")
+    for case in tqdm(comparisons(), unit="case"):
+        with on_cores(case.threads):
+            seconds = interleaved({OURS: case.ours, **case.others}, ROUNDS, _calls(case.ours))
+        medians = {name: statistics.median(times) for name, times in seconds.items()}
+        best = min(case.others, key=medians.__getitem__, default=OURS)
+        times = ratio(seconds, best, OURS)
+        if case.most is not None:
+            result, wanted = f"{1 / times:.2f} x as long", f"at most {case.most}"
+            good = 1 / times <= case.most
+        else:
+            result, wanted = f"{times:.2f} x as fast", f"at least {case.least}"
+            good = case.least is None or times >= case.least
+        others = ", ".join(f"{name} {medians[name] * 1e3:.3g} ms" for name in case.others)
+        tqdm.write(
+            f"| {case.what} | {case.threads or ''} | {medians[OURS] * 1e3:.3g} ms | {others} "
+            f"| {result} | {wanted} | {'reached' if good else 'not reached'} |"
+        )
+
+
+def _calls(function: Call) -> int:
+    """So many that they take longer than the clock is wrong."""
+    import time
+
+    function()
+    start = time.perf_counter()
+    function()
+    return max(1, int(CALLS_OVER / max(time.perf_counter() - start, 1e-6)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+"""X as compressed sparse rows (CSR): entries may be unsorted and repeated, zeros are not stored.
+
+A block has about as many entries as fit into L2.  The gradient is added up where it lies, entry
+by entry, so that its size costs nothing but memory.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastlogit.kernels import jit
+from fastlogit.kernels.ieee import fma
+
+# Rows of a block at most, as z and the other columns shall stay in L1, and entries on average.
+BLOCK_ROWS = 512
+BLOCK_ENTRIES = 1 << 14
+
+
+class Rows(NamedTuple):
+    """Row i has ``data[k]`` in column ``indices[k]``, for k in ``range(*indptr[i : i + 2])``.
+
+    `indptr` may begin above 0, so that some of the rows of another such matrix are one.
+    """
+
+    data: NDArray[Any]
+    indices: NDArray[Any]
+    indptr: NDArray[Any]
+    d: int
+
+
+@jit.loop
+def shape(X: Rows) -> tuple[int, int]:
+    """N and d."""
+    return X.indptr.size - 1, X.d
+
+
+@jit.loop
+def block_rows(X: Rows) -> int:
+    """Rows of a block."""
+    rows = X.indptr.size - 1
+    entries = X.indptr[rows] - X.indptr[0]
+    return max(8, min(BLOCK_ROWS, BLOCK_ENTRIES * rows // max(1, entries)))
+
+
+@jit.loop
+def workspace(X: Rows, rows: int) -> None:
+    """No scratch is needed."""
+    return
+
+
+@jit.loop
+def multiply(
+    X: Rows,
+    first: int,
+    rows: int,
+    coef: NDArray[np.float64],
+    z: NDArray[np.float64],
+    work: None,
+) -> None:
+    """Put ``X[first:first + rows] @ coef`` into z."""
+    for i in range(rows):
+        total = 0.0
+        for k in range(X.indptr[first + i], X.indptr[first + i + 1]):
+            total = fma(np.float64(X.data[k]), coef[X.indices[k]], total)
+        z[i] = total
+
+
+@jit.loop
+def accumulate(
+    X: Rows,
+    first: int,
+    rows: int,
+    factor: NDArray[np.float64],
+    high: NDArray[np.float64],
+    low: NDArray[np.float64],
+    work: None,
+) -> None:
+    """Add ``Xᵀ @ factor`` over some rows to `high`."""
+    for i in range(rows):
+        for k in range(X.indptr[first + i], X.indptr[first + i + 1]):
+            j = X.indices[k]
+            high[j] = fma(np.float64(X.data[k]), factor[i], high[j])
+
+
+@jit.loop
+def pack(X: Rows, first: int, rows: int, packed: NDArray[np.float64], work: None) -> None:
+    """Put some rows into the first d columns of `packed`."""
+    packed[:rows, : X.d] = 0.0
+    for i in range(rows):
+        for k in range(X.indptr[first + i], X.indptr[first + i + 1]):
+            packed[i, X.indices[k]] += np.float64(X.data[k])
+
+
+@jit.loop
+def are_below(indices: NDArray[Any], d: int) -> bool:
+    """Whether all are at least 0 and below d."""
+    outside = 0
+    for k in range(indices.size):
+        outside += not (0 <= indices[k] < d)
+    return outside == 0
