@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from bench import accuracy, report, table
+from bench import accuracy, passes, report, table
 
 
 def main() -> None:
@@ -13,6 +13,7 @@ def main() -> None:
     commands = parser.add_subparsers(dest="command")
     commands.add_parser("table", help="speed and error against NumPy, for the README (default)")
     commands.add_parser("report", help="speed against the other libraries that are installed")
+    commands.add_parser("passes", help="passes over X against reading it, and against others")
     errors = commands.add_parser("accuracy", help="errors of every function, by whom and where")
     errors.add_argument(
         "--points", type=int, default=accuracy.POINTS, help="of float64 (default: %(default)s)"
@@ -23,6 +24,8 @@ def main() -> None:
     options = parser.parse_args()
     if options.command == "report":
         report.main()
+    elif options.command == "passes":
+        passes.main()
     elif options.command != "accuracy":
         table.main()
     elif options.exhaustive:

@@ -7,6 +7,7 @@ are printed alike, as how many times as long or as fast each is.
 from __future__ import annotations
 
 import statistics
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
@@ -210,13 +211,8 @@ def main() -> None:
 
 def _calls(function: Call) -> int:
     """So many that they take longer than the clock is wrong."""
-    import time
 
     function()
     start = time.perf_counter()
     function()
     return max(1, int(CALLS_OVER / max(time.perf_counter() - start, 1e-6)))
-
-
-if __name__ == "__main__":
-    main()

@@ -76,6 +76,56 @@ def multiply(
 
 
 @jit.loop
+def _accumulate_four(
+    X: NDArray[Any],
+    first: int,
+    rows: int,
+    j: int,
+    factor: NDArray[np.float64],
+    out: NDArray[np.float64],
+) -> None:
+    """Put ``Xᵀ @ factor`` of 32 columns from j on into `out`: four vectors, in registers."""
+    j_1, j_2, j_3 = j + lanes.WIDTH, j + 2 * lanes.WIDTH, j + 3 * lanes.WIDTH
+    sum_0 = sum_1 = sum_2 = sum_3 = lanes.zeros()
+    for i in range(rows):
+        row, value = first + i, lanes.broadcast(factor[i])
+        sum_0 = lanes.fma(lanes.load(X, (row, j)), value, sum_0)
+        sum_1 = lanes.fma(lanes.load(X, (row, j_1)), value, sum_1)
+        sum_2 = lanes.fma(lanes.load(X, (row, j_2)), value, sum_2)
+        sum_3 = lanes.fma(lanes.load(X, (row, j_3)), value, sum_3)
+    lanes.store(out, j, sum_0)
+    lanes.store(out, j_1, sum_1)
+    lanes.store(out, j_2, sum_2)
+    lanes.store(out, j_3, sum_3)
+
+
+@jit.loop
+def _accumulate_one(
+    X: NDArray[Any],
+    first: int,
+    rows: int,
+    j: int,
+    factor: NDArray[np.float64],
+    out: NDArray[np.float64],
+) -> None:
+    """The same of up to 8 columns: one vector, of every fourth row, so that none waits."""
+    count = X.shape[1] - j
+    sum_0 = sum_1 = sum_2 = sum_3 = lanes.zeros()
+    i = 0
+    while i + 4 <= rows:
+        row = first + i
+        sum_0 = _multiply_add(X, row, j, count, lanes.broadcast(factor[i]), sum_0)
+        sum_1 = _multiply_add(X, row + 1, j, count, lanes.broadcast(factor[i + 1]), sum_1)
+        sum_2 = _multiply_add(X, row + 2, j, count, lanes.broadcast(factor[i + 2]), sum_2)
+        sum_3 = _multiply_add(X, row + 3, j, count, lanes.broadcast(factor[i + 3]), sum_3)
+        i += 4
+    while i < rows:
+        sum_0 = _multiply_add(X, first + i, j, count, lanes.broadcast(factor[i]), sum_0)
+        i += 1
+    lanes.store(out, j, lanes.add(lanes.add(sum_0, sum_1), lanes.add(sum_2, sum_3)))
+
+
+@jit.loop
 def accumulate(
     X: NDArray[Any],
     first: int,
@@ -87,29 +137,15 @@ def accumulate(
 ) -> None:
     """Add ``Xᵀ @ factor`` over some rows to ``high + low``."""
     d = X.shape[1]
-    block_sum = work
-    block_sum[:] = 0.0
-    i = 0
-    while i + 4 <= rows:
-        row = first + i
-        factor_0, factor_1 = lanes.broadcast(factor[i]), lanes.broadcast(factor[i + 1])
-        factor_2, factor_3 = lanes.broadcast(factor[i + 2]), lanes.broadcast(factor[i + 3])
-        for j in range(0, d, lanes.WIDTH):
-            column = lanes.load(block_sum, j)
-            column = _multiply_add(X, row, j, d - j, factor_0, column)
-            column = _multiply_add(X, row + 1, j, d - j, factor_1, column)
-            column = _multiply_add(X, row + 2, j, d - j, factor_2, column)
-            column = _multiply_add(X, row + 3, j, d - j, factor_3, column)
-            lanes.store(block_sum, j, column)
-        i += 4
-    while i < rows:
-        factor_0 = lanes.broadcast(factor[i])
-        for j in range(0, d, lanes.WIDTH):
-            column = _multiply_add(X, first + i, j, d - j, factor_0, lanes.load(block_sum, j))
-            lanes.store(block_sum, j, column)
-        i += 1
+    j = 0
+    while j + 4 * lanes.WIDTH <= d:
+        _accumulate_four(X, first, rows, j, factor, work)
+        j += 4 * lanes.WIDTH
+    while j < d:
+        _accumulate_one(X, first, rows, j, factor, work)
+        j += lanes.WIDTH
     for j in range(d):
-        high[j], error = two_sum(high[j], block_sum[j])
+        high[j], error = two_sum(high[j], work[j])
         low[j] += error
 
 

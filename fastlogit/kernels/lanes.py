@@ -234,6 +234,21 @@ def padded(count: int) -> int:
 
 
 @jit.loop
+def add_up(a: Any, count: int) -> float:
+    """Σ a over the first `count` elements of an array, in 32 lanes."""
+    sum_0 = sum_1 = sum_2 = sum_3 = zeros()
+    unrolled = count // (4 * WIDTH) * (4 * WIDTH)
+    for i in range(0, unrolled, 4 * WIDTH):
+        sum_0 = add(load(a, i), sum_0)
+        sum_1 = add(load(a, i + WIDTH), sum_1)
+        sum_2 = add(load(a, i + 2 * WIDTH), sum_2)
+        sum_3 = add(load(a, i + 3 * WIDTH), sum_3)
+    for i in range(unrolled, count, WIDTH):
+        sum_0 = add(load_first(a, i, count - i), sum_0)
+    return total(add(add(sum_0, sum_1), add(sum_2, sum_3)))
+
+
+@jit.loop
 def dot(a: Any, b: Any, count: int) -> float:
     """Σ a b over the first `count` elements of two arrays, in 32 lanes."""
     sum_0 = sum_1 = sum_2 = sum_3 = zeros()

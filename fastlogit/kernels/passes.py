@@ -77,10 +77,7 @@ def _accumulate(
     """Add ``[X | 1]ᵀ @ factor`` over some rows to ``total = [high, low]``."""
     _, d = shape(X)
     accumulate(X, first, rows, factor, total[0], total[1], work)
-    ones = 0.0
-    for i in range(rows):
-        ones += factor[i]
-    total[0, d], error = two_sum(total[0, d], ones)
+    total[0, d], error = two_sum(total[0, d], lanes.add_up(factor, rows))
     total[1, d] += error
 
 
@@ -137,7 +134,7 @@ def log_loss_gradient(
     block = block_rows(X)
     work = workspace(X, block)
     z, slopes, curvatures = np.empty(block), np.empty(block), np.empty(block)
-    losses = np.empty(sums.BLOCK)
+    losses = np.empty(sums.padded(block))
     packed, scaled = _packing(d, block, hessian)
     for first in range(0, n, block):
         rows = min(block, n - first)

@@ -30,6 +30,12 @@ def _add_lanes(high: Any, low: Any, terms: Any) -> tuple[Any, Any]:
     return high, lanes.add(low, error)
 
 
+@jit.scalar
+def padded(count: int) -> int:
+    """`count` rounded up to what `add_up` takes."""
+    return (count + 4 * lanes.WIDTH - 1) // (4 * lanes.WIDTH) * (4 * lanes.WIDTH)
+
+
 @jit.loop
 def add_up(terms: NDArray[np.float64]) -> tuple[float, float]:
     """Sum of `terms` as high + low; the length is a multiple of 32."""
