@@ -3,6 +3,9 @@
 Those of `bench.report` that are not listed here are not reached, or not by enough to be promised.
 """
 
+import subprocess
+import sys
+
 import numba
 import numpy as np
 import pytest
@@ -74,6 +77,30 @@ def test_a_loop_over_a_kernel_takes_at_most_a_tenth_longer_than_ours(name, dtype
     with capsys.disabled():
         print(f"\n{name}, {dtype}, a loop of one's own: {times:.2f} x fastlogit's")
     assert times <= 1.1
+
+
+STARTUP = """
+import time
+begin = time.perf_counter()
+import numba
+imported = time.perf_counter()
+import fastlogit as fl
+after = time.perf_counter()
+fl.sigmoid(0.5)
+print(imported - begin, after - imported, time.perf_counter() - after)
+"""
+
+
+def test_importing_and_a_first_call_from_the_cache_take_a_third_of_importing_numba(capsys):
+    lines = [
+        subprocess.run([sys.executable, "-c", STARTUP], capture_output=True, check=True).stdout
+        for _ in range(6)
+    ]
+    # The first fills the cache.
+    seconds = np.median([list(map(float, line.split())) for line in lines[1:]], axis=0)
+    with capsys.disabled():
+        print("\nimport numba {:.3f} s, fastlogit {:.3f} s, first call {:.3f} s".format(*seconds))
+    assert max(seconds[1:]) <= seconds[0] / 3
 
 
 def _promised():

@@ -211,7 +211,6 @@ def main() -> None:
 
 def _calls(function: Call) -> int:
     """So many that they take longer than the clock is wrong."""
-
     function()
     start = time.perf_counter()
     function()

@@ -95,7 +95,9 @@ def _score(function: Callable[..., NDArray[Any]], X: da.Array, model: LogisticMo
         raise TypeError(f"X must be a Dask array; got {type(X).__name__}")
     if X.ndim != 2:
         raise ValueError(f"X must have 2 axes; got shape {X.shape}")
-    arrays.real_array(np.zeros((1, 1), X.dtype), "X", 2)  # the same rules for its dtype
+    arrays.real_array(
+        np.zeros((1, 1), X.dtype), "X", 2, float16=True
+    )  # the same rules for its dtype
     if X.shape[1] != model.coef.size:
         raise ValueError(
             f"X must have one column for each coefficient of model, {model.coef.size}; "

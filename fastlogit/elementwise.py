@@ -9,7 +9,8 @@ by their value, masked arrays keep their mask, and other libraries' arrays are h
 
 All of them share this contract:
 
-* No input gives a floating-point warning.  NaN gives NaN; infinities give the limit.
+* No input gives a floating-point warning, unless NumPy has to cast it, or the result, to a type
+  that is too small for it.  NaN gives NaN; infinities give the limit.
 * An element's result depends on that element alone: not on its place, on strides, on the
   length of the array or on the number of threads.
 * The error is at most 0.6 units in the last place (ULP), and 0.8 where the result is subnormal,
@@ -64,6 +65,8 @@ _PARAMETERS = """
 
 
 _MISSING: Any = object()
+# Types of single numbers that NumPy's functions give no float16 for.
+_NUMBERS = float, np.float64, np.float32
 
 
 def _public(function: F) -> F:
@@ -91,7 +94,7 @@ def _public(function: F) -> F:
                 pass
             elif type(first) is ndarray and first.size < _FEW and first.itemsize > 2:
                 return compute(first) if out is None else compute(first, out)
-            elif type(first) is float and out is None:
+            elif type(first) in _NUMBERS and out is None:
                 return compute(first)
         except (TypeError, ValueError):
             pass  # again, for a better message
@@ -105,7 +108,7 @@ def _public(function: F) -> F:
                 pass
             elif type(first) is ndarray and first.size < _FEW and first.itemsize > 2:
                 return compute(first, second) if out is None else compute(first, second, out)
-            elif type(first) is float and type(second) in (float, int) and out is None:
+            elif type(first) in _NUMBERS and type(second) in (*_NUMBERS, int) and out is None:
                 return compute(first, second)
         except (TypeError, ValueError):
             pass
@@ -448,26 +451,38 @@ def _call(
 
 def _gives_float16(args: tuple[Any, ...]) -> bool:
     """Whether a function of NumPy would give float16 for these."""
-    dtypes = [getattr(arg, "dtype", None) for arg in args]
-    if any(dtype is not None and dtype.itemsize > 2 for dtype in dtypes):
-        return False
+    dtypes: list[Any] = []
+    for arg in args:
+        dtype = getattr(arg, "dtype", None)
+        if dtype is None and hasattr(arg, "__array_ufunc__"):
+            return False  # another library's, which knows what to do
+        if dtype is not None and not (isinstance(dtype, np.dtype) and dtype.itemsize <= 2):
+            return False
+        dtypes.append(dtype)
     alone = dtypes.count(None) == len(args)  # no array to which a number could adapt
-    for i, arg in enumerate(args):
-        if dtypes[i] is None:
-            adapts = type(arg) in (int, float) and not alone
-            dtypes[i] = type(arg) if adapts else np.asarray(arg).dtype
     like = np.exp if len(args) == 1 else np.logaddexp
     try:
-        return like.resolve_dtypes((*dtypes, None))[-1] == np.float16
-    except TypeError:  # what it is that is wrong is said later on
+        for i, arg in enumerate(args):
+            if dtypes[i] is None:
+                adapts = type(arg) in (int, float) and not alone
+                dtypes[i] = type(arg) if adapts else np.asarray(arg).dtype
+        return bool(like.resolve_dtypes((*dtypes, None))[-1] == np.float16)
+    except (TypeError, ValueError):  # what it is that is wrong is said later on
         return False
 
 
 def _call_once(
     function: np.ufunc, args: tuple[Any, ...], out: Out, where: Any, dtype: DTypeLike | None
 ) -> Any:
+    options: dict[str, Any] = {}  # those that are given: other libraries look at what is there
+    if out is not None:
+        options["out"] = out
+    if where is not True:
+        options["where"] = where
+    if dtype is not None:
+        options["dtype"] = dtype
     try:
-        return function(*args, out=out, where=where, dtype=dtype)
+        return function(*args, **options)
     except (TypeError, ValueError):
         _check(function, args, out)
         raise
@@ -486,6 +501,8 @@ def _call_in_parts(
         result = np.dtype(dtype) if dtype else function.resolve_dtypes((*kinds, None))[-1]
     except (TypeError, ValueError):
         return _call_once(function, args, out, True, dtype)  # which has the better message
+    if 0 in shape:
+        return _call_once(function, args, out, True, dtype)
     if out is None:
         same = args[0].shape == shape
         out = np.empty_like(args[0], dtype=result) if same else np.empty(shape, result)

@@ -18,7 +18,7 @@ import fastlogit as fl
 from fastlogit.kernels import sigmoid
 from fastlogit.kernels.ufuncs import ARGUMENTS
 
-N = 20_001
+N = 100_001  # several parts of a sum
 
 
 def digest(value) -> str:
@@ -41,8 +41,8 @@ def results() -> dict[str, str]:
             found[f"{name} {dtype.__name__} special"] = digest(getattr(fl, name)(*points))
             args = [z if kind == "z" else ys, *([soft] if targets else [])]
             found[f"{name} {dtype.__name__}"] = digest(getattr(fl, name)(*args))
-        X = rng.normal(size=(N // 20, 19)).astype(dtype)
-        coef, rows = rng.normal(size=19), slice(N // 20)
+        X = rng.normal(size=(N // 100, 19)).astype(dtype)
+        coef, rows = rng.normal(size=19), slice(N // 100)
         for t in (soft, hard):
             loss, gradient = fl.log_loss_gradient(z, t, soft)
             found[f"sums {dtype.__name__} {t.dtype}"] = digest(loss) + digest(gradient)
@@ -52,7 +52,9 @@ def results() -> dict[str, str]:
                 digest(loss) + digest(gradient) + digest(hessian)
             )
         found[f"score {dtype.__name__}"] = digest(fl.linear.probability(X, coef, 0.5))
-        found[f"columns {dtype.__name__}"] = digest(fl.linear.probability_columns(list(X.T), coef))
+        found[f"columns {dtype.__name__}"] = digest(
+            fl.linear.probability(dict(enumerate(X.T)), coef)
+        )
 
     @numba.njit
     def loop(z, out):

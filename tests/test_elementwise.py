@@ -105,6 +105,43 @@ def test_every_exponent_is_within_the_bound(name, dtype):
     assert_exact(name, args)
 
 
+def long_double(name: str, x):
+    """The functions of one argument in extended precision."""
+    u = np.exp(-np.abs(x))
+    return {
+        "sigmoid": lambda: np.where(x < 0, u, 1) / (1 + u),
+        "sigmoid_derivative": lambda: u / (1 + u) ** 2,
+        "log_sigmoid": lambda: np.minimum(x, 0) - np.log1p(u),
+        "softplus": lambda: np.maximum(x, 0) + np.log1p(u),
+        "logit": lambda: np.log(x) - np.log1p(-x),
+    }[name]()
+
+
+@pytest.mark.skipif(np.finfo(np.longdouble).nmant < 60, reason="needs extended precision")
+@pytest.mark.parametrize("name", UNARY)
+def test_one_in_a_thousand_of_all_float32_is_within_the_bound(name):
+    x = np.arange(0, 2**32, 997, dtype=np.uint32).view(np.float32)
+    x = x[(x > 0) & (x < 1)] if name == "logit" else x[np.isfinite(x)]
+    got = call(name, x)
+    error = np.abs(got - long_double(name, x.astype(np.longdouble)))
+    assert np.max(error / np.spacing(np.abs(got))) < 0.51
+
+
+@pytest.mark.parametrize("name", ["sigmoid", "softplus"])
+def test_neighbours_in_float32_never_fall(name):
+    rng = np.random.default_rng(0)
+    first = rng.integers(0, 0x7F800000 - 64, (20_000, 1), dtype=np.uint32)
+    x = (first + np.arange(64, dtype=np.uint32)).view(np.float32)
+    assert (np.diff(call(name, x)) >= 0).all()
+    assert (np.diff(call(name, -x)) <= 0).all()
+
+
+def test_the_two_probabilities_add_up_to_one_in_float32():
+    z = np.arange(0, 0x7F800001, 997, dtype=np.uint32).view(np.float32)
+    total = fl.sigmoid(z).astype(np.float64) + fl.sigmoid(-z)
+    assert np.abs(total - 1).max() <= np.finfo(np.float32).eps
+
+
 @pytest.mark.parametrize("name", ["logistic_loss", "residual"])
 @every_dtype
 def test_every_exponent_of_z_is_within_the_bound_for_both_labels(name, dtype):
@@ -480,6 +517,42 @@ def test_float16_is_computed_in_float32_and_rounded(name, repeated):
     with np.errstate(all="ignore"):
         assert same_bits(got, wide.astype(np.float16))
     assert same_bits(call(name, *args, out=np.empty_like(got)), got)
+
+
+class Foreign:
+    """An array of another library: NumPy hands calls on to it, and cannot look inside."""
+
+    def __array_ufunc__(self, ufunc, method, *inputs, **options):
+        return ufunc.__name__, method, options
+
+    def __array__(self, *args, **options):
+        raise AssertionError("it was converted")
+
+
+@every_function
+def test_arrays_of_other_libraries_are_handed_on_as_they_are(name):
+    args = [Foreign(), 1.0][: len(ARGUMENTS[name])]
+    assert call(name, *args) == (name, "__call__", {})
+    assert call(name, *args[::-1], where=False) == (name, "__call__", {"where": False})
+
+
+def test_series_of_every_kind_are_taken_and_filled():
+    pd = pytest.importorskip("pandas")
+    values = pd.Series([0.0, 1.0], index=["a", "b"])
+    expected = fl.sigmoid(values.to_numpy())
+    for series in (values, values.astype(pd.SparseDtype(float)), values.astype("Float64")):
+        got = fl.sigmoid(series)
+        assert isinstance(got, pd.Series)
+        assert got.tolist() == expected.tolist()
+        assert got.index.tolist() == ["a", "b"]
+    out = np.empty(2)
+    fl.sigmoid(values, out=out)
+    assert out.tolist() == expected.tolist()
+
+
+@every_binary
+def test_large_arrays_broadcast_to_nothing_give_nothing(name):
+    assert call(name, np.full(N, 0.5), np.ones((0, 1)), threads=2).shape == (0, N)
 
 
 ONE_OF_EACH_TYPE = [

@@ -83,6 +83,18 @@ def test_the_error_of_a_sum_does_not_grow_with_its_length(n, soft):
     assert abs(fl.log_loss(z, t) - exact) <= 2 * np.spacing(exact)
 
 
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_a_hundred_million_terms_are_added_within_two_ulp(dtype):
+    n = 10**8
+    z, t = np.broadcast_to(dtype(-1.3), n), np.broadcast_to(np.int8(0), n)
+    with mpmath.workprec(200):
+        exact = n * mpmath.log1p(mpmath.exp(mpmath.mpf(float(dtype(-1.3)))))
+        # The term itself may be wrong by 0.6 ULP, or, for float32, as far as is documented.
+        of_terms = 0.6 if dtype is np.float64 else 5.0
+        allowed = (2 + of_terms) * reference.ulp(exact, np.float64)
+        assert abs(fl.log_loss(z, t) - exact) <= allowed
+
+
 def test_small_terms_are_not_lost_beside_a_large_one():
     z, t = np.full(N, -1.5), np.zeros(N)
     z[5] = 3e15

@@ -106,6 +106,7 @@ def test_labels_may_be_integers_or_bools():
 
 
 IN_OTHER_DECORATORS = """
+import re
 import numba
 import numpy as np
 from fastlogit import kernels
@@ -135,7 +136,10 @@ for name in NAMES:
     signature = ["void(float64[:], float64[:], float64[:])"]
     generalised = numba.guvectorize(signature, "(n),(n)->(n)")(loop)(*args)
     parallel = np.empty_like(args[0])
-    numba.njit(parallel=True)(parallel_loop)(*args, parallel)
+    inlined = numba.njit(parallel=True)(parallel_loop)
+    inlined(*args, parallel)
+    (assembly,) = inlined.inspect_asm().values()
+    assert not re.search("(call|jmp|movabs).*fastlogit", assembly)
     print(name, hexadecimal(vectorized), hexadecimal(generalised), hexadecimal(parallel))
 """
 
@@ -168,26 +172,35 @@ def test_no_option_of_the_caller_changes_a_bit(options):
 
 FIRST_TO_COMPILE = """
 import numpy as np
-from test_scalar import NAMES, compiled, points
-for name in NAMES:
+from test_scalar import compiled, points
+for name in names:
     args = points(name)
     out = np.empty_like(args[0])
-    compiled(name, fastmath=True, error_model="python", boundscheck=True)(*args, out)
+    compiled(name, **options)(*args, out)
     print(name, out.tobytes().hex())
 """
+SOME = ["sigmoid", "logistic_loss"]
+ALONE = [{"fastmath": True}, {"error_model": "python"}, {"boundscheck": True}, {"nogil": False}]
+TOGETHER = {"fastmath": True, "error_model": "python", "boundscheck": True, "nogil": False}
 
 
-def test_nor_if_that_caller_is_the_first_to_compile_them(tmp_path, request):
+@pytest.mark.parametrize(
+    ("names", "options"), [(NAMES, TOGETHER), *((SOME, options) for options in ALONE)]
+)
+def test_nor_if_that_caller_is_the_first_to_compile_them(names, options, tmp_path, request):
     # A caller's options could spread into what is compiled on its behalf: no cache, no
     # earlier use.
-    code = f"import sys; sys.path.insert(0, {str(request.path.parent)!r})\n{FIRST_TO_COMPILE}"
+    code = (
+        f"import sys; sys.path.insert(0, {str(request.path.parent)!r})\n"
+        f"names, options = {names}, {options}\n{FIRST_TO_COMPILE}"
+    )
     environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
     done = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
     )
     lines = dict(line.split() for line in done.stdout.splitlines())
-    assert lines.keys() == set(NAMES)
-    for name in NAMES:
+    assert lines.keys() == set(names)
+    for name in names:
         expected = ufunc(name)(*points(name))
         assert lines[name] == expected.tobytes().hex(), name
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 from numpy.lib.stride_tricks import as_strided
@@ -220,6 +222,13 @@ def test_numbers_give_numbers_and_arrays_without_axes_too(name):
 def test_nothing_gives_nothing(name, shape):
     args = [np.empty(shape)] * len(ARGUMENTS[name])
     assert ufunc(name)(*args).shape == shape
+
+
+# Pickle looks into every module for what has this name, and some warn about that.
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@every_function
+def test_pickle_finds_it_again(name):
+    assert pickle.loads(pickle.dumps(ufunc(name))) is ufunc(name)
 
 
 @every_function

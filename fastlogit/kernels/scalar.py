@@ -5,7 +5,7 @@ to ``a / log 2``, ``r = a - k log 2`` (so ``|r| <= 0.35``) and ``s = 2**k``,
 
     e^a = s N / D,   N = R + r,   D = R - r,   R = r coth(r / 2) = 2 + r²/6 - r⁴/360 + ...
 
-R is even in r, so five coefficients reach 2**-57; and as R moves N and D alike, its error
+R is even in r, so five coefficients give it to 2**-57; and as R moves N and D alike, its error
 counts for only a sixth in their ratio.  The fraction costs no division of its own, because
 every function of the family is a quotient in N and D already:
 
@@ -17,14 +17,14 @@ No step subtracts nearly equal numbers: the two terms of the loss are never nega
 tails keep all their digits.  (Soft labels near σ(z) cancel in the residual because the
 problem itself does.)
 
-Error.  In float64 each quantity is an unevaluated sum, high + low.  R and r are cut at 2**-51,
-where their sum and difference, the high parts of N and D, are exact; what r loses, and the rest
-of k log 2, is a factor 1 + rest of e^a, and goes into the low part of N.  The one division of
-each quotient gives a reciprocal, whose error a fused multiply-add removes, and only the last
-addition rounds: 0.5 ULP, and 0.04 from what is neglected; for the logarithms 0.1, most of it
-from the first coefficient of atanh, and from w² where w is 1/3.  In float32 the same formulas
-are evaluated plainly in float64, with shorter polynomials, and rounded once; for sums, whose
-terms are not rounded, with the polynomials of float64.
+Error.  In float64 each quantity is an unevaluated sum, high + low.  R and r are rounded to
+multiples of 2**-51, so that the high parts of N and D, their sum and difference, are exact; what
+r loses by that, and the rest of k log 2, is a factor 1 + rest of e^a, in the low part of N.  The
+one division of each quotient gives a reciprocal, whose error a fused multiply-add removes, and
+only the last addition rounds: 0.5 ULP, and 0.04 from what is neglected; for the logarithms 0.1,
+most of it from the first coefficient of atanh, and from w² where w is 1/3.  In float32 the same
+formulas are evaluated plainly in float64, with shorter polynomials, and rounded once; for sums,
+whose terms are not rounded, with the polynomials of float64.
 
 Range.  z is clipped at -746, where e^z is below half the smallest subnormal.  Where s is a
 factor of the whole result (a tail), the result is computed 2**128 times as large and multiplied
@@ -32,9 +32,10 @@ by 2**-128 at the end, so that a subnormal is rounded a second time but loses no
 infinities pass through comparisons that are written as selections: there is no branch, so that
 a loop over any function vectorises.
 
-Cost.  Of Zen 4's 512-bit units one multiplies, one adds, and both do the rest; the division
-takes 9 cycles beside them.  σ in float64 has 22 multiplications, 12 additions and 8 others for 8
-elements, which is 25 cycles at least; it takes 32.  log(1 + e^z) has 40, 22 and 9, and takes 62.
+Cost.  Of Zen 4's 512-bit units one multiplies, one adds or compares, and both do the rest; the
+division goes on beside them, but costs the first 3 cycles.  For 8 elements, σ in float64 has 22
+multiplications, 12 additions or comparisons and 8 others: at least 25 cycles, by the first unit;
+it takes 32.  log(1 + e^z) has 40, 22 and 9: at least 43, and takes 62.
 
 Sources: the fraction for e^r is that of fdlibm's ``e_exp.c`` (Sun Microsystems, 1993), here
 without its division; atanh for log1p is Muller et al., Handbook of Floating-Point

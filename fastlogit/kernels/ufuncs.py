@@ -153,6 +153,13 @@ def ufunc(name: str) -> np.ufunc:
     return _from_loops(name, len(ARGUMENTS[name]), loops, [np.float32, np.float64])
 
 
+def __getattr__(name: str) -> np.ufunc:
+    """Let pickle find a ufunc, which it does by name."""
+    if name in ARGUMENTS:
+        return ufunc(name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
 def _signature(dtype: Any) -> Any:
     """Return the C type of an inner loop, ``PyUFuncGenericFunction``."""
     sizes = types.CPointer(types.intp)
