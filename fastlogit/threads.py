@@ -17,17 +17,19 @@ for pauses of 20 ms and up).  So a worker that finds itself there moves away.
 from __future__ import annotations
 
 import ctypes
+import functools
 import itertools
+import math
 import os
 import threading
-from concurrent.futures import wait
 from contextlib import suppress
 from operator import index
+from pathlib import Path
 from typing import TYPE_CHECKING, SupportsIndex
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from concurrent.futures import Future, ThreadPoolExecutor
+    from concurrent.futures import ThreadPoolExecutor
 
 ENVIRONMENT = "FASTLOGIT_NUM_THREADS"
 MOST_THREADS = 4096
@@ -37,10 +39,43 @@ _pool_lock = threading.Lock()
 
 
 def available() -> int:
-    """How many cores this process may use."""
+    """How many cores this process may use, by its affinity and its share of processor time."""
     if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        cores = len(os.sched_getaffinity(0))
+    else:
+        cores = os.cpu_count() or 1
+    return min(cores, _quota())
+
+
+@functools.cache
+def _quota(root: Path = Path("/")) -> int:
+    """How many cores Linux's control groups give this process time for, rounded up.
+
+    A group's limit holds for all groups in it.  Where the path that the process is told is not
+    to be seen, as in many containers, the container's own limit is at the top.
+    """
+    least = float(MOST_THREADS)
+    try:
+        groups = (root / "proc/self/cgroup").read_text().splitlines()
+    except (OSError, ValueError):
+        return MOST_THREADS
+    for line in groups:
+        _, controllers, path = line.split(":", 2)
+        if controllers == "":  # version 2
+            top, names = root / "sys/fs/cgroup", ["cpu.max"]
+        elif "cpu" in controllers.split(","):
+            top, names = root / "sys/fs/cgroup/cpu", ["cpu.cfs_quota_us", "cpu.cfs_period_us"]
+        else:
+            continue
+        inside = path.strip("/").split("/")
+        for depth in range(len(inside) + 1):
+            group = top.joinpath(*inside[:depth])
+            with suppress(OSError, ValueError):  # there is no such file, or it says "max"
+                texts = [(group / name).read_text() for name in names]
+                quota, period = map(int, " ".join(texts).split())
+                if quota > 0:  # -1 is for none
+                    least = min(least, quota / period)
+    return math.ceil(least)
 
 
 def resolve(threads: SupportsIndex | None, parts: int = MOST_THREADS) -> int:
@@ -105,34 +140,48 @@ def run(task: Callable[[int], None], parts: int, threads: int) -> None:
         return
 
     numbers = itertools.count()  # whose next() is atomic
-    stopped = threading.Event()
+    begun: list[threading.Event] = []  # of each helper, which sets it when it has ended
+    errors: list[BaseException] = []
+    stopped = False
     callers_core = _core()
 
     def work(helping: bool) -> None:
         nonlocal callers_core
-        try:
-            while not stopped.is_set() and (part := next(numbers)) < parts:
-                if helping:
-                    _leave(callers_core)
-                else:
-                    callers_core = _core()
-                task(part)
-        except BaseException:
-            stopped.set()
-            raise
+        while not stopped and (part := next(numbers)) < parts:
+            if helping:
+                _leave(callers_core)
+            else:
+                callers_core = _core()
+            task(part)
 
-    futures: list[Future[None]] = []
-    with suppress(RuntimeError):  # no thread can be started, at exit for one: do it alone
-        for _ in range(helpers):
-            futures.append(_executor().submit(work, helping=True))  # noqa: PERF401
+    def help_out() -> None:
+        nonlocal stopped
+        ended = threading.Event()
+        begun.append(ended)
+        try:
+            work(helping=True)
+        except BaseException as error:
+            stopped = True
+            errors.append(error)
+        finally:
+            ended.set()
+
+    # An interrupt may come at any line, and so at the end too: hence the end is there twice.
+    # Helpers that begin after it find that there is nothing left to do.
     try:
-        work(helping=False)
+        try:
+            with suppress(RuntimeError):  # no thread can be started, at exit for one: do it alone
+                for _ in range(helpers):
+                    _executor().submit(help_out)
+            work(helping=False)
+        finally:
+            stopped = True
+            _wait(begun)
     finally:
-        # What has not begun would find nothing left to do; the others finish a part each.
-        begun = [future for future in futures if not future.cancel()]
-        _wait(begun, stopped)
-    for future in begun:
-        future.result()
+        stopped = True
+        _wait(begun)
+    if errors:
+        raise errors.pop()
 
 
 # The number of the core that a thread runs on, which only some systems tell.
@@ -152,13 +201,13 @@ def _leave(core: int) -> None:
             os.sched_setaffinity(0, allowed)
 
 
-def _wait(futures: list[Future[None]], stopped: threading.Event) -> None:
-    """Wait until all have ended; an interrupt stops them, and is raised when they have."""
+def _wait(events: list[threading.Event]) -> None:
+    """Wait for all; an interrupt is raised when they have come."""
     try:
-        wait(futures)
+        for event in events:
+            event.wait()
     except BaseException:
-        stopped.set()
-        _wait(futures, stopped)
+        _wait(events)
         raise
 
 

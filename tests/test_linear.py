@@ -840,3 +840,14 @@ def test_swapping_labels_and_signs_changes_the_sign_of_the_gradient(given):
     flipped = together(X, 1 - t, -coef)
     assert flipped[0] == here[0]
     assert (flipped[1 : d + 2] == -here[1 : d + 2]).all()
+
+
+def test_more_elements_than_32_bits_can_count(tmp_path):
+    n, d = 1 << 16, (1 << 15) + 1
+    with (tmp_path / "zeros").open("wb") as file:
+        file.truncate(n * d)  # a hole, which takes no space
+    X = np.memmap(tmp_path / "zeros", np.uint8, "r", shape=(n, d))
+    loss, gradient, slope = linear.log_loss_gradient(X, np.arange(n) % 2, np.zeros(d))
+    assert loss == pytest.approx(n * np.log(2.0), rel=1e-15)
+    assert not gradient.any()
+    assert slope == 0.0

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +26,7 @@ ROOT = Path(fl.__file__).parents[1]
 @pytest.fixture
 def environment(monkeypatch):
     monkeypatch.delenv(threads.ENVIRONMENT, raising=False)
+    monkeypatch.setattr(threads, "_quota", lambda: threads.MOST_THREADS)
     return monkeypatch
 
 
@@ -42,6 +43,45 @@ def test_where_there_is_no_affinity_the_default_is_the_number_of_cores(environme
     assert threads.resolve(None) == 1
 
 
+V2, V1 = "0::/a/b\n", "5:memory:/x\n4:cpu,cpuacct:/a/b\n0::/\n"
+NONE = threads.MOST_THREADS
+
+
+@pytest.mark.parametrize(
+    ("groups", "files", "cores"),
+    [
+        (None, {}, NONE),
+        (V2, {}, NONE),
+        (V2, {"a/b/cpu.max": "max 100000"}, NONE),
+        (V2, {"a/b/cpu.max": "200000 100000"}, 2),
+        (V2, {"a/b/cpu.max": "200001 100000"}, 3),
+        (V2, {"a/b/cpu.max": "1000 100000"}, 1),
+        (V2, {"a/b/cpu.max": "800000 100000", "a/cpu.max": "150000 50000"}, 3),
+        (V2, {"cpu.max": "400000 100000"}, 4),
+        (V2, {"a/b/c/cpu.max": "100000 100000"}, NONE),
+        (V2, {"a/b/cpu.max": "nonsense"}, NONE),
+        (V1, {"cpu/a/b/cpu.cfs_quota_us": "-1", "cpu/a/b/cpu.cfs_period_us": "100000"}, NONE),
+        (V1, {"cpu/a/b/cpu.cfs_quota_us": "350000", "cpu/a/b/cpu.cfs_period_us": "100000"}, 4),
+        (V1, {"cpu/cpu.cfs_quota_us": "50000", "cpu/cpu.cfs_period_us": "25000"}, 2),
+        (V1, {"cpu/a/cpu.cfs_quota_us": "50000"}, NONE),
+        (V1, {"memory/x/cpu.max": "100000 100000"}, NONE),
+    ],
+)
+def test_the_limits_of_control_groups_are_read_and_rounded_up(tmp_path, groups, files, cores):
+    texts = {f"sys/fs/cgroup/{name}": text + "\n" for name, text in files.items()}
+    for name, text in (texts | ({"proc/self/cgroup": groups} if groups else {})).items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    assert threads._quota(tmp_path) == cores
+
+
+@pytest.mark.parametrize(("quota", "expected"), [(2, 2), (8, 3)])
+def test_the_default_is_no_more_than_the_control_groups_allow(environment, quota, expected):
+    environment.setattr(os, "sched_getaffinity", lambda pid: {0, 3, 5}, raising=False)
+    environment.setattr(threads, "_quota", lambda: quota)
+    assert threads.resolve(None) == expected
+
+
 @pytest.mark.parametrize(("text", "expected"), [("5", 5), (" 2 ", 2), ("4096", 4096)])
 def test_the_environment_sets_the_default(environment, text, expected):
     environment.setenv("FASTLOGIT_NUM_THREADS", text)
@@ -55,7 +95,7 @@ def test_an_empty_variable_is_none(environment, text):
     assert threads.resolve(None) == threads.available()
 
 
-@pytest.mark.parametrize("text", ["two", "2.5", "0", "-1", "4097", "1e3", "2,3"])
+@pytest.mark.parametrize("text", ["two", "2.5", "0", "-1", "4097", "1000000", "1e3", "2,3"])
 def test_nonsense_in_the_environment_is_an_error_that_names_the_variable(environment, text):
     environment.setenv("FASTLOGIT_NUM_THREADS", text)
     with pytest.raises(ValueError, match=f"^FASTLOGIT_NUM_THREADS must be .*{text}"):
@@ -67,7 +107,7 @@ def test_whole_numbers_are_taken(value):
     assert threads.resolve(value) == int(value)
 
 
-@pytest.mark.parametrize("value", [0, -1, 4097, 2.0, "2", True, np.bool_(True), [2], np.ones(2)])
+@pytest.mark.parametrize("value", [0, -1, 4097, 10**6, 2.0, "2", True, [2], np.ones(2)])
 def test_anything_else_is_an_error_that_names_the_argument(value):
     with pytest.raises((TypeError, ValueError), match=r"^threads must be "):
         fl.log_loss([0.0], [1], threads=value)
@@ -158,6 +198,39 @@ def test_when_it_returns_no_part_is_under_way():
     assert under_way == []
 
 
+def test_an_interrupt_at_any_line_is_raised_when_no_part_is_under_way():
+    under_way = []
+
+    def task(part):
+        under_way.append(part)
+        time.sleep(0.002)
+        under_way.remove(part)
+
+    def trace(frame, event, argument):
+        nonlocal lines
+        code = frame.f_code
+        if code.co_filename != threads.__file__ or code.co_name not in ("run", "work", "_wait"):
+            return None
+        lines -= event == "line"
+        if lines < 0:
+            raise KeyboardInterrupt
+        return trace
+
+    before = sys.gettrace()
+    for number in itertools.count():
+        lines = number
+        sys.settrace(trace)
+        try:
+            threads.run(task, 4, 3)
+        except KeyboardInterrupt:
+            assert under_way == []
+        else:
+            break
+        finally:
+            sys.settrace(before)
+    assert number > 20
+
+
 # Many callers -----------------------------------------------------------------------------
 
 
@@ -183,30 +256,6 @@ def test_calls_nested_three_deep_work():
     assert len(set(calls)) == len(calls) == 27
 
 
-def test_many_threads_may_call_different_functions_at_once():
-    rng = np.random.default_rng(0)
-    X, coef = rng.normal(size=(150_000, 8)), rng.normal(size=8)
-    t = rng.random(150_000)
-    z = X @ coef
-    functions = [
-        lambda: fl.sigmoid(z, threads=3).tobytes(),
-        lambda: fl.log_loss(z, t, threads=3),
-        lambda: fl.linear.probability(X, coef, threads=3).tobytes(),
-        lambda: fl.linear.log_loss(X, t, coef, threads=3),
-        lambda: fl.linear.hessian(X, coef, threads=3).tobytes(),
-    ]
-    expected = [function() for function in functions]
-    start = threading.Barrier(20)
-
-    def call(number):
-        start.wait(timeout=60)
-        return [functions[(number + k) % 5]() for k in range(10)]
-
-    with ThreadPoolExecutor(20) as pool:
-        for number, results in enumerate(pool.map(call, range(20), timeout=120)):
-            assert results == [expected[(number + k) % 5] for k in range(10)]
-
-
 # Processes --------------------------------------------------------------------------------
 
 
@@ -229,7 +278,7 @@ def run_script(tmp_path, script):
 
 
 COMMON = """
-import multiprocessing, os, signal, sys, threading, time
+import multiprocessing, os, signal, subprocess, sys, threading, time
 import numpy as np
 import fastlogit as fl
 
@@ -239,7 +288,91 @@ def loss(part=0):
     return fl.log_loss(Z, Z > 0, threads=2)
 """
 
+# Two or three parts in every layout.
+LAYOUTS = """
+import pandas, scipy.sparse
+
+rng = np.random.default_rng(0)
+X = rng.integers(-4, 5, (300_000, 8)).astype(np.float32)
+X[rng.random(X.shape) < 0.5] = 0.0
+coef, t = rng.normal(size=8), rng.random(300_000)
+layouts = [
+    X,
+    np.asfortranarray(X),
+    scipy.sparse.csr_array(X),
+    {str(j): X[:, j].copy() for j in range(8)},
+    pandas.DataFrame(X),
+]
+
+def bits(result):
+    return b"".join(np.asarray(each).tobytes() for each in result)
+"""
+
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no fork")
+
+
+def test_many_threads_may_call_different_functions_at_once(tmp_path):
+    script = """
+from concurrent.futures import ThreadPoolExecutor
+
+functions = [
+    lambda count: bits([fl.sigmoid(Z, threads=count)]),
+    lambda count: bits([fl.log_loss(Z, Z > 0, threads=count)]),
+]
+for layout in layouts:
+    functions += [
+        lambda count, X=layout: bits([fl.linear.probability(X, coef, threads=count)]),
+        lambda count, X=layout: bits(fl.linear.log_loss_gradient(X, t, coef, threads=count)),
+        lambda count, X=layout: bits([fl.linear.hessian(X, coef, threads=count)]),
+    ]
+quiet = [function(1) for function in functions]
+start = threading.Barrier(16)
+
+def call(number):
+    start.wait(timeout=60)
+    end, calls, same = time.monotonic() + 2.0, 0, True
+    while time.monotonic() < end:
+        number = (number + 1) % len(functions)
+        same &= functions[number](2 + number % 3) == quiet[number]
+        calls += 1
+    return same and calls > 3
+
+with ThreadPoolExecutor(16) as pool:
+    print(all(pool.map(call, range(16))))
+"""
+    assert run_script(tmp_path, COMMON + LAYOUTS + script) == ["True"]
+
+
+def test_a_hundred_calls_under_load_give_the_same_bits(tmp_path):
+    script = """
+def passes(layout, count):
+    return bits(fl.linear.log_loss_gradient_hessian(layout, t, coef, threads=count))
+
+quiet = [passes(layout, 1) for layout in layouts]
+burn = [sys.executable, "-c", "while True: pass"]
+others = [subprocess.Popen(burn) for _ in range(os.cpu_count())]
+try:
+    for k in range(100):
+        number = k % len(layouts)
+        assert passes(layouts[number], (1, 2, 3, 16)[k % 4]) == quiet[number]
+finally:
+    for other in others:
+        other.kill()
+        other.wait()
+print("done")
+"""
+    assert run_script(tmp_path, COMMON + LAYOUTS + script) == ["done"]
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the system sets no affinity")
+def test_on_one_core_nobody_else_is_asked(tmp_path):
+    script = """
+os.environ.pop("FASTLOGIT_NUM_THREADS", None)
+os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
+fl.log_loss(Z, Z > 0)
+print(threading.active_count())
+"""
+    assert run_script(tmp_path, COMMON + script) == ["1"]
 
 
 @needs_fork
@@ -284,7 +417,14 @@ print(sum(codes), loss() == before)
     assert run_script(tmp_path, COMMON + script) == ["0", "True"]
 
 
-@pytest.mark.parametrize("method", [pytest.param("fork", marks=needs_fork), "spawn"])
+@pytest.mark.parametrize(
+    "method",
+    [
+        pytest.param("fork", marks=needs_fork),
+        "spawn",
+        pytest.param("forkserver", marks=needs_fork),
+    ],
+)
 def test_worker_processes_can_call(tmp_path, method):
     script = f"""
 if __name__ == "__main__":
@@ -295,27 +435,53 @@ if __name__ == "__main__":
     assert run_script(tmp_path, COMMON + script) == ["True", "True"]
 
 
-@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="Windows has no interval timer")
-@pytest.mark.parametrize("threads", [1, 2])
-def test_an_interrupt_ends_a_long_pass_and_leaves_the_library_usable(tmp_path, threads):
+@pytest.mark.parametrize("backend", ["loky", "threading"])
+def test_workers_of_joblib_can_call(tmp_path, backend):
     script = f"""
-X = np.broadcast_to(np.ones(8), (1 << 33, 8))   # 512 GiB, were they not all one row
-before = loss()
-small = fl.linear.hessian(X[:1000], np.ones(8))
+from joblib import Parallel, delayed
+
+if __name__ == "__main__":
+    before = loss()
+    print(set(Parallel(2, backend={backend!r})(delayed(loss)(k) for k in range(4))) == {{before}})
+    print(loss() == before)
+"""
+    assert run_script(tmp_path, COMMON + script) == ["True", "True"]
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="Windows has no interval timer")
+@pytest.mark.parametrize("layout", ["rows", "columns", "sparse"])
+def test_an_interrupt_ends_a_long_pass_and_leaves_the_library_usable(tmp_path, layout):
+    script = f"""
+import scipy.sparse
+from numpy.lib.stride_tricks import as_strided
+
+def features(n):   # gigabytes, were they not all one element
+    if {layout!r} != "sparse":
+        return as_strided(np.ones(8), (n, 8), (0, 8 if {layout!r} == "rows" else 0))
+    X = scipy.sparse.csr_array((n, 8))
+    X.indptr = np.arange(0, 256 * n + 1, 256)
+    X.data = as_strided(np.ones(1), (256 * n,), (0,))
+    X.indices = as_strided(np.ones(1, np.int32), (256 * n,), (0,))
+    return X
+
+def derive(n, threads):
+    t = as_strided(np.ones(1, bool), (n,), (0,))
+    return fl.linear.log_loss_gradient(features(n), t, np.ones(8), threads=threads)[0]
 
 def interrupt(signal_number, frame):
     raise KeyboardInterrupt
 
+before, small = loss(), derive(1000, 1)
 signal.signal(signal.SIGALRM, interrupt)
-signal.setitimer(signal.ITIMER_REAL, 0.2)
-start = time.monotonic()
-try:
-    fl.linear.hessian(X, np.ones(8), threads={threads})
-except KeyboardInterrupt:
-    print("interrupted")
-print(time.monotonic() - start < 30, loss() == before)
+for threads in 1, 2:
+    start = time.monotonic()
+    signal.setitimer(signal.ITIMER_REAL, 0.5)
+    try:
+        derive(1 << 23 if {layout!r} == "sparse" else 1 << 30, threads)
+    except KeyboardInterrupt:
+        print(time.monotonic() - start < 1.0, loss() == before, derive(1000, 2) == small)
 """
-    assert run_script(tmp_path, COMMON + script) == ["interrupted", "True", "True"]
+    assert run_script(tmp_path, COMMON + script) == ["True"] * 6
 
 
 @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="Windows has no pthread_kill")
