@@ -102,12 +102,25 @@ class _Sparse(Features):
         indptr, d = self.X.indptr, self.X.d
         least = max(PART_ENTRIES, ENTRIES_PER_COLUMN * d)
         count = max(1, min(most, arrays.MOST_PARTS, self.elements // least))
-        wanted = np.linspace(0, self.elements, count + 1)[1:-1]
+        wanted = np.linspace(0, self.elements, count + 1)[1:-1].astype(indptr.dtype)
         edges = np.unique([0, *np.searchsorted(indptr, wanted), self.shape[0]])
         return [slice(int(a), int(b)) for a, b in pairwise(edges)]
 
     def pieces(self, part: slice) -> Iterator[tuple[slice, Layout]]:
         yield part, self.X._replace(indptr=self.X.indptr[part.start : part.stop + 1])
+
+    def first_not_finite(self) -> tuple[int, int, float] | None:
+        data, indices, indptr, _ = self.X
+        for part in arrays.parts(data.size):
+            finite = np.isfinite(data[part])
+            if not finite.all():
+                entry = part.start + int(np.argmin(finite))
+                row = int(np.searchsorted(indptr, indptr.dtype.type(entry), "right")) - 1
+                entries = slice(entry, int(indptr[row + 1]))
+                bad = np.flatnonzero(~np.isfinite(data[entries])) + entry
+                entry = int(bad[np.argmin(indices[bad])])
+                return row, int(indices[entry]), float(data[entry])
+        return None
 
 
 @dataclass(frozen=True)
@@ -146,11 +159,18 @@ def of(X: Any, missing: Missing = "error") -> Features:
         raise ValueError(f"missing must be 'error' or 'nan'; got {missing!r}")
     if isinstance(X, Features):
         return X
-    if isinstance(X, Mapping):
-        return _of_table({name: [_column_of(value, name)] for name, value in X.items()})
-    if hasattr(X, "indptr") and hasattr(X, "format"):
+    if hasattr(type(X), "tocsr"):  # of the class, as a data frame could have a column "tocsr"
         return _of_sparse(X)
-    if hasattr(X, "__arrow_c_stream__") or hasattr(X, "__arrow_c_array__"):
+    if isinstance(X, Mapping):
+        names = list(map(str, X))
+        return _of_table(
+            [
+                _chunks_of(value, name, missing)
+                for name, value in zip(names, X.values(), strict=True)
+            ],
+            names,
+        )
+    if _is_of_pandas(X) or _is_of_arrow(X):
         return _of_frame(X, missing)
     return _of_array(arrays.real_array(X, "X", 2, float16=True))
 
@@ -185,7 +205,9 @@ class _Column(NamedTuple):
     stride: int
     reader: int
     validity: int
-    kept: Any
+    # What the addresses point into.
+    values: NDArray[Any]
+    bits: Any
 
     @classmethod
     def of(cls, array: NDArray[Any]) -> _Column:
@@ -193,34 +215,55 @@ class _Column(NamedTuple):
         in_place = array.dtype == np.float64 and stride == array.itemsize
         reader = 0 if in_place else columns.reader(array.dtype.name)
         address = array.__array_interface__["data"][0]
-        return cls(array.size, array.dtype, address, stride, reader, 0, array)
+        return cls(array.size, array.dtype, address, stride, reader, 0, array, None)
 
 
-def _column_of(value: Any, name: str) -> _Column:
-    return _Column.of(arrays.real_array(value, f"X[{name!r}]", 1, float16=True))
+def _is_of_pandas(value: Any) -> bool:
+    return any(base.__module__.partition(".")[0] == "pandas" for base in type(value).__mro__)
+
+
+def _is_of_arrow(value: Any) -> bool:
+    return hasattr(value, "__arrow_c_stream__") or hasattr(value, "__arrow_c_array__")
+
+
+def _chunks_of(value: Any, name: str, missing: Missing) -> list[_Column]:
+    """Read one column, of whatever library."""
+    dtype = getattr(value, "dtype", None)
+    if _is_of_pandas(value) and isinstance(dtype, np.dtype):
+        value = value.to_numpy(copy=False)  # and not by Arrow, where NaN would be a null
+    elif _is_of_arrow(value) or (_is_of_pandas(value) and dtype is not None):
+        import pyarrow as pa
+
+        is_stream = hasattr(value, "__arrow_c_stream__") and not _is_of_pandas(value)
+        try:
+            whole = pa.chunked_array(value) if is_stream else pa.array(value)
+        except (pa.ArrowException, TypeError):
+            raise TypeError(f"X must hold real numbers; got {dtype} in column {name!r}") from None
+        chunks = whole.chunks if isinstance(whole, pa.ChunkedArray) else [whole]
+        return [_of_arrow(chunk, name, missing) for chunk in chunks if len(chunk)]
+    return [_Column.of(arrays.real_array(value, f"X[{name!r}]", 1, float16=True))]
 
 
 def _of_frame(X: Any, missing: Missing) -> Features:
     """Read a table of Arrow, or of a library that can pass for one."""
-    if type(X).__module__.partition(".")[0] == "pandas" and all(
-        isinstance(dtype, np.dtype) for dtype in X.dtypes
-    ):
-        values = [X.iloc[:, number].to_numpy(copy=False) for number in range(X.shape[1])]
+    if _is_of_pandas(X):
+        if X.ndim != 2:
+            raise ValueError(f"X must have 2 axes; got shape {X.shape}")
+        columns = [X.iloc[:, number] for number in range(X.shape[1])]  # names may be repeated
         names = list(map(str, X.columns))
-        return _of_table(
-            dict(enumerate([_column_of(v, n)] for v, n in zip(values, names, strict=True))), names
-        )
-    import pyarrow as pa
+    else:
+        import pyarrow as pa
 
-    table = pa.table(X)
+        try:
+            table = pa.table(X)
+        except pa.ArrowException as error:
+            raise TypeError(
+                f"X must be a table of real numbers; got {type(X).__name__} ({error})"
+            ) from None
+        columns, names = table.columns, table.column_names
     return _of_table(
-        {
-            number: [_of_arrow(chunk, name, missing) for chunk in column.chunks if len(chunk)]
-            for number, (name, column) in enumerate(
-                zip(table.column_names, table.columns, strict=True)
-            )
-        },
-        table.column_names,
+        [_chunks_of(column, name, missing) for column, name in zip(columns, names, strict=True)],
+        names,
     )
 
 
@@ -238,25 +281,26 @@ def _of_arrow(chunk: Any, name: str, missing: Missing) -> _Column:
         )
     bits, data = chunk.buffers()
     dtype = np.dtype(np.bool_ if is_bits else kind.to_pandas_dtype())
-    validity = 8 * bits.address + chunk.offset if chunk.null_count else 0
+    start, stop = chunk.offset, chunk.offset + len(chunk)
+    validity = 8 * bits.address + start if chunk.null_count else 0
+    values = np.frombuffer(data, np.uint8)
     if is_bits:
-        address, stride, reader = 8 * data.address + chunk.offset, 1, columns.reader("bits")
+        address, stride, reader = 8 * data.address + start, 1, columns.reader("bits")
+        values = values[start // 8 : (stop + 7) // 8]
     else:
         stride = dtype.itemsize
-        address = data.address + chunk.offset * stride
+        address = data.address + start * stride
         in_place = dtype == np.float64 and not validity
         reader = 0 if in_place else columns.reader(dtype.name)
-    return _Column(len(chunk), dtype, address, stride, reader, validity, chunk)
+        values = values[start * stride : stop * stride]
+    return _Column(len(chunk), dtype, address, stride, reader, validity, values, bits)
 
 
-def _of_table(
-    table: Mapping[Any, Sequence[_Column]], names: Sequence[str] | None = None
-) -> Features:
+def _of_table(table: Sequence[Sequence[_Column]], names: Sequence[str]) -> Features:
     """Put chunks of columns together: each boundary of one is a boundary of all."""
-    names = list(map(str, table)) if names is None else list(names)
     if not names:
         raise ValueError("X must have at least one column; it has none")
-    sizes = [sum(chunk.size for chunk in chunks) for chunks in table.values()]
+    sizes = [sum(chunk.size for chunk in chunks) for chunks in table]
     for name, size in zip(names, sizes, strict=True):
         if size != sizes[0]:
             raise ValueError(
@@ -265,12 +309,12 @@ def _of_table(
             )
     if sizes[0] == 0:
         raise ValueError(f"X must not be empty; got shape (0, {len(names)})")
-    ends = [np.cumsum([0, *(chunk.size for chunk in chunks)]).tolist() for chunks in table.values()]
+    ends = [np.cumsum([0, *(chunk.size for chunk in chunks)]).tolist() for chunks in table]
     starts = sorted({edge for edges in ends for edge in edges})
     chunks = []
     for start, stop in pairwise(starts):
         fields = []
-        for edges, column in zip(ends, table.values(), strict=True):
+        for edges, column in zip(ends, table, strict=True):
             number = bisect_right(edges, start) - 1
             chunk, skipped = column[number], start - edges[number]
             validity = chunk.validity + skipped if chunk.validity else 0
@@ -278,13 +322,14 @@ def _of_table(
             fields.append((address, chunk.stride, chunk.reader, validity))
         addresses, strides, readers, validity = np.array(fields, np.int64).T.copy()
         chunks.append(columns.Columns(addresses, strides, readers, validity, stop - start))
-    dtypes = {chunk.dtype for column in table.values() for chunk in column}
-    shared = {
-        f"X[{name!r}]": chunk.kept
-        for name, column in zip(names, table.values(), strict=True)
-        for chunk in column
-        if isinstance(chunk.kept, np.ndarray)
-    }
+    dtypes = {chunk.dtype for column in table for chunk in column}
+    shared: dict[str, NDArray[Any]] = {}
+    for number, (name, column) in enumerate(zip(names, table, strict=True)):
+        for place, chunk in enumerate(column):
+            key = f"X[{name!r}]"
+            shared[f"{key}, column {number}, chunk {place}" if key in shared else key] = (
+                chunk.values
+            )
     dtype = dtypes.pop() if len(dtypes) == 1 else None
     return _Columns((sizes[0], len(names)), dtype, shared, names, chunks, starts, table)
 
@@ -293,17 +338,18 @@ def _of_table(
 
 
 def _of_sparse(X: Any) -> Features:
-    if X.format != "csr":
-        raise TypeError(f"X must be row-major if it is sparse; got {X.format} (X.tocsr() converts)")
+    kind = getattr(X, "format", type(X).__name__)
+    if kind != "csr":
+        raise TypeError(f"X must be row-major if it is sparse; got {kind} (X.tocsr() converts)")
     if X.ndim != 2 or 0 in X.shape:
         raise ValueError(f"X must have 2 axes and not be empty; got shape {X.shape}")
     n, d = map(int, X.shape)
-    data = _part_of_sparse(X.data, "data", "buif")
-    indices = _part_of_sparse(X.indices, "indices", "iu")
-    indptr = _part_of_sparse(X.indptr, "indptr", "iu")
-    entries = int(indptr[-1])
-    if indptr.size != n + 1 or indptr[0] != 0 or (np.diff(indptr) < 0).any():
+    data = _part_of_sparse(X, "data", "buif")
+    indices = _part_of_sparse(X, "indices", "i")
+    indptr = _part_of_sparse(X, "indptr", "i")
+    if indptr.size != n + 1 or indptr[0] != 0 or not _rises(indptr):
         raise ValueError(f"X.indptr must rise from 0 and have {n + 1} elements")
+    entries = int(indptr[-1])
     if entries > min(data.size, indices.size):
         raise ValueError(
             f"X.data and X.indices must have {entries} elements, as X.indptr says; got "
@@ -319,11 +365,24 @@ def _of_sparse(X: Any) -> Features:
     if not all(good):
         raise ValueError(f"X.indices must lie between 0 and {d - 1}")
     rows = sparse.Rows(data[:entries], indices[:entries], indptr, d)
-    shared = {"X.data": data, "X.indices": indices, "X.indptr": indptr}
+    # With an axis more, as no result may be the same array: entry i is not that of row i.
+    parts = {"data": data, "indices": indices, "indptr": indptr}
+    shared = {f"X.{name}": part[:, None] for name, part in parts.items()}
     return _Sparse((n, d), data.dtype, shared, None, rows)
 
 
-def _part_of_sparse(array: Any, name: str, kinds: str) -> NDArray[Any]:
-    if array.dtype.kind not in kinds or array.dtype.itemsize > 8 or not array.dtype.isnative:
-        raise TypeError(f"X.{name} must hold real numbers; got dtype {array.dtype}")
-    return np.asarray(array)
+def _part_of_sparse(X: Any, name: str, kinds: str) -> NDArray[Any]:
+    array = np.asarray(getattr(X, name))
+    dtype = array.dtype
+    if dtype.kind not in kinds or dtype.itemsize > 8 or dtype == np.float16 or not dtype.isnative:
+        wanted = "hold float64, float32, integers or bool" if "f" in kinds else "be int32 or int64"
+        raise TypeError(f"X.{name} must {wanted}; got dtype {dtype}")
+    if array.ndim != 1:
+        raise ValueError(f"X.{name} must have one axis; got shape {array.shape}")
+    return array
+
+
+def _rises(indptr: NDArray[Any]) -> bool:
+    """Whether no element is below the one before."""
+    steps = arrays.parts(indptr.size - 1)  # as the whole comparison takes memory
+    return all((indptr[a.start + 1 : a.stop + 1] >= indptr[a]).all() for a in steps)
