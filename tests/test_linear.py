@@ -1,154 +1,33 @@
-"""`fastlogit.linear` against extended precision, within the bounds of ``kernels/passes.py``.
-
-The reference computes in ``np.longdouble`` (64 bits of fraction on x86) by the textbook
-formulas; every tolerance is a number of roundings times the sum of the absolute terms, so that
-there is none below which an error would pass.
-"""
+"""`fastlogit.linear` against extended precision, within the bounds of ``kernels/passes.py``."""
 
 from __future__ import annotations
-
-import functools
-from typing import NamedTuple
 
 import mpmath
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from passes_reference import (
+    U,
+    Within,
+    bits,
+    exact,
+    exact_hessian,
+    exact_problem,
+    exact_product,
+    exact_z,
+    problem,
+    summing,
+)
 
 import fastlogit as fl
 from fastlogit import features, linear
 from fastlogit.kernels.dense import BLOCK_ROWS
 
-U = 2.0**-53
 DTYPES = ["float64", "float32", "int8", "uint8", "int64", "bool"]
 SHAPES = [(513, d) for d in (1, 3, 7, 8, 9, 31, 32, 33, 64, 100)]
 SHAPES += [(n, 9) for n in (1, 2, 7, 5000)]
 WIDE = (20, 3000)
-
-
-# Problems and their exact answers ---------------------------------------------------------
-
-
-class Problem(NamedTuple):
-    X: np.ndarray
-    t: np.ndarray
-    coef: np.ndarray
-    intercept: float
-    weight: np.ndarray
-    offset: np.ndarray
-
-    def data(self):
-        return {"intercept": self.intercept, "weight": self.weight, "offset": self.offset}
-
-
-class Within(NamedTuple):
-    """An exact value, and how far from it a result may be."""
-
-    value: np.ndarray
-    bound: np.ndarray
-
-    def assert_holds(self, result):
-        error = np.abs(np.asarray(result).astype(np.longdouble) - self.value)
-        assert error.shape == np.shape(result)
-        worst = np.max(error / np.maximum(self.bound, np.finfo(float).tiny))
-        assert (error <= self.bound).all(), f"{float(worst):.3g} times the bound"
-
-
-class Exact(NamedTuple):
-    z: Within
-    loss: Within
-    gradient: Within  # the intercept's is the last
-    curvatures: np.ndarray
-    z_bound: np.ndarray
-
-
-@functools.cache
-def problem(dtype="float64", n=513, d=9):
-    rng = np.random.default_rng([n, d])
-    X = {
-        "float64": lambda: rng.normal(size=(n, d)),
-        "float32": lambda: rng.normal(size=(n, d)).astype(np.float32),
-        "int8": lambda: rng.integers(-128, 128, (n, d), dtype=np.int8),
-        "uint8": lambda: rng.integers(0, 256, (n, d), dtype=np.uint8),
-        "int64": lambda: rng.integers(-(10**12), 10**12, (n, d)),
-        "bool": lambda: rng.random((n, d)) < 0.5,
-    }[dtype]()
-    spread = max(1.0, float(np.abs(X.astype(np.float64)).max())) * np.sqrt(d)
-    return Problem(
-        X,
-        rng.random(n),
-        rng.normal(size=d) * 15.0 / spread,
-        0.7,
-        rng.integers(0, 5, n) * rng.random(n),
-        rng.normal(size=n),
-    )
-
-
-def exact_z(X, coef, intercept, offset):
-    """Σ x w within ``(d/8 + 4) u``; adding the intercept and the offset rounds twice more."""
-    terms = X.astype(np.longdouble) * np.asarray(coef, dtype=np.longdouble)
-    known = np.longdouble(0.0) if offset is None else np.asarray(offset, dtype=np.longdouble)
-    size = np.abs(terms).sum(axis=1)
-    bound = (X.shape[1] / 8 + 4) * U * size
-    if intercept or offset is not None:
-        bound += 2 * U * (size + abs(intercept) + np.abs(known))
-    return Within(terms.sum(axis=1) + intercept + known, bound)
-
-
-def exact_sigmoid(z):
-    with np.errstate(over="ignore"):
-        return 1 / (1 + np.exp(-z))
-
-
-def exact(X, t, coef, intercept=0.0, weight=None, offset=None):
-    n = X.shape[0]
-    t = np.asarray(t, dtype=np.longdouble)
-    weight = np.ones(n) if weight is None else np.asarray(weight)
-    weight = weight.astype(np.longdouble)
-    z = exact_z(X, coef, intercept, offset)
-    y, not_y = exact_sigmoid(z.value), exact_sigmoid(-z.value)
-    softplus = np.log1p(np.exp(-np.abs(z.value)))
-    losses = weight * ((1 - t) * np.maximum(z.value, 0) + t * np.maximum(-z.value, 0) + softplus)
-    residuals = (1 - t) * y - t * not_y
-    # Terms are within a unit or two in the last place, and multiplied by the weight; a residual
-    # of a soft label only relative to what is subtracted.
-    rounding = 3 * U * np.where((t == 0) | (t == 1), np.abs(residuals), y + t)
-    residual_bounds = weight * (y * not_y * z.bound + rounding)
-    loss_bounds = weight * np.abs(residuals) * z.bound + 3 * U * losses
-    ones = np.column_stack([X.astype(np.longdouble), np.ones(n, np.longdouble)])
-    sizes = np.abs(ones)
-    return Exact(
-        z,
-        Within(losses.sum(), loss_bounds.sum() + 4 * U * losses.sum()),  # added without error
-        Within(
-            (weight * residuals) @ ones,
-            residual_bounds @ sizes + summing(n) * (weight * np.abs(residuals)) @ sizes,
-        ),
-        weight * y * not_y,
-        z.bound,
-    )
-
-
-def exact_hessian(X, exact):
-    ones = np.column_stack([X.astype(np.longdouble), np.ones(X.shape[0], np.longdouble)])
-    terms, sizes = exact.curvatures[:, None], np.abs(ones)
-    error = terms * (exact.z_bound + 4 * U + summing(X.shape[0]))[:, None]
-    return Within(ones.T @ (terms * ones), sizes.T @ (error * sizes))
-
-
-def summing(n):
-    return (min(n, BLOCK_ROWS) + 4) * U
-
-
-@functools.cache
-def exact_problem(*key):
-    given = problem(*key)
-    return exact(given.X, given.t, given.coef, given.intercept, given.weight, given.offset)
-
-
-def bits(*results):
-    return [np.asarray(result, dtype=np.float64).tobytes() for result in results]
 
 
 # Every dtype and shape --------------------------------------------------------------------
@@ -230,14 +109,7 @@ def test_hessian_product_is_within_its_bound(dtype, n, d):
     p, expected = problem(dtype, n, d), exact_problem(dtype, n, d)
     direction = np.cos(np.arange(d + 1.0))
     result = linear.hessian_product(p.X, p.coef, direction, **p.data(), with_intercept=True)
-
-    ones = np.column_stack([p.X.astype(np.longdouble), np.ones(n, np.longdouble)])
-    along = exact_z(p.X, direction[:-1], direction[-1], None)
-    error = expected.curvatures * (
-        along.bound + np.abs(along.value) * (expected.z_bound + 4 * U + summing(n))
-    )
-    product = Within((expected.curvatures * along.value) @ ones, error @ np.abs(ones))
-    product.assert_holds(result)
+    exact_product(p.X, expected, direction).assert_holds(result)
 
 
 @pytest.mark.parametrize("t_dtype", ["float64", "int8", "bool"])
