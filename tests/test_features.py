@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -85,13 +87,27 @@ def test_names_need_not_be_strings():
 
 
 @pytest.mark.parametrize("cuts", [[], [1], [8, 699], [100, 100, 333], [0, 64, 700]])
-def test_chunks_that_differ_between_columns_are_read_where_they_lie(cuts):
+@pytest.mark.parametrize("kind", [pa.table, dict])
+def test_chunks_that_differ_between_columns_are_read_where_they_lie(kind, cuts):
     a = pa.chunked_array(np.split(MIXED["a"], [100, 101, 500]))
     d = pa.chunked_array(np.split(MIXED["d"], cuts))
-    table = pa.table({"a": a, "b": MIXED["b"], "c": MIXED["c"], "d": d})
+    table = kind({"a": a, "b": MIXED["b"], "c": MIXED["c"], "d": d})
     assert (decide(table) == DENSE @ COEF).all()
     pieces = [here for here, _ in features.of(table).pieces(slice(0, N))]
     assert [piece.start for piece in pieces] == sorted({0, 100, 101, 500, *cuts} - {N})
+
+
+@pytest.mark.parametrize("cuts", [[], [3, 333], [100, 100, 101]])
+def test_nulls_keep_their_places_in_chunks_and_parts(cuts, monkeypatch):
+    monkeypatch.setattr(features, "PART_ELEMENTS", 99)
+    valid = np.random.default_rng(7).random((2, N)) < 0.7
+    columns = [of_type(kind, row) for kind, row in zip(ARROW_TYPES[2:4], valid, strict=True)]
+    chunked = pa.chunked_array([columns[1][0][a:b] for a, b in pairwise([0, *cuts, N])])
+    table = {"x": columns[0][0], "y": chunked}
+    extra = {"offset": np.zeros(N), "missing": "nan", "out": np.empty(N)}
+    expected = columns[0][1] + 128 * columns[1][1]
+    expected[~valid.all(axis=0)] = np.nan
+    np.testing.assert_array_equal(linear.decision(table, [1.0, 128.0], **extra), expected)
 
 
 def test_pieces_of_a_part_cover_its_rows_and_no_others():
@@ -323,6 +339,16 @@ def test_out_must_not_overlap_any_column(kind):
             pytest.skip("pandas copied it")
     with pytest.raises(ValueError, match=r"^out must not overlap X\['y'\]"):
         linear.decision(table, [1.0, 1.0], out=memory[1:5])
+
+
+def test_out_must_not_overlap_bits():
+    memory = np.zeros(8)
+    buffer = pa.py_buffer(memory)
+    bits = pa.Array.from_buffers(pa.bool_(), 8, [None, buffer], offset=129)  # of memory[2]
+    with pytest.raises(ValueError, match=r"^out must not overlap X\['x'\]"):
+        linear.decision({"x": bits}, [1.0], out=memory)
+    beside = np.concatenate([memory, memory])[8:]
+    assert linear.decision({"x": bits}, [1.0], offset=np.zeros(8), out=beside) is beside
 
 
 def test_out_may_lie_beside_what_is_read_of_a_column():
