@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 Missing = Literal["error", "nan"]
 
 # A part of X has at least this many elements: some 0.5 ms of reading, against which the 25 µs
-# that handing it to a kernel takes do not count.
+# that handing it to a kernel takes do not count.  Where it has more, it is read in pieces of
+# about as many, so that an interrupt need not wait long.
 PART_ELEMENTS = 1 << 20
 # Entries of a sparse X, which take longer.
 PART_ENTRIES = 1 << 18
@@ -55,6 +56,11 @@ class Features:
     names: Sequence[str] | None
 
     @property
+    def whole_rows(self) -> int:
+        """Rows of a piece are a multiple of this, as a block does not go beyond a piece."""
+        return 8
+
+    @property
     def elements(self) -> int:
         """How many are read."""
         return self.shape[0] * self.shape[1]
@@ -64,7 +70,14 @@ class Features:
         return arrays.parts(self.shape[0], max(1, PART_ELEMENTS // self.shape[1]), max(1, most))
 
     def pieces(self, part: slice) -> Iterator[tuple[slice, Layout]]:
-        """Rows of a part that one call of a kernel can read, and what it is given."""
+        """Rows of a part that one call of a kernel reads, and what it is given."""
+        wanted = PART_ELEMENTS * self.shape[0] // max(1, self.elements)
+        rows = max(1, wanted // self.whole_rows) * self.whole_rows
+        for start in range(part.start, part.stop, rows):
+            yield from self.layouts(slice(start, min(start + rows, part.stop)))
+
+    def layouts(self, rows: slice) -> Iterator[tuple[slice, Layout]]:
+        """Rows, and what a kernel is given to read them; some at a time if it must be."""
         raise NotImplementedError
 
     def first_not_finite(self) -> tuple[int, int, float] | None:
@@ -73,7 +86,7 @@ class Features:
         step = max(1, (1 << 20) // d)
         block = np.empty((min(step, n), d))
         for start in range(0, n, step):
-            for here, X in self.pieces(slice(start, min(start + step, n))):
+            for here, X in self.layouts(slice(start, min(start + step, n))):
                 rows = block[: here.stop - here.start]
                 passes.unpack(X, rows)
                 if not np.isfinite(rows).all():
@@ -86,8 +99,8 @@ class Features:
 class _Rows(Features):
     X: NDArray[Any]
 
-    def pieces(self, part: slice) -> Iterator[tuple[slice, Layout]]:
-        yield part, self.X[part]
+    def layouts(self, rows: slice) -> Iterator[tuple[slice, Layout]]:
+        yield rows, self.X[rows]
 
 
 @dataclass(frozen=True)
@@ -106,8 +119,8 @@ class _Sparse(Features):
         edges = np.unique([0, *np.searchsorted(indptr, wanted), self.shape[0]])
         return [slice(int(a), int(b)) for a, b in pairwise(edges)]
 
-    def pieces(self, part: slice) -> Iterator[tuple[slice, Layout]]:
-        yield part, self.X._replace(indptr=self.X.indptr[part.start : part.stop + 1])
+    def layouts(self, rows: slice) -> Iterator[tuple[slice, Layout]]:
+        yield rows, self.X._replace(indptr=self.X.indptr[rows.start : rows.stop + 1])
 
     def first_not_finite(self) -> tuple[int, int, float] | None:
         data, indices, indptr, _ = self.X
@@ -131,11 +144,15 @@ class _Columns(Features):
     # What the addresses point into.
     kept: Any
 
-    def pieces(self, part: slice) -> Iterator[tuple[slice, Layout]]:
-        start = part.start
-        while start < part.stop:
+    @property
+    def whole_rows(self) -> int:
+        return columns.BLOCK_ROWS
+
+    def layouts(self, rows: slice) -> Iterator[tuple[slice, Layout]]:
+        start = rows.start
+        while start < rows.stop:
             number = bisect_right(self.starts, start) - 1
-            stop = min(part.stop, self.starts[number + 1])
+            stop = min(rows.stop, self.starts[number + 1])
             chunk, skipped = self.chunks[number], start - self.starts[number]
             yield (
                 slice(start, stop),

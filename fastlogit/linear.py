@@ -40,6 +40,8 @@ from fastlogit import threads as _threads
 from fastlogit.kernels import passes, sums
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import ArrayLike, NDArray
 
     from fastlogit.features import Features, Missing
@@ -289,7 +291,7 @@ def hessian(
     slices = _parts(given.X, 2 * size * size)
     results = np.zeros((len(slices), 2, size, size))
 
-    def task(part: int) -> None:
+    def task(part: int) -> Iterator[None]:
         for here, X in given.X.pieces(slices[part]):
             passes.hessian(
                 X,
@@ -299,6 +301,7 @@ def hessian(
                 given.rows("offset", here),
                 results[part],
             )
+            yield
 
     _threads.run(task, len(slices), given.threads)
     return _symmetric(results, given.d + 1 if with_intercept else given.d)
@@ -348,7 +351,7 @@ def hessian_product(
     slices = _parts(given.X, 2 * given.d)
     partials = np.zeros((len(slices), 2, given.d + 1))
 
-    def task(part: int) -> None:
+    def task(part: int) -> Iterator[None]:
         for here, X in given.X.pieces(slices[part]):
             passes.hessian_product(
                 X,
@@ -360,6 +363,7 @@ def hessian_product(
                 given.rows("offset", here),
                 partials[part],
             )
+            yield
 
     _threads.run(task, len(slices), given.threads)
     return _merged(partials)[: vector.size]
@@ -382,10 +386,11 @@ def _score(
         arrays.separate(result, **given.X.arrays, offset=given.offset)
     slices = _parts(given.X, 0)
 
-    def task(part: int) -> None:
+    def task(part: int) -> Iterator[None]:
         for here, X in given.X.pieces(slices[part]):
             offset = given.rows("offset", here)
             passes.score(X, given.coef, given.intercept, offset, probability, result[here])
+            yield
 
     _threads.run(task, len(slices), given.threads)
     return result
@@ -411,7 +416,7 @@ def _derive(
     gradients = np.zeros((len(slices), 2, given.d + 1 if order >= 1 else 0))
     hessians = np.zeros((len(slices), 2, size, size))
 
-    def task(part: int) -> None:
+    def task(part: int) -> Iterator[None]:
         for here, X in given.X.pieces(slices[part]):
             passes.log_loss_gradient(
                 X,
@@ -425,6 +430,7 @@ def _derive(
                 gradients[part] if order >= 1 else None,
                 hessians[part] if order == 2 else None,
             )
+            yield
 
     _threads.run(task, len(slices), given.threads)
     return (

@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, SupportsIndex
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from concurrent.futures import ThreadPoolExecutor
 
 ENVIRONMENT = "FASTLOGIT_NUM_THREADS"
@@ -127,16 +127,18 @@ def _checked(threads: SupportsIndex, name: str) -> int:
     return number
 
 
-def run(task: Callable[[int], None], parts: int, threads: int) -> None:
+def run(task: Callable[[int], Iterator[None] | None], parts: int, threads: int) -> None:
     """Call ``task(0)`` to ``task(parts - 1)``, each once, on up to `threads` threads.
 
     Returns when all are done.  The first exception of a task, or an interrupt of the caller,
-    keeps further parts from being started and is raised once those under way have ended.
+    keeps further parts from being started and is raised once those under way have ended.  A
+    task that is a generator does a piece of its part at a time, and may be ended after each.
     """
     helpers = min(threads, parts) - 1
     if helpers < 1:
         for part in range(parts):
-            task(part)
+            for _ in task(part) or ():
+                pass
         return
 
     numbers = itertools.count()  # whose next() is atomic
@@ -152,7 +154,9 @@ def run(task: Callable[[int], None], parts: int, threads: int) -> None:
                 _leave(callers_core)
             else:
                 callers_core = _core()
-            task(part)
+            for _ in task(part) or ():
+                if stopped:
+                    return
 
     def help_out() -> None:
         nonlocal stopped
@@ -166,19 +170,18 @@ def run(task: Callable[[int], None], parts: int, threads: int) -> None:
         finally:
             ended.set()
 
-    # An interrupt may come at any line, and so at the end too: hence the end is there twice.
-    # Helpers that begin after it find that there is nothing left to do.
+    # An interrupt may come at any line.  Helpers that begin later find nothing left to do.
     try:
-        try:
-            with suppress(RuntimeError):  # no thread can be started, at exit for one: do it alone
-                for _ in range(helpers):
-                    _executor().submit(help_out)
-            work(helping=False)
-        finally:
-            stopped = True
-            _wait(begun)
-    finally:
+        with suppress(RuntimeError):  # no thread can be started, at exit for one: do it alone
+            for _ in range(helpers):
+                _executor().submit(help_out)
+        work(helping=False)
+        for ended in begun:
+            ended.wait()
+    except BaseException:
         stopped = True
+        raise
+    finally:
         _wait(begun)
     if errors:
         raise errors.pop()

@@ -2,7 +2,7 @@
 
       x_0   x_1   x_2     a block of rows of each: multiply adds coef_j x_j to z, which stays in
     ┌────┐┌────┐┌────┐    L1, four columns at a time; accumulate takes the scalar product of x_j
-    │░░░░││░░░░││░░░░│    and the residuals, while the block is still in L2.
+    │░░░░││░░░░││░░░░│    and the residuals, while the block is still in L2, or L3.
     │    ││    ││    │
     └────┘└────┘└────┘    float64 is read in place, and anything else is widened in L1 first.
 
@@ -23,11 +23,11 @@ from numpy.typing import NDArray
 from fastlogit.kernels import jit, lanes
 from fastlogit.kernels.ieee import float64_from_bits, fma, shifted, two_sum
 
-# A block of X takes so much as float64, but has at least so many rows, as a column is read in
-# pieces of that length, and at most so many, as z and the others shall stay in L1.
-BLOCK_BYTES = 1 << 18
-LEAST_ROWS, BLOCK_ROWS = 128, 512
-# Columns that are multiplied at a time.
+# A block of X takes so much as float64, more than L2 has: long pieces of each column matter
+# more, as memory is slow to begin with the next one.  Hence at least and at most so many rows.
+BLOCK_BYTES = 1 << 22
+LEAST_ROWS, BLOCK_ROWS = 1024, 2048
+# Columns that are read at a time, so that memory has more than one to fetch.
 TOGETHER = 4
 
 
@@ -207,10 +207,63 @@ def accumulate(
     work: NDArray[np.float64],
 ) -> None:
     """Add ``Xᵀ @ factor`` over some rows to ``high + low``."""
-    for j in range(X.addresses.size):
+    d = X.addresses.size
+    j = 0
+    while j + TOGETHER <= d:
+        x_0 = _column(X, j, first, rows, work[0])
+        x_1 = _column(X, j + 1, first, rows, work[1])
+        x_2 = _column(X, j + 2, first, rows, work[2])
+        x_3 = _column(X, j + 3, first, rows, work[3])
+        sums = _dots(x_0, x_1, x_2, x_3, factor, rows)
+        for k in range(TOGETHER):
+            high[j + k], error = two_sum(high[j + k], sums[k])
+            low[j + k] += error
+        j += TOGETHER
+    while j < d:
         column = _column(X, j, first, rows, work[0])
         high[j], error = two_sum(high[j], lanes.dot(column, factor, rows))
         low[j] += error
+        j += 1
+
+
+@jit.loop
+def _dots(
+    x_0: NDArray[np.float64],
+    x_1: NDArray[np.float64],
+    x_2: NDArray[np.float64],
+    x_3: NDArray[np.float64],
+    factor: NDArray[np.float64],
+    count: int,
+) -> tuple[float, float, float, float]:
+    """Scalar products of four columns with one factor."""
+    width = lanes.WIDTH
+    even_0 = even_1 = even_2 = even_3 = lanes.zeros()
+    odd_0 = odd_1 = odd_2 = odd_3 = lanes.zeros()
+    unrolled = count // (2 * width) * (2 * width)
+    for i in range(0, unrolled, 2 * width):
+        value = lanes.load(factor, i)
+        even_0 = lanes.fma(lanes.load(x_0, i), value, even_0)
+        even_1 = lanes.fma(lanes.load(x_1, i), value, even_1)
+        even_2 = lanes.fma(lanes.load(x_2, i), value, even_2)
+        even_3 = lanes.fma(lanes.load(x_3, i), value, even_3)
+        value = lanes.load(factor, i + width)
+        odd_0 = lanes.fma(lanes.load(x_0, i + width), value, odd_0)
+        odd_1 = lanes.fma(lanes.load(x_1, i + width), value, odd_1)
+        odd_2 = lanes.fma(lanes.load(x_2, i + width), value, odd_2)
+        odd_3 = lanes.fma(lanes.load(x_3, i + width), value, odd_3)
+    for i in range(unrolled, count, width):
+        left = count - i
+        value = lanes.load_first(factor, i, left)
+        even_0 = lanes.fma(lanes.load_first(x_0, i, left), value, even_0)
+        even_1 = lanes.fma(lanes.load_first(x_1, i, left), value, even_1)
+        even_2 = lanes.fma(lanes.load_first(x_2, i, left), value, even_2)
+        even_3 = lanes.fma(lanes.load_first(x_3, i, left), value, even_3)
+    return (
+        lanes.total(lanes.add(even_0, odd_0)),
+        lanes.total(lanes.add(even_1, odd_1)),
+        lanes.total(lanes.add(even_2, odd_2)),
+        lanes.total(lanes.add(even_3, odd_3)),
+    )
 
 
 @jit.loop

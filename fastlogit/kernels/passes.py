@@ -14,9 +14,10 @@ and the parts that a caller splits X into, depend on X alone.
 ``[X | 1]``: the intercept is handled as one more column of ones, the last.  Partial results
 have shape (2, size), high and low parts, and are added up by `sums.merge`.
 
-Error: with u = 2**-53, z is within ``d u`` of the exact one relative to Σ|x coef| + |intercept| +
-|offset| (row-major: ``(d / 8 + 8) u``); a sum over n rows within ``(BLOCK_ROWS + 4) u`` relative
-to Σ|terms|, whatever n, as blocks are added with their rounding errors (sparse: ``n u``).
+Error: with u = 2**-53, z is within ``(d + 2) u`` of the exact one relative to Σ|x coef| +
+|intercept| + |offset| (row-major: ``(d / 8 + 8) u``; sparse: d is the entries of the row); a sum
+over n rows within ``(BLOCK_ROWS + 4) u`` relative to Σ|terms|, whatever n, as blocks are added
+with their rounding errors (sparse: ``n u``).
 """
 
 from __future__ import annotations

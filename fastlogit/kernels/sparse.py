@@ -62,10 +62,18 @@ def multiply(
 ) -> None:
     """Put ``X[first:first + rows] @ coef`` into z."""
     for i in range(rows):
-        total = 0.0
-        for k in range(X.indptr[first + i], X.indptr[first + i + 1]):
-            total = fma(np.float64(X.data[k]), coef[X.indices[k]], total)
-        z[i] = total
+        k, end = X.indptr[first + i], X.indptr[first + i + 1]
+        sum_0 = sum_1 = sum_2 = sum_3 = 0.0  # so that none waits for the last
+        while k + 4 <= end:
+            sum_0 = fma(np.float64(X.data[k]), coef[np.uint64(X.indices[k])], sum_0)
+            sum_1 = fma(np.float64(X.data[k + 1]), coef[np.uint64(X.indices[k + 1])], sum_1)
+            sum_2 = fma(np.float64(X.data[k + 2]), coef[np.uint64(X.indices[k + 2])], sum_2)
+            sum_3 = fma(np.float64(X.data[k + 3]), coef[np.uint64(X.indices[k + 3])], sum_3)
+            k += 4
+        while k < end:
+            sum_0 = fma(np.float64(X.data[k]), coef[np.uint64(X.indices[k])], sum_0)
+            k += 1
+        z[i] = (sum_0 + sum_1) + (sum_2 + sum_3)
 
 
 @jit.loop
@@ -81,7 +89,7 @@ def accumulate(
     """Add ``Xᵀ @ factor`` over some rows to `high`."""
     for i in range(rows):
         for k in range(X.indptr[first + i], X.indptr[first + i + 1]):
-            j = X.indices[k]
+            j = np.uint64(X.indices[k])  # which cannot mean to count from the end
             high[j] = fma(np.float64(X.data[k]), factor[i], high[j])
 
 
