@@ -113,7 +113,7 @@ def _check_range(array: NDArray[Any], name: str, high: float, rule: str, threads
     """Check that all elements are in [0, high]; return how many are neither 0 nor `high`."""
     if array.dtype.kind == "b":
         return 0
-    if array.size <= PART:  # as below, in a fifth of the time
+    if array.size <= PART:  # as below, for arrays that take less time than what is done there
         outside, between = sums.count_outside(array, high)
     else:
         slices = parts(array.size)

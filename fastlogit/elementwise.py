@@ -72,7 +72,7 @@ _NUMBERS = float, np.float64, np.float32
 def _public(function: F) -> F:
     """Complete the docstring; few elements, with no option but out, go straight to the ufunc.
 
-    The arguments are named one by one, as ``*args`` would take a tenth of such a call.
+    The arguments are named one by one, as ``*args`` would take a good part of such a call.
     """
     name = function.__name__
     function.__doc__ = function.__doc__ and function.__doc__.replace(

@@ -10,8 +10,8 @@ The pool is made at first use, and again in a forked child, where the parent's t
 not exist.
 
 A thread that is woken after a pause often finds itself on the caller's core, where Linux leaves
-it for 10 ms and more although another core is idle: two threads take as long as one (measured
-for pauses of 20 ms and up).  So a worker that finds itself there moves away.
+it for many milliseconds although another core is idle: two threads take as long as one.  So a
+worker that finds itself there moves away.
 """
 
 from __future__ import annotations

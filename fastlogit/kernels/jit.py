@@ -165,7 +165,7 @@ class _Cache(FunctionCache):  # type: ignore[misc]
     An edit of any kernel makes it stale: their code is inlined into each other, and Numba looks
     at one function's own file only (issue 1833).  A damaged file is as good as none (Numba
     raises, issue 10434), and what cannot be written is not kept.  What is loaded needs Numba's
-    runtime only: Numba would first load all that it compiles with, for 0.2 seconds.
+    runtime only: Numba would first load all that it compiles with, which takes longer.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:

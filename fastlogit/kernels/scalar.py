@@ -32,10 +32,10 @@ by 2**-128 at the end, so that a subnormal is rounded a second time but loses no
 infinities pass through comparisons that are written as selections: there is no branch, so that
 a loop over any function vectorises.
 
-Cost.  Of Zen 4's 512-bit units one multiplies, one adds or compares, and both do the rest; the
-division goes on beside them, but costs the first 3 cycles.  For 8 elements, σ in float64 has 22
-multiplications, 12 additions or comparisons and 8 others: at least 25 cycles, by the first unit;
-it takes 32.  log(1 + e^z) has 40, 22 and 9: at least 43, and takes 62.
+Cost.  For the elements of a vector, σ in float64 has one division, 22 multiplications, most of
+them fused with an addition, 12 additions or comparisons and 8 others; log(1 + e^z) has one
+division, 40, 22 and 9.  Where a processor multiplies and adds in units of their own, as Zen 4
+does with 512 bits, the multiplications decide, and the division goes on beside them.
 
 Sources: the fraction for e^r is that of fdlibm's ``e_exp.c`` (Sun Microsystems, 1993), here
 without its division; atanh for log1p is Muller et al., Handbook of Floating-Point
@@ -238,7 +238,7 @@ def _total(n: float, n_low: float, d: float, d_low: float, s: float) -> tuple[fl
 @jit.scalar
 def _arctanh_rest(v: float) -> float:
     """``2 atanh(w) / w - MIDDLE`` from ``v = w²`` for ``w <= 1/3``."""
-    # Even and odd powers apart: two short chains instead of a long one, 4 % faster.
+    # Even and odd powers apart: two short chains instead of a long one.
     square = v * v
     odd = fma(LOG1P[10], square, LOG1P[8])
     even = fma(LOG1P[9], square, LOG1P[7])
