@@ -136,6 +136,17 @@ def _column(X: Columns, j: int, first: int, rows: int, scratch: Any) -> NDArray[
     return out
 
 
+@jit.scalar
+def _four_columns(X: Columns, j: int, first: int, rows: int, work: NDArray[np.float64]) -> Any:
+    """Some rows of `TOGETHER` columns from j on."""
+    return (
+        _column(X, j, first, rows, work[0]),
+        _column(X, j + 1, first, rows, work[1]),
+        _column(X, j + 2, first, rows, work[2]),
+        _column(X, j + 3, first, rows, work[3]),
+    )
+
+
 @jit.loop
 def _forget_missing(validity: int, values: NDArray[np.float64]) -> None:
     """Make NaN what the bits from an address on say is missing."""
@@ -179,10 +190,7 @@ def multiply(
     z[:rows] = 0.0
     j = 0
     while j + TOGETHER <= d:
-        x_0 = _column(X, j, first, rows, work[0])
-        x_1 = _column(X, j + 1, first, rows, work[1])
-        x_2 = _column(X, j + 2, first, rows, work[2])
-        x_3 = _column(X, j + 3, first, rows, work[3])
+        x_0, x_1, x_2, x_3 = _four_columns(X, j, first, rows, work)
         for i in range(rows):
             value = fma(x_0[i], coef[j], z[i])
             value = fma(x_1[i], coef[j + 1], value)
@@ -210,10 +218,7 @@ def accumulate(
     d = X.addresses.size
     j = 0
     while j + TOGETHER <= d:
-        x_0 = _column(X, j, first, rows, work[0])
-        x_1 = _column(X, j + 1, first, rows, work[1])
-        x_2 = _column(X, j + 2, first, rows, work[2])
-        x_3 = _column(X, j + 3, first, rows, work[3])
+        x_0, x_1, x_2, x_3 = _four_columns(X, j, first, rows, work)
         sums = _dots(x_0, x_1, x_2, x_3, factor, rows)
         for k in range(TOGETHER):
             high[j + k], error = two_sum(high[j + k], sums[k])
