@@ -52,8 +52,8 @@ def real_array(value: ArrayLike, name: str, ndim: int, *, float16: bool = False)
         raise ValueError(f"{name} must have {_axes(ndim)}; got shape {array.shape}")
     if array.dtype.kind not in "buif":
         raise TypeError(f"{name} must hold real numbers; got dtype {array.dtype}")
-    if not isinstance(value, np.ndarray) and array.dtype.kind != "f":
-        array = array.astype(np.float64)  # a list: the array is ours, and of no particular type
+    if isinstance(value, list | tuple) and array.dtype.kind != "f":
+        array = array.astype(np.float64)  # the array is ours, and of no particular type
     if (
         array.dtype.kind == "f"
         and array.dtype.itemsize not in (4, 8)
@@ -85,8 +85,12 @@ def targets(
 ) -> tuple[NDArray[Any], Literal[True] | None]:
     """Targets: n numbers in [0, 1]; and None if they are labels, all 0 or 1, else True."""
     array = vector(t, "t", n, like)
-    between = _check_range(array, "t", 1.0, "lie between 0 and 1", threads)
-    return array, True if between else None
+    return array, True if check_targets(array, threads) else None
+
+
+def check_targets(t: NDArray[Any], threads: int) -> int:
+    """Check that all targets are in [0, 1]; return how many are no labels."""
+    return _check_range(t, "t", 1.0, "lie between 0 and 1", threads)
 
 
 def weights(weight: ArrayLike | None, n: int, like: str, threads: int) -> NDArray[Any] | None:

@@ -12,9 +12,11 @@ A table of Arrow comes in chunks; each is read where it lies.
 
 from __future__ import annotations
 
+import ctypes
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache, cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
@@ -40,7 +42,12 @@ PART_ELEMENTS = 1 << 20
 # Entries of a sparse X, which take longer.
 PART_ENTRIES = 1 << 18
 # Entries of a part for each column, whose sums are added up in the end.
-ENTRIES_PER_COLUMN = 16
+ENTRIES_PER_COLUMN = 40
+
+
+def _even(count: int) -> int:
+    """How many parts: an even number, so that two threads have as much to do, or 1."""
+    return max(1, count // 2 * 2)
 
 
 @dataclass(frozen=True)
@@ -50,14 +57,17 @@ class Features:
     shape: tuple[int, int]
     # Of all columns, or None if they differ.
     dtype: np.dtype[Any] | None
-    # What a result must not overwrite, by the name for messages.
-    arrays: Mapping[str, NDArray[Any]]
     # Of the columns, where X has some.
     names: Sequence[str] | None
 
     @property
+    def arrays(self) -> Mapping[str, NDArray[Any]]:
+        """What a result must not overwrite, by the name for messages."""
+        raise NotImplementedError
+
+    @property
     def whole_rows(self) -> int:
-        """Rows of a piece are a multiple of this, as a block does not go beyond a piece."""
+        """Rows of a part and a piece are a multiple of this: blocks do not go beyond them."""
         return 8
 
     @property
@@ -67,7 +77,10 @@ class Features:
 
     def parts(self, most: int) -> list[slice]:
         """Slices of rows, at most so many, that depend on X alone."""
-        return arrays.parts(self.shape[0], max(1, PART_ELEMENTS // self.shape[1]), max(1, most))
+        n, whole = self.shape[0], self.whole_rows
+        count = _even(min(most, self.shape[0] * self.shape[1] // PART_ELEMENTS))
+        rows = -(-n // (count * whole)) * whole
+        return [slice(start, min(start + rows, n)) for start in range(0, n, rows)]
 
     def pieces(self, part: slice) -> Iterator[tuple[slice, Layout]]:
         """Rows of a part that one call of a kernel reads, and what it is given."""
@@ -79,6 +92,9 @@ class Features:
     def layouts(self, rows: slice) -> Iterator[tuple[slice, Layout]]:
         """Rows, and what a kernel is given to read them; some at a time if it must be."""
         raise NotImplementedError
+
+    def check(self, threads: int) -> None:
+        """Check what the kernels check only as they go; the error says more than theirs."""
 
     def first_not_finite(self) -> tuple[int, int, float] | None:
         """Row, column and value of the first element that is NaN or infinite."""
@@ -99,6 +115,10 @@ class Features:
 class _Rows(Features):
     X: NDArray[Any]
 
+    @property
+    def arrays(self) -> Mapping[str, NDArray[Any]]:
+        return {"X": self.X}
+
     def layouts(self, rows: slice) -> Iterator[tuple[slice, Layout]]:
         yield rows, self.X[rows]
 
@@ -108,19 +128,50 @@ class _Sparse(Features):
     X: sparse.Rows
 
     @property
+    def arrays(self) -> Mapping[str, NDArray[Any]]:
+        # With an axis more, as no result may be the same array: entry i is not that of row i.
+        parts = {"data": self.X.data, "indices": self.X.indices, "indptr": self.X.indptr}
+        return {f"X.{name}": part[:, None] for name, part in parts.items()}
+
+    @property
     def elements(self) -> int:
         return int(self.X.data.size)
 
     def parts(self, most: int) -> list[slice]:
-        indptr, d = self.X.indptr, self.X.d
-        least = max(PART_ENTRIES, ENTRIES_PER_COLUMN * d)
-        count = max(1, min(most, arrays.MOST_PARTS, self.elements // least))
-        wanted = np.linspace(0, self.elements, count + 1)[1:-1].astype(indptr.dtype)
-        edges = np.unique([0, *np.searchsorted(indptr, wanted), self.shape[0]])
+        least = max(PART_ENTRIES, ENTRIES_PER_COLUMN * self.X.d)
+        count = _even(min(most, arrays.MOST_PARTS, self.elements // least))
+        return self._of_as_many_entries(slice(0, self.shape[0]), count)
+
+    def pieces(self, part: slice) -> Iterator[tuple[slice, Layout]]:
+        entries = int(self.X.indptr[part.stop]) - int(self.X.indptr[part.start])
+        for rows in self._of_as_many_entries(part, max(1, entries // PART_ELEMENTS)):
+            yield from self.layouts(rows)
+
+    def _of_as_many_entries(self, rows: slice, count: int) -> list[slice]:
+        indptr = self.X.indptr[rows.start : rows.stop + 1]
+        wanted = np.linspace(indptr[0], indptr[-1], count + 1)[1:-1].astype(indptr.dtype)
+        edges = np.unique([0, *np.searchsorted(indptr, wanted), indptr.size - 1]) + rows.start
         return [slice(int(a), int(b)) for a, b in pairwise(edges)]
 
     def layouts(self, rows: slice) -> Iterator[tuple[slice, Layout]]:
         yield rows, self.X._replace(indptr=self.X.indptr[rows.start : rows.stop + 1])
+
+    def check(self, threads: int) -> None:
+        slices = arrays.parts(self.elements)
+        good = [True] * len(slices)
+
+        def task(part: int) -> None:
+            good[part] = sparse.are_below(self.X.indices[slices[part]], self.X.d)
+
+        _threads.run(task, len(slices), threads)
+        if not all(good):
+            part = slices[good.index(False)]
+            wrong = (self.X.indices[part] < 0) | (self.X.indices[part] >= self.X.d)
+            entry = part.start + int(np.argmax(wrong))
+            raise ValueError(
+                f"X.indices must lie between 0 and {self.X.d - 1}; got {self.X.indices[entry]} "
+                f"at entry {entry}"
+            )
 
     def first_not_finite(self) -> tuple[int, int, float] | None:
         data, indices, indptr, _ = self.X
@@ -136,24 +187,52 @@ class _Sparse(Features):
         return None
 
 
+class _Chunk(NamedTuple):
+    """Rows of all columns that each lie in one place."""
+
+    columns: columns.Columns
+    dtypes: Sequence[np.dtype[Any]]
+
+
 @dataclass(frozen=True)
 class _Columns(Features):
     # Of rows from `starts[i]` to `starts[i + 1]`.
-    chunks: Sequence[columns.Columns]
+    chunks: Sequence[_Chunk]
     starts: Sequence[int]
-    # What the addresses point into.
+    # What the addresses point into: the array that X is, or whatever it is.
     kept: Any
 
-    @property
+    @cached_property
     def whole_rows(self) -> int:
-        return columns.BLOCK_ROWS
+        return int(columns.block_rows(self.chunks[0].columns))
+
+    @cached_property
+    def arrays(self) -> Mapping[str, NDArray[Any]]:
+        if isinstance(self.kept, np.ndarray):
+            return {"X": self.kept}
+        found: dict[str, NDArray[Any]] = {}
+
+        names = self.names or range(self.shape[1])
+        for place, (given, dtypes) in enumerate(self.chunks):
+            for number, dtype in enumerate(dtypes):
+                key, address = f"X[{names[number]!r}]", int(given.addresses[number])
+                key = f"{key}, column {number}, chunk {place}" if key in found else key
+                if given.readers[number] == columns.reader("bits"):
+                    memory = _Memory.of_bits(address, given.rows)
+                else:
+                    memory = _Memory(address, int(given.strides[number]), given.rows, dtype)
+                found[key] = np.asarray(memory)
+                if given.validity[number]:
+                    memory = _Memory.of_bits(int(given.validity[number]), given.rows)
+                    found[f"the nulls of {key}"] = np.asarray(memory)
+        return found
 
     def layouts(self, rows: slice) -> Iterator[tuple[slice, Layout]]:
         start = rows.start
         while start < rows.stop:
             number = bisect_right(self.starts, start) - 1
             stop = min(rows.stop, self.starts[number + 1])
-            chunk, skipped = self.chunks[number], start - self.starts[number]
+            chunk, skipped = self.chunks[number].columns, start - self.starts[number]
             yield (
                 slice(start, stop),
                 columns.Columns(
@@ -192,22 +271,46 @@ def of(X: Any, missing: Missing = "error") -> Features:
     return _of_array(arrays.real_array(X, "X", 2, float16=True))
 
 
+class _Memory(NamedTuple):
+    """Elements of a type at an address, which somebody else keeps."""
+
+    address: int
+    stride: int
+    size: int
+    dtype: np.dtype[Any]
+
+    @classmethod
+    def of_bits(cls, address: int, size: int) -> _Memory:
+        """The bytes that so many bits are part of, from an address in bits on."""
+        first, end = address // 8, (address + size + 7) // 8
+        return cls(first, 1, end - first, np.dtype(np.uint8))
+
+    @property
+    def __array_interface__(self) -> dict[str, Any]:
+        return {
+            "data": (self.address, False),
+            "shape": (self.size,),
+            "strides": (self.stride,),
+            "typestr": self.dtype.str,
+            "version": 3,
+        }
+
+
 def _of_array(X: NDArray[Any]) -> Features:
     n, d = X.shape
-    shared = {"X": X}
     by_rows = X.strides[1] == X.itemsize or d == 1
     if by_rows and X.dtype != np.float16:
-        return _Rows((n, d), X.dtype, shared, None, X)
+        return _Rows((n, d), X.dtype, None, X)
     column = _Column.of(X[:, 0])
     addresses = column.address + np.arange(d) * X.strides[1]
-    chunk = columns.Columns(
+    given = columns.Columns(
         addresses,
         np.full(d, column.stride, np.int64),
         np.full(d, column.reader, np.int64),
         np.zeros(d, np.int64),
         n,
     )
-    return _Columns((n, d), X.dtype, shared, None, [chunk], [0, n], X)
+    return _Columns((n, d), X.dtype, None, [_Chunk(given, [X.dtype] * d)], [0, n], X)
 
 
 # Tables -----------------------------------------------------------------------------------
@@ -222,17 +325,14 @@ class _Column(NamedTuple):
     stride: int
     reader: int
     validity: int
-    # What the addresses point into.
-    values: NDArray[Any]
-    bits: Any
+    kept: Any
 
     @classmethod
     def of(cls, array: NDArray[Any]) -> _Column:
         stride = array.strides[0]
-        in_place = array.dtype == np.float64 and stride == array.itemsize
-        reader = 0 if in_place else columns.reader(array.dtype.name)
+        reader = columns.reader(array.dtype.name, in_place=stride == array.itemsize)
         address = array.__array_interface__["data"][0]
-        return cls(array.size, array.dtype, address, stride, reader, 0, array, None)
+        return cls(array.size, array.dtype, address, stride, reader, 0, array)
 
 
 def _is_of_pandas(value: Any) -> bool:
@@ -257,7 +357,8 @@ def _chunks_of(value: Any, name: str, missing: Missing) -> list[_Column]:
         except (pa.ArrowException, TypeError):
             raise TypeError(f"X must hold real numbers; got {dtype} in column {name!r}") from None
         chunks = whole.chunks if isinstance(whole, pa.ChunkedArray) else [whole]
-        return [_of_arrow(chunk, name, missing) for chunk in chunks if len(chunk)]
+        table = pa.table({name: pa.chunked_array(chunks, whole.type)})
+        return [_only_column(batch, missing) for batch in table.to_batches() if len(batch)]
     return [_Column.of(arrays.real_array(value, f"X[{name!r}]", 1, float16=True))]
 
 
@@ -266,57 +367,114 @@ def _of_frame(X: Any, missing: Missing) -> Features:
     if _is_of_pandas(X):
         if X.ndim != 2:
             raise ValueError(f"X must have 2 axes; got shape {X.shape}")
-        columns = [X.iloc[:, number] for number in range(X.shape[1])]  # names may be repeated
+        frame = [X.iloc[:, number] for number in range(X.shape[1])]  # names may be repeated
         names = list(map(str, X.columns))
-    else:
-        import pyarrow as pa
-
-        try:
-            table = pa.table(X)
-        except pa.ArrowException as error:
-            raise TypeError(
-                f"X must be a table of real numbers; got {type(X).__name__} ({error})"
-            ) from None
-        columns, names = table.columns, table.column_names
-    return _of_table(
-        [_chunks_of(column, name, missing) for column, name in zip(columns, names, strict=True)],
-        names,
-    )
-
-
-def _of_arrow(chunk: Any, name: str, missing: Missing) -> _Column:
+        return _of_table(
+            [_chunks_of(column, name, missing) for column, name in zip(frame, names, strict=True)],
+            names,
+        )
     import pyarrow as pa
 
-    kind = chunk.type
-    is_bits = pa.types.is_boolean(kind)
-    if not (is_bits or pa.types.is_integer(kind) or pa.types.is_floating(kind)):
+    try:
+        table = X if isinstance(X, pa.Table) else pa.table(X)
+    except pa.ArrowException as error:
+        raise TypeError(
+            f"X must be a table of real numbers; got {type(X).__name__} ({error})"
+        ) from None
+    shape = _checked_shape(table.num_rows, table.column_names)
+    batches = [_of_batch(batch, missing) for batch in table.to_batches() if len(batch)]
+    chunks = [chunk for chunk, _ in batches]
+    starts = np.cumsum([0, *(chunk.columns.rows for chunk in chunks)]).tolist()
+    return _of_chunks(shape, table.column_names, chunks, starts, batches)
+
+
+# What Arrow calls a type of numbers, as a code of one letter.
+_FORMATS = {
+    "g": np.float64,
+    "f": np.float32,
+    "e": np.float16,
+    "b": np.bool_,
+    "l": np.int64,
+    "i": np.int32,
+    "s": np.int16,
+    "c": np.int8,
+    "L": np.uint64,
+    "I": np.uint32,
+    "S": np.uint16,
+    "C": np.uint8,
+}
+
+
+def _of_batch(batch: Any, missing: Missing) -> tuple[_Chunk, Any]:
+    """Read a record batch of Arrow; and what keeps its memory.
+
+    By the Arrow C data interface, as to ask pyarrow for each column of many would take longer
+    than to read them.
+    """
+    capsules = batch.__arrow_c_array__()
+    names = (b"arrow_schema", b"arrow_array")
+    fields = np.empty((batch.num_columns, 6), np.int64)
+    schema, array = map(_address_in, capsules, names)
+    columns.describe(schema, array, fields)
+    formats, marked, start, nulls, validity, address = fields.T
+    for number in np.flatnonzero(marked):
+        if isinstance(batch.schema.types[number], _extension_types()):
+            formats[number] = 0
+    found = {code: _FORMATS.get(chr(code)) for code in set(formats.tolist())}
+    for number in np.flatnonzero([found[code] is None for code in formats.tolist()])[:1]:
+        name, kind = batch.schema.names[number], batch.schema.types[number]
         raise TypeError(f"X must hold real numbers; got {kind} in column {name!r}")
-    if chunk.null_count and missing == "error":
-        raise ValueError(
-            f"X must have no nulls; column {name!r} has {chunk.null_count} (missing='nan' takes "
-            "them as NaN)"
-        )
-    bits, data = chunk.buffers()
-    dtype = np.dtype(np.bool_ if is_bits else kind.to_pandas_dtype())
-    start, stop = chunk.offset, chunk.offset + len(chunk)
-    validity = 8 * bits.address + start if chunk.null_count else 0
-    values = np.frombuffer(data, np.uint8)
-    if is_bits:
-        address, stride, reader = 8 * data.address + start, 1, columns.reader("bits")
-        values = values[start // 8 : (stop + 7) // 8]
-    else:
-        stride = dtype.itemsize
-        address = data.address + start * stride
-        in_place = dtype == np.float64 and not validity
-        reader = 0 if in_place else columns.reader(dtype.name)
-        values = values[start * stride : stop * stride]
-    return _Column(len(chunk), dtype, address, stride, reader, validity, values, bits)
+    nulls = np.where(validity == 0, 0, nulls)
+    for number in np.flatnonzero(nulls < 0):  # nobody has counted them
+        nulls[number] = batch.column(int(number)).null_count
+    if missing == "error":
+        for number in np.flatnonzero(nulls)[:1]:
+            raise ValueError(
+                f"X must have no nulls; column {batch.schema.names[number]!r} has "
+                f"{nulls[number]} (decision and probability take them as NaN with missing='nan')"
+            )
+    validity = np.where(nulls == 0, 0, 8 * validity + start)
+    strides, readers = np.empty_like(start), np.empty_like(start)
+    for code, kind in found.items():
+        here = formats == code
+        dtype = np.dtype(kind)
+        strides[here] = 1 if kind is np.bool_ else dtype.itemsize
+        name = "bits" if kind is np.bool_ else dtype.name
+        readers[here] = columns.reader(name)
+        readers[here & (validity == 0)] = columns.reader(name, in_place=True)
+        if kind is np.bool_:
+            address[here] *= 8
+    given = columns.Columns(address + start * strides, strides, readers, validity, len(batch))
+    return _Chunk(given, [np.dtype(found[code]) for code in formats.tolist()]), (batch, capsules)
+
+
+@cache
+def _extension_types() -> type:
+    import pyarrow as pa
+
+    kind: type = pa.BaseExtensionType
+    return kind
+
+
+def _address_in(capsule: Any, name: bytes) -> int:
+    address: int = _capsule_pointer(capsule, name)
+    return address
+
+
+_capsule_pointer = ctypes.PYFUNCTYPE(ctypes.c_void_p, ctypes.py_object, ctypes.c_char_p)(
+    ("PyCapsule_GetPointer", ctypes.pythonapi)
+)
+
+
+def _only_column(batch: Any, missing: Missing) -> _Column:
+    """The one column of a record batch."""
+    (given, (dtype,)), kept = _of_batch(batch, missing)
+    address, stride, reader, validity = (int(part[0]) for part in given[:4])
+    return _Column(given.rows, dtype, address, stride, reader, validity, kept)
 
 
 def _of_table(table: Sequence[Sequence[_Column]], names: Sequence[str]) -> Features:
     """Put chunks of columns together: each boundary of one is a boundary of all."""
-    if not names:
-        raise ValueError("X must have at least one column; it has none")
     sizes = [sum(chunk.size for chunk in chunks) for chunks in table]
     for name, size in zip(names, sizes, strict=True):
         if size != sizes[0]:
@@ -324,31 +482,43 @@ def _of_table(table: Sequence[Sequence[_Column]], names: Sequence[str]) -> Featu
                 f"X must have columns of one length; {names[0]!r} has {sizes[0]} elements and "
                 f"{name!r} has {size}"
             )
-    if sizes[0] == 0:
-        raise ValueError(f"X must not be empty; got shape (0, {len(names)})")
+    shape = _checked_shape(sizes[0] if sizes else 0, names)
     ends = [np.cumsum([0, *(chunk.size for chunk in chunks)]).tolist() for chunks in table]
     starts = sorted({edge for edges in ends for edge in edges})
     chunks = []
     for start, stop in pairwise(starts):
-        fields = []
+        fields, dtypes = [], []
         for edges, column in zip(ends, table, strict=True):
             number = bisect_right(edges, start) - 1
             chunk, skipped = column[number], start - edges[number]
             validity = chunk.validity + skipped if chunk.validity else 0
             address = chunk.address + skipped * chunk.stride
             fields.append((address, chunk.stride, chunk.reader, validity))
+            dtypes.append(chunk.dtype)
         addresses, strides, readers, validity = np.array(fields, np.int64).T.copy()
-        chunks.append(columns.Columns(addresses, strides, readers, validity, stop - start))
-    dtypes = {chunk.dtype for column in table for chunk in column}
-    shared: dict[str, NDArray[Any]] = {}
-    for number, (name, column) in enumerate(zip(names, table, strict=True)):
-        for place, chunk in enumerate(column):
-            key = f"X[{name!r}]"
-            shared[f"{key}, column {number}, chunk {place}" if key in shared else key] = (
-                chunk.values
-            )
+        given = columns.Columns(addresses, strides, readers, validity, stop - start)
+        chunks.append(_Chunk(given, dtypes))
+    return _of_chunks(shape, names, chunks, starts, table)
+
+
+def _checked_shape(n: int, names: Sequence[str]) -> tuple[int, int]:
+    if not names:
+        raise ValueError("X must have at least one column; it has none")
+    if n == 0:
+        raise ValueError(f"X must not be empty; got shape (0, {len(names)})")
+    return n, len(names)
+
+
+def _of_chunks(
+    shape: tuple[int, int],
+    names: Sequence[str],
+    chunks: Sequence[_Chunk],
+    starts: Sequence[int],
+    kept: Any,
+) -> Features:
+    dtypes = {dtype for chunk in chunks for dtype in chunk.dtypes}
     dtype = dtypes.pop() if len(dtypes) == 1 else None
-    return _Columns((sizes[0], len(names)), dtype, shared, names, chunks, starts, table)
+    return _Columns(shape, dtype, names, chunks, starts, kept)
 
 
 # Sparse -----------------------------------------------------------------------------------
@@ -372,26 +542,16 @@ def _of_sparse(X: Any) -> Features:
             f"X.data and X.indices must have {entries} elements, as X.indptr says; got "
             f"{data.size} and {indices.size}"
         )
-    slices = arrays.parts(entries)
-    good = [True] * len(slices)
-
-    def task(part: int) -> None:
-        good[part] = sparse.are_below(indices[slices[part]], d)
-
-    _threads.run(task, len(slices), _threads.resolve(None, len(slices)))
-    if not all(good):
-        raise ValueError(f"X.indices must lie between 0 and {d - 1}")
     rows = sparse.Rows(data[:entries], indices[:entries], indptr, d)
-    # With an axis more, as no result may be the same array: entry i is not that of row i.
-    parts = {"data": data, "indices": indices, "indptr": indptr}
-    shared = {f"X.{name}": part[:, None] for name, part in parts.items()}
-    return _Sparse((n, d), data.dtype, shared, None, rows)
+    return _Sparse((n, d), data.dtype, None, rows)
 
 
 def _part_of_sparse(X: Any, name: str, kinds: str) -> NDArray[Any]:
     array = np.asarray(getattr(X, name))
     dtype = array.dtype
-    if dtype.kind not in kinds or dtype.itemsize > 8 or dtype == np.float16 or not dtype.isnative:
+    sizes = (1, 2, 4, 8) if "f" in kinds else (4, 8)
+    fits = dtype.kind in kinds and dtype.itemsize in sizes and dtype != np.float16
+    if not (fits and dtype.isnative):
         wanted = "hold float64, float32, integers or bool" if "f" in kinds else "be int32 or int64"
         raise TypeError(f"X.{name} must {wanted}; got dtype {dtype}")
     if array.ndim != 1:

@@ -2,7 +2,9 @@
 
 z = X @ coef + intercept + offset, computed in float64 whatever the dtype of X.  The work is
 split by rows into parts that depend on X alone and whose results are added up in order, so that
-no result depends on the number of threads.
+no result depends on the number of threads.  Where X and `coef` are both float32, losses and
+residuals are computed with a relative error of 2**-30 (float32 has 2**-24), and still added up in
+float64; with `coef` in float64 they have the digits of float64.
 
 All functions share these parameters and rules:
 
@@ -19,14 +21,16 @@ coef : array_like (d,), intercept : float
 offset : array_like (n,), optional
     A known addition to z.
 weight : array_like (n,), optional
-    Sample weights, finite and not negative.
+    Sample weights, finite and not negative (of all but `decision` and `probability`).
 missing : {"error", "nan"}
-    What to do about Arrow's nulls: an error that names the column, or take them as NaN.
+    What to do about Arrow's nulls: an error that names the column, or take them as NaN (of
+    `decision` and `probability`; for all others they are an error).
 threads : int, optional
     Most threads to use; default: all cores that the process may use.
 
 A wrong shape, dtype or range is a TypeError or ValueError that names the argument, before
-any work.  The bounds on errors stand in :mod:`fastlogit.kernels.passes`.
+any work; but each t, and the indices of a CSR matrix, are checked as they are read (before
+anything where there is an `out`).  The bounds on errors stand in :mod:`fastlogit.kernels.passes`.
 """
 
 from __future__ import annotations
@@ -40,7 +44,7 @@ from fastlogit import threads as _threads
 from fastlogit.kernels import passes, sums
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -72,6 +76,8 @@ class _Input(NamedTuple):
     weight: Array | None
     offset: Array | None
     threads: int
+    # Whether X and coef are float32.
+    narrow: bool
 
     @property
     def d(self) -> int:
@@ -291,9 +297,9 @@ def hessian(
     slices = _parts(given.X, 2 * size * size)
     results = np.zeros((len(slices), 2, size, size))
 
-    def task(part: int) -> Iterator[None]:
+    def task(part: int) -> Iterator[bool]:
         for here, X in given.X.pieces(slices[part]):
-            passes.hessian(
+            yield passes.hessian(
                 X,
                 given.coef,
                 given.intercept,
@@ -301,9 +307,8 @@ def hessian(
                 given.rows("offset", here),
                 results[part],
             )
-            yield
 
-    _threads.run(task, len(slices), given.threads)
+    _run(task, len(slices), given)
     return _symmetric(results, given.d + 1 if with_intercept else given.d)
 
 
@@ -351,9 +356,9 @@ def hessian_product(
     slices = _parts(given.X, 2 * given.d)
     partials = np.zeros((len(slices), 2, given.d + 1))
 
-    def task(part: int) -> Iterator[None]:
+    def task(part: int) -> Iterator[bool]:
         for here, X in given.X.pieces(slices[part]):
-            passes.hessian_product(
+            yield passes.hessian_product(
                 X,
                 given.coef,
                 given.intercept,
@@ -363,9 +368,8 @@ def hessian_product(
                 given.rows("offset", here),
                 partials[part],
             )
-            yield
 
-    _threads.run(task, len(slices), given.threads)
+    _run(task, len(slices), given)
     return _merged(partials)[: vector.size]
 
 
@@ -380,19 +384,22 @@ def _score(
     threads: Threads,
 ) -> Array:
     given = _check(X, coef, intercept, None, offset, threads, missing)
-    narrow = given.X.dtype == np.asarray(coef).dtype == np.float32
-    result = arrays.output(out, given.X.shape[:1], np.dtype(np.float32 if narrow else np.float64))
+    dtype = np.dtype(np.float32 if given.narrow else np.float64)
+    result = arrays.output(out, given.X.shape[:1], dtype)
     if out is not None:
         arrays.separate(result, **given.X.arrays, offset=given.offset)
+        given.X.check(given.threads)
+    narrow = True if result.dtype == np.float32 else None
     slices = _parts(given.X, 0)
 
-    def task(part: int) -> Iterator[None]:
+    def task(part: int) -> Iterator[bool]:
         for here, X in given.X.pieces(slices[part]):
             offset = given.rows("offset", here)
-            passes.score(X, given.coef, given.intercept, offset, probability, result[here])
-            yield
+            yield passes.score(
+                X, given.coef, given.intercept, offset, probability, narrow, result[here]
+            )
 
-    _threads.run(task, len(slices), given.threads)
+    _run(task, len(slices), given)
     return result
 
 
@@ -409,19 +416,20 @@ def _derive(
 ) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
     """Loss, and its derivatives up to `order` by the coefficients and then the intercept."""
     given = _check(X, coef, intercept, weight, offset, threads)
-    targets, soft = arrays.targets(t, given.X.shape[0], "row of X", given.threads)
+    targets = arrays.vector(t, "t", given.X.shape[0], "row of X")
+    narrow = True if given.narrow else None
     size = passes.hessian_size(given.d) if order == 2 else 0
     slices = _parts(given.X, 2 * given.d + 2 * size * size)
     losses = np.zeros((len(slices), 2, 1))
     gradients = np.zeros((len(slices), 2, given.d + 1 if order >= 1 else 0))
     hessians = np.zeros((len(slices), 2, size, size))
 
-    def task(part: int) -> Iterator[None]:
+    def task(part: int) -> Iterator[bool]:
         for here, X in given.X.pieces(slices[part]):
-            passes.log_loss_gradient(
+            yield passes.log_loss_gradient(
                 X,
                 targets[here],
-                soft,
+                narrow,
                 given.coef,
                 given.intercept,
                 given.rows("weight", here),
@@ -430,9 +438,8 @@ def _derive(
                 gradients[part] if order >= 1 else None,
                 hessians[part] if order == 2 else None,
             )
-            yield
 
-    _threads.run(task, len(slices), given.threads)
+    _run(task, len(slices), given, targets)
     return (
         float(_merged(losses)[0]),
         _merged(gradients),
@@ -459,7 +466,30 @@ def _check(
         arrays.weights(weight, n, "row of X", count),
         None if offset is None else arrays.vector(offset, "offset", n, "row of X"),
         count,
+        given.dtype == np.asarray(coef).dtype == np.float32,
     )
+
+
+def _run(
+    task: Callable[[int], Iterator[bool]], parts: int, given: _Input, targets: Array | None = None
+) -> None:
+    """Do all parts; where a kernel says that what it read is wrong, find out what and where."""
+    wrong: list[int] = []
+
+    def checked(part: int) -> Iterator[None]:
+        for good in task(part):
+            if not good:
+                wrong.append(part)
+            if wrong:
+                return
+            yield
+
+    _threads.run(checked, parts, given.threads)
+    if wrong:
+        given.X.check(given.threads)
+        if targets is not None:
+            arrays.check_targets(targets, given.threads)
+        raise ValueError("X or t was changed while it was read")
 
 
 def _parts(X: Features, partial_size: int) -> list[slice]:

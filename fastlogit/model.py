@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable
 
-    from numpy.typing import ArrayLike, DTypeLike, NDArray
+    from numpy.typing import DTypeLike, NDArray
+
+    from fastlogit.features import Missing
 
 FORMAT = "fastlogit.LogisticModel"
 VERSION = 1
@@ -93,20 +95,30 @@ class LogisticModel:
             object.__setattr__(self, name, value)
 
     def decision(
-        self, X: ArrayLike, *, out: NDArray[Any] | None = None, threads: SupportsIndex | None = None
+        self,
+        X: Any,
+        *,
+        missing: Missing = "error",
+        out: NDArray[Any] | None = None,
+        threads: SupportsIndex | None = None,
     ) -> NDArray[Any]:
         """Logits of rows, X @ coef + intercept; see :func:`fastlogit.linear.decision`."""
-        return linear.decision(X, self.coef, self.intercept, out=out, threads=threads)
+        return linear.decision(
+            X, self.coef, self.intercept, missing=missing, out=out, threads=threads
+        )
 
     def predict_proba(
-        self, X: ArrayLike, *, threads: SupportsIndex | None = None
+        self, X: Any, *, missing: Missing = "error", threads: SupportsIndex | None = None
     ) -> NDArray[np.float64]:
-        """Probabilities of t = 0 and t = 1, an array (n, 2); both exact in their tails."""
-        z = self.decision(X, threads=threads)
+        """Probabilities of t = 0 and t = 1, an array (n, 2); both exact in their tails.
+
+        With `missing` "nan", a row with a null has NaN for both.
+        """
+        z = self.decision(X, missing=missing, threads=threads)
         return of_both_classes(sigmoid, z, np.float64, threads)
 
     def predict(
-        self, X: ArrayLike, *, threshold: float = 0.5, threads: SupportsIndex | None = None
+        self, X: Any, *, threshold: float = 0.5, threads: SupportsIndex | None = None
     ) -> NDArray[np.int64]:
         """Labels, 1 where the probability of t = 1 is above `threshold`, else 0.
 

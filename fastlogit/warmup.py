@@ -1,7 +1,8 @@
 """``fastlogit warmup``: compile once, so that no later process has to.
 
-What compiles is decided by the types of the arguments; here all are float32 or float64.  Others
-(integer features or labels, say) compile at their first use, and are then kept as well.
+What compiles is decided by the types of the arguments; here all are float32 or float64, and of
+the other layouts of X what most need.  Others (integer features in rows, or integer labels, say)
+compile at their first use, and are then kept as well.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy import sparse
 
 from fastlogit import elementwise, linear, losses
 from fastlogit.kernels import jit, sums
@@ -19,6 +21,8 @@ from fastlogit.kernels.ufuncs import ARGUMENTS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from numpy.typing import NDArray
+
     Call = Callable[[], Any]
 
 
@@ -26,7 +30,8 @@ def run() -> None:
     """Compile or load every function, and print which, and how long it took."""
     start = time.perf_counter()
     compiled = 0
-    for name, call in [*_elementwise(), *_sums_and_passes("float64"), *_sums_and_passes("float32")]:
+    calls = [*_elementwise(), *_sums_and_passes("float64"), *_sums_and_passes("float32")]
+    for name, call in [*calls, *_other_layouts()]:
         begin = time.perf_counter()
         new = jit.compiles(call)
         compiled += new
@@ -45,16 +50,29 @@ def _elementwise() -> Iterator[tuple[str, Call]]:
 
 def _sums_and_passes(kind: str) -> Iterator[tuple[str, Call]]:
     """All else for float32 or float64, likewise."""
-    x, X, coef = np.ones(8, kind), np.ones((8, 3), kind), np.ones(3, kind)
-    for kind_of_t, t in ("labels", np.ones(8)), ("soft targets", np.full(8, 0.5)):
-        for with_weight, weight in ("", None), (", weighted", np.ones(8)):
+    x, X, coef, t = np.ones(8, kind), np.ones((8, 3), kind), np.ones(3, kind), np.ones(8)
+    for with_weight, weight in ("", None), (", weighted", np.ones(8)):
+        for kind_of_t, targets in ("labels", t), ("soft targets", np.full(8, 0.5)):
             what = f"{kind}, {kind_of_t}{with_weight}"
-            yield f"log_loss {what}", partial(losses.log_loss, x, t, weight)
-            yield f"log_loss_gradient {what}", partial(losses.log_loss_gradient, x, t, weight)
-            for name in ("log_loss", "log_loss_gradient", "log_loss_gradient_hessian"):
-                function = getattr(linear, name)
-                yield f"linear.{name} {what}", partial(function, X, t, coef, weight=weight)
+            yield f"log_loss {what}", partial(losses.log_loss, x, targets, weight)
+            yield f"log_loss_gradient {what}", partial(losses.log_loss_gradient, x, targets, weight)
+        yield from _passes(f"{kind}{with_weight}", X, t, coef, weight)
     for name in ("decision", "probability", "hessian"):
         yield f"linear.{name} {kind}", partial(getattr(linear, name), X, coef)
     yield f"linear.hessian_product {kind}", partial(linear.hessian_product, X, coef, coef)
-    yield f"linear.probability, columns of {kind}", partial(linear.probability, {"x": x}, [1.0])
+
+
+def _other_layouts() -> Iterator[tuple[str, Call]]:
+    """What `fit` and the scoring of data frames and sparse matrices need."""
+    X, coef = np.ones((8, 3)), np.ones(3)
+    for what, layout in ("columns", np.asfortranarray(X)), ("CSR", sparse.csr_array(X)):
+        yield f"linear.probability {what}", partial(linear.probability, layout, coef)
+        yield from _passes(what, layout, np.ones(8), coef, None)
+
+
+def _passes(
+    what: str, X: Any, t: NDArray[Any], coef: NDArray[Any], weight: NDArray[Any] | None
+) -> Iterator[tuple[str, Call]]:
+    for name in ("log_loss", "log_loss_gradient", "log_loss_gradient_hessian"):
+        function = getattr(linear, name)
+        yield f"linear.{name} {what}", partial(function, X, t, coef, weight=weight)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fastlogit.kernels.dense import BLOCK_ROWS
+from fastlogit.kernels.passes import SUMMED_ROWS
 
 U = 2.0**-53
 
@@ -96,8 +96,13 @@ def exact_sigmoid(z):
         return 1 / (1 + np.exp(-z))
 
 
-def exact(X, t, coef, intercept=0.0, weight=None, offset=None, roundings=None, adding=None):
-    """All that a pass computes; a sum over rows rounds `adding` times, by default `summing`."""
+def exact(
+    X, t, coef, intercept=0.0, weight=None, offset=None, roundings=None, adding=None, term=6 * U
+):
+    """All that a pass computes; a sum over rows rounds `adding` times, by default `summing`.
+
+    Terms have a relative error of `term`.
+    """
     n = X.shape[0]
     t = np.asarray(t, dtype=np.longdouble)
     weight = np.ones(n) if weight is None else np.asarray(weight)
@@ -108,11 +113,10 @@ def exact(X, t, coef, intercept=0.0, weight=None, offset=None, roundings=None, a
     softplus = np.log1p(np.exp(-np.abs(z.value)))
     losses = weight * ((1 - t) * np.maximum(z.value, 0) + t * np.maximum(-z.value, 0) + softplus)
     residuals = (1 - t) * y - t * not_y
-    # Terms are within a unit or two in the last place, and multiplied by the weight; a residual
-    # of a soft label only relative to what is subtracted.
-    rounding = 3 * U * np.where((t == 0) | (t == 1), np.abs(residuals), y + t)
+    # A residual of a soft label is only exact relative to what is subtracted.
+    rounding = term * np.where((t == 0) | (t == 1), np.abs(residuals), y + t)
     residual_bounds = weight * (y * not_y * z.bound + rounding)
-    loss_bounds = weight * np.abs(residuals) * z.bound + 3 * U * losses
+    loss_bounds = weight * np.abs(residuals) * z.bound + term * losses
     ones = np.column_stack([X.astype(np.longdouble), np.ones(n, np.longdouble)])
     sizes = np.abs(ones)
     return Exact(
@@ -130,7 +134,7 @@ def exact(X, t, coef, intercept=0.0, weight=None, offset=None, roundings=None, a
 def exact_hessian(X, exact):
     ones = np.column_stack([X.astype(np.longdouble), np.ones(X.shape[0], np.longdouble)])
     terms, sizes = exact.curvatures[:, None], np.abs(ones)
-    error = terms * (exact.z_bound + 4 * U + summing(X.shape[0]))[:, None]
+    error = terms * (exact.z_bound + 6 * U + summing(X.shape[0]))[:, None]
     return Within(ones.T @ (terms * ones), sizes.T @ (error * sizes))
 
 
@@ -141,13 +145,13 @@ def exact_product(X, exact, direction, roundings=None, adding=None):
     ones = np.column_stack([X.astype(np.longdouble), np.ones(n, np.longdouble)])
     along = exact_z(X, direction[:-1], direction[-1], None, roundings)
     error = exact.curvatures * (
-        along.bound + np.abs(along.value) * (exact.z_bound + 4 * U + adding)
+        along.bound + np.abs(along.value) * (exact.z_bound + 6 * U + adding)
     )
     return Within((exact.curvatures * along.value) @ ones, error @ np.abs(ones))
 
 
 def summing(n):
-    return (min(n, BLOCK_ROWS) + 4) * U
+    return (min(n, SUMMED_ROWS) + 4) * U
 
 
 @functools.cache

@@ -106,6 +106,9 @@ def test_what_its_bit_says_is_missing_is_nan(dtype, start):
 
 def test_a_reader_is_compiled_once():
     assert columns.reader("int16") == columns.reader("int16") != columns.reader("uint16")
+    assert columns.reader("bits", in_place=True) == columns.reader("bits")
+    for kind, code in (("float64", columns.FLOAT64), ("float32", columns.FLOAT32)):
+        assert columns.reader(kind, in_place=True) == code != columns.reader(kind)
 
 
 @pytest.mark.parametrize("d", [1, 3, 4, 5, 1000])

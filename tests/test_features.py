@@ -153,6 +153,21 @@ def test_nulls_are_nan_on_request_and_only_they(kind, start):
     np.testing.assert_array_equal(unpacked(table, "nan"), expected)
 
 
+def test_nulls_that_nobody_has_counted_are_found():
+    bits, data = pa.array([1.0, None, 3.0]).buffers()
+    column = pa.Array.from_buffers(pa.float64(), 3, [bits, data], null_count=-1)
+    with pytest.raises(ValueError, match=r"^X must have no nulls; column 'x' has 1"):
+        decide({"x": column}, [1.0], n=3)
+    column = pa.Array.from_buffers(pa.float64(), 3, [bits, data], null_count=-1)
+    np.testing.assert_array_equal(unpacked({"x": column}, "nan")[:, 0], [1.0, np.nan, 3.0])
+
+
+def test_metadata_of_a_column_does_not_make_it_another_type():
+    field = pa.field("x", pa.int16(), metadata={"unit": "mm"})
+    table = pa.table([pa.array([1, 2], pa.int16())], schema=pa.schema([field]))
+    assert unpacked(table, "error").tolist() == [[1.0], [2.0]]
+
+
 def test_nulls_are_scored_as_nan_by_decision_and_probability():
     table = pa.table({"x": [1.0, None, 2.0], "y": [None, 3, 4]})
     extra = {"offset": np.zeros(3), "missing": "nan"}
@@ -198,6 +213,8 @@ NOT_NUMBERS = [
     pa.array([[1.0], [2.0]]),
     pa.array([{"a": 1}, {"a": 2}]),
     pa.nulls(2),
+    pa.ExtensionArray.from_storage(pa.uuid(), pa.array([b"0" * 16] * 2, pa.binary(16))),
+    pa.ExtensionArray.from_storage(pa.bool8(), pa.array([1, 0], pa.int8())),
 ]
 
 
@@ -349,6 +366,14 @@ def test_out_must_not_overlap_bits():
         linear.decision({"x": bits}, [1.0], out=memory)
     beside = np.concatenate([memory, memory])[8:]
     assert linear.decision({"x": bits}, [1.0], offset=np.zeros(8), out=beside) is beside
+
+
+def test_out_must_not_overlap_the_bits_of_what_is_missing():
+    memory = np.full(64, 0.0)
+    bits, data = pa.py_buffer(memory), pa.py_buffer(np.arange(64.0))
+    column = pa.Array.from_buffers(pa.float64(), 64, [bits, data])
+    with pytest.raises(ValueError, match=r"^out must not overlap the nulls of X\['x'\]"):
+        linear.decision({"x": column}, [1.0], missing="nan", out=memory)
 
 
 def test_out_may_lie_beside_what_is_read_of_a_column():

@@ -192,30 +192,41 @@ def test_padded_is_the_next_multiple_of_the_width():
     assert [lanes.padded(n) for n in (0, 1, 7, 8, 9, 16, 17)] == [0, 8, 8, 8, 16, 16, 24]
 
 
-def dot_in_32_lanes(a, b):
-    """The same sum in the stated order, by exact fractions."""
-    sums = [0.0] * 32
-    unrolled = len(a) // 32 * 32
-    for i, (x, y) in enumerate(zip(a, b, strict=True)):
-        lane = i % 32 if i < unrolled else i % 8
-        sums[lane] = float(Fraction(x) * Fraction(y) + Fraction(sums[lane]))
-    quarters = [sums[i] + sums[8 + i] + (sums[16 + i] + sums[24 + i]) for i in range(8)]
-    halves = [quarters[i] + quarters[4 + i] for i in range(4)]
-    return halves[0] + halves[2] + (halves[1] + halves[3])
+@numba.njit
+def totals(a, out):
+    rows = (
+        lanes.load(a, (0, 0)),
+        lanes.load(a, (1, 0)),
+        lanes.load(a, (2, 0)),
+        lanes.load(a, (3, 0)),
+        lanes.load(a, (4, 0)),
+        lanes.load(a, (5, 0)),
+        lanes.load(a, (6, 0)),
+        lanes.load(a, (7, 0)),
+    )
+    lanes.store(out, 0, lanes.totals(*rows))
 
 
-@pytest.mark.parametrize("count", [0, 1, 7, 8, 9, 31, 32, 33, 64, 71, 200])
-def test_dot_multiplies_and_adds_in_a_fixed_order_and_reads_no_further(count):
-    rng = np.random.default_rng(count)
-    a, b = np.full(208, np.nan), np.full(208, np.nan)
-    a[:count], b[:count] = rng.normal(size=(2, count)) * 10.0 ** rng.integers(-8, 8, (2, count))
-    assert lanes.dot(a, b, count) == dot_in_32_lanes(a[:count], b[:count])
+@given(hnp.arrays(np.float64, (8, 8), elements=st.floats(-1e300, 1e300)))
+def test_totals_are_the_bits_of_each_total(a):
+    out = np.empty(8)
+    totals(a, out)
+    assert [bits(value) for value in out] == [bits(total(row.copy())) for row in a]
 
 
-def test_dot_hands_on_what_is_not_finite():
-    a = np.ones(40)
-    for value, expected in ((np.nan, np.nan), (np.inf, np.inf), (-np.inf, -np.inf)):
-        for place in (0, 31, 39):
-            b = np.ones(40)
-            b[place] = value
-            np.testing.assert_equal(lanes.dot(a, b, 40), expected)
+@numba.njit
+def four(a, start, out):
+    first, second, third, fourth = lanes.load_four(a, start)
+    lanes.store(out, 0, first)
+    lanes.store(out, 8, second)
+    lanes.store(out, 16, third)
+    lanes.store(out, 24, fourth)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32", "int8", "uint8", "uint32", "int64"])
+def test_load_four_widens_32_elements_wherever_they_begin(dtype):
+    a = (np.arange(40) * 37 - 100).astype(dtype)
+    for start in (0, 1, 8):
+        out = np.empty(32)
+        four(a, start, out)
+        assert out.tolist() == a[start : start + 32].astype(np.float64).tolist()

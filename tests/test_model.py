@@ -6,6 +6,7 @@ import json
 import math
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -375,3 +376,14 @@ def test_what_json_cannot_hold_is_an_error_and_the_old_file_stays(tmp_path, fiel
         fl.LogisticModel([1.0], **field).save(path)
     assert fields(fl.load(path)) == fields(MODEL)
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_nulls_are_an_error_unless_they_shall_be_nan():
+    table = pa.table({"x": [1.0, None]})
+    model = fl.LogisticModel([2.0], 0.0, feature_names=("x",))
+    for function in (model.decision, model.predict_proba, model.predict):
+        with pytest.raises(ValueError, match=r"^X must have no nulls; column 'x'"):
+            function(table)
+    np.testing.assert_array_equal(model.decision(table, missing="nan"), [2.0, np.nan])
+    y = model.predict_proba(table, missing="nan")
+    np.testing.assert_array_equal(y[:, 1], [fl.sigmoid(2.0), np.nan])

@@ -13,13 +13,25 @@ import subprocess
 import sys
 
 import llvmlite.binding
+import mpmath
 import numba
 import numpy as np
 import pytest
 from numba import types
-from reference import adversarial, bits
+from reference import (
+    PRECISION,
+    adversarial,
+    bits,
+    logistic_loss,
+    residual,
+    sigmoid,
+    sigmoid_derivative,
+    ulp,
+    ulp_error,
+)
 
 from fastlogit import kernels
+from fastlogit.kernels import scalar
 from fastlogit.kernels.ufuncs import ARGUMENTS, ufunc
 
 NAMES = kernels.__all__
@@ -276,3 +288,41 @@ def test_the_detector_sees_a_loop_that_is_not_vectorised():
     chained.compile((types.float64[::1],) * 2)
     (text,) = chained.inspect_asm().values()
     assert not packed(text)
+
+
+# Terms of passes over X ---------------------------------------------------------------------
+
+
+@numba.njit
+def terms(z, t, short, losses, slopes, curvatures):
+    for i in range(z.size):
+        losses[i], slopes[i] = scalar.loss_and_residual(z[i], t[i], short)
+        curvatures[i] = scalar.curvature(z[i])
+
+
+@pytest.mark.parametrize(("short", "bound"), [(False, 6.0), (True, 2.0**53 * 2.0**-30)])
+def test_terms_of_passes_keep_their_tails(short, bound):
+    z, t = adversarial(("z", "t"), np.float64, special=False)
+    rng = np.random.default_rng(0)
+    z = np.concatenate([z, rng.normal(scale=10.0, size=300), rng.uniform(-746, 746, 300)])
+    t = np.concatenate([t, rng.random(300), rng.integers(0, 2, 300)])
+    results = np.empty((3, z.size))
+    terms(z, t, short, *results)
+    for i in range(z.size):
+        with mpmath.workprec(PRECISION):
+            y, not_y = sigmoid(z[i]), sigmoid(-z[i])
+            size = (1 - mpmath.mpf(t[i])) * y + mpmath.mpf(t[i]) * not_y
+            error = abs(mpmath.mpf(results[1, i]) - residual(z[i], t[i])) / ulp(size, np.float64)
+        assert error <= bound
+        assert ulp_error(results[0, i], logistic_loss(z[i], t[i]), np.float64) <= bound
+        assert ulp_error(results[2, i], sigmoid_derivative(z[i]), np.float64) <= 6.0
+
+
+def test_terms_of_passes_at_the_ends():
+    z = np.array([np.inf, -np.inf, np.inf, -np.inf, np.inf, np.nan, 0.0])
+    t = np.array([1.0, 0.0, 0.0, 1.0, 0.5, 0.5, 1.0])
+    losses, slopes, curvatures = np.empty((3, z.size))
+    terms(z, t, False, losses, slopes, curvatures)
+    np.testing.assert_array_equal(losses, [0, 0, np.inf, np.inf, np.inf, np.nan, np.log(2)])
+    np.testing.assert_array_equal(slopes, [0, 0, 1, -1, 0.5, np.nan, -0.5])
+    np.testing.assert_array_equal(curvatures, [0, 0, 0, 0, 0, np.nan, 0.25])

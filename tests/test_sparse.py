@@ -59,7 +59,7 @@ def test_one_index_out_of_range_is_found_among_many():
     indices[150_001] = 1
     X = sparse.csr_array((np.ones(200_000), indices, np.arange(200_001)), shape=(200_000, 2))
     X._shape = (200_000, 1)
-    with pytest.raises(ValueError, match=r"^X.indices must lie between 0 and 0"):
+    with pytest.raises(ValueError, match=r"^X.indices must lie .*; got 1 at entry 150001"):
         linear.decision(X, [1.0])
 
 
@@ -174,3 +174,33 @@ def test_are_below_knows_both_ends(dtype):
     assert not are_below(np.array([0, 5], dtype), 5)
     assert not are_below(np.array([-1, 4], dtype), 5)
     assert are_below(np.array([], dtype), 5)
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.int16])
+def test_short_indices_are_an_error(dtype):
+    with pytest.raises(TypeError, match=r"^X.indices must be int32 or int64"):
+        linear.decision(matrix(indices=INDICES.astype(dtype)), np.ones(3))
+
+
+def test_pieces_have_about_as_many_entries_where_rows_differ(monkeypatch):
+    monkeypatch.setattr(features, "PART_ELEMENTS", 1000)
+    sizes = np.append(np.full(100, 100), np.zeros(5000, int))
+    indptr = np.append(0, np.cumsum(sizes))
+    X = sparse.csr_array((np.ones(10_000), np.zeros(10_000, int), indptr), shape=(5100, 1))
+    given = features.of(X)
+    pieces = [here for here, _ in given.pieces(slice(0, 5100))]
+    assert [piece.start for piece in pieces] == [0, *[piece.stop for piece in pieces[:-1]]]
+    assert pieces[-1].stop == 5100
+    assert max(int(indptr[piece.stop] - indptr[piece.start]) for piece in pieces) <= 1100
+
+
+def test_out_is_as_it_was_where_an_index_is_wrong():
+    n = 100_000
+    indices = np.zeros(n, np.int32)
+    indices[-1] = 1
+    X = sparse.csr_array((np.ones(n), np.zeros(n, np.int32), np.arange(n + 1)), shape=(n, 1))
+    X.indices = indices
+    out = np.full(n, 7.0)
+    with pytest.raises(ValueError, match=r"^X.indices must lie"):
+        linear.decision(X, [1.0], out=out)
+    assert (out == 7.0).all()

@@ -2,7 +2,9 @@
 
 import re
 
+import numpy as np
 from numba.core import event
+from scipy import sparse
 
 import fastlogit as fl
 from fastlogit import elementwise, linear, losses, warmup
@@ -13,7 +15,7 @@ def test_it_compiles_every_public_function_and_then_finds_all_of_them_ready(caps
     first = capsys.readouterr().out
     names = {line.split()[3].removesuffix(",") for line in first.splitlines()[:-1]}
     public = {*elementwise.__all__, *losses.__all__, *(f"linear.{x}" for x in linear.__all__)}
-    assert names == public - {"linear.decision_columns"}  # the kernel of probability_columns
+    assert names == public
 
     warmup.run()
     *lines, last = capsys.readouterr().out.splitlines()
@@ -28,4 +30,7 @@ def test_what_it_compiled_is_what_users_call(capsys):
         fl.sigmoid([0.5])
         fl.log_loss_gradient([0.5, 1.0], [1.0, 0.0])
         fl.fit([[0.0], [1.0], [2.0], [3.0]], [0.0, 0.0, 1.0, 1.0])
+        model = fl.fit({"x": np.arange(4.0)}, [0.0, 0.0, 1.0, 1.0])
+        model.predict({"x": np.arange(4.0)})
+        fl.fit(sparse.csr_array([[0.0], [1.0], [2.0], [3.0]]), [0.0, 0.0, 1.0, 1.0])
     assert not recorder.buffer

@@ -1,8 +1,13 @@
 """X as one row-major array: how a block of its rows is multiplied, with what, and added up.
 
-A row is read in the dtype that it has, eight elements at a time (:mod:`fastlogit.kernels.lanes`),
-and row after row, as processors foresee that best: reading four rows at once took up to twice
-as long.  Each sum has an order of its own that depends on d alone.
+A row is read in the dtype that it has, eight elements at a time (:mod:`fastlogit.kernels.lanes`).
+Rows of up to two cache lines are multiplied eight at a time, which adds up their lanes at once;
+longer ones one after another, as processors foresee that best.  Each sum has an order of its own
+that depends on d and the dtype alone.
+
+A block is a page of memory: while one is multiplied and added up in L1, the processor is already
+fetching the next.  With larger blocks the two take turns, and to fetch ahead by instructions only
+keeps the processor from doing so by itself (as measured on a Zen 4).
 """
 
 from __future__ import annotations
@@ -13,35 +18,41 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastlogit.kernels import jit, lanes
-from fastlogit.kernels.ieee import two_sum
 
-# A block of X takes 128 KiB: a quarter of the smallest L2 that is common, as the other
-# operands, the next block and a second thread on the core need room too.
-BLOCK_BYTES = 1 << 17
-# Above that many rows nothing is gained, and z, t and the other columns would leave L1.
-BLOCK_ROWS = 512
+# Of a block; and rows at least, as eight are multiplied at a time, and at most, as z and the other
+# columns shall stay in L1.
+BLOCK_BYTES = 1 << 12
+LEAST_ROWS, BLOCK_ROWS = 8, 512
+# Elements and bytes of a short row.
+SHORT, SHORT_BYTES = 4 * lanes.WIDTH, 128
 
 
-@jit.loop
+@jit.inner
 def shape(X: NDArray[Any]) -> tuple[int, int]:
     """N and d."""
     return X.shape[0], X.shape[1]
 
 
-@jit.loop
+@jit.inner
 def block_rows(X: NDArray[Any]) -> int:
     """Rows of a block."""
     fitting = BLOCK_BYTES // max(1, X.shape[1] * X.itemsize)
-    return max(8, min(BLOCK_ROWS, fitting // 8 * 8))
+    return max(LEAST_ROWS, min(BLOCK_ROWS, fitting // 8 * 8))
 
 
 @jit.loop
-def workspace(X: NDArray[Any], rows: int) -> NDArray[np.float64]:
-    """Scratch: the sum of a block, padded."""
-    return np.empty(lanes.padded(X.shape[1]))
+def workspace(X: NDArray[Any]) -> None:
+    """No scratch is needed."""
+    return
 
 
-@jit.scalar
+@jit.loop
+def partial_sums(X: NDArray[Any]) -> NDArray[np.float64]:
+    """Sums of columns that `accumulate` adds to."""
+    return np.zeros(lanes.padded(X.shape[1]))
+
+
+@jit.inlined
 def _multiply_add(X: NDArray[Any], i: int, j: int, count: int, b: Any, c: Any) -> Any:
     """``X[i, j:j + 8] * b + c``, where only the first `count` of the row are left."""
     if count >= lanes.WIDTH:
@@ -49,68 +60,120 @@ def _multiply_add(X: NDArray[Any], i: int, j: int, count: int, b: Any, c: Any) -
     return lanes.fma(lanes.load_first(X, (i, j), count), b, c)
 
 
-@jit.loop
+@jit.inner
 def multiply(
     X: NDArray[Any],
     first: int,
     rows: int,
     coef: NDArray[np.float64],
     z: NDArray[np.float64],
-    work: NDArray[np.float64],
-) -> None:
+    work: None,
+) -> bool:
     """Put ``X[first:first + rows] @ coef`` into z; `coef` is padded with 0."""
     d = X.shape[1]
+    i = 0
+    if d <= SHORT and d * X.itemsize <= SHORT_BYTES:
+        while i + 8 <= rows:
+            lanes.store(z, i, _multiply_eight(X, first + i, coef))
+            i += 8
+        while i < rows:
+            z[i] = _multiply_short(X, first + i, coef)
+            i += 1
+    else:
+        while i < rows:
+            z[i] = _multiply_long(X, first + i, coef)
+            i += 1
+    return True
+
+
+@jit.inlined
+def _multiply_eight(X: NDArray[Any], i: int, coef: NDArray[np.float64]) -> Any:
+    """Eight rows at a time: each of them as `_multiply_short` does it."""
+    zeros = lanes.zeros()
+    sums = (zeros, zeros, zeros, zeros, zeros, zeros, zeros, zeros)
+    whole = X.shape[1] // lanes.WIDTH * lanes.WIDTH
+    for j in range(0, whole, lanes.WIDTH):
+        sums = _add_eight(X, i, j, lanes.WIDTH, lanes.load(coef, j), sums)
+    if whole < X.shape[1]:
+        sums = _add_eight(X, i, whole, X.shape[1] - whole, lanes.load(coef, whole), sums)
+    return lanes.totals(*sums)
+
+
+@jit.inlined
+def _add_eight(X: NDArray[Any], i: int, j: int, count: int, factor: Any, sums: Any) -> Any:
+    """Add ``X[i : i + 8, j : j + 8] * factor``, where only `count` of each row are left."""
+    return (
+        _multiply_add(X, i, j, count, factor, sums[0]),
+        _multiply_add(X, i + 1, j, count, factor, sums[1]),
+        _multiply_add(X, i + 2, j, count, factor, sums[2]),
+        _multiply_add(X, i + 3, j, count, factor, sums[3]),
+        _multiply_add(X, i + 4, j, count, factor, sums[4]),
+        _multiply_add(X, i + 5, j, count, factor, sums[5]),
+        _multiply_add(X, i + 6, j, count, factor, sums[6]),
+        _multiply_add(X, i + 7, j, count, factor, sums[7]),
+    )
+
+
+@jit.inlined
+def _multiply_short(X: NDArray[Any], i: int, coef: NDArray[np.float64]) -> float:
+    """One row in one vector."""
+    sums = lanes.zeros()
+    for j in range(0, X.shape[1], lanes.WIDTH):
+        sums = _multiply_add(X, i, j, X.shape[1] - j, lanes.load(coef, j), sums)
+    return lanes.total(sums)
+
+
+@jit.inlined
+def _multiply_long(X: NDArray[Any], i: int, coef: NDArray[np.float64]) -> float:
+    """One row in four vectors, so that none waits for the last."""
+    d = X.shape[1]
     unrolled = d // (4 * lanes.WIDTH) * (4 * lanes.WIDTH)
-    for i in range(rows):
-        row = first + i
-        sum_0 = sum_1 = sum_2 = sum_3 = lanes.zeros()
-        for j in range(0, unrolled, 4 * lanes.WIDTH):
-            j_1, j_2, j_3 = j + lanes.WIDTH, j + 2 * lanes.WIDTH, j + 3 * lanes.WIDTH
-            sum_0 = lanes.fma(lanes.load(X, (row, j)), lanes.load(coef, j), sum_0)
-            sum_1 = lanes.fma(lanes.load(X, (row, j_1)), lanes.load(coef, j_1), sum_1)
-            sum_2 = lanes.fma(lanes.load(X, (row, j_2)), lanes.load(coef, j_2), sum_2)
-            sum_3 = lanes.fma(lanes.load(X, (row, j_3)), lanes.load(coef, j_3), sum_3)
-        for j in range(unrolled, d, lanes.WIDTH):
-            sum_0 = _multiply_add(X, row, j, d - j, lanes.load(coef, j), sum_0)
-        z[i] = lanes.total(lanes.add(lanes.add(sum_0, sum_1), lanes.add(sum_2, sum_3)))
+    sum_0 = sum_1 = sum_2 = sum_3 = lanes.zeros()
+    for j in range(0, unrolled, 4 * lanes.WIDTH):
+        x_0, x_1, x_2, x_3 = lanes.load_four(X, (i, j))
+        coef_0, coef_1, coef_2, coef_3 = lanes.load_four(coef, j)
+        sum_0, sum_1 = lanes.fma(x_0, coef_0, sum_0), lanes.fma(x_1, coef_1, sum_1)
+        sum_2, sum_3 = lanes.fma(x_2, coef_2, sum_2), lanes.fma(x_3, coef_3, sum_3)
+    for j in range(unrolled, d, lanes.WIDTH):
+        sum_0 = _multiply_add(X, i, j, d - j, lanes.load(coef, j), sum_0)
+    return lanes.total(lanes.add(lanes.add(sum_0, sum_1), lanes.add(sum_2, sum_3)))
 
 
-@jit.loop
+@jit.inner
 def _accumulate_four(
     X: NDArray[Any],
     first: int,
     rows: int,
     j: int,
     factor: NDArray[np.float64],
-    out: NDArray[np.float64],
+    sums: NDArray[np.float64],
 ) -> None:
-    """Put ``Xᵀ @ factor`` of 32 columns from j on into `out`: four vectors, in registers."""
-    j_1, j_2, j_3 = j + lanes.WIDTH, j + 2 * lanes.WIDTH, j + 3 * lanes.WIDTH
-    sum_0 = sum_1 = sum_2 = sum_3 = lanes.zeros()
+    """Add ``Xᵀ @ factor`` of 32 columns from j on to `sums`: four vectors, in registers."""
+    sum_0, sum_1, sum_2, sum_3 = lanes.load_four(sums, j)
     for i in range(rows):
-        row, value = first + i, lanes.broadcast(factor[i])
-        sum_0 = lanes.fma(lanes.load(X, (row, j)), value, sum_0)
-        sum_1 = lanes.fma(lanes.load(X, (row, j_1)), value, sum_1)
-        sum_2 = lanes.fma(lanes.load(X, (row, j_2)), value, sum_2)
-        sum_3 = lanes.fma(lanes.load(X, (row, j_3)), value, sum_3)
-    lanes.store(out, j, sum_0)
-    lanes.store(out, j_1, sum_1)
-    lanes.store(out, j_2, sum_2)
-    lanes.store(out, j_3, sum_3)
+        x_0, x_1, x_2, x_3 = lanes.load_four(X, (first + i, j))
+        value = lanes.broadcast(factor[i])
+        sum_0, sum_1 = lanes.fma(x_0, value, sum_0), lanes.fma(x_1, value, sum_1)
+        sum_2, sum_3 = lanes.fma(x_2, value, sum_2), lanes.fma(x_3, value, sum_3)
+    lanes.store(sums, j, sum_0)
+    lanes.store(sums, j + lanes.WIDTH, sum_1)
+    lanes.store(sums, j + 2 * lanes.WIDTH, sum_2)
+    lanes.store(sums, j + 3 * lanes.WIDTH, sum_3)
 
 
-@jit.loop
+@jit.inlined
 def _accumulate_one(
     X: NDArray[Any],
     first: int,
     rows: int,
     j: int,
+    count: int,
     factor: NDArray[np.float64],
-    out: NDArray[np.float64],
+    sums: NDArray[np.float64],
 ) -> None:
-    """The same of up to 8 columns: one vector, of every fourth row, so that none waits."""
-    count = X.shape[1] - j
-    sum_0 = sum_1 = sum_2 = sum_3 = lanes.zeros()
+    """The same of `count` columns, up to 8: one vector, of every fourth row, so that none waits."""
+    sum_0 = lanes.load(sums, j)
+    sum_1 = sum_2 = sum_3 = lanes.zeros()
     i = 0
     while i + 4 <= rows:
         row = first + i
@@ -122,40 +185,39 @@ def _accumulate_one(
     while i < rows:
         sum_0 = _multiply_add(X, first + i, j, count, lanes.broadcast(factor[i]), sum_0)
         i += 1
-    lanes.store(out, j, lanes.add(lanes.add(sum_0, sum_1), lanes.add(sum_2, sum_3)))
+    lanes.store(sums, j, lanes.add(lanes.add(sum_0, sum_1), lanes.add(sum_2, sum_3)))
 
 
-@jit.loop
+@jit.inner
 def accumulate(
     X: NDArray[Any],
     first: int,
     rows: int,
     factor: NDArray[np.float64],
-    high: NDArray[np.float64],
-    low: NDArray[np.float64],
-    work: NDArray[np.float64],
+    sums: NDArray[np.float64],
+    total: NDArray[np.float64],
+    work: None,
 ) -> None:
-    """Add ``Xᵀ @ factor`` over some rows to ``high + low``."""
+    """Add ``Xᵀ @ factor`` over some rows to `sums`."""
     d = X.shape[1]
     j = 0
     while j + 4 * lanes.WIDTH <= d:
-        _accumulate_four(X, first, rows, j, factor, work)
+        _accumulate_four(X, first, rows, j, factor, sums)
         j += 4 * lanes.WIDTH
-    while j < d:
-        _accumulate_one(X, first, rows, j, factor, work)
+    while j + lanes.WIDTH <= d:
+        _accumulate_one(X, first, rows, j, lanes.WIDTH, factor, sums)
         j += lanes.WIDTH
-    for j in range(d):
-        high[j], error = two_sum(high[j], work[j])
-        low[j] += error
+    if j < d:
+        _accumulate_one(X, first, rows, j, d - j, factor, sums)
 
 
-@jit.loop
+@jit.inner
 def pack(
     X: NDArray[Any],
     first: int,
     rows: int,
     packed: NDArray[np.float64],
-    work: NDArray[np.float64],
+    work: None,
 ) -> None:
     """Copy some rows into the first d columns of `packed`."""
     for i in range(rows):

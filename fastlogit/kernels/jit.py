@@ -1,7 +1,8 @@
 """Compile options: the one place that decides how Numba compiles fastlogit.
 
-Every kernel is compiled through :func:`scalar`, :func:`loop` or :func:`c_function`; a test
-forbids a bare ``@njit`` or the like anywhere else.  The options, and why:
+Every kernel is compiled through :func:`scalar`, :func:`inlined`, :func:`inner`, :func:`loop` or
+:func:`c_function`; a test forbids a bare ``@njit`` or the like anywhere else.  The options, and
+why:
 
 ``error_model="numpy"``
     Numba's default raises on a zero divisor.  That branch keeps LLVM from vectorising
@@ -12,7 +13,12 @@ forbids a bare ``@njit`` or the like anywhere else.  The options, and why:
 ``nogil=True``
     So that :mod:`fastlogit.threads` can run kernels side by side.
 ``boundscheck=False``
-    Array bounds are checked once, in Python, before a kernel is called.
+    Array bounds are checked once, in Python, before a kernel is called; the indices of a sparse
+    matrix by the kernel itself.
+``_nrt=False``, for what is called in loops
+    A function that is handed an array counts a reference to it, and takes it back in the end:
+    two atomic operations, which LLVM neither removes nor moves out of a loop, and which take
+    longer than to multiply a short row.  What allocates nothing need not count.
 
 Compiled code is kept on disk (:class:`_Cache`).  Where no folder can be written, kernels are
 compiled in each process instead, without a word.
@@ -53,6 +59,20 @@ OPTIONS: dict[str, Any] = {
 def scalar(function: F) -> F:
     """Compile a function from numbers to numbers; it is inlined wherever it is called."""
     return _njit(function, forceinline=True)
+
+
+def inlined(function: F) -> F:
+    """Compile a part of a loop over arrays; like `inner`, and inlined wherever it is called."""
+    return _njit(function, forceinline=True, _nrt=False)
+
+
+def inner(function: F) -> F:
+    """Compile a loop over arrays that is called within loops.
+
+    It neither allocates nor gives back an array, as it does not count references; and it raises
+    nothing, as Numba does not give up what a caller holds where an error passes through.
+    """
+    return _njit(function, _nrt=False)
 
 
 def loop(function: F) -> F:
@@ -116,10 +136,11 @@ def by_precision(
     return choose
 
 
-def by_layout(functions: dict[type, Callable[..., Any]]) -> Callable[..., Any]:
+def by_layout(functions: dict[type, Callable[..., Any]], *, allocating: bool) -> Callable[..., Any]:
     """Join compiled functions into one for compiled code: the class of its first argument chooses.
 
-    The classes are `numpy.ndarray` and named tuples.
+    The classes are `numpy.ndarray` and named tuples.  Unless the functions are `allocating` they
+    are called as `inner` ones.
     """
 
     def choose(*args: Any) -> Any:
@@ -130,7 +151,8 @@ def by_layout(functions: dict[type, Callable[..., Any]]) -> Callable[..., Any]:
         function = functions[getattr(kinds[0], "instance_class", np.ndarray)]
         return lambda *args: function(*args)
 
-    numba.extending.overload(choose, strict=False, jit_options=OPTIONS)(_choose)
+    options = OPTIONS | {"_nrt": allocating}
+    numba.extending.overload(choose, strict=False, jit_options=options)(_choose)
     return choose
 
 

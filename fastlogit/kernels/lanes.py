@@ -8,7 +8,7 @@ Elements are read where they lie, in the dtype that they have, and widened in re
 row whose length is no multiple of eight ends with a masked load that touches nothing past
 its end and puts 0 in the other lanes.
 
-Operands of `load` and `store` are arrays with unit stride along their last axis.
+Operands of `load` and `store` are arrays with unit stride along their last axis, or pointers.
 """
 
 from __future__ import annotations
@@ -58,8 +58,11 @@ def _splat(builder: Any, value: Any) -> Any:
 
 def _address(context: Any, builder: Any, array_type: Any, array: Any, indices: Any) -> Any:
     """Pointer to the vector of elements that starts at an element of an array."""
-    struct = context.make_array(array_type)(context, builder, array)
-    pointer = cgutils.get_item_pointer(context, builder, array_type, struct, indices)
+    if isinstance(array_type, types.CPointer):
+        pointer = builder.gep(array, indices)
+    else:
+        struct = context.make_array(array_type)(context, builder, array)
+        pointer = cgutils.get_item_pointer(context, builder, array_type, struct, indices)
     element = context.get_data_type(array_type.dtype)
     return builder.bitcast(pointer, ir.VectorType(element, WIDTH).as_pointer()), element
 
@@ -144,6 +147,39 @@ def total(typingctx: Any, a: Any) -> Any:
 
 
 @jit.intrinsic
+def totals(typingctx: Any, a: Any, b: Any, c: Any, d: Any, e: Any, f: Any, g: Any, h: Any) -> Any:
+    """The `total` of each of eight vectors, as the lanes of one: the same trees, side by side."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        vectors = list(args)
+        width = WIDTH
+        while width > 1:
+            half = width // 2
+            # Of each pair, groups of `width` lanes are halved; the halves of one stand beside
+            # those of the other, WIDTH lanes on.
+            starts = range(0, WIDTH, width)
+            low = [
+                start + lane + vector
+                for start in starts
+                for vector in (0, WIDTH)
+                for lane in range(half)
+            ]
+            high = [lane + half for lane in low]
+            pairs = len(vectors) // 2
+            vectors = [
+                builder.fadd(
+                    builder.shuffle_vector(vectors[i], vectors[i + pairs], _constant(low)),
+                    builder.shuffle_vector(vectors[i], vectors[i + pairs], _constant(high)),
+                )
+                for i in range(pairs)
+            ]
+            width = half
+        return vectors[0]
+
+    return lanes_type(*[lanes_type] * WIDTH), codegen
+
+
+@jit.intrinsic
 def extract(typingctx: Any, a: Any, lane: Any) -> Any:
     """One lane."""
     return types.float64(
@@ -161,6 +197,24 @@ def load(typingctx: Any, array: Any, index: Any) -> Any:
         pointer, element = _address(context, builder, array, args[0], indices)
         vector = builder.load(pointer, align=_itemsize(element))
         return _widen(builder, array.dtype, vector)
+
+    return signature, codegen
+
+
+@jit.intrinsic
+def load_four(typingctx: Any, array: Any, index: Any) -> Any:
+    """Four vectors, one behind the other."""
+    signature = types.UniTuple(lanes_type, 4)(array, index)
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        indices = _indices(builder, signature.args[1], args[1])
+        pointer, element = _address(context, builder, array, args[0], indices)
+        parts = []
+        for number in range(4):
+            place = builder.gep(pointer, [ir.Constant(_I32, number)])
+            vector = builder.load(place, align=_itemsize(element))
+            parts.append(_widen(builder, array.dtype, vector))
+        return context.make_tuple(builder, signature.return_type, parts)
 
     return signature, codegen
 
@@ -231,34 +285,3 @@ def two_sum(a: Any, b: Any) -> tuple[Any, Any]:
 def padded(count: int) -> int:
     """`count` rounded up to a multiple of the lanes."""
     return (count + WIDTH - 1) // WIDTH * WIDTH
-
-
-@jit.loop
-def add_up(a: Any, count: int) -> float:
-    """Σ a over the first `count` elements of an array, in 32 lanes."""
-    sum_0 = sum_1 = sum_2 = sum_3 = zeros()
-    unrolled = count // (4 * WIDTH) * (4 * WIDTH)
-    for i in range(0, unrolled, 4 * WIDTH):
-        sum_0 = add(load(a, i), sum_0)
-        sum_1 = add(load(a, i + WIDTH), sum_1)
-        sum_2 = add(load(a, i + 2 * WIDTH), sum_2)
-        sum_3 = add(load(a, i + 3 * WIDTH), sum_3)
-    for i in range(unrolled, count, WIDTH):
-        sum_0 = add(load_first(a, i, count - i), sum_0)
-    return total(add(add(sum_0, sum_1), add(sum_2, sum_3)))
-
-
-@jit.loop
-def dot(a: Any, b: Any, count: int) -> float:
-    """Σ a b over the first `count` elements of two arrays, in 32 lanes."""
-    sum_0 = sum_1 = sum_2 = sum_3 = zeros()
-    unrolled = count // (4 * WIDTH) * (4 * WIDTH)
-    for i in range(0, unrolled, 4 * WIDTH):
-        sum_0 = fma(load(a, i), load(b, i), sum_0)
-        sum_1 = fma(load(a, i + WIDTH), load(b, i + WIDTH), sum_1)
-        sum_2 = fma(load(a, i + 2 * WIDTH), load(b, i + 2 * WIDTH), sum_2)
-        sum_3 = fma(load(a, i + 3 * WIDTH), load(b, i + 3 * WIDTH), sum_3)
-    for i in range(unrolled, count, WIDTH):
-        left = count - i
-        sum_0 = fma(load_first(a, i, left), load_first(b, i, left), sum_0)
-    return total(add(add(sum_0, sum_1), add(sum_2, sum_3)))

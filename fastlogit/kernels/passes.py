@@ -1,9 +1,9 @@
 """Passes over X, whatever its layout, each of which reads X from memory once.
 
-      X (n, d)            one block of rows, in L2
+      X (n, d)            a block of rows, in the first caches
     ┌──────────┐   1. z = X_block @ coef + intercept + offset     reads the block from memory
     │░░░░░░░░░░│   2. loss, residual, curvature of each row       in L1, d times less to do
-    ├──────────┤   3. sum += X_blockᵀ @ residual                  reads it again, from L2
+    ├──────────┤   3. sums += X_blockᵀ @ residual                 reads it again, from L1 or L2
     │          │
     └──────────┘
 
@@ -15,14 +15,17 @@ and the parts that a caller splits X into, depend on X alone.
 have shape (2, size), high and low parts, and are added up by `sums.merge`.
 
 Error: with u = 2**-53, z is within ``(d + 2) u`` of the exact one relative to Σ|x coef| +
-|intercept| + |offset| (row-major: ``(d / 8 + 8) u``; sparse: d is the entries of the row); a sum
-over n rows within ``(BLOCK_ROWS + 4) u`` relative to Σ|terms|, whatever n, as blocks are added
-with their rounding errors (sparse: ``n u``).
+|intercept| + |offset| (row-major: ``(d / 8 + 8) u``; sparse: d is the entries of the row), where
+integers beyond 2**53 are first rounded to float64; a term within ``6 u`` of that of this z; a sum
+over n rows within ``(SUMMED_ROWS + 4) u`` relative to Σ|terms|, whatever n, as so many are added
+plainly, and these sums with their rounding errors (sparse: u times the entries of the column).
+Losses are added without an error that counts.  Where X and `coef` are float32
+(`narrow`), z is as exact, but terms are only good to 2**-30.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,25 +33,35 @@ from numpy.typing import NDArray
 from fastlogit.kernels import columns, dense, jit, lanes, scalar, sparse, sums
 from fastlogit.kernels.ieee import two_sum
 
+# At most so many rows, or a block if that has more, are added plainly.
+SUMMED_ROWS = 512
 # Rows and columns of H that are summed in registers at a time.
 TILE_ROWS, TILE_COLUMNS = 4, 2 * lanes.WIDTH
+# A block that is packed for H takes as much, and has at least and at most so many rows.
+PACKED_BYTES = 1 << 17
+LEAST_PACKED, MOST_PACKED = 16, 128
 
 
-def _of_each_layout(name: str) -> Any:
+def _of_each_layout(name: str, *, allocating: bool = False) -> Any:
     """The function of that name in each layout's module."""
     modules = {np.ndarray: dense, columns.Columns: columns, sparse.Rows: sparse}
-    return jit.by_layout({layout: getattr(module, name) for layout, module in modules.items()})
+    functions = {layout: getattr(module, name) for layout, module in modules.items()}
+    return jit.by_layout(functions, allocating=allocating)
 
 
 shape = _of_each_layout("shape")
 block_rows = _of_each_layout("block_rows")
-workspace = _of_each_layout("workspace")
+workspace = _of_each_layout("workspace", allocating=True)
+partial_sums = _of_each_layout("partial_sums", allocating=True)
 multiply = _of_each_layout("multiply")
 accumulate = _of_each_layout("accumulate")
 pack = _of_each_layout("pack")
 
 
-@jit.loop
+# What is done with a block ----------------------------------------------------------------
+
+
+@jit.inner
 def _decide(
     X: Any,
     first: int,
@@ -58,37 +71,116 @@ def _decide(
     offset: NDArray[Any] | None,
     z: NDArray[np.float64],
     work: Any,
-) -> None:
-    """Put z of some rows into the first `rows` elements of `z`."""
-    multiply(X, first, rows, coef, z, work)
+) -> bool:
+    """Put z of some rows into the first `rows` elements of `z`; False if X is damaged."""
+    good: bool = multiply(X, first, rows, coef, z, work)
     known = None if offset is None else offset[first : first + rows]
     for i in range(rows):
         z[i] += intercept if known is None else intercept + known[i]
+    return good
+
+
+@jit.inner
+def _differentiate(
+    z: NDArray[np.float64],
+    t: NDArray[Any],
+    weight: NDArray[Any] | None,
+    narrow: bool | None,
+    first: int,
+    rows: int,
+    losses: NDArray[np.float64],
+    slopes: NDArray[np.float64],
+) -> bool:
+    """Put the loss of each row and its derivative, and zeros to make up whole eights.
+
+    False unless each t is in [0, 1]: to check that in advance would read t once more.
+    """
+    here = slice(first, first + rows)  # a slice: see sums.log_loss_gradient
+    targets = t[here]
+    weights = None if weight is None else weight[here]
+    outside = 0
+    for i in range(rows):
+        target = np.float64(targets[i])
+        outside += not (0.0 <= target <= 1.0)
+        loss, slope = scalar.loss_and_residual(z[i], target, narrow is not None)
+        losses[i] = loss if weights is None else sums.weighted(loss, weights[i])
+        slopes[i] = slope if weights is None else sums.weighted(slope, weights[i])
+    for i in range(rows, lanes.padded(rows)):
+        losses[i] = slopes[i] = 0.0
+    return outside == 0
+
+
+@jit.inner
+def _curve(
+    z: NDArray[np.float64],
+    weight: NDArray[Any] | None,
+    first: int,
+    rows: int,
+    curvatures: NDArray[np.float64],
+) -> None:
+    """D: weight times σ(z) σ(-z)."""
+    weights = None if weight is None else weight[first : first + rows]
+    for i in range(rows):
+        value = scalar.curvature(z[i])
+        curvatures[i] = value if weights is None else sums.weighted(value, weights[i])
+
+
+class _Sums(NamedTuple):
+    """Sums over rows that are on their way to a total: of each column, and of the intercept."""
+
+    columns: NDArray[np.float64]
+    ones: NDArray[np.float64]  # eight lanes
+    rows: NDArray[np.int64]  # how many have been added
 
 
 @jit.loop
+def _no_sums(X: Any) -> _Sums:
+    return _Sums(partial_sums(X), np.zeros(lanes.WIDTH), np.zeros(1, np.int64))
+
+
+@jit.inner
 def _accumulate(
     X: Any,
     first: int,
     rows: int,
     factor: NDArray[np.float64],
+    partial: _Sums,
     total: NDArray[np.float64],
     work: Any,
 ) -> None:
-    """Add ``[X | 1]ᵀ @ factor`` over some rows to ``total = [high, low]``."""
-    _, d = shape(X)
-    accumulate(X, first, rows, factor, total[0], total[1], work)
-    total[0, d], error = two_sum(total[0, d], lanes.add_up(factor, rows))
-    total[1, d] += error
+    """Add ``[X | 1]ᵀ @ factor`` over some rows, by way of `partial`, to ``total = [high, low]``.
+
+    `factor` is padded with zeros to whole eights.
+    """
+    accumulate(X, first, rows, factor, partial.columns, total, work)
+    ones = lanes.load(partial.ones, 0)
+    for i in range(0, rows, lanes.WIDTH):
+        ones = lanes.add(ones, lanes.load(factor, i))
+    lanes.store(partial.ones, 0, ones)
+    partial.rows[0] += rows
+    if partial.rows[0] + rows > SUMMED_ROWS:
+        _hand_over(partial, total)
 
 
-@jit.loop
-def _add_losses(losses: NDArray[np.float64], rows: int, total: NDArray[np.float64]) -> None:
-    """Add the first `rows` of `losses` to ``total = [high, low]``."""
-    losses[rows:] = 0.0
-    high, low = sums.add_up(losses)
-    total[0], error = two_sum(total[0], high)
-    total[1] += error + low
+@jit.inner
+def _hand_over(partial: _Sums, total: NDArray[np.float64]) -> None:
+    """Add partial sums to a total with their rounding errors, and begin anew."""
+    high, low = total[0], total[1]
+    last = high.size - 1
+    for j in range(min(partial.columns.size, last)):
+        high[j], error = two_sum(high[j], partial.columns[j])
+        low[j] += error
+    high[last], error = two_sum(high[last], lanes.total(lanes.load(partial.ones, 0)))
+    low[last] += error
+    partial.columns[:] = 0.0
+    partial.ones[:] = 0.0
+    partial.rows[0] = 0
+
+
+# Passes -----------------------------------------------------------------------------------
+#
+# Each returns whether what it read was good, and ends where it is not.  It raises nothing: Numba
+# would keep all that the function holds.
 
 
 @jit.loop
@@ -98,26 +190,44 @@ def score(
     intercept: float,
     offset: NDArray[Any] | None,
     probability: bool | None,
+    narrow: bool | None,
     out: NDArray[Any],
-) -> None:
-    """Z of each row, or σ(z) unless `probability` is None."""
+) -> bool:
+    """Z of each row, or σ(z) unless `probability` is None; `narrow` unless `out` is float64."""
     n, _ = shape(X)
     block = block_rows(X)
-    work = workspace(X, block)
-    z = np.empty(block)
+    work = workspace(X)
+    z = np.empty(lanes.padded(block))
     for first in range(0, n, block):
         rows = min(block, n - first)
-        _decide(X, first, rows, coef, intercept, offset, z, work)
-        part = out[first : first + rows]
-        for i in range(rows):
-            part[i] = z[i] if probability is None else scalar.sigmoid(z[i])
+        if not _decide(X, first, rows, coef, intercept, offset, z, work):
+            return False
+        _put(z, first, rows, probability, narrow, out)
+    return True
+
+
+@jit.inner
+def _put(
+    z: NDArray[np.float64],
+    first: int,
+    rows: int,
+    probability: bool | None,
+    narrow: bool | None,
+    out: NDArray[Any],
+) -> None:
+    part = out[first : first + rows]
+    for i in range(rows):
+        if probability is None:
+            part[i] = z[i]
+        else:
+            part[i] = scalar.sigmoid(z[i]) if narrow is None else scalar.short_sigmoid(z[i])
 
 
 @jit.loop
 def log_loss_gradient(
     X: Any,
     t: NDArray[Any],
-    soft: bool | None,
+    narrow: bool | None,
     coef: NDArray[np.float64],
     intercept: float,
     weight: NDArray[Any] | None,
@@ -125,38 +235,36 @@ def log_loss_gradient(
     loss: NDArray[np.float64],
     gradient: NDArray[np.float64] | None,
     hessian: NDArray[np.float64] | None,
-) -> None:
+) -> bool:
     """Put the sums over all rows of the loss and, where wanted, its derivatives.
 
     `loss` is (2,), `gradient` (2, d + 1) or None, `hessian` as of the function `hessian` or
-    None; all are added to.  `soft` is None where every t is 0 or 1.
+    None; all are added to.
     """
     n, d = shape(X)
-    block = block_rows(X)
-    work = workspace(X, block)
-    z, slopes, curvatures = np.empty(block), np.empty(block), np.empty(block)
-    losses = np.empty(sums.padded(block))
-    packed, scaled = _packing(d, block, hessian)
+    block = block_rows(X) if hessian is None else packed_rows(d)
+    work = workspace(X)
+    size = lanes.padded(block)
+    z, losses, slopes = np.empty(size), np.empty(size), np.empty(size)
+    carried, partial = np.zeros((2, lanes.WIDTH)), _no_sums(X)
+    packed, scaled = _packing(d, hessian)
     for first in range(0, n, block):
         rows = min(block, n - first)
-        _decide(X, first, rows, coef, intercept, offset, z, work)
-        here = slice(first, first + rows)  # a slice: see sums.log_loss_gradient
-        targets = t[here]
-        weights = None if weight is None else weight[here]
-        for i in range(rows):
-            scale = 1.0 if weights is None else weights[i]
-            value, slope = sums.loss_and_residual(z[i], targets[i], soft)
-            curvature = scalar.sigmoid_derivative(z[i])
-            losses[i] = value if weights is None else sums.weighted(value, scale)
-            if gradient is not None:
-                slopes[i] = slope if weights is None else sums.weighted(slope, scale)
-            if hessian is not None:
-                curvatures[i] = curvature if weights is None else sums.weighted(curvature, scale)
-        _add_losses(losses, rows, loss)
+        good = _decide(X, first, rows, coef, intercept, offset, z, work)
+        if not (good and _differentiate(z, t, weight, narrow, first, rows, losses, slopes)):
+            return False
+        sums.carry(losses, lanes.padded(rows), carried)
         if gradient is not None:
-            _accumulate(X, first, rows, slopes, gradient, work)
+            _accumulate(X, first, rows, slopes, partial, gradient, work)
         if hessian is not None:
-            _add_products(X, first, rows, curvatures, packed, scaled, work, hessian)
+            _curve(z, weight, first, rows, slopes)
+            _add_products(X, first, rows, slopes, packed, scaled, work, hessian)
+    high, low = sums.carried(carried)
+    loss[0], error = two_sum(loss[0], high)
+    loss[1] += error + low
+    if gradient is not None:
+        _hand_over(partial, gradient)
+    return True
 
 
 @jit.loop
@@ -167,18 +275,20 @@ def hessian(
     weight: NDArray[Any] | None,
     offset: NDArray[Any] | None,
     result: NDArray[np.float64],
-) -> None:
+) -> bool:
     """Add ``[X | 1]ᵀ D [X | 1]`` to the upper triangle of `result`, (2, m, m) with padded m."""
     n, d = shape(X)
-    block = block_rows(X)
-    work = workspace(X, block)
+    block = packed_rows(d)
+    work = workspace(X)
     z, curvatures = np.empty(block), np.empty(block)
-    packed, scaled = _packing(d, block, result)
+    packed, scaled = _packing(d, result)
     for first in range(0, n, block):
         rows = min(block, n - first)
-        _decide(X, first, rows, coef, intercept, offset, z, work)
-        _curve(z, rows, weight, first, curvatures)
+        if not _decide(X, first, rows, coef, intercept, offset, z, work):
+            return False
+        _curve(z, weight, first, rows, curvatures)
         _add_products(X, first, rows, curvatures, packed, scaled, work, result)
+    return True
 
 
 @jit.loop
@@ -191,56 +301,65 @@ def hessian_product(
     weight: NDArray[Any] | None,
     offset: NDArray[Any] | None,
     result: NDArray[np.float64],
-) -> None:
+) -> bool:
     """Add ``[X | 1]ᵀ D [X | 1] v`` to `result` (2, d + 1)."""
     n, _ = shape(X)
     block = block_rows(X)
-    work = workspace(X, block)
-    z, along, curvatures = np.empty(block), np.empty(block), np.empty(block)
+    work = workspace(X)
+    size = lanes.padded(block)
+    z, along, factor = np.empty(size), np.empty(size), np.empty(size)
+    partial = _no_sums(X)
     for first in range(0, n, block):
         rows = min(block, n - first)
-        _decide(X, first, rows, coef, intercept, offset, z, work)
+        if not _decide(X, first, rows, coef, intercept, offset, z, work):
+            return False
         _decide(X, first, rows, direction, intercept_direction, None, along, work)
-        _curve(z, rows, weight, first, curvatures)
-        for i in range(rows):
-            curvatures[i] *= along[i]
-        _accumulate(X, first, rows, curvatures, result, work)
+        _curve(z, weight, first, rows, factor)
+        _scale(factor, along, rows)
+        _accumulate(X, first, rows, factor, partial, result, work)
+    _hand_over(partial, result)
+    return True
 
 
-@jit.loop
-def _curve(
-    z: NDArray[np.float64],
-    rows: int,
-    weight: NDArray[Any] | None,
-    first: int,
-    curvatures: NDArray[np.float64],
-) -> None:
-    """D: weight times σ(z) σ(-z)."""
-    weights = None if weight is None else weight[first : first + rows]
+@jit.inner
+def _scale(factor: NDArray[np.float64], along: NDArray[np.float64], rows: int) -> None:
+    """Multiply the first `rows`, and put zeros to make up whole eights."""
     for i in range(rows):
-        value = scalar.sigmoid_derivative(z[i])
-        curvatures[i] = value if weights is None else sums.weighted(value, weights[i])
+        factor[i] *= along[i]
+    for i in range(rows, lanes.padded(rows)):
+        factor[i] = 0.0
 
 
-@jit.loop
+# The Hessian ------------------------------------------------------------------------------
+
+
+@jit.inner
 def hessian_size(d: int) -> int:
     """D + 1, padded to whole tiles."""
     return (d + TILE_COLUMNS) // TILE_COLUMNS * TILE_COLUMNS
 
 
+@jit.inner
+def packed_rows(d: int) -> int:
+    """Rows of a block that is packed."""
+    fitting = PACKED_BYTES // (8 * hessian_size(d))
+    return max(LEAST_PACKED, min(MOST_PACKED, lanes.padded(fitting)))
+
+
 @jit.loop
 def _packing(
-    d: int, block: int, hessian: NDArray[np.float64] | None
+    d: int, hessian: NDArray[np.float64] | None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Scratch for a block of ``[X | 1]`` in float64, with and without its factor D."""
     size = 0 if hessian is None else hessian_size(d)
-    packed = np.zeros((block, size))
+    rows = packed_rows(d)
+    packed = np.zeros((rows, size))
     if size > 0:
         packed[:, d] = 1.0
-    return packed, np.zeros((block, size))
+    return packed, np.zeros((rows, size))
 
 
-@jit.loop
+@jit.inner
 def _add_products(
     X: Any,
     first: int,
@@ -264,7 +383,7 @@ def _add_products(
             _add_tile(packed, scaled, rows, a, b, result)
 
 
-@jit.scalar
+@jit.inlined
 def _add_tile(
     packed: NDArray[np.float64],
     scaled: NDArray[np.float64],
@@ -293,7 +412,7 @@ def _add_tile(
     _add_to(result, a + 3, b, left_3, right_3)
 
 
-@jit.scalar
+@jit.inlined
 def _add_to(result: NDArray[np.float64], a: int, b: int, left: Any, right: Any) -> None:
     """Add two vectors to ``high + low`` of a row of the result."""
     for terms in (left, right):
@@ -308,7 +427,7 @@ def unpack(X: Any, out: NDArray[np.float64]) -> None:
     """Copy X into `out` (n, d)."""
     n, _ = shape(X)
     block = block_rows(X)
-    work = workspace(X, block)
+    work = workspace(X)
     for first in range(0, n, block):
         rows = min(block, n - first)
         pack(X, first, rows, out[first : first + rows], work)

@@ -114,8 +114,6 @@ MIDDLE = 2.0390625
 
 # Below it e^z is 0 in float64.
 SMALLEST_Z = -746.0
-# From it down e^z counts as 0 where it is computed plainly, as 2**k is no normal number there.
-SMALLEST_Z_PLAIN = -708.0
 # Beyond it, with either sign, e^z is 0 or infinite in float32, with much room.
 LARGEST_Z_FLOAT32 = 150.0
 
@@ -124,6 +122,7 @@ SHIFT = 6755399441055744.0
 ONE_BITS = np.int64(0x3FF0000000000000)
 # A power of two that belongs to a tail is kept multiplied by 2**128: a normal number.
 RAISED_ONE_BITS = ONE_BITS + np.int64(128 << 52)
+RAISED_SHIFT = SHIFT + 128.0
 LOWERED = 2.0**-128
 SQRT_HALF_BITS = np.int64(0x3FE6A09E667F3BCD)
 # 2**52 as bits: an integer below 2**52 put into its mantissa is 2**52 plus that integer.
@@ -174,6 +173,14 @@ def _exp_fraction(a: float) -> tuple[float, float, float, float, float]:
 
 
 @jit.scalar
+def _even_short(v: float) -> float:
+    """R from ``v = r²``, with a relative error below 2**-38."""
+    c = fma(EXP_SHORT[2], v, EXP_SHORT[1])
+    c = fma(c, v, EXP_SHORT[0])
+    return fma(c, v, 2.0)
+
+
+@jit.scalar
 def _exp_fraction_short(a: float) -> tuple[float, float]:
     """For ``|a| <= LARGEST_Z_FLOAT32``: ``e^a`` as a numerator and a denominator.
 
@@ -182,28 +189,25 @@ def _exp_fraction_short(a: float) -> tuple[float, float]:
     shifted = fma(a, LOG2_E, SHIFT)
     k = shifted - SHIFT
     r = fma(-k, LN2, a)
-    v = r * r
-    c = fma(EXP_SHORT[2], v, EXP_SHORT[1])
-    c = fma(c, v, EXP_SHORT[0])
-    even = fma(c, v, 2.0)
+    even = _even_short(r * r)
     return _scaled(even + r, shifted), even - r
 
 
 @jit.scalar
-def _exp_fraction_plain(a: float) -> tuple[float, float]:
-    """The same for ``SMALLEST_Z_PLAIN <= a <= 0``; relative error a few times 2**-53."""
-    shifted = fma(a, LOG2_E, SHIFT)
-    k = shifted - SHIFT
-    r = fma(-k, LN2_REST, fma(-k, LN2, a))
+def _exp_fraction_plain(a: float, short: bool) -> tuple[float, float]:
+    """The same for ``SMALLEST_Z <= a <= 0``; relative error a few times 2**-53 unless `short`."""
+    shifted = fma(a, LOG2_E, RAISED_SHIFT)
+    k = shifted - RAISED_SHIFT
+    r = fma(-k, LN2, a)
+    r = r if short else fma(-k, LN2_REST, r)
     v = r * r
-    even = fma(_even_tail(v), v, 2.0)
-    n = 0.0 if a <= SMALLEST_Z_PLAIN else _scaled(even + r, shifted)
-    return n, even - r
+    even = _even_short(v) if short else fma(_even_tail(v), v, 2.0)
+    return LOWERED * _scaled(even + r, shifted), even - r
 
 
 @jit.scalar
 def _scaled(value: float, shifted: float) -> float:
-    """``value * 2**k`` by its exponent, where that is a normal number; ``k = shifted - SHIFT``."""
+    """``value * 2**k``, where that is a normal number; k is an integer plus a multiple of 2**51."""
     return float64_from_bits(float64_bits(value) + (float64_bits(shifted) << 52))
 
 
@@ -270,7 +274,7 @@ def _log1p_fraction_short(n: float, d: float) -> float:
 def _log1p_fraction_plain(n: float, d: float) -> float:
     """As `_log1p_fraction_short`, but with a relative error of a few times 2**-53."""
     w = n / (d + d + n)
-    return w * (MIDDLE + _arctanh_rest(w * w))
+    return fma(w, (MIDDLE - 2.0) + _arctanh_rest(w * w), w + w)
 
 
 @jit.scalar
@@ -472,12 +476,6 @@ def _clip_short(z: float) -> float:
 
 
 @jit.scalar
-def _clip_plain(z: float) -> float:
-    a = -abs(z)
-    return SMALLEST_Z_PLAIN if a < SMALLEST_Z_PLAIN else a
-
-
-@jit.scalar
 def _sigmoid_short(z: float) -> float:
     n, d = _exp_fraction_short(_clip_short(z))  # of either sign: there are digits enough
     return n / (d + n)
@@ -539,26 +537,52 @@ def _residual_short(z: float, t: float) -> float:
 
 @jit.scalar
 def _hard_loss_plain(z: float, t: float) -> float:
-    n, d = _exp_fraction_plain(_clip_plain(z))
+    n, d = _exp_fraction_plain(_clip(z), False)
     return _hard_loss_from(z, t, _log1p_fraction_plain(n, d))
 
 
 @jit.scalar
 def _hard_residual_plain(z: float, t: float) -> float:
-    n, d = _exp_fraction_plain(_clip_plain(z))
+    n, d = _exp_fraction_plain(_clip(z), False)
     return _hard_residual_from(z, t, n, d)
 
 
 @jit.scalar
 def _logistic_loss_plain(z: float, t: float) -> float:
-    n, d = _exp_fraction_plain(_clip_plain(z))
+    n, d = _exp_fraction_plain(_clip(z), False)
     return _loss_from(z, t, _log1p_fraction_plain(n, d))
 
 
 @jit.scalar
 def _residual_plain(z: float, t: float) -> float:
-    n, d = _exp_fraction_plain(_clip_plain(z))
+    n, d = _exp_fraction_plain(_clip(z), False)
     return _residual_from(z, t, n, d)
+
+
+@jit.scalar
+def loss_and_residual(z: float, t: float, short: bool) -> tuple[float, float]:
+    """Terms of the loss and of the gradient for a z that is itself the result of a sum.
+
+    Relative error a few times 2**-53, or 2**-31 if `short`; of the residual relative to
+    (1 - t) σ(z) + t σ(-z).
+    """
+    n, d = _exp_fraction_plain(_clip(z), short)
+    log_term = _log1p_fraction_short(n, d) if short else _log1p_fraction_plain(n, d)
+    return _loss_from(z, t, log_term), _residual_from(z, t, n, d)
+
+
+@jit.scalar
+def short_sigmoid(z: float) -> float:
+    """σ(z), for a result that is rounded to float32: relative error below 2**-37."""
+    return _sigmoid_short(z)
+
+
+@jit.scalar
+def curvature(z: float) -> float:
+    """σ(z) σ(-z) in the same way; relative error a few times 2**-53."""
+    n, d = _exp_fraction_plain(_clip(z), False)
+    total = d + n
+    return n / total * (d / total)
 
 
 # What is exported: one name for both precisions ------------------------------------------

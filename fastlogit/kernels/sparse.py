@@ -1,7 +1,7 @@
 """X as compressed sparse rows (CSR): entries may be unsorted and repeated, zeros are not stored.
 
-A block has about as many entries as fit into L2.  The gradient is added up where it lies, entry
-by entry, so that its size costs nothing but memory.
+A block has about as many entries as fit into L2.  Its indices are checked before they are used.
+The gradient is added up where it lies, entry by entry, so that its size costs nothing but memory.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ class Rows(NamedTuple):
     d: int
 
 
-@jit.loop
+@jit.inner
 def shape(X: Rows) -> tuple[int, int]:
     """N and d."""
     return X.indptr.size - 1, X.d
 
 
-@jit.loop
+@jit.inner
 def block_rows(X: Rows) -> int:
     """Rows of a block."""
     rows = X.indptr.size - 1
@@ -46,12 +46,27 @@ def block_rows(X: Rows) -> int:
 
 
 @jit.loop
-def workspace(X: Rows, rows: int) -> None:
+def workspace(X: Rows) -> None:
     """No scratch is needed."""
     return
 
 
 @jit.loop
+def partial_sums(X: Rows) -> NDArray[np.float64]:
+    """None: `accumulate` adds to the total."""
+    return np.empty(0)
+
+
+@jit.inner
+def are_below(indices: NDArray[Any], d: int) -> bool:
+    """Whether all are at least 0 and below d."""
+    outside = 0
+    for k in range(indices.size):
+        outside += not (0 <= indices[k] < d)
+    return outside == 0
+
+
+@jit.inner
 def multiply(
     X: Rows,
     first: int,
@@ -59,8 +74,10 @@ def multiply(
     coef: NDArray[np.float64],
     z: NDArray[np.float64],
     work: None,
-) -> None:
-    """Put ``X[first:first + rows] @ coef`` into z."""
+) -> bool:
+    """Put ``X[first:first + rows] @ coef`` into z; do nothing and say so if an index is wrong."""
+    if not are_below(X.indices[X.indptr[first] : X.indptr[first + rows]], X.d):
+        return False
     for i in range(rows):
         k, end = X.indptr[first + i], X.indptr[first + i + 1]
         sum_0 = sum_1 = sum_2 = sum_3 = 0.0  # so that none waits for the last
@@ -74,38 +91,31 @@ def multiply(
             sum_0 = fma(np.float64(X.data[k]), coef[np.uint64(X.indices[k])], sum_0)
             k += 1
         z[i] = (sum_0 + sum_1) + (sum_2 + sum_3)
+    return True
 
 
-@jit.loop
+@jit.inner
 def accumulate(
     X: Rows,
     first: int,
     rows: int,
     factor: NDArray[np.float64],
-    high: NDArray[np.float64],
-    low: NDArray[np.float64],
+    sums: NDArray[np.float64],
+    total: NDArray[np.float64],
     work: None,
 ) -> None:
-    """Add ``Xᵀ @ factor`` over some rows to `high`."""
+    """Add ``Xᵀ @ factor`` over some rows to the first row of `total`."""
+    high = total[0]
     for i in range(rows):
         for k in range(X.indptr[first + i], X.indptr[first + i + 1]):
             j = np.uint64(X.indices[k])  # which cannot mean to count from the end
             high[j] = fma(np.float64(X.data[k]), factor[i], high[j])
 
 
-@jit.loop
+@jit.inner
 def pack(X: Rows, first: int, rows: int, packed: NDArray[np.float64], work: None) -> None:
     """Put some rows into the first d columns of `packed`."""
     packed[:rows, : X.d] = 0.0
     for i in range(rows):
         for k in range(X.indptr[first + i], X.indptr[first + i + 1]):
             packed[i, X.indices[k]] += np.float64(X.data[k])
-
-
-@jit.loop
-def are_below(indices: NDArray[Any], d: int) -> bool:
-    """Whether all are at least 0 and below d."""
-    outside = 0
-    for k in range(indices.size):
-        outside += not (0 <= indices[k] < d)
-    return outside == 0

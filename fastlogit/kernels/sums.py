@@ -4,7 +4,8 @@ Blocks of `BLOCK` elements stay in the first cache: one loop, which vectorises, 
 the terms of a block into a buffer, a second adds the buffer up.  The sum is carried as high
 + low in 32 lanes (four vectors, so that one addition need not wait for the last), each
 addition by an error-free transformation; so the error of a sum does not grow with its
-length, and its order is fixed.
+length, and its order is fixed.  Where blocks are short (in :mod:`fastlogit.kernels.passes`), eight
+lanes are carried from one to the next.
 
 Partial results are rows ``[high, low]``.  `merge` adds those of several calls, in order.
 """
@@ -36,7 +37,7 @@ def padded(count: int) -> int:
     return (count + 4 * lanes.WIDTH - 1) // (4 * lanes.WIDTH) * (4 * lanes.WIDTH)
 
 
-@jit.loop
+@jit.inner
 def add_up(terms: NDArray[np.float64]) -> tuple[float, float]:
     """Sum of `terms` as high + low; the length is a multiple of 32."""
     high_0 = high_1 = high_2 = high_3 = lanes.zeros()
@@ -49,12 +50,33 @@ def add_up(terms: NDArray[np.float64]) -> tuple[float, float]:
     low_0, low_2 = lanes.add(low_0, low_1), lanes.add(low_2, low_3)
     high_0, low_0 = _add_lanes(high_0, low_0, high_1)
     high_2, low_2 = _add_lanes(high_2, low_2, high_3)
-    high_0, low_0 = _add_lanes(high_0, lanes.add(low_0, low_2), high_2)
-    high, low = 0.0, lanes.total(low_0)
+    return _of_lanes(*_add_lanes(high_0, lanes.add(low_0, low_2), high_2))
+
+
+@jit.scalar
+def _of_lanes(highs: Any, lows: Any) -> tuple[float, float]:
+    """Sum of the lanes of ``highs + lows``, as high + low."""
+    high, low = 0.0, lanes.total(lows)
     for lane in range(lanes.WIDTH):
-        high, error = two_sum(high, lanes.extract(high_0, lane))
+        high, error = two_sum(high, lanes.extract(highs, lane))
         low += error
     return high, low
+
+
+@jit.inner
+def carry(terms: NDArray[np.float64], count: int, state: NDArray[np.float64]) -> None:
+    """Add the first `count` of `terms`, a multiple of eight, to eight lanes: (2, 8), high, low."""
+    highs, lows = lanes.load(state, (0, 0)), lanes.load(state, (1, 0))
+    for i in range(0, count, lanes.WIDTH):
+        highs, lows = _add_lanes(highs, lows, lanes.load(terms, i))
+    lanes.store(state, (0, 0), highs)
+    lanes.store(state, (1, 0), lows)
+
+
+@jit.inner
+def carried(state: NDArray[np.float64]) -> tuple[float, float]:
+    """Sum of all that was added by `carry`, as high + low."""
+    return _of_lanes(lanes.load(state, (0, 0)), lanes.load(state, (1, 0)))
 
 
 @jit.scalar
@@ -64,7 +86,7 @@ def weighted(value: float, weight: float) -> float:
 
 
 @jit.scalar
-def loss_and_residual(z: float, t: float, soft: bool | None) -> tuple[float, float]:
+def _loss_and_residual(z: float, t: float, soft: bool | None) -> tuple[float, float]:
     """Terms of the loss and of the gradient; `soft` is None where every t is 0 or 1.
 
     LLVM sees what the two have in common and computes it once, and leaves out what nobody uses.
@@ -101,7 +123,7 @@ def log_loss_gradient(
         slopes = None if gradient is None else gradient[start : start + count]
         for i in range(count):
             scale = 1.0 if weights is None else weights[i]
-            loss, slope = loss_and_residual(logits[i], targets[i], soft)
+            loss, slope = _loss_and_residual(logits[i], targets[i], soft)
             losses[i] = loss if weights is None else weighted(loss, scale)
             if slopes is not None:
                 term = slope if weights is None else weighted(slope, scale)
@@ -116,13 +138,30 @@ def log_loss_gradient(
 def merge(partials: NDArray[np.float64], result: NDArray[np.float64]) -> None:
     """Add up partial results of shape (parts, 2, size), in order, into `result` (size,)."""
     parts, _, size = partials.shape
-    for i in range(size):
-        high, low = 0.0, 0.0
+    highs, lows = np.empty(BLOCK), np.empty(BLOCK)
+    for start in range(0, size, BLOCK):
+        here = slice(start, min(start + BLOCK, size))
+        highs[:] = 0.0
+        lows[:] = 0.0
         for part in range(parts):
-            high, error = two_sum(high, partials[part, 0, i])
-            low += error + partials[part, 1, i]
-        # Past the largest number, or with an infinite term, the low part is NaN.
-        result[i] = high + low if np.isfinite(low) else high
+            _add_to(partials[part, 0, here], partials[part, 1, here], highs, lows)
+        sums = result[here]
+        for i in range(sums.size):
+            # Past the largest number, or with an infinite term, the low part is NaN.
+            sums[i] = highs[i] + lows[i] if np.isfinite(lows[i]) else highs[i]
+
+
+@jit.inner
+def _add_to(
+    high: NDArray[np.float64],
+    low: NDArray[np.float64],
+    highs: NDArray[np.float64],
+    lows: NDArray[np.float64],
+) -> None:
+    """Add ``high + low`` to the first of ``highs + lows``, each."""
+    for i in range(high.size):
+        highs[i], error = two_sum(highs[i], high[i])
+        lows[i] += error + low[i]
 
 
 @jit.loop
