@@ -78,7 +78,7 @@ class Features:
     def parts(self, most: int) -> list[slice]:
         """Slices of rows, at most so many, that depend on X alone."""
         n, whole = self.shape[0], self.whole_rows
-        count = _even(min(most, self.shape[0] * self.shape[1] // PART_ELEMENTS))
+        count = _even(min(most, self.elements // PART_ELEMENTS))
         rows = -(-n // (count * whole)) * whole
         return [slice(start, min(start + rows, n)) for start in range(0, n, rows)]
 
@@ -143,9 +143,12 @@ class _Sparse(Features):
         return self._of_as_many_entries(slice(0, self.shape[0]), count)
 
     def pieces(self, part: slice) -> Iterator[tuple[slice, Layout]]:
-        entries = int(self.X.indptr[part.stop]) - int(self.X.indptr[part.start])
-        for rows in self._of_as_many_entries(part, max(1, entries // PART_ELEMENTS)):
-            yield from self.layouts(rows)
+        for start in range(part.start, part.stop, PART_ELEMENTS):  # rows may be empty
+            stop = min(start + PART_ELEMENTS, part.stop)
+            entries = int(self.X.indptr[stop]) - int(self.X.indptr[start])
+            count = max(1, entries // PART_ELEMENTS)
+            for rows in self._of_as_many_entries(slice(start, stop), count):
+                yield from self.layouts(rows)
 
     def _of_as_many_entries(self, rows: slice, count: int) -> list[slice]:
         indptr = self.X.indptr[rows.start : rows.stop + 1]
@@ -211,7 +214,6 @@ class _Columns(Features):
         if isinstance(self.kept, np.ndarray):
             return {"X": self.kept}
         found: dict[str, NDArray[Any]] = {}
-
         names = self.names or range(self.shape[1])
         for place, (given, dtypes) in enumerate(self.chunks):
             for number, dtype in enumerate(dtypes):

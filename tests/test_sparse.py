@@ -192,6 +192,7 @@ def test_pieces_have_about_as_many_entries_where_rows_differ(monkeypatch):
     assert [piece.start for piece in pieces] == [0, *[piece.stop for piece in pieces[:-1]]]
     assert pieces[-1].stop == 5100
     assert max(int(indptr[piece.stop] - indptr[piece.start]) for piece in pieces) <= 1100
+    assert max(piece.stop - piece.start for piece in pieces) <= 1000
 
 
 def test_out_is_as_it_was_where_an_index_is_wrong():
