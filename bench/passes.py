@@ -206,9 +206,10 @@ def main() -> None:
         with on_cores(case.threads):
             seconds = interleaved({OURS: case.ours, **case.others}, ROUNDS, _calls(case.ours))
         medians = {name: statistics.median(times) for name, times in seconds.items()}
-        measured.setdefault((case.what, case.threads), {}).update(medians)
+        paired = {name: ratio(seconds, name, OURS) for name in case.others}
+        measured.setdefault((case.what, case.threads), {}).update(paired | {OURS: medians[OURS]})
         best = min(case.others, key=medians.__getitem__, default=OURS)
-        times = ratio(seconds, best, OURS)
+        times = paired.get(best, 1.0)
         if case.least is None:
             result, reached = f"{1 / times:.2f} x as long", 1 / times <= (case.most or np.inf)
             wanted = f"at most {case.most}" if case.most else ""
@@ -233,13 +234,12 @@ def _print_summary(measured: dict[tuple[str, int | None], dict[str, float]]) -> 
     for (what, threads), medians in measured.items():
         function, _, X = what.partition(" ")
         if function == "log_loss_gradient" and threads == 2:
-            ours = medians[OURS]
-            cells = [medians.get(name) for name in names]
+            times = [medians.get(name) for name in names]
             for layout in layouts:
-                found = measured.get((f"{layout} {X}", 2), {})
-                cells.append(found[OURS] / found["row-major"] * ours if found else None)
-            times = ["" if cell is None else f"{cell / ours:.2f} x" for cell in cells]
-            print(f"| {X} | {ours * 1e3:.3g} ms | {' | '.join(times)} |")
+                found = measured.get((f"{layout} {X}", 2))
+                times.append(1 / found["row-major"] if found else None)
+            cells = ["" if value is None else f"{value:.2f} x" for value in times]
+            print(f"| {X} | {medians[OURS] * 1e3:.3g} ms | {' | '.join(cells)} |")
 
 
 def _calls(function: Call) -> int:
