@@ -223,7 +223,9 @@ class _Columns(Features):
                     memory = _Memory.of_bits(address, given.rows)
                 else:
                     memory = _Memory(address, int(given.strides[number]), given.rows, dtype)
-                found[key] = np.asarray(memory)
+                array = np.asarray(memory)
+                # With an axis more where a result may not be the same array: row i of it is not i.
+                found[key] = array[:, None] if self.starts[place] else array
                 if given.validity[number]:
                     memory = _Memory.of_bits(int(given.validity[number]), given.rows)
                     found[f"the nulls of {key}"] = np.asarray(memory)

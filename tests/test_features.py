@@ -368,6 +368,13 @@ def test_out_must_not_overlap_bits():
     assert linear.decision({"x": bits}, [1.0], offset=np.zeros(8), out=beside) is beside
 
 
+def test_out_must_not_be_a_later_chunk_of_a_column():
+    first, second = np.ones(5), np.arange(10.0)
+    column = pa.chunked_array([pa.array(first), pa.array(second[:5])])
+    with pytest.raises(ValueError, match=r"^out must not overlap X\['x'\]"):
+        linear.decision({"x": column}, [2.0], offset=np.zeros(10), out=second)
+
+
 def test_out_must_not_overlap_the_bits_of_what_is_missing():
     memory = np.full(64, 0.0)
     bits, data = pa.py_buffer(memory), pa.py_buffer(np.arange(64.0))
