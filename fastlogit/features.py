@@ -93,6 +93,14 @@ class Features:
         """Rows, and what a kernel is given to read them; some at a time if it must be."""
         raise NotImplementedError
 
+    def sample(self, rows: NDArray[np.int64], threads: int) -> Features:
+        """Copy some rows, whose numbers rise."""
+        raise NotImplementedError
+
+    def entries(self) -> NDArray[np.int64]:
+        """How many elements of each column are not 0."""
+        raise NotImplementedError
+
     def check(self, threads: int) -> None:
         """Check what the kernels check only as they go; the error says more than theirs."""
 
@@ -121,6 +129,13 @@ class _Rows(Features):
 
     def layouts(self, rows: slice) -> Iterator[tuple[slice, Layout]]:
         yield rows, self.X[rows]
+
+    def sample(self, rows: NDArray[np.int64], threads: int) -> Features:
+        return _of_array(self.X[rows])
+
+    def entries(self) -> NDArray[np.int64]:
+        counts: NDArray[np.int64] = np.count_nonzero(self.X, axis=0)
+        return counts
 
 
 @dataclass(frozen=True)
@@ -158,6 +173,17 @@ class _Sparse(Features):
 
     def layouts(self, rows: slice) -> Iterator[tuple[slice, Layout]]:
         yield rows, self.X._replace(indptr=self.X.indptr[rows.start : rows.stop + 1])
+
+    def sample(self, rows: NDArray[np.int64], threads: int) -> Features:
+        self.check(threads)
+        from scipy.sparse import csr_array
+
+        data, indices, indptr, _ = self.X
+        whole = csr_array((data, indices, indptr), self.shape)
+        return _of_sparse(whole[rows])
+
+    def entries(self) -> NDArray[np.int64]:
+        return np.bincount(self.X.indices, minlength=self.shape[1])
 
     def check(self, threads: int) -> None:
         slices = arrays.parts(self.elements)
@@ -248,6 +274,22 @@ class _Columns(Features):
                 ),
             )
             start = stop
+
+    def sample(self, rows: NDArray[np.int64], threads: int) -> Features:
+        result = np.empty((rows.size, self.shape[1]))
+        slices = arrays.parts(rows.size, smallest=1 << 10)
+
+        def task(part: int) -> None:
+            wanted, out = rows[slices[part]], result[slices[part]]
+            edges = np.searchsorted(wanted, self.starts).tolist()
+            for chunk, start, (first, stop) in zip(
+                self.chunks, self.starts, pairwise(edges), strict=False
+            ):
+                if first < stop:
+                    passes.gather(chunk.columns, wanted[first:stop] - start, out[first:stop])
+
+        _threads.run(task, len(slices), threads)
+        return _of_array(result)
 
 
 def of(X: Any, missing: Missing = "error") -> Features:

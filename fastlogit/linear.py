@@ -56,6 +56,7 @@ if TYPE_CHECKING:
 __all__ = [
     "decision",
     "hessian",
+    "hessian_diagonal",
     "hessian_product",
     "log_loss",
     "log_loss_gradient",
@@ -310,6 +311,54 @@ def hessian(
 
     _run(task, len(slices), given)
     return _symmetric(results, given.d + 1 if with_intercept else given.d)
+
+
+def hessian_diagonal(
+    X: Any,
+    coef: ArrayLike,
+    intercept: float = 0.0,
+    *,
+    weight: ArrayLike | None = None,
+    offset: ArrayLike | None = None,
+    with_intercept: bool = False,
+    threads: Threads = None,
+) -> NDArray[np.float64]:
+    """Diagonal of the Hessian, Σ D x² of each column with D = weight σ(z) σ(-z), in one read of X.
+
+    Parameters
+    ----------
+    X, coef, intercept, weight, offset, threads
+        See :mod:`fastlogit.linear`.
+    with_intercept : bool
+        Also that of the intercept: a last element more.
+
+    Returns
+    -------
+    ndarray (d,), or (d + 1,)
+
+    Examples
+    --------
+    >>> import fastlogit as fl
+    >>> fl.linear.hessian_diagonal([[1.0, 3.0], [2.0, 0.0]], [0.0, 0.0])
+    array([1.25, 2.25])
+    """
+    given = _check(X, coef, intercept, weight, offset, threads)
+    slices = _parts(given.X, 2 * given.d)
+    partials = np.zeros((len(slices), 2, given.d + 1))
+
+    def task(part: int) -> Iterator[bool]:
+        for here, X in given.X.pieces(slices[part]):
+            yield passes.hessian_diagonal(
+                X,
+                given.coef,
+                given.intercept,
+                given.rows("weight", here),
+                given.rows("offset", here),
+                partials[part],
+            )
+
+    _run(task, len(slices), given)
+    return _merged(partials)[: given.d + 1 if with_intercept else given.d]
 
 
 def hessian_product(

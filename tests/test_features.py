@@ -474,3 +474,42 @@ def test_what_is_not_finite_is_found_in_any_chunk():
     table = pa.table({"a": MIXED["c"], "b": pa.chunked_array(np.split(column, [10, 333, 400]))})
     assert features.of(table).first_not_finite() == (333, 1, np.inf)
     assert features.of(MIXED).first_not_finite() is None
+
+
+# Samples ----------------------------------------------------------------------------------
+
+SAMPLED = {
+    "rows": np.ascontiguousarray,
+    "columns": np.asfortranarray,
+    "Arrow": lambda X: chunked(columns_of(X), [0, 3, 3, 700]),
+    "CSR": sparse.csr_array,
+}
+
+
+def chunked(columns, cuts):
+    cuts = [*cuts, len(next(iter(columns.values())))]
+    return pa.table(
+        {
+            name: pa.chunked_array([pa.array(x[a:b]) for a, b in pairwise(cuts)])
+            for name, x in columns.items()
+        }
+    )
+
+
+@pytest.mark.parametrize("layout", SAMPLED)
+def test_a_sample_has_the_rows_of_those_numbers(layout):
+    X = np.random.default_rng(5).normal(size=(5000, 4)).round(1)
+    X[X < 0] = 0.0
+    rows = np.flatnonzero(np.random.default_rng(6).random(5000) < 0.5)
+    sample = features.of(SAMPLED[layout](X)).sample(rows, 2)
+    assert sample.shape == (rows.size, 4)
+    for coef in np.eye(4):
+        np.testing.assert_array_equal(fl.linear.decision(sample, coef), X[rows] @ coef)
+    assert sample.entries().tolist() == np.count_nonzero(X[rows], axis=0).tolist()
+
+
+def test_a_sample_of_a_damaged_sparse_matrix_is_an_error():
+    X = sparse.csr_array(np.eye(3))
+    X.indices[1] = 7
+    with pytest.raises(ValueError, match="X.indices must lie between 0 and 2; got 7 at entry 1"):
+        features.of(X).sample(np.array([0, 2]), 1)

@@ -552,3 +552,33 @@ def test_a_pass_over_a_mapped_file_takes_less_than_64_mb(order, tmp_path):
 def test_that_test_would_see_a_copy(tmp_path):
     done = run_limited(tmp_path / "X", "F", "copy")
     assert "MemoryError" in done.stderr
+
+
+# The diagonal of the Hessian --------------------------------------------------------------
+
+
+@every_layout
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_the_diagonal_is_that_of_the_hessian(layout, dtype):
+    p = problem(dtype, 5000, 9)
+    X, data = LAYOUTS[layout](p.X), {**p.data(), "with_intercept": True}
+    diagonal = linear.hessian_diagonal(X, p.coef, **data)
+    # All terms are positive, so that no sum has a larger relative error than a term and adding.
+    expected = np.diag(linear.hessian(p.X, p.coef, **data))
+    rounding = (5000 if layout == "csr" else 600) * U
+    np.testing.assert_allclose(diagonal, expected, rtol=rounding)
+    data["with_intercept"] = False
+    assert bits(linear.hessian_diagonal(X, p.coef, **data)) == bits(diagonal[:-1])
+
+
+def test_repeated_entries_are_added_up_before_they_are_squared():
+    X = sparse.csr_array((np.array([1.0, 5.0, 2.0]), np.array([1, 0, 1]), np.array([0, 3])))
+    assert linear.hessian_diagonal(X, [0.0, 0.0]).tolist() == [25.0 / 4, 9.0 / 4]
+
+
+@every_layout
+def test_the_diagonal_has_the_same_bits_for_any_number_of_threads(layout):
+    p = problem("float64", 300_000, 9)
+    X = LAYOUTS[layout](p.X)
+    results = [linear.hessian_diagonal(X, p.coef, **p.data(), threads=n) for n in (1, 2, 3)]
+    assert bits(results[0]) == bits(results[1]) == bits(results[2])

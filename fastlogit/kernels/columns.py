@@ -416,6 +416,25 @@ def _dots(x: Any, factor: NDArray[np.float64], count: int) -> Any:
 
 
 @jit.inner
+def accumulate_squares(
+    X: Columns,
+    first: int,
+    rows: int,
+    factor: NDArray[np.float64],
+    sums: NDArray[np.float64],
+    total: NDArray[np.float64],
+    work: NDArray[np.float64],
+) -> None:
+    """Add ``(X * X)ᵀ @ factor`` over some rows to `sums`."""
+    for j in range(X.addresses.size):
+        for start in range(0, rows, PIECE):
+            count = min(PIECE, rows - start)
+            values = _piece(X, j, first + start, count, work)
+            for i in range(count):
+                sums[j] += factor[start + i] * (values[i] * values[i])
+
+
+@jit.inner
 def pack(
     X: Columns,
     first: int,

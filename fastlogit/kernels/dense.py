@@ -212,6 +212,24 @@ def accumulate(
 
 
 @jit.inner
+def accumulate_squares(
+    X: NDArray[Any],
+    first: int,
+    rows: int,
+    factor: NDArray[np.float64],
+    sums: NDArray[np.float64],
+    total: NDArray[np.float64],
+    work: None,
+) -> None:
+    """Add ``(X * X)ᵀ @ factor`` over some rows to `sums`."""
+    for i in range(rows):
+        row, value = X[first + i], factor[i]
+        for j in range(X.shape[1]):
+            x = np.float64(row[j])
+            sums[j] += value * (x * x)
+
+
+@jit.inner
 def pack(
     X: NDArray[Any],
     first: int,

@@ -55,6 +55,7 @@ workspace = _of_each_layout("workspace", allocating=True)
 partial_sums = _of_each_layout("partial_sums", allocating=True)
 multiply = _of_each_layout("multiply")
 accumulate = _of_each_layout("accumulate")
+accumulate_squares = _of_each_layout("accumulate_squares")
 pack = _of_each_layout("pack")
 
 
@@ -144,15 +145,20 @@ def _accumulate(
     first: int,
     rows: int,
     factor: NDArray[np.float64],
+    squared: bool | None,
     partial: _Sums,
     total: NDArray[np.float64],
     work: Any,
 ) -> None:
     """Add ``[X | 1]ᵀ @ factor`` over some rows, by way of `partial`, to ``total = [high, low]``.
 
-    `factor` is padded with zeros to whole eights.
+    Or, unless `squared` is None, the same of the squares of X.  `factor` is padded with zeros to
+    whole eights.
     """
-    accumulate(X, first, rows, factor, partial.columns, total, work)
+    if squared is None:
+        accumulate(X, first, rows, factor, partial.columns, total, work)
+    else:
+        accumulate_squares(X, first, rows, factor, partial.columns, total, work)
     ones = lanes.load(partial.ones, 0)
     for i in range(0, rows, lanes.WIDTH):
         ones = lanes.add(ones, lanes.load(factor, i))
@@ -255,7 +261,7 @@ def log_loss_gradient(
             return False
         sums.carry(losses, lanes.padded(rows), carried)
         if gradient is not None:
-            _accumulate(X, first, rows, slopes, partial, gradient, work)
+            _accumulate(X, first, rows, slopes, None, partial, gradient, work)
         if hessian is not None:
             _curve(z, weight, first, rows, slopes)
             _add_products(X, first, rows, slopes, packed, scaled, work, hessian)
@@ -316,7 +322,34 @@ def hessian_product(
         _decide(X, first, rows, direction, intercept_direction, None, along, work)
         _curve(z, weight, first, rows, factor)
         _scale(factor, along, rows)
-        _accumulate(X, first, rows, factor, partial, result, work)
+        _accumulate(X, first, rows, factor, None, partial, result, work)
+    _hand_over(partial, result)
+    return True
+
+
+@jit.loop
+def hessian_diagonal(
+    X: Any,
+    coef: NDArray[np.float64],
+    intercept: float,
+    weight: NDArray[Any] | None,
+    offset: NDArray[Any] | None,
+    result: NDArray[np.float64],
+) -> bool:
+    """Add the diagonal of ``[X | 1]ᵀ D [X | 1]`` to `result` (2, d + 1)."""
+    n, _ = shape(X)
+    block = block_rows(X)
+    work = workspace(X)
+    size = lanes.padded(block)
+    z, curvatures = np.empty(size), np.empty(size)
+    partial = _no_sums(X)
+    for first in range(0, n, block):
+        rows = min(block, n - first)
+        if not _decide(X, first, rows, coef, intercept, offset, z, work):
+            return False
+        _curve(z, weight, first, rows, curvatures)
+        curvatures[rows : lanes.padded(rows)] = 0.0
+        _accumulate(X, first, rows, curvatures, True, partial, result, work)
     _hand_over(partial, result)
     return True
 
@@ -420,6 +453,14 @@ def _add_to(result: NDArray[np.float64], a: int, b: int, left: Any, right: Any) 
         lanes.store(result, (0, a, b), high)
         lanes.store(result, (1, a, b), lanes.add(lanes.load(result, (1, a, b)), error))
         b += lanes.WIDTH
+
+
+@jit.loop
+def gather(X: Any, rows: NDArray[np.int64], out: NDArray[np.float64]) -> None:
+    """Copy the rows of those numbers into `out` (rows.size, d)."""
+    work = workspace(X)
+    for i in range(rows.size):
+        pack(X, rows[i], 1, out[i : i + 1], work)
 
 
 @jit.loop

@@ -113,6 +113,33 @@ def accumulate(
 
 
 @jit.inner
+def accumulate_squares(
+    X: Rows,
+    first: int,
+    rows: int,
+    factor: NDArray[np.float64],
+    sums: NDArray[np.float64],
+    total: NDArray[np.float64],
+    work: None,
+) -> None:
+    """Add ``(X * X)ᵀ @ factor`` over some rows to the first row of `total`.
+
+    In the second, where nothing else is added, repeated entries are added up before; the first
+    of them then finds them all, and the others 0.
+    """
+    high, entries = total[0], total[1]
+    for i in range(rows):
+        row = range(X.indptr[first + i], X.indptr[first + i + 1])
+        for k in row:
+            entries[np.uint64(X.indices[k])] += np.float64(X.data[k])
+        for k in row:
+            j = np.uint64(X.indices[k])
+            x = entries[j]
+            entries[j] = 0.0
+            high[j] = fma(x * x, factor[i], high[j])
+
+
+@jit.inner
 def pack(X: Rows, first: int, rows: int, packed: NDArray[np.float64], work: None) -> None:
     """Put some rows into the first d columns of `packed`."""
     packed[:rows, : X.d] = 0.0
