@@ -18,6 +18,7 @@ Importing compiles nothing; kernels are compiled at first use, and kept in a cac
 """
 
 from fastlogit import linear
+from fastlogit.conversion import from_sklearn, from_statsmodels
 from fastlogit.elementwise import (
     cross_entropy,
     cross_entropy_derivative,
@@ -40,6 +41,8 @@ __all__ = [
     "cross_entropy",
     "cross_entropy_derivative",
     "fit",
+    "from_sklearn",
+    "from_statsmodels",
     "linear",
     "load",
     "log_loss",

@@ -130,7 +130,7 @@ class _Rows(Features):
     def layouts(self, rows: slice) -> Iterator[tuple[slice, Layout]]:
         yield rows, self.X[rows]
 
-    def sample(self, rows: NDArray[np.int64], threads: int) -> Features:
+    def sample(self, rows: NDArray[np.int64], threads: int) -> Features:  # noqa: ARG002
         return _of_array(self.X[rows])
 
     def entries(self) -> NDArray[np.int64]:

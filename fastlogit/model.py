@@ -1,4 +1,8 @@
-"""A trained logistic model: its coefficients, how well they were found, and what they predict."""
+"""A trained logistic model: its coefficients, how well they were found, and what they predict.
+
+It is immutable, and made by :func:`fastlogit.fit`, by hand from coefficients, by `load` from a
+file, or by :mod:`fastlogit.conversion` from another library's model.
+"""
 
 from __future__ import annotations
 
@@ -8,23 +12,62 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, SupportsIndex
+from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 
 import numpy as np
 
-from fastlogit import arrays, files, linear
+from fastlogit import arrays, features, files, hessians, inference, linear
 from fastlogit.elementwise import sigmoid
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable
 
-    from numpy.typing import DTypeLike, NDArray
+    from numpy.typing import ArrayLike, DTypeLike, NDArray
 
     from fastlogit.features import Missing
 
 FORMAT = "fastlogit.LogisticModel"
-VERSION = 1
+VERSION = 2
+# What version 1 did not have.
+_SINCE_2 = {
+    "classes": [0, 1],
+    "with_intercept": True,
+    "null_log_loss": None,
+    "total_weight": None,
+    "solver": None,
+    "seconds": None,
+    "history": None,
+    "variances": None,
+}
+
+
+# Numbers that are not negative, or NaN where they are not known.
+_MEASURED = ("log_loss", "null_log_loss", "total_weight", "gradient_norm", "seconds")
+
+
+class History(NamedTuple):
+    """What each read of X found, a tuple of as many numbers for each.
+
+    Attributes
+    ----------
+    passes : tuple of int
+        Reads of X so far.
+    objective : tuple of float
+        Mean loss plus penalty at the point that was tried.
+    gradient_norm : tuple of float
+        Largest element of its gradient.
+    step : tuple of float
+        How much of the solver's step was taken to get there.
+    seconds : tuple of float
+        Since training began.
+    """
+
+    passes: tuple[int, ...]
+    objective: tuple[float, ...]
+    gradient_norm: tuple[float, ...]
+    step: tuple[float, ...]
+    seconds: tuple[float, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,18 +82,34 @@ class LogisticModel:
         0.0 if the model was trained without one.
     feature_names : tuple of str, or None
         Names of the columns of X, in the order of `coef`.
-    l2 : float
-        Penalty that the model was trained with.
+    classes : tuple of two labels
+        What t = 0 and t = 1 stand for; (0, 1) unless the labels were others.
+    with_intercept : bool
+        Whether the intercept is one of the estimates.
+    l2 : float, or ndarray (d,)
+        Penalty that the model was trained with, for all columns or each.
     log_loss : float
         Mean loss over the training data, without the penalty.
+    null_log_loss : float
+        That of the best model without coefficients; NaN beside an offset.
+    total_weight : float
+        Σ weight: the number of rows, where they have no weights.
     gradient_norm : float
         Largest element of the gradient of the mean loss plus penalty.
     converged : bool
-        Whether `gradient_norm` came below the tolerance.
+        Whether `gradient_norm` came below the tolerance, at an optimum that exists.
     passes : int
-        How often X was read.
+        How often X was read: all reads together, those of samples too, rounded up.
+    solver : str, or None
+        What :func:`fastlogit.fit` used.
+    seconds : float
+        How long it took.
+    history : History, or None
+        Loss and gradient norm after each read of X.
+    variances : ndarray (d,), or (d + 1,) with that of the intercept last, or None
+        Squares of the standard errors, of a fit without a penalty.
 
-    A model made by hand, from coefficients, has NaN and 0 for what training would tell.
+    A model made by hand, from coefficients, has NaN, 0 or None for what training would tell.
 
     Examples
     --------
@@ -64,11 +123,19 @@ class LogisticModel:
     coef: NDArray[np.float64]
     intercept: float = 0.0
     feature_names: tuple[str, ...] | None = None
-    l2: float = 0.0
+    l2: float | NDArray[np.float64] = 0.0
     log_loss: float = math.nan
     gradient_norm: float = math.nan
     converged: bool = False
     passes: int = 0
+    classes: tuple[Any, Any] = (0, 1)
+    with_intercept: bool = True
+    null_log_loss: float = math.nan
+    total_weight: float = math.nan
+    solver: str | None = None
+    seconds: float = math.nan
+    history: History | None = None
+    variances: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
         """Check and normalise what was given."""
@@ -80,19 +147,46 @@ class LogisticModel:
             raise ValueError(f"intercept must be finite; got {intercept}")
         coef.flags.writeable = False
         names = self.feature_names
-        checked = {
+        checked: dict[str, Any] = {
             "coef": coef,
             "intercept": intercept,
             "feature_names": None if names is None else checked_names(names, coef.size),
-            "l2": arrays.not_negative(self.l2, "l2"),
+            "classes": _checked_classes(self.classes),
+            "with_intercept": arrays.true_or_false(self.with_intercept, "with_intercept"),
+            "l2": _checked_l2(self.l2, coef.size),
             "converged": arrays.true_or_false(self.converged, "converged"),
             "passes": arrays.whole_number(self.passes, "passes", 0),
         }
-        for name in ("log_loss", "gradient_norm"):
+        if not isinstance(self.solver, str | None):
+            raise TypeError(f"solver must be a name or None; got {self.solver!r}")
+        if not isinstance(self.history, History | None):
+            raise TypeError(f"history must be a History or None; got {self.history!r}")
+        for name in _MEASURED:
             number = arrays.number(getattr(self, name), name)
             checked[name] = number if math.isnan(number) else arrays.not_negative(number, name)
+        if self.variances is not None:
+            size = coef.size + int(checked["with_intercept"])
+            variances = arrays.vector(self.variances, "variances", size, "estimate")
+            variances = variances.astype(np.float64)
+            if (variances < 0.0).any():
+                raise ValueError(f"variances must not be negative; got {variances.min()}")
+            variances.flags.writeable = False
+            checked["variances"] = variances
         for name, value in checked.items():
             object.__setattr__(self, name, value)
+
+    def _features(self, X: Any, missing: Missing = "error") -> features.Features:
+        """Check that X has the columns that the model was trained on."""
+        given = features.of(X, missing)
+        d = given.shape[1]
+        names = None if given.names is None else list(map(str, given.names))
+        if names is not None and self.feature_names is not None:
+            _check_columns(names, self.feature_names)
+        if d != self.coef.size:
+            raise ValueError(
+                f"X must have {self.coef.size} columns, as the model has coefficients; got {d}"
+            )
+        return given
 
     def decision(
         self,
@@ -104,7 +198,7 @@ class LogisticModel:
     ) -> NDArray[Any]:
         """Logits of rows, X @ coef + intercept; see :func:`fastlogit.linear.decision`."""
         return linear.decision(
-            X, self.coef, self.intercept, missing=missing, out=out, threads=threads
+            self._features(X, missing), self.coef, self.intercept, out=out, threads=threads
         )
 
     def predict_proba(
@@ -119,8 +213,13 @@ class LogisticModel:
 
     def predict(
         self, X: Any, *, threshold: float = 0.5, threads: SupportsIndex | None = None
-    ) -> NDArray[np.int64]:
-        """Labels, 1 where the probability of t = 1 is above `threshold`, else 0.
+    ) -> NDArray[Any]:
+        """Labels: the second of `classes` where its probability is above `threshold`.
+
+        Returns
+        -------
+        ndarray (n,)
+            int64 for classes 0 and 1, else bool, int64, float64 or str as they are.
 
         Raises
         ------
@@ -130,11 +229,136 @@ class LogisticModel:
         threshold = arrays.number(threshold, "threshold")
         if not 0.0 <= threshold <= 1.0:
             raise ValueError(f"threshold must lie between 0 and 1; got {threshold}")
-        y = linear.probability(X, self.coef, self.intercept, threads=threads)
+        y = linear.probability(self._features(X), self.coef, self.intercept, threads=threads)
         if np.isnan(y).any():
             row = int(np.argmax(np.isnan(y)))
             raise ValueError(f"X gives no label in row {row}: its probability is NaN")
-        return (y > threshold).astype(np.int64)
+        return np.array(self.classes)[(y > threshold).astype(np.intp)]
+
+    # What the data tell of the coefficients -----------------------------------------------
+
+    def standard_errors(
+        self,
+        X: Any = None,
+        *,
+        weight: ArrayLike | None = None,
+        offset: ArrayLike | None = None,
+        threads: SupportsIndex | None = None,
+    ) -> NDArray[np.float64]:
+        """Standard errors of the coefficients, and last of the intercept if there is one.
+
+        From the inverse of the Hessian of the loss, which is that of Fisher's information.
+
+        Parameters
+        ----------
+        X, weight, offset, threads : optional
+            The data that the model was trained on, by whatever; default: what
+            :func:`fastlogit.fit` has kept of them.
+
+        Returns
+        -------
+        ndarray (d + 1,), or (d,) for a model without an intercept
+            NaN for what collinear columns leave open.
+
+        Raises
+        ------
+        ValueError
+            If the model was trained with a penalty, for which they would mean nothing, or none
+            are kept and X is not given.
+
+        Examples
+        --------
+        >>> import fastlogit as fl
+        >>> model = fl.fit([[0.0], [1.0], [2.0], [3.0]], [0, 1, 0, 1], l2=0)
+        >>> model.standard_errors().round(4)
+        array([1.0852, 1.9749])
+        """
+        if np.any(self.l2):
+            raise ValueError(f"a model trained with a penalty (l2 = {self.l2}) has none")
+        if X is None:
+            if self.variances is None:
+                raise ValueError("none are kept: give X, or train with standard_errors=True")
+            return np.sqrt(self.variances)
+        hessian = linear.hessian(
+            self._features(X),
+            self.coef,
+            self.intercept,
+            weight=weight,
+            offset=offset,
+            with_intercept=self.with_intercept,
+            threads=threads,
+        )
+        return np.sqrt(hessians.variances(hessian))
+
+    def z_values(self, X: Any = None, **data: Any) -> NDArray[np.float64]:
+        """Estimates in units of their standard errors; arguments as of `standard_errors`."""
+        return self._estimates / self.standard_errors(X, **data)
+
+    def p_values(self, X: Any = None, **data: Any) -> NDArray[np.float64]:
+        """Probabilities of a z-value that is further from 0, if the true coefficient is 0.
+
+        Arguments as of `standard_errors`; exact also where they are tiny.
+        """
+        return inference.p_values(self.z_values(X, **data))
+
+    def confidence_intervals(
+        self, X: Any = None, *, level: float = 0.95, **data: Any
+    ) -> NDArray[np.float64]:
+        """Intervals, (d + 1, 2), that hold the true coefficients with probability `level`.
+
+        Other arguments as of `standard_errors`.
+        """
+        errors = self.standard_errors(X, **data)
+        return inference.confidence_intervals(self._estimates, errors, level)
+
+    def summary(self, *, level: float = 0.95) -> str:
+        """Table of the estimates, and of what is known about the fit.
+
+        With standard errors, z-values, p-values and confidence intervals, if those are kept.
+
+        Examples
+        --------
+        >>> import fastlogit as fl
+        >>> model = fl.fit({"x": [0.0, 1.0, 2.0, 3.0]}, [0, 1, 0, 1], l2=0)
+        >>> for line in model.summary().splitlines()[-3:-1]:
+        ...     print(line)
+        x            0.908184    1.085   0.837  0.403  -1.219   3.035
+        (intercept)  -1.36228    1.975  -0.690  0.490  -5.233   2.508
+        """
+        errors = None if self.variances is None else self.standard_errors()
+        names = list(self.feature_names or (f"x{j}" for j in range(self.coef.size)))
+        names += ["(intercept)"] * self.with_intercept
+        return inference.table(self._facts(), names, self._estimates, errors, level)
+
+    @property
+    def _estimates(self) -> NDArray[np.float64]:
+        return np.append(self.coef, self.intercept) if self.with_intercept else self.coef
+
+    def _facts(self) -> list[tuple[str, str]]:
+        """What `summary` tells in its head."""
+        penalty = "one for each column" if np.ndim(self.l2) else f"{self.l2:g}"
+        facts = [
+            ("probability of", repr(self.classes[1])),
+            ("observations", f"{self.total_weight:.10g}"),
+            ("l2 penalty", penalty if np.any(self.l2) else "none"),
+            ("solver", f"{self.solver}"),
+            ("converged", f"{'yes' if self.converged else 'NO'}, {self.passes} passes"),
+            ("gradient norm", f"{self.gradient_norm:.1e}"),
+        ]
+        likelihood = inference.Likelihood(
+            -self.log_loss * self.total_weight,
+            -self.null_log_loss * self.total_weight,
+            self.coef.size,
+        )
+        facts += [("log-likelihood", f"{likelihood.model:.6g}")]
+        if not math.isnan(self.null_log_loss):
+            facts += [
+                ("null log-likelihood", f"{likelihood.null:.6g}"),
+                ("pseudo R² (McFadden)", f"{likelihood.pseudo_r_squared:.4g}"),
+            ]
+            if not np.any(self.l2):
+                facts += [("likelihood ratio p", f"{likelihood.p_value:.3g}")]
+        return facts
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the model as JSON, from which `load` gives the same model, bit for bit.
@@ -152,11 +376,17 @@ class LogisticModel:
             "coef": self.coef.tolist(),
             "intercept": self.intercept,
             "feature_names": self.feature_names,
-            "l2": self.l2,
-            "log_loss": _none_for_nan(self.log_loss),
-            "gradient_norm": _none_for_nan(self.gradient_norm),
+            "classes": self.classes,
+            "with_intercept": self.with_intercept,
+            "l2": np.asarray(self.l2).tolist(),
+            **{name: _none_for_nan(getattr(self, name)) for name in _MEASURED},
             "converged": self.converged,
             "passes": self.passes,
+            "solver": self.solver,
+            "history": None if self.history is None else self.history._asdict(),
+            "variances": None
+            if self.variances is None
+            else [_none_for_nan(value) for value in self.variances.tolist()],
         }
         text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
         with files.replacing(path) as temporary:
@@ -218,27 +448,62 @@ def load(path: str | os.PathLike[str]) -> LogisticModel:
 def _from_content(content: Any) -> LogisticModel:
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ValueError(f"its 'format' is not {FORMAT!r}")
-    if content["version"] != VERSION:
-        raise ValueError(
-            f"version {content['version']!r} is not known; this fastlogit reads {VERSION}"
-        )
+    version = content["version"]
+    if isinstance(version, bool) or version not in (1, VERSION):
+        raise ValueError(f"version {version!r} is not known; this fastlogit reads 1 and {VERSION}")
+    if version == 1:
+        content = {**content, **_SINCE_2}
     coef, names = content["coef"], content["feature_names"]
-    if not isinstance(coef, list):
-        raise TypeError("'coef' must be a list of numbers")
     if not (names is None or isinstance(names, list)):
         raise TypeError("'feature_names' must be a list of names or null")
-    if not isinstance(content["converged"], bool):
-        raise TypeError(f"'converged' must be true or false; got {content['converged']!r}")
+    for name in ("converged", "with_intercept"):
+        if not isinstance(content[name], bool):
+            raise TypeError(f"{name!r} must be true or false; got {content[name]!r}")
     return LogisticModel(
-        coef=np.array([_number(value, "coef") for value in coef]),
+        coef=np.array([_number(value, "coef") for value in _list(coef, "coef")]),
         intercept=_number(content["intercept"], "intercept"),
         feature_names=None if names is None else tuple(names),
-        l2=_number(content["l2"], "l2", least=0),
-        log_loss=_number_or_nan(content["log_loss"], "log_loss"),
-        gradient_norm=_number_or_nan(content["gradient_norm"], "gradient_norm"),
+        classes=tuple(_list(content["classes"], "classes")),
+        with_intercept=content["with_intercept"],
+        l2=_numbers_or_one(content["l2"], "l2"),
+        **{name: _number_or_nan(content[name], name) for name in _MEASURED},
         converged=content["converged"],
         passes=_count(content["passes"], "passes"),
+        solver=content["solver"],
+        history=_history(content["history"]),
+        variances=None
+        if content["variances"] is None
+        else np.array(
+            [_number_or_nan(one, "variances") for one in _list(content["variances"], "variances")]
+        ),
     )
+
+
+def _numbers_or_one(value: Any, name: str) -> float | NDArray[np.float64]:
+    if isinstance(value, list):
+        return np.array([_number(one, name, least=0) for one in value])
+    return _number(value, name, least=0)
+
+
+def _history(value: Any) -> History | None:
+    if value is None:
+        return None
+    if not isinstance(value, dict) or set(value) != set(History._fields):
+        raise ValueError(f"'history' must have {', '.join(History._fields)}")
+    columns: list[Any] = []
+    for name in History._fields:
+        one = _count if name == "passes" else _number
+        given = _list(value[name], f"history.{name}")
+        columns.append(tuple(one(number, f"history.{name}") for number in given))
+    if len(set(map(len, columns))) != 1:
+        raise ValueError("'history' must have as many numbers of each kind")
+    return History(*columns)
+
+
+def _list(value: Any, name: str) -> list[Any]:
+    if not isinstance(value, list):
+        raise TypeError(f"{name!r} must be a list; got {_short(value)}")
+    return value
 
 
 def _number(value: Any, name: str, least: float = -math.inf) -> float:
@@ -269,6 +534,51 @@ def _short(value: Any) -> str:
     except ValueError:  # an integer with more digits than Python converts
         return "a number with thousands of digits"
     return text if len(text) <= 60 else f"{text[:60]} ..."
+
+
+def _check_columns(given: list[str], wanted: tuple[str, ...]) -> None:
+    """Check that the names of columns are those wanted, in the same order."""
+    absent = [name for name in wanted if name not in set(given)]
+    if absent:
+        raise ValueError(f"X must have all columns of the model; missing {_listed(absent)}")
+    unknown = [name for name in given if name not in set(wanted)]
+    if unknown:
+        raise ValueError(f"X must have no columns that the model has not; got {_listed(unknown)}")
+    for place, (name, other) in enumerate(zip(given, wanted, strict=True)):
+        if name != other:
+            raise ValueError(
+                f"X must have its columns in the order of the model's feature_names: column "
+                f"{place} must be {other!r}; got {name!r}"
+            )
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(map(repr, names[:5])) + (f" and {len(names) - 5} more" * (len(names) > 5))
+
+
+def _checked_classes(classes: Any) -> tuple[Any, Any]:
+    """Two different labels."""
+    if isinstance(classes, str) or not isinstance(classes, Iterable):
+        raise TypeError(f"classes must be two labels; got {classes!r}")
+    result = tuple(one.item() if isinstance(one, np.generic) else one for one in classes)
+    if len(result) != 2 or result[0] == result[1]:
+        raise ValueError(f"classes must be two different labels; got {_short(result)}")
+    for label in result:
+        if not isinstance(label, bool | int | float | str) or label != label:
+            raise TypeError(f"classes must be bool, int, float or str; got {_short(label)}")
+    if isinstance(result[0], str) != isinstance(result[1], str):
+        raise TypeError(f"classes must be of the same kind; got {_short(result)}")
+    return result
+
+
+def _checked_l2(l2: Any, d: int) -> float | NDArray[np.float64]:
+    if np.ndim(l2) == 0:
+        return arrays.not_negative(l2, "l2")
+    penalties = arrays.vector(l2, "l2", d, "coefficient").astype(np.float64)
+    for value in penalties:
+        arrays.not_negative(value, "l2")
+    penalties.flags.writeable = False
+    return penalties
 
 
 def checked_names(names: Any, d: int) -> tuple[str, ...]:

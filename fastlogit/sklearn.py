@@ -1,49 +1,63 @@
 """A scikit-learn estimator: :func:`fastlogit.fit` in the clothes of ``LogisticRegression``.
 
-It translates: labels to targets, ``C`` to ``l2``, ``n_jobs`` to threads, and back.  What is
-numerical about it is in :mod:`fastlogit.trainer` and :mod:`fastlogit.linear`.
+It translates: ``C`` to ``l2``, ``n_jobs`` to threads, warnings to scikit-learn's, and back.  What
+is numerical about it is in :mod:`fastlogit.trainer` and :mod:`fastlogit.linear`.
 """
 
 from __future__ import annotations
 
 import warnings
-from numbers import Integral
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_scalar
+from sklearn.utils import check_random_state, check_scalar
+from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from fastlogit import arrays, linear, trainer
 from fastlogit import threads as _threads
 from fastlogit.elementwise import log_sigmoid, sigmoid
-from fastlogit.model import of_both_classes
+from fastlogit.model import LogisticModel, of_both_classes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import ArrayLike, NDArray
 
+    from fastlogit.training.labels import Label
+
 __all__ = ["LogisticRegression"]
 
 # What scikit-learn's own computes in; other real numbers become float64.
 _DTYPES = [np.float64, np.float32]
+# All of these have the same optimum, and only that is promised; liblinear's is another, as it
+# penalises the intercept.
+_THEIR_SOLVERS = ("lbfgs", "liblinear", "newton-cg", "newton-cholesky", "sag", "saga")
+_OUR_SOLVERS = ("auto", "newton", "sampled-newton", "gradient-descent")
 
 
 class LogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """Logistic regression for two classes, with the parameters of scikit-learn's own.
 
     Minimises C Σ ξ + Σ coef² / 2, where ξ is the cross-entropy of a row; the intercept is not
-    penalised.
+    penalised.  A parameter means what it means there; those that have nothing to say here are
+    taken with their default alone.
 
     Parameters
     ----------
+    penalty : {"l2", None, "deprecated"}, default="deprecated"
+        None is ``C=numpy.inf``.
     C : float, default=1.0
         Inverse strength of the penalty, above 0.  **The default does penalise**;
         ``numpy.inf`` does not.
+    l1_ratio : 0.0 or None, default=0.0
+        There is no l1 penalty.
+    dual : False, default=False
     tol : float, default=1e-8
         Converged when no element of the gradient of the mean loss, penalty included, is
         larger than this.  scikit-learn's ``lbfgs`` means the same by it, with a default of
@@ -52,8 +66,22 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         data, standardised, with C from 1 to 1e4).
     fit_intercept : bool, default=True
         Whether the model has an intercept; it is 0 if not.
+    intercept_scaling : float, default=1.0
+        Ignored, as by all of scikit-learn's solvers but liblinear.
+    class_weight : dict or "balanced", optional
+        What the weights of each class are multiplied by; "balanced" makes both weigh as much.
+    random_state : int, RandomState instance or None, default=None
+        Of the rows that a solver may draw first.  The optimum does not depend on it beyond
+        `tol`; None always draws the same ones.
+    solver : str, default="lbfgs"
+        Any of scikit-learn's, which leaves the choice to fastlogit, or one of
+        :func:`fastlogit.fit` that is not one of scikit-learn's.
     max_iter : int, default=100
-        Most steps of Newton's method.
+        Most steps of the solver, which are reads of X.
+    verbose : int, default=0
+        Above 0: show a bar of progress.
+    warm_start : bool, default=False
+        Whether to begin where the last `fit` ended.
     n_jobs : int, optional
         Threads to use, for training as for predictions; -1 is one for every core that the
         process may use, -2 one fewer.  None leaves it to fastlogit:
@@ -93,7 +121,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     """
 
     # Set by fit(); here for type checkers.
-    coef_: NDArray[Any]
+    coef_: Any
     intercept_: NDArray[Any]
     classes_: NDArray[Any]
     n_iter_: NDArray[np.int32]
@@ -101,17 +129,35 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def __init__(
         self,
-        C: float = 1.0,
+        penalty: str | None = "deprecated",
         *,
+        C: float = 1.0,
+        l1_ratio: float | None = 0.0,
+        dual: bool = False,
         tol: float = 1e-8,
         fit_intercept: bool = True,
+        intercept_scaling: float = 1.0,
+        class_weight: Any = None,
+        random_state: Any = None,
+        solver: str = "lbfgs",
         max_iter: int = 100,
+        verbose: int = 0,
+        warm_start: bool = False,
         n_jobs: int | None = None,
     ) -> None:
+        self.penalty = penalty
         self.C = C
+        self.l1_ratio = l1_ratio
+        self.dual = dual
         self.tol = tol
         self.fit_intercept = fit_intercept
+        self.intercept_scaling = intercept_scaling
+        self.class_weight = class_weight
+        self.random_state = random_state
+        self.solver = solver
         self.max_iter = max_iter
+        self.verbose = verbose
+        self.warm_start = warm_start
         self.n_jobs = n_jobs
 
     def fit(
@@ -121,8 +167,8 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
         Parameters
         ----------
-        X : array_like (n, d)
-            Features, finite.  Copied if not row-major, or neither float64 nor float32.
+        X : array_like (n, d), or sparse matrix (n, d)
+            Features, finite.  Copied if neither float64 nor float32, or sparse and not CSR.
         y : array_like (n,)
             Labels: two different numbers, strings or truth values.
         sample_weight : array_like (n,), optional
@@ -143,11 +189,8 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         sklearn.exceptions.ConvergenceWarning
             If it did not converge; the message says what was reached and what to change.
         """
-        l2 = _inverse(self.C)
-        check_scalar(self.fit_intercept, "fit_intercept", (bool, np.bool_))
-        check_scalar(self.max_iter, "max_iter", Integral, min_val=0)
-        threads = _thread_count(self.n_jobs)
-        features, labels = validate_data(self, X, y, dtype=_DTYPES, order="C")
+        l2, options = self._options()
+        features, labels = self._validated(X, y)
         classes = _two_classes(labels)
         weight = sample_weight
         if weight is not None:
@@ -156,34 +199,79 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 weight, features, dtype=np.float64, ensure_non_negative=True
             )
             arrays.total_weight(weight, "sample_weight")
+        factors = _class_weights(self.class_weight, classes, labels, weight)
 
-        model = trainer.train(
+        model, found = trainer.train(
             features,
             labels == classes[1],
+            trainer.Options(**options, start=self._start(features.shape[1])),
             l2=l2,
             weight=weight,
-            offset=None,
-            intercept=bool(self.fit_intercept),
-            start=None,
-            solver="auto",
-            tol=self.tol,
-            max_passes=int(self.max_iter) + 1,  # the first is for the start
-            feature_names=None,
-            threads=threads,
+            class_weight=factors,
         )
         self.classes_ = classes
         self.coef_ = model.coef[np.newaxis].astype(features.dtype)
         self.intercept_ = np.array([model.intercept], dtype=features.dtype)
+        # The first read is for the start.
         self.n_iter_ = np.array([model.passes - 1], dtype=np.int32)
-        if not model.converged:
-            warnings.warn(
-                f"not converged after {model.passes - 1} iterations: the gradient norm is "
-                f"{model.gradient_norm:.2g}, above tol {self.tol:.2g}; raise max_iter or tol, "
-                "scale the columns of X, or lower C",
-                ConvergenceWarning,
-                stacklevel=2,
-            )
+        for warning in found:
+            ours: Warning = warning
+            if isinstance(warning, trainer.ConvergenceWarning):
+                ours = ConvergenceWarning(
+                    f"not converged after {model.passes - 1} iterations: the gradient norm is "
+                    f"{model.gradient_norm:.2g}, above tol {self.tol:.2g}; raise max_iter or tol, "
+                    "scale the columns of X, or lower C"
+                )
+            warnings.warn(ours, stacklevel=2)
         return self
+
+    def _options(self) -> tuple[float, dict[str, Any]]:
+        """Penalty, and other arguments of `trainer.Options`, from parameters that are checked."""
+        if self.penalty not in ("deprecated", "l2", None):
+            raise ValueError(f"penalty must be 'l2' or None; got {self.penalty!r}")
+        if self.l1_ratio not in (0, None):
+            raise ValueError(
+                f"l1_ratio must be 0, as there is no l1 penalty; got {self.l1_ratio!r}"
+            )
+        if self.dual is not False:
+            raise ValueError(f"dual must be False; got {self.dual!r}")
+        check_scalar(self.fit_intercept, "fit_intercept", (bool, np.bool_))
+        check_scalar(self.intercept_scaling, "intercept_scaling", Real)
+        check_scalar(self.max_iter, "max_iter", Integral, min_val=0)
+        check_scalar(self.verbose, "verbose", (Integral, bool, np.bool_), min_val=0)
+        check_scalar(self.warm_start, "warm_start", (bool, np.bool_))
+        if self.solver not in (*_THEIR_SOLVERS, *_OUR_SOLVERS):
+            names = ", ".join(map(repr, (*_THEIR_SOLVERS, *_OUR_SOLVERS)))
+            raise ValueError(f"solver must be one of {names}; got {self.solver!r}")
+        l2 = 0.0 if self.penalty is None else _inverse(self.C)
+        seed = 0
+        if self.random_state is not None:
+            seed = int(check_random_state(self.random_state).randint(2**31))
+        options = {
+            "intercept": bool(self.fit_intercept),
+            "solver": "auto" if self.solver in _THEIR_SOLVERS else self.solver,
+            "tol": self.tol,
+            "max_passes": int(self.max_iter) + 1,  # the first is for the start
+            "seed": seed,
+            # With a penalty only labels that are all the same can be separated, by rows without
+            # a weight, of which scikit-learn says nothing.
+            "on_separation": "warn" if l2 == 0.0 else "ignore",
+            "standard_errors": False,
+            "progress": bool(self.verbose),
+            "threads": _thread_count(self.n_jobs),
+        }
+        return l2, options
+
+    def _start(self, d: int) -> LogisticModel | None:
+        """Where the last fit ended, if that is wanted and there was one of as many columns."""
+        if not (self.warm_start and hasattr(self, "coef_")) or self.coef_.shape[1] != d:
+            return None
+        return LogisticModel(_dense(self.coef_)[0], float(self.intercept_[0]))
+
+    def _validated(self, X: Any, *y: Any, reset: bool = True) -> Any:
+        return validate_data(
+            self, X, *y, reset=reset, dtype=_DTYPES, accept_sparse="csr", accept_large_sparse=True
+        )
 
     def decision_function(self, X: ArrayLike) -> NDArray[Any]:
         """Logits, X @ coef + intercept: above 0 where the second class is more likely.
@@ -199,9 +287,12 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             float32 if X and the coefficients are, else float64.
         """
         check_is_fitted(self)
-        features = validate_data(self, X, reset=False, dtype=_DTYPES, order="C")
+        features = self._validated(X, reset=False)
         return linear.decision(
-            features, self.coef_[0], self.intercept_[0], threads=_thread_count(self.n_jobs)
+            features,
+            _dense(self.coef_)[0],
+            self.intercept_[0],
+            threads=_thread_count(self.n_jobs),
         )
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
@@ -250,6 +341,18 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         """
         return self._of_both_classes(log_sigmoid, X)
 
+    def sparsify(self) -> LogisticRegression:
+        """Keep the coefficients as a sparse matrix, which takes less memory if many are 0."""
+        check_is_fitted(self)
+        self.coef_ = sparse.csr_matrix(self.coef_)
+        return self
+
+    def densify(self) -> LogisticRegression:
+        """Keep the coefficients as an array, as `fit` does."""
+        check_is_fitted(self)
+        self.coef_ = _dense(self.coef_)
+        return self
+
     def _of_both_classes(self, function: Callable[..., Any], X: ArrayLike) -> NDArray[Any]:
         z = self.decision_function(X)
         return of_both_classes(function, z, z.dtype, _thread_count(self.n_jobs))
@@ -257,7 +360,22 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_class = False
+        tags.input_tags.sparse = True
         return tags
+
+
+def _dense(coef: Any) -> Any:
+    return coef.toarray() if hasattr(coef, "toarray") else coef
+
+
+def _class_weights(
+    class_weight: Any, classes: NDArray[Any], labels: NDArray[Any], weight: NDArray[Any] | None
+) -> dict[Label, float] | None:
+    """Weights of the two classes, by whether they are the second one."""
+    if class_weight is None:
+        return None
+    factors = compute_class_weight(class_weight, classes=classes, y=labels, sample_weight=weight)
+    return {False: float(factors[0]), True: float(factors[1])}
 
 
 def _inverse(C: Any) -> float:

@@ -1,13 +1,12 @@
-"""Train a logistic model: Newton's method, where each step costs one read of X.
+"""Train a logistic model: the optimum, and proof of it, in few reads of X.
 
-Minimises, over coef and intercept,
-
-    f = Σ weight [t softplus(-z) + (1 - t) softplus(z)] + l2/2 Σ coef²,   z = X coef + intercept
-
-A pass gives f, its gradient g and its Hessian H at once, so that the step -H⁻¹ g is known
-when the pass ends, and the next pass both checks that step and prepares the one after it.  A
-step that does not lower f enough (Armijo's rule) is cut and tried again; f is convex, so that
-this always ends.  What is numerical about it is in :mod:`fastlogit.kernels.dense`.
+    options ──▶ objective f (training/objective.py)
+                   │   solver (training/solvers.py): tries points θ, one read of X each
+                   ▼
+    for each trial:  is its gradient below the tolerance?  are reads or time used up?
+                   │
+                   ▼
+    the best point, and what the Hessian there tells (hessians.py) ──▶ model
 
 Far out, where every σ(z) is 0 or 1, H is nearly 0 and Newton's steps know nothing; so no start
 is used that is worse than all coefficients 0, and the offset is centred.
@@ -15,77 +14,219 @@ is used that is worse than all coefficients 0, and the offset is centred.
 
 from __future__ import annotations
 
+import math
+import time
 import warnings
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, SupportsIndex
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, SupportsIndex, get_args
 
 import numpy as np
+from scipy import special
 
-from fastlogit import arrays, features, linear, losses
+from fastlogit import arrays, features, hessians
 from fastlogit import threads as _threads
-from fastlogit.model import LogisticModel, checked_names
+from fastlogit.model import History, LogisticModel, checked_names
+from fastlogit.training import labels, separation, solvers
+from fastlogit.training.objective import NoReadLeftError, NotFiniteError, Objective, Point
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import ArrayLike, NDArray
 
-    Vector = NDArray[np.float64]
+    from fastlogit.hessians import Vector
 
-# Armijo's rule: a step must lower f by this share of what its slope promises, ...
-_SUFFICIENT = 1e-4
-# ... up to the rounding error of f, relative to f.
-_ROUNDING = 1e-14
-# A step that is too long is cut to between these shares of itself.
-_SHORTEST_CUT, _LONGEST_CUT = 1e-15, 0.5
+Solver = Literal["auto", "newton", "sampled-newton", "lbfgs", "gradient-descent"]
+OnSeparation = Literal["warn", "raise", "ignore"]
+# Reads that a solver may take before its first result.
+_LEAST_PASSES = {"newton": 1, "sampled-newton": 4, "lbfgs": 2, "gradient-descent": 1}
+# Columns that a message names.
+_NAMED = 8
 
 
 class ConvergenceWarning(UserWarning):
     """Training ended before the gradient came below the tolerance."""
 
 
+class SeparationWarning(UserWarning):
+    """The labels can be separated, so that there are no best coefficients."""
+
+
+class CollinearityWarning(UserWarning):
+    """Columns are sums of multiples of others, so that many coefficients are the best."""
+
+
+class SeparationError(ValueError):
+    """What `SeparationWarning` says, with ``on_separation="raise"``."""
+
+
+class Progress(NamedTuple):
+    """What a callback is told after each read of X.
+
+    Attributes
+    ----------
+    passes : int
+        Reads of X so far.
+    objective : float
+        Mean loss plus penalty at the point that was tried.
+    gradient_norm : float
+        Largest element of its gradient.
+    step : float
+        How much of the solver's step was taken to get there.
+    seconds : float
+        Since training began.
+    """
+
+    passes: int
+    objective: float
+    gradient_norm: float
+    step: float
+    seconds: float
+
+
+Callback = Callable[[Progress], object]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """The arguments of `fit` that do not depend on the data, checked."""
+
+    intercept: bool = True
+    start: LogisticModel | None = None
+    solver: Solver = "auto"
+    tol: float = 1e-8
+    max_passes: int = 1000
+    max_seconds: float | None = None
+    step_size: float | None = None
+    seed: int = 0
+    on_separation: OnSeparation = "warn"
+    standard_errors: bool = True
+    progress: bool = False
+    callback: Callback | None = None
+    threads: SupportsIndex | None = None
+
+    def __post_init__(self) -> None:
+        """Check everything."""
+        arrays.true_or_false(self.intercept, "intercept")
+        if not isinstance(self.start, LogisticModel | None):
+            raise TypeError(f"start must be a LogisticModel; got {type(self.start).__name__}")
+        _one_of(self.solver, "solver", get_args(Solver))
+        arrays.not_negative(self.tol, "tol")
+        arrays.whole_number(self.max_passes, "max_passes", 1)
+        least = _LEAST_PASSES.get(self.solver, 1)
+        if self.max_passes < least:
+            raise ValueError(
+                f"max_passes must be at least {least} for solver {self.solver!r}; got "
+                f"{self.max_passes}"
+            )
+        if self.max_seconds is not None:
+            arrays.not_negative(self.max_seconds, "max_seconds")
+        if self.step_size is not None:
+            if self.solver != "gradient-descent":
+                raise ValueError("step_size is for solver 'gradient-descent' alone")
+            if arrays.not_negative(self.step_size, "step_size") == 0.0:
+                raise ValueError("step_size must be above 0; got 0.0")
+        arrays.whole_number(self.seed, "seed", 0)
+        _one_of(self.on_separation, "on_separation", get_args(OnSeparation))
+        arrays.true_or_false(self.standard_errors, "standard_errors")
+        arrays.true_or_false(self.progress, "progress")
+        if not (self.callback is None or callable(self.callback)):
+            raise TypeError(f"callback must be a function; got {type(self.callback).__name__}")
+        _threads.resolve(self.threads)
+
+
+def _one_of(value: Any, name: str, allowed: tuple[str, ...]) -> None:
+    if not (isinstance(value, str) and value in allowed):
+        wanted = ", ".join(map(repr, allowed[:-1])) + f" or {allowed[-1]!r}"
+        raise ValueError(f"{name} must be {wanted}; got {value!r}")
+
+
 def fit(
-    X: ArrayLike,
+    X: Any,
     t: ArrayLike,
     *,
-    l2: float = 1.0,
+    l2: float | ArrayLike = 1.0,
     weight: ArrayLike | None = None,
+    class_weight: labels.ClassWeight = None,
     offset: ArrayLike | None = None,
     intercept: bool = True,
     start: LogisticModel | None = None,
-    solver: Literal["auto", "newton"] = "auto",
+    solver: Solver = "auto",
     tol: float = 1e-8,
-    max_passes: int = 100,
+    max_passes: int = 1000,
+    max_seconds: float | None = None,
+    step_size: float | None = None,
+    seed: int = 0,
+    on_separation: OnSeparation = "warn",
+    standard_errors: bool = True,
     feature_names: Sequence[str] | None = None,
+    progress: bool = False,
+    callback: Callback | None = None,
     threads: SupportsIndex | None = None,
 ) -> LogisticModel:
     """Train a logistic model.
 
+    Minimises Σ weight ξ + Σ l2 coef² / 2, where ξ is the cross-entropy of a row and the
+    logit is X @ coef + intercept + offset.
+
     Parameters
     ----------
-    X : array_like (n, d)
-        Features, finite; see :mod:`fastlogit.linear`.
+    X : array_like (n, d), sparse matrix (n, d), or table with n rows and d columns
+        Features, finite; see :mod:`fastlogit.linear`.  Never copied.
     t : array_like (n,)
-        Targets in [0, 1]: labels 0 and 1, or probabilities.
-    l2 : float
-        Penalty l2/2 Σ coef² on the *sum* of the losses.  **The default of 1.0 does
-        penalise**, as scikit-learn's does (its ``C`` is ``1 / l2``); 0 gives the maximum
-        of the likelihood.  The intercept is never penalised.
+        Targets: numbers in [0, 1] (labels 0 and 1, or probabilities), or two different labels
+        of any kind (bool, int, float or str), of which the later one in their order is t = 1.
+    l2 : float, or array_like (d,)
+        Penalty l2/2 Σ coef² on the *sum* of the losses, for all columns or one for each.
+        **The default of 1.0 does penalise**, as scikit-learn's does (its ``C`` is ``1 / l2``);
+        0 gives the maximum of the likelihood.  The intercept is never penalised.
     weight : array_like (n,), optional
-        Sample weights, finite and not negative.
+        Sample weights, finite and not negative: how often each row counts.
+    class_weight : dict of label to float, or "balanced", optional
+        What the weights of each class are multiplied by (1 for a label that is not there);
+        "balanced" makes both classes weigh half of what all rows weigh.
     offset : array_like (n,), optional
         A known addition to z.  It is no part of the model.
     intercept : bool
         Whether the model has one.
     start : LogisticModel, optional
         Where to begin, if that is better than the default: all coefficients 0.
-    solver : {"auto", "newton"}
-        Both are Newton's method, which needs memory for d² numbers.
+    solver : {"auto", "newton", "sampled-newton", "lbfgs", "gradient-descent"}
+        All end at the same optimum; `LogisticModel.solver` says which one it was.
+
+        * newton: Newton's method, each step with the Hessian of all rows.  Exact and robust;
+          each pass takes n d² multiplications.
+        * sampled-newton: L-BFGS that begins at the optimum of a sample of at least 20 000 rows,
+          or 40 for each column, with its Hessian.
+        * lbfgs: L-BFGS with the diagonal of the Hessian.
+        * gradient-descent: the textbook's method, slow.
+
+        "auto" is lbfgs for more than 1000 columns, else newton for little data (n d² of at most
+        2e8, or fewer than 20 rows for each column), else sampled-newton.
     tol : float
-        Converged when no element of the gradient of f / Σ weight is larger than this.
+        Converged when no element of the gradient of the minimised sum, divided by Σ weight, is
+        larger than this.
     max_passes : int
-        Most reads of X.
+        Most reads of X before training ends; one or two more may tell of a fit without penalty.
+    max_seconds : float, optional
+        Training ends with the first pass after so many seconds.
+    step_size : float, optional
+        Of gradient descent, times the gradient of the mean; default: found by a line search.
+    seed : int
+        Of the sample of sampled-newton.
+    on_separation : {"warn", "raise", "ignore"}
+        What to do where labels can be separated along columns without a penalty (or all are the
+        same), so that coefficients grow without end.
+    standard_errors : bool
+        Whether the model shall have them where there is no penalty; see
+        `LogisticModel.standard_errors`.  It may take one more read of X, with n d²
+        multiplications.
     feature_names : sequence of d str, optional
-        Names of the columns, kept in the model.
+        Names of the columns, kept in the model; default: those that X has, if it has some.
+    progress : bool
+        Show a bar with loss and gradient norm, which needs tqdm.
+    callback : function of `Progress`, optional
+        Called after each read of X; training ends where it returns True.
     threads : int, optional
         Most threads to use; default: all cores that the process may use.
 
@@ -99,196 +240,238 @@ def fit(
     TypeError, ValueError
         If an argument has the wrong shape, dtype or range, before any work; or if X is not
         finite, which the first pass finds.
+    SeparationError
+        A ValueError; see `on_separation`.
 
     Warns
     -----
     ConvergenceWarning
         If the model did not converge; it says what was reached and what to change.
+    SeparationWarning
+        See `on_separation`; it names the columns.
+    CollinearityWarning
+        If columns without a penalty are sums of multiples of others; it names them.  The model
+        has the shortest of the best coefficients (in units in which all columns are alike).
+
+    Notes
+    -----
+    Newton's method for f: f has the gradient g = [X | 1]ᵀ weight (σ(z) - t) and the Hessian
+    H = [X | 1]ᵀ diag(weight σ(z) σ(-z)) [X | 1], plus the penalty's.
 
     Examples
     --------
     >>> import fastlogit as fl
-    >>> model = fl.fit([[0.0], [1.0], [2.0], [3.0]], [0, 0, 1, 1])
-    >>> model.coef.round(4), round(model.intercept, 4), model.converged
-    (array([0.9583]), -1.4374, True)
+    >>> model = fl.fit([[0.0], [1.0], [2.0], [3.0]], ["no", "no", "yes", "yes"])
+    >>> model.coef.round(4), round(model.intercept, 4), model.converged, model.solver
+    (array([0.9583]), -1.4374, True, 'newton')
+    >>> model.predict([[0.5], [2.5]]).tolist()
+    ['no', 'yes']
     """
-    model = train(
+    given = locals()
+    options = Options(**{field.name: given[field.name] for field in fields(Options)})
+    model, found = train(
         X,
         t,
+        options,
         l2=l2,
         weight=weight,
+        class_weight=class_weight,
         offset=offset,
-        intercept=intercept,
-        start=start,
-        solver=solver,
-        tol=tol,
-        max_passes=max_passes,
         feature_names=feature_names,
-        threads=threads,
     )
-    if not model.converged:
-        advice = (
-            "rounding allows no less: centre and scale the columns of X, or raise tol"
-            if model.passes < max_passes
-            else "raise max_passes, l2 or tol"
-        )
-        warnings.warn(
-            f"not converged after {model.passes} passes: the gradient norm is "
-            f"{model.gradient_norm:.2g}, above tol {tol:.2g}; {advice}",
-            ConvergenceWarning,
-            stacklevel=2,
-        )
+    for warning in found:
+        warnings.warn(warning, stacklevel=2)
     return model
 
 
-class _Point(NamedTuple):
-    """Coefficients with the intercept, if there is one, last; and what a pass tells of them."""
-
-    theta: Vector
-    objective: float
-    loss: float
-    gradient: Vector
-    hessian: NDArray[np.float64]
-
-
 def train(
-    X: ArrayLike,
+    X: Any,
     t: ArrayLike,
+    options: Options,
     *,
-    l2: float,
-    weight: ArrayLike | None,
-    offset: ArrayLike | None,
-    intercept: bool,
-    start: LogisticModel | None,
-    solver: str,
-    tol: float,
-    max_passes: int,
-    feature_names: Sequence[str] | None,
-    threads: SupportsIndex | None,
-) -> LogisticModel:
-    """Do what `fit` does, but say only in the model whether it converged."""
-    count = _threads.resolve(threads)
+    l2: float | ArrayLike,
+    weight: ArrayLike | None = None,
+    class_weight: labels.ClassWeight = None,
+    offset: ArrayLike | None = None,
+    feature_names: Sequence[str] | None = None,
+) -> tuple[LogisticModel, list[Warning]]:
+    """Do what `fit` does, but give back what it warns of."""
+    begin = time.perf_counter()
+    threads = _threads.resolve(options.threads)
     given = features.of(X)
     n, d = given.shape
-    targets, _ = arrays.targets(t, n, "row of X", count)
-    weights = arrays.weights(weight, n, "row of X", count)
-    total = float(n) if weights is None else arrays.total_weight(weights)
-    known = None if offset is None else _finite(arrays.vector(offset, "offset", n, "row of X"))
+    targets = labels.targets(t, n, threads)
+    weights = arrays.weights(weight, n, "row of X", threads)
+    weights = labels.class_weights(class_weight, targets, weights)
+    if weights is not None:
+        arrays.total_weight(weights)
+    offsets = None if offset is None else _finite(arrays.vector(offset, "offset", n, "row of X"))
+    penalties = np.append(_penalties(l2, d), np.zeros(int(options.intercept)))
     columns = given.names if feature_names is None else feature_names
     names = None if columns is None else checked_names(columns, d)
-    tolerance = arrays.not_negative(tol, "tol")
-    free = d + 1 if arrays.true_or_false(intercept, "intercept") else d
-    penalties = np.full(free, arrays.not_negative(l2, "l2"))
-    penalties[d:] = 0.0
-    if solver not in ("auto", "newton"):
-        raise ValueError(f"solver must be 'auto' or 'newton'; got {solver!r}")
-    arrays.whole_number(max_passes, "max_passes", 1)
     centre = 0.0
-    if intercept and known is not None:
-        # Else digits of X @ coef would be lost between a large offset and what makes up for it.
-        seen = known if weights is None else known[weights > 0.0]
-        centre = float(np.partition(seen, seen.size // 2)[seen.size // 2])
-        with np.errstate(over="ignore"):
-            known = known - np.float64(centre)
-    nothing = np.zeros(free)
-    theta = nothing if start is None else _start(start, d, free, centre)
+    if options.intercept and offsets is not None:
+        offsets, centre = _centred(offsets, weights)
+    start = _start(options.start, d, penalties.size, centre)
+    solver: str = options.solver
+    if solver == "auto":
+        solver = solvers.choose(n, d) if options.max_passes >= 4 else "newton"
 
-    @np.errstate(over="ignore", invalid="ignore")
-    def evaluate(theta: Vector) -> _Point:
-        """Read X once."""
-        constant = float(theta[d]) if intercept else 0.0
-        loss, gradient, hessian = linear.log_loss_gradient_hessian(
-            given, targets, theta[:d], constant, weight=weights, offset=known, threads=count
-        )
-        ridge = penalties * theta
-        return _Point(
-            theta,
-            loss + 0.5 * float(ridge @ theta),
-            loss,
-            gradient[:free] + ridge,
-            hessian[:free, :free] + np.diag(penalties),
-        )
-
-    def norm(point: _Point) -> float:
-        return float(np.abs(point.gradient).max()) / total
-
-    point = evaluate(theta)
-    passes = 1
-    if start is not None and passes < max_passes:
-        z = np.zeros(n) if known is None else known
-        if not point.objective <= losses.log_loss(z, targets, weights, threads=count):
-            point = evaluate(nothing)
-            passes += 1
-    if not all(np.isfinite(part).all() for part in point):
+    objective = Objective(given, targets.t, weights, offsets, penalties, threads)
+    try:
+        reached = _minimise(objective, options, solver, start, begin)
+    except NotFiniteError:
         _raise_not_finite(given, names)
-    while norm(point) > tolerance and passes < max_passes:
-        step = -_solve(point.hessian, point.gradient)
-        slope = float(point.gradient @ step)
-        slack = _ROUNDING * abs(point.objective)
-        length = 1.0
-        while passes < max_passes:
-            trial = evaluate(point.theta + length * step)
-            passes += 1
-            if trial.objective <= point.objective + _SUFFICIENT * length * slope + slack:
-                break
-            length *= _cut(point, trial)
-        else:
-            break  # no pass is left, and the last step was too long
-        stalled = -slope <= slack and norm(trial) > 0.5 * norm(point)
-        point = trial
-        if stalled:
-            break  # all that changes is the rounding error
+    point, converged = reached.point, reached.end == "converged"
+    separating = _all_the_same(objective) if options.intercept else []
+    dependent: list[int] = []
+    variances = None
+    if d <= solvers.MANY_COLUMNS and not penalties[:d].all():
+        if point.hessian is None and options.standard_errors:
+            point = point._replace(hessian=objective.hessian(point.theta))
+        if point.hessian is not None:
+            separating = separating or separation.separating(objective, point, point.hessian)
+            dependent = [] if separating else hessians.dependent(point.hessian)
+            if not penalties.any() and options.standard_errors:
+                variances = hessians.variances(point.hessian)
 
-    return LogisticModel(
-        point.theta[:d],
-        float(point.theta[d]) - centre if intercept else 0.0,
-        names,
-        float(l2),
-        point.loss / total,
-        norm(point),
-        norm(point) <= tolerance,
-        passes,
+    found: list[Warning] = []
+    if separating:
+        message = _separated(separating, names, d)
+        if options.on_separation == "raise":
+            raise SeparationError(message)
+        if options.on_separation == "warn":
+            found.append(SeparationWarning(message))
+    elif not converged:
+        found.append(ConvergenceWarning(_not_converged(objective, reached, options)))
+    if dependent:
+        found.append(CollinearityWarning(_collinear(dependent, names, d)))
+    model = LogisticModel(
+        coef=point.theta[:d],
+        intercept=float(point.theta[d]) - centre if options.intercept else 0.0,
+        feature_names=names,
+        classes=targets.classes,
+        with_intercept=options.intercept,
+        l2=float(penalties[0]) if np.ndim(l2) == 0 else penalties[:d],
+        log_loss=point.loss / objective.total,
+        null_log_loss=_null_log_loss(objective, options.intercept),
+        total_weight=objective.total,
+        gradient_norm=objective.gradient_norm(point),
+        converged=converged and not separating,
+        passes=objective.reads,
+        solver=solver,
+        seconds=time.perf_counter() - begin,
+        history=History(*zip(*reached.seen, strict=True)),
+        variances=variances,
+    )
+    return model, found
+
+
+class _Reached(NamedTuple):
+    """The best point, what was seen on the way, and why it ended."""
+
+    point: Point
+    seen: list[Progress]
+    end: Literal["converged", "rounding", "passes", "seconds", "callback"]
+
+
+def _minimise(
+    objective: Objective, options: Options, solver: str, start: Vector | None, begin: float
+) -> _Reached:
+    """Run a solver until it is near enough, or something is used up."""
+    best: Point | None = None
+    seen: list[Progress] = []
+    end: Any = "rounding"
+    objective.most_rows = options.max_passes * objective.n
+    try:
+        with _observer(options) as asks_to_stop:
+            for trial in _trials(objective, options, solver, start):
+                best = trial.point if trial.accepted or best is None else best
+                seconds = time.perf_counter() - begin
+                seen.append(_progress(objective, trial, seconds))
+                stops = asks_to_stop(seen[-1])
+                if objective.gradient_norm(best) <= options.tol:
+                    end = "converged"
+                elif stops:
+                    end = "callback"
+                elif options.max_seconds is not None and seconds >= options.max_seconds:
+                    end = "seconds"
+                else:
+                    continue
+                break
+    except NoReadLeftError:
+        end = "passes"
+    objective.most_rows = np.inf
+    if best is None or not np.isfinite(best.value):
+        raise NotFiniteError
+    return _Reached(best, seen, end)
+
+
+def _trials(
+    objective: Objective, options: Options, solver: str, start: Vector | None
+) -> Iterator[solvers.Trial]:
+    """What a solver tries; from 0 where the start is no better."""
+    first: Vector | Point = np.zeros(objective.penalties.size)
+    if start is not None:
+        given = objective.at(start, hessian=solver == "newton")
+        yield solvers.Trial(given, 0.0, accepted=True)
+        if given.value <= objective.value_at_zero:
+            first = given
+    yield from solvers.steps(
+        solver, objective, first, seed=options.seed, step_size=options.step_size
     )
 
 
-def _start(start: LogisticModel, d: int, free: int, centre: float) -> Vector:
-    """Coefficients to begin with, and the intercept, beside centred offsets, if that is free."""
-    if not isinstance(start, LogisticModel):
-        raise TypeError(f"start must be a LogisticModel; got {type(start).__name__}")
-    if start.coef.size != d:
-        raise ValueError(f"start must have {d} coefficients; it has {start.coef.size}")
-    return np.append(start.coef, start.intercept + centre)[:free]
+def _progress(objective: Objective, trial: solvers.Trial, seconds: float) -> Progress:
+    return Progress(
+        objective.reads,
+        trial.point.value / objective.total,
+        objective.gradient_norm(trial.point),
+        trial.length,
+        seconds,
+    )
 
 
-def _solve(hessian: NDArray[np.float64], gradient: Vector) -> Vector:
-    """Solve for the Newton step; the shortest one where columns are collinear."""
-    from scipy import linalg  # not above: it takes longer to import than all of fastlogit
+@contextmanager
+def _observer(options: Options) -> Iterator[Callable[[Progress], bool]]:
+    """Who is told of each trial, and says whether training shall end."""
+    bar: Any = None
+    if options.progress:
+        try:
+            from tqdm import tqdm
+        except ImportError:
+            raise ImportError("progress=True needs tqdm: pip install 'fastlogit[cli]'") from None
+        bar = tqdm(desc="training", unit=" passes")
 
-    # A diagonal of ones takes the units of the columns out of the condition number.
-    diagonal = np.diag(hessian)
-    scale = 1.0 / np.sqrt(np.where(diagonal > 0.0, diagonal, 1.0))
-    scaled = hessian * scale * scale[:, np.newaxis]
+    def tell(progress: Progress) -> bool:
+        if bar is not None:
+            loss, norm = progress.objective, progress.gradient_norm
+            bar.set_postfix_str(f"loss {loss:.6g}, gradient norm {norm:.1e}", refresh=False)
+            bar.update(progress.passes - bar.n)
+        return options.callback is not None and options.callback(progress) is True
+
     try:
-        factor = linalg.cho_factor(scaled, check_finite=False)
-        solution: Any = linalg.cho_solve(factor, gradient * scale, check_finite=False)
-    except linalg.LinAlgError:
-        solution = np.linalg.lstsq(scaled, gradient * scale, rcond=1e-12)[0]
-    step: Vector = solution * scale
-    return step
+        yield tell
+    finally:
+        if bar is not None:
+            bar.close()
 
 
-@np.errstate(all="ignore")
-def _cut(point: _Point, trial: _Point) -> float:
-    """Share of a step at which the tangents of f at its two ends meet.
+# Data -------------------------------------------------------------------------------------
 
-    Beyond a step or two f is nearly straight on both sides of its minimum along the step.
-    """
-    step = trial.theta - point.theta
-    before, after = point.gradient @ step, trial.gradient @ step
-    share = (after - (trial.objective - point.objective)) / (after - before)
-    if not np.isfinite(share):
-        return _SHORTEST_CUT
-    return float(np.clip(share, _SHORTEST_CUT, _LONGEST_CUT))
+
+def _penalties(l2: float | ArrayLike, d: int) -> Vector:
+    """A penalty for each column."""
+    if np.ndim(l2) == 0:
+        return np.full(d, arrays.not_negative(l2, "l2"))
+    penalties = arrays.vector(l2, "l2", d, "column of X").astype(np.float64)
+    wrong = ~((penalties >= 0.0) & (penalties < np.inf))
+    if wrong.any():
+        column = int(np.argmax(wrong))
+        raise ValueError(
+            f"l2 must be finite and not negative; got {penalties[column]} for column {column}"
+        )
+    return penalties
 
 
 def _finite(offset: NDArray[Any]) -> NDArray[Any]:
@@ -299,7 +482,97 @@ def _finite(offset: NDArray[Any]) -> NDArray[Any]:
     return offset
 
 
-def _raise_not_finite(X: features.Features, names: tuple[str, ...] | None) -> None:
+def _centred(offset: NDArray[Any], weight: NDArray[Any] | None) -> tuple[NDArray[Any], float]:
+    """Offsets without their median, which the intercept takes over, and the median.
+
+    Else digits of X @ coef would be lost between a large offset and what makes up for it.
+    """
+    seen = offset if weight is None else offset[weight > 0.0]
+    centre = float(np.partition(seen, seen.size // 2)[seen.size // 2])
+    with np.errstate(over="ignore"):
+        return offset - np.float64(centre), centre
+
+
+def _start(start: LogisticModel | None, d: int, free: int, centre: float) -> Vector | None:
+    """Coefficients to begin with, and the intercept, beside centred offsets, if that is free."""
+    if start is None:
+        return None
+    if start.coef.size != d:
+        raise ValueError(f"start must have {d} coefficients; it has {start.coef.size}")
+    return np.append(start.coef, start.intercept + centre)[:free]
+
+
+def _null_log_loss(objective: Objective, intercept: bool) -> float:
+    """Mean loss of the best model without coefficients; NaN beside offsets."""
+    if objective.offset is not None:
+        return math.nan
+    y = _mean_target(objective) if intercept else 0.5
+    return float(special.entr(y) + special.entr(1.0 - y))
+
+
+def _mean_target(objective: Objective) -> float:
+    if objective.weight is None:
+        return float(objective.t.mean(dtype=np.float64))
+    return float(np.dot(objective.weight, objective.t) / objective.total)
+
+
+def _all_the_same(objective: Objective) -> list[int]:
+    """The position of the intercept, if it alone separates labels that are all the same."""
+    t = objective.t if objective.weight is None else objective.t[objective.weight > 0.0]
+    return [objective.d] if t[0] in (0, 1) and (t == t[0]).all() else []
+
+
+# Messages ---------------------------------------------------------------------------------
+
+
+def _not_converged(objective: Objective, reached: _Reached, options: Options) -> str:
+    reason = {
+        "passes": "raise max_passes, l2 or tol",
+        "seconds": "max_seconds have passed: raise that, l2 or tol",
+        "callback": "the callback has ended it",
+        "rounding": "rounding allows no less: centre and scale the columns of X, or raise tol",
+    }[reached.end]
+    if options.step_size is not None and reached.end == "rounding":
+        reason = "the loss grew without end: lower step_size"
+    passes = objective.reads
+    return (
+        f"not converged after {passes} pass{'es' * (passes > 1)}: the gradient norm is "
+        f"{objective.gradient_norm(reached.point):.2g}, above tol {options.tol:.2g}; {reason}"
+    )
+
+
+def _separated(columns: list[int], names: Sequence[str] | None, d: int) -> str:
+    if columns == [d]:
+        return (
+            "the labels are all the same, so that the intercept would have to be infinite: the "
+            "model is as far as the tolerance asks for"
+        )
+    return (
+        f"the labels can be separated by {_named(columns, names, d)}, so that coefficients would "
+        "have to be infinite: they are as far as the tolerance asks for; raise l2 above 0, or "
+        "leave columns out"
+    )
+
+
+def _collinear(columns: list[int], names: Sequence[str] | None, d: int) -> str:
+    return (
+        f"collinear: {_named(columns, names, d)} can be made from other columns (or the "
+        "intercept), so that many coefficients are the best: these are the shortest; leave "
+        "columns out, or raise l2 above 0"
+    )
+
+
+def _named(columns: list[int], names: Sequence[str] | None, d: int) -> str:
+    """Columns in words; position d is the intercept, which goes without saying."""
+    columns = [column for column in columns if column < d]
+    shown = [repr(names[column]) if names else str(column) for column in columns[:_NAMED]]
+    if len(columns) > _NAMED:
+        shown.append(f"{len(columns) - _NAMED} more")
+    text = " and ".join([", ".join(shown[:-1]), shown[-1]]) if len(shown) > 1 else shown[0]
+    return f"column{'s' * (len(columns) > 1)} {text}"
+
+
+def _raise_not_finite(X: features.Features, names: Sequence[str] | None) -> NoReturn:
     """Say where X is NaN or infinite."""
     found = X.first_not_finite()
     if found is None:

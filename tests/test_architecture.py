@@ -28,10 +28,17 @@ ROWS = [
     ["__main__", "cli", "demo", "warmup", "sklearn", "dask", "plot", "data.make_flights"],
     ["scoring", "scoring."],
     [""],  # fastlogit/__init__.py, which re-exports what is below
-    ["trainer", "model"],
+    ["trainer"],
+    ["training.solvers", "training.separation"],
+    ["training.sampling"],
+    ["training.objective", "training.labels"],
+    ["training"],  # its __init__.py
+    ["conversion"],
+    ["model"],
+    ["inference"],
     ["losses", "linear", "elementwise"],
     ["features"],
-    ["arrays", "threads", "files"],
+    ["arrays", "threads", "files", "hessians"],
     ["kernels"],  # its __init__.py
     ["kernels.ufuncs", "kernels.passes"],
     ["kernels.dense", "kernels.columns", "kernels.sparse"],

@@ -511,5 +511,5 @@ def test_a_sample_has_the_rows_of_those_numbers(layout):
 def test_a_sample_of_a_damaged_sparse_matrix_is_an_error():
     X = sparse.csr_array(np.eye(3))
     X.indices[1] = 7
-    with pytest.raises(ValueError, match="X.indices must lie between 0 and 2; got 7 at entry 1"):
+    with pytest.raises(ValueError, match=r"X\.indices must lie between 0 and 2; got 7 at entry 1"):
         features.of(X).sample(np.array([0, 2]), 1)

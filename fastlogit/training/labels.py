@@ -1,0 +1,91 @@
+"""What users call t: probabilities, or the labels of two classes, of whatever type."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from fastlogit import arrays
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    Label = bool | int | float | str
+    ClassWeight = Mapping[Label, float] | str | None
+
+
+class Targets(NamedTuple):
+    """t as numbers in [0, 1], and what 0 and 1 stand for."""
+
+    t: NDArray[Any]
+    classes: tuple[Label, Label]
+    # Whether some are neither 0 nor 1.
+    soft: bool
+
+
+def targets(t: ArrayLike, n: int, threads: int) -> Targets:
+    """Take numbers in [0, 1] as they are, and two different labels as 0 and 1 in their order."""
+    array = np.asarray(t) if not isinstance(t, np.ma.MaskedArray) else t
+    if array.ndim == 1 and array.dtype.kind in "OTU":
+        return _of_strings(array, n)
+    numbers = arrays.vector(t, "t", n, "row of X")
+    if numbers.dtype.kind == "b":
+        return Targets(numbers, (False, True), soft=False)
+    try:
+        soft = arrays.check_targets(numbers, threads) > 0
+    except ValueError:
+        values = np.unique(numbers)
+        if values.size != 2 or not np.isfinite(values).all():
+            raise
+        if isinstance(t, list | tuple) and np.array_equal(values, np.rint(values)):
+            values = values.astype(np.int64)  # as the list said, before it became an array
+        return Targets(numbers == values[1], (values[0].item(), values[1].item()), soft=False)
+    return Targets(numbers, (0, 1), soft)
+
+
+def _of_strings(array: NDArray[Any], n: int) -> Targets:
+    if array.size != n:
+        raise ValueError(f"t must have one element for each row of X, {n}; got {array.size}")
+    found = set(array.tolist())
+    other = next((label for label in found if not isinstance(label, str)), None)
+    if other is not None or None in found:
+        index = next(i for i, label in enumerate(array.tolist()) if not isinstance(label, str))
+        raise TypeError(
+            f"t must hold real numbers, or strings alone; got {array[index]!r} at index {index}"
+        )
+    classes = sorted(found)
+    if len(classes) != 2:
+        shown = ", ".join(map(repr, classes[:5])) + ", ..." * (len(classes) > 5)
+        raise ValueError(f"t must have two different labels; got {len(classes)}: {shown}")
+    return Targets(array == classes[1], (classes[0], classes[1]), soft=False)
+
+
+def class_weights(
+    class_weight: ClassWeight, found: Targets, weight: NDArray[Any] | None
+) -> NDArray[Any] | None:
+    """Weights of the rows times those of their classes."""
+    if class_weight is None:
+        return weight
+    if found.soft:
+        raise ValueError("class_weight needs labels of two classes; t has values between 0 and 1")
+    second = found.t.astype(bool)
+    if isinstance(class_weight, str) and class_weight == "balanced":
+        counts = np.bincount(second, weights=weight, minlength=2)
+        factors = [counts.sum() / (2.0 * count) if count > 0.0 else 0.0 for count in counts]
+    elif isinstance(class_weight, Mapping):
+        unknown = [label for label in class_weight if label not in found.classes]
+        if unknown:
+            raise ValueError(
+                f"class_weight must have the labels of t, {found.classes[0]!r} and "
+                f"{found.classes[1]!r}; got {unknown[0]!r}"
+            )
+        factors = [
+            arrays.not_negative(class_weight.get(label, 1.0), f"class_weight[{label!r}]")
+            for label in found.classes
+        ]
+    else:
+        raise ValueError(f"class_weight must be a dict, 'balanced' or None; got {class_weight!r}")
+    of_rows = np.where(second, factors[1], factors[0])
+    return of_rows if weight is None else of_rows * weight
