@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from bench import accuracy, passes, report, table
+from bench import accuracy, fits, passes, report, table
 
 
 def main() -> None:
@@ -14,6 +14,12 @@ def main() -> None:
     commands.add_parser("table", help="speed and error against NumPy, for the README (default)")
     commands.add_parser("report", help="speed against the other libraries that are installed")
     commands.add_parser("passes", help="passes over X against reading it, and against others")
+    fit = commands.add_parser("fit", help="time to the same optimum, against other trainers")
+    fit.add_argument(
+        "problems", nargs="*", type=int, help="which, by their numbers from 0 (default: all)"
+    )
+    fit.add_argument("--rounds", type=int, default=5, help="default: %(default)s")
+    fit.add_argument("--names", nargs="+", default=(), help="parts of contenders' names")
     errors = commands.add_parser("accuracy", help="errors of every function, by whom and where")
     errors.add_argument(
         "--points", type=int, default=accuracy.POINTS, help="of float64 (default: %(default)s)"
@@ -26,6 +32,8 @@ def main() -> None:
         report.main()
     elif options.command == "passes":
         passes.main()
+    elif options.command == "fit":
+        fits.main(options.problems, options.names, options.rounds)
     elif options.command != "accuracy":
         table.main()
     elif options.exhaustive:

@@ -116,6 +116,7 @@ def _train(args: argparse.Namespace) -> None:
         f"rows           {len(t):,}\n"
         f"features       {model.coef.size:,}\n"
         f"mean log-loss  {model.log_loss:.6f}\n"
+        f"solver         {model.solver}\n"
         f"passes         {model.passes}\n"
         f"seconds        {seconds:.1f}, any compilation included\n"
         f"converged      {'yes' if model.converged else 'NO'}\n"
@@ -235,7 +236,7 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--max-passes",
         type=_positive,
-        default=100,
+        default=1000,
         metavar="N",
         help="most passes over the data (default: %(default)s)",
     )

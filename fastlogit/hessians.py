@@ -17,8 +17,9 @@ Matrix = NDArray[np.float64]
 # An inverse, exact or not, times a vector.
 Inverse = Callable[[Vector], Vector]
 
-# Eigenvalues below this, where the diagonal is 1, are 0 but for rounding.
-_SINGULAR = 1e-12
+# Eigenvalues, and squares of the diagonal of Cholesky's factor, below these are 0 but for
+# rounding, where the diagonal is 1.
+_SINGULAR, _NO_PIVOT = 1e-12, 1e-13
 # Of a column's squared length, the part that no other columns explain, if it is independent.
 _INDEPENDENT = 1e-10
 # Of an estimate, the part that must be determined for it to have a variance.
@@ -37,14 +38,16 @@ def invert(hessian: Matrix) -> Inverse:
     from scipy import linalg  # not above: it takes longer to import than all of fastlogit
 
     scaled, scale = of_unit_diagonal(hessian)
-    try:
+    with suppress(linalg.LinAlgError):
         factor = linalg.cho_factor(scaled, check_finite=False)
-    except linalg.LinAlgError:
-        values, vectors = np.linalg.eigh(scaled)
-        kept = values > _SINGULAR * values[-1]
-        roots = vectors[:, kept] / np.sqrt(values[kept]) * scale[:, np.newaxis]
-        return lambda vector: roots @ (roots.T @ vector)
-    return lambda vector: linalg.cho_solve(factor, vector * scale, check_finite=False) * scale
+        if np.square(np.diag(factor[0])).min() > _NO_PIVOT:
+            return lambda vector: (
+                linalg.cho_solve(factor, vector * scale, check_finite=False) * scale
+            )
+    values, vectors = np.linalg.eigh(scaled)
+    kept = values > _SINGULAR * values[-1]
+    roots = vectors[:, kept] / np.sqrt(values[kept]) * scale[:, np.newaxis]
+    return lambda vector: roots @ (roots.T @ vector)
 
 
 def variances(hessian: Matrix) -> Vector:

@@ -339,9 +339,13 @@ class LogisticModel:
         penalty = "one for each column" if np.ndim(self.l2) else f"{self.l2:g}"
         facts = [
             ("probability of", repr(self.classes[1])),
-            ("observations", f"{self.total_weight:.10g}"),
             ("l2 penalty", penalty if np.any(self.l2) else "none"),
-            ("solver", f"{self.solver}"),
+        ]
+        if self.solver is None:
+            return [*facts, ("converged", "not known")]
+        facts += [
+            ("observations", f"{self.total_weight:.10g}"),
+            ("solver", self.solver),
             ("converged", f"{'yes' if self.converged else 'NO'}, {self.passes} passes"),
             ("gradient norm", f"{self.gradient_norm:.1e}"),
         ]

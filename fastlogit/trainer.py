@@ -202,7 +202,7 @@ def fit(
         * gradient-descent: the textbook's method, slow.
 
         "auto" is lbfgs for more than 1000 columns, else newton for little data (n d² of at most
-        2e8, or fewer than 20 rows for each column), else sampled-newton.
+        2e7, or fewer than 10 rows for each column), else sampled-newton.
     tol : float
         Converged when no element of the gradient of the minimised sum, divided by Σ weight, is
         larger than this.
@@ -255,8 +255,9 @@ def fit(
 
     Notes
     -----
-    Newton's method for f: f has the gradient g = [X | 1]ᵀ weight (σ(z) - t) and the Hessian
-    H = [X | 1]ᵀ diag(weight σ(z) σ(-z)) [X | 1], plus the penalty's.
+    f = Σ weight ξ + Σ l2 coef² / 2 has the gradient g = [X | 1]ᵀ weight (σ(z) - t) + l2 coef and
+    the Hessian H = [X | 1]ᵀ diag(weight σ(z) σ(-z)) [X | 1] + diag(l2).  The optimum is where g
+    is 0; see :mod:`fastlogit.training.solvers` for the ways there.
 
     Examples
     --------
@@ -548,9 +549,9 @@ def _separated(columns: list[int], names: Sequence[str] | None, d: int) -> str:
             "model is as far as the tolerance asks for"
         )
     return (
-        f"the labels can be separated by {_named(columns, names, d)}, so that coefficients would "
-        "have to be infinite: they are as far as the tolerance asks for; raise l2 above 0, or "
-        "leave columns out"
+        f"the labels can be separated, mainly by {_named(columns, names, d)}, so that coefficients "
+        "would have to be infinite: they are as far as the tolerance asks for; raise l2 above 0, "
+        "or leave columns out"
     )
 
 

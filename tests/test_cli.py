@@ -65,6 +65,7 @@ def test_train(here, capsys):
         "rows": "5",
         "features": "2",
         "mean log-loss": f"{model.log_loss:.6f}",
+        "solver": "newton",
         "passes": str(model.passes),
         "seconds": mock.ANY,
         "converged": "yes",

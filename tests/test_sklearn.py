@@ -5,11 +5,14 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 import sklearn.linear_model
 from joblib import parallel_config
+from scipy import sparse
 from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_breast_cancer, make_classification
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score
@@ -19,6 +22,7 @@ from sklearn.utils.estimator_checks import check_estimator
 
 import fastlogit as fl
 from fastlogit.sklearn import LogisticRegression
+from fastlogit.trainer import SeparationWarning
 
 X, T = make_classification(1000, 7, n_informative=4, n_redundant=0, random_state=11)
 WEIGHT = np.random.default_rng(11).exponential(size=1000)
@@ -98,6 +102,136 @@ def test_swapping_the_import_changes_no_result():
     got = script(LogisticRegression)
     for name, value in expected.items():
         np.testing.assert_allclose(got[name], value, rtol=1e-5, err_msg=name)
+
+
+def test_every_parameter_of_scikit_learn_is_taken():
+    theirs = sklearn.linear_model.LogisticRegression().get_params()
+    ours = LogisticRegression().get_params()
+    assert theirs.keys() == ours.keys()
+    differing = {name for name in ours if ours[name] != theirs[name]}
+    assert differing == {"tol"}  # which is smaller, so that all digits of a default are right
+    LogisticRegression(**theirs).fit(X, T)
+
+
+@pytest.mark.parametrize(
+    "solver", ["lbfgs", "liblinear", "newton-cg", "newton-cholesky", "sag", "saga", "newton"]
+)
+def test_the_solvers_of_scikit_learn_are_taken_and_lead_to_the_same(solver):
+    classifier = LogisticRegression(solver=solver).fit(X, T)
+    np.testing.assert_array_equal(theta(classifier), theta(LogisticRegression().fit(X, T)))
+
+
+@pytest.mark.parametrize("class_weight", ["balanced", {"no": 3.0, "yes": 0.5}, {"yes": 2.0}])
+@pytest.mark.parametrize("weight", [None, WEIGHT], ids=["", "weight"])
+def test_weights_of_classes_agree_with_scikit_learn(class_weight, weight):
+    keep = slice(300, None)  # in the first rows of the labels nothing is balanced
+    parameters = {"class_weight": class_weight, "tol": 1e-12}
+    expected = sklearn.linear_model.LogisticRegression(solver="newton-cholesky", **parameters)
+    weight = None if weight is None else weight[keep]
+    expected.fit(X[keep], LABELS[keep], weight)
+    got = LogisticRegression(**parameters).fit(X[keep], LABELS[keep], weight)
+    np.testing.assert_allclose(theta(got), theta(expected), rtol=1e-8)
+
+
+def test_penalty_none_is_an_infinite_c():
+    got = LogisticRegression(penalty=None).fit(X, T)
+    np.testing.assert_array_equal(theta(got), theta(LogisticRegression(C=np.inf).fit(X, T)))
+
+
+def test_separable_labels_without_a_penalty_are_a_warning():
+    with pytest.warns(SeparationWarning, match="can be separated, mainly by column"):
+        LogisticRegression(penalty=None).fit(X, X[:, 0] > 0.1)
+
+
+@pytest.mark.parametrize("kind", [sparse.csr_matrix, sparse.csr_array, sparse.csc_array])
+def test_sparse_features(kind):
+    filled = np.where(np.abs(X) > 1.0, X, 0.0)
+    expected = LogisticRegression(tol=1e-12).fit(filled, LABELS)
+    classifier = LogisticRegression(tol=1e-12).fit(kind(filled), LABELS)
+    np.testing.assert_allclose(theta(classifier), theta(expected), rtol=1e-9)
+    np.testing.assert_allclose(
+        classifier.predict_proba(kind(filled)), expected.predict_proba(filled), rtol=1e-9
+    )
+
+
+def test_sparse_coefficients():
+    classifier = LogisticRegression().fit(X, T)
+    dense, probability = classifier.coef_.copy(), classifier.predict_proba(X)
+    assert classifier.sparsify() is classifier
+    assert sparse.issparse(classifier.coef_)
+    np.testing.assert_array_equal(classifier.predict_proba(X), probability)
+    assert classifier.densify() is classifier
+    np.testing.assert_array_equal(classifier.coef_, dense)
+    classifier.densify()
+    for method in ("sparsify", "densify"):
+        with pytest.raises(NotFittedError):
+            getattr(LogisticRegression(), method)()
+
+
+def test_a_warm_start_begins_where_the_last_fit_ended():
+    classifier = LogisticRegression(warm_start=True).fit(X, T)
+    cold = theta(classifier)
+    assert classifier.fit(X, T).n_iter_ == 0
+    np.testing.assert_array_equal(theta(classifier), cold)
+    classifier.sparsify()
+    assert classifier.fit(X, T, WEIGHT).n_iter_ < 8
+    assert classifier.fit(X[:, :3], T).coef_.shape == (1, 3)
+    assert LogisticRegression().fit(X, T).fit(X, T).n_iter_ > 0
+
+
+def test_a_random_state_decides_on_the_sample_alone():
+    rows = np.random.default_rng(3).normal(size=(60_000, 60))
+    labels = rows[:, 0] + np.random.default_rng(4).normal(size=60_000) > 0
+    one, same, other, none = (
+        theta(LogisticRegression(random_state=seed).fit(rows, labels))
+        for seed in (1, np.random.RandomState(1), 2, None)
+    )
+    np.testing.assert_array_equal(one, same)
+    assert (one != other).any()
+    np.testing.assert_allclose(one, other, atol=1e-6)
+    np.testing.assert_array_equal(none, theta(LogisticRegression().fit(rows, labels)))
+
+
+def test_verbose_shows_a_bar(capsys):
+    LogisticRegression(verbose=1).fit(X, T)
+    assert "gradient norm" in capsys.readouterr().err
+    LogisticRegression().fit(X, T)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_calibration():
+    results = []
+    for kind in (sklearn.linear_model.LogisticRegression, LogisticRegression):
+        calibrated = CalibratedClassifierCV(kind(tol=1e-10), cv=3, method="isotonic")
+        results.append(calibrated.fit(X, LABELS).predict_proba(X))
+    np.testing.assert_allclose(results[0], results[1], rtol=1e-4, atol=1e-6)
+
+
+def test_metadata_routing_brings_the_weights():
+    with sklearn.config_context(enable_metadata_routing=True):
+        losses = [
+            cross_val_score(
+                kind(tol=1e-10)
+                .set_fit_request(sample_weight=True)
+                .set_score_request(sample_weight=True),
+                X,
+                LABELS,
+                params={"sample_weight": WEIGHT},
+            )
+            for kind in (sklearn.linear_model.LogisticRegression, LogisticRegression)
+        ]
+    np.testing.assert_allclose(losses[0], losses[1], rtol=1e-12)
+
+
+def test_frames_of_a_pipeline_bring_their_names():
+    frame = pd.DataFrame(X, columns=list("abcdefg"))
+    pipeline = make_pipeline(StandardScaler(), LogisticRegression())
+    pipeline.set_output(transform="pandas").fit(frame, LABELS)
+    assert pipeline[-1].feature_names_in_.tolist() == list("abcdefg")
+    np.testing.assert_array_equal(
+        pipeline.predict(frame),
+        make_pipeline(StandardScaler(), LogisticRegression()).fit(X, LABELS).predict(X),
+    )
 
 
 def test_default_tolerance_finds_the_optimum():
@@ -211,6 +345,19 @@ def test_any_two_labels(labels):
         ({"fit_intercept": "no"}, TypeError, "fit_intercept must be an instance of"),
         ({"max_iter": -1}, ValueError, "max_iter == -1, must be >= 0"),
         ({"max_iter": 1.5}, TypeError, "max_iter must be an instance of int"),
+        ({"penalty": "l1"}, ValueError, "penalty must be 'l2' or None; got 'l1'"),
+        ({"penalty": "elasticnet"}, ValueError, "penalty must be 'l2' or None"),
+        ({"l1_ratio": 0.5}, ValueError, "l1_ratio must be 0, as there is no l1 penalty; got 0.5"),
+        ({"l1_ratio": 1}, ValueError, "l1_ratio must be 0"),
+        ({"dual": True}, ValueError, "dual must be False; got True"),
+        ({"solver": "adam"}, ValueError, "solver must be one of 'lbfgs', .*; got 'adam'"),
+        ({"solver": ["lbfgs"]}, ValueError, "solver must be one of"),
+        ({"class_weight": "even"}, ValueError, "class_weight"),
+        ({"class_weight": {5: 1.0}}, ValueError, "classes, .*5.*, are not in class_weight|class"),
+        ({"intercept_scaling": "1"}, TypeError, "intercept_scaling must be an instance of"),
+        ({"verbose": -1}, ValueError, "verbose == -1"),
+        ({"warm_start": "yes"}, TypeError, "warm_start must be an instance of"),
+        ({"random_state": "seed"}, ValueError, "'seed' cannot be used to seed"),
         ({"n_jobs": 0}, ValueError, "n_jobs must not be 0"),
         ({"n_jobs": 1.5}, TypeError, "n_jobs must be an instance of int"),
     ],

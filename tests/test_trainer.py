@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 import warnings
 
 import numpy as np
@@ -565,3 +566,234 @@ def test_a_good_fit_warns_of_nothing(small):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         fl.fit(*small)
+
+
+# Solvers ----------------------------------------------------------------------------------
+
+SOLVERS = ["newton", "sampled-newton", "lbfgs", "gradient-descent"]
+
+
+@pytest.fixture(scope="module")
+def large():
+    """Enough rows to be sampled, with a rare column and one that is nearly another."""
+    rng = np.random.default_rng(21)
+    X = rng.normal(size=(60_000, 12))
+    X[:, 1] = X[:, 0] + 0.1 * X[:, 1]
+    X[:, 2] = rng.random(60_000) < 0.002
+    t = (rng.random(60_000) < fl.sigmoid(X @ np.linspace(-1.0, 1.0, 12) - 1.0)) * 1.0
+    return X, t
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_every_solver_ends_at_the_same_model_and_says_so(small, solver):
+    X, t = small
+    given = {"weight": np.linspace(0.5, 2.0, 400), "offset": np.linspace(-1.0, 1.0, 400)}
+    expected = fl.fit(X, t, tol=1e-13, **given)
+    tol = 1e-7 if solver == "gradient-descent" else 1e-10
+    model = fl.fit(X, t, solver=solver, tol=tol, **given)
+    assert model.converged
+    assert model.solver == solver
+    assert_same(model, expected, rtol=1e3 * tol)
+    assert model.gradient_norm == pytest.approx(gradient_norm(model, X, t, **given), rel=1e-3)
+
+
+@pytest.mark.parametrize("solver", ["sampled-newton", "lbfgs"])
+def test_large_data_give_the_model_of_newton(large, solver):
+    X, t = large
+    expected = fl.fit(X, t, solver="newton", tol=1e-12)
+    model = fl.fit(X, t, solver=solver, tol=1e-11)
+    assert model.converged
+    assert_same(model, expected, rtol=1e-7)
+    assert model.passes <= {"sampled-newton": 13, "lbfgs": 80}[solver]
+
+
+def test_scales_that_differ_by_12_decades_need_no_help(large):
+    X, t = large
+    scale = 10.0 ** np.linspace(-6, 6, 12)
+    plain = fl.fit(X, t, l2=0.0, solver="newton", tol=1e-12)
+    for solver in ("newton", "sampled-newton", "lbfgs"):
+        model = fl.fit(X * scale, t, l2=0.0, solver=solver, tol=1e-8)
+        assert model.converged
+        np.testing.assert_allclose(model.coef * scale, plain.coef, rtol=1e-5)
+
+
+@pytest.mark.parametrize("solver", ["newton", "sampled-newton", "lbfgs"])
+def test_the_number_of_threads_changes_no_bit(large, solver):
+    X, t = large
+    X = np.tile(X, (3, 1))
+    t = np.tile(t, 3)
+    models = [fl.fit(X, t, solver=solver, tol=1e-6, threads=threads) for threads in (1, 2, 3)]
+    for model in models[1:]:
+        assert_same(model, models[0], rtol=0)
+        assert model.history[:4] == models[0].history[:4]
+
+
+def test_the_seed_decides_which_rows_are_drawn_and_not_where_it_ends(large):
+    X, t = large
+    given = {"solver": "sampled-newton", "tol": 1e-10}
+    one, same, other = (fl.fit(X, t, seed=seed, **given) for seed in (1, 1, 2))
+    assert_same(same, one, rtol=0)
+    assert other.history.objective != one.history.objective
+    assert_same(other, one, rtol=1e-7)
+
+
+def test_solvers_go_on_from_a_start_that_is_near(large):
+    X, t = large
+    near = fl.fit(X, t, solver="newton", tol=1e-3)
+    for solver in ("newton", "sampled-newton", "lbfgs"):
+        cold = fl.fit(X, t, solver=solver)
+        warm = fl.fit(X, t, solver=solver, start=near)
+        assert warm.converged
+        assert warm.passes < cold.passes
+        assert warm.history.objective[0] < cold.history.objective[0] or solver != "lbfgs"
+        assert fl.fit(X, t, solver=solver, start=cold).passes == 1
+
+
+@pytest.mark.parametrize("solver", ["sampled-newton", "lbfgs", "gradient-descent"])
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_every_solver_finds_out_that_x_is_not_finite(large, solver, value):
+    X, t = large
+    X = X.copy()
+    X[59_999, 2] = value
+    with pytest.raises(ValueError, match=r"X must be finite; got .* in row 59999, column 2"):
+        fl.fit(X, t, solver=solver)
+
+
+def test_a_fixed_step_that_is_too_long_ends_with_advice(small):
+    X, t = small
+    with pytest.warns(ConvergenceWarning, match="max_passes|lower step_size"):
+        model = fl.fit(X, t, solver="gradient-descent", step_size=1e300, max_passes=50)
+    assert not model.converged
+
+
+@pytest.mark.parametrize("solver", ["newton", "sampled-newton", "lbfgs", "gradient-descent"])
+@pytest.mark.parametrize("max_passes", [4, 5])
+def test_max_passes_is_a_bound_for_every_solver(large, solver, max_passes):
+    X, t = large
+    with pytest.warns(ConvergenceWarning, match=f"not converged after {max_passes} passes"):
+        model = fl.fit(X, t, solver=solver, max_passes=max_passes, tol=1e-13)
+    assert model.passes == max_passes
+
+
+# Labels, weights of classes, penalties ----------------------------------------------------
+
+
+def test_labels_are_remembered_and_predicted(small, tmp_path):
+    X, t = small
+    plain = fl.fit(X, t)
+    for labels in (["no", "yes"], [2, 7], [-1.0, 1.5], [False, True]):
+        model = fl.fit(X, np.array(labels)[t.astype(int)])
+        assert model.classes == tuple(labels)
+        assert_same(model, plain, rtol=0)
+        np.testing.assert_array_equal(
+            model.predict(X), np.array(labels)[plain.predict(X).astype(int)]
+        )
+        model.save(tmp_path / "model.json")
+        again = fl.load(tmp_path / "model.json")
+        assert [*map(type, again.classes)] == [*map(type, labels)]
+        np.testing.assert_array_equal(again.predict(X), model.predict(X))
+
+
+@pytest.mark.parametrize("class_weight", ["balanced", {0: 3.0, 1: 0.5}, {1: 2.0}])
+def test_weights_of_classes_are_those_of_scikit_learn(small, class_weight):
+    X, t = small
+    t[:60] = 0.0
+    weight = np.linspace(0.1, 2.0, 400)
+    peer = LogisticRegression(solver="newton-cholesky", tol=1e-12, class_weight=class_weight)
+    model = fl.fit(X, t, class_weight=class_weight, weight=weight)
+    peer.fit(X, t, weight)
+    assert_as_sklearn(model, peer, vector=1e-8, element=1e-7)
+
+
+def test_each_column_can_have_a_penalty_of_its_own(small):
+    X, t = small
+    l2 = np.array([0.0, 4.0, 0.25, 1.0, 100.0])
+    for solver in ("newton", "lbfgs"):
+        model = fl.fit(X, t, l2=l2, solver=solver, tol=1e-11)
+        np.testing.assert_array_equal(model.l2, l2)
+        # A column in other units has another penalty.
+        units = np.sqrt(np.where(l2 > 0, l2, 1.0))
+        alike = fl.fit(X[:, 1:] / units[1:], t, tol=1e-11, offset=X[:, 0] * model.coef[0])
+        np.testing.assert_allclose(model.coef[1:] * units[1:], alike.coef, rtol=1e-6)
+        assert gradient_norm(model, X, t) <= 1e-10
+
+
+# History, callback, progress, time --------------------------------------------------------
+
+
+def test_the_history_has_every_read(small):
+    X, t = small
+    model = fl.fit(X, t)
+    history = model.history
+    assert history.passes == tuple(range(1, model.passes + 1))
+    assert history.gradient_norm[-1] == model.gradient_norm
+    penalty = 0.5 * (model.coef @ model.coef) / 400
+    assert history.objective[-1] == pytest.approx(model.log_loss + penalty, rel=1e-14)
+    assert history.objective[0] == pytest.approx(math.log(2.0), rel=1e-14)
+    assert history.step[0] == 0.0
+    assert set(history.step[1:]) == {1.0}
+    assert list(history.seconds) == sorted(history.seconds)
+    assert history.seconds[-1] <= model.seconds
+
+
+def test_a_callback_sees_the_history_as_it_grows_and_can_end_it(small):
+    X, t = small
+    seen = []
+    model = fl.fit(X, t, callback=seen.append)
+    assert model.converged
+    assert [progress.objective for progress in seen] == list(model.history.objective)
+    with pytest.warns(ConvergenceWarning, match="after 3 passes.*the callback has ended it"):
+        model = fl.fit(X, t, callback=lambda progress: progress.passes == 3)
+    assert model.passes == 3
+    assert len(model.history.passes) == 3
+
+    def fail(progress):
+        raise KeyError("mine")
+
+    with pytest.raises(KeyError, match="mine"):
+        fl.fit(X, t, callback=fail)
+
+
+def test_the_time_is_bounded(small):
+    X, t = small
+    with pytest.warns(ConvergenceWarning, match="after 1 pass: .*max_seconds have passed"):
+        model = fl.fit(X, t, max_seconds=0)
+    assert model.passes == 1
+    assert fl.fit(X, t, max_seconds=3600).converged
+
+
+def test_progress_is_a_bar_on_standard_error(small, capsys):
+    X, t = small
+    model = fl.fit(X, t, progress=True)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert f"training: {model.passes} passes" in err
+    assert "loss " in err
+    assert "gradient norm " in err
+
+
+def test_progress_without_tqdm_is_an_error_that_says_what_to_install(small, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tqdm", None)
+    with pytest.raises(ImportError, match=r"pip install 'fastlogit\[cli\]'"):
+        fl.fit(*small, progress=True)
+
+
+# Names ------------------------------------------------------------------------------------
+
+
+def test_names_of_a_table_are_checked_when_it_predicts(small):
+    X, t = small
+    names = list("abcde")
+    table = dict(zip(names, X.T, strict=True))
+    model = fl.fit(table, t)
+    assert model.feature_names == tuple(names)
+    np.testing.assert_array_equal(model.predict(table), model.predict(X))
+    swapped = {name: table[name] for name in "abdce"}
+    for wrong, message in (
+        (swapped, "order of the model's feature_names: column 2 must be 'c'; got 'd'"),
+        ({**table, "f": X[:, 0]}, "X must have no columns that the model has not; got 'f'"),
+        ({name: table[name] for name in "abc"}, "X must have all .*; missing 'd', 'e'"),
+    ):
+        for method in (model.decision, model.predict, model.predict_proba):
+            with pytest.raises(ValueError, match=message):
+                method(wrong)

@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 
 # A Newton step that moves no z by as much as this leads to a minimum.
 _MOVES = 0.1
-# What is less than this share of the largest does not count.
+# What is less than this share of the largest does not count, ...
 _NEGLIGIBLE = 1e-3
+# ... and of what columns contribute to r, less than this is not worth to be named.
+_MINOR = 0.05
 
 
 def separating(objective: Objective, point: Point, hessian: Matrix) -> list[int]:
@@ -41,4 +43,4 @@ def separating(objective: Objective, point: Point, hessian: Matrix) -> list[int]
         return []
     lengths = np.sqrt(objective.hessian_diagonal(np.zeros(step.size)))
     shares = np.abs(step) * lengths
-    return [int(j) for j in np.flatnonzero(shares > _NEGLIGIBLE * shares.max())]
+    return [int(j) for j in np.flatnonzero(shares > _MINOR * shares.max())]

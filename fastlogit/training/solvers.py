@@ -45,8 +45,9 @@ _SUFFICIENT = 1e-4
 _ROUNDING = 1e-14
 # A step that is too long is cut to between these shares of itself.
 _SHORTEST_CUT, _LONGEST_CUT = 1e-15, 0.5
-# How many steps L-BFGS remembers.
-_MEMORY = 20
+# How many steps L-BFGS remembers, and how many may change nothing but rounding errors, as it
+# takes some steps to halve a gradient.
+_MEMORY, _STALLS = 20, 3
 # A sample has so many rows for each column, and at least so many.
 _SAMPLED_PER_COLUMN, _LEAST_SAMPLED = 40, 20_000
 # When an approximate Hessian has not been good enough for so many steps, another is tried: of a
@@ -56,9 +57,9 @@ _PATIENCE, _GROWTH, _FIRST_PATIENCE = 20, 4, 10
 # to it as this share is near enough, and to leave for it from nearer than that is no gain.
 _NEAR, _FAR = 0.1, 4.0
 # For newton: so many multiplications take no longer than the samples' overhead, ...
-_FEW_PRODUCTS = 2e8
+_FEW_PRODUCTS = 2e7
 # ... and with fewer rows for each column there is nothing to be sampled.
-_LEAST_ROWS_PER_COLUMN = 20
+_LEAST_ROWS_PER_COLUMN = 10
 # The Hessian of more columns is not formed.
 MANY_COLUMNS = 1000
 
@@ -106,10 +107,9 @@ def _newton(objective: Objective, start: Vector | Point) -> Steps:
     point = yield from _begin(objective, start, hessian=True)
     while True:
         step = -_inverse_at(point)(point.gradient)
-        better = yield from _search(objective, point, step, hessian=True)
-        if better is None:
+        point, stalls = yield from _search(objective, point, step, hessian=True)
+        if stalls:
             return
-        point = better
 
 
 def _sampled_newton(objective: Objective, start: Vector | Point, seed: int) -> Steps:
@@ -171,9 +171,12 @@ def _quasi_newton(
     objective: Objective, point: Point, inverse: Inverse, memory: _Memory, most: int
 ) -> Generator[Trial, None, Point | None]:
     """L-BFGS, at most so many steps; the last point, or None where no step is left."""
+    stalled = 0
     for _ in range(most):
-        better = yield from _search(objective, point, -_improved(inverse, memory, point.gradient))
-        if better is None:
+        step = -_improved(inverse, memory, point.gradient)
+        better, stalls = yield from _search(objective, point, step)
+        stalled = stalled + 1 if stalls else 0
+        if stalled > _STALLS:
             return None
         s, y = better.theta - point.theta, better.gradient - point.gradient
         if s @ y > 0.0:  # else all is rounding
@@ -223,8 +226,12 @@ def _search(
     *,
     length: float = 1.0,
     hessian: bool = False,
-) -> Generator[Trial, None, Point | None]:
-    """Try a step, and cut it until it is good; that point, or None where only rounding is left."""
+) -> Generator[Trial, None, tuple[Point, bool]]:
+    """Try a step, and cut it until it is good; that point, and whether all it changes is rounding.
+
+    Then f was not to change by more than its rounding error, and the gradient did not get much
+    smaller either.
+    """
     slope = float(point.gradient @ step)
     slack = _ROUNDING * abs(point.value)
     while True:
@@ -236,7 +243,7 @@ def _search(
             break
         length *= _cut(point, trial)
     no_gain = objective.gradient_norm(trial) > 0.5 * objective.gradient_norm(point)
-    return None if no_gain and -slope <= slack else trial
+    return trial, no_gain and -slope <= slack
 
 
 @np.errstate(all="ignore")

@@ -1,0 +1,55 @@
+"""Inverses of Hessians in any units, of collinear columns too."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from fastlogit import hessians
+
+RNG = np.random.default_rng(3)
+X = RNG.normal(size=(200, 6)) @ RNG.normal(size=(6, 6))
+UNITS = [np.ones(6), 10.0 ** np.array([-6.0, -3.0, 0.0, 3.0, 6.0, 9.0])]
+
+
+@pytest.mark.parametrize("units", UNITS, ids=["alike", "1e-6 to 1e9"])
+def test_the_inverse_solves_in_any_units(units):
+    exact = np.arange(1.0, 7.0) / units
+    hessian = (X.T @ X) * units * units[:, None]
+    np.testing.assert_allclose(hessians.invert(hessian)(hessian @ exact), exact, rtol=1e-9)
+    variances = np.diag(np.linalg.inv(X.T @ X)) / units**2
+    np.testing.assert_allclose(hessians.variances(hessian), variances, rtol=1e-9)
+    assert hessians.dependent(hessian) == []
+
+
+@pytest.mark.parametrize("units", UNITS, ids=["alike", "1e-6 to 1e9"])
+def test_a_singular_hessian_has_the_shortest_solution_in_units_of_its_diagonal(units):
+    twice = np.column_stack([X[:, :5], X[:, 1]]) * units
+    hessian = twice.T @ twice
+    gradient = hessian @ (np.ones(6) / units)
+    step = hessians.invert(hessian)(gradient)
+    np.testing.assert_allclose(hessian @ step, gradient, rtol=1e-7)
+    np.testing.assert_allclose(step[[1, 5]] * units[[1, 5]], [1.0, 1.0], rtol=1e-6)
+    variances = hessians.variances(hessian)
+    assert np.isnan(variances).tolist() == [False, True, False, False, False, True]
+    alone = np.diag(np.linalg.inv(X[:, :5].T @ X[:, :5]))[[0, 2, 3, 4]]
+    np.testing.assert_allclose(variances[[0, 2, 3, 4]] * units[[0, 2, 3, 4]] ** 2, alone, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("columns", "expected"),
+    [
+        ([X[:, 0], X[:, 1], np.ones(200)], []),
+        ([X[:, 0], X[:, 0], np.ones(200)], [1]),
+        ([X[:, 0], 1e5 * X[:, 0], np.ones(200)], [1]),
+        ([X[:, 0], np.full(200, 3.0), np.ones(200)], [1]),
+        ([np.full(200, 3.0), X[:, 0], np.ones(200)], [0]),
+        ([np.zeros(200), X[:, 0], np.ones(200)], [0]),
+        ([X[:, 0], X[:, 1], X[:, 0] - 2 * X[:, 1], np.ones(200)], [2]),
+        ([X[:, 0], X[:, 0], X[:, 1], X[:, 1], X[:, 0], np.ones(200)], [1, 3, 4]),
+        ([X[:, 0], X[:, 0] + 1e-3 * X[:, 1], np.ones(200)], []),
+    ],
+)
+def test_dependent_columns_are_the_later_ones_and_never_the_intercept(columns, expected):
+    stacked = np.column_stack(columns)
+    assert hessians.dependent(stacked.T @ stacked) == expected

@@ -1,0 +1,145 @@
+"""What t may be: probabilities or two labels of any type; and the weights of classes."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.utils.class_weight import compute_class_weight
+
+from fastlogit.training.labels import class_weights, targets
+
+WORDS = ["no", "yes", "yes", "no", "no"]
+SECOND = np.array([False, True, True, False, False])
+
+
+@pytest.mark.parametrize(
+    "t",
+    [
+        WORDS,
+        tuple(WORDS),
+        np.array(WORDS),
+        np.array(WORDS, object),
+        np.array(WORDS, np.dtypes.StringDType()),
+        pd.Series(WORDS),
+        pd.Series(WORDS, dtype="category"),
+        pl.Series(WORDS),
+        pl.Series(WORDS, dtype=pl.Categorical),
+        pa.array(WORDS),
+        pa.chunked_array([WORDS[:2], WORDS[2:]]),
+    ],
+    ids=lambda t: f"{type(t).__module__}.{type(t).__name__}",
+)
+def test_strings_of_every_library_are_two_classes(t):
+    found = targets(t, 5, 1)
+    assert found.classes == ("no", "yes")
+    assert not found.soft
+    np.testing.assert_array_equal(found.t, SECOND)
+
+
+@pytest.mark.parametrize(
+    ("pair", "kind"),
+    [
+        ([1, 2], int),
+        ([-1, 1], int),
+        ([-1.5, 0.5], float),
+        (np.array([0, 255], np.uint8), int),
+        (np.array([-1.0, 1.0], np.float32), float),
+        ([0, 2], int),
+    ],
+)
+def test_two_numbers_that_are_not_both_in_0_to_1_are_two_classes(pair, kind):
+    found = targets(np.array(pair)[SECOND.astype(int)], 5, 1)
+    assert found.classes == tuple(np.array(pair).tolist())
+    assert all(isinstance(label, kind) for label in found.classes)
+    np.testing.assert_array_equal(found.t, SECOND)
+    listed = [pair[int(second)] for second in SECOND]
+    assert targets(listed, 5, 1).classes == found.classes
+
+
+@pytest.mark.parametrize(
+    ("t", "classes", "soft"),
+    [
+        (SECOND, (False, True), False),
+        (SECOND.astype(np.int8), (0, 1), False),
+        (SECOND.astype(np.float32), (0, 1), False),
+        ([0, 1, 1, 0, 0], (0, 1), False),
+        ([0.0, 0.25, 1.0, 0.0, 0.0], (0, 1), True),
+        ([0.2, 0.8, 0.8, 0.2, 0.2], (0, 1), True),
+        (np.zeros(5), (0, 1), False),
+    ],
+)
+def test_numbers_from_0_to_1_are_taken_as_they_are(t, classes, soft):
+    found = targets(t, 5, 1)
+    assert (found.classes, found.soft) == (classes, soft)
+    np.testing.assert_array_equal(found.t, np.asarray(t))
+
+
+@pytest.mark.parametrize(
+    ("t", "error", "message"),
+    [
+        ([0, 1, 2, 0, 0], ValueError, "every element of t must lie between 0 and 1; got 2.0"),
+        ([5, 5, 5, 5, 5], ValueError, "every element of t must lie between 0 and 1; got 5.0"),
+        ([1, 1, 1, math.inf, 1], ValueError, "every element of t must .*inf at index 3"),
+        ([1, 1, math.nan, 1, 1], ValueError, "every element of t must .*nan at index 2"),
+        (["a"] * 5, ValueError, "t must have two different labels; got 1: 'a'"),
+        (list("abcde"), ValueError, "t must have two different labels; got 5: 'a', 'b', .*'e'$"),
+        (list("abc"), ValueError, "t must have one element for each row of X, 5; got 3"),
+        (["a", "b", "a", None, "b"], TypeError, "t must .*got None at index 3"),
+        (np.array(["a", 1, "a", "a", "b"], object), TypeError, "t must .*got 1 at index 1"),
+        (pd.Series(["a", "b", None, "b", "a"]), TypeError, "t must .*at index 2"),
+        ([1j] * 5, TypeError, "t must hold real numbers; got dtype complex128"),
+        ([["a"]] * 5, ValueError, "t must have one axis"),
+        (np.ma.masked_array(np.ones(5), SECOND), ValueError, "t must have no masked elements"),
+        (np.zeros(5, "M8[s]"), TypeError, "t must hold real numbers; got dtype datetime64"),
+    ],
+)
+def test_anything_else_is_an_error(t, error, message):
+    with pytest.raises(error, match=f"^{message}"):
+        targets(t, 5, 1)
+
+
+def test_many_labels_are_not_all_printed():
+    t = [f"label {i}" for i in range(1000)]
+    with pytest.raises(ValueError, match=r"got 1000: .*'label 101', \.\.\.$"):
+        targets(t, 1000, 1)
+
+
+# Weights of classes -----------------------------------------------------------------------
+
+
+def test_no_weights_of_classes_leave_those_of_rows():
+    weight = np.arange(5.0)
+    assert class_weights(None, targets(WORDS, 5, 1), weight) is weight
+    assert class_weights(None, targets(WORDS, 5, 1), None) is None
+
+
+@given(st.lists(st.integers(0, 4), min_size=5, max_size=5), st.booleans())
+def test_balanced_is_what_scikit_learn_makes_of_it(weight, weighted):
+    weight = np.array(weight, np.float64)
+    if not (weight @ SECOND > 0 and weight @ ~SECOND > 0):
+        return
+    given_weight = weight if weighted else None
+    result = class_weights("balanced", targets(WORDS, 5, 1), given_weight)
+    factors = compute_class_weight(
+        "balanced", classes=np.array(["no", "yes"]), y=WORDS, sample_weight=given_weight
+    )
+    rows = weight if weighted else np.ones(5)
+    np.testing.assert_allclose(result, factors[SECOND.astype(int)] * rows, rtol=1e-15)
+    np.testing.assert_allclose(result @ SECOND, result @ ~SECOND, rtol=1e-15)
+
+
+def test_a_dict_has_a_weight_for_some_labels():
+    found = targets(WORDS, 5, 1)
+    result = class_weights({"yes": 3.0}, found, np.arange(5.0))
+    np.testing.assert_array_equal(result, [0.0, 3.0, 6.0, 3.0, 4.0])
+    numbers = targets([0, 1, 1, 0, 0], 5, 1)
+    np.testing.assert_array_equal(
+        class_weights({0: 0.5, True: 2.0}, numbers, None), np.where(SECOND, 2.0, 0.5)
+    )

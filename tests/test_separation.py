@@ -1,0 +1,112 @@
+"""Labels that can be separated are found, with the columns that do it; others are not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import fastlogit as fl
+from fastlogit.trainer import SeparationError, SeparationWarning
+
+RNG = np.random.default_rng(10)
+N = 2000
+X = RNG.normal(size=(N, 4))
+T = (RNG.random(N) < fl.sigmoid(X @ [1.0, -1.0, 0.5, 0.0])) * 1.0
+RARE = np.zeros(N)
+RARE[np.flatnonzero(T == 1)[:7]] = 1.0
+SOLVERS = ["newton", "sampled-newton", "lbfgs"]
+
+
+def fit(X, t, **options):
+    return fl.fit(X, t, **({"l2": 0.0, "max_passes": 300} | options))
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_a_column_that_separates_all_rows_is_named(solver):
+    with pytest.warns(SeparationWarning, match="separated, mainly by column 2, so"):
+        model = fit(X, X[:, 2] > 0.3, solver=solver)
+    assert not model.converged
+    assert (model.predict(X) == (X[:, 2] > 0.3)).all()
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_a_rare_column_that_separates_its_own_rows_is_named(solver):
+    names = {f"x{j}": X[:, j] for j in range(4)} | {"rare": RARE}
+    with pytest.warns(SeparationWarning, match="separated, mainly by column 'rare', so"):
+        model = fit(names, T, solver=solver)
+    # The others are as they would be without those rows.
+    rest = fit(X[RARE == 0], T[RARE == 0])
+    np.testing.assert_allclose(model.coef[:4], rest.coef, rtol=1e-4)
+    assert model.coef[4] > 5.0
+
+
+def test_a_sum_of_columns_that_separates_is_named_by_all_of_them():
+    t = X[:, 0] - 2.0 * X[:, 3] > 0.1
+    with pytest.warns(SeparationWarning, match=r"separated, mainly by columns 0 and 3, so"):
+        fit(X, t)
+
+
+def test_many_columns_are_not_all_named():
+    wide = RNG.normal(size=(30, 20))
+    with pytest.warns(SeparationWarning, match=r"columns (\d+, ){7}\d+ and \d+ more, so"):
+        fit(wide, RNG.random(30) < 0.5)
+
+
+def test_it_can_be_an_error_or_nothing():
+    with pytest.raises(SeparationError, match="separated, mainly by column 2"):
+        fit(X, X[:, 2] > 0.3, on_separation="raise")
+    assert not fit(X, X[:, 2] > 0.3, on_separation="ignore").converged
+
+
+def test_a_penalty_prevents_it():
+    assert fit(X, X[:, 2] > 0.3, l2=1e-6).converged
+    penalties = [0.0, 0.0, 1e-6, 0.0]
+    assert fit(X, X[:, 2] > 0.3, l2=penalties).converged
+
+
+def test_it_is_found_where_only_some_columns_have_a_penalty():
+    with pytest.warns(SeparationWarning, match="separated, mainly by column 4, so"):
+        fit(np.column_stack([X, RARE]), T, l2=[1.0, 1.0, 1.0, 1.0, 0.0])
+
+
+def test_labels_that_are_nearly_separated_are_not():
+    t = X[:, 2] > 0.0
+    t[np.argmax(X[:, 2])] = False
+    model = fit(X, t)
+    assert model.converged
+    assert np.isfinite(model.standard_errors()).all()
+
+
+def test_soft_labels_are_never_separated():
+    assert fit(X, np.where(X[:, 2] > 0.3, 1.0 - 1e-6, 1e-6)).converged
+
+
+def test_rows_without_weight_do_not_count():
+    t = X[:, 2] > 0.3
+    t[:50] = ~t[:50]
+    with pytest.warns(SeparationWarning, match="separated, mainly by column 2, so"):
+        fit(X, t, weight=np.arange(N) >= 50)
+    assert fit(X, t).converged
+
+
+def test_offsets_do_not_hide_it():
+    with pytest.warns(SeparationWarning, match="separated, mainly by column 2, so"):
+        fit(X, X[:, 2] > 0.3, offset=RNG.normal(size=N))
+
+
+def test_without_an_intercept_a_column_must_do_it_alone():
+    with pytest.warns(SeparationWarning, match="separated, mainly by column 2, so"):
+        fit(X, X[:, 2] > 0.0, intercept=False)
+    assert fit(X, X[:, 2] > 0.3, intercept=False).converged
+
+
+@pytest.mark.parametrize("weight", [None, np.arange(N) % 2])
+def test_labels_that_are_all_the_same_are_separated_by_the_intercept(weight):
+    t = np.ones(N)
+    if weight is not None:
+        t[weight == 0] = 0.0
+    with pytest.warns(SeparationWarning, match="the labels are all the same"):
+        model = fl.fit(X, t, weight=weight)
+    assert not model.converged
+    assert (model.predict(X) == 1).all()
+    assert fl.fit(X, t, weight=weight, intercept=False).converged
