@@ -514,7 +514,7 @@ def _null_log_loss(objective: Objective, intercept: bool) -> float:
 def _mean_target(objective: Objective) -> float:
     if objective.weight is None:
         return float(objective.t.mean(dtype=np.float64))
-    return float(np.dot(objective.weight, objective.t) / objective.total)
+    return float(np.sum(objective.weight * objective.t, dtype=np.float64) / objective.total)
 
 
 def _all_the_same(objective: Objective) -> list[int]:

@@ -53,6 +53,8 @@ _SAMPLED_PER_COLUMN, _LEAST_SAMPLED = 40, 20_000
 # When an approximate Hessian has not been good enough for so many steps, another is tried: of a
 # larger sample, or the diagonal at the new place, and then for twice as many steps.
 _PATIENCE, _GROWTH, _FIRST_PATIENCE = 20, 4, 10
+# What a single 1 in a column that a sample has not seen adds to the Hessian, at most.
+_OF_ONE_ROW = 0.25
 # A sample's optimum is about as far from that of all as d in units of gᵀ H⁻¹ g; to come as near
 # to it as this share is near enough, and to leave for it from nearer than that is no gain.
 _NEAR, _FAR = 0.1, 4.0
@@ -107,17 +109,18 @@ def _newton(objective: Objective, start: Vector | Point) -> Steps:
     point = yield from _begin(objective, start, hessian=True)
     while True:
         step = -_inverse_at(point)(point.gradient)
-        point, stalls = yield from _search(objective, point, step, hessian=True)
+        trial, stalls = yield from _search(objective, point, step, hessian=True)
+        point = trial.point
         if stalls:
             return
 
 
 def _sampled_newton(objective: Objective, start: Vector | Point, seed: int) -> Steps:
     size = max(_SAMPLED_PER_COLUMN * objective.d, _LEAST_SAMPLED)
-    few = sample(objective, min(size, objective.n // 2), seed)
+    few = sample(objective, max(1, min(size, objective.n // 2)), seed)
     where, hessian = _optimum_of_sample(few, _theta(start))
     objective.rows_read += few.rows_read
-    if where is _theta(start):
+    if where is _theta(start):  # and has not moved
         point = yield from _begin(objective, start)
     else:
         point = objective.start(where)
@@ -127,7 +130,8 @@ def _sampled_newton(objective: Objective, start: Vector | Point, seed: int) -> S
             point = yield from _begin(objective, start)
     memory = _Memory(maxlen=_MEMORY)
     while True:
-        inverse = invert(hessian * (objective.total / few.total))
+        unseen = np.where(np.diag(hessian) > 0.0, 0.0, _OF_ONE_ROW)
+        inverse = invert((hessian + np.diag(unseen)) * (objective.total / few.total))
         stuck = yield from _quasi_newton(objective, point, inverse, memory, _PATIENCE)
         if stuck is None:
             return
@@ -174,14 +178,14 @@ def _quasi_newton(
     stalled = 0
     for _ in range(most):
         step = -_improved(inverse, memory, point.gradient)
-        better, stalls = yield from _search(objective, point, step)
+        trial, stalls = yield from _search(objective, point, step)
         stalled = stalled + 1 if stalls else 0
         if stalled > _STALLS:
             return None
-        s, y = better.theta - point.theta, better.gradient - point.gradient
+        s, y = trial.point.theta - point.theta, trial.point.gradient - point.gradient
         if s @ y > 0.0:  # else all is rounding
             memory.append((s, y, float(s @ y)))
-        point = better
+        point = trial.point
     return point
 
 
@@ -202,21 +206,17 @@ def _gradient_descent(
 ) -> Steps:
     """Steps of a fixed size times the gradient of f / Σ weight, or of the size that is good."""
     point = yield from _begin(objective, start)
-    size = 1.0
-    while True:
+    size, stalls = 1.0, False
+    while np.isfinite(point.value) and not stalls:
         step = -point.gradient / objective.total
-        if step_size is not None:
-            point = objective.at(point.theta + step_size * step)
-            if not np.isfinite(point.value):
-                return
-            yield Trial(point, step_size, True)
-            continue
-        for trial in _search(objective, point, step, length=size):
+        if step_size is None:
+            trial, stalls = yield from _search(objective, point, step, length=size)
+            size = 2.0 * trial.length
+        else:
+            there = objective.at(point.theta + step_size * step)
+            trial = Trial(there, step_size, bool(np.isfinite(there.value)))
             yield trial
-            size = trial.length
-        if not trial.accepted:
-            return
-        point, size = trial.point, 2.0 * size
+        point = trial.point
 
 
 def _search(
@@ -226,8 +226,8 @@ def _search(
     *,
     length: float = 1.0,
     hessian: bool = False,
-) -> Generator[Trial, None, tuple[Point, bool]]:
-    """Try a step, and cut it until it is good; that point, and whether all it changes is rounding.
+) -> Generator[Trial, None, tuple[Trial, bool]]:
+    """Try a step, and cut it until it is good; that, and whether all that it changes is rounding.
 
     Then f was not to change by more than its rounding error, and the gradient did not get much
     smaller either.
@@ -235,14 +235,14 @@ def _search(
     slope = float(point.gradient @ step)
     slack = _ROUNDING * abs(point.value)
     while True:
-        theta = point.theta + length * step
-        trial = objective.at(theta, hessian=hessian)
-        accepted = trial.value <= point.value + _SUFFICIENT * length * slope + slack
-        yield Trial(trial, length, accepted)
+        there = objective.at(point.theta + length * step, hessian=hessian)
+        accepted = there.value <= point.value + _SUFFICIENT * length * slope + slack
+        trial = Trial(there, length, accepted)
+        yield trial
         if accepted:
             break
-        length *= _cut(point, trial)
-    no_gain = objective.gradient_norm(trial) > 0.5 * objective.gradient_norm(point)
+        length *= _cut(point, there)
+    no_gain = objective.gradient_norm(there) > 0.5 * objective.gradient_norm(point)
     return trial, no_gain and -slope <= slack
 
 
