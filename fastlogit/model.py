@@ -277,7 +277,7 @@ class LogisticModel:
             raise ValueError(f"a model trained with a penalty (l2 = {self.l2}) has none")
         if X is None:
             if self.variances is None:
-                raise ValueError("none are kept: give X, or train with standard_errors=True")
+                raise ValueError("none are kept: give X")
             return np.sqrt(self.variances)
         hessian = linear.hessian(
             self._features(X),

@@ -256,7 +256,6 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             # With a penalty only labels that are all the same can be separated, by rows without
             # a weight, of which scikit-learn says nothing.
             "on_separation": "warn" if l2 == 0.0 else "ignore",
-            "standard_errors": False,
             "progress": bool(self.verbose),
             "threads": _thread_count(self.n_jobs),
         }

@@ -6,7 +6,7 @@
     for each trial:  is its gradient below the tolerance?  are reads or time used up?
                    │
                    ▼
-    the best point, and what the Hessian there tells (hessians.py) ──▶ model
+    the best point, and what the Hessian there tells (training/diagnosis.py) ──▶ model
 
 Far out, where every σ(z) is 0 or 1, H is nearly 0 and Newton's steps know nothing; so no start
 is used that is worse than all coefficients 0, and the offset is centred.
@@ -17,128 +17,51 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, SupportsIndex, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, SupportsIndex
 
 import numpy as np
 from scipy import special
 
-from fastlogit import arrays, features, hessians
+from fastlogit import arrays, features
 from fastlogit import threads as _threads
 from fastlogit.model import History, LogisticModel, checked_names
-from fastlogit.training import labels, separation, solvers
+from fastlogit.training import labels, solvers
+from fastlogit.training.diagnosis import (
+    CollinearityWarning,
+    SeparationError,
+    SeparationWarning,
+    collinear,
+    diagnose,
+    separated,
+)
 from fastlogit.training.objective import NoReadLeftError, NotFiniteError, Objective, Point
+from fastlogit.training.options import Callback, OnSeparation, Options, Progress, Solver
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
     from numpy.typing import ArrayLike, NDArray
 
     from fastlogit.hessians import Vector
 
-Solver = Literal["auto", "newton", "sampled-newton", "lbfgs", "gradient-descent"]
-OnSeparation = Literal["warn", "raise", "ignore"]
-# Reads that a solver may take before its first result.
-_LEAST_PASSES = {"newton": 1, "sampled-newton": 4, "lbfgs": 2, "gradient-descent": 1}
-# Columns that a message names.
-_NAMED = 8
+__all__ = [
+    "CollinearityWarning",
+    "ConvergenceWarning",
+    "Options",
+    "Progress",
+    "SeparationError",
+    "SeparationWarning",
+    "fit",
+    "train",
+]
+
+# With fewer reads than this only Newton's method is sure of a result.
+_FEW_PASSES = 4
 
 
 class ConvergenceWarning(UserWarning):
     """Training ended before the gradient came below the tolerance."""
-
-
-class SeparationWarning(UserWarning):
-    """The labels can be separated, so that there are no best coefficients."""
-
-
-class CollinearityWarning(UserWarning):
-    """Columns are sums of multiples of others, so that many coefficients are the best."""
-
-
-class SeparationError(ValueError):
-    """What `SeparationWarning` says, with ``on_separation="raise"``."""
-
-
-class Progress(NamedTuple):
-    """What a callback is told after each read of X.
-
-    Attributes
-    ----------
-    passes : int
-        Reads of X so far.
-    objective : float
-        Mean loss plus penalty at the point that was tried.
-    gradient_norm : float
-        Largest element of its gradient.
-    step : float
-        How much of the solver's step was taken to get there.
-    seconds : float
-        Since training began.
-    """
-
-    passes: int
-    objective: float
-    gradient_norm: float
-    step: float
-    seconds: float
-
-
-Callback = Callable[[Progress], object]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Options:
-    """The arguments of `fit` that do not depend on the data, checked."""
-
-    intercept: bool = True
-    start: LogisticModel | None = None
-    solver: Solver = "auto"
-    tol: float = 1e-8
-    max_passes: int = 1000
-    max_seconds: float | None = None
-    step_size: float | None = None
-    seed: int = 0
-    on_separation: OnSeparation = "warn"
-    standard_errors: bool = True
-    progress: bool = False
-    callback: Callback | None = None
-    threads: SupportsIndex | None = None
-
-    def __post_init__(self) -> None:
-        """Check everything."""
-        arrays.true_or_false(self.intercept, "intercept")
-        if not isinstance(self.start, LogisticModel | None):
-            raise TypeError(f"start must be a LogisticModel; got {type(self.start).__name__}")
-        _one_of(self.solver, "solver", get_args(Solver))
-        arrays.not_negative(self.tol, "tol")
-        arrays.whole_number(self.max_passes, "max_passes", 1)
-        least = _LEAST_PASSES.get(self.solver, 1)
-        if self.max_passes < least:
-            raise ValueError(
-                f"max_passes must be at least {least} for solver {self.solver!r}; got "
-                f"{self.max_passes}"
-            )
-        if self.max_seconds is not None:
-            arrays.not_negative(self.max_seconds, "max_seconds")
-        if self.step_size is not None:
-            if self.solver != "gradient-descent":
-                raise ValueError("step_size is for solver 'gradient-descent' alone")
-            if arrays.not_negative(self.step_size, "step_size") == 0.0:
-                raise ValueError("step_size must be above 0; got 0.0")
-        arrays.whole_number(self.seed, "seed", 0)
-        _one_of(self.on_separation, "on_separation", get_args(OnSeparation))
-        arrays.true_or_false(self.standard_errors, "standard_errors")
-        arrays.true_or_false(self.progress, "progress")
-        if not (self.callback is None or callable(self.callback)):
-            raise TypeError(f"callback must be a function; got {type(self.callback).__name__}")
-        _threads.resolve(self.threads)
-
-
-def _one_of(value: Any, name: str, allowed: tuple[str, ...]) -> None:
-    if not (isinstance(value, str) and value in allowed):
-        wanted = ", ".join(map(repr, allowed[:-1])) + f" or {allowed[-1]!r}"
-        raise ValueError(f"{name} must be {wanted}; got {value!r}")
 
 
 def fit(
@@ -158,7 +81,6 @@ def fit(
     step_size: float | None = None,
     seed: int = 0,
     on_separation: OnSeparation = "warn",
-    standard_errors: bool = True,
     feature_names: Sequence[str] | None = None,
     progress: bool = False,
     callback: Callback | None = None,
@@ -207,7 +129,8 @@ def fit(
         Converged when no element of the gradient of the minimised sum, divided by Σ weight, is
         larger than this.
     max_passes : int
-        Most reads of X before training ends; one or two more may tell of a fit without penalty.
+        Most reads of X before training ends.  Where columns have no penalty, and are at most
+        1000, one or two more find out about standard errors, collinearity and separation.
     max_seconds : float, optional
         Training ends with the first pass after so many seconds.
     step_size : float, optional
@@ -217,10 +140,6 @@ def fit(
     on_separation : {"warn", "raise", "ignore"}
         What to do where labels can be separated along columns without a penalty (or all are the
         same), so that coefficients grow without end.
-    standard_errors : bool
-        Whether the model shall have them where there is no penalty; see
-        `LogisticModel.standard_errors`.  It may take one more read of X, with n d²
-        multiplications.
     feature_names : sequence of d str, optional
         Names of the columns, kept in the model; default: those that X has, if it has some.
     progress : bool
@@ -268,8 +187,20 @@ def fit(
     >>> model.predict([[0.5], [2.5]]).tolist()
     ['no', 'yes']
     """
-    given = locals()
-    options = Options(**{field.name: given[field.name] for field in fields(Options)})
+    options = Options(
+        intercept=intercept,
+        start=start,
+        solver=solver,
+        tol=tol,
+        max_passes=max_passes,
+        max_seconds=max_seconds,
+        step_size=step_size,
+        seed=seed,
+        on_separation=on_separation,
+        progress=progress,
+        callback=callback,
+        threads=threads,
+    )
     model, found = train(
         X,
         t,
@@ -298,74 +229,52 @@ def train(
 ) -> tuple[LogisticModel, list[Warning]]:
     """Do what `fit` does, but give back what it warns of."""
     begin = time.perf_counter()
-    threads = _threads.resolve(options.threads)
-    given = features.of(X)
-    n, d = given.shape
-    targets = labels.targets(t, n, threads)
-    weights = arrays.weights(weight, n, "row of X", threads)
-    weights = labels.class_weights(class_weight, targets, weights)
-    if weights is not None:
-        arrays.total_weight(weights)
-    offsets = None if offset is None else _finite(arrays.vector(offset, "offset", n, "row of X"))
-    penalties = np.append(_penalties(l2, d), np.zeros(int(options.intercept)))
-    columns = given.names if feature_names is None else feature_names
-    names = None if columns is None else checked_names(columns, d)
-    centre = 0.0
-    if options.intercept and offsets is not None:
-        offsets, centre = _centred(offsets, weights)
-    start = _start(options.start, d, penalties.size, centre)
+    problem = _checked(X, t, l2, weight, class_weight, offset, feature_names, options)
+    objective, names, d = problem.objective, problem.names, problem.objective.d
     solver: str = options.solver
     if solver == "auto":
-        solver = solvers.choose(n, d) if options.max_passes >= 4 else "newton"
-
-    objective = Objective(given, targets.t, weights, offsets, penalties, threads)
+        few = options.max_passes < _FEW_PASSES
+        solver = "newton" if few else solvers.choose(objective.n, d)
     try:
-        reached = _minimise(objective, options, solver, start, begin)
+        reached = _minimise(objective, options, solver, problem.start, begin)
     except NotFiniteError:
-        _raise_not_finite(given, names)
-    point, converged = reached.point, reached.end == "converged"
-    separating = _all_the_same(objective) if options.intercept else []
-    dependent: list[int] = []
-    variances = None
-    if d <= solvers.MANY_COLUMNS and not penalties[:d].all():
-        if point.hessian is None and options.standard_errors:
-            point = point._replace(hessian=objective.hessian(point.theta))
-        if point.hessian is not None:
-            separating = separating or separation.separating(objective, point, point.hessian)
-            dependent = [] if separating else hessians.dependent(point.hessian)
-            if not penalties.any() and options.standard_errors:
-                variances = hessians.variances(point.hessian)
+        _raise_not_finite(objective.X, names)
+    point = reached.point
+    found = diagnose(objective, point)
 
-    found: list[Warning] = []
-    if separating:
-        message = _separated(separating, names, d)
+    warned: list[Warning] = []
+    if found.separating:
+        message = separated(found.separating, names, d)
         if options.on_separation == "raise":
             raise SeparationError(message)
         if options.on_separation == "warn":
-            found.append(SeparationWarning(message))
-    elif not converged:
-        found.append(ConvergenceWarning(_not_converged(objective, reached, options)))
-    if dependent:
-        found.append(CollinearityWarning(_collinear(dependent, names, d)))
+            warned.append(SeparationWarning(message))
+    elif reached.end != "converged":
+        warned.append(ConvergenceWarning(_not_converged(objective, reached, options)))
+    if found.dependent:
+        warned.append(CollinearityWarning(collinear(found.dependent, names, d)))
     model = LogisticModel(
         coef=point.theta[:d],
-        intercept=float(point.theta[d]) - centre if options.intercept else 0.0,
+        intercept=float(point.theta[d]) - problem.centre if options.intercept else 0.0,
         feature_names=names,
-        classes=targets.classes,
+        classes=problem.classes,
         with_intercept=options.intercept,
-        l2=float(penalties[0]) if np.ndim(l2) == 0 else penalties[:d],
+        l2=float(objective.penalties[0]) if np.ndim(l2) == 0 else objective.penalties[:d],
         log_loss=point.loss / objective.total,
         null_log_loss=_null_log_loss(objective, options.intercept),
         total_weight=objective.total,
         gradient_norm=objective.gradient_norm(point),
-        converged=converged and not separating,
+        converged=reached.end == "converged" and not found.separating,
         passes=objective.reads,
         solver=solver,
         seconds=time.perf_counter() - begin,
         history=History(*zip(*reached.seen, strict=True)),
-        variances=variances,
+        variances=found.variances,
     )
-    return model, found
+    return model, warned
+
+
+# The loop ---------------------------------------------------------------------------------
 
 
 class _Reached(NamedTuple):
@@ -458,7 +367,64 @@ def _observer(options: Options) -> Iterator[Callable[[Progress], bool]]:
             bar.close()
 
 
+def _not_converged(objective: Objective, reached: _Reached, options: Options) -> str:
+    reason = {
+        "passes": "raise max_passes, l2 or tol",
+        "seconds": "max_seconds have passed: raise that, l2 or tol",
+        "callback": "the callback has ended it",
+        "rounding": "rounding allows no less: centre and scale the columns of X, or raise tol",
+    }[reached.end]
+    if options.step_size is not None and reached.end == "rounding":
+        reason = "the loss grew without end: lower step_size"
+    passes = objective.reads
+    return (
+        f"not converged after {passes} pass{'es' * (passes > 1)}: the gradient norm is "
+        f"{objective.gradient_norm(reached.point):.2g}, above tol {options.tol:.2g}; {reason}"
+    )
+
+
 # Data -------------------------------------------------------------------------------------
+
+
+class _Problem(NamedTuple):
+    """Checked data."""
+
+    objective: Objective
+    classes: tuple[labels.Label, labels.Label]
+    names: tuple[str, ...] | None
+    start: Vector | None
+    # What the intercept has taken over from the offsets.
+    centre: float
+
+
+def _checked(
+    X: Any,
+    t: ArrayLike,
+    l2: float | ArrayLike,
+    weight: ArrayLike | None,
+    class_weight: labels.ClassWeight,
+    offset: ArrayLike | None,
+    feature_names: Sequence[str] | None,
+    options: Options,
+) -> _Problem:
+    threads = _threads.resolve(options.threads)
+    given = features.of(X)
+    n, d = given.shape
+    targets = labels.targets(t, n, threads)
+    weights = arrays.weights(weight, n, "row of X", threads)
+    weights = labels.class_weights(class_weight, targets, weights)
+    if weights is not None:
+        arrays.total_weight(weights)
+    offsets = None if offset is None else _finite(arrays.vector(offset, "offset", n, "row of X"))
+    penalties = np.append(_penalties(l2, d), np.zeros(int(options.intercept)))
+    columns = given.names if feature_names is None else feature_names
+    names = None if columns is None else checked_names(columns, d)
+    centre = 0.0
+    if options.intercept and offsets is not None:
+        offsets, centre = _centred(offsets, weights)
+    start = _start(options.start, d, penalties.size, centre)
+    objective = Objective(given, targets.t, weights, offsets, penalties, threads)
+    return _Problem(objective, targets.classes, names, start, centre)
 
 
 def _penalties(l2: float | ArrayLike, d: int) -> Vector:
@@ -515,62 +481,6 @@ def _mean_target(objective: Objective) -> float:
     if objective.weight is None:
         return float(objective.t.mean(dtype=np.float64))
     return float(np.sum(objective.weight * objective.t, dtype=np.float64) / objective.total)
-
-
-def _all_the_same(objective: Objective) -> list[int]:
-    """The position of the intercept, if it alone separates labels that are all the same."""
-    t = objective.t if objective.weight is None else objective.t[objective.weight > 0.0]
-    return [objective.d] if t[0] in (0, 1) and (t == t[0]).all() else []
-
-
-# Messages ---------------------------------------------------------------------------------
-
-
-def _not_converged(objective: Objective, reached: _Reached, options: Options) -> str:
-    reason = {
-        "passes": "raise max_passes, l2 or tol",
-        "seconds": "max_seconds have passed: raise that, l2 or tol",
-        "callback": "the callback has ended it",
-        "rounding": "rounding allows no less: centre and scale the columns of X, or raise tol",
-    }[reached.end]
-    if options.step_size is not None and reached.end == "rounding":
-        reason = "the loss grew without end: lower step_size"
-    passes = objective.reads
-    return (
-        f"not converged after {passes} pass{'es' * (passes > 1)}: the gradient norm is "
-        f"{objective.gradient_norm(reached.point):.2g}, above tol {options.tol:.2g}; {reason}"
-    )
-
-
-def _separated(columns: list[int], names: Sequence[str] | None, d: int) -> str:
-    if columns == [d]:
-        return (
-            "the labels are all the same, so that the intercept would have to be infinite: the "
-            "model is as far as the tolerance asks for"
-        )
-    return (
-        f"the labels can be separated, mainly by {_named(columns, names, d)}, so that coefficients "
-        "would have to be infinite: they are as far as the tolerance asks for; raise l2 above 0, "
-        "or leave columns out"
-    )
-
-
-def _collinear(columns: list[int], names: Sequence[str] | None, d: int) -> str:
-    return (
-        f"collinear: {_named(columns, names, d)} can be made from other columns (or the "
-        "intercept), so that many coefficients are the best: these are the shortest; leave "
-        "columns out, or raise l2 above 0"
-    )
-
-
-def _named(columns: list[int], names: Sequence[str] | None, d: int) -> str:
-    """Columns in words; position d is the intercept, which goes without saying."""
-    columns = [column for column in columns if column < d]
-    shown = [repr(names[column]) if names else str(column) for column in columns[:_NAMED]]
-    if len(columns) > _NAMED:
-        shown.append(f"{len(columns) - _NAMED} more")
-    text = " and ".join([", ".join(shown[:-1]), shown[-1]]) if len(shown) > 1 else shown[0]
-    return f"column{'s' * (len(columns) > 1)} {text}"
 
 
 def _raise_not_finite(X: features.Features, names: Sequence[str] | None) -> NoReturn:

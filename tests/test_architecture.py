@@ -29,9 +29,10 @@ ROWS = [
     ["scoring", "scoring."],
     [""],  # fastlogit/__init__.py, which re-exports what is below
     ["trainer"],
-    ["training.solvers", "training.separation"],
+    ["training.diagnosis"],
+    ["training.solvers"],
     ["training.sampling"],
-    ["training.objective", "training.labels"],
+    ["training.objective", "training.labels", "training.options"],
     ["training"],  # its __init__.py
     ["conversion"],
     ["model"],

@@ -139,19 +139,12 @@ def test_there_are_none_with_a_penalty():
         fl.fit(X, T, l2=[0, 0, 0, 1]).standard_errors()
 
 
-def test_they_may_be_left_for_later():
-    model = fl.fit(X, T, l2=0, standard_errors=False)
-    assert model.variances is None
-    with pytest.raises(ValueError, match="none are kept: give X"):
-        model.standard_errors()
-    expected = fl.fit(X, T, l2=0).standard_errors()
-    np.testing.assert_allclose(model.standard_errors(X), expected, rtol=1e-6)
-
-
 def test_a_model_from_elsewhere_has_them_by_its_data():
     expected = reference()
     model = fl.LogisticModel(expected.params[:4], expected.params[4])
     np.testing.assert_allclose(model.standard_errors(X), expected.bse, rtol=1e-6)
+    with pytest.raises(ValueError, match="none are kept: give X"):
+        model.standard_errors()
 
 
 def test_a_saved_model_keeps_them(tmp_path):

@@ -534,7 +534,6 @@ def with_one(value, row, column):
         ({"seed": -1}, "seed must be a whole number of at least 0"),
         ({"seed": None}, "seed must be a whole number of at least 0"),
         ({"on_separation": "stop"}, "on_separation must be 'warn', 'raise' or 'ignore'; got 'st"),
-        ({"standard_errors": 1}, "standard_errors must be True or False; got 1"),
         ({"progress": 1}, "progress must be True or False; got 1"),
         ({"callback": 3}, "callback must be a function; got int"),
         ({"solver": None}, "solver must be .*got None"),

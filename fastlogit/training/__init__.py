@@ -1,8 +1,9 @@
-"""What :mod:`fastlogit.trainer` is made of: labels, the objective, its samples, the solvers.
+"""What :mod:`fastlogit.trainer` is made of, from the arguments to the result.
 
+``options``      arguments that do not depend on the data, and their checks
 ``labels``       what users call t: two classes of anything, or probabilities
 ``objective``    f and its derivatives at a point, each from one counted read of X
 ``sampling``     few rows that stand for all
 ``solvers``      how f is minimised
-``separation``   labels for which there are no best coefficients
+``diagnosis``    standard errors, collinear columns, labels that are separated
 """

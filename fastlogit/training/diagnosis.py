@@ -1,0 +1,134 @@
+"""What the optimum is like: standard errors, collinear columns, and labels that are separated.
+
+Labels can be separated where some direction r has t = 1 in every row with x r > 0 and t = 0 in
+every row with x r < 0.  Then f falls for ever along r (if that is not penalised), and its
+gradient vanishes; but Newton's steps keep a length at which each moves some z by 1.  So a step
+that is still as long where the gradient has vanished shows r, which the rows then prove.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from fastlogit import hessians
+from fastlogit.training import solvers
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from fastlogit.hessians import Matrix, Vector
+    from fastlogit.training.objective import Objective, Point
+
+# A Newton step that moves no z by as much as this leads to a minimum.
+_MOVES = 0.1
+# What is less than this share of the largest does not count, ...
+_NEGLIGIBLE = 1e-3
+# ... and of what columns contribute to r, less than this is not worth to be named.
+_MINOR = 0.05
+# Columns that a message names.
+_NAMED = 8
+
+
+class SeparationWarning(UserWarning):
+    """The labels can be separated, so that there are no best coefficients."""
+
+
+class CollinearityWarning(UserWarning):
+    """Columns are sums of multiples of others, so that many coefficients are the best."""
+
+
+class SeparationError(ValueError):
+    """What `SeparationWarning` says, with ``on_separation="raise"``."""
+
+
+class Diagnosis(NamedTuple):
+    """Columns by their numbers; that after the last is the intercept."""
+
+    # Those that separate the labels, if any do.
+    separating: list[int]
+    # Those that others explain, where that is not so.
+    dependent: list[int]
+    # Of the estimates, where there is no penalty.
+    variances: Vector | None
+
+
+def diagnose(objective: Objective, point: Point) -> Diagnosis:
+    """Find out, with a read of X or two where columns have no penalty."""
+    d, penalties = objective.d, objective.penalties
+    with_intercept = penalties.size > d
+    separating = [d] if with_intercept and _all_the_same(objective) else []
+    if d > solvers.MANY_COLUMNS or penalties[:d].all():
+        return Diagnosis(separating, [], None)
+    hessian = point.hessian
+    if hessian is None:
+        hessian = objective.hessian(point.theta)
+    separating = separating or _separating(objective, point, hessian)
+    return Diagnosis(
+        separating,
+        [] if separating else hessians.dependent(hessian),
+        None if penalties.any() else hessians.variances(hessian),
+    )
+
+
+def _all_the_same(objective: Objective) -> bool:
+    """Whether the intercept alone separates the labels."""
+    t = objective.t if objective.weight is None else objective.t[objective.weight > 0.0]
+    return t[0] in (0, 1) and bool((t == t[0]).all())
+
+
+def _separating(objective: Objective, point: Point, hessian: Matrix) -> list[int]:
+    """Columns along which f falls for ever; none if it does not."""
+    step = -hessians.invert(hessian)(point.gradient)
+    if (np.abs(step) <= _NEGLIGIBLE * np.abs(point.theta)).all():
+        return []  # no coefficient grows; no read is needed to see that
+    moves = objective.logits(step)
+    if not np.abs(moves).max() > _MOVES:
+        return []
+    # How far each row moves to the side of its label.
+    t = objective.t
+    margins = np.where(t == 1, moves, np.where(t == 0, -moves, -np.abs(moves)))
+    if objective.weight is not None:
+        margins = margins[objective.weight > 0.0]
+    if not (margins.max() > _MOVES and margins.min() >= -_NEGLIGIBLE * margins.max()):
+        return []
+    lengths = np.sqrt(objective.hessian_diagonal(np.zeros(step.size)))
+    shares = (np.abs(step) * lengths)[: objective.d]
+    return np.flatnonzero(shares > _MINOR * shares.max()).tolist() or [objective.d]
+
+
+# Messages ---------------------------------------------------------------------------------
+
+
+def separated(columns: list[int], names: Sequence[str] | None, d: int) -> str:
+    """Say so, and what to do."""
+    if columns == [d]:
+        return (
+            "the labels are all the same, so that the intercept would have to be infinite: the "
+            "model is as far as the tolerance asks for"
+        )
+    return (
+        f"the labels can be separated, mainly by {_named(columns, names, d)}, so that coefficients "
+        "would have to be infinite: they are as far as the tolerance asks for; raise l2 above 0, "
+        "or leave columns out"
+    )
+
+
+def collinear(columns: list[int], names: Sequence[str] | None, d: int) -> str:
+    """Say so, and what to do."""
+    return (
+        f"collinear: {_named(columns, names, d)} can be made from other columns (or the "
+        "intercept), so that many coefficients are the best: these are the shortest; leave "
+        "columns out, or raise l2 above 0"
+    )
+
+
+def _named(columns: list[int], names: Sequence[str] | None, d: int) -> str:
+    """Columns in words; position d is the intercept, which goes without saying."""
+    columns = [column for column in columns if column < d]
+    shown = [repr(names[column]) if names else str(column) for column in columns[:_NAMED]]
+    if len(columns) > _NAMED:
+        shown.append(f"{len(columns) - _NAMED} more")
+    text = " and ".join([", ".join(shown[:-1]), shown[-1]]) if len(shown) > 1 else shown[0]
+    return f"column{'s' * (len(columns) > 1)} {text}"
