@@ -53,11 +53,15 @@ def from_sklearn(estimator: Any) -> LogisticModel:
         raise ValueError(f"estimator must have the loss 'log_loss'; that of {kind} is {loss!r}")
     if family is not None and not (_is(family, "binomial") and _is(link, "logit", "auto")):
         raise ValueError(f"estimator must be binomial with logit link; got {family!r}, {link!r}")
+    if family is None and (
+        not hasattr(estimator, "predict_proba") or hasattr(estimator, "support_vectors_")
+    ):
+        raise TypeError(
+            f"estimator must be a classifier with probabilities of a sigmoid; got {kind}"
+        )
     coef = estimator.coef_
     coef = np.atleast_2d(coef.toarray() if hasattr(coef, "toarray") else coef)
     classes = getattr(estimator, "classes_", (0, 1))
-    if family is None and not hasattr(estimator, "classes_"):
-        raise TypeError(f"estimator must be a classifier; got {kind}")
     if coef.shape[0] != 1 or len(classes) != 2:
         raise ValueError(f"estimator must be of two classes; it has {len(classes)}")
     intercept = float(np.ravel(estimator.intercept_)[0])

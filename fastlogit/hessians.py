@@ -21,7 +21,7 @@ Inverse = Callable[[Vector], Vector]
 # rounding, where the diagonal is 1.
 _SINGULAR, _NO_PIVOT = 1e-12, 1e-13
 # Of a column's squared length, the part that no other columns explain, if it is independent.
-_INDEPENDENT = 1e-10
+_INDEPENDENT = 1e-13
 # Of an estimate, the part that must be determined for it to have a variance.
 _DETERMINED = 1.0 - 1e-6
 

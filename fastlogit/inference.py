@@ -46,8 +46,8 @@ class Likelihood(NamedTuple):
 
     @property
     def pseudo_r_squared(self) -> float:
-        """McFadden's."""
-        return 1.0 - self.model / self.null
+        """McFadden's; NaN where the null model is perfect already."""
+        return 1.0 - self.model / self.null if self.null else math.nan
 
     @property
     def p_value(self) -> float:

@@ -175,6 +175,13 @@ class LogisticModel:
         for name, value in checked.items():
             object.__setattr__(self, name, value)
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take over what was pickled or copied, of which NumPy forgets that it is read-only."""
+        for value in state.values():
+            if isinstance(value, np.ndarray):
+                value.flags.writeable = False
+        self.__dict__.update(state)
+
     def _features(self, X: Any, missing: Missing = "error") -> features.Features:
         """Check that X has the columns that the model was trained on."""
         given = features.of(X, missing)
@@ -327,6 +334,7 @@ class LogisticModel:
         """
         errors = None if self.variances is None else self.standard_errors()
         names = list(self.feature_names or (f"x{j}" for j in range(self.coef.size)))
+        names = [" ".join(name.split()) for name in names]
         names += ["(intercept)"] * self.with_intercept
         return inference.table(self._facts(), names, self._estimates, errors, level)
 
@@ -360,7 +368,7 @@ class LogisticModel:
                 ("null log-likelihood", f"{likelihood.null:.6g}"),
                 ("pseudo R² (McFadden)", f"{likelihood.pseudo_r_squared:.4g}"),
             ]
-            if not np.any(self.l2):
+            if self.variances is not None and not np.isnan(self.variances).any():
                 facts += [("likelihood ratio p", f"{likelihood.p_value:.3g}")]
         return facts
 
@@ -387,7 +395,7 @@ class LogisticModel:
             "converged": self.converged,
             "passes": self.passes,
             "solver": self.solver,
-            "history": None if self.history is None else self.history._asdict(),
+            "history": None if self.history is None else _finite_or_none(self.history),
             "variances": None
             if self.variances is None
             else [_none_for_nan(value) for value in self.variances.tolist()],
@@ -496,7 +504,7 @@ def _history(value: Any) -> History | None:
         raise ValueError(f"'history' must have {', '.join(History._fields)}")
     columns: list[Any] = []
     for name in History._fields:
-        one = _count if name == "passes" else _number
+        one = _count if name == "passes" else _number_or_inf
         given = _list(value[name], f"history.{name}")
         columns.append(tuple(one(number, f"history.{name}") for number in given))
     if len(set(map(len, columns))) != 1:
@@ -520,6 +528,18 @@ def _number(value: Any, name: str, least: float = -math.inf) -> float:
 
 def _number_or_nan(value: Any, name: str) -> float:
     return math.nan if value is None else _number(value, name, least=0)
+
+
+def _number_or_inf(value: Any, name: str) -> float:
+    return math.inf if value is None else _number(value, name)
+
+
+def _finite_or_none(history: History) -> dict[str, list[float | None]]:
+    """For JSON, which has no infinities: what a step that was far too long came to."""
+    return {
+        name: [value if math.isfinite(value) else None for value in values]
+        for name, values in history._asdict().items()
+    }
 
 
 def _count(value: Any, name: str) -> int:

@@ -6,7 +6,9 @@ is numerical about it is in :mod:`fastlogit.trainer` and :mod:`fastlogit.linear`
 
 from __future__ import annotations
 
+import re
 import warnings
+from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +17,6 @@ from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state, check_scalar
-from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
@@ -25,11 +26,9 @@ from fastlogit.elementwise import log_sigmoid, sigmoid
 from fastlogit.model import LogisticModel, of_both_classes
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import ArrayLike, NDArray
-
-    from fastlogit.training.labels import Label
 
 __all__ = ["LogisticRegression"]
 
@@ -46,7 +45,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     Minimises C Σ ξ + Σ coef² / 2, where ξ is the cross-entropy of a row; the intercept is not
     penalised.  A parameter means what it means there; those that have nothing to say here are
-    taken with their default alone.
+    taken with their default alone, and none is deprecated.
 
     Parameters
     ----------
@@ -77,7 +76,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Any of scikit-learn's, which leaves the choice to fastlogit, or one of
         :func:`fastlogit.fit` that is not one of scikit-learn's.
     max_iter : int, default=100
-        Most steps of the solver, which are reads of X.
+        Most steps of the solver; reads of X, the start's aside.
     verbose : int, default=0
         Above 0: show a bar of progress.
     warm_start : bool, default=False
@@ -96,7 +95,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     classes_ : ndarray (2,)
         The labels, sorted; the second is the one that t = 1 stands for.
     n_iter_ : ndarray (1,)
-        Steps tried; each took one read of X, as did the start.
+        Steps tried, each in one read of X.
     n_features_in_ : int
         Number of features, d.
     feature_names_in_ : ndarray (d,)
@@ -199,7 +198,6 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
                 weight, features, dtype=np.float64, ensure_non_negative=True
             )
             arrays.total_weight(weight, "sample_weight")
-        factors = _class_weights(self.class_weight, classes, labels, weight)
 
         model, found = trainer.train(
             features,
@@ -207,49 +205,56 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             trainer.Options(**options, start=self._start(features.shape[1])),
             l2=l2,
             weight=weight,
-            class_weight=factors,
+            class_weight=_class_weight(self.class_weight, classes),
         )
         self.classes_ = classes
         self.coef_ = model.coef[np.newaxis].astype(features.dtype)
         self.intercept_ = np.array([model.intercept], dtype=features.dtype)
-        # The first read is for the start.
-        self.n_iter_ = np.array([model.passes - 1], dtype=np.int32)
+        # The first is the start.
+        assert model.history is not None
+        self.n_iter_ = np.array([len(model.history.passes) - 1], dtype=np.int32)
         for warning in found:
             ours: Warning = warning
             if isinstance(warning, trainer.ConvergenceWarning):
-                ours = ConvergenceWarning(
-                    f"not converged after {model.passes - 1} iterations: the gradient norm is "
-                    f"{model.gradient_norm:.2g}, above tol {self.tol:.2g}; raise max_iter or tol, "
-                    "scale the columns of X, or lower C"
-                )
+                text = re.sub(r"\d+ pass(es)?", f"{self.n_iter_[0]} iterations", str(warning))
+                text = text.replace("max_passes, l2 or tol", "max_iter or tol, or lower C")
+                ours = ConvergenceWarning(text)
             warnings.warn(ours, stacklevel=2)
         return self
 
     def _options(self) -> tuple[float, dict[str, Any]]:
         """Penalty, and other arguments of `trainer.Options`, from parameters that are checked."""
-        if self.penalty not in ("deprecated", "l2", None):
+        l2 = _inverse(self.C)
+        if not (self.penalty is None or _is_one_of(self.penalty, ("deprecated", "l2"))):
             raise ValueError(f"penalty must be 'l2' or None; got {self.penalty!r}")
-        if self.l1_ratio not in (0, None):
+        if not (self.l1_ratio is None or (np.ndim(self.l1_ratio) == 0 and self.l1_ratio == 0)):
             raise ValueError(
                 f"l1_ratio must be 0, as there is no l1 penalty; got {self.l1_ratio!r}"
             )
-        if self.dual is not False:
+        if not (isinstance(self.dual, bool | np.bool_) and not self.dual):
             raise ValueError(f"dual must be False; got {self.dual!r}")
         check_scalar(self.fit_intercept, "fit_intercept", (bool, np.bool_))
-        check_scalar(self.intercept_scaling, "intercept_scaling", Real)
+        check_scalar(
+            self.intercept_scaling,
+            "intercept_scaling",
+            Real,
+            min_val=0,
+            include_boundaries="neither",
+        )
         check_scalar(self.max_iter, "max_iter", Integral, min_val=0)
         check_scalar(self.verbose, "verbose", (Integral, bool, np.bool_), min_val=0)
         check_scalar(self.warm_start, "warm_start", (bool, np.bool_))
-        if self.solver not in (*_THEIR_SOLVERS, *_OUR_SOLVERS):
+        if not _is_one_of(self.solver, (*_THEIR_SOLVERS, *_OUR_SOLVERS)):
             names = ", ".join(map(repr, (*_THEIR_SOLVERS, *_OUR_SOLVERS)))
             raise ValueError(f"solver must be one of {names}; got {self.solver!r}")
-        l2 = 0.0 if self.penalty is None else _inverse(self.C)
+        l2 = 0.0 if self.penalty is None else l2
         seed = 0
         if self.random_state is not None:
             seed = int(check_random_state(self.random_state).randint(2**31))
         options = {
             "intercept": bool(self.fit_intercept),
-            "solver": "auto" if self.solver in _THEIR_SOLVERS else self.solver,
+            # Two steps are too few for a sample.
+            "solver": "auto" if self.solver in _THEIR_SOLVERS or self.max_iter < 3 else self.solver,
             "tol": self.tol,
             "max_passes": int(self.max_iter) + 1,  # the first is for the start
             "seed": seed,
@@ -367,14 +372,24 @@ def _dense(coef: Any) -> Any:
     return coef.toarray() if hasattr(coef, "toarray") else coef
 
 
-def _class_weights(
-    class_weight: Any, classes: NDArray[Any], labels: NDArray[Any], weight: NDArray[Any] | None
-) -> dict[Label, float] | None:
-    """Weights of the two classes, by whether they are the second one."""
-    if class_weight is None:
-        return None
-    factors = compute_class_weight(class_weight, classes=classes, y=labels, sample_weight=weight)
-    return {False: float(factors[0]), True: float(factors[1])}
+def _class_weight(class_weight: Any, classes: NDArray[Any]) -> Any:
+    """Weights of classes for targets that are False and True."""
+    if not isinstance(class_weight, Mapping):
+        return class_weight
+    unknown = [label for label in class_weight if label not in classes.tolist()]
+    if unknown:
+        raise ValueError(
+            f"class_weight must have labels of y, {classes[0]!r} and {classes[1]!r}; got "
+            f"{unknown[0]!r}"
+        )
+    return {
+        second: arrays.not_negative(class_weight.get(label, 1.0), f"class_weight[{label!r}]")
+        for second, label in zip((False, True), classes.tolist(), strict=True)
+    }
+
+
+def _is_one_of(value: Any, names: Sequence[str]) -> bool:
+    return isinstance(value, str) and value in names
 
 
 def _inverse(C: Any) -> float:

@@ -56,9 +56,6 @@ __all__ = [
     "train",
 ]
 
-# With fewer reads than this only Newton's method is sure of a result.
-_FEW_PASSES = 4
-
 
 class ConvergenceWarning(UserWarning):
     """Training ended before the gradient came below the tolerance."""
@@ -139,7 +136,8 @@ def fit(
         Of the sample of sampled-newton.
     on_separation : {"warn", "raise", "ignore"}
         What to do where labels can be separated along columns without a penalty (or all are the
-        same), so that coefficients grow without end.
+        same), so that coefficients grow without end.  With more than 1000 columns it is only
+        found where all rows are.
     feature_names : sequence of d str, optional
         Names of the columns, kept in the model; default: those that X has, if it has some.
     progress : bool
@@ -233,23 +231,21 @@ def train(
     objective, names, d = problem.objective, problem.names, problem.objective.d
     solver: str = options.solver
     if solver == "auto":
-        few = options.max_passes < _FEW_PASSES
-        solver = "newton" if few else solvers.choose(objective.n, d)
+        solver = solvers.choose(objective.n, d, options.max_passes)
     try:
         reached = _minimise(objective, options, solver, problem.start, begin)
     except NotFiniteError:
         _raise_not_finite(objective.X, names)
-    point = reached.point
-    found = diagnose(objective, point)
+    found = diagnose(objective, reached.point)
+    point = found.point
 
     warned: list[Warning] = []
-    if found.separating:
+    if found.separating and options.on_separation != "ignore":
         message = separated(found.separating, names, d)
         if options.on_separation == "raise":
             raise SeparationError(message)
-        if options.on_separation == "warn":
-            warned.append(SeparationWarning(message))
-    elif reached.end != "converged":
+        warned.append(SeparationWarning(message))
+    if reached.end != "converged":
         warned.append(ConvergenceWarning(_not_converged(objective, reached, options)))
     if found.dependent:
         warned.append(CollinearityWarning(collinear(found.dependent, names, d)))
@@ -296,11 +292,14 @@ def _minimise(
     try:
         with _observer(options) as asks_to_stop:
             for trial in _trials(objective, options, solver, start):
-                best = trial.point if trial.accepted or best is None else best
+                norm = objective.gradient_norm(trial.point)
+                near = norm <= options.tol  # f is convex: this is enough
+                if best is None or near or (trial.accepted and _better(objective, trial, best)):
+                    best = trial.point
                 seconds = time.perf_counter() - begin
                 seen.append(_progress(objective, trial, seconds))
                 stops = asks_to_stop(seen[-1])
-                if objective.gradient_norm(best) <= options.tol:
+                if near:
                     end = "converged"
                 elif stops:
                     end = "callback"
@@ -312,9 +311,19 @@ def _minimise(
     except NoReadLeftError:
         end = "passes"
     objective.most_rows = np.inf
-    if best is None or not np.isfinite(best.value):
+    if best is None:  # the solver has used up all reads before
+        best = objective.start(np.zeros(objective.penalties.size))
+        seen.append(_progress(objective, solvers.Trial(best, 0.0, True), seconds=0.0))
+    if not np.isfinite(best.value):
         raise NotFiniteError
     return _Reached(best, seen, end)
+
+
+def _better(objective: Objective, trial: solvers.Trial, best: Point) -> bool:
+    """Whether f is lower, or the gradient smaller where f is the same but for rounding."""
+    rise = trial.point.value - best.value
+    smaller = objective.gradient_norm(trial.point) < objective.gradient_norm(best)
+    return rise < 0.0 or (smaller and rise <= solvers.RISE * abs(best.value))
 
 
 def _trials(
@@ -358,7 +367,7 @@ def _observer(options: Options) -> Iterator[Callable[[Progress], bool]]:
             loss, norm = progress.objective, progress.gradient_norm
             bar.set_postfix_str(f"loss {loss:.6g}, gradient norm {norm:.1e}", refresh=False)
             bar.update(progress.passes - bar.n)
-        return options.callback is not None and options.callback(progress) is True
+        return options.callback is not None and bool(options.callback(progress))
 
     try:
         yield tell
@@ -422,7 +431,7 @@ def _checked(
     centre = 0.0
     if options.intercept and offsets is not None:
         offsets, centre = _centred(offsets, weights)
-    start = _start(options.start, d, penalties.size, centre)
+    start = _start(options.start, d, names, penalties.size, centre)
     objective = Objective(given, targets.t, weights, offsets, penalties, threads)
     return _Problem(objective, targets.classes, names, start, centre)
 
@@ -460,12 +469,16 @@ def _centred(offset: NDArray[Any], weight: NDArray[Any] | None) -> tuple[NDArray
         return offset - np.float64(centre), centre
 
 
-def _start(start: LogisticModel | None, d: int, free: int, centre: float) -> Vector | None:
+def _start(
+    start: LogisticModel | None, d: int, names: Sequence[str] | None, free: int, centre: float
+) -> Vector | None:
     """Coefficients to begin with, and the intercept, beside centred offsets, if that is free."""
     if start is None:
         return None
     if start.coef.size != d:
         raise ValueError(f"start must have {d} coefficients; it has {start.coef.size}")
+    if names is not None and start.feature_names not in (None, tuple(names)):
+        raise ValueError("start must have the feature names of X, in their order")
     return np.append(start.coef, start.intercept + centre)[:free]
 
 

@@ -29,10 +29,10 @@ ROWS = [
     ["scoring", "scoring."],
     [""],  # fastlogit/__init__.py, which re-exports what is below
     ["trainer"],
-    ["training.diagnosis"],
+    ["training.diagnosis", "training.options"],
     ["training.solvers"],
     ["training.sampling"],
-    ["training.objective", "training.labels", "training.options"],
+    ["training.objective", "training.labels"],
     ["training"],  # its __init__.py
     ["conversion"],
     ["model"],

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import statsmodels.api as sm
 from glum import GeneralizedLinearRegressor
-from sklearn import linear_model, pipeline, preprocessing
+from sklearn import linear_model, pipeline, preprocessing, svm
 from sklearn.datasets import make_classification
 
 import fastlogit as fl
@@ -65,7 +65,11 @@ def test_glum_predicts_the_same():
             TypeError,
             "got Pipeline .*last step",
         ),
-        (linear_model.LinearRegression().fit(X, T), TypeError, "a classifier; got Linear"),
+        (
+            linear_model.LinearRegression().fit(X, T),
+            TypeError,
+            "a classifier with probabilities .*; got Linear",
+        ),
         (
             linear_model.LogisticRegression().fit(X, np.arange(300) % 3),
             ValueError,
@@ -77,6 +81,8 @@ def test_glum_predicts_the_same():
             ValueError,
             "binomial with logit link; got 'normal'",
         ),
+        (linear_model.RidgeClassifier().fit(X, T), TypeError, "probabilities .*got RidgeClass"),
+        (svm.SVC(kernel="linear").fit(X, T), TypeError, "probabilities .*got SVC"),
         (3, TypeError, "got int"),
     ],
     ids=lambda value: type(value).__name__,

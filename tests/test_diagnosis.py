@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import fastlogit as fl
-from fastlogit.trainer import SeparationError, SeparationWarning
+from fastlogit.trainer import ConvergenceWarning, SeparationError, SeparationWarning
 
 RNG = np.random.default_rng(10)
 N = 2000
@@ -75,6 +75,39 @@ def test_labels_that_are_nearly_separated_are_not():
     model = fit(X, t)
     assert model.converged
     assert np.isfinite(model.standard_errors()).all()
+
+
+def test_all_rows_are_proof_enough_for_any_number_of_columns():
+    wide = np.random.default_rng(3).normal(size=(80, 1200))
+    with pytest.raises(SeparationError, match="separated, mainly by columns"):
+        fit(wide, np.arange(80) % 2, on_separation="raise")
+
+
+def test_labels_that_are_nearly_separated_are_not_whenever_it_ends():
+    t = X[:, 2] > 0.0
+    t[np.argsort(np.abs(X[:, 2]))[40:44]] ^= True
+    for max_passes in (3, 5, 8):
+        with pytest.warns(ConvergenceWarning) as caught:
+            fit(X, t, max_passes=max_passes, tol=0.0)
+        assert len(caught) == 1
+
+
+def test_that_it_has_not_converged_is_said_as_well():
+    for options in ({}, {"on_separation": "ignore"}):
+        with pytest.warns() as caught:
+            fit(X, X[:, 2] > 0.3, max_passes=15, **options)
+        kinds = [warning.category for warning in caught]
+        assert ConvergenceWarning in kinds
+        assert (SeparationWarning in kinds) == (not options)
+
+
+def test_columns_far_from_0_are_not_collinear():
+    t = T[:500]
+    for mean, deviation in ((300.0, 1e-3), (1e5, 1.0)):
+        model = fit(mean + deviation * X[:500, :1], t)
+        plain = fit(X[:500, :1], t)
+        assert model.converged
+        np.testing.assert_allclose(model.coef * deviation, plain.coef, rtol=1e-5)
 
 
 def test_soft_labels_are_never_separated():

@@ -79,6 +79,16 @@ def test_the_summary_has_what_a_statistician_expects():
     assert len({len(line) for line in text.splitlines() if set(line) <= set("=-")}) == 1
 
 
+def test_the_summary_of_what_is_perfect_has_no_ratios():
+    model = fl.fit([[0.0], [1.0], [2.0]], [1, 1, 1], l2=0, on_separation="ignore")
+    assert "pseudo R² (McFadden): nan" in model.summary()
+
+
+def test_names_of_several_lines_stay_in_theirs():
+    text = fl.LogisticModel([1.0], feature_names=("a\n b",)).summary()
+    assert "a b " in text
+
+
 def test_the_summary_of_a_penalised_model_has_no_errors():
     text = fl.fit(X, T, l2=2.0).summary()
     assert "l2 penalty: 2" in text
@@ -126,6 +136,7 @@ def test_what_collinear_columns_leave_open_has_no_error():
     expected = fl.fit(X, T, l2=0).standard_errors()
     np.testing.assert_allclose(errors[[1, 2, 3, 5]], expected[[1, 2, 3, 4]], rtol=1e-6)
     assert "nan" in model.summary()
+    assert "likelihood ratio" not in model.summary()
 
 
 def test_there_are_none_with_a_penalty():

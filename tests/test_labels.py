@@ -52,6 +52,7 @@ def test_strings_of_every_library_are_two_classes(t):
         (np.array([0, 255], np.uint8), int),
         (np.array([-1.0, 1.0], np.float32), float),
         ([0, 2], int),
+        ([2.0, 3.0], float),
     ],
 )
 def test_two_numbers_that_are_not_both_in_0_to_1_are_two_classes(pair, kind):
@@ -60,14 +61,20 @@ def test_two_numbers_that_are_not_both_in_0_to_1_are_two_classes(pair, kind):
     assert all(isinstance(label, kind) for label in found.classes)
     np.testing.assert_array_equal(found.t, SECOND)
     listed = [pair[int(second)] for second in SECOND]
-    assert targets(listed, 5, 1).classes == found.classes
+    for other in (listed, np.array(listed, object)):
+        assert targets(other, 5, 1).classes == found.classes
+        assert all(isinstance(label, kind) for label in targets(other, 5, 1).classes)
 
 
 @pytest.mark.parametrize(
     ("t", "classes", "soft"),
     [
         (SECOND, (False, True), False),
+        (SECOND.tolist(), (False, True), False),
+        (SECOND.astype(object), (False, True), False),
         (SECOND.astype(np.int8), (0, 1), False),
+        (SECOND.astype(np.float16), (0, 1), False),
+        (SECOND.astype(np.int8).astype(object), (0, 1), False),
         (SECOND.astype(np.float32), (0, 1), False),
         ([0, 1, 1, 0, 0], (0, 1), False),
         ([0.0, 0.25, 1.0, 0.0, 0.0], (0, 1), True),
@@ -84,7 +91,11 @@ def test_numbers_from_0_to_1_are_taken_as_they_are(t, classes, soft):
 @pytest.mark.parametrize(
     ("t", "error", "message"),
     [
-        ([0, 1, 2, 0, 0], ValueError, "every element of t must lie between 0 and 1; got 2.0"),
+        (
+            [0, 1, 2, 0, 0],
+            ValueError,
+            "every element of t must .*got 2.0 .*or t must have two diff",
+        ),
         ([5, 5, 5, 5, 5], ValueError, "every element of t must lie between 0 and 1; got 5.0"),
         ([1, 1, 1, math.inf, 1], ValueError, "every element of t must .*inf at index 3"),
         ([1, 1, math.nan, 1, 1], ValueError, "every element of t must .*nan at index 2"),

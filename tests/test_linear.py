@@ -28,7 +28,7 @@ import fastlogit as fl
 from fastlogit import features, linear
 from fastlogit.kernels.passes import SUMMED_ROWS
 
-DTYPES = ["float64", "float32", "int8", "uint8", "int64", "bool"]
+DTYPES = ["float64", "float32", "uint8", "bool"]
 SHAPES = [(513, d) for d in (1, 3, 7, 8, 9, 31, 32, 33, 64, 100)]
 SHAPES += [(n, 9) for n in (1, 2, 7, 5000)]
 WIDE = (20, 3000)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import pickle
+from copy import deepcopy
 
 import numpy as np
 import pyarrow as pa
@@ -147,6 +149,13 @@ def test_a_model_is_its_own_and_does_not_change():
         model.coef[0] = 9.0
     with pytest.raises(AttributeError):
         model.intercept = 9.0
+
+
+def test_copies_do_not_change_either():
+    for copy in (pickle.loads(pickle.dumps(MODEL)), deepcopy(MODEL)):
+        assert fields(copy) == fields(MODEL)
+        with pytest.raises(ValueError, match="read-only"):
+            copy.coef[0] = 9.0
 
 
 # Files ------------------------------------------------------------------------------------

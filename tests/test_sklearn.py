@@ -33,8 +33,11 @@ def theta(classifier):
     return np.append(classifier.coef_, classifier.intercept_)
 
 
-def test_check_estimator():
-    results = check_estimator(LogisticRegression(), on_skip=None)
+@pytest.mark.parametrize("parameters", [{}, {"class_weight": "balanced"}, {"C": np.inf}], ids=str)
+def test_check_estimator(parameters):
+    estimator = LogisticRegression(**parameters)
+    with warnings.catch_warnings(action="ignore", category=UserWarning):
+        results = check_estimator(estimator, on_skip=None)
     assert len(results) > 40
     for result in results:
         if result["status"] != "passed":
@@ -136,6 +139,16 @@ def test_weights_of_classes_agree_with_scikit_learn(class_weight, weight):
 def test_penalty_none_is_an_infinite_c():
     got = LogisticRegression(penalty=None).fit(X, T)
     np.testing.assert_array_equal(theta(got), theta(LogisticRegression(C=np.inf).fit(X, T)))
+
+
+def test_rows_of_a_rare_column_that_separate_without_a_penalty_are_a_warning():
+    rng = np.random.default_rng(5)
+    rows = rng.normal(size=(60_000, 30))
+    labels = rng.random(60_000) < fl.sigmoid(rows[:, 0])
+    rows[:, 3] = 0.0
+    rows[np.flatnonzero(labels)[:50], 3] = 1.0
+    with pytest.warns(SeparationWarning, match="mainly by column 3, so"):
+        LogisticRegression(C=np.inf).fit(rows, labels)
 
 
 def test_separable_labels_without_a_penalty_are_a_warning():
@@ -298,6 +311,11 @@ def test_not_converged():
     assert classifier.predict(X).shape == (1000,)
 
 
+def test_what_rounding_forbids_is_not_blamed_on_max_iter():
+    with pytest.warns(ConvergenceWarning, match=r"iterations: .*rounding allows no less: centre"):
+        LogisticRegression(tol=0.0).fit(X, T)
+
+
 def test_convergence_warning_points_at_the_caller():
     with pytest.warns(ConvergenceWarning) as caught:
         LogisticRegression(max_iter=0).fit(X, T)
@@ -353,7 +371,12 @@ def test_any_two_labels(labels):
         ({"solver": "adam"}, ValueError, "solver must be one of 'lbfgs', .*; got 'adam'"),
         ({"solver": ["lbfgs"]}, ValueError, "solver must be one of"),
         ({"class_weight": "even"}, ValueError, "class_weight"),
-        ({"class_weight": {5: 1.0}}, ValueError, "classes, .*5.*, are not in class_weight|class"),
+        ({"class_weight": {5: 1.0}}, ValueError, "class_weight must have labels of y, .*got 5"),
+        ({"class_weight": {0: -1.0}}, ValueError, r"class_weight\[0\] must be finite and not neg"),
+        ({"penalty": np.array(["l2"])}, ValueError, "penalty must be 'l2' or None"),
+        ({"l1_ratio": np.zeros(2)}, ValueError, "l1_ratio must be 0"),
+        ({"intercept_scaling": 0}, ValueError, "intercept_scaling == 0, must be > 0"),
+        ({"penalty": None, "C": -3}, ValueError, "C must be above 0"),
         ({"intercept_scaling": "1"}, TypeError, "intercept_scaling must be an instance of"),
         ({"verbose": -1}, ValueError, "verbose == -1"),
         ({"warm_start": "yes"}, TypeError, "warm_start must be an instance of"),
@@ -376,7 +399,7 @@ def test_wrong_parameters(parameters, error, message):
         ((X, X[:, 0]), "Unknown label type"),
         ((X, T, -WEIGHT), "Negative values in data passed to `sample_weight`"),
         ((X, T, WEIGHT[:-1]), "sample_weight"),
-        ((X, T, 0.0 * WEIGHT), "weight"),
+        ((X, T, 0.0 * WEIGHT), "at least one sample_weight must be above 0|zero"),
         ((X, T, np.full(1000, 1e308)), "^sample_weight must have a finite sum"),
         ((np.where(X > 2, np.nan, X), T), "X contains NaN"),
     ],

@@ -36,7 +36,7 @@ def run(solver, f, start=None, tol=1e-9, most=300, **options):
 
 
 def minimum(f):
-    """By SciPy, from differences of gradients that are not its own."""
+    """By SciPy, from the same f and its derivatives (which have tests of their own)."""
     found = optimize.minimize(
         lambda theta: f.at(theta).value,
         np.zeros(f.penalties.size),
@@ -118,10 +118,8 @@ def test_sampled_newton_takes_larger_samples_and_in_the_end_all_rows(monkeypatch
 
 def test_a_sample_that_leads_astray_is_not_followed(monkeypatch):
     f = objective()
-    hessian = f.hessian(np.zeros(D + 1)) / 2
-    monkeypatch.setattr(
-        solvers, "_optimum_of_sample", lambda few, theta: (np.full(D + 1, 50.0), hessian)
-    )
+    astray = f.at(np.full(D + 1, 50.0))._replace(hessian=f.hessian(np.zeros(D + 1)) / 2)
+    monkeypatch.setattr(solvers, "_near_optimum", lambda few, theta: astray)
     trials, best = run("sampled-newton", f)
     assert [trial.accepted for trial in trials[:2]] == [False, True]
     assert (trials[1].point.theta == 0.0).all()
@@ -159,18 +157,56 @@ def test_gradient_descent_ends_where_its_fixed_step_is_far_too_long():
 
 
 @pytest.mark.parametrize(
-    ("n", "d", "solver"),
+    ("n", "d", "max_passes", "solver"),
     [
-        (569, 30, "newton"),
-        (100_000, 10, "newton"),
-        (1_000_000, 10, "sampled-newton"),
-        (1_000_000, 50, "sampled-newton"),
-        (300_000, 300, "sampled-newton"),
-        (9_999, 1000, "newton"),
-        (10_000, 1000, "sampled-newton"),
-        (200_000, 50_000, "lbfgs"),
-        (10, 1001, "lbfgs"),
+        (569, 30, 100, "newton"),
+        (100_000, 10, 100, "newton"),
+        (1_000_000, 10, 100, "sampled-newton"),
+        (1_000_000, 50, 4, "sampled-newton"),
+        (1_000_000, 50, 3, "newton"),
+        (300_000, 300, 100, "sampled-newton"),
+        (9_999, 1000, 100, "newton"),
+        (10_000, 1000, 100, "sampled-newton"),
+        (200_000, 50_000, 2, "lbfgs"),
+        (200_000, 50_000, 1, "gradient-descent"),
+        (10, 1001, 3, "lbfgs"),
     ],
 )
-def test_the_solver_is_chosen_by_rows_and_columns(n, d, solver):
-    assert solvers.choose(n, d) == solver
+def test_the_solver_is_chosen_by_rows_columns_and_reads(n, d, max_passes, solver):
+    assert solvers.choose(n, d, max_passes) == solver
+
+
+def test_a_column_that_the_sample_has_not_seen_takes_steps(monkeypatch):
+    X2 = X.copy()
+    X2[:, 3] = 0.0
+    X2[[5, 6, 7, 8], 3] = 1.0
+    f = objective(X2, l2=1e-3)
+    original = solvers.sample
+
+    def blind(f, size, seed):
+        few = original(f, size, seed)
+        few.X.X[:, 3] = 0.0
+        return few
+
+    monkeypatch.setattr(solvers, "sample", blind)
+    monkeypatch.setattr(solvers, "_PATIENCE", 1000)
+    _, best = run("sampled-newton", f, most=40)
+    assert f.gradient_norm(best) <= 1e-9
+
+
+def test_a_singular_sample_is_no_end(monkeypatch):
+    X2 = X.copy()
+    X2[:, 1] = X2[:, 0]
+    X2[[5, 6, 7, 8], 1] += [1.0, -1.0, 1.0, -1.0]
+    f = objective(X2, l2=0.0)
+    original = solvers.sample
+
+    def blind(f, size, seed):
+        few = original(f, size, seed)
+        few.X.X[:, 1] = few.X.X[:, 0]
+        return few
+
+    monkeypatch.setattr(solvers, "sample", blind)
+    _, best = run("sampled-newton", f)
+    assert f.gradient_norm(best) <= 1e-9
+    np.testing.assert_allclose(best.theta, minimum(f), rtol=1e-4)

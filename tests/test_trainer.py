@@ -390,6 +390,39 @@ def test_labels_that_are_all_the_same_give_a_prediction_for_them(label):
     assert (model.predict(X) == label).all()
 
 
+def test_a_start_that_overflows_leaves_a_model_that_can_be_saved(small, tmp_path):
+    model = fl.fit(*small, start=fl.LogisticModel([1e308, 1e308, 0.0, 0.0, 0.0]))
+    assert model.converged
+    model.save(tmp_path / "model.json")
+    assert fl.load(tmp_path / "model.json").history.objective[0] == math.inf
+
+
+def test_columns_with_large_means_converge():
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        X = rng.normal(size=(200, 4))
+        t = (rng.random(200) < fl.sigmoid(X @ [1.0, -1.0, 0.5, 0.0])) * 1.0
+        for l2 in (1.0, 0.0):
+            assert fl.fit(X + np.array([1000.0, 2000.0, 3000.0, 10.0]), t, l2=l2).converged
+
+
+def test_a_sample_that_uses_up_the_reads_is_no_error():
+    X = np.random.default_rng(0).normal(size=(60_000, 20))
+    t = X[:, 3] + 0.5 * X[:, 7] > 0.0
+    for max_passes in (4, 5, 6):
+        with pytest.warns(ConvergenceWarning):
+            model = fl.fit(X, t, l2=1e-3, max_passes=max_passes)
+        assert model.passes <= max_passes
+
+
+def test_a_start_must_have_the_same_columns(small):
+    X, t = small
+    start = fl.fit(X, t, feature_names=list("abcde"))
+    with pytest.raises(ValueError, match="start must have the feature names of X"):
+        fl.fit(X, t, start=start, feature_names=list("abced"))
+    assert fl.fit(X, t, start=start).passes == 1
+
+
 def test_one_row_is_enough():
     model = fl.fit([[2.0]], [1], on_separation="ignore")
     assert model.predict([[2.0]]).tolist() == [1]
@@ -440,17 +473,25 @@ def test_columns_that_are_far_from_0_end_with_the_advice_to_centre_them(small):
     np.testing.assert_allclose(model.coef, fl.fit(X, t).coef, rtol=1e-6)
 
 
-def test_passes_counts_the_reads_of_x(small, monkeypatch):
-    calls = []
-    original = fl.linear.log_loss_gradient_hessian
+@pytest.mark.parametrize("l2", [1.0, 0.0])
+@pytest.mark.parametrize("solver", ["newton", "sampled-newton", "lbfgs", "gradient-descent"])
+def test_passes_counts_the_reads_of_x_and_of_samples(small, solver, l2, monkeypatch):
+    rows = []
 
-    def counting(*args, **kwargs):
-        calls.append(args)
-        return original(*args, **kwargs)
+    def counting(function):
+        def count(X, *args, **kwargs):
+            rows.append(X.shape[0])
+            return function(X, *args, **kwargs)
 
-    monkeypatch.setattr(fl.linear, "log_loss_gradient_hessian", counting)
-    model = fl.fit(*small, start=fl.LogisticModel([30.0, 30.0, -30.0, 10.0, -50.0], 20.0))
-    assert model.passes == len(calls) > 5
+        return count
+
+    for name in fl.linear.__all__:
+        monkeypatch.setattr(fl.linear, name, counting(getattr(fl.linear, name)))
+    far = fl.LogisticModel([30.0, 30.0, -30.0, 10.0, -50.0], 20.0)
+    model = fl.fit(*small, start=far, solver=solver, tol=1e-6, l2=l2)
+    assert model.converged
+    assert model.passes == math.ceil(sum(rows) / 400) > 5
+    assert any(count < 400 for count in rows) == (solver == "sampled-newton")
 
 
 # Bad input --------------------------------------------------------------------------------
@@ -742,7 +783,7 @@ def test_a_callback_sees_the_history_as_it_grows_and_can_end_it(small):
     assert model.converged
     assert [progress.objective for progress in seen] == list(model.history.objective)
     with pytest.warns(ConvergenceWarning, match="after 3 passes.*the callback has ended it"):
-        model = fl.fit(X, t, callback=lambda progress: progress.passes == 3)
+        model = fl.fit(X, t, callback=lambda progress: np.bool_(progress.passes == 3))
     assert model.passes == 3
     assert len(model.history.passes) == 3
 

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 # A Newton step that moves no z by as much as this leads to a minimum.
 _MOVES = 0.1
+# Mean loss above which labels are not yet separated by θ itself, or not to be seen.
+_SEPARATED_LOSS = 0.1
+# A gradient so small needs no better one, for p-values to have six digits.
+_EXACT = 1e-12
 # What is less than this share of the largest does not count, ...
 _NEGLIGIBLE = 1e-3
 # ... and of what columns contribute to r, less than this is not worth to be named.
@@ -52,24 +56,38 @@ class Diagnosis(NamedTuple):
     dependent: list[int]
     # Of the estimates, where there is no penalty.
     variances: Vector | None
+    # The optimum, where a step was known that came nearer.
+    point: Point
 
 
 def diagnose(objective: Objective, point: Point) -> Diagnosis:
-    """Find out, with a read of X or two where columns have no penalty."""
+    """Find out, with a read of X or a few where columns have no penalty."""
     d, penalties = objective.d, objective.penalties
     with_intercept = penalties.size > d
     separating = [d] if with_intercept and _all_the_same(objective) else []
-    if d > solvers.MANY_COLUMNS or penalties[:d].all():
-        return Diagnosis(separating, [], None)
-    hessian = point.hessian
-    if hessian is None:
-        hessian = objective.hessian(point.theta)
-    separating = separating or _separating(objective, point, hessian)
-    return Diagnosis(
-        separating,
-        [] if separating else hessians.dependent(hessian),
-        None if penalties.any() else hessians.variances(hessian),
-    )
+    if penalties[:d].all():
+        return Diagnosis(separating, [], None, point)
+    if not separating and not penalties.any():
+        separating = _separating(objective, point, point.theta)
+    if d > solvers.MANY_COLUMNS:
+        return Diagnosis(separating, [], None, point)
+    hessian = objective.hessian(point.theta) if point.hessian is None else point.hessian
+    step = -hessians.invert(hessian)(point.gradient)
+    separating = separating or _separating(objective, point, step)
+    if separating:
+        return Diagnosis(separating, [], _variances(hessian, penalties), point)
+    dependent = hessians.dependent(hessian)
+    if dependent:  # of X, and not of where its rows still count
+        dependent = hessians.dependent(objective.hessian(np.zeros(penalties.size)))
+    if not penalties.any() and objective.gradient_norm(point) > _EXACT:
+        nearer = objective.at(point.theta + step)
+        if objective.gradient_norm(nearer) < objective.gradient_norm(point):
+            point = nearer
+    return Diagnosis([], dependent, _variances(hessian, penalties), point)
+
+
+def _variances(hessian: Matrix, penalties: Vector) -> Vector | None:
+    return None if penalties.any() else hessians.variances(hessian)
 
 
 def _all_the_same(objective: Objective) -> bool:
@@ -78,11 +96,11 @@ def _all_the_same(objective: Objective) -> bool:
     return t[0] in (0, 1) and bool((t == t[0]).all())
 
 
-def _separating(objective: Objective, point: Point, hessian: Matrix) -> list[int]:
-    """Columns along which f falls for ever; none if it does not."""
-    step = -hessians.invert(hessian)(point.gradient)
-    if (np.abs(step) <= _NEGLIGIBLE * np.abs(point.theta)).all():
-        return []  # no coefficient grows; no read is needed to see that
+def _separating(objective: Objective, point: Point, step: Vector) -> list[int]:
+    """Columns by which the labels are separated along a step, or along θ itself; none if not."""
+    grows = (np.abs(step) > _NEGLIGIBLE * np.abs(point.theta)).any()
+    if not grows or (step is point.theta and point.loss > _SEPARATED_LOSS * objective.total):
+        return []  # no read is needed to see that
     moves = objective.logits(step)
     if not np.abs(moves).max() > _MOVES:
         return []
@@ -104,14 +122,10 @@ def _separating(objective: Objective, point: Point, hessian: Matrix) -> list[int
 def separated(columns: list[int], names: Sequence[str] | None, d: int) -> str:
     """Say so, and what to do."""
     if columns == [d]:
-        return (
-            "the labels are all the same, so that the intercept would have to be infinite: the "
-            "model is as far as the tolerance asks for"
-        )
+        return "the labels are all the same, so that the intercept would have to be infinite"
     return (
         f"the labels can be separated, mainly by {_named(columns, names, d)}, so that coefficients "
-        "would have to be infinite: they are as far as the tolerance asks for; raise l2 above 0, "
-        "or leave columns out"
+        "would have to be infinite; raise l2 above 0, or leave columns out"
     )
 
 

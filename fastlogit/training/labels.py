@@ -28,20 +28,24 @@ class Targets(NamedTuple):
 def targets(t: ArrayLike, n: int, threads: int) -> Targets:
     """Take numbers in [0, 1] as they are, and two different labels as 0 and 1 in their order."""
     array = np.asarray(t) if not isinstance(t, np.ma.MaskedArray) else t
+    if array.ndim == 1 and array.dtype.kind == "O":
+        kinds = {type(label) for label in array.tolist()}
+        if kinds and all(issubclass(kind, bool | int | float | np.number) for kind in kinds):
+            t = array = np.array(array.tolist())
     if array.ndim == 1 and array.dtype.kind in "OTU":
         return _of_strings(array, n)
+    if array.ndim == 1 and array.dtype in (np.float16, np.bool_):
+        t = array.astype(np.float32) if array.dtype == np.float16 else array
     numbers = arrays.vector(t, "t", n, "row of X")
     if numbers.dtype.kind == "b":
         return Targets(numbers, (False, True), soft=False)
     try:
         soft = arrays.check_targets(numbers, threads) > 0
-    except ValueError:
-        values = np.unique(numbers)
+    except ValueError as error:
+        values = np.unique(array)
         if values.size != 2 or not np.isfinite(values).all():
-            raise
-        if isinstance(t, list | tuple) and np.array_equal(values, np.rint(values)):
-            values = values.astype(np.int64)  # as the list said, before it became an array
-        return Targets(numbers == values[1], (values[0].item(), values[1].item()), soft=False)
+            raise ValueError(f"{error}; or t must have two different labels") from None
+        return Targets(array == values[1], (values[0].item(), values[1].item()), soft=False)
     return Targets(numbers, (0, 1), soft)
 
 

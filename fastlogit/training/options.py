@@ -9,11 +9,10 @@ from typing import Any, Literal, NamedTuple, SupportsIndex, get_args
 from fastlogit import arrays
 from fastlogit import threads as _threads
 from fastlogit.model import LogisticModel
+from fastlogit.training.solvers import LEAST_PASSES
 
 Solver = Literal["auto", "newton", "sampled-newton", "lbfgs", "gradient-descent"]
 OnSeparation = Literal["warn", "raise", "ignore"]
-# Reads that a solver may take before its first result.
-_LEAST_PASSES = {"sampled-newton": 4, "lbfgs": 2}
 
 
 class Progress(NamedTuple):
@@ -68,7 +67,7 @@ class Options:
         _one_of(self.solver, "solver", get_args(Solver))
         arrays.not_negative(self.tol, "tol")
         arrays.whole_number(self.max_passes, "max_passes", 1)
-        least = _LEAST_PASSES.get(self.solver, 1)
+        least = LEAST_PASSES.get(self.solver, 1)
         if self.max_passes < least:
             raise ValueError(
                 f"max_passes must be at least {least} for solver {self.solver!r}; got "

@@ -14,46 +14,53 @@ runs it decides when that is enough; it ends by itself where rounding allows no 
     Steps along -g, as textbooks have it.
 
 A step that does not lower f enough (Armijo's rule) is cut and tried again; f is convex, so that
-this always ends.  Near the optimum f changes by less than its own rounding error, which the rule
-allows for, as the gradient is still right there.
+this always ends.  Near the optimum f changes by less than its own rounding error, where the
+gradient is still right: a step is good there as well if the slope at its end is (the approximate
+Wolfe condition).
 
-L-BFGS: Nocedal and Wright, Numerical Optimization, algorithm 7.4.
+L-BFGS: Nocedal and Wright, Numerical Optimization, algorithm 7.4.  Approximate Wolfe condition:
+Hager and Zhang, SIAM J. Optim. 16 (2005), 170-192.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from fastlogit.hessians import invert
+from fastlogit.training.objective import NoReadLeftError
 from fastlogit.training.sampling import sample
 
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from fastlogit.hessians import Inverse, Matrix, Vector
+    from fastlogit.hessians import Inverse, Vector
     from fastlogit.training.objective import Objective, Point
 
     Steps = Generator["Trial", None, None]
 
-# Armijo's rule: a step must lower f by this share of what its slope promises, ...
+# Armijo's rule: a step must lower f by this share of what its slope promises.
 _SUFFICIENT = 1e-4
-# ... up to the rounding error of f, relative to f.
-_ROUNDING = 1e-14
-# A step that is too long is cut to between these shares of itself.
-_SHORTEST_CUT, _LONGEST_CUT = 1e-15, 0.5
-# How many steps L-BFGS remembers, and how many may change nothing but rounding errors, as it
-# takes some steps to halve a gradient.
-_MEMORY, _STALLS = 20, 3
+# f, relative to itself, may rise by so much where the slope is good; and a slope that promises
+# less than the rounding error is one of rounding.
+RISE, _ROUNDING = 1e-9, 1e-14
+# A step that is too long is cut to between these shares of itself, and not to less than this of
+# the first, at which only rounding can let it be no good.
+_SHORTEST_CUT, _LONGEST_CUT, _SHORTEST = 1e-15, 0.5, 1e-40
+# How many steps L-BFGS remembers.
+_MEMORY = 20
+# A solver ends when so many steps in a row were of rounding, and none had a smaller gradient.
+_IDLE = 20
 # A sample has so many rows for each column, and at least so many.
 _SAMPLED_PER_COLUMN, _LEAST_SAMPLED = 40, 20_000
 # When an approximate Hessian has not been good enough for so many steps, another is tried: of a
 # larger sample, or the diagonal at the new place, and then for twice as many steps.
 _PATIENCE, _GROWTH, _FIRST_PATIENCE = 20, 4, 10
-# What a single 1 in a column that a sample has not seen adds to the Hessian, at most.
+# What a single 1 adds to the Hessian at most, for a column that a sample has not seen.
 _OF_ONE_ROW = 0.25
 # A sample's optimum is about as far from that of all as d in units of gᵀ H⁻¹ g; to come as near
 # to it as this share is near enough, and to leave for it from nearer than that is no gain.
@@ -64,6 +71,8 @@ _FEW_PRODUCTS = 2e7
 _LEAST_ROWS_PER_COLUMN = 10
 # The Hessian of more columns is not formed.
 MANY_COLUMNS = 1000
+# Reads that a solver may take before its first result is better than its start.
+LEAST_PASSES = {"sampled-newton": 4, "lbfgs": 2}
 
 
 class Trial(NamedTuple):
@@ -78,11 +87,12 @@ class Trial(NamedTuple):
 _Memory = deque["tuple[Vector, Vector, float]"]
 
 
-def choose(n: int, d: int) -> str:
-    """Choose the solver for so many rows and columns."""
+def choose(n: int, d: int, max_passes: int) -> str:
+    """Choose the solver for so many rows and columns, and for so many reads of them."""
     if d > MANY_COLUMNS:
-        return "lbfgs"
-    if n * d * d <= _FEW_PRODUCTS or n < _LEAST_ROWS_PER_COLUMN * d:
+        return "lbfgs" if max_passes >= LEAST_PASSES["lbfgs"] else "gradient-descent"
+    little = n * d * d <= _FEW_PRODUCTS or n < _LEAST_ROWS_PER_COLUMN * d
+    if little or max_passes < LEAST_PASSES["sampled-newton"]:
         return "newton"
     return "sampled-newton"
 
@@ -107,36 +117,39 @@ def steps(
 
 def _newton(objective: Objective, start: Vector | Point) -> Steps:
     point = yield from _begin(objective, start, hessian=True)
-    while True:
+    idle = _Idleness(objective)
+    while not idle.ends:
         step = -_inverse_at(point)(point.gradient)
-        trial, stalls = yield from _search(objective, point, step, hessian=True)
+        trial = yield from _search(objective, point, step, hessian=True)
+        idle.note(point, step, trial.point)
         point = trial.point
-        if stalls:
-            return
 
 
 def _sampled_newton(objective: Objective, start: Vector | Point, seed: int) -> Steps:
     size = max(_SAMPLED_PER_COLUMN * objective.d, _LEAST_SAMPLED)
     few = sample(objective, max(1, min(size, objective.n // 2)), seed)
-    where, hessian = _optimum_of_sample(few, _theta(start))
+    few.most_rows = objective.most_rows - objective.rows_read - 2 * objective.n
+    near = _near_optimum(few, _theta(start))
     objective.rows_read += few.rows_read
-    if where is _theta(start):  # and has not moved
+    assert near.hessian is not None
+    hessian = near.hessian
+    if (near.theta == _theta(start)).all():
         point = yield from _begin(objective, start)
     else:
-        point = objective.start(where)
+        point = objective.start(near.theta)
         better = point.value <= _value(objective, start)
         yield Trial(point, 0.0, better)
         if not better:
             point = yield from _begin(objective, start)
     memory = _Memory(maxlen=_MEMORY)
     while True:
-        unseen = np.where(np.diag(hessian) > 0.0, 0.0, _OF_ONE_ROW)
+        # What no row of the sample has told, one row more might have.
+        diagonal = np.diag(hessian)
+        unseen = np.where(diagonal > 0.0, diagonal / few.n, _OF_ONE_ROW)
         inverse = invert((hessian + np.diag(unseen)) * (objective.total / few.total))
-        stuck = yield from _quasi_newton(objective, point, inverse, memory, _PATIENCE)
-        if stuck is None:
-            return
-        point, size = stuck, size * _GROWTH
-        if size >= objective.n // 2:
+        point, idle = yield from _quasi_newton(objective, point, inverse, memory, _PATIENCE)
+        size *= _GROWTH
+        if idle or size >= objective.n // 2:
             break
         few = sample(objective, size, seed)
         hessian = few.hessian(point.theta)
@@ -144,49 +157,50 @@ def _sampled_newton(objective: Objective, start: Vector | Point, seed: int) -> S
     yield from _newton(objective, point)
 
 
-def _optimum_of_sample(few: Objective, theta: Vector) -> tuple[Vector, Matrix]:
-    """Go to a sample's optimum, about, if that is any better; and the Hessian there."""
-    scale = few.total / few.n
-    limit = _FAR
-    for trial in _newton(few, theta):
-        if trial.accepted:
-            point = trial.point
-            improvement = float(point.gradient @ _inverse_at(point)(point.gradient)) / scale
-            if improvement <= limit * theta.size:
-                break
-            limit = _NEAR
-    assert point.hessian is not None
-    return point.theta, point.hessian
+def _near_optimum(few: Objective, theta: Vector) -> Point:
+    """Go near a sample's optimum, if that is any better."""
+    unit = theta.size * few.total / few.n
+    point = few.start(theta, hessian=True)
+    if _gain(point) > _FAR * unit:
+        with suppress(NoReadLeftError):
+            for trial in _newton(few, point):
+                point = trial.point if trial.accepted else point
+                if _gain(point) <= _NEAR * unit:
+                    break
+    return point
+
+
+def _gain(point: Point) -> float:
+    """Twice what f is expected to lose by a Newton step."""
+    return float(point.gradient @ _inverse_at(point)(point.gradient))
 
 
 def _lbfgs(objective: Objective, start: Vector | Point) -> Steps:
     point = yield from _begin(objective, start)
-    memory, patience = _Memory(maxlen=_MEMORY), _FIRST_PATIENCE
-    while True:
+    memory, patience, idle = _Memory(maxlen=_MEMORY), _FIRST_PATIENCE, False
+    while not idle:
         diagonal = objective.hessian_diagonal(point.theta)
         inverse = partial(np.multiply, 1.0 / np.where(diagonal > 0.0, diagonal, 1.0))
-        stuck = yield from _quasi_newton(objective, point, inverse, memory, patience)
-        if stuck is None:
-            return
-        point, patience = stuck, 2 * patience
+        point, idle = yield from _quasi_newton(objective, point, inverse, memory, patience)
+        patience *= 2
 
 
 def _quasi_newton(
     objective: Objective, point: Point, inverse: Inverse, memory: _Memory, most: int
-) -> Generator[Trial, None, Point | None]:
-    """L-BFGS, at most so many steps; the last point, or None where no step is left."""
-    stalled = 0
+) -> Generator[Trial, None, tuple[Point, bool]]:
+    """L-BFGS, at most so many steps; the last point, and whether only rounding is left."""
+    idle = _Idleness(objective)
     for _ in range(most):
         step = -_improved(inverse, memory, point.gradient)
-        trial, stalls = yield from _search(objective, point, step)
-        stalled = stalled + 1 if stalls else 0
-        if stalled > _STALLS:
-            return None
+        trial = yield from _search(objective, point, step)
+        idle.note(point, step, trial.point)
+        if idle.ends:
+            return trial.point, True
         s, y = trial.point.theta - point.theta, trial.point.gradient - point.gradient
         if s @ y > 0.0:  # else all is rounding
             memory.append((s, y, float(s @ y)))
         point = trial.point
-    return point
+    return point, False
 
 
 def _improved(inverse: Inverse, memory: _Memory, gradient: Vector) -> Vector:
@@ -206,12 +220,13 @@ def _gradient_descent(
 ) -> Steps:
     """Steps of a fixed size times the gradient of f / Σ weight, or of the size that is good."""
     point = yield from _begin(objective, start)
-    size, stalls = 1.0, False
-    while np.isfinite(point.value) and not stalls:
+    size, idle = 1.0, _Idleness(objective)
+    while np.isfinite(point.value) and not idle.ends:
         step = -point.gradient / objective.total
         if step_size is None:
-            trial, stalls = yield from _search(objective, point, step, length=size)
-            size = 2.0 * trial.length
+            trial = yield from _search(objective, point, step, length=size)
+            size = 2.0 * (trial.length or size)
+            idle.note(point, trial.length * step, trial.point)
         else:
             there = objective.at(point.theta + step_size * step)
             trial = Trial(there, step_size, bool(np.isfinite(there.value)))
@@ -226,24 +241,41 @@ def _search(
     *,
     length: float = 1.0,
     hessian: bool = False,
-) -> Generator[Trial, None, tuple[Trial, bool]]:
-    """Try a step, and cut it until it is good; that, and whether all that it changes is rounding.
-
-    Then f was not to change by more than its rounding error, and the gradient did not get much
-    smaller either.
-    """
+) -> Generator[Trial, None, Trial]:
+    """Try a step, and cut it until it is good."""
     slope = float(point.gradient @ step)
-    slack = _ROUNDING * abs(point.value)
     while True:
         there = objective.at(point.theta + length * step, hessian=hessian)
-        accepted = there.value <= point.value + _SUFFICIENT * length * slope + slack
-        trial = Trial(there, length, accepted)
+        rise = there.value - point.value
+        good = rise <= _SUFFICIENT * length * slope
+        if not good and rise <= RISE * abs(point.value):
+            good = float(there.gradient @ step) <= (2.0 * _SUFFICIENT - 1.0) * slope
+        trial = Trial(there, length, bool(good))
         yield trial
-        if accepted:
-            break
+        if good:
+            return trial
         length *= _cut(point, there)
-    no_gain = objective.gradient_norm(there) > 0.5 * objective.gradient_norm(point)
-    return trial, no_gain and -slope <= slack
+        if length < _SHORTEST:
+            return Trial(point, 0.0, accepted=True)
+
+
+class _Idleness:
+    """How many steps in a row were of rounding, and brought no gradient that is smaller."""
+
+    def __init__(self, objective: Objective) -> None:
+        self.objective, self.least, self.steps = objective, np.inf, 0
+
+    @property
+    def ends(self) -> bool:
+        return self.steps >= _IDLE
+
+    def note(self, point: Point, step: Vector, reached: Point) -> None:
+        """Count a step."""
+        norm = self.objective.gradient_norm(reached)
+        of_rounding = -float(point.gradient @ step) <= _ROUNDING * abs(point.value)
+        of_rounding = of_rounding or reached is point
+        self.steps = self.steps + 1 if of_rounding and not norm < self.least else 0
+        self.least = min(self.least, norm)
 
 
 @np.errstate(all="ignore")
