@@ -268,6 +268,10 @@ def _over_rows(
     return {peer: change(compute) for peer, compute in peers if peer != FASTLOGIT}
 
 
+def _hessian_diagonal(derivative: Implementation) -> Implementation:
+    return lambda X, coef: derivative(X @ coef) @ (X * X)
+
+
 PASSES = {
     "linear.decision": Function(
         ("X", "coef"),
@@ -299,6 +303,13 @@ PASSES = {
         {
             FASTLOGIT: fl.linear.hessian,
             **_over_rows(_hessian, ELEMENTWISE["sigmoid_derivative"]),
+        },
+    ),
+    "linear.hessian_diagonal": Function(
+        ("X", "coef"),
+        {
+            FASTLOGIT: fl.linear.hessian_diagonal,
+            **_over_rows(_hessian_diagonal, ELEMENTWISE["sigmoid_derivative"]),
         },
     ),
     "linear.hessian_product": Function(

@@ -91,7 +91,8 @@ def fit(
     Parameters
     ----------
     X : array_like (n, d), sparse matrix (n, d), or table with n rows and d columns
-        Features, finite; see :mod:`fastlogit.linear`.  Never copied.
+        Features, finite; see :mod:`fastlogit.linear`.  Never copied (all else, as far as it is not
+        float64, is).
     t : array_like (n,)
         Targets: numbers in [0, 1] (labels 0 and 1, or probabilities), or two different labels
         of any kind (bool, int, float or str), of which the later one in their order is t = 1.
@@ -432,8 +433,15 @@ def _checked(
     if options.intercept and offsets is not None:
         offsets, centre = _centred(offsets, weights)
     start = _start(options.start, d, names, penalties.size, centre)
-    objective = Objective(given, targets.t, weights, offsets, penalties, threads)
+    # In float64, of which the kernels are compiled already: they are read as often as X.
+    objective = Objective(
+        given, _float64(targets.t), _float64(weights), _float64(offsets), penalties, threads
+    )
     return _Problem(objective, targets.classes, names, start, centre)
+
+
+def _float64(array: NDArray[Any] | None) -> Any:
+    return None if array is None else np.asarray(array, np.float64)
 
 
 def _penalties(l2: float | ArrayLike, d: int) -> Vector:

@@ -57,7 +57,7 @@ def _sums_and_passes(kind: str) -> Iterator[tuple[str, Call]]:
             yield f"log_loss {what}", partial(losses.log_loss, x, targets, weight)
             yield f"log_loss_gradient {what}", partial(losses.log_loss_gradient, x, targets, weight)
         yield from _passes(f"{kind}{with_weight}", X, t, coef, weight)
-    for name in ("decision", "probability", "hessian"):
+    for name in ("decision", "probability", "hessian", "hessian_diagonal"):
         yield f"linear.{name} {kind}", partial(getattr(linear, name), X, coef)
     yield f"linear.hessian_product {kind}", partial(linear.hessian_product, X, coef, coef)
 

@@ -557,8 +557,9 @@ def test_that_test_would_see_a_copy(tmp_path):
 # The diagonal of the Hessian --------------------------------------------------------------
 
 
-@every_layout
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize(
+    ("layout", "dtype"), [*((layout, "float64") for layout in LAYOUTS), ("rows", "float32")]
+)
 def test_the_diagonal_is_that_of_the_hessian(layout, dtype):
     p = problem(dtype, 5000, 9)
     X, data = LAYOUTS[layout](p.X), {**p.data(), "with_intercept": True}
