@@ -118,7 +118,7 @@ def test_sampled_newton_takes_larger_samples_and_in_the_end_all_rows(monkeypatch
 
 def test_a_sample_that_leads_astray_is_not_followed(monkeypatch):
     f = objective()
-    astray = f.at(np.full(D + 1, 50.0))._replace(hessian=f.hessian(np.zeros(D + 1)) / 2)
+    astray = np.full(D + 1, 50.0), f.hessian(np.zeros(D + 1)) / 2
     monkeypatch.setattr(solvers, "_near_optimum", lambda few, theta: astray)
     trials, best = run("sampled-newton", f)
     assert [trial.accepted for trial in trials[:2]] == [False, True]

@@ -38,7 +38,7 @@ from fastlogit.training.sampling import sample
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from fastlogit.hessians import Inverse, Vector
+    from fastlogit.hessians import Inverse, Matrix, Vector
     from fastlogit.training.objective import Objective, Point
 
     Steps = Generator["Trial", None, None]
@@ -62,9 +62,9 @@ _SAMPLED_PER_COLUMN, _LEAST_SAMPLED = 40, 20_000
 _PATIENCE, _GROWTH, _FIRST_PATIENCE = 20, 4, 10
 # What a single 1 adds to the Hessian at most, for a column that a sample has not seen.
 _OF_ONE_ROW = 0.25
-# A sample's optimum is about as far from that of all as d in units of gᵀ H⁻¹ g; to come as near
-# to it as this share is near enough, and to leave for it from nearer than that is no gain.
-_NEAR, _FAR = 0.1, 4.0
+# A sample's optimum is about as far from that of all as d, in units of gᵀ H⁻¹ g: from nearer than
+# so many d a step to it is no gain, or the last.
+_NEAR = 4.0
 # For newton: so many multiplications take no longer than the samples' overhead, ...
 _FEW_PRODUCTS = 2e7
 # ... and with fewer rows for each column there is nothing to be sampled.
@@ -119,7 +119,7 @@ def _newton(objective: Objective, start: Vector | Point) -> Steps:
     point = yield from _begin(objective, start, hessian=True)
     idle = _Idleness(objective)
     while not idle.ends:
-        step = -_inverse_at(point)(point.gradient)
+        step, _ = _newton_step(point)
         trial = yield from _search(objective, point, step, hessian=True)
         idle.note(point, step, trial.point)
         point = trial.point
@@ -129,14 +129,12 @@ def _sampled_newton(objective: Objective, start: Vector | Point, seed: int) -> S
     size = max(_SAMPLED_PER_COLUMN * objective.d, _LEAST_SAMPLED)
     few = sample(objective, max(1, min(size, objective.n // 2)), seed)
     few.most_rows = objective.most_rows - objective.rows_read - 2 * objective.n
-    near = _near_optimum(few, _theta(start))
+    near, hessian = _near_optimum(few, _theta(start))
     objective.rows_read += few.rows_read
-    assert near.hessian is not None
-    hessian = near.hessian
-    if (near.theta == _theta(start)).all():
+    if (near == _theta(start)).all():
         point = yield from _begin(objective, start)
     else:
-        point = objective.start(near.theta)
+        point = objective.start(near)
         better = point.value <= _value(objective, start)
         yield Trial(point, 0.0, better)
         if not better:
@@ -157,22 +155,30 @@ def _sampled_newton(objective: Objective, start: Vector | Point, seed: int) -> S
     yield from _newton(objective, point)
 
 
-def _near_optimum(few: Objective, theta: Vector) -> Point:
-    """Go near a sample's optimum, if that is any better."""
-    unit = theta.size * few.total / few.n
+def _near_optimum(few: Objective, theta: Vector) -> tuple[Vector, Matrix]:
+    """Go near a sample's optimum, if that is any better; and the Hessian about there.
+
+    By Newton's method, the last step of which is not looked at.
+    """
+    near = _NEAR * theta.size * few.total / few.n
     point = few.start(theta, hessian=True)
-    if _gain(point) > _FAR * unit:
+    step, gain = _newton_step(point)
+    if gain > near:
         with suppress(NoReadLeftError):
             for trial in _newton(few, point):
                 point = trial.point if trial.accepted else point
-                if _gain(point) <= _NEAR * unit:
+                step, gain = _newton_step(point)
+                if gain <= near:
                     break
-    return point
+        theta = point.theta + step
+    assert point.hessian is not None
+    return theta, point.hessian
 
 
-def _gain(point: Point) -> float:
-    """Twice what f is expected to lose by a Newton step."""
-    return float(point.gradient @ _inverse_at(point)(point.gradient))
+def _newton_step(point: Point) -> tuple[Vector, float]:
+    """The step, and twice what f is expected to lose by it."""
+    step = -_inverse_at(point)(point.gradient)
+    return step, -float(step @ point.gradient)
 
 
 def _lbfgs(objective: Objective, start: Vector | Point) -> Steps:
