@@ -42,7 +42,7 @@ PART_ELEMENTS = 1 << 20
 # Entries of a sparse X, which take longer.
 PART_ENTRIES = 1 << 18
 # Entries of a part for each column, whose sums are added up in the end.
-ENTRIES_PER_COLUMN = 40
+ENTRIES_PER_COLUMN = 10
 
 
 def _even(count: int) -> int:
@@ -166,6 +166,8 @@ class _Sparse(Features):
                 yield from self.layouts(rows)
 
     def _of_as_many_entries(self, rows: slice, count: int) -> list[slice]:
+        if count == 1:
+            return [rows]
         indptr = self.X.indptr[rows.start : rows.stop + 1]
         wanted = np.linspace(indptr[0], indptr[-1], count + 1)[1:-1].astype(indptr.dtype)
         edges = np.unique([0, *np.searchsorted(indptr, wanted), indptr.size - 1]) + rows.start

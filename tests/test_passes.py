@@ -328,6 +328,32 @@ def test_unsorted_repeated_and_zero_entries_of_csr_are_added_up():
         np.testing.assert_allclose(one, other, rtol=1e-12, atol=1e-12)
 
 
+@pytest.mark.parametrize("order", ["rising", "falling", "in some rows"])
+def test_the_hessian_of_few_entries_is_within_its_bound(order):
+    # Two of 40 columns are filled in most rows, and all in some, which are packed with others.
+    p = problem("float64", 3000, 40)
+    rng = np.random.default_rng(3)
+    kept = rng.random(p.X.shape) < 0.05
+    kept[1500:1510] = True
+    kept[100:300] = False
+    p = p._replace(X=np.where(kept, p.X, 0.0))
+    X = sparse.csr_array(p.X)
+    changed = {"rising": [], "falling": range(3000), "in some rows": [50, 2000, 2999]}[order]
+    for i in changed:
+        row = slice(*X.indptr[i : i + 2])
+        X.indices[row], X.data[row] = X.indices[row][::-1].copy(), X.data[row][::-1].copy()
+    expected = exact_hessian(p.X, exact(p.X, p.t, p.coef, **p.data(), roundings=40))
+    for threads in (1, 2):
+        data = {**p.data(), "with_intercept": True, "threads": threads}
+        expected.assert_holds(linear.hessian(X, p.coef, **data))
+
+
+def test_the_hessian_of_few_entries_adds_a_column_up_where_it_is_repeated():
+    X = entries([0, 0, 0, 1], [20, 3, 20, 3], [1.0, 2.0, 5.0, 1.0], (2, 40))
+    assert linear.hessian(X, np.zeros(40))[3, [3, 20]].tolist() == [5.0 / 4, 12.0 / 4]
+    assert linear.hessian(X, np.zeros(40))[20, 20] == 36.0 / 4
+
+
 def test_matrices_and_arrays_give_the_same_bits():
     p = given_problem("csr")
     expected = all_bits(every_result(sparse.csr_array(p.X), p))

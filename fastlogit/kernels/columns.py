@@ -435,6 +435,14 @@ def accumulate_squares(
 
 
 @jit.inner
+def add_pairs(
+    X: Columns, first: int, rows: int, factor: NDArray[np.float64], total: NDArray[np.float64]
+) -> bool:
+    """Whether there is a way to add products but to pack the rows: there is none."""
+    return False
+
+
+@jit.inner
 def pack(
     X: Columns,
     first: int,

@@ -230,6 +230,14 @@ def accumulate_squares(
 
 
 @jit.inner
+def add_pairs(
+    X: NDArray[Any], first: int, rows: int, factor: NDArray[np.float64], total: NDArray[np.float64]
+) -> bool:
+    """Whether there is a way to add products but to pack the rows: there is none."""
+    return False
+
+
+@jit.inner
 def pack(
     X: NDArray[Any],
     first: int,

@@ -56,6 +56,7 @@ partial_sums = _of_each_layout("partial_sums", allocating=True)
 multiply = _of_each_layout("multiply")
 accumulate = _of_each_layout("accumulate")
 accumulate_squares = _of_each_layout("accumulate_squares")
+add_pairs = _of_each_layout("add_pairs")
 pack = _of_each_layout("pack")
 
 
@@ -404,6 +405,8 @@ def _add_products(
     result: NDArray[np.float64],
 ) -> None:
     """Add ``[X | 1]ᵀ diag(curvatures) [X | 1]`` over some rows to the upper triangle."""
+    if add_pairs(X, first, rows, curvatures, result):
+        return
     _, d = shape(X)
     size = packed.shape[1]
     pack(X, first, rows, packed, work)

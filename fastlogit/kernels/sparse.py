@@ -1,7 +1,8 @@
 """X as compressed sparse rows (CSR): entries may be unsorted and repeated, zeros are not stored.
 
 A block has about as many entries as fit into L2.  Its indices are checked before they are used.
-The gradient is added up where it lies, entry by entry, so that its size costs nothing but memory.
+The gradient is added up where it lies, entry by entry, so that its size costs nothing but memory;
+so is the Hessian, pair by pair of a row's entries, with every rounding error, where they are few.
 """
 
 from __future__ import annotations
@@ -12,11 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastlogit.kernels import jit
-from fastlogit.kernels.ieee import fma
+from fastlogit.kernels.ieee import fma, two_sum
 
 # Rows of a block at most, as z and the other columns shall stay in L1, and entries on average.
 BLOCK_ROWS = 512
 BLOCK_ENTRIES = 1 << 14
+# Pairs of entries are multiplied one by one where they are at most this share of d² pairs.
+PAIRS_SHARE = 1 / 64
+
+_1, _2, _3, _4 = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)
 
 
 class Rows(NamedTuple):
@@ -66,6 +71,12 @@ def are_below(indices: NDArray[Any], d: int) -> bool:
     return outside == 0
 
 
+@jit.inlined
+def _entries(X: Rows, i: int) -> Any:
+    """Numbers of the entries of a row; unsigned, as what may be negative counts from the end."""
+    return range(np.uint64(X.indptr[i]), np.uint64(X.indptr[i + 1]))
+
+
 @jit.inner
 def multiply(
     X: Rows,
@@ -79,19 +90,26 @@ def multiply(
     if not are_below(X.indices[X.indptr[first] : X.indptr[first + rows]], X.d):
         return False
     for i in range(rows):
-        k, end = X.indptr[first + i], X.indptr[first + i + 1]
+        entries = _entries(X, first + i)
+        k, end = entries.start, entries.stop
         sum_0 = sum_1 = sum_2 = sum_3 = 0.0  # so that none waits for the last
-        while k + 4 <= end:
-            sum_0 = fma(np.float64(X.data[k]), coef[np.uint64(X.indices[k])], sum_0)
-            sum_1 = fma(np.float64(X.data[k + 1]), coef[np.uint64(X.indices[k + 1])], sum_1)
-            sum_2 = fma(np.float64(X.data[k + 2]), coef[np.uint64(X.indices[k + 2])], sum_2)
-            sum_3 = fma(np.float64(X.data[k + 3]), coef[np.uint64(X.indices[k + 3])], sum_3)
-            k += 4
+        while k + _4 <= end:
+            sum_0 = _multiply_add(X, k, coef, sum_0)
+            sum_1 = _multiply_add(X, k + _1, coef, sum_1)
+            sum_2 = _multiply_add(X, k + _2, coef, sum_2)
+            sum_3 = _multiply_add(X, k + _3, coef, sum_3)
+            k += _4
         while k < end:
-            sum_0 = fma(np.float64(X.data[k]), coef[np.uint64(X.indices[k])], sum_0)
-            k += 1
+            sum_0 = _multiply_add(X, k, coef, sum_0)
+            k += _1
         z[i] = (sum_0 + sum_1) + (sum_2 + sum_3)
     return True
+
+
+@jit.inlined
+def _multiply_add(X: Rows, k: Any, coef: NDArray[np.float64], c: float) -> float:
+    """Entry k times its coefficient, plus c."""
+    return fma(np.float64(X.data[k]), coef[np.uint64(X.indices[k])], c)
 
 
 @jit.inner
@@ -107,9 +125,10 @@ def accumulate(
     """Add ``Xᵀ @ factor`` over some rows to the first row of `total`."""
     high = total[0]
     for i in range(rows):
-        for k in range(X.indptr[first + i], X.indptr[first + i + 1]):
-            j = np.uint64(X.indices[k])  # which cannot mean to count from the end
-            high[j] = fma(np.float64(X.data[k]), factor[i], high[j])
+        value = factor[i]
+        for k in _entries(X, first + i):
+            j = np.uint64(X.indices[k])
+            high[j] = fma(np.float64(X.data[k]), value, high[j])
 
 
 @jit.inner
@@ -127,16 +146,62 @@ def accumulate_squares(
     In the second, where nothing else is added, repeated entries are added up before; the first
     of them then finds them all, and the others 0.
     """
-    high, entries = total[0], total[1]
+    high, repeated = total[0], total[1]
     for i in range(rows):
-        row = range(X.indptr[first + i], X.indptr[first + i + 1])
-        for k in row:
-            entries[np.uint64(X.indices[k])] += np.float64(X.data[k])
-        for k in row:
+        value = factor[i]
+        for k in _entries(X, first + i):
+            repeated[np.uint64(X.indices[k])] += np.float64(X.data[k])
+        for k in _entries(X, first + i):
             j = np.uint64(X.indices[k])
-            x = entries[j]
-            entries[j] = 0.0
-            high[j] = fma(x * x, factor[i], high[j])
+            x = repeated[j]
+            repeated[j] = 0.0
+            high[j] = fma(x * x, value, high[j])
+
+
+@jit.inner
+def add_pairs(
+    X: Rows, first: int, rows: int, factor: NDArray[np.float64], total: NDArray[np.float64]
+) -> bool:
+    """Add ``[X | 1]ᵀ diag(factor) [X | 1]`` over some rows to the upper triangle of `total`.
+
+    Do nothing and say so where to pack them is less work, or where the indices of a row do not
+    rise.
+    """
+    pairs = 0.0
+    for i in range(rows):
+        entries = _entries(X, first + i)
+        count = np.float64(entries.stop) - np.float64(entries.start)
+        pairs += count * count
+        if pairs > rows * PAIRS_SHARE * X.d * X.d or not _rise(X, entries):
+            return False
+    last = np.uint64(X.d)
+    for i in range(rows):
+        entries = _entries(X, first + i)
+        for k in entries:
+            a = np.uint64(X.indices[k])
+            scaled = factor[i] * np.float64(X.data[k])
+            for other in range(k, entries.stop):
+                b = np.uint64(X.indices[other])
+                _add_to(total, a, b, scaled * np.float64(X.data[other]))
+            _add_to(total, a, last, scaled)
+        _add_to(total, last, last, factor[i])
+    return True
+
+
+@jit.inlined
+def _rise(X: Rows, entries: Any) -> bool:
+    """Whether the indices of some entries rise, and none is there twice."""
+    falls = 0
+    for k in range(entries.start + _1, entries.stop):
+        falls += X.indices[k] <= X.indices[k - _1]
+    return falls == 0
+
+
+@jit.inlined
+def _add_to(total: NDArray[np.float64], a: Any, b: Any, value: float) -> None:
+    """Add to an element of ``high + low``."""
+    total[0, a, b], error = two_sum(total[0, a, b], value)
+    total[1, a, b] += error
 
 
 @jit.inner
@@ -144,5 +209,5 @@ def pack(X: Rows, first: int, rows: int, packed: NDArray[np.float64], work: None
     """Put some rows into the first d columns of `packed`."""
     packed[:rows, : X.d] = 0.0
     for i in range(rows):
-        for k in range(X.indptr[first + i], X.indptr[first + i + 1]):
-            packed[i, X.indices[k]] += np.float64(X.data[k])
+        for k in _entries(X, first + i):
+            packed[i, np.uint64(X.indices[k])] += np.float64(X.data[k])
