@@ -31,6 +31,15 @@ class NoReadLeftError(Exception):
     """X has been read as often as it may be."""
 
 
+def dot(a: Vector, b: Vector) -> float:
+    """Σ a b, without BLAS.
+
+    Its threads, which long vectors wake, then wait for more on cores that the next read of X
+    needs; and its result depends on how many there are.
+    """
+    return float(np.einsum("i,i", a, b))
+
+
 class Point(NamedTuple):
     """θ, and what a read of X tells of it."""
 
@@ -91,7 +100,7 @@ class Objective:
             loss, of_coef, last = linear.log_loss_gradient(self.X, self.t, coef, intercept, **given)
             gradient = np.append(of_coef, last)
         ridge = self.penalties * theta
-        value = loss + 0.5 * float(ridge @ theta)
+        value = loss + 0.5 * dot(ridge, theta)
         return Point(theta, value, loss, gradient[: theta.size] + ridge, matrix)
 
     def start(self, theta: Vector, *, hessian: bool = False) -> Point:

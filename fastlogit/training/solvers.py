@@ -32,7 +32,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from fastlogit.hessians import invert
-from fastlogit.training.objective import NoReadLeftError
+from fastlogit.training.objective import NoReadLeftError, dot
 from fastlogit.training.sampling import sample
 
 if TYPE_CHECKING:
@@ -178,7 +178,7 @@ def _near_optimum(few: Objective, theta: Vector) -> tuple[Vector, Matrix]:
 def _newton_step(point: Point) -> tuple[Vector, float]:
     """The step, and twice what f is expected to lose by it."""
     step = -_inverse_at(point)(point.gradient)
-    return step, -float(step @ point.gradient)
+    return step, -dot(step, point.gradient)
 
 
 def _lbfgs(objective: Objective, start: Vector | Point) -> Steps:
@@ -203,21 +203,22 @@ def _quasi_newton(
         if idle.ends:
             return trial.point, True
         s, y = trial.point.theta - point.theta, trial.point.gradient - point.gradient
-        if s @ y > 0.0:  # else all is rounding
-            memory.append((s, y, float(s @ y)))
+        if (sy := dot(s, y)) > 0.0:  # else all is rounding
+            memory.append((s, y, sy))
         point = trial.point
     return point, False
 
 
 def _improved(inverse: Inverse, memory: _Memory, gradient: Vector) -> Vector:
     """Inverse times gradient, where the inverse is made to turn every remembered y into its s."""
-    q, shares = gradient, []
+    q, shares = gradient.copy(), []
+    scratch = np.empty_like(q)
     for s, y, sy in reversed(memory):
-        shares.append(float(s @ q) / sy)
-        q = q - shares[-1] * y
+        shares.append(dot(s, q) / sy)
+        q -= np.multiply(y, shares[-1], out=scratch)
     r = inverse(q)
     for (s, y, sy), share in zip(memory, reversed(shares), strict=True):
-        r = r + (share - float(y @ r) / sy) * s
+        r += np.multiply(s, share - dot(y, r) / sy, out=scratch)
     return r
 
 
@@ -249,13 +250,13 @@ def _search(
     hessian: bool = False,
 ) -> Generator[Trial, None, Trial]:
     """Try a step, and cut it until it is good."""
-    slope = float(point.gradient @ step)
+    slope = dot(point.gradient, step)
     while True:
         there = objective.at(point.theta + length * step, hessian=hessian)
         rise = there.value - point.value
         good = rise <= _SUFFICIENT * length * slope
         if not good and rise <= RISE * abs(point.value):
-            good = float(there.gradient @ step) <= (2.0 * _SUFFICIENT - 1.0) * slope
+            good = dot(there.gradient, step) <= (2.0 * _SUFFICIENT - 1.0) * slope
         trial = Trial(there, length, bool(good))
         yield trial
         if good:
@@ -278,7 +279,7 @@ class _Idleness:
     def note(self, point: Point, step: Vector, reached: Point) -> None:
         """Count a step."""
         norm = self.objective.gradient_norm(reached)
-        of_rounding = -float(point.gradient @ step) <= _ROUNDING * abs(point.value)
+        of_rounding = -dot(point.gradient, step) <= _ROUNDING * abs(point.value)
         of_rounding = of_rounding or reached is point
         self.steps = self.steps + 1 if of_rounding and not norm < self.least else 0
         self.least = min(self.least, norm)
@@ -291,7 +292,7 @@ def _cut(point: Point, trial: Point) -> float:
     Beyond a step or two f is nearly straight on both sides of its minimum along the step.
     """
     step = trial.theta - point.theta
-    before, after = point.gradient @ step, trial.gradient @ step
+    before, after = dot(point.gradient, step), dot(trial.gradient, step)
     share = (after - (trial.value - point.value)) / (after - before)
     if not np.isfinite(share):
         return _SHORTEST_CUT
