@@ -35,6 +35,7 @@ anything where there is an `out`).  The bounds on errors stand in :mod:`fastlogi
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, SupportsIndex
 
 import numpy as np
@@ -295,22 +296,8 @@ def hessian(
     """
     given = _check(X, coef, intercept, weight, offset, threads)
     size = passes.hessian_size(given.d)
-    slices = _parts(given.X, 2 * size * size)
-    results = np.zeros((len(slices), 2, size, size))
-
-    def task(part: int) -> Iterator[bool]:
-        for here, X in given.X.pieces(slices[part]):
-            yield passes.hessian(
-                X,
-                given.coef,
-                given.intercept,
-                given.rows("weight", here),
-                given.rows("offset", here),
-                results[part],
-            )
-
-    _run(task, len(slices), given)
-    return _symmetric(results, given.d + 1 if with_intercept else given.d)
+    partials = _curvatures(passes.hessian, given, (size, size))
+    return _symmetric(partials, given.d + 1 if with_intercept else given.d)
 
 
 def hessian_diagonal(
@@ -343,21 +330,7 @@ def hessian_diagonal(
     array([1.25, 2.25])
     """
     given = _check(X, coef, intercept, weight, offset, threads)
-    slices = _parts(given.X, 2 * given.d)
-    partials = np.zeros((len(slices), 2, given.d + 1))
-
-    def task(part: int) -> Iterator[bool]:
-        for here, X in given.X.pieces(slices[part]):
-            yield passes.hessian_diagonal(
-                X,
-                given.coef,
-                given.intercept,
-                given.rows("weight", here),
-                given.rows("offset", here),
-                partials[part],
-            )
-
-    _run(task, len(slices), given)
+    partials = _curvatures(passes.hessian_diagonal, given, (given.d + 1,))
     return _merged(partials)[: given.d + 1 if with_intercept else given.d]
 
 
@@ -402,23 +375,7 @@ def hessian_product(
     )
     along = arrays.coefficients(vector[: given.d], "direction", given.d)
     last = float(vector[-1]) if with_intercept else 0.0
-    slices = _parts(given.X, 2 * given.d)
-    partials = np.zeros((len(slices), 2, given.d + 1))
-
-    def task(part: int) -> Iterator[bool]:
-        for here, X in given.X.pieces(slices[part]):
-            yield passes.hessian_product(
-                X,
-                given.coef,
-                given.intercept,
-                along,
-                last,
-                given.rows("weight", here),
-                given.rows("offset", here),
-                partials[part],
-            )
-
-    _run(task, len(slices), given)
+    partials = _curvatures(passes.hessian_product, given, (given.d + 1,), along, last)
     return _merged(partials)[: vector.size]
 
 
@@ -494,6 +451,22 @@ def _derive(
         _merged(gradients),
         _symmetric(hessians, given.d + 1 if order == 2 else 0),
     )
+
+
+def _curvatures(
+    kernel: Callable[..., bool], given: _Input, shape: tuple[int, ...], *more: Any
+) -> NDArray[np.float64]:
+    """Partial results of a kernel that needs no t, each with high and low parts of that shape."""
+    slices = _parts(given.X, 2 * math.prod(shape))
+    partials = np.zeros((len(slices), 2, *shape))
+
+    def task(part: int) -> Iterator[bool]:
+        for here, X in given.X.pieces(slices[part]):
+            weight, offset = given.rows("weight", here), given.rows("offset", here)
+            yield kernel(X, given.coef, given.intercept, *more, weight, offset, partials[part])
+
+    _run(task, len(slices), given)
+    return partials
 
 
 def _check(
