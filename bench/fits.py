@@ -34,6 +34,8 @@ THREADS = 2
 # Seconds: a contender is not run at another tolerance, nor again, if it has taken longer.
 PATIENCE_S = 30.0
 MANY = 1_000_000
+# How many elements saga may visit, which takes it a minute or two.
+SAGA_ELEMENTS = 1e10
 # Tolerances that are tried.
 LOOSEST, TIGHTEST = 1e-4, 1e-15
 
@@ -163,14 +165,14 @@ def _of_estimator(make: Callable[..., Any], data: Data, **options: Any) -> Fit:
 def _sklearn(data: Data) -> dict[str, Fit]:
     from sklearn.linear_model import LogisticRegression
 
-    d = data.X.shape[1]
+    d, entries = data.X.shape[1], getattr(data.X, "nnz", data.X.size)
     solvers: dict[str, dict[str, Any]] = {
         "lbfgs": {},
         "newton-cg": {},
         "newton-cholesky": {},
         # It penalises the intercept, with this weight 10^4 times less.
         "liblinear": {"intercept_scaling": 100.0},
-        "saga": {"max_iter": 1000},
+        "saga": {"max_iter": min(1000, int(SAGA_ELEMENTS / entries))},
     }
     if d > 5_000:
         del solvers["newton-cholesky"]
