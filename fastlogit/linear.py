@@ -16,7 +16,8 @@ X : array_like (n, d), sparse matrix (n, d), or table with n rows and d columns
     * a table or record batch of Arrow, a data frame of Polars or pandas, or a dict of arrays;
       columns may differ in type, and their order is that of `coef`.
 
-    It is never copied; NaN and infinities in it do what they do in NumPy.
+    It is never copied; NaN and infinities in it do what they do in NumPy (elements that a CSR
+    matrix does not store are 0, also beside them; its Hessian may have more NaN than that).
 coef : array_like (d,), intercept : float
 offset : array_like (n,), optional
     A known addition to z.

@@ -112,8 +112,18 @@ def test_every_parameter_of_scikit_learn_is_taken():
     ours = LogisticRegression().get_params()
     assert theirs.keys() == ours.keys()
     differing = {name for name in ours if ours[name] != theirs[name]}
-    assert differing == {"tol"}  # which is smaller, so that all digits of a default are right
+    assert differing == {"tol"}  # which is smaller, so that coefficients have digits
     LogisticRegression(**theirs).fit(X, T)
+
+
+@pytest.mark.parametrize("C", [1.0, 10.0, 100.0, 500.0, 1e4])
+def test_the_default_tolerance_gives_five_digits_of_the_largest_coefficients(C):
+    data, target = load_breast_cancer(return_X_y=True)
+    data = (data - data.mean(axis=0)) / data.std(axis=0)
+    exact = LogisticRegression(C=C, tol=1e-14).fit(data, target)
+    found = LogisticRegression(C=C).fit(data, target)
+    largest = np.abs(exact.coef_).max()
+    np.testing.assert_allclose(found.coef_, exact.coef_, rtol=0, atol=1e-5 * largest)
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,8 @@ def _scores(objective: Objective, shares: Vector) -> Vector:
     """(Σ shares x)² of each row, or 0 where that has no weight."""
     theta = np.zeros(objective.penalties.size)
     theta[: objective.d] = shares
-    scores = np.square(objective.logits(theta), dtype=np.float64)
+    with np.errstate(over="ignore"):
+        scores = np.square(objective.logits(theta), dtype=np.float64)
     if objective.weight is not None:
         scores[objective.weight <= 0.0] = 0.0
     if not np.isfinite(scores.sum()):
