@@ -10,7 +10,8 @@ array([5.e-001, 5.e-324])
 :mod:`fastlogit.linear`     the same over a feature matrix, reading it once
 `fit`, `LogisticModel`      train, predict, save and `load` a model
 :mod:`fastlogit.kernels`    scalar functions for your own ``@njit`` code
-:mod:`fastlogit.scoring`    stream files through a model
+`score`                     stream tables and files of any size through a model
+:mod:`fastlogit.scoring`    that, and how good the scores are
 ``fastlogit --help``        the command line
 ==========================  ===========================================================
 
@@ -32,6 +33,7 @@ from fastlogit.elementwise import (
 )
 from fastlogit.losses import log_loss, log_loss_gradient
 from fastlogit.model import LogisticModel, load
+from fastlogit.scoring import score
 from fastlogit.trainer import fit
 
 __version__ = "0.1.0"
@@ -51,6 +53,7 @@ __all__ = [
     "logistic_loss",
     "logit",
     "residual",
+    "score",
     "sigmoid",
     "sigmoid_derivative",
     "softplus",

@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, TypeVar
 import fastlogit
 from fastlogit import threads
 from fastlogit.files import keep_apart
+from fastlogit.scoring.predictions import OUTPUTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -38,6 +39,8 @@ _OPTIONS = {
     "force=True": "--force",
     "missing='nan'": "--missing nan",
     "missing='skip'": "--missing skip",
+    "source_format": "--input-format",
+    "sink_format": "--output-format",
 }
 
 
@@ -87,8 +90,8 @@ def _train(args: argparse.Namespace) -> None:
     from fastlogit.scoring import read_table
     from fastlogit.scoring.sinks import replacing
 
-    keep_apart(args.output, args.data)
-    with replacing(args.output, force=args.force) as temporary:
+    keep_apart(args.out, args.data)
+    with replacing(args.out, force=args.force) as temporary:
         X, t, names, skipped = read_table(args.data, args.label, missing=args.missing)
         if skipped:
             _report("note", f"left out {_rows(skipped)} of {args.data} with a missing value")
@@ -121,31 +124,60 @@ def _train(args: argparse.Namespace) -> None:
         f"seconds        {seconds:.1f}, any compilation included\n"
         f"converged      {'yes' if model.converged else 'NO'}\n"
         f"gradient norm  {model.gradient_norm:.1e}\n"
-        f"model          {args.output}"
+        f"model          {args.out}"
     )
 
 
 def _score(args: argparse.Namespace) -> None:
-    from fastlogit.scoring import score
+    from fastlogit import scoring
 
-    keep_apart(args.output, args.model)
+    for path in filter(None, (args.out, args.skipped)):
+        keep_apart(path, args.model)
     start = time.perf_counter()
     with _progress_bar(args.quiet) as progress:
-        rows = score(
+        rows, skipped = scoring.score(
             fastlogit.load(args.model),
             args.input,
-            args.output,
+            args.out,
+            output=args.outputs or "probability",
+            names=args.names,
+            keep=args.keep,
+            threshold=args.threshold,
             missing=args.missing,
+            skipped=args.skipped,
+            source_format=args.input_format,
+            sink_format=args.output_format,
+            compression=args.compression,
             batch_rows=args.batch_rows,
             threads=args.threads,
             force=args.force,
+            resume=args.resume,
             progress=progress,
         )
     seconds = time.perf_counter() - start
-    print(
-        f"scored {_rows(rows)} in {seconds:.1f} s ({rows / seconds:,.0f} rows/s) -> {args.output}",
-        file=sys.stderr,
-    )
+    if skipped:
+        _report("note", f"left out {_rows(skipped)} with a missing value")
+    if not args.quiet:
+        print(
+            f"scored {_rows(rows)} in {seconds:.1f} s ({rows / seconds:,.0f} rows/s) -> {args.out}",
+            file=sys.stderr,
+        )
+
+
+def _evaluate(args: argparse.Namespace) -> None:
+    from fastlogit.scoring import evaluate
+
+    with _progress_bar(args.quiet) as progress:
+        found = evaluate(
+            fastlogit.load(args.model),
+            args.input,
+            args.label,
+            threshold=args.threshold,
+            source_format=args.input_format,
+            threads=args.threads,
+            progress=progress,
+        )
+    print(found.to_json() if args.json else found)
 
 
 def _demo(args: argparse.Namespace) -> None:
@@ -254,23 +286,81 @@ def _parser() -> argparse.ArgumentParser:
         commands,
         "score",
         _score,
-        "write a model's probability for every row of a table",
+        "write what a model says of every row of a table",
         "fastlogit score model.json flights.parquet -o scores.parquet",
+        "fastlogit score model.json 'flights/*.parquet' -o scores.csv.gz --keep flight "
+        "--output probability --output label --threshold 0.2",
+        "zcat flights.csv.gz | fastlogit score model.json - -o - > scores.csv",
     )
     score.add_argument("model", metavar="MODEL", help="what 'fastlogit train' wrote")
-    score.add_argument("input", metavar="INPUT", help=f"{files}; columns are found by their names")
-    _add_output(score, "OUTPUT", "likewise; its one column is 'probability'")
+    _add_input(score, "INPUT")
+    _add_output(
+        score, "FILE", "a .parquet, .arrow, .csv, .tsv or .npy file, or - for standard output"
+    )
+    score.add_argument(
+        "--output",
+        dest="outputs",
+        action="append",
+        choices=OUTPUTS,
+        help="what to write; may be given several times (default: probability)",
+    )
+    score.add_argument(
+        "--name",
+        dest="names",
+        action="append",
+        metavar="COLUMN",
+        help="name of the column of an output; as often as --output",
+    )
+    score.add_argument(
+        "--keep",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="COLUMN",
+        help="columns of the input to write as well",
+    )
+    _add_threshold(score, "probability above which the label is the second one")
     score.add_argument(
         "--missing",
-        choices=("error", "nan"),
+        choices=("error", "nan", "skip"),
         default="error",
-        help="what to do with a row that has a null: stop, or score it as NaN "
-        "(default: %(default)s); a NaN in the input scores as NaN",
+        help="what to do with a row that has a null: stop, score it as NaN, or leave it out, and "
+        "all whose score is NaN (default: %(default)s)",
+    )
+    score.add_argument("--skipped", metavar="FILE", help="where to write which rows were left out")
+    score.add_argument(
+        "--output-format", metavar="NAME", help="default: by the suffix; csv for standard output"
     )
     score.add_argument(
-        "--batch-rows", type=_positive, metavar="N", help="rows to read at a time (not for .csv)"
+        "--compression",
+        metavar="NAME",
+        help="of Parquet (default: snappy) or Arrow: zstd, lz4, ...",
     )
-    score.add_argument("-q", "--quiet", action="store_true", help="no progress bar")
+    score.add_argument(
+        "--resume", action="store_true", help="go on with what a run that died has left"
+    )
+    score.add_argument(
+        "--batch-rows", type=_positive, metavar="N", help="rows to read at a time, at most"
+    )
+
+    evaluate = _command(
+        commands,
+        "evaluate",
+        _evaluate,
+        "measure how good a model's probabilities are",
+        "fastlogit evaluate model.json flights.parquet --label late",
+    )
+    evaluate.add_argument("model", metavar="MODEL", help="what 'fastlogit train' wrote")
+    _add_input(evaluate, "DATA")
+    evaluate.add_argument(
+        "--label", metavar="COLUMN", help="the column of the labels (LIBSVM has them by itself)"
+    )
+    _add_threshold(evaluate, "probability above which the second label is predicted")
+    evaluate.add_argument("--json", action="store_true", help="write JSON")
+    for command in (score, evaluate):
+        command.add_argument(
+            "-q", "--quiet", action="store_true", help="no progress bar, and no message but errors"
+        )
 
     demo = _command(
         commands,
@@ -283,7 +373,7 @@ def _parser() -> argparse.ArgumentParser:
         "--rows", type=_positive, default=10_000_000, help="rows to score (default: %(default)s)"
     )
     demo.add_argument("--keep", metavar="DIR", type=Path, help="keep the files in this new folder")
-    for parallel in (train, score, demo):
+    for parallel in (train, score, evaluate, demo):
         parallel.add_argument(
             "--threads",
             type=_thread_count,
@@ -306,13 +396,14 @@ def _command(
     name: str,
     run: Callable[[argparse.Namespace], None],
     summary: str,
-    example: str,
+    *examples: str,
 ) -> argparse.ArgumentParser:
+    lines = [f"  {example}" for example in examples]
     parser = commands.add_parser(
         name,
         help=summary,
         description=f"{summary[0].upper()}{summary[1:]}.",
-        epilog=f"example:\n  {example}",
+        epilog="\n".join(["examples:" if len(examples) > 1 else "example:", *lines]),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.set_defaults(run=run, threads=None)
@@ -321,8 +412,33 @@ def _command(
 
 
 def _add_output(parser: argparse.ArgumentParser, metavar: str, what: str) -> None:
-    parser.add_argument("-o", "--output", metavar=metavar, required=True, help=what)
+    parser.add_argument("-o", "--out", metavar=metavar, required=True, help=what)
     parser.add_argument("--force", action="store_true", help="replace the output if it exists")
+
+
+def _add_input(parser: argparse.ArgumentParser, metavar: str) -> None:
+    parser.add_argument(
+        "input",
+        metavar=metavar,
+        help="a table: .parquet, .arrow, .csv or .tsv (with a header; also .gz, .zst), .npy, .npz "
+        "or .libsvm; a folder or a 'pattern*' of such files; or - for standard input.  Columns are "
+        "found by their names",
+    )
+    parser.add_argument(
+        "--input-format",
+        metavar="NAME",
+        help="default: by the suffix; csv or arrow for standard input",
+    )
+
+
+def _add_threshold(parser: argparse.ArgumentParser, what: str) -> None:
+    parser.add_argument(
+        "--threshold",
+        type=_probability,
+        default=0.5,
+        metavar="Y",
+        help=f"{what} (default: %(default)s)",
+    )
 
 
 def _within(kind: type[Number], least: float, most: float, rule: str) -> Callable[[str], Number]:
@@ -341,4 +457,5 @@ _positive = _within(int, 1, math.inf, "a whole number of at least 1")
 _thread_count = _within(
     int, 1, threads.MOST_THREADS, f"a whole number between 1 and {threads.MOST_THREADS}"
 )
+_probability = _within(float, 0.0, 1.0, "a number between 0 and 1")
 _not_negative = _within(float, 0.0, sys.float_info.max, "a finite number that is not negative")

@@ -194,10 +194,12 @@ def _numpy_probability(X: NDArray[Any], model: LogisticModel) -> NDArray[Any]:
 def _numpy_score(model: LogisticModel, source: Path, target: Path) -> None:
     """Score a Parquet file with pyarrow and NumPy."""
     names = list(model.feature_names or ())
-    with pq.ParquetFile(source) as file, open_sink(target, force=True) as write:
+    schema = pa.schema([("probability", pa.float64())])
+    with pq.ParquetFile(source) as file, open_sink(target, schema, force=True) as write:
         for batch in file.iter_batches(BATCH_ROWS, columns=names):
             X = np.column_stack([batch.column(name).to_numpy() for name in names])
-            write(_numpy_probability(X, model).astype(np.float64))
+            y = _numpy_probability(X, model).astype(np.float64)
+            write(pa.record_batch([y], schema=schema))
 
 
 def _compare(what: str, rows: int, ours: Callable[[], Any], theirs: Callable[[], Any]) -> None:

@@ -13,10 +13,11 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+def replacing(path: str | os.PathLike[str], *, alone: bool = False) -> Iterator[Path]:
     """Give the name of an empty file beside `path`, which becomes `path` at a clean end.
 
-    If the block raises, the file is removed and `path` is as it was.
+    If the block raises, the file is removed and `path` is as it was.  A process that is killed
+    leaves it; who is `alone` in writing to `path` uses its file again.
 
     Raises
     ------
@@ -30,11 +31,15 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     if target.exists() and not target.is_file():
         raise OSError(f"{target}: is no regular file, so that it cannot be replaced")
     try:
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+        if alone:
+            temporary = target.with_name(f".{target.name}.partial")
+            temporary.write_bytes(b"")
+        else:
+            handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+            os.close(handle)
+            temporary = Path(name)
     except OSError as error:
         raise type(error)(f"{target}: cannot write here: {error.strerror}") from None
-    os.close(handle)
-    temporary = Path(name)
     try:
         yield temporary
         with temporary.open("rb+") as file:

@@ -382,7 +382,13 @@ class LogisticModel:
         OSError
             If it cannot be written.
         """
-        content = {
+        text = json.dumps(self.content(), indent=1, ensure_ascii=False, allow_nan=False)
+        with files.replacing(path) as temporary:
+            temporary.write_text(text + "\n", encoding="utf-8")
+
+    def content(self) -> dict[str, Any]:
+        """What `save` writes."""
+        return {
             "format": FORMAT,
             "version": VERSION,
             "coef": self.coef.tolist(),
@@ -400,9 +406,6 @@ class LogisticModel:
             if self.variances is None
             else [_none_for_nan(value) for value in self.variances.tolist()],
         }
-        text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
-        with files.replacing(path) as temporary:
-            temporary.write_text(text + "\n", encoding="utf-8")
 
 
 def of_both_classes(

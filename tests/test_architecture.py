@@ -26,8 +26,13 @@ ROOT = Path(fastlogit.__file__).parent
 # An entry ending with a dot stands for all modules inside that package.
 ROWS = [
     ["__main__", "cli", "demo", "warmup", "sklearn", "dask", "plot", "data.make_flights"],
-    ["scoring", "scoring."],
     [""],  # fastlogit/__init__.py, which re-exports what is below
+    ["scoring"],  # its __init__.py
+    ["scoring.evaluation", "scoring.training"],
+    ["scoring.stream"],
+    ["scoring.journal", "scoring.sinks"],
+    ["scoring.predictions"],
+    ["scoring.sources"],
     ["trainer"],
     ["training.diagnosis", "training.options"],
     ["training.solvers"],

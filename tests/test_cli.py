@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -276,15 +277,15 @@ def test_an_output_that_is_an_input(fails, here, name, force):
 
 
 def test_an_output_of_unknown_suffix(fails):
-    message = "y.txt: the suffix must be one of .parquet, .csv, .npy"
+    message = "y.txt: the suffix must be one of .parquet, .arrow, .arrows, .feather, .csv, "
     assert message in fails("score", "model.json", "data.parquet", "-o", "y.txt")
 
 
 def test_nulls_say_how_to_go_on(fails):
     pq.write_table(pa.table({**ROWS, "x": [0.5, None, None, 0.0, 1.0]}), "data.parquet")
-    assert "column 'x' is null in row 1 (--missing nan scores such rows as NaN)\n" in fails(
-        "score", "model.json", "data.parquet", "-o", "y.csv"
-    )
+    message = fails("score", "model.json", "data.parquet", "-o", "y.csv")
+    assert "column 'x' is null in row 1 (--missing nan scores such rows as NaN, " in message
+    assert message.endswith("--missing skip leaves them out)\n")
     assert "column 'x' has 2 missing values in 5 rows (--missing skip leaves " in fails(
         "train", "data.parquet", "--label", "t", "-o", "m.json"
     )
@@ -367,7 +368,7 @@ def test_a_signal_to_end_leaves_nothing_behind(here):
 def test_a_signal_is_left_to_who_waits_for_it(here, monkeypatch, known):
     seen = []
     monkeypatch.setattr(
-        scoring, "score", lambda *_, **__: seen.append(signal.getsignal(signal.SIGTERM)) or 1
+        scoring, "score", lambda *_, **__: seen.append(signal.getsignal(signal.SIGTERM)) or (1, 0)
     )
     before = signal.signal(signal.SIGTERM, known)
     try:
@@ -409,3 +410,56 @@ def raising(error):
         raise error
 
     return function
+
+
+# Streams, and measures --------------------------------------------------------------------
+
+
+def run(*argv, given=b""):
+    command = [sys.executable, "-W", "error", "-m", "fastlogit", *argv]
+    return subprocess.run(command, input=given, capture_output=True, check=False)
+
+
+def test_a_pipe_is_scored(here):
+    done = run("score", "model.json", "-", "-o", "-", "-q", given=b"k,x\n1,0.5\n0,2\n")
+    assert (done.returncode, done.stderr) == (0, b"")
+    y = [float(line) for line in done.stdout.split()[1:]]
+    np.testing.assert_allclose(y, fl.sigmoid([0.5, 4.5]), rtol=1e-15)
+
+
+def test_a_pipe_of_arrow_is_scored(here):
+    given = io.BytesIO()
+    with pa.ipc.new_stream(given, pa.table(ROWS).schema) as writer:
+        writer.write_table(pa.table(ROWS))
+    options = ["--output-format", "arrow-stream", "--output", "logit", "--keep", "t"]
+    done = run("score", "model.json", "-", "-o", "-", "-q", *options, given=given.getvalue())
+    assert done.stderr == b""
+    found = pa.ipc.open_stream(done.stdout).read_all()
+    assert found["t"].to_pylist() == ROWS["t"]
+    np.testing.assert_allclose(found["logit"].to_numpy(), [0.5, 4.5, 1.5, 0.5, -1.5], rtol=1e-15)
+
+
+def test_evaluate(here, capsys):
+    command = ["evaluate", "model.json", "data.parquet", "--label", "t"]
+    assert main(command) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    expected = scoring.evaluate(fl.load("model.json"), "data.parquet", "t")
+    assert out == f"{expected}\n"
+    assert main([*command, "--json", "--threshold", "0.9"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["log_loss"] == expected.log_loss
+    assert found["rows"] == 5
+
+
+def test_evaluate_needs_a_label(fails):
+    assert "label must say which column" in fails("evaluate", "model.json", "data.parquet")
+
+
+def test_what_was_left_out_is_told_and_kept(here, capsys):
+    pq.write_table(pa.table({**ROWS, "k": [None, 0, 1, 0, 1]}), "gaps.parquet")
+    command = ["score", "model.json", "gaps.parquet", "-o", "y.csv", "--missing", "skip"]
+    assert main([*command, "--skipped", "skipped.csv", "--name", "late"]) == 0
+    assert "fastlogit: note: left out 1 row with a missing value" in capsys.readouterr().err
+    assert Path("skipped.csv").read_text().split()[1] == '"gaps.parquet",0'
+    assert Path("y.csv").read_text().split()[0] == '"late"'

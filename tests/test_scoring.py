@@ -68,7 +68,7 @@ def files_in(folder):
 @pytest.mark.parametrize("source", SUFFIXES)
 def test_every_format_gives_the_same(tmp_path, table, model, expected, source, sink):
     source, sink = write(table, tmp_path / f"in{source}"), tmp_path / f"out{sink}"
-    assert score(model, source, sink, batch_rows=130) == N
+    assert score(model, source, sink, batch_rows=130).rows == N
     y = read(sink)
     assert y.dtype == np.float64
     np.testing.assert_allclose(y, expected, rtol=1e-13, atol=0)
@@ -145,7 +145,7 @@ def test_dtypes_and_orders_of_npy(tmp_path, dtype, order):
 @pytest.mark.parametrize("sink", SUFFIXES)
 def test_no_rows(tmp_path, table, model, source, sink):
     source, sink = write(table.slice(0, 0), tmp_path / f"in{source}"), tmp_path / f"out{sink}"
-    assert score(model, source, sink) == 0
+    assert score(model, source, sink).rows == 0
     assert read(sink).shape == (0,)
 
 
@@ -157,7 +157,8 @@ def test_nulls(tmp_path, suffix):
     source, sink = write(pa.table(columns), tmp_path / f"in{suffix}"), tmp_path / "out.npy"
     model = fl.LogisticModel([1.0, 2.0], 0.0, ("k", "x"))
     message = (
-        rf"in\{suffix}: column 'x' is null in row 2 \(missing='nan' scores such rows as NaN\)$"
+        rf"in\{suffix}: column 'x' is null in row 2 "
+        r"\(missing='nan' scores such rows as NaN, missing='skip' leaves them out\)$"
     )
     with pytest.raises(ValueError, match=message):
         score(fl.LogisticModel([2.0], 0.0, ("x",)), source, sink)
@@ -186,7 +187,7 @@ def test_duplicate_names(tmp_path, suffix):
     source = write(pa.table([[1.0], [2.0], [3.0]], names=["x", "y", "x"]), tmp_path / f"in{suffix}")
     with pytest.raises(ValueError, match="2 columns have the name 'x'"):
         score(fl.LogisticModel([1.0], 0.0, ("x",)), source, tmp_path / "out.npy")
-    assert score(fl.LogisticModel([1.0], 0.0, ("y",)), source, tmp_path / "out.npy") == 1
+    assert score(fl.LogisticModel([1.0], 0.0, ("y",)), source, tmp_path / "out.npy").rows == 1
 
 
 @pytest.mark.parametrize(
@@ -241,7 +242,7 @@ def test_integers_before_fractions_in_a_csv(tmp_path):
         ("in.csv", b"x\n1\n1,2\n", "Expected 1 columns, got 2"),
         ("in.npy", b"", "magic"),
         ("in.npy", b"not an array", "magic"),
-        ("in.txt", b"x\n1\n", r"suffix must be one of .parquet, .csv, .npy"),
+        ("in.txt", b"x\n1\n", r"suffix must be one of .parquet, "),
     ],
 )
 def test_damaged_files(tmp_path, name, content, message):
@@ -291,7 +292,7 @@ def test_unsuitable_arrays(tmp_path, array, message):
 def test_batches_may_be_larger_than_any_file(tmp_path, suffix, rows):
     source = write(pa.table({"x": np.arange(float(rows))}), tmp_path / f"in{suffix}")
     model = fl.LogisticModel([1.0], 0.0, ("x",))
-    assert score(model, source, tmp_path / "out.npy", batch_rows=10**20) == rows
+    assert score(model, source, tmp_path / "out.npy", batch_rows=10**20).rows == rows
 
 
 def test_pickles_are_not_read(tmp_path):
@@ -300,7 +301,7 @@ def test_pickles_are_not_read(tmp_path):
         score(fl.LogisticModel([1.0]), tmp_path / "in.npy", tmp_path / "out.npy")
 
 
-@pytest.mark.parametrize("arguments", [{"missing": "skip"}, {"batch_rows": 0}, {"threads": 0}])
+@pytest.mark.parametrize("arguments", [{"missing": "none"}, {"batch_rows": 0}, {"threads": 0}])
 def test_arguments_out_of_range(tmp_path, table, model, arguments):
     source = write(table, tmp_path / "in.npy")
     with pytest.raises(ValueError, match=next(iter(arguments))):
@@ -322,6 +323,7 @@ def test_an_interrupt_leaves_no_output(tmp_path, table, model, sink, exists):
 
     with pytest.raises(KeyboardInterrupt):
         score(model, source, sink, batch_rows=100, force=exists, progress=interrupt)
+    (tmp_path / f".{sink.name}.journal").unlink()  # to be resumed
     assert files_in(tmp_path) == before
     assert not exists or sink.read_text() == "of yesterday"
 

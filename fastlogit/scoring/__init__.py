@@ -1,10 +1,16 @@
-"""Files streamed through a model, and files to train one on.
+"""Tables streamed through a model, and files to train one on.
 
-:mod:`~fastlogit.scoring.sources` reads a file in batches, :mod:`~fastlogit.scoring.sinks`
-writes one, and :mod:`~fastlogit.scoring.stream` goes from one to the other.
+sources      what is read: a table of any format, batch by batch
+predictions  what a model says of a batch
+sinks        what is written
+journal      what a run that dies leaves, to be taken up again
+stream       from one to the other
+evaluation   how good the predictions are
+training     a whole file as X and t
 """
 
-from fastlogit.scoring.stream import score
+from fastlogit.scoring.evaluation import Evaluation, evaluate
+from fastlogit.scoring.stream import Scored, score
 from fastlogit.scoring.training import TrainingData, read_table
 
-__all__ = ["TrainingData", "read_table", "score"]
+__all__ = ["Evaluation", "Scored", "TrainingData", "evaluate", "read_table", "score"]

@@ -1,35 +1,45 @@
-"""Files to write: one column `probability`, float64 so that its tail is kept (5e-324 is not 0).
+"""Where to write: record batches become a file, which appears under its name when it is complete.
 
-A format is one function, which gives what writes the next part of the column, and one line in
-`_FORMATS`.
+A format is one function, which gives what writes the next record batch, and one line in
+`FORMATS`.  Rows are written so many at a time, whatever parts they come in, so that the same rows
+give the same bytes.
 """
 
 from __future__ import annotations
 
+import sys
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fastlogit import files
-from fastlogit.scoring.sources import by_suffix
+from fastlogit.scoring.sources import CODECS, STANDARD, format_of
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
+    from typing import BinaryIO
 
-    from numpy.typing import NDArray
+    Write = Callable[[Any], object]
 
-    Write = Callable[[NDArray[np.float64]], object]
-
-COLUMN = "probability"
+# Rows that are written at a time: a row group of a Parquet file.
+_GROUP_ROWS = 1 << 20
 
 
 @contextmanager
-def open_sink(path: str | os.PathLike[str], *, force: bool = False) -> Iterator[Write]:
-    """Give a function that writes the next probabilities to a file.
+def open_sink(
+    path: str | os.PathLike[str],
+    schema: Any,
+    *,
+    file_format: str | None = None,
+    compression: str | None = None,
+    force: bool = False,
+) -> Iterator[Write]:
+    """Give a function that writes the next record batch to a file, or "-", standard output.
 
     The file appears under its name at a clean end, and not at all otherwise.
 
@@ -39,21 +49,36 @@ def open_sink(path: str | os.PathLike[str], *, force: bool = False) -> Iterator[
         If the folder is not there or cannot be written, or the file exists and `force` does
         not say to replace it; before the block is entered.
     ValueError
-        If no format has this suffix; likewise.
+        If no format has this suffix, or it cannot hold such columns; likewise.
     """
+    if str(path) == STANDARD:
+        open_format = FORMATS[checked_format(file_format or "csv")]
+        with open_format(sys.stdout.buffer, schema, compression) as write:
+            yield write
+        sys.stdout.buffer.flush()
+        return
     target = Path(path)
-    open_format = by_suffix(target, _FORMATS)
+    open_format = FORMATS[checked_format(file_format or format_of(target, FORMATS))]
     with replacing(target, force=force) as temporary, ExitStack() as stack:
         with _writing(target):
-            write = stack.enter_context(open_format(temporary))
+            file = stack.enter_context(_compressed(temporary, target))
+            write = stack.enter_context(open_format(file, schema, compression))
+            write_groups = stack.enter_context(_grouped(write, schema))
 
-        def named(y: NDArray[np.float64]) -> None:
+        def named(batch: Any) -> None:
             with _writing(target):
-                write(y)
+                write_groups(batch)
 
         yield named
         with _writing(target):
             stack.close()
+
+
+def checked_format(name: str) -> str:
+    """Check that a format can be written."""
+    if name not in FORMATS:
+        raise ValueError(f"sink_format must be one of {', '.join(FORMATS)}; got {name!r}")
+    return name
 
 
 @contextmanager
@@ -61,7 +86,7 @@ def replacing(path: str | os.PathLike[str], *, force: bool) -> Iterator[Path]:
     """As :func:`fastlogit.files.replacing`, and only with `force` in place of another file."""
     if Path(path).is_file() and not force:
         raise FileExistsError(f"{path}: exists already (force=True replaces it)")
-    with files.replacing(path) as temporary:
+    with files.replacing(path, alone=True) as temporary:
         yield temporary
 
 
@@ -75,51 +100,130 @@ def _writing(target: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _parquet(path: Path) -> Iterator[Write]:
+def _compressed(temporary: Path, target: Path) -> Iterator[Any]:
+    """Open a file to write, compressed if its final name says so."""
+    import pyarrow as pa
+
+    codec = CODECS.get(target.suffix.lower())
+    with temporary.open("wb") as file:
+        if codec is None:
+            yield file
+        else:
+            with pa.CompressedOutputStream(file, codec) as compressed:
+                yield compressed
+
+
+@contextmanager
+def _grouped(write: Write, schema: Any) -> Iterator[Write]:
+    """Join and cut what comes to record batches of `_GROUP_ROWS`, and the last of what is left."""
+    import pyarrow as pa
+
+    waiting: list[Any] = []
+    count = 0
+
+    def write_group(rows: int) -> None:
+        nonlocal waiting, count
+        table = pa.Table.from_batches(waiting, schema)
+        write(table.slice(0, rows).combine_chunks().to_batches()[0])
+        waiting = table.slice(rows).to_batches()
+        count -= rows
+
+    def add(batch: Any) -> None:
+        nonlocal count
+        waiting.append(batch)
+        count += batch.num_rows
+        while count >= _GROUP_ROWS:
+            write_group(_GROUP_ROWS)
+
+    yield add
+    if count:
+        write_group(count)
+
+
+@contextmanager
+def _parquet(file: BinaryIO, schema: Any, compression: str | None) -> Iterator[Write]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    schema = _schema()
     # Probabilities hardly repeat, so that a dictionary would only cost time.
-    with pq.ParquetWriter(path, schema, use_dictionary=False) as writer:
-        yield lambda y: writer.write_batch(pa.record_batch([y], schema=schema))
+    repeating = [field.name for field in schema if not pa.types.is_floating(field.type)]
+    with pq.ParquetWriter(
+        file,
+        schema,
+        compression=compression or "snappy",
+        use_dictionary=repeating,
+        write_page_checksum=True,
+    ) as writer:
+        yield lambda batch: writer.write_batch(batch, row_group_size=_GROUP_ROWS)
 
 
 @contextmanager
-def _csv(path: Path) -> Iterator[Write]:
+def _arrow(
+    file: BinaryIO, schema: Any, compression: str | None, *, stream: bool = False
+) -> Iterator[Write]:
     import pyarrow as pa
+
+    options = pa.ipc.IpcWriteOptions(compression=compression)
+    opening = pa.ipc.new_stream if stream else pa.ipc.new_file
+    with opening(file, schema, options=options) as writer:
+        yield writer.write_batch
+
+
+@contextmanager
+def _csv(
+    file: BinaryIO, schema: Any, compression: str | None, *, delimiter: str = ","
+) -> Iterator[Write]:
     from pyarrow import csv
 
-    schema = _schema()
-    with csv.CSVWriter(path, schema) as writer:
-        yield lambda y: writer.write_batch(pa.record_batch([y], schema=schema))
+    _refuse(compression)
+    options = csv.WriteOptions(delimiter=delimiter, quoting_style="needed")
+    with csv.CSVWriter(file, schema, write_options=options) as writer:
+        yield writer.write_batch
 
 
 @contextmanager
-def _npy(path: Path) -> Iterator[Write]:
-    with path.open("wb") as file:
-        _write_npy_header(file, 0)
-        start = file.tell()
-        yield lambda y: file.write(y.data)
-        rows = (file.tell() - start) // np.dtype(np.float64).itemsize
-        file.seek(0)
-        _write_npy_header(file, rows)
-
-
-_FORMATS: dict[str, Callable[[Path], AbstractContextManager[Write]]] = {
-    ".parquet": _parquet,
-    ".csv": _csv,
-    ".npy": _npy,
-}
-
-
-def _schema() -> Any:
+def _npy(file: BinaryIO, schema: Any, compression: str | None) -> Iterator[Write]:
     import pyarrow as pa
 
-    return pa.schema([(COLUMN, pa.float64())])
+    _refuse(compression)
+    for field in schema:
+        if not (pa.types.is_floating(field.type) or pa.types.is_integer(field.type)):
+            raise ValueError(f"a .npy file holds numbers; column {field.name!r} is {field.type}")
+    width = len(schema)
+    rows = 0
+    _write_npy_header(file, rows, width)
+
+    def write(batch: Any) -> None:
+        nonlocal rows
+        columns = [column.to_numpy(zero_copy_only=False) for column in batch.columns]
+        file.write(np.column_stack(columns).astype(np.float64).data)
+        rows += batch.num_rows
+
+    yield write
+    file.seek(0)
+    _write_npy_header(file, rows, width)
 
 
-def _write_npy_header(file: BinaryIO, rows: int) -> None:
+def _write_npy_header(file: BinaryIO, rows: int, width: int) -> None:
     """Write the header, which NumPy pads so that it has one length for any number of rows."""
-    header = {"descr": "<f8", "fortran_order": False, "shape": (rows,)}
+    shape = (rows,) if width == 1 else (rows, width)
+    header = {"descr": "<f8", "fortran_order": False, "shape": shape}
     np.lib.format.write_array_header_1_0(file, header)
+
+
+def _refuse(compression: str | None) -> None:
+    if compression is not None:
+        raise ValueError(
+            f"compression={compression!r} is for Parquet and Arrow; a .csv may end with "
+            f"{', '.join(CODECS)}"
+        )
+
+
+FORMATS: dict[str, Callable[[Any, Any, str | None], AbstractContextManager[Write]]] = {
+    "parquet": _parquet,
+    "arrow": _arrow,
+    "arrow-stream": partial(_arrow, stream=True),
+    "csv": _csv,
+    "tsv": partial(_csv, delimiter="\t"),
+    "npy": _npy,
+}

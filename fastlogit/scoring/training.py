@@ -79,19 +79,20 @@ def read_table(
     if missing not in ("error", "skip"):
         raise ValueError(f"missing must be 'error' or 'skip'; got {missing!r}")
     table = open_table(path)
-    target = _position(table, label)
+    target = table.position(label)
     features = [position for position in range(len(table.dtypes)) if position != target]
     order = [*features, target]
-    batches = table.read(order, nulls=True, batch_rows=_BATCH_ROWS)
+    table.must_hold_numbers(order)
+    batches = table.read(order, batch_rows=_BATCH_ROWS)
     if not features:
-        raise ValueError(f"{table.path}: has no column beside {table.label(target)}")
+        raise ValueError(f"{table.name}: has no column beside {table.label(target)}")
 
     dtype = np.result_type(np.float32, *(table.dtypes[position] for position in features))
     X, t = np.empty((table.rows or 0, len(features)), dtype), np.empty(table.rows or 0)
     rows, kept = 0, 0
     absent = np.zeros(len(order), np.int64)
     for batch in batches:
-        columns = batch if isinstance(batch, list) else list(batch.T)
+        columns = _to_numpy(batch.data, order)
         _check_values(table, order, columns, rows)
         rows += len(columns[0])
         nans = [np.isnan(column) for column in columns]
@@ -110,27 +111,21 @@ def read_table(
     if missing == "error" and absent.any():
         _refuse(table, order, absent, rows)
     if kept == 0:
-        raise ValueError(f"{table.path}: has no rows{' without a missing value' * (rows > 0)}")
+        raise ValueError(f"{table.name}: has no rows{' without a missing value' * (rows > 0)}")
     _resize(X, t, kept)
     names = None if table.names is None else tuple(table.names[position] for position in features)
     return TrainingData(X, t, names, rows - kept)
 
 
-def _position(table: Table, label: str | int) -> int:
-    """Position of the label's column."""
-    if table.names is not None:
-        return table.find([str(label), *table.names])[0]
-    width = len(table.dtypes)
-    try:
-        position = int(label)
-    except ValueError:
-        position = width
-    if not -width <= position < width:
-        raise ValueError(
-            f"{table.path}: columns have no names here, so that the label must be a position "
-            f"from {-width} to {width - 1}; got {label!r}"
-        )
-    return position % width
+def _to_numpy(batch: Any, order: list[int]) -> list[NDArray[Any]]:
+    """Columns in this order, with NaN for nulls."""
+    if not hasattr(batch, "columns"):
+        return [batch[:, position] for position in order]
+    import pyarrow as pa
+
+    # Booleans of Arrow are single bits.
+    columns = (one.cast(pa.uint8()) if pa.types.is_boolean(one.type) else one for one in batch)
+    return [column.to_numpy(zero_copy_only=False) for column in columns]
 
 
 def _resize(X: NDArray[Any], t: NDArray[np.float64], rows: int) -> None:
@@ -150,7 +145,7 @@ def _check_values(table: Table, order: list[int], columns: list[NDArray[Any]], s
         if not good.all():
             row = int(np.argmin(good))
             raise ValueError(
-                f"{table.path}: {table.label(position)} must {rule}; got {column[row]} in row "
+                f"{table.name}: {table.label(position)} must {rule}; got {column[row]} in row "
                 f"{start + row}"
             )
 
@@ -161,6 +156,6 @@ def _refuse(table: Table, order: list[int], absent: NDArray[np.int64], rows: int
     count, others = int(absent[first]), int(np.count_nonzero(absent)) - 1
     also = f", and there are some in {others} other column{'s' * (others > 1)}" if others else ""
     raise ValueError(
-        f"{table.path}: {table.label(order[first])} has {count} missing value{'s' * (count > 1)} "
+        f"{table.name}: {table.label(order[first])} has {count} missing value{'s' * (count > 1)} "
         f"in {rows} row{'s' * (rows > 1)}{also} (missing='skip' leaves those rows out)"
     )

@@ -1,0 +1,131 @@
+"""Measures of predictions, against scikit-learn's."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+import pytest
+from scipy import sparse
+from sklearn import metrics
+from sklearn.datasets import dump_svmlight_file
+
+import fastlogit as fl
+from fastlogit.scoring import evaluate, evaluation
+
+N = 5000
+RNG = np.random.default_rng(4)
+Z = np.round(RNG.normal(size=N) * 2.0, 1)  # with ties
+T = (RNG.random(N) < fl.sigmoid(Z)).astype(np.int64)
+MODEL = fl.LogisticModel([1.0], 0.0, ("x",))
+
+
+@pytest.fixture(params=["exact", "bins"])
+def found(request, monkeypatch, tmp_path):
+    if request.param == "bins":
+        monkeypatch.setattr(evaluation, "EXACT_ROWS", 1000)
+    pq.write_table(pa.table({"late": T, "x": Z}), tmp_path / "x.parquet", row_group_size=700)
+    monkeypatch.setattr("fastlogit.scoring.sources._MOST_ROWS", 700)
+    return evaluate(MODEL, tmp_path / "x.parquet", "late", threshold=0.4)
+
+
+def test_measures_are_those_of_scikit_learn(found):
+    y = fl.sigmoid(Z)
+    assert (found.rows, found.skipped, found.positives) == (N, 0, T.sum())
+    assert found.log_loss == pytest.approx(metrics.log_loss(T, y), rel=1e-12)
+    assert found.accuracy == metrics.accuracy_score(T, y > 0.4)
+    assert found.brier_score == pytest.approx(metrics.brier_score_loss(T, y), rel=1e-12)
+    error = found.auc_error + 1e-12
+    assert found.auc == pytest.approx(metrics.roc_auc_score(T, y), abs=error, rel=0)
+
+
+def test_the_calibration_is_that_of_each_bin(found):
+    y = fl.sigmoid(Z)
+    for least, most, rows, mean_y, mean_t in found.calibration:
+        here = (y >= least) & (y < most)
+        assert rows == here.sum()
+        assert mean_y == pytest.approx(y[here].mean(), rel=1e-12)
+        assert mean_t == pytest.approx(T[here].mean(), rel=1e-12)
+    assert sum(each.rows for each in found.calibration) == N
+
+
+def test_bins_of_logits_rise_and_are_narrow():
+    z = np.sort(np.concatenate([RNG.normal(size=1000), [0.0, -np.inf, np.inf, 1e300, -1e-300]]))
+    numbers = evaluation._bin(z)
+    assert (np.diff(numbers) >= 0).all()
+    assert numbers.min() >= 0
+    assert numbers.max() < 1 << 20
+    assert evaluation._bin(np.array([1.0]))[0] < evaluation._bin(np.array([1.001]))[0]
+
+
+def test_the_bound_of_a_binned_area_holds_and_is_small(monkeypatch):
+    z = RNG.normal(size=20_000)
+    t = RNG.random(z.size) < fl.sigmoid(z)
+    exact = evaluate(MODEL, {"x": z, "t": t.astype(int)}, "t").auc
+    monkeypatch.setattr(evaluation, "EXACT_ROWS", 1)
+    binned = evaluate(MODEL, {"x": z, "t": t.astype(int)}, "t")
+    assert 0.0 < binned.auc_error < 1e-3
+    assert abs(binned.auc - exact) <= binned.auc_error
+
+
+KINDS = {"text": ["no", "yes"], "bool": [False, True], "numbers": [-1.5, 2.0]}
+FORMS = ["text csv", "numbers csv", "text parquet", "bool parquet", "numbers table", "bool table"]
+
+
+@pytest.mark.parametrize(("labels", "form"), [each.split() for each in FORMS])
+def test_labels_of_any_kind(tmp_path, labels, form):
+    labels = KINDS[labels]
+    model = fl.LogisticModel([1.0], 0.0, ("x",), classes=labels)
+    table = pa.table({"x": Z, "t": [labels[t] for t in T]})
+    source = tmp_path / f"x.{form}"
+    if form == "table":
+        source = table
+    elif form == "parquet":
+        pq.write_table(table, source)
+    else:
+        pa.csv.write_csv(table, source)
+    found = evaluate(model, source, "t")
+    assert found.positives == T.sum()
+    assert found.auc == pytest.approx(metrics.roc_auc_score(T, Z), rel=1e-12)
+
+
+def test_labels_of_arrays_and_libsvm(tmp_path):
+    np.save(tmp_path / "x.npy", np.column_stack([T, Z]))
+    dump_svmlight_file(sparse.csr_matrix(Z[:, None]), T, str(tmp_path / "x.svm"), zero_based=False)
+    for source, label in (
+        (tmp_path / "x.npy", 0),
+        (tmp_path / "x.npy", "-2"),
+        (tmp_path / "x.svm", None),
+    ):
+        assert evaluate(MODEL, source, label).auc == pytest.approx(metrics.roc_auc_score(T, Z))
+
+
+def test_missing_labels_and_scores_are_counted():
+    table = pa.table({"x": [1.0, None, 2.0, np.nan, -1.0], "t": [1, 1, None, 0, 0]})
+    found = evaluate(MODEL, table, "t")
+    assert (found.rows, found.skipped, found.auc) == (2, 3, 1.0)
+
+
+def test_one_class_alone_has_no_area():
+    found = evaluate(MODEL, {"x": [1.0, 2.0], "t": [1, 1]}, "t")
+    assert np.isnan(found.auc)
+    assert json.loads(found.to_json())["auc"] is None
+    assert "AUC          nan" in str(found)
+
+
+@pytest.mark.parametrize(
+    ("table", "label", "message"),
+    [
+        ({"x": [1.0], "t": [2]}, "t", "the label must be 0 or 1; got 2 in row 0"),
+        ({"x": [1.0], "t": [1]}, "T", r"missing column 'T' \(is it 't'\?\)"),
+        ({"x": [1.0], "t": [1]}, None, "label must say which column"),
+        ({"x": [np.nan], "t": [1]}, "t", "has no row with a label and a score"),
+        ({"x": ["a"], "t": [1]}, "t", "column 'x' must hold numbers; it holds string"),
+    ],
+)
+def test_what_cannot_be_measured_is_an_error(table, label, message):
+    with pytest.raises(ValueError, match=message):
+        evaluate(MODEL, table, label)

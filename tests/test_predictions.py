@@ -1,0 +1,105 @@
+"""What is written of each row: outputs, names, kept columns, missing values."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+import fastlogit as fl
+
+TABLE = pa.table({"k": ["p", "q", None, "s"], "x": [0.5, None, -800.0, np.nan], "n": [1, 2, 3, 4]})
+MODEL = fl.LogisticModel([1.0], 0.0, ("x",), classes=("no", "yes"))
+
+
+def scored(source=TABLE, model=MODEL, **options):
+    batches = fl.score(model, source, **options)
+    return pa.Table.from_batches(list(batches))
+
+
+def test_every_output_in_the_order_asked_for():
+    found = scored(
+        output=["log-probability", "label", "logit", "probability"],
+        missing="nan",
+        keep=["n", "k"],
+        threshold=0.6,
+    )
+    assert found.column_names == ["n", "k", "log_probability", "label", "logit", "probability"]
+    assert found.select(["n", "k"]).equals(TABLE.select(["n", "k"]))
+    z = np.array([0.5, np.nan, -800.0, np.nan])
+    np.testing.assert_array_equal(found["logit"].to_numpy(), z)
+    np.testing.assert_array_equal(found["probability"].to_numpy(), fl.sigmoid(z))
+    np.testing.assert_array_equal(found["log_probability"].to_numpy(), fl.log_sigmoid(z))
+    assert found["label"].to_pylist() == ["yes", None, "no", None]
+
+
+@pytest.mark.parametrize(
+    ("classes", "kind"),
+    [((0, 1), pa.int64()), ((False, True), pa.bool_()), ((-1.5, 2.0), pa.float64())],
+)
+def test_labels_are_of_the_kind_of_the_classes(classes, kind):
+    model = fl.LogisticModel([1.0], 0.0, ("x",), classes=classes)
+    found = scored({"x": [-1.0, 1.0]}, model, output="label")
+    assert found["label"].type == kind
+    assert found["label"].to_pylist() == list(classes)
+
+
+def test_names_of_outputs():
+    found = scored(output=["logit", "label"], names=["z", "late"], missing="nan")
+    assert found.column_names == ["z", "late"]
+    assert scored(names="p", missing="nan").column_names == ["p"]
+
+
+def test_rows_that_are_skipped_are_told_of(tmp_path):
+    done = fl.score(
+        MODEL,
+        TABLE,
+        tmp_path / "y.csv",
+        missing="skip",
+        keep=["n"],
+        skipped=tmp_path / "skipped.csv",
+    )
+    assert done == (4, 2)
+    assert [line.split(",")[0] for line in (tmp_path / "y.csv").read_text().split()[1:]] == [
+        "1",
+        "3",
+    ]
+    assert (tmp_path / "skipped.csv").read_text().split()[1:] == ['"Table",1', '"Table",3']
+
+
+def test_the_row_of_a_null_is_told():
+    with pytest.raises(ValueError, match=r"^Table: column 'x' is null in row 1 \(missing='nan' "):
+        scored()
+    # NaN is a number.
+    assert np.isnan(scored({"x": [np.nan]})["probability"].to_numpy()).all()
+
+
+def test_a_feature_can_be_kept_too():
+    found = scored({"x": [1.0, 2.0], "y": [3, 4]}, keep=["y", "x"])
+    assert found["x"].to_pylist() == [1.0, 2.0]
+    assert found["y"].to_pylist() == [3, 4]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"output": "odds"}, "output must be one of probability, logit, label, log-probability"),
+        ({"output": ["logit", "logit"]}, "output must have different ones"),
+        ({"output": []}, "output must have different ones"),
+        ({"names": ["a", "b"]}, "names must have one name for each output, 1; got 2"),
+        ({"names": "n", "keep": ["n"]}, "must differ; got 'n' twice"),
+        ({"keep": ["probability"]}, "missing column 'probability'"),
+        ({"keep": ["n", "n"]}, "must differ; got 'n' twice"),
+        ({"keep": "n"}, "keep must be a sequence of names; got 'n'"),
+        ({"threshold": 1.5}, "threshold must lie between 0 and 1; got 1.5"),
+        ({"missing": "drop"}, "missing must be 'error', 'nan' or 'skip'; got 'drop'"),
+    ],
+)
+def test_options_out_of_range(options, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        scored(**options)
+
+
+def test_nothing_can_be_kept_of_what_has_no_names():
+    with pytest.raises(ValueError, match="ndarray: has no names of columns"):
+        scored(np.zeros((3, 1)), keep=["n"])
