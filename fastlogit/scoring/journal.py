@@ -1,56 +1,57 @@
 """What a run that dies leaves: every part that it had finished, to be taken up again.
 
-A journal is an SQLite database beside the output, and is removed once that is complete.  It tells
-what the run was (the model, the files with their sizes and times, all options), and has a row
-for each part, with a checksum.
+A journal lies beside the output, and is removed once that is complete.  Its first line tells, as
+JSON, what the run was: the model, the files with their sizes and times, all options.  A record
+follows for each part, with a checksum: what a crash has cut or damaged is found, and done again.
+
+    lengths of the following, rows read, CRC-32 | record batch | rows left out | name of the file
+
+(SQLite would do all of this, and takes six times as long as to compute what it keeps.)
 """
 
 from __future__ import annotations
 
 import json
-import sqlite3
+import os
+import struct
 import zlib
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fastlogit.scoring.predictions import Part
 
-_TABLES = """
-PRAGMA synchronous = OFF;
-CREATE TABLE IF NOT EXISTS run (description TEXT);
-CREATE TABLE IF NOT EXISTS parts (
-    number INTEGER PRIMARY KEY, read INTEGER, file TEXT, batch BLOB, skipped BLOB, checksum INTEGER
-);
-"""
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
+    from typing import BinaryIO
+
+_HEAD = struct.Struct("<QQQQQ")
 
 
 @contextmanager
 def open_journal(output: Path, run: dict[str, Any]) -> Iterator[Journal]:
     """Give the journal of an output; at a clean end, and where data are wrong, it is removed."""
-    journal = Journal(output.with_name(f".{output.name}.journal"), json.dumps(run, sort_keys=True))
+    journal = Journal(output.with_name(f".{output.name}.journal"), run)
     try:
         yield journal
     except (ValueError, TypeError):
-        journal.remove()
+        journal.close(keep=False)
         raise
     except BaseException:
-        journal.keep()
+        journal.close(keep=True)
         raise
-    journal.remove()
+    journal.close(keep=False)
 
 
 class Journal:
     """The parts of a run that are finished, in order."""
 
-    def __init__(self, path: Path, run: str) -> None:
+    def __init__(self, path: Path, run: dict[str, Any]) -> None:
         self.path, self.run = path, run
-        self.database: sqlite3.Connection | None = None
+        self.file: BinaryIO | None = None
+        self.is_empty = True
 
     def begin(self, schema: Any, *, resume: bool) -> Iterator[Part]:
         """Begin it, or `resume`: give what is finished, up to the first part that is damaged.
@@ -60,75 +61,84 @@ class Journal:
         ValueError
             If it is the journal of another run, and what is different; it stays as it is.
         """
-        if not resume:
-            for suffix in ("", "-journal"):  # SQLite's own, if it was killed as well
-                Path(f"{self.path}{suffix}").unlink(missing_ok=True)
-        # Nothing is synchronised: what a process that is killed has written, the system keeps.
-        database = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
-        try:
-            database.executescript(_TABLES)
-            self._check_run(database)
-        except sqlite3.Error as error:
-            database.close()
-            raise OSError(f"{self.path}: cannot be used: {error}") from error
-        except BaseException:
-            database.close()
-            raise
-        self.database = database
-        yield from _parts(database, schema)
-
-    def _check_run(self, database: sqlite3.Connection) -> None:
-        found = database.execute("SELECT description FROM run").fetchone()
-        if found is None:
-            database.execute("INSERT INTO run VALUES (?)", (self.run,))
+        if not resume or not self._is_there():
+            self.file = self.path.open("wb")
+            self.file.write(json.dumps(self.run, sort_keys=True).encode() + b"\n")
+            self.file.flush()
             return
-        before, now = json.loads(found[0]), json.loads(self.run)
-        changed = [name for name in now if before.get(name) != now[name]]
+        self.file = file = self.path.open("rb+")
+        file.readline()
+        good = file.tell()
+        while (part := _read(file, schema)) is not None:
+            self.is_empty = False
+            good = file.tell()
+            yield part
+        file.seek(good)
+        file.truncate()
+
+    def _is_there(self) -> bool:
+        """Whether there is a journal of this run."""
+        try:
+            with self.path.open("rb") as file:
+                line = file.readline()
+        except FileNotFoundError:
+            return False
+        before: dict[str, Any] = {}
+        with suppress(ValueError):  # cut, or damaged: nothing is known to be finished
+            before = json.loads(line)
+        now = json.loads(json.dumps(self.run))
+        changed = [name for name in now if name in before and before[name] != now[name]]
         if changed:
             raise ValueError(f"{self.path}: cannot be resumed: {', '.join(changed)} has changed")
+        return bool(before == now)
 
     def add(self, part: Part) -> None:
         """Note a part."""
-        assert self.database is not None
-        batch, skipped = memoryview(part.rows.serialize()), part.skipped.tobytes()
-        checksum = zlib.crc32(skipped, zlib.crc32(batch))
-        record = (part.read, part.file, batch, skipped, checksum)
+        assert self.file is not None
+        fields = (memoryview(part.rows.serialize()), part.skipped.tobytes(), part.file.encode())
+        sizes = [len(field) for field in fields]
+        head = _HEAD.pack(*sizes, part.read, _checksum(fields))
         try:
-            self.database.execute(
-                "INSERT INTO parts (read, file, batch, skipped, checksum) VALUES (?, ?, ?, ?, ?)",
-                record,
-            )
-        except sqlite3.Error as error:
+            self.file.writelines((head, *fields))
+            self.file.flush()  # to the system, which keeps it when the process is killed
+        except OSError as error:
             raise OSError(f"{self.path}: cannot be written: {error}") from error
+        self.is_empty = False
 
-    def keep(self) -> None:
+    def close(self, *, keep: bool) -> None:
         """Close it; what has no part is not worth keeping."""
-        if self.database is None:
+        if self.file is None:
             return
-        with suppress(sqlite3.Error):
-            parts = self.database.execute("SELECT count(*) FROM parts").fetchone()
-            self.database.close()
-            if parts == (0,):
-                self.path.unlink()
-
-    def remove(self) -> None:
-        """Close it, and remove it."""
-        if self.database is not None:
-            self.database.close()
+        with suppress(OSError):
+            self.file.close()
+        if not keep or self.is_empty:
             self.path.unlink()
 
 
-def _parts(database: sqlite3.Connection, schema: Any) -> Iterator[Part]:
+def _read(file: BinaryIO, schema: Any) -> Part | None:
+    """Read the next part; None if that is not whole."""
     import pyarrow as pa
 
-    number = 0
-    with suppress(sqlite3.DatabaseError):
-        for read, file, batch, skipped, checksum in database.execute(
-            "SELECT read, file, batch, skipped, checksum FROM parts ORDER BY number"
-        ):
-            if zlib.crc32(skipped, zlib.crc32(batch)) != checksum:
-                break
-            number += 1
-            rows = pa.ipc.read_record_batch(pa.py_buffer(batch), schema)
-            yield Part(rows, np.frombuffer(skipped, np.int64), read, file)
-    database.execute("DELETE FROM parts WHERE number > ?", (number,))
+    head = file.read(_HEAD.size)
+    if len(head) < _HEAD.size:
+        return None
+    *sizes, read, checksum = _HEAD.unpack(head)
+    if sum(sizes) > os.fstat(file.fileno()).st_size - file.tell():
+        return None
+    fields = [file.read(size) for size in sizes]
+    if _checksum(fields) != checksum:
+        return None
+    rows, skipped, name = fields
+    return Part(
+        pa.ipc.read_record_batch(pa.py_buffer(rows), schema),
+        np.frombuffer(skipped, np.int64),
+        read,
+        name.decode(),
+    )
+
+
+def _checksum(fields: Any) -> int:
+    checksum = 0
+    for field in fields:
+        checksum = zlib.crc32(field, checksum)
+    return checksum

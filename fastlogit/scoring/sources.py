@@ -35,9 +35,9 @@ if TYPE_CHECKING:
     Read = Callable[["Wanted"], Iterator["Batch"]]
 
 # A batch takes about this much memory as float64: little beside an interpreter with NumPy, ...
-_BATCH_BYTES = 32 << 20
+_BATCH_BYTES = 64 << 20
 # ... and has this many rows at most and at least, whatever the number of columns.
-_MOST_ROWS, _LEAST_ROWS = 1 << 17, 1 << 10
+_MOST_ROWS, _LEAST_ROWS = 1 << 18, 1 << 10
 # What is read of each column of a Parquet file at a time.
 _PARQUET_BUFFER = 1 << 18
 # What is read of a text at a time.

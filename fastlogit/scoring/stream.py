@@ -92,7 +92,7 @@ def score(
     compression : str, optional
         Of Parquet ("snappy", the default, "zstd", "none", ...) and Arrow ("lz4", "zstd").
     batch_rows : int, optional
-        Rows to read at a time, at most; default: as many as take some 32 MB.
+        Rows to read at a time, at most; default: as many as take some 64 MB.
     threads : int, optional
         Most threads to use; default: all cores that the process may use.
     force : bool
