@@ -155,6 +155,12 @@ def test_tables_in_memory(name):
     np.testing.assert_array_equal(logits(OBJECTS[name](), batch_rows=130), Z)
 
 
+def test_only_texts_are_compressed_by_suffix(tmp_path):
+    (tmp_path / "x.parquet.gz").touch()
+    with pytest.raises(ValueError, match=r"x\.parquet\.gz: the suffix must be one of"):
+        logits(tmp_path / "x.parquet.gz")
+
+
 @pytest.mark.parametrize("source", [3, object(), [1.0, 2.0], np.zeros(3)])
 def test_what_is_no_table_is_an_error(source):
     with pytest.raises((TypeError, ValueError), match=r"source must (be|have)"):

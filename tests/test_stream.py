@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyarrow import csv
 
 import fastlogit as fl
 from fastlogit.scoring import stream
@@ -164,3 +165,40 @@ def test_without_a_sink_it_gives_record_batches(source, model):
     expected = model.decision(whole.select(["a", "b"]), missing="nan")
     np.testing.assert_array_equal(table["logit"].to_numpy(), expected)
     assert table["id"].equals(whole["id"])
+
+
+def test_what_was_finished_is_not_lost_by_a_wrong_argument(tmp_path, source, model):
+    def interrupt(done, rows):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fl.score(model, source, tmp_path / "out.csv", missing="nan", progress=interrupt)
+    content = (tmp_path / ".out.csv.journal").read_bytes()
+    with pytest.raises(ValueError, match="threads"):
+        fl.score(model, source, tmp_path / "out.csv", missing="nan", resume=True, threads=0)
+    assert (tmp_path / ".out.csv.journal").read_bytes() == content
+
+
+def test_rows_left_out_are_not_written_to_the_output_itself(tmp_path, source, model):
+    with pytest.raises(ValueError, match="skipped must be another file than sink"):
+        fl.score(model, source, tmp_path / "y.csv", skipped=str(tmp_path / "y.csv"))
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("suffix", [".csv.gz", ".tsv.zst", ".arrow", ".parquet"])
+def test_outputs_of_every_format_hold_the_same(tmp_path, source, model, suffix):
+    sink = tmp_path / f"y{suffix}"
+    compression = "zstd" if suffix in (".arrow", ".parquet") else None
+    fl.score(model, source, sink, missing="nan", keep=["id"], compression=compression)
+    if suffix == ".arrow":
+        found = pa.ipc.open_file(sink).read_all()
+    elif suffix == ".parquet":
+        found = pq.read_table(sink)
+        assert pq.ParquetFile(sink).metadata.row_group(0).column(0).compression == "ZSTD"
+    else:
+        delimiter = "\t" if "tsv" in suffix else ","
+        found = csv.read_csv(sink, parse_options=csv.ParseOptions(delimiter=delimiter))
+    whole = pq.read_table(source)
+    expected = model.predict_proba(whole.select(["a", "b"]), missing="nan")[:, 1]
+    np.testing.assert_allclose(found["probability"].to_numpy(), expected, rtol=1e-15)
+    assert found["id"].to_pylist() == whole["id"].to_pylist()

@@ -168,7 +168,6 @@ class Table:
         rows = batch_rows or min(max(by_memory, _LEAST_ROWS), _MOST_ROWS)
         if self.rows is not None:
             rows = min(rows, max(self.rows, 1))
-        if self.rows is not None:
             return self._read(Wanted(columns, text, rows, start))
         return _without_first(self._read(Wanted(columns, text, rows)), start)
 
@@ -209,12 +208,12 @@ def open_table(source: Any, *, file_format: str | None = None, width: int | None
 
 def format_of(path: Path, formats: Collection[str]) -> str:
     """Which of some formats the suffix of a path stands for, whatever it is compressed with."""
-    suffixes = [suffix.lower() for suffix in path.suffixes[-2:]]
-    if len(suffixes) > 1 and suffixes[-1] in CODECS:
-        del suffixes[-1]
     known = {suffix: name for name, suffix in _SUFFIXES if name in formats}
-    if suffixes and suffixes[-1] in known:
-        return known[suffixes[-1]]
+    *others, last = ("", *(suffix.lower() for suffix in path.suffixes))
+    if last in CODECS and known.get(others[-1]) in _TEXTS:
+        last = others[-1]
+    if last in known:
+        return known[last]
     raise ValueError(f"{path}: the suffix must be one of {', '.join(known)}")
 
 
@@ -707,6 +706,7 @@ FORMATS: dict[str, Callable[[Path, int | None], Table]] = {
     "libsvm": _libsvm,
     "libsvm0": partial(_libsvm, first_column=0),
 }
+_TEXTS = ("csv", "tsv", "libsvm")
 _SUFFIXES = [
     ("parquet", ".parquet"),
     ("arrow", ".arrow"),

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex, TypeVar
 
 from fastlogit import arrays, files
+from fastlogit import threads as _threads
 from fastlogit.scoring.journal import Journal, open_journal
 from fastlogit.scoring.sinks import open_sink
 from fastlogit.scoring.sources import STANDARD, open_table
@@ -128,6 +129,9 @@ def score(
 
     if batch_rows is not None:
         arrays.whole_number(batch_rows, "batch_rows", 1)
+    _threads.resolve(threads)
+    if sink is not None and skipped is not None and Path(sink) == Path(skipped):
+        raise ValueError(f"skipped must be another file than sink; got {skipped} for both")
     table = open_table(source, file_format=source_format, width=model.coef.size)
     given = Predictions(
         model,
