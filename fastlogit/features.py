@@ -42,7 +42,7 @@ PART_ELEMENTS = 1 << 20
 # Entries of a sparse X, which take longer.
 PART_ENTRIES = 1 << 18
 # Entries of a part for each column, whose sums are added up in the end.
-ENTRIES_PER_COLUMN = 10
+ENTRIES_PER_COLUMN = 40
 
 
 def _even(count: int) -> int:
