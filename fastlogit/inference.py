@@ -10,7 +10,6 @@ import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-from scipy import special
 
 from fastlogit import arrays
 
@@ -24,6 +23,8 @@ if TYPE_CHECKING:
 
 def p_values(z: Vector) -> Vector:
     """P(|Z| > |z|) of a standard normal Z, exact in its tail."""
+    from scipy import special
+
     result: Vector = special.erfc(np.abs(z) / math.sqrt(2.0))
     return result
 
@@ -33,6 +34,8 @@ def confidence_intervals(estimates: Vector, errors: Vector, level: float) -> NDA
     level = arrays.number(level, "level")
     if not 0.0 < level < 1.0:
         raise ValueError(f"level must lie between 0 and 1; got {level}")
+    from scipy import special
+
     width = -special.ndtri((1.0 - level) / 2.0) * errors
     return np.column_stack([estimates - width, estimates + width])
 
@@ -53,6 +56,8 @@ class Likelihood(NamedTuple):
     def p_value(self) -> float:
         """Of the hypothesis that all coefficients are 0, by the ratio of the likelihoods."""
         ratio = max(0.0, 2.0 * (self.model - self.null))
+        from scipy import special
+
         return float(special.gammaincc(self.columns / 2.0, ratio / 2.0))
 
 

@@ -21,7 +21,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, SupportsIndex
 
 import numpy as np
-from scipy import special
 
 from fastlogit import arrays, features
 from fastlogit import threads as _threads
@@ -495,7 +494,7 @@ def _null_log_loss(objective: Objective, intercept: bool) -> float:
     if objective.offset is not None:
         return math.nan
     y = _mean_target(objective) if intercept else 0.5
-    return float(special.entr(y) + special.entr(1.0 - y))
+    return sum(-share * math.log(share) for share in (y, 1.0 - y) if share > 0.0)
 
 
 def _mean_target(objective: Objective) -> float:

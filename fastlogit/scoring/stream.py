@@ -8,7 +8,6 @@ sources.Table ──▶ predictions.Predictions.of ──▶ sinks.open_sink
 
 from __future__ import annotations
 
-import hashlib
 import json
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -219,6 +218,8 @@ def _journal(
     given: Predictions, sink: str | os.PathLike[str], resume: bool, **options: Any
 ) -> Iterator[Journal | None]:
     """Give the journal of a run; None for one that cannot be taken up again."""
+    import hashlib
+
     inputs = given.table.files
     if not inputs or str(sink) == STANDARD:
         if resume:
