@@ -33,6 +33,8 @@ ROWS = [
     ["scoring.journal", "scoring.sinks"],
     ["scoring.predictions"],
     ["scoring.sources"],
+    ["scoring.columnar", "scoring.positional", "scoring.folders"],
+    ["scoring.table"],
     ["trainer"],
     ["training.diagnosis", "training.options"],
     ["training.solvers"],

@@ -1,6 +1,10 @@
 """Tables streamed through a model, and files to train one on.
 
 sources      what is read: a table of any format, batch by batch
+  table        what all of them are
+  columnar     Parquet, Arrow, CSV
+  positional   NPY, NPZ, LIBSVM, arrays
+  folders      many files as one
 predictions  what a model says of a batch
 sinks        what is written
 journal      what a run that dies leaves, to be taken up again

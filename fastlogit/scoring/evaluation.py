@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from fastlogit.model import LogisticModel
-    from fastlogit.scoring.sources import Batch
+    from fastlogit.scoring.table import Batch
 
 # Up to so many rows, logits are kept, and the area under the ROC curve is exact.
 EXACT_ROWS = 10_000_000

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from fastlogit.model import LogisticModel
-    from fastlogit.scoring.sources import Batch, Table
+    from fastlogit.scoring.table import Batch, Table
 
 Output = Literal["probability", "logit", "label", "log-probability"]
 OUTPUTS: tuple[Output, ...] = get_args(Output)

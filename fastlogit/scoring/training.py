@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from fastlogit.scoring.sources import Table
+    from fastlogit.scoring.table import Table
 
 
 # Small enough that the rows being filled, column by column, stay in the cache.

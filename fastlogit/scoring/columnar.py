@@ -1,0 +1,171 @@
+"""Formats with columns, read as record batches of Arrow: what is not asked for costs nothing."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastlogit.scoring.table import Batch, Table, naming
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from fastlogit.scoring.table import Read, Wanted
+
+# What is read of each column of a Parquet file at a time.
+_PARQUET_BUFFER = 1 << 18
+# What an empty field of a CSV file looks like; "nan" is none of these, but a number.
+_CSV_NULLS = ["", "NA", "N/A", "NULL", "null"]
+# What Arrow's files and streams begin with.
+_ARROW_FILE, ARROW_STREAM = b"ARROW1", b"\xff\xff\xff\xff"
+
+
+def open_parquet(path: Path, _width: int | None) -> Table:
+    """Parquet, of which each column is read alone."""
+    import pyarrow.parquet as pq
+
+    def open_file() -> Any:
+        # Pages are read as they are needed.  Otherwise, after some time, all of the file is in
+        # memory.
+        return pq.ParquetFile(
+            path, buffer_size=_PARQUET_BUFFER, pre_buffer=False, page_checksum_verification=True
+        )
+
+    with open_file() as file:
+        schema, metadata = file.schema_arrow, file.metadata
+    sizes = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
+    edges = np.cumsum([0, *sizes]).tolist()
+
+    def read(wanted: Wanted) -> Iterator[Batch]:
+        first_group = bisect_right(edges, wanted.start) - 1
+        row = edges[first_group]
+        groups = list(range(first_group, len(sizes)))
+        names = [schema.names[column] for column in wanted.columns]
+        with naming(str(path)), open_file() as file:
+            for batch in file.iter_batches(wanted.batch_rows, row_groups=groups, columns=names):
+                skipped = max(0, wanted.start - row)
+                if batch.num_rows > skipped:
+                    yield Batch(batch.select(names)[skipped:], str(path), row + skipped)
+                row += batch.num_rows
+
+    return _of_schema(str(path), (path,), schema, metadata.num_rows, read)
+
+
+def open_arrow(path: Path, _width: int | None) -> Table:
+    """Arrow's IPC format, as a file or as a stream."""
+    import pyarrow as pa
+
+    with path.open("rb") as file:
+        is_file = file.read(len(_ARROW_FILE)) == _ARROW_FILE
+    opening = pa.ipc.open_file if is_file else pa.ipc.open_stream
+    with pa.memory_map(str(path)) as file, opening(file) as reader:
+        schema = reader.schema
+
+    def read(wanted: Wanted) -> Iterator[Batch]:
+        with naming(str(path)), pa.memory_map(str(path)) as file, opening(file) as reader:
+            numbers = range(reader.num_record_batches) if is_file else None
+            batches = map(reader.get_batch, numbers) if numbers is not None else iter(reader)
+            names = [schema.names[column] for column in wanted.columns]
+            yield from _of_batches(batches, names, str(path), wanted)
+
+    return _of_schema(str(path), (path,), schema, None, read)
+
+
+def open_csv(path: Path, _width: int | None, *, delimiter: str = ",") -> Table:
+    """CSV with a header, compressed or not."""
+    return of_csv(str(path), (path,), lambda: str(path), lambda: str(path), delimiter)
+
+
+def of_csv(
+    name: str,
+    files: tuple[Path, ...],
+    head: Callable[[], Any],
+    whole: Callable[[], Any],
+    delimiter: str,
+) -> Table:
+    """Read a CSV: its first rows, for names and types, and then all of it."""
+    from pyarrow import csv
+
+    with csv.open_csv(head(), **_csv_options(delimiter)) as first:
+        schema = first.schema
+
+    def read(wanted: Wanted) -> Iterator[Batch]:
+        names = [schema.names[column] for column in wanted.columns]
+        text = {schema.names[column] for column in wanted.text}
+        options = _csv_options(delimiter, names, text)
+        with naming(name, schema.names), csv.open_csv(whole(), **options) as batches:
+            yield from _of_batches(batches, names, name, wanted)
+
+    return _of_schema(name, files, schema, None, read, typed=False)
+
+
+def _csv_options(
+    delimiter: str, names: Sequence[str] = (), text: Collection[str] = ()
+) -> dict[str, Any]:
+    """What to read of a CSV: of one type throughout, whatever the first rows look like."""
+    import pyarrow as pa
+    from pyarrow import csv
+
+    types = {name: pa.string() if name in text else pa.float64() for name in names}
+    return {
+        # Its errors tell the row only without threads.
+        "read_options": csv.ReadOptions(use_threads=False),
+        "parse_options": csv.ParseOptions(delimiter=delimiter),
+        "convert_options": csv.ConvertOptions(
+            include_columns=list(names),
+            column_types=types,
+            null_values=_CSV_NULLS,
+            strings_can_be_null=True,
+        ),
+    }
+
+
+def _of_batches(
+    batches: Iterable[Any], names: Sequence[str], file: str, wanted: Wanted
+) -> Iterator[Batch]:
+    """Columns of these names, of record batches of any size."""
+    row = 0
+    for whole in batches:
+        batch = whole.select(names)
+        for first in range(0, batch.num_rows, wanted.batch_rows):
+            yield Batch(batch[first : first + wanted.batch_rows], file, row + first)
+        row += batch.num_rows
+
+
+def _of_schema(
+    name: str,
+    files: tuple[Path, ...],
+    schema: Any,
+    rows: int | None,
+    read: Read,
+    *,
+    typed: bool = True,
+) -> Table:
+    # What a source has no types for is read as numbers, whatever the first rows look like.
+    dtypes = tuple(_dtype(field.type) if typed else np.dtype(np.float64) for field in schema)
+    return Table(name, tuple(schema.names), dtypes, rows, files, read, schema, typed)
+
+
+def _dtype(arrow_type: Any) -> np.dtype[Any] | str:
+    """NumPy's name of an Arrow type, or Arrow's where that is no number."""
+    from pyarrow import types
+
+    if any(is_(arrow_type) for is_ in (types.is_integer, types.is_floating, types.is_boolean)):
+        dtype: np.dtype[Any] = np.dtype(arrow_type.to_pandas_dtype())
+        return dtype
+    return str(arrow_type)
+
+
+def of_reader(name: str, reader: Any) -> Table:
+    """Read a stream of record batches, once."""
+    schema = reader.schema
+
+    def read(wanted: Wanted) -> Iterator[Batch]:
+        names = [schema.names[column] for column in wanted.columns]
+        with naming(name), reader:
+            yield from _of_batches(reader, names, name, wanted)
+
+    return _of_schema(name, (), schema, None, read)

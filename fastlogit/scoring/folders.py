@@ -1,0 +1,119 @@
+"""Many files as one table: a folder or a pattern, and what Hive's names of folders say."""
+
+from __future__ import annotations
+
+import glob
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastlogit.scoring.table import Table
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Iterator
+
+    from fastlogit.scoring.table import Batch, Wanted
+
+
+def find_files(source: str | os.PathLike[str]) -> tuple[Path, list[Path]]:
+    """The files that a path, a folder or a pattern stands for, and the folder they are all in."""
+    path = Path(source)
+    if path.is_dir():
+        base, found = path, sorted(path.rglob("*"))
+    elif glob.has_magic(str(source)) and not path.exists():
+        plain = next(number for number, part in enumerate(path.parts) if glob.has_magic(part))
+        base = Path(*path.parts[:plain])
+        found = sorted(base.glob(str(Path(*path.parts[plain:]))))
+    else:
+        return path.parent, [path]
+    found = [file for file in found if file.is_file() and _is_shown(file.relative_to(base))]
+    if not found:
+        raise FileNotFoundError(f"{source}: there are no such files")
+    return base, found
+
+
+def _is_shown(file: Path) -> bool:
+    """Whether a file is part of a data set: what begins with . or _ is not."""
+    return not any(part.startswith((".", "_")) for part in file.parts)
+
+
+def partition_keys(base: Path, files: list[Path]) -> dict[str, list[Any]]:
+    """What Hive's names of folders, as in ``year=2013/1.parquet``, say of each file."""
+    folders = [file.relative_to(base).parent for file in files]
+    names = [part.partition("=")[0] for part in folders[0].parts if "=" in part]
+    if not names:
+        return {}
+    import pyarrow as pa
+    from pyarrow import dataset
+
+    schema = pa.schema([(name, pa.string()) for name in names])
+    hive = dataset.partitioning(schema, flavor="hive")
+    found = [dataset.get_partition_keys(hive.parse(f"{folder}/")) for folder in folders]
+    keys = {name: [values.get(name) for values in found] for name in names}
+    for name, values in keys.items():
+        with suppress(ValueError, TypeError):
+            keys[name] = list(map(int, values))
+    return keys
+
+
+def chain(name: str, tables: list[Table], keys: dict[str, list[Any]]) -> Table:
+    """Read tables of one kind one after another, with a constant column for each key."""
+    import pyarrow as pa
+
+    first = tables[0]
+    if any((table.names is None) != (first.names is None) for table in tables):
+        raise ValueError(f"{name}: some of its files have names of columns, and others have not")
+    if first.names is None and (
+        keys or {len(table.dtypes) for table in tables} != {len(first.dtypes)}
+    ):
+        raise ValueError(f"{name}: its files must have as many columns, and no keys in folders")
+    names = None if first.names is None else (*first.names, *keys)
+    kinds = [np.dtype(int) if isinstance(values[0], int) else "string" for values in keys.values()]
+    counts = [table.rows for table in tables]
+
+    def read(wanted: Wanted) -> Iterator[Batch]:
+        start = wanted.start
+        for number, table in enumerate(tables):
+            if table.rows is not None and start >= table.rows:
+                start -= table.rows
+                continue
+            values = {key: each[number] for key, each in keys.items()}
+            yield from _read_one(table, names, values, wanted._replace(start=start))
+            start = 0
+
+    rows = None if None in counts else sum(count or 0 for count in counts)
+    files = tuple(file for table in tables for file in table.files)
+    schema = first.schema
+    for key, values in keys.items():
+        schema = schema.append(pa.field(key, pa.array(values).type))
+    return Table(name, names, (*first.dtypes, *kinds), rows, files, read, schema, first.typed)
+
+
+def _read_one(
+    table: Table, names: tuple[str, ...] | None, values: dict[str, Any], wanted: Wanted
+) -> Iterator[Batch]:
+    """Read columns of one of the tables of a chain, by their names, beside constant ones."""
+    if names is None:
+        yield from table._read(wanted)
+        return
+    import pyarrow as pa
+
+    asked = [names[column] for column in wanted.columns]
+    there = [name for name in asked if name not in values]
+    columns = table.find(there)
+    text = {
+        column
+        for name, column in zip(there, columns, strict=True)
+        if any(names[other] == name for other in wanted.text)
+    }
+    for batch in table._read(wanted._replace(columns=columns, text=text)):
+        data = [
+            pa.repeat(values[name], batch.data.num_rows)
+            if name in values
+            else batch.data.column(name)
+            for name in asked
+        ]
+        yield batch._replace(data=pa.record_batch(data, asked))

@@ -1,0 +1,187 @@
+"""A table, whatever it comes from: named or numbered columns, read batch by batch, in order.
+
+Messages count rows from 0, within a file, and do not count a header.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections import Counter
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    Read = Callable[["Wanted"], Iterator["Batch"]]
+
+# A batch takes about this much memory as float64: little beside an interpreter with NumPy, ...
+_BATCH_BYTES = 64 << 20
+# ... and has this many rows at most and at least, whatever the number of columns.
+_MOST_ROWS, _LEAST_ROWS = 1 << 18, 1 << 10
+
+
+class Batch(NamedTuple):
+    """Rows of a table: a record batch of Arrow, an array or a CSR matrix."""
+
+    data: Any
+    # Where they are, for messages: the file, and the first row's number in it.
+    file: str
+    first: int
+    # Of formats where they are no column.
+    labels: NDArray[np.float64] | None = None
+
+
+class Wanted(NamedTuple):
+    """What to read of a table."""
+
+    # Positions of columns, and which of them are taken as text where the format knows no types.
+    columns: Sequence[int]
+    text: Collection[int] = ()
+    # Rows of a batch, at most; and the first row, of tables that know how many they have.
+    batch_rows: int = _MOST_ROWS
+    start: int = 0
+
+
+@dataclass(frozen=True)
+class Table:
+    """Something with rows and columns that can be read.
+
+    Attributes
+    ----------
+    name : str
+        What messages call it.
+    names : tuple of str, or None
+        Names of its columns; None where columns only have positions.
+    dtypes : tuple of (dtype or str)
+        Of each column; where that is no number, what the source calls its type.
+    rows : int or None
+        None where only reading tells.
+    files : tuple of path
+        What it is read from; empty where it can be read once only.
+    """
+
+    name: str
+    names: tuple[str, ...] | None
+    dtypes: tuple[np.dtype[Any] | str, ...]
+    rows: int | None
+    files: tuple[Path, ...]
+    _read: Read
+    # Of Arrow; and whether it is the source's own, so that no column can be read as text.
+    schema: Any = None
+    typed: bool = True
+
+    def find(self, wanted: Sequence[str]) -> list[int]:
+        """Positions of the columns of these names; a ValueError lists all that are missing."""
+        names = self.names or ()
+        where = {name: position for position, name in enumerate(names)}
+        missing = [name for name in wanted if name not in where]
+        if missing:
+            listed = ", ".join(_with_nearest(name, names) for name in missing)
+            raise ValueError(f"{self.name}: missing column{'s' * (len(missing) > 1)} {listed}")
+        counts = Counter(names)
+        for name in wanted:
+            if counts[name] > 1:
+                raise ValueError(f"{self.name}: {counts[name]} columns have the name {name!r}")
+        return [where[name] for name in wanted]
+
+    def position(self, label: str | int) -> int:
+        """Position of the column of the labels, of a name or, where there are none, a number."""
+        if self.names is not None:
+            return self.find([str(label), *self.names])[0]
+        width = len(self.dtypes)
+        try:
+            position = int(label)
+        except ValueError:
+            position = width
+        if not -width <= position < width:
+            raise ValueError(
+                f"{self.name}: columns have no names here, so that the label must be a position "
+                f"from {-width} to {width - 1}; got {label!r}"
+            )
+        return position % width
+
+    def label(self, position: int) -> str:
+        """How messages call a column."""
+        return f"column {self.names[position]!r}" if self.names else f"column {position}"
+
+    def field(self, position: int) -> Any:
+        """How a column that is carried over is written, as a field of Arrow."""
+        import pyarrow as pa
+
+        field = self.schema.field(position)
+        return field if self.typed else pa.field(field.name, pa.string())
+
+    def must_hold_numbers(self, columns: Sequence[int]) -> None:
+        """Check the types of columns."""
+        for position in columns:
+            if isinstance(self.dtypes[position], str):
+                raise ValueError(
+                    f"{self.name}: {self.label(position)} must hold numbers; "
+                    f"it holds {self.dtypes[position]}"
+                )
+
+    def read(
+        self,
+        columns: Sequence[int],
+        *,
+        text: Collection[int] = (),
+        batch_rows: int | None = None,
+        start: int = 0,
+    ) -> Iterator[Batch]:
+        """Read some of the columns, in batches, from row `start` on.
+
+        Record batches have just these columns, in this order; arrays and CSR matrices have all.
+        """
+        by_memory = _BATCH_BYTES // (8 * max(len(columns), 1))
+        rows = batch_rows or min(max(by_memory, _LEAST_ROWS), _MOST_ROWS)
+        if self.rows is not None:
+            rows = min(rows, max(self.rows, 1))
+            return self._read(Wanted(columns, text, rows, start))
+        return _without_first(self._read(Wanted(columns, text, rows)), start)
+
+
+# What is opened --------------------------------------------------------------------------
+
+
+def _without_first(batches: Iterator[Batch], rows: int) -> Iterator[Batch]:
+    """Leave out so many rows at the beginning."""
+    for batch in batches:
+        count = batch.data.num_rows if hasattr(batch.data, "num_rows") else batch.data.shape[0]
+        if rows < count:
+            data = batch.data.slice(rows) if hasattr(batch.data, "slice") else batch.data[rows:]
+            labels = None if batch.labels is None else batch.labels[rows:]
+            yield Batch(data, batch.file, batch.first + rows, labels)
+        rows = max(0, rows - count)
+
+
+# Formats with columns ---------------------------------------------------------------------
+
+
+@contextmanager
+def naming(name: str, columns: Sequence[str] = ()) -> Iterator[None]:
+    """Turn what a reader raises into a ValueError that names the file, column and row."""
+    try:
+        yield
+    except (ImportError, FileNotFoundError, PermissionError):
+        raise
+    except Exception as error:  # a damaged file gives a dozen different ones
+        text = re.sub(
+            r"In CSV column #(\d+)", lambda match: f"column {columns[int(match[1])]!r}", str(error)
+        )
+        # Arrow counts from 1, and the header too.
+        text = re.sub(r"Row #(\d+)", lambda match: f"row {int(match[1]) - 2}", text)
+        raise ValueError(f"{name}: {text}") from error
+
+
+def _with_nearest(name: str, names: Sequence[str]) -> str:
+    small = {other.lower(): other for other in names}
+    nearest = difflib.get_close_matches(name.lower(), small, n=1)
+    return f"{name!r} (is it {small[nearest[0]]!r}?)" if nearest else repr(name)
