@@ -8,6 +8,7 @@ when the reader of a pipe has gone and 143 when the process was told to end (SIG
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import math
 import os
 import re
@@ -41,6 +42,8 @@ _OPTIONS = {
     "missing='skip'": "--missing skip",
     "source_format": "--input-format",
     "sink_format": "--output-format",
+    "unknown='ignore'": "--unknown ignore",
+    "categorical=[...] with its name": "--categorical",
 }
 
 
@@ -92,31 +95,39 @@ def _train(args: argparse.Namespace) -> None:
 
     keep_apart(args.out, args.data)
     with replacing(args.out, force=args.force) as temporary:
-        X, t, names, skipped = read_table(args.data, args.label, missing=args.missing)
-        if skipped:
-            _report("note", f"left out {_rows(skipped)} of {args.data} with a missing value")
+        data = read_table(
+            args.data,
+            args.label,
+            missing=args.missing,
+            categorical=args.categorical,
+            ignore=args.ignore,
+            drop_first=args.l2 == 0.0,
+        )
+        if data.skipped:
+            _report("note", f"left out {_rows(data.skipped)} of {args.data} with a missing value")
         start = time.perf_counter()
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             try:
                 model = fastlogit.fit(
-                    X,
-                    t,
+                    data.X,
+                    data.t,
                     l2=args.l2,
                     tol=args.tol,
                     max_passes=args.max_passes,
                     intercept=args.intercept,
-                    feature_names=names,
+                    feature_names=data.feature_names,
                     threads=args.threads,
                 )
             except ValueError as error:
                 raise ValueError(f"{args.data} (t is {args.label!r}): {error}") from error
         seconds = time.perf_counter() - start
+        model = dataclasses.replace(model, categories=data.categories)
         model.save(temporary)
     for warning in caught:
         _report("warning", re.sub(r"\b(max_passes|tol|l2)\b", _option, str(warning.message)))
     print(
-        f"rows           {len(t):,}\n"
+        f"rows           {len(data.t):,}\n"
         f"features       {model.coef.size:,}\n"
         f"mean log-loss  {model.log_loss:.6f}\n"
         f"solver         {model.solver}\n"
@@ -135,7 +146,7 @@ def _score(args: argparse.Namespace) -> None:
         keep_apart(path, args.model)
     start = time.perf_counter()
     with _progress_bar(args.quiet) as progress:
-        rows, skipped = scoring.score(
+        done = scoring.score(
             fastlogit.load(args.model),
             args.input,
             args.out,
@@ -144,6 +155,7 @@ def _score(args: argparse.Namespace) -> None:
             keep=args.keep,
             threshold=args.threshold,
             missing=args.missing,
+            unknown=args.unknown,
             skipped=args.skipped,
             source_format=args.input_format,
             sink_format=args.output_format,
@@ -155,11 +167,16 @@ def _score(args: argparse.Namespace) -> None:
             progress=progress,
         )
     seconds = time.perf_counter() - start
-    if skipped:
-        _report("note", f"left out {_rows(skipped)} with a missing value")
+    if done.skipped:
+        _report("note", f"left out {_rows(done.skipped)} with a missing value")
+    if done.unknown:
+        _report(
+            "note", f"met {done.unknown:,} text{'s' * (done.unknown != 1)} unknown to the model"
+        )
     if not args.quiet:
         print(
-            f"scored {_rows(rows)} in {seconds:.1f} s ({rows / seconds:,.0f} rows/s) -> {args.out}",
+            f"scored {_rows(done.rows)} in {seconds:.1f} s ({done.rows / seconds:,.0f} rows/s) "
+            f"-> {args.out}",
             file=sys.stderr,
         )
 
@@ -173,6 +190,7 @@ def _evaluate(args: argparse.Namespace) -> None:
             args.input,
             args.label,
             threshold=args.threshold,
+            unknown=args.unknown,
             source_format=args.input_format,
             threads=args.threads,
             progress=progress,
@@ -253,7 +271,24 @@ def _parser() -> argparse.ArgumentParser:
         metavar="COLUMN",
         required=True,
         help="the target t, between 0 and 1; all other columns are features (in a .npy file "
-        "the column's position: 0 is the first, -1 the last)",
+        "the column's position: 0 is the first, -1 the last).  Each category of a column of text "
+        "has a coefficient; with --l2 0, the first has none",
+    )
+    train.add_argument(
+        "--categorical",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="COLUMN",
+        help="columns of integers or booleans to take as text",
+    )
+    train.add_argument(
+        "--ignore",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="COLUMN",
+        help="columns that are no features",
     )
     _add_output(train, "MODEL", "the model, as JSON")
     train.add_argument(
@@ -358,6 +393,13 @@ def _parser() -> argparse.ArgumentParser:
     _add_threshold(evaluate, "probability above which the second label is predicted")
     evaluate.add_argument("--json", action="store_true", help="write JSON")
     for command in (score, evaluate):
+        command.add_argument(
+            "--unknown",
+            choices=("error", "ignore"),
+            default="error",
+            help="what to do with a text that is none of the model's categories: stop, or score as "
+            "if its column added nothing (default: %(default)s)",
+        )
         command.add_argument(
             "-q", "--quiet", action="store_true", help="no progress bar, and no message but errors"
         )

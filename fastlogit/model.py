@@ -10,13 +10,14 @@ import json
 import math
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 
 import numpy as np
 
-from fastlogit import arrays, features, files, hessians, inference, linear
+from fastlogit import arrays, features, files, hessians, inference, linear, onehot
 from fastlogit.elementwise import sigmoid
 
 if TYPE_CHECKING:
@@ -26,11 +27,13 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
     from fastlogit.features import Missing
+    from fastlogit.onehot import Unknown
 
 FORMAT = "fastlogit.LogisticModel"
-VERSION = 2
-# What version 1 did not have.
-_SINCE_2 = {
+VERSION = 3
+# What earlier versions did not have.
+_SINCE_3: dict[str, Any] = {"categories": {}}
+_SINCE_2 = _SINCE_3 | {
     "classes": [0, 1],
     "with_intercept": True,
     "null_log_loss": None,
@@ -108,6 +111,9 @@ class LogisticModel:
         Loss and gradient norm after each read of X.
     variances : ndarray (d,), or (d + 1,) with that of the intercept last, or None
         Squares of the standard errors, of a fit without a penalty.
+    categories : dict of tuple of str
+        The categories of each column of text, which has a feature ``column=category`` for each
+        of them; one without a feature has the coefficient 0.
 
     A model made by hand, from coefficients, has NaN, 0 or None for what training would tell.
 
@@ -136,6 +142,7 @@ class LogisticModel:
     seconds: float = math.nan
     history: History | None = None
     variances: NDArray[np.float64] | None = None
+    categories: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Check and normalise what was given."""
@@ -172,6 +179,7 @@ class LogisticModel:
                 raise ValueError(f"variances must not be negative; got {variances.min()}")
             variances.flags.writeable = False
             checked["variances"] = variances
+        checked["categories"] = onehot.checked(self.categories, checked["feature_names"])
         for name, value in checked.items():
             object.__setattr__(self, name, value)
 
@@ -195,27 +203,56 @@ class LogisticModel:
             )
         return given
 
+    @cached_property
+    def columns(self) -> onehot.Columns:
+        """Coefficients by the columns that a table must have; of a model with `feature_names`."""
+        if self.feature_names is None:
+            raise ValueError("a model without feature_names has no names of columns")
+        return onehot.columns(self.feature_names, self.coef, self.categories)
+
     def decision(
         self,
         X: Any,
         *,
         missing: Missing = "error",
+        unknown: Unknown = "error",
         out: NDArray[Any] | None = None,
         threads: SupportsIndex | None = None,
     ) -> NDArray[Any]:
-        """Logits of rows, X @ coef + intercept; see :func:`fastlogit.linear.decision`."""
-        return linear.decision(
-            self._features(X, missing), self.coef, self.intercept, out=out, threads=threads
-        )
+        """Logits of rows, X @ coef + intercept; see :func:`fastlogit.linear.decision`.
+
+        Of a model with `categories`, X may be a table with these columns of text.  A value that
+        is none of the categories is an error, or with `unknown` "ignore" adds 0.
+        """
+        onehot.checked_unknown(unknown)
+        names = onehot.names_of(X) if self.categories else []
+        if not set(names) & set(self.categories):
+            given = self._features(X, missing)
+            return linear.decision(given, self.coef, self.intercept, out=out, threads=threads)
+        numbers, coef, text = self.columns
+        _check_columns(sorted(names), tuple(sorted([*numbers, *text])))
+        logits = onehot.sum_of(X, text, missing, unknown)
+        if numbers:
+            rows = {name: X[name] for name in numbers}
+            return linear.decision(
+                rows, coef, self.intercept, offset=logits, missing=missing, out=out, threads=threads
+            )
+        z: NDArray[np.float64] = np.add(logits, self.intercept, out=out)
+        return z
 
     def predict_proba(
-        self, X: Any, *, missing: Missing = "error", threads: SupportsIndex | None = None
+        self,
+        X: Any,
+        *,
+        missing: Missing = "error",
+        unknown: Unknown = "error",
+        threads: SupportsIndex | None = None,
     ) -> NDArray[np.float64]:
         """Probabilities of t = 0 and t = 1, an array (n, 2); both exact in their tails.
 
-        With `missing` "nan", a row with a null has NaN for both.
+        With `missing` "nan", a row with a null has NaN for both; `unknown` as of `decision`.
         """
-        z = self.decision(X, missing=missing, threads=threads)
+        z = self.decision(X, missing=missing, unknown=unknown, threads=threads)
         return of_both_classes(sigmoid, z, np.float64, threads)
 
     def predict(
@@ -236,11 +273,12 @@ class LogisticModel:
         threshold = arrays.number(threshold, "threshold")
         if not 0.0 <= threshold <= 1.0:
             raise ValueError(f"threshold must lie between 0 and 1; got {threshold}")
-        y = linear.probability(self._features(X), self.coef, self.intercept, threads=threads)
+        y = sigmoid(self.decision(X, threads=threads), threads=threads)
         if np.isnan(y).any():
             row = int(np.argmax(np.isnan(y)))
             raise ValueError(f"X gives no label in row {row}: its probability is NaN")
-        return np.array(self.classes)[(y > threshold).astype(np.intp)]
+        labels: NDArray[Any] = np.array(self.classes)[(y > threshold).astype(np.intp)]
+        return labels
 
     # What the data tell of the coefficients -----------------------------------------------
 
@@ -405,6 +443,7 @@ class LogisticModel:
             "variances": None
             if self.variances is None
             else [_none_for_nan(value) for value in self.variances.tolist()],
+            "categories": self.categories,
         }
 
 
@@ -464,10 +503,9 @@ def _from_content(content: Any) -> LogisticModel:
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ValueError(f"its 'format' is not {FORMAT!r}")
     version = content["version"]
-    if isinstance(version, bool) or version not in (1, VERSION):
-        raise ValueError(f"version {version!r} is not known; this fastlogit reads 1 and {VERSION}")
-    if version == 1:
-        content = {**content, **_SINCE_2}
+    if isinstance(version, bool) or version not in (1, 2, VERSION):
+        raise ValueError(f"version {version!r} is not known; this fastlogit reads 1 to {VERSION}")
+    content = {**content, **{1: _SINCE_2, 2: _SINCE_3}.get(version, {})}
     coef, names = content["coef"], content["feature_names"]
     if not (names is None or isinstance(names, list)):
         raise TypeError("'feature_names' must be a list of names or null")
@@ -491,6 +529,7 @@ def _from_content(content: Any) -> LogisticModel:
         else np.array(
             [_number_or_nan(one, "variances") for one in _list(content["variances"], "variances")]
         ),
+        categories=content["categories"],
     )
 
 

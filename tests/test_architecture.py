@@ -32,6 +32,7 @@ ROWS = [
     ["scoring.stream"],
     ["scoring.journal", "scoring.sinks"],
     ["scoring.predictions"],
+    ["scoring.logits"],
     ["scoring.sources"],
     ["scoring.columnar", "scoring.positional", "scoring.folders"],
     ["scoring.table"],
@@ -46,7 +47,7 @@ ROWS = [
     ["inference"],
     ["losses", "linear", "elementwise"],
     ["features"],
-    ["arrays", "threads", "files", "hessians"],
+    ["arrays", "onehot", "threads", "files", "hessians"],
     ["kernels"],  # its __init__.py
     ["kernels.ufuncs", "kernels.passes"],
     ["kernels.dense", "kernels.columns", "kernels.sparse"],

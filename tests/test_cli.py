@@ -199,6 +199,7 @@ def test_text_in_a_column_of_numbers(fails, here):
     (here / "data.csv").write_text("x,k,t\n1,2,0\n1,many,1\n")
     message = "data.csv: column 'k': row 1: CSV conversion error to double: invalid value 'many'"
     assert message in fails("score", "model.json", "data.csv", "-o", "y.csv")
+    message = "column 'k' has numbers, as '2', and other text, as 'many' in row 1 (--categorical "
     assert message in fails("train", "data.csv", "--label", "t", "-o", "m.json")
 
 
@@ -368,7 +369,9 @@ def test_a_signal_to_end_leaves_nothing_behind(here):
 def test_a_signal_is_left_to_who_waits_for_it(here, monkeypatch, known):
     seen = []
     monkeypatch.setattr(
-        scoring, "score", lambda *_, **__: seen.append(signal.getsignal(signal.SIGTERM)) or (1, 0)
+        scoring,
+        "score",
+        lambda *_, **__: seen.append(signal.getsignal(signal.SIGTERM)) or scoring.Scored(1, 0),
     )
     before = signal.signal(signal.SIGTERM, known)
     try:

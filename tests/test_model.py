@@ -187,6 +187,7 @@ def content(**changes):
             "seconds": [0.01, 0.02],
         },
         "variances": [0.1, None, 4.0],
+        "categories": {},
     } | changes
 
 

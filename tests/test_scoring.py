@@ -371,7 +371,7 @@ def test_read_table(tmp_path, table, suffix):
     t = np.arange(N) % 2
     table = table.add_column(1, "t", [t])
     label = 1 if suffix == ".npy" else "t"
-    X, targets, names, skipped = read_table(write(table, tmp_path / f"in{suffix}"), label)
+    X, targets, names, skipped, _ = read_table(write(table, tmp_path / f"in{suffix}"), label)
     features = table.drop_columns("t")
     assert X.dtype == np.float64
     assert X.flags.c_contiguous
@@ -410,7 +410,7 @@ def test_rows_with_missing_values(tmp_path, suffix):
     else:
         write(table, source)
     label = 0 if suffix == ".npy" else "t"
-    X, t, _, skipped = read_table(source, label, missing="skip")
+    X, t, _, skipped, _ = read_table(source, label, missing="skip")
     np.testing.assert_array_equal(X, [[1, 1], [5, 5]])
     np.testing.assert_array_equal(t, [0, 0])
     assert skipped == 3
@@ -468,7 +468,7 @@ def test_read_table_grows_with_a_csv(tmp_path):
     rows = 700_000
     source = tmp_path / "in.csv"
     source.write_text("x,t\n" + "".join(f"{row},{row % 2}\n" for row in range(rows)))
-    X, t, _, _ = read_table(source, "t")
+    X, t, *_ = read_table(source, "t")
     np.testing.assert_array_equal(X[:, 0], np.arange(rows))
     np.testing.assert_array_equal(t, np.arange(rows) % 2)
 

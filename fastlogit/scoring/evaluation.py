@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 
 import numpy as np
 
-from fastlogit import elementwise, linear, losses
-from fastlogit.scoring.predictions import match
+from fastlogit import elementwise, losses
+from fastlogit.scoring.logits import Columns
 from fastlogit.scoring.sources import open_table
 from fastlogit.scoring.stream import read_ahead
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from fastlogit.model import LogisticModel
+    from fastlogit.onehot import Unknown
     from fastlogit.scoring.table import Batch
 
 # Up to so many rows, logits are kept, and the area under the ROC curve is exact.
@@ -99,6 +100,7 @@ def evaluate(
     label: str | int | None = None,
     *,
     threshold: float = 0.5,
+    unknown: Unknown = "error",
     source_format: str | None = None,
     threads: SupportsIndex | None = None,
     progress: Callable[[int, int | None], object] | None = None,
@@ -108,7 +110,7 @@ def evaluate(
     Parameters
     ----------
     model : LogisticModel
-    source, source_format, threads, progress
+    source, unknown, source_format, threads, progress
         As of :func:`fastlogit.score`.
     label : str or int, optional
         The column of the labels, which are two of any kind, as the model's `classes`: its name, or
@@ -140,15 +142,18 @@ def evaluate(
     table = open_table(source, file_format=source_format, width=model.coef.size)
     target = None if label is None else table.position(label)
     of_arrays = table.names is None and target is not None
-    features = match(table, model, without=target)
-    table.must_hold_numbers(features)
-    columns = features if target is None else [*features, target]
-    text = {target} if target is not None and isinstance(model.classes[0], str) else set()
+    features = Columns(
+        model, table, missing="nan", unknown=unknown, without=target, threads=threads
+    )
+    columns, text = list(features.positions), set(features.text)
+    if target is not None:
+        columns.append(target)
+        text |= {target} if isinstance(model.classes[0], str) else set()
     found = Evaluator(threshold, threads)
     rows = 0
     for batch in read_ahead(table.read(columns, text=text)):
-        X, labels = _split(batch, len(features), target if of_arrays else None)
-        z = linear.decision(X, model.coef, model.intercept, missing="nan", threads=threads)
+        X, labels = _split(batch, len(features.positions), target if of_arrays else None)
+        z, _ = features.logits(X, batch)
         found.add(z, _targets(labels, model.classes, batch))
         rows += z.size
         if progress is not None:

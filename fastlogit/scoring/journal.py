@@ -4,7 +4,8 @@ A journal lies beside the output, and is removed once that is complete.  Its fir
 JSON, what the run was: the model, the files with their sizes and times, all options.  A record
 follows for each part, with a checksum: what a crash has cut or damaged is found, and done again.
 
-    lengths of the following, rows read, CRC-32 | record batch | rows left out | name of the file
+    lengths of the following, rows read, unknown values, CRC-32
+    | record batch | rows left out | name of the file
 
 (SQLite would do all of this, and takes six times as long as to compute what it keeps.)
 """
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
 
-_HEAD = struct.Struct("<QQQQQ")
+_HEAD = struct.Struct("<QQQQQQ")
 
 
 @contextmanager
@@ -97,7 +98,7 @@ class Journal:
         assert self.file is not None
         fields = (memoryview(part.rows.serialize()), part.skipped.tobytes(), part.file.encode())
         sizes = [len(field) for field in fields]
-        head = _HEAD.pack(*sizes, part.read, _checksum(fields))
+        head = _HEAD.pack(*sizes, part.read, part.unknown, _checksum(fields))
         try:
             self.file.writelines((head, *fields))
             self.file.flush()  # to the system, which keeps it when the process is killed
@@ -122,7 +123,7 @@ def _read(file: BinaryIO, schema: Any) -> Part | None:
     head = file.read(_HEAD.size)
     if len(head) < _HEAD.size:
         return None
-    *sizes, read, checksum = _HEAD.unpack(head)
+    *sizes, read, unknown, checksum = _HEAD.unpack(head)
     if sum(sizes) > os.fstat(file.fileno()).st_size - file.tell():
         return None
     fields = [file.read(size) for size in sizes]
@@ -134,6 +135,7 @@ def _read(file: BinaryIO, schema: Any) -> Part | None:
         np.frombuffer(skipped, np.int64),
         read,
         name.decode(),
+        unknown,
     )
 
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, SupportsIndex, get_a
 
 import numpy as np
 
-from fastlogit import arrays, elementwise, linear
+from fastlogit import arrays, elementwise
+from fastlogit.scoring.logits import Columns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,11 +15,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from fastlogit.model import LogisticModel
+    from fastlogit.onehot import Unknown
+    from fastlogit.scoring.logits import Missing
     from fastlogit.scoring.table import Batch, Table
 
 Output = Literal["probability", "logit", "label", "log-probability"]
 OUTPUTS: tuple[Output, ...] = get_args(Output)
-Missing = Literal["error", "nan", "skip"]
 
 
 class Part(NamedTuple):
@@ -29,6 +31,8 @@ class Part(NamedTuple):
     # How many were read, and of which file.
     read: int
     file: str
+    # How many values are none of the model's categories.
+    unknown: int
 
 
 class Predictions:
@@ -54,24 +58,22 @@ class Predictions:
         keep: Sequence[str] = (),
         threshold: float = 0.5,
         missing: Missing = "error",
+        unknown: Unknown = "error",
         threads: SupportsIndex | None = None,
     ) -> None:
         import pyarrow as pa
 
-        if missing not in get_args(Missing):
-            raise ValueError(f"missing must be 'error', 'nan' or 'skip'; got {missing!r}")
         self.outputs = _checked_outputs(output)
         self.threshold = arrays.number(threshold, "threshold")
         if not 0.0 <= self.threshold <= 1.0:
             raise ValueError(f"threshold must lie between 0 and 1; got {threshold}")
-        self.model, self.table, self.missing, self.threads = model, table, missing, threads
-        features = match(table, model)
-        table.must_hold_numbers(features)
+        self.model, self.table, self.threads = model, table, threads
+        self.features = Columns(model, table, missing=missing, unknown=unknown, threads=threads)
+        features = self.features.positions
         kept = _kept(table, keep)
-        self.width = len(features)
         others = [column for column in kept if column not in set(features)]
         self.columns = features + others
-        self.text = set(others)
+        self.text = self.features.text | set(others)
         self.kept = [self.columns.index(column) for column in kept]
         labels = pa.array(model.classes)
         kinds = [labels.type if one == "label" else pa.float64() for one in self.outputs]
@@ -90,31 +92,27 @@ class Predictions:
             "names": self.names,
             "kept": [self.columns[column] for column in self.kept],
             "threshold": self.threshold,
-            "missing": self.missing,
+            "missing": self.features.missing,
+            "unknown": self.features.unknown,
         }
 
     def of(self, batch: Batch) -> Part:
         """Score a batch."""
         import pyarrow as pa
 
-        data, is_arrow = batch.data, hasattr(batch.data, "schema")
-        X = data.select(range(self.width)) if is_arrow else data
-        if is_arrow and self.missing == "error":
-            self._refuse_nulls(X, batch)
-        z = linear.decision(
-            X, self.model.coef, self.model.intercept, missing="nan", threads=self.threads
-        )
+        data = batch.data
+        X = data.select(range(len(self.features.positions))) if hasattr(data, "schema") else data
+        z, unknown = self.features.logits(X, batch)
         skipped = np.empty(0, np.int64)
         kept = [data.column(column) for column in self.kept]
         count = z.size
-        if self.missing == "skip" and np.isnan(z).any():
+        if self.features.missing == "skip" and np.isnan(z).any():
             there = ~np.isnan(z)
             skipped = np.flatnonzero(~there) + batch.first
             z, kept = z[there], [column.filter(pa.array(there)) for column in kept]
         columns = [self._output(one, z) for one in self.outputs]
-        return Part(
-            pa.record_batch([*kept, *columns], schema=self.schema), skipped, count, batch.file
-        )
+        rows = pa.record_batch([*kept, *columns], schema=self.schema)
+        return Part(rows, skipped, count, batch.file, unknown)
 
     def _output(self, output: Output, z: NDArray[np.float64]) -> Any:
         if output == "logit":
@@ -128,15 +126,6 @@ class Predictions:
 
         numbers = pa.array((y > self.threshold).astype(np.int8), mask=np.isnan(y))
         return self.classes.take(numbers)
-
-    def _refuse_nulls(self, X: Any, batch: Batch) -> None:
-        for name, column in zip(X.schema.names, X.columns, strict=True):
-            if column.null_count:
-                row = batch.first + int(np.argmin(column.is_valid()))
-                raise ValueError(
-                    f"{batch.file}: column {name!r} is null in row {row} "
-                    "(missing='nan' scores such rows as NaN, missing='skip' leaves them out)"
-                )
 
 
 def _checked_outputs(output: Output | Sequence[Output]) -> tuple[Output, ...]:
@@ -173,18 +162,3 @@ def _kept(table: Table, keep: Sequence[str]) -> list[int]:
     if keep and table.names is None:
         raise ValueError(f"{table.name}: has no names of columns, so that none can be kept")
     return table.find(list(keep)) if keep else []
-
-
-def match(table: Table, model: LogisticModel, without: int | None = None) -> list[int]:
-    """Positions of the model's columns in a table, of which one column is no feature."""
-    if model.feature_names is not None and table.names is not None:
-        return table.find(model.feature_names)
-    columns = [column for column in range(len(table.dtypes)) if column != without]
-    if len(columns) != model.coef.size:
-        raise ValueError(
-            f"{table.name}: must have {model.coef.size} columns, as the model has; "
-            f"it has {len(columns)}"
-        )
-    if table.names is not None:
-        table.find(table.names)  # whether they differ
-    return columns

@@ -24,16 +24,25 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from fastlogit.model import LogisticModel
-    from fastlogit.scoring.predictions import Missing, Output, Part, Predictions
+    from fastlogit.onehot import Unknown
+    from fastlogit.scoring.logits import Missing
+    from fastlogit.scoring.predictions import Output, Part, Predictions
 
 T = TypeVar("T")
 
 
 class Scored(NamedTuple):
-    """How many rows were read, and how many of them were left out."""
+    """How many rows were read, how many of them were left out, and how many values ignored."""
 
     rows: int
     skipped: int
+    unknown: int = 0
+
+    def plus(self, part: Part) -> Scored:
+        """Count one more."""
+        return Scored(
+            self.rows + part.read, self.skipped + part.skipped.size, self.unknown + part.unknown
+        )
 
 
 def score(
@@ -46,6 +55,7 @@ def score(
     keep: Sequence[str] = (),
     threshold: float = 0.5,
     missing: Missing = "error",
+    unknown: Unknown = "error",
     skipped: str | os.PathLike[str] | None = None,
     source_format: str | None = None,
     sink_format: str | None = None,
@@ -84,6 +94,9 @@ def score(
         What a null gives: an error that names its column and row (the first row of data is
         row 0, as in all messages), the score NaN, or no row.  NaN in a column of floating-point
         numbers is data and gives NaN; "skip" leaves out every row whose score is NaN.
+    unknown : {"error", "ignore"}
+        What a text gives that is none of the model's categories: an error that names its column
+        and row, or a score as if that column added nothing.
     skipped : path, optional
         A file for the rows that are left out: columns `file` and `row`.
     source_format, sink_format : str, optional
@@ -106,7 +119,7 @@ def score(
     Returns
     -------
     Scored, or iterator of pyarrow.RecordBatch
-        Numbers of rows; or without a `sink` the scores.
+        Numbers of rows and of unknown values; or without a `sink` the scores.
 
     Raises
     ------
@@ -140,6 +153,7 @@ def score(
         keep=keep,
         threshold=threshold,
         missing=missing,
+        unknown=unknown,
         threads=threads,
     )
     if sink is None:
@@ -166,15 +180,15 @@ def score(
                 journal.add(part)
             write(part)
 
-        rows = left_out = 0
+        done = Scored(0, 0)
         for part in () if journal is None else journal.begin(given.schema, resume=resume):
             write(part)
-            rows, left_out = rows + part.read, left_out + part.skipped.size
-        for part in _behind(_parts(given, batch_rows, rows), note):
-            rows, left_out = rows + part.read, left_out + part.skipped.size
+            done = done.plus(part)
+        for part in _behind(_parts(given, batch_rows, done.rows), note):
+            done = done.plus(part)
             if progress is not None:
-                progress(rows, table.rows)
-    return Scored(rows, left_out)
+                progress(done.rows, table.rows)
+    return done
 
 
 def _parts(given: Predictions, batch_rows: int | None, start: int) -> Iterator[Part]:

@@ -128,6 +128,29 @@ class Table:
                     f"it holds {self.dtypes[position]}"
                 )
 
+    def holds_text(self, position: int) -> bool:
+        """Whether a column is of text, as far as its type tells."""
+        from pyarrow import types
+
+        if self.schema is None:
+            return False
+        kind = self.schema.field(position).type
+        kind = kind.value_type if types.is_dictionary(kind) else kind
+        return any(
+            is_(kind) for is_ in (types.is_string, types.is_large_string, types.is_string_view)
+        )
+
+    def must_hold_text(self, columns: Sequence[int]) -> None:
+        """Check the types of columns whose values are names: text, integers or booleans."""
+        for position in columns:
+            dtype = self.dtypes[position]
+            is_name = self.holds_text(position) or getattr(dtype, "kind", "") in "biu"
+            if self.typed and not is_name:
+                raise ValueError(
+                    f"{self.name}: {self.label(position)} must hold text, integers or booleans to "
+                    f"have categories; it holds {dtype}"
+                )
+
     def read(
         self,
         columns: Sequence[int],

@@ -1,4 +1,4 @@
-"""A whole file as a feature matrix and its targets, to train on."""
+"""A whole table as a feature matrix and its targets, to train on; text becomes categories."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
+from fastlogit import onehot
 from fastlogit.scoring.sources import open_table
 
 if TYPE_CHECKING:
-    import os
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 # Small enough that the rows being filled, column by column, stay in the cache.
 _BATCH_ROWS = 1 << 14
+# Number of a text that is not there.
+_NULL = -1
 
 
 class TrainingData(NamedTuple):
@@ -25,35 +28,53 @@ class TrainingData(NamedTuple):
 
     Attributes
     ----------
-    X : ndarray (n, d)
-        Row-major; float32 if that holds every column exactly, else float64.
+    X : ndarray or csr_array (n, d)
+        Row-major; CSR if there are categories; float32 if that holds every column of numbers
+        exactly, else float64.
     t : ndarray (n,)
         float64.
     feature_names : tuple of str, or None
-        None if the file's columns have no names.
+        None if the columns have no names.
     skipped : int
         Rows left out.
+    categories : dict of tuple of str
+        Of each column of text, in order.  It has a feature for each of them, after those of
+        numbers, as :class:`fastlogit.LogisticModel` wants them.
     """
 
-    X: NDArray[Any]
+    X: Any
     t: NDArray[np.float64]
     feature_names: tuple[str, ...] | None
     skipped: int
+    categories: dict[str, tuple[str, ...]]
 
 
 def read_table(
-    path: str | os.PathLike[str], label: str | int, *, missing: Literal["error", "skip"] = "error"
+    source: Any,
+    label: str | int,
+    *,
+    missing: Literal["error", "skip"] = "error",
+    categorical: Sequence[str] = (),
+    ignore: Sequence[str] = (),
+    drop_first: bool = False,
 ) -> TrainingData:
-    """Read one column of a file as the target t, and all others as the features X.
+    """Read one column of a table as the target t, and all others as the features X.
 
     Parameters
     ----------
-    path : path
-        A ``.parquet``, ``.csv`` (with a header) or ``.npy`` file (two axes).
+    source : path or table
+        As of :func:`fastlogit.score`; LIBSVM excepted.
     label : str, or int
-        Name of the target's column, or in a ``.npy`` file its position (-1 is the last).
+        Name of the target's column, or where columns have none its position (-1 is the last).
     missing : {"error", "skip"}
         What a row with a null or NaN gives: an error that names the column, or nothing.
+    categorical : sequence of str
+        Columns of integers, booleans or (in a CSV) whatever, that are taken as text.
+    ignore : sequence of str
+        Columns that are neither read nor features.
+    drop_first : bool
+        Whether the first category of each column has no feature: without a penalty, the features
+        and the intercept would else not be independent.
 
     Returns
     -------
@@ -63,75 +84,213 @@ def read_table(
     Raises
     ------
     OSError
-        If the file cannot be read.
+        If a file cannot be read.
     ValueError
-        If there is no such label, a column does not hold numbers, a value is missing or
-        infinite, or a target not between 0 and 1; it names column and row (from 0).
+        If there is no such label or column, a column holds neither numbers nor text, one of a
+        CSV holds both, a value is missing or infinite, or a target not between 0 and 1; it names
+        column and row (from 0).
 
     Examples
     --------
     >>> from fastlogit.data import flights_path
     >>> from fastlogit.scoring import read_table
-    >>> X, t, feature_names, skipped = read_table(flights_path(), "late", missing="skip")
-    >>> X.shape, X.dtype, t.mean().item(), skipped
+    >>> data = read_table(flights_path(), "late", missing="skip")
+    >>> data.X.shape, data.X.dtype, data.t.mean().item(), data.skipped
     ((327346, 48), dtype('float32'), 0.23714968259884037, 9430)
+    >>> data = read_table({"late": [1, 0, 1], "month": [1, 1, 2], "from": ["JFK", "LGA", "JFK"]},
+    ...                   "late")
+    >>> data.X.toarray().tolist()
+    [[1.0, 1.0, 0.0], [1.0, 0.0, 1.0], [2.0, 1.0, 0.0]]
+    >>> data.feature_names, data.categories
+    (('month', 'from=JFK', 'from=LGA'), {'from': ('JFK', 'LGA')})
     """
     if missing not in ("error", "skip"):
         raise ValueError(f"missing must be 'error' or 'skip'; got {missing!r}")
-    table = open_table(path)
+    table = open_table(source)
     target = table.position(label)
-    features = [position for position in range(len(table.dtypes)) if position != target]
-    order = [*features, target]
-    table.must_hold_numbers(order)
-    batches = table.read(order, batch_rows=_BATCH_ROWS)
+    left_out = {target, *_find(table, ignore, "ignore")}
+    features = [position for position in range(len(table.dtypes)) if position not in left_out]
+    chosen = _find(table, categorical, "categorical")
+    text = [one for one in features if one in chosen or table.holds_text(one)]
+    numbers = [one for one in features if one not in text]
+    order = [*numbers, target, *text]
+    table.must_hold_numbers([*numbers, target])
+    table.must_hold_text(text)
     if not features:
         raise ValueError(f"{table.name}: has no column beside {table.label(target)}")
 
-    dtype = np.result_type(np.float32, *(table.dtypes[position] for position in features))
-    X, t = np.empty((table.rows or 0, len(features)), dtype), np.empty(table.rows or 0)
-    rows, kept = 0, 0
+    dtype = np.result_type(np.float32, *(table.dtypes[position] for position in numbers))
+    found = _Rows(table.rows or 0, len(numbers), len(text), dtype)
+    categories = [_Categories() for _ in text]
+    rows = 0
     absent = np.zeros(len(order), np.int64)
-    for batch in batches:
-        columns = _to_numpy(batch.data, order)
-        _check_values(table, order, columns, rows)
+    for batch in table.read(order, text=set(text), batch_rows=_BATCH_ROWS):
+        columns = _to_numpy(batch.data, [*numbers, target])
+        _check_values(table, [*numbers, target], columns, rows)
+        codes = [
+            values.number(batch.data.column(place), rows)
+            for place, values in enumerate(categories, len(columns))
+        ]
+        nulls = [np.isnan(column) for column in columns] + [column == _NULL for column in codes]
+        absent += [np.count_nonzero(null) for null in nulls]
         rows += len(columns[0])
-        nans = [np.isnan(column) for column in columns]
-        counts = [np.count_nonzero(nan) for nan in nans]
-        absent += counts
-        if any(counts):
-            present = ~np.logical_or.reduce(nans)
-            columns = [column[present] for column in columns]
-        here = slice(kept, kept + len(columns[0]))
-        if here.stop > len(t):
-            _resize(X, t, max(here.stop, len(t) * 5 // 4))
-        for j, column in enumerate(columns[:-1]):
-            X[here, j] = column
-        t[here] = columns[-1]
-        kept = here.stop
+        found.append(columns, codes, ~np.logical_or.reduce(nulls))
     if missing == "error" and absent.any():
         _refuse(table, order, absent, rows)
-    if kept == 0:
+    if found.count == 0:
         raise ValueError(f"{table.name}: has no rows{' without a missing value' * (rows > 0)}")
-    _resize(X, t, kept)
-    names = None if table.names is None else tuple(table.names[position] for position in features)
-    return TrainingData(X, t, names, rows - kept)
+    found.resize(found.count)
+    skipped = rows - found.count
+    if table.names is None:
+        return TrainingData(found.X, found.t, None, skipped, {})
+    names = [table.names[position] for position in numbers]
+    texts: dict[str, tuple[str, ...]] = {}
+    for position, values in zip(text, categories, strict=True):
+        if not table.typed and position not in chosen:
+            values.must_not_be_mixed(f"{table.name}: {table.label(position)}")
+        column = table.names[position]
+        texts[column] = values.sorted()
+        names += [onehot.feature_name(column, one) for one in texts[column][drop_first:]]
+    X = _encode(found, categories, drop_first) if text else found.X
+    return TrainingData(X, found.t, tuple(names), skipped, texts)
+
+
+def _find(table: Table, names: Sequence[str], argument: str) -> set[int]:
+    if isinstance(names, str):
+        raise TypeError(f"{argument} must be a sequence of names; got {names!r}")
+    if names and table.names is None:
+        raise ValueError(f"{table.name}: has no names of columns, so that {argument} finds none")
+    return set(table.find(list(names))) if names else set()
+
+
+class _Rows:
+    """Rows of X, which grow in place.
+
+    Attributes
+    ----------
+    X : ndarray (n, d + number of columns of text)
+        Numbers, and in the last columns 1, as of the one category that a row has.
+    t : ndarray (n,)
+    codes : ndarray (n, number of columns of text)
+        Which category that is.
+    """
+
+    def __init__(self, rows: int, d: int, text: int, dtype: np.dtype[Any]) -> None:
+        self.X, self.t = np.empty((rows, d + text), dtype), np.empty(rows)
+        self.codes = np.empty((rows, text), np.int32)
+        self.count = 0
+
+    def append(
+        self,
+        columns: list[NDArray[Any]],
+        codes: list[NDArray[np.int32]],
+        present: NDArray[np.bool_],
+    ) -> None:
+        """Add those rows that are present; the last column is t."""
+        if not present.all():
+            columns = [column[present] for column in columns]
+            codes = [column[present] for column in codes]
+        here = slice(self.count, self.count + len(columns[0]))
+        if here.stop > len(self.t):
+            self.resize(max(here.stop, len(self.t) * 5 // 4))
+        for j, column in enumerate(columns[:-1]):
+            self.X[here, j] = column
+        self.t[here] = columns[-1]
+        for j, column in enumerate(codes):
+            self.codes[here, j] = column
+        self.X[here, len(columns) - 1 :] = 1.0
+        self.count = here.stop
+
+    def resize(self, rows: int) -> None:
+        """Change the number of rows, for which the system moves pages and copies none."""
+        for array in (self.X, self.t, self.codes):
+            array.resize((rows, *array.shape[1:]), refcheck=False)
+
+
+class _Categories:
+    """The texts of a column, numbered in the order in which they come."""
+
+    def __init__(self) -> None:
+        self.numbers: dict[str, int] = {}
+        # Of each, where it came first.
+        self.rows: list[int] = []
+
+    def number(self, column: Any, start: int) -> NDArray[np.int32]:
+        """Number the values of rows from `start` on."""
+        import pyarrow as pa
+
+        encoded = column.cast(pa.string()).dictionary_encode()
+        texts = encoded.dictionary.to_pylist()
+        codes = encoded.indices.fill_null(len(texts)).to_numpy(zero_copy_only=False)
+        if not self.numbers.keys() >= set(texts):
+            _, first = np.unique(codes, return_index=True)
+            for text, row in zip(texts, first.tolist(), strict=False):
+                if text not in self.numbers:
+                    self.numbers[text] = len(self.numbers)
+                    self.rows.append(start + row)
+        number_of = np.array([*map(self.numbers.__getitem__, texts), _NULL], np.int32)
+        result: NDArray[np.int32] = number_of[codes]
+        return result
+
+    def sorted(self) -> tuple[str, ...]:
+        """All texts."""
+        return tuple(sorted(self.numbers))
+
+    def must_not_be_mixed(self, where: str) -> None:
+        """Check that it is no column of numbers with some other text among them."""
+        numbers = [text for text in self.numbers if _is_number(text)]
+        others = [text for text in self.numbers if not _is_number(text)]
+        if numbers and others:
+            row = self.rows[self.numbers[others[0]]]
+            raise ValueError(
+                f"{where} has numbers, as {numbers[0]!r}, and other text, as {others[0]!r} in row "
+                f"{row} (categorical=[...] with its name takes all of them as text)"
+            )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _encode(rows: _Rows, categories: list[_Categories], drop_first: bool) -> Any:
+    """One-hot encode what is text."""
+    from scipy.sparse import csr_array
+
+    n, width = rows.X.shape
+    d = width - len(categories)
+    indices = np.empty((n, width), np.int32)
+    indices[:, :d] = np.arange(d)
+    total = d
+    for j, values in enumerate(categories, d):
+        place_of = np.empty(len(values.numbers), np.int32)
+        place_of[[values.numbers[text] for text in values.sorted()]] = range(len(place_of))
+        place = place_of[rows.codes[:, j - d]] - int(drop_first)
+        # A category without a feature is an entry of 0, wherever it lies.
+        rows.X[:, j] = place >= 0
+        size = len(place_of) - int(drop_first)
+        indices[:, j] = np.maximum(place, 0) + total if size else 0
+        total += size
+    if total == 0:
+        raise ValueError("X must have a column that is not the same everywhere")
+    index_type = np.int32 if n * width < 2**31 else np.int64
+    indptr = np.arange(n + 1, dtype=index_type) * index_type(width)
+    return csr_array((rows.X.reshape(-1), indices.reshape(-1), indptr), (n, total))
 
 
 def _to_numpy(batch: Any, order: list[int]) -> list[NDArray[Any]]:
-    """Columns in this order, with NaN for nulls."""
+    """Columns of numbers in this order, with NaN for nulls."""
     if not hasattr(batch, "columns"):
         return [batch[:, position] for position in order]
     import pyarrow as pa
 
+    numbers = batch.columns[: len(order)]
     # Booleans of Arrow are single bits.
-    columns = (one.cast(pa.uint8()) if pa.types.is_boolean(one.type) else one for one in batch)
+    columns = (one.cast(pa.uint8()) if pa.types.is_boolean(one.type) else one for one in numbers)
     return [column.to_numpy(zero_copy_only=False) for column in columns]
-
-
-def _resize(X: NDArray[Any], t: NDArray[np.float64], rows: int) -> None:
-    """Change the number of rows in place, for which the system moves pages and copies none."""
-    X.resize((rows, X.shape[1]), refcheck=False)
-    t.resize(rows, refcheck=False)
 
 
 def _check_values(table: Table, order: list[int], columns: list[NDArray[Any]], start: int) -> None:
@@ -139,7 +298,7 @@ def _check_values(table: Table, order: list[int], columns: list[NDArray[Any]], s
     for position, column in zip(order, columns, strict=True):
         good = ~np.isinf(column)
         rule = "be finite"
-        if position == order[-1]:
+        if column is columns[-1]:
             good = ~((column < 0) | (column > 1))  # NaN is missing, which is another matter
             rule = "lie between 0 and 1, as it is the target"
         if not good.all():

@@ -1,0 +1,126 @@
+"""The logits of a batch of a table: which columns a model needs, and what it makes of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, SupportsIndex, get_args
+
+import numpy as np
+
+from fastlogit import linear, onehot
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from fastlogit.model import LogisticModel
+    from fastlogit.onehot import Unknown
+    from fastlogit.scoring.table import Batch, Table
+
+Missing = Literal["error", "nan", "skip"]
+
+
+class Logits(NamedTuple):
+    """Of the rows of a batch: NaN where something is missing."""
+
+    z: NDArray[np.float64]
+    # How many values are none of the model's categories.
+    unknown: int
+
+
+class Columns:
+    """The columns of a table that a model needs, checked; `logits` reads a batch of them.
+
+    Parameters
+    ----------
+    without : int, optional
+        Position of a column that is no feature, where these are found by position.
+
+    Attributes
+    ----------
+    positions : list of int
+        In the table: of numbers, and then of text.
+    text : set of int
+        Those of text.
+    """
+
+    def __init__(
+        self,
+        model: LogisticModel,
+        table: Table,
+        *,
+        missing: Missing = "error",
+        unknown: Unknown = "error",
+        without: int | None = None,
+        threads: SupportsIndex | None = None,
+    ) -> None:
+        if missing not in get_args(Missing):
+            raise ValueError(f"missing must be 'error', 'nan' or 'skip'; got {missing!r}")
+        self.missing, self.unknown = missing, onehot.checked_unknown(unknown)
+        self.intercept, self.threads = model.intercept, threads
+        self.coef, self.coefficients = model.coef, dict[str, dict[str, float]]()
+        if model.feature_names is not None and table.names is not None:
+            names, self.coef, self.coefficients = model.columns
+            self.positions = table.find([*names, *self.coefficients])
+        else:
+            if model.categories:
+                raise ValueError(f"{table.name}: columns of text must have names, as in the model")
+            self.positions = _all_columns(table, model.coef.size, without)
+        numbers = len(self.positions) - len(self.coefficients)
+        self.text = set(self.positions[numbers:])
+        table.must_hold_numbers(self.positions[:numbers])
+        table.must_hold_text(self.positions[numbers:])
+
+    def logits(self, data: Any, batch: Batch) -> Logits:
+        """Read these columns, or an array of all, of a batch whose place messages name."""
+        is_arrow = hasattr(data, "schema")
+        if is_arrow and self.missing == "error":
+            _refuse_nulls(data, batch)
+        offset, unknown = None, 0
+        numbers = data
+        if self.coefficients:
+            count = self.coef.size
+            numbers = data.select(range(count))
+            offset = np.zeros(len(data))
+            for name, column in zip(self.coefficients, data.columns[count:], strict=True):
+                found = onehot.look_up(column, self.coefficients[name])
+                unknown += self._count(found, name, column, batch)
+                offset += found.logits
+            if count == 0:
+                return Logits(offset + self.intercept, unknown)
+        z = linear.decision(
+            numbers,
+            self.coef,
+            self.intercept,
+            offset=offset,
+            missing="nan",
+            threads=self.threads,
+        )
+        return Logits(z, unknown)
+
+    def _count(self, found: onehot.Found, name: str, column: Any, batch: Batch) -> int:
+        count = int(np.count_nonzero(found.unknown))
+        if count and self.unknown == "error":
+            row = int(np.argmax(found.unknown))
+            message = onehot.unknown_value(batch.file, name, column[row], batch.first + row)
+            raise ValueError(message)
+        return count
+
+
+def _all_columns(table: Table, count: int, without: int | None) -> list[int]:
+    columns = [column for column in range(len(table.dtypes)) if column != without]
+    if len(columns) != count:
+        raise ValueError(
+            f"{table.name}: must have {count} columns, as the model has; it has {len(columns)}"
+        )
+    if table.names is not None:
+        table.find(table.names)  # whether they differ
+    return columns
+
+
+def _refuse_nulls(data: Any, batch: Batch) -> None:
+    for name, column in zip(data.schema.names, data.columns, strict=True):
+        if column.null_count:
+            row = batch.first + int(np.argmin(column.is_valid()))
+            raise ValueError(
+                f"{batch.file}: column {name!r} is null in row {row} "
+                "(missing='nan' scores such rows as NaN, missing='skip' leaves them out)"
+            )
