@@ -20,7 +20,7 @@ import traceback
 import warnings
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import fastlogit
 from fastlogit import threads
@@ -29,6 +29,8 @@ from fastlogit.scoring.predictions import OUTPUTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+
+    from fastlogit.scoring.table import Progress
 
 Number = TypeVar("Number", int, float)
 
@@ -211,16 +213,20 @@ def _warmup(_args: argparse.Namespace) -> None:
 
 
 @contextmanager
-def _progress_bar(quiet: bool) -> Iterator[Callable[[int, int | None], object]]:
-    """Give a function that shows how many rows are done, on a terminal."""
+def _progress_bar(quiet: bool) -> Iterator[Callable[[Progress], object]]:
+    """Give a function that shows how far a table is read, on a terminal."""
     from tqdm import tqdm
 
     # disable=None shows the bar on a terminal only.
     with tqdm(unit=" rows", unit_scale=True, leave=False, disable=quiet or None) as bar:
 
-        def show(done: int, rows: int | None) -> None:
-            bar.total = rows
-            bar.update(done - bar.n)
+        def show(progress: Progress) -> None:
+            rows, bar.total, size, all_bytes = progress
+            if size and not bar.disable:
+                bar.set_postfix_str(f"{size / bar.format_dict['elapsed'] / 1e6:.0f} MB/s", False)
+                if bar.total is None and all_bytes:  # as if all rows were as long
+                    bar.total = rows * all_bytes // size
+            bar.update(rows - bar.n)
 
         yield show
 
@@ -252,11 +258,19 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="fastlogit",
         description="Train a logistic model, and score tables of any size with it.",
-        epilog="'fastlogit COMMAND --help' has an example of each.",
+        epilog="'fastlogit COMMAND --help' has examples of each.  The exit status is 0 for "
+        "success, 1 for an error, 2 for wrong usage, 130 for an interrupt, 141 when the reader of "
+        "a pipe has gone, 143 for SIGTERM.",
     )
     parser.add_argument("--version", action="version", version=f"fastlogit {fastlogit.__version__}")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    files = "a .parquet, .csv (with a header) or .npy file"
+    parser.add_argument(
+        "--print-completion",
+        action=_Completion,
+        choices=("bash", "zsh"),
+        help="write a script with which the shell completes commands and options, and exit: "
+        'eval "$(fastlogit --print-completion bash)"',
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
 
     train = _command(
         commands,
@@ -264,8 +278,10 @@ def _parser() -> argparse.ArgumentParser:
         _train,
         "train a model on a table",
         "fastlogit train flights.parquet --label late -o model.json",
+        "fastlogit train flights.csv --label late --categorical month --ignore flight "
+        "--missing skip -o model.json",
     )
-    train.add_argument("data", metavar="DATA", help=files)
+    train.add_argument("data", metavar="DATA", help=_TABLE)
     train.add_argument(
         "--label",
         metavar="COLUMN",
@@ -433,6 +449,37 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+_TABLE = (
+    "a table: .parquet, .arrow, .csv or .tsv (with a header; also .gz, .zst), .npy, .npz or "
+    ".libsvm; a folder or a 'pattern*' of such files; or - for standard input"
+)
+# Arguments that are files, which a shell completes by their names.
+_FILES = ("DATA", "FILE", "INPUT", "MODEL")
+
+
+class _Completion(argparse.Action):
+    """Write a completion script, as ``--help`` writes help."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        _namespace: argparse.Namespace,
+        shell: Any,
+        _option: str | None = None,
+    ) -> None:
+        try:
+            import shtab
+        except ImportError as error:
+            parser.exit(FAILED, f"fastlogit: error: {_one_line(error)}\n")
+        commands = next(action.choices for action in parser._actions if action.dest == "command")
+        for command in commands.values():  # type: ignore[union-attr]
+            for action in command._actions:
+                if action.metavar in _FILES:
+                    action.complete = shtab.FILE
+        print(shtab.complete(parser, shell))
+        parser.exit()
+
+
 def _command(
     commands: argparse._SubParsersAction[argparse.ArgumentParser],
     name: str,
@@ -462,9 +509,7 @@ def _add_input(parser: argparse.ArgumentParser, metavar: str) -> None:
     parser.add_argument(
         "input",
         metavar=metavar,
-        help="a table: .parquet, .arrow, .csv or .tsv (with a header; also .gz, .zst), .npy, .npz "
-        "or .libsvm; a folder or a 'pattern*' of such files; or - for standard input.  Columns are "
-        "found by their names",
+        help=f"{_TABLE}.  Columns are found by their names",
     )
     parser.add_argument(
         "--input-format",

@@ -35,7 +35,7 @@ ROWS = [
     ["scoring.logits"],
     ["scoring.sources"],
     ["scoring.columnar", "scoring.positional", "scoring.folders"],
-    ["scoring.table"],
+    ["scoring.table", "scoring.texts", "scoring.overlap"],
     ["trainer"],
     ["training.diagnosis", "training.options"],
     ["training.solvers"],
@@ -211,6 +211,7 @@ def test_importing_leaves_optional_and_slow_libraries_alone():
         "scipy.linalg",
         "scipy.optimize",
         "scipy.stats",
+        "shtab",
         "sklearn",
         "tqdm",
     ]:

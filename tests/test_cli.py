@@ -6,6 +6,7 @@ import io
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from unittest import mock
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 
@@ -403,7 +405,7 @@ def test_the_bar_is_for_terminals(here, capsys, monkeypatch):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     command = ["score", "model.json", "data.parquet", "-o", "y.csv", "--force"]
     main(command)
-    assert " rows/s]" in capsys.readouterr().err
+    assert re.search(r"5\.00/5\.00 \[00:0\d<.* rows/s, \d+ MB/s\]", capsys.readouterr().err)
     main([*command, "-q"])
     assert capsys.readouterr().err.count("\r") == 0
 
@@ -466,3 +468,82 @@ def test_what_was_left_out_is_told_and_kept(here, capsys):
     assert "fastlogit: note: left out 1 row with a missing value" in capsys.readouterr().err
     assert Path("skipped.csv").read_text().split()[1] == '"gaps.parquet",0'
     assert Path("y.csv").read_text().split()[0] == '"late"'
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_completion(capsys, shell):
+    with pytest.raises(SystemExit) as end:
+        main(["--print-completion", shell])
+    assert end.value.code == 0
+    script = capsys.readouterr().out
+    for word in ("score", "evaluate", "--keep", "--categorical", "log-probability"):
+        assert word in script
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="there is no bash")
+def test_bash_completes(here):
+    script = """
+        eval "$(%s -m fastlogit --print-completion bash)"
+        COMP_WORDS=(fastlogit sc) COMP_CWORD=1; _shtab_fastlogit; echo "${COMPREPLY[@]}"
+        COMP_WORDS=(fastlogit score mod) COMP_CWORD=2; _shtab_fastlogit; echo "${COMPREPLY[@]}"
+        COMP_WORDS=(fastlogit score --miss) COMP_CWORD=2; _shtab_fastlogit; echo "${COMPREPLY[@]}"
+    """
+    done = subprocess.run(
+        ["bash", "-c", script % sys.executable], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["score", "model.json", "--missing"]
+
+
+def test_text_is_trained_on_and_scored(here, capsys):
+    rows = 300
+    table = pa.table(
+        {
+            "x": np.arange(rows) / rows,
+            "k": np.array(["a", "b", "c"])[np.arange(rows) % 3],
+            "t": np.arange(rows) % 2,
+            "id": [f"row {row}" for row in range(rows)],
+        }
+    )
+    pq.write_table(table, "text.parquet")
+    assert (
+        main([*["train", "text.parquet", "--label", "t", "--ignore", "id", "-o", "text.json"]]) == 0
+    )
+    model = fl.load("text.json")
+    assert model.feature_names == ("x", "k=a", "k=b", "k=c")
+    assert model.categories == {"k": ("a", "b", "c")}
+    argv = [
+        *[
+            "train",
+            "text.parquet",
+            "--label",
+            "t",
+            "--ignore",
+            "id",
+            "--l2",
+            "0",
+            "--force",
+            "-o",
+            "text.json",
+        ]
+    ]
+    assert main(argv) == 0
+    model = fl.load("text.json")
+    assert model.feature_names == ("x", "k=b", "k=c")
+    assert model.converged
+    pa.csv.write_csv(table.append_column("k2", table["k"]), "text.csv")
+    assert main(["score", "text.json", "text.csv", "-o", "y.parquet"]) == 0
+    expected = model.predict_proba(table.select(["x", "k"]))[:, 1]
+    np.testing.assert_array_equal(pq.read_table("y.parquet")["probability"], expected)
+    capsys.readouterr()
+
+    pa.csv.write_csv(table.set_column(1, "k", [["d"] * rows]), "text.csv")
+    command = ["score", "text.json", "text.csv", "-o", "z.parquet"]
+    assert main(command) == 1
+    assert capsys.readouterr().err == (
+        "fastlogit: error: text.csv: column 'k' has 'd' in row 0, which the model does not know "
+        "(--unknown ignore scores such rows as if that column added nothing)\n"
+    )
+    assert (
+        main([*["score", "text.json", "text.csv", "-o", "z.parquet", "--unknown", "ignore"]]) == 0
+    )
+    assert "note: met 300 texts unknown to the model\n" in capsys.readouterr().err

@@ -191,8 +191,8 @@ def libsvm_text():
 )
 @pytest.mark.parametrize("block", [1 << 22, 1000])
 def test_standard_input(monkeypatch, text, source_format, block):
-    monkeypatch.setattr("fastlogit.scoring.sources._HEAD_BYTES", block)
-    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(text())))
+    monkeypatch.setattr("fastlogit.scoring.texts._BLOCK_BYTES", block)
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BufferedReader(io.BytesIO(text()))))
     np.testing.assert_array_equal(logits("-", source_format=source_format), Z)
 
 

@@ -79,8 +79,8 @@ def test_a_killed_run_is_resumed_to_the_same_bytes(tmp_path, source, suffix):
 def test_finished_parts_are_not_scored_again(tmp_path, source, model, monkeypatch):
     sink = tmp_path / "out.parquet"
 
-    def interrupt(done, rows):
-        if done >= N // 2:
+    def interrupt(done):
+        if done.rows >= N // 2:
             raise KeyboardInterrupt
 
     options = {"missing": "skip", "batch_rows": 10_000}
@@ -109,7 +109,7 @@ def test_a_run_is_only_resumed_as_what_it_was(tmp_path, source, model, changed):
     mine, sink = tmp_path / "in.parquet", tmp_path / "out.parquet"
     mine.write_bytes(source.read_bytes())
 
-    def interrupt(done, rows):
+    def interrupt(done):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -131,8 +131,8 @@ def test_a_run_is_only_resumed_as_what_it_was(tmp_path, source, model, changed):
 def test_a_damaged_journal_is_done_again_from_the_damage(tmp_path, source, model):
     sink = tmp_path / "out.parquet"
 
-    def interrupt(done, rows):
-        if done >= N // 2:
+    def interrupt(done):
+        if done.rows >= N // 2:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
@@ -168,7 +168,7 @@ def test_without_a_sink_it_gives_record_batches(source, model):
 
 
 def test_what_was_finished_is_not_lost_by_a_wrong_argument(tmp_path, source, model):
-    def interrupt(done, rows):
+    def interrupt(done):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

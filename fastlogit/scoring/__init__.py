@@ -5,10 +5,13 @@ sources      what is read: a table of any format, batch by batch
   columnar     Parquet, Arrow, CSV
   positional   NPY, NPZ, LIBSVM, arrays
   folders      many files as one
-predictions  what a model says of a batch
+  texts        blocks of whole lines
+logits       what a model makes of a batch
+predictions  what is written of it
 sinks        what is written
 journal      what a run that dies leaves, to be taken up again
 stream       from one to the other
+overlap      reading, scoring and writing at the same time
 evaluation   how good the predictions are
 training     a whole file as X and t
 """

@@ -7,20 +7,23 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastlogit.scoring import texts
+from fastlogit.scoring.overlap import side_by_side
 from fastlogit.scoring.table import Batch, Table, naming
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from fastlogit.scoring.table import Read, Wanted
+    from fastlogit.scoring.texts import Block, Text
 
 # What is read of each column of a Parquet file at a time.
 _PARQUET_BUFFER = 1 << 18
 # What an empty field of a CSV file looks like; "nan" is none of these, but a number.
 _CSV_NULLS = ["", "NA", "N/A", "NULL", "null"]
-# What Arrow's files and streams begin with.
-_ARROW_FILE, ARROW_STREAM = b"ARROW1", b"\xff\xff\xff\xff"
+# What Arrow's files and streams begin with; no text does with the latter.
+_ARROW_FILE, ARROW_STREAM = b"ARROW1", b"\xff"
 
 
 def open_parquet(path: Path, _width: int | None) -> Table:
@@ -76,46 +79,60 @@ def open_arrow(path: Path, _width: int | None) -> Table:
 
 def open_csv(path: Path, _width: int | None, *, delimiter: str = ",") -> Table:
     """CSV with a header, compressed or not."""
-    return of_csv(str(path), (path,), lambda: str(path), lambda: str(path), delimiter)
+    return of_csv(texts.of_file(path), delimiter)
 
 
-def of_csv(
-    name: str,
-    files: tuple[Path, ...],
-    head: Callable[[], Any],
-    whole: Callable[[], Any],
-    delimiter: str,
-) -> Table:
-    """Read a CSV: its first rows, for names and types, and then all of it."""
-    from pyarrow import csv
+def of_csv(text: Text, delimiter: str = ",") -> Table:
+    """Read a CSV: its first lines, for names and types, and then all of it, in blocks of lines.
 
-    with csv.open_csv(head(), **_csv_options(delimiter)) as first:
-        schema = first.schema
-
-    def read(wanted: Wanted) -> Iterator[Batch]:
-        names = [schema.names[column] for column in wanted.columns]
-        text = {schema.names[column] for column in wanted.text}
-        options = _csv_options(delimiter, names, text)
-        with naming(name, schema.names), csv.open_csv(whole(), **options) as batches:
-            yield from _of_batches(batches, names, name, wanted)
-
-    return _of_schema(name, files, schema, None, read, typed=False)
-
-
-def _csv_options(
-    delimiter: str, names: Sequence[str] = (), text: Collection[str] = ()
-) -> dict[str, Any]:
-    """What to read of a CSV: of one type throughout, whatever the first rows look like."""
+    A thread reads a block alone, as Arrow's errors tell the row only without its own threads.
+    """
     import pyarrow as pa
     from pyarrow import csv
 
-    types = {name: pa.string() if name in text else pa.float64() for name in names}
+    with csv.open_csv(pa.BufferReader(text.head), **_csv_options(delimiter)) as first:
+        schema = first.schema
+
+    def read(wanted: Wanted) -> Iterator[Batch]:
+        types = {
+            schema.names[column]: pa.string() if column in wanted.text else pa.float64()
+            for column in wanted.columns
+        }
+
+        def parse(numbered: tuple[int, Block]) -> tuple[Any, int]:
+            number, block = numbered
+            names = schema.names if number else ()
+            options = _csv_options(delimiter, names, types)
+            table = csv.read_csv(pa.BufferReader(block.lines), **options)
+            return table.combine_chunks(), block.position
+
+        tables = side_by_side(parse, enumerate(text.blocks()), wanted.threads)
+        row, is_first = 0, True
+        while True:
+            with naming(text.name, schema.names, -1 if is_first else row):
+                found = next(tables, None)
+            if found is None:
+                return
+            table, position = found
+            for batch in _of_batches(table.to_batches(), list(types), text.name, wanted, row):
+                yield batch._replace(position=position)
+            row, is_first = row + table.num_rows, False
+
+    return _of_schema(text.name, text.files, schema, None, read, typed=False)
+
+
+def _csv_options(
+    delimiter: str, names: Sequence[str] = (), types: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """How to read a CSV, of which `names` are given where it has no header."""
+    from pyarrow import csv
+
+    types = types or {}
     return {
-        # Its errors tell the row only without threads.
-        "read_options": csv.ReadOptions(use_threads=False),
+        "read_options": csv.ReadOptions(use_threads=False, column_names=list(names)),
         "parse_options": csv.ParseOptions(delimiter=delimiter),
         "convert_options": csv.ConvertOptions(
-            include_columns=list(names),
+            include_columns=list(types),
             column_types=types,
             null_values=_CSV_NULLS,
             strings_can_be_null=True,
@@ -124,10 +141,9 @@ def _csv_options(
 
 
 def _of_batches(
-    batches: Iterable[Any], names: Sequence[str], file: str, wanted: Wanted
+    batches: Iterable[Any], names: Sequence[str], file: str, wanted: Wanted, row: int = 0
 ) -> Iterator[Batch]:
-    """Columns of these names, of record batches of any size."""
-    row = 0
+    """Columns of these names, of record batches of any size, of which the first begins at `row`."""
     for whole in batches:
         batch = whole.select(names)
         for first in range(0, batch.num_rows, wanted.batch_rows):

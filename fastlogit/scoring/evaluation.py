@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 import numpy as np
 
 from fastlogit import elementwise, losses
+from fastlogit import threads as _threads
 from fastlogit.scoring.logits import Columns
+from fastlogit.scoring.overlap import read_ahead
 from fastlogit.scoring.sources import open_table
-from fastlogit.scoring.stream import read_ahead
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from fastlogit.model import LogisticModel
     from fastlogit.onehot import Unknown
-    from fastlogit.scoring.table import Batch
+    from fastlogit.scoring.table import Batch, Progress
 
 # Up to so many rows, logits are kept, and the area under the ROC curve is exact.
 EXACT_ROWS = 10_000_000
@@ -103,7 +104,7 @@ def evaluate(
     unknown: Unknown = "error",
     source_format: str | None = None,
     threads: SupportsIndex | None = None,
-    progress: Callable[[int, int | None], object] | None = None,
+    progress: Callable[[Progress], object] | None = None,
 ) -> Evaluation:
     """Compare the probabilities of a model with labels, in one pass over a table.
 
@@ -151,13 +152,13 @@ def evaluate(
         text |= {target} if isinstance(model.classes[0], str) else set()
     found = Evaluator(threshold, threads)
     rows = 0
-    for batch in read_ahead(table.read(columns, text=text)):
+    for batch in read_ahead(table.read(columns, text=text, threads=_threads.resolve(threads))):
         X, labels = _split(batch, len(features.positions), target if of_arrays else None)
         z, _ = features.logits(X, batch)
         found.add(z, _targets(labels, model.classes, batch))
         rows += z.size
         if progress is not None:
-            progress(rows, table.rows)
+            progress(table.progress(rows, batch.position))
     if found.rows == 0:
         raise ValueError(f"{table.name}: has no row with a label and a score")
     return found.result()

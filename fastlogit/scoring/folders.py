@@ -75,14 +75,17 @@ def chain(name: str, tables: list[Table], keys: dict[str, list[Any]]) -> Table:
     counts = [table.rows for table in tables]
 
     def read(wanted: Wanted) -> Iterator[Batch]:
-        start = wanted.start
+        start, before = wanted.start, 0
         for number, table in enumerate(tables):
             if table.rows is not None and start >= table.rows:
                 start -= table.rows
                 continue
             values = {key: each[number] for key, each in keys.items()}
-            yield from _read_one(table, names, values, wanted._replace(start=start))
+            for batch in _read_one(table, names, values, wanted._replace(start=start)):
+                position = None if batch.position is None else before + batch.position
+                yield batch._replace(position=position)
             start = 0
+            before += sum(path.stat().st_size for path in table.files)
 
     rows = None if None in counts else sum(count or 0 for count in counts)
     files = tuple(file for table in tables for file in table.files)

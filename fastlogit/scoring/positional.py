@@ -5,24 +5,21 @@ from __future__ import annotations
 import io
 import os
 import zipfile
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastlogit.scoring import texts
 from fastlogit.scoring.table import Batch, Table, naming
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from contextlib import AbstractContextManager
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from fastlogit.scoring.table import Wanted
-
-# What is read of LIBSVM's text at a time.
-_TEXT_BYTES = 1 << 22
+    from fastlogit.scoring.texts import Text
 
 
 def open_npy(path: Path, _width: int | None) -> Table:
@@ -95,50 +92,27 @@ def _native(array: NDArray[Any]) -> NDArray[Any]:
 
 def open_libsvm(path: Path, width: int | None, *, first_column: int = 1) -> Table:
     """Text with ``label column:value ...`` in each line, the columns counted from 1 or from 0."""
-    return of_libsvm(str(path), (path,), lambda: _uncompressed(path), width, first_column)
+    return of_libsvm(texts.of_file(path), width, first_column)
 
 
-def of_libsvm(
-    name: str,
-    files: tuple[Path, ...],
-    opened: Callable[[], AbstractContextManager[Any]],
-    width: int | None,
-    first_column: int,
-) -> Table:
+def of_libsvm(text: Text, width: int | None, first_column: int) -> Table:
     """LIBSVM, wherever it comes from."""
     if width is None:
         raise ValueError("LIBSVM does not tell how many columns there are")
 
     def read(_wanted: Wanted) -> Iterator[Batch]:
-        with naming(name), opened() as file:
-            yield from _of_lines(file, name, width, first_column)
+        from sklearn.datasets import load_svmlight_file
 
-    return Table(name, None, (np.dtype(np.float64),) * width, None, files, read)
+        row = 0
+        with naming(text.name):
+            for lines, position in text.blocks():
+                X, labels = load_svmlight_file(
+                    io.BytesIO(lines), n_features=width, zero_based=first_column == 0
+                )
+                yield Batch(X, text.name, row, labels, position)
+                row += X.shape[0]
 
-
-def _of_lines(file: Any, name: str, width: int, first_column: int) -> Iterator[Batch]:
-    from sklearn.datasets import load_svmlight_file
-
-    row, rest = 0, b""
-    while True:
-        block = file.read(_TEXT_BYTES)
-        lines, _, rest = (rest + block).rpartition(b"\n") if block else (rest, b"", b"")
-        if lines:
-            X, labels = load_svmlight_file(
-                io.BytesIO(lines), n_features=width, zero_based=first_column == 0
-            )
-            yield Batch(X, name, row, labels)
-            row += X.shape[0]
-        if not block:
-            return
-
-
-@contextmanager
-def _uncompressed(path: Path) -> Iterator[Any]:
-    import pyarrow as pa
-
-    with pa.input_stream(str(path), compression="detect") as file:
-        yield file
+    return Table(text.name, None, (np.dtype(np.float64),) * width, None, text.files, read)
 
 
 def of_matrix(name: str, source: Any) -> Table:

@@ -33,6 +33,8 @@ class Part(NamedTuple):
     file: str
     # How many values are none of the model's categories.
     unknown: int
+    # As of the batch.
+    position: int | None = None
 
 
 class Predictions:
@@ -112,7 +114,7 @@ class Predictions:
             z, kept = z[there], [column.filter(pa.array(there)) for column in kept]
         columns = [self._output(one, z) for one in self.outputs]
         rows = pa.record_batch([*kept, *columns], schema=self.schema)
-        return Part(rows, skipped, count, batch.file, unknown)
+        return Part(rows, skipped, count, batch.file, unknown, batch.position)
 
     def _output(self, output: Output, z: NDArray[np.float64]) -> Any:
         if output == "logit":

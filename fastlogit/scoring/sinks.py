@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastlogit import files
-from fastlogit.scoring.sources import CODECS, STANDARD, format_of
+from fastlogit.scoring.sources import STANDARD, format_of
+from fastlogit.scoring.texts import CODECS
 
 if TYPE_CHECKING:
     import os

@@ -6,15 +6,14 @@ or `positional`, and one line in `FORMATS`.
 
 from __future__ import annotations
 
-import io
 import sys
 from collections.abc import Mapping
-from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastlogit.scoring import texts
 from fastlogit.scoring.columnar import (
     ARROW_STREAM,
     of_csv,
@@ -57,10 +56,6 @@ _SUFFIXES = [
 ]
 # How standard input and output are called.
 STANDARD = "-"
-# Suffixes of compressed texts, and Arrow's names for how.
-CODECS = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2", ".lz4": "lz4"}
-# The beginning of standard input, which tells what it is.
-_HEAD_BYTES = 1 << 22
 
 
 def open_table(source: Any, *, file_format: str | None = None, width: int | None = None) -> Table:
@@ -98,7 +93,7 @@ def format_of(path: Path, formats: Collection[str]) -> str:
     """Which of some formats the suffix of a path stands for, whatever it is compressed with."""
     known = {suffix: name for name, suffix in _SUFFIXES if name in formats}
     *others, last = ("", *(suffix.lower() for suffix in path.suffixes))
-    if last in CODECS and known.get(others[-1]) in _TEXTS:
+    if last in texts.CODECS and known.get(others[-1]) in _TEXTS:
         last = others[-1]
     if last in known:
         return known[last]
@@ -115,37 +110,20 @@ def _open_file(path: Path, file_format: str | None, width: int | None) -> Table:
 
 def _of_standard_input(file_format: str | None, width: int | None) -> Table:
     """Arrow's stream, CSV, TSV or LIBSVM; by default whichever of the first two it begins like."""
-    file, name = sys.stdin.buffer, "standard input"
-    head = file.read(_HEAD_BYTES)
-    whole = io.BufferedReader(_Prepended(head, file))
+    file: Any = sys.stdin.buffer
+    name = "standard input"
     if file_format is None:
-        file_format = "arrow" if head.startswith(ARROW_STREAM) else "csv"
+        file_format = "arrow" if file.peek(1).startswith(ARROW_STREAM) else "csv"
     with naming(name):
         if file_format == "arrow":
             import pyarrow as pa
 
-            return of_reader(name, pa.ipc.open_stream(whole))
+            return of_reader(name, pa.ipc.open_stream(file))
         if file_format in ("csv", "tsv"):
-            lines = head if len(head) < _HEAD_BYTES else head[: head.rfind(b"\n") + 1]
-            delimiter = {"csv": ",", "tsv": "\t"}[file_format]
-            return of_csv(name, (), lambda: io.BytesIO(lines), lambda: whole, delimiter)
+            return of_csv(texts.of_stream(name, file), {"csv": ",", "tsv": "\t"}[file_format])
         if file_format.startswith("libsvm"):
-            first_column = int(file_format == "libsvm")
-            return of_libsvm(name, (), lambda: nullcontext(whole), width, first_column)
+            return of_libsvm(texts.of_stream(name, file), width, int(file_format == "libsvm"))
         raise ValueError(f"must be arrow, csv, tsv or libsvm; it cannot be {file_format}")
-
-
-class _Prepended(io.RawIOBase):
-    """What has been read of a file already, and then the rest."""
-
-    def __init__(self, head: bytes, rest: Any) -> None:
-        self.head, self.rest = io.BytesIO(head), rest
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        return self.head.readinto(buffer) or self.rest.readinto(buffer)
 
 
 def _of_object(source: Any) -> Table:

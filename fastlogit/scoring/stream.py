@@ -11,11 +11,12 @@ from __future__ import annotations
 import json
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 
 from fastlogit import arrays, files
 from fastlogit import threads as _threads
 from fastlogit.scoring.journal import Journal, open_journal
+from fastlogit.scoring.overlap import read_ahead, write_behind
 from fastlogit.scoring.sinks import open_sink
 from fastlogit.scoring.sources import STANDARD, open_table
 
@@ -27,8 +28,7 @@ if TYPE_CHECKING:
     from fastlogit.onehot import Unknown
     from fastlogit.scoring.logits import Missing
     from fastlogit.scoring.predictions import Output, Part, Predictions
-
-T = TypeVar("T")
+    from fastlogit.scoring.table import Progress
 
 
 class Scored(NamedTuple):
@@ -64,7 +64,7 @@ def score(
     threads: SupportsIndex | None = None,
     force: bool = False,
     resume: bool = False,
-    progress: Callable[[int, int | None], object] | None = None,
+    progress: Callable[[Progress], object] | None = None,
 ) -> Any:
     """Score every row of a table, and write the scores to a file or give them batch by batch.
 
@@ -114,7 +114,7 @@ def score(
         Go on with what a run that died has left beside `sink`, if there is something.  The same
         model, files and options give the same bytes as a run that was not interrupted.
     progress : callable, optional
-        Called after each batch with the number of rows done, and of all rows or None.
+        Called after each batch with the :class:`Progress`.
 
     Returns
     -------
@@ -184,47 +184,23 @@ def score(
         for part in () if journal is None else journal.begin(given.schema, resume=resume):
             write(part)
             done = done.plus(part)
-        for part in _behind(_parts(given, batch_rows, done.rows), note):
+        for part in write_behind(_parts(given, batch_rows, done.rows), note):
             done = done.plus(part)
             if progress is not None:
-                progress(done.rows, table.rows)
+                progress(table.progress(done.rows, part.position))
     return done
 
 
 def _parts(given: Predictions, batch_rows: int | None, start: int) -> Iterator[Part]:
     """Score all rows from `start` on, while the next are read."""
-    batches = given.table.read(given.columns, text=given.text, batch_rows=batch_rows, start=start)
+    batches = given.table.read(
+        given.columns,
+        text=given.text,
+        batch_rows=batch_rows,
+        start=start,
+        threads=_threads.resolve(given.threads),
+    )
     return map(given.of, read_ahead(batches))
-
-
-def read_ahead(batches: Iterator[T]) -> Iterator[T]:
-    """Give the same batches, and read the next one while the last one is in use."""
-    from concurrent.futures import ThreadPoolExecutor  # takes 20 ms
-
-    with ThreadPoolExecutor(1) as reader:
-        following = reader.submit(next, batches, None)
-        while (batch := following.result()) is not None:
-            following = reader.submit(next, batches, None)
-            yield batch
-
-
-def _behind(parts: Iterator[Part], write: Callable[[Part], object]) -> Iterator[Part]:
-    """Give the same parts when they are written, which happens while the next one is made."""
-    from concurrent.futures import ThreadPoolExecutor
-
-    with ThreadPoolExecutor(1) as writer:
-        last: Any = None
-        for part in parts:
-            if last is not None:
-                yield last.result()
-            last = writer.submit(_written, part, write)
-        if last is not None:
-            yield last.result()
-
-
-def _written(part: Part, write: Callable[[Part], object]) -> Part:
-    write(part)
-    return part
 
 
 @contextmanager

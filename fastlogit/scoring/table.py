@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -37,6 +38,20 @@ class Batch(NamedTuple):
     first: int
     # Of formats where they are no column.
     labels: NDArray[np.float64] | None = None
+    # Bytes of the file that have been read, where the number of rows does not tell.
+    position: int | None = None
+
+
+class Progress(NamedTuple):
+    """How far a table has been read: rows, bytes of its files, and all of them.
+
+    None is what is not known.
+    """
+
+    rows: int
+    all_rows: int | None
+    bytes: int | None
+    all_bytes: int | None
 
 
 class Wanted(NamedTuple):
@@ -48,6 +63,8 @@ class Wanted(NamedTuple):
     # Rows of a batch, at most; and the first row, of tables that know how many they have.
     batch_rows: int = _MOST_ROWS
     start: int = 0
+    # Most threads to use, where a format can be read by several.
+    threads: int = 1
 
 
 @dataclass(frozen=True)
@@ -151,6 +168,17 @@ class Table:
                     f"have categories; it holds {dtype}"
                 )
 
+    @cached_property
+    def _bytes(self) -> int | None:
+        return sum(path.stat().st_size for path in self.files) if self.files else None
+
+    def progress(self, rows: int, position: int | None) -> Progress:
+        """How far it has been read, up to a row and, unless that tells, a `Batch.position`."""
+        size = self._bytes
+        if self.rows is not None and size is not None:
+            position = size * rows // max(self.rows, 1)
+        return Progress(rows, self.rows, position, size)
+
     def read(
         self,
         columns: Sequence[int],
@@ -158,6 +186,7 @@ class Table:
         text: Collection[int] = (),
         batch_rows: int | None = None,
         start: int = 0,
+        threads: int = 1,
     ) -> Iterator[Batch]:
         """Read some of the columns, in batches, from row `start` on.
 
@@ -167,8 +196,8 @@ class Table:
         rows = batch_rows or min(max(by_memory, _LEAST_ROWS), _MOST_ROWS)
         if self.rows is not None:
             rows = min(rows, max(self.rows, 1))
-            return self._read(Wanted(columns, text, rows, start))
-        return _without_first(self._read(Wanted(columns, text, rows)), start)
+            return self._read(Wanted(columns, text, rows, start, threads))
+        return _without_first(self._read(Wanted(columns, text, rows, 0, threads)), start)
 
 
 # What is opened --------------------------------------------------------------------------
@@ -181,7 +210,7 @@ def _without_first(batches: Iterator[Batch], rows: int) -> Iterator[Batch]:
         if rows < count:
             data = batch.data.slice(rows) if hasattr(batch.data, "slice") else batch.data[rows:]
             labels = None if batch.labels is None else batch.labels[rows:]
-            yield Batch(data, batch.file, batch.first + rows, labels)
+            yield batch._replace(data=data, first=batch.first + rows, labels=labels)
         rows = max(0, rows - count)
 
 
@@ -189,8 +218,11 @@ def _without_first(batches: Iterator[Batch], rows: int) -> Iterator[Batch]:
 
 
 @contextmanager
-def naming(name: str, columns: Sequence[str] = ()) -> Iterator[None]:
-    """Turn what a reader raises into a ValueError that names the file, column and row."""
+def naming(name: str, columns: Sequence[str] = (), first: int = -1) -> Iterator[None]:
+    """Turn what a reader raises into a ValueError that names the file, column and row.
+
+    What Arrow calls row 1 is the row `first`, by default the header.
+    """
     try:
         yield
     except (ImportError, FileNotFoundError, PermissionError):
@@ -199,8 +231,7 @@ def naming(name: str, columns: Sequence[str] = ()) -> Iterator[None]:
         text = re.sub(
             r"In CSV column #(\d+)", lambda match: f"column {columns[int(match[1])]!r}", str(error)
         )
-        # Arrow counts from 1, and the header too.
-        text = re.sub(r"Row #(\d+)", lambda match: f"row {int(match[1]) - 2}", text)
+        text = re.sub(r"Row #(\d+)", lambda match: f"row {int(match[1]) - 1 + first}", text)
         raise ValueError(f"{name}: {text}") from error
 
 
