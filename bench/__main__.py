@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
-from bench import accuracy, fits, passes, report, table
+from bench import accuracy, fits, passes, report, scoring, table
 
 
 def main() -> None:
@@ -20,6 +21,17 @@ def main() -> None:
     )
     fit.add_argument("--rounds", type=int, default=5, help="default: %(default)s")
     fit.add_argument("--names", nargs="+", default=(), help="parts of contenders' names")
+    score = commands.add_parser("score", help="files to files, against reading and others' scoring")
+    score.add_argument(
+        "--rows", type=int, default=scoring.ROWS, help="of the tables (default: %(default)s)"
+    )
+    score.add_argument("--rounds", type=int, default=5, help="default: %(default)s")
+    score.add_argument(
+        "--only", nargs="+", choices=scoring.PARTS, metavar="PART", help=", ".join(scoring.PARTS)
+    )
+    score.add_argument(
+        "--folder", type=Path, help="for the files, which are used again (default: a temporary one)"
+    )
     errors = commands.add_parser("accuracy", help="errors of every function, by whom and where")
     errors.add_argument(
         "--points", type=int, default=accuracy.POINTS, help="of float64 (default: %(default)s)"
@@ -34,6 +46,8 @@ def main() -> None:
         passes.main()
     elif options.command == "fit":
         fits.main(options.problems, options.names, options.rounds)
+    elif options.command == "score":
+        scoring.main(options.rows, options.rounds, options.only, options.folder)
     elif options.command != "accuracy":
         table.main()
     elif options.exhaustive:

@@ -24,21 +24,31 @@ PAUSE_S = 0.2
 
 
 def interleaved(
-    functions: dict[str, Callable[[], Any]], rounds: int = 7, calls: int = 1
+    functions: dict[str, Callable[[], Any]],
+    rounds: int = 7,
+    calls: int = 1,
+    *,
+    warm: bool = False,
+    progress: Callable[[str], object] | None = None,
 ) -> dict[str, list[float]]:
     """Seconds that a call of each function takes in each round, the functions taking turns.
 
     Each is called once before the first round, and once, after a pause, before each
     measurement, so that neither compilation nor the other functions' traces in the caches count.
-    What is too short for the clock is measured over several calls.
+    With `warm`, there are only the pauses: for calls of seconds, all of which were called before.
+    What is too short for the clock is measured over several calls.  `progress` is called with the
+    name of each function before its turn.
     """
     seconds: dict[str, list[float]] = {name: [] for name in functions}
-    for function in functions.values():
+    for function in () if warm else functions.values():
         function()
     for _ in range(rounds):
         for name, function in functions.items():
+            if progress is not None:
+                progress(name)
             time.sleep(PAUSE_S)
-            function()
+            if not warm:
+                function()
             start = time.perf_counter()
             for _ in range(calls):
                 function()
