@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -158,7 +159,7 @@ class LogisticModel:
             "passes": arrays.whole_number(self.passes, "passes", 0),
         }
         if not isinstance(self.solver, str | None):
-            raise TypeError(f"solver must be a name or None; got {self.solver!r}")
+            raise TypeError(f"solver must be a name or None; got {_short(self.solver)}")
         if not isinstance(self.history, History | None):
             raise TypeError(f"history must be a History or None; got {self.history!r}")
         for name in _MEASURED:
@@ -449,7 +450,7 @@ def load(path: str | os.PathLike[str]) -> LogisticModel:
     """
     text = Path(path).read_bytes()
     try:
-        content = json.loads(text)
+        content = json.loads(text, object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path}: not a model file: {error}") from None
     try:
@@ -460,12 +461,22 @@ def load(path: str | os.PathLike[str]) -> LogisticModel:
         raise ValueError(f"{path}: not a valid model: {reason}") from None
 
 
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON, in which a key that is there twice would hide what it said first."""
+    result = dict(pairs)
+    if len(result) < len(pairs):
+        raise ValueError(f"the key {_short(_repeated(key for key, _ in pairs))} is there twice")
+    return result
+
+
 def _from_content(content: Any) -> LogisticModel:
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ValueError(f"its 'format' is not {FORMAT!r}")
     version = content["version"]
     if isinstance(version, bool) or version not in (1, VERSION):
-        raise ValueError(f"version {version!r} is not known; this fastlogit reads 1 and {VERSION}")
+        raise ValueError(
+            f"version {_short(version)} is not known; this fastlogit reads 1 and {VERSION}"
+        )
     if version == 1:
         content = {**content, **_SINCE_2}
     coef, names = content["coef"], content["feature_names"]
@@ -473,7 +484,7 @@ def _from_content(content: Any) -> LogisticModel:
         raise TypeError("'feature_names' must be a list of names or null")
     for name in ("converged", "with_intercept"):
         if not isinstance(content[name], bool):
-            raise TypeError(f"{name!r} must be true or false; got {content[name]!r}")
+            raise TypeError(f"{name!r} must be true or false; got {_short(content[name])}")
     return LogisticModel(
         coef=np.array([_number(value, "coef") for value in _list(coef, "coef")]),
         intercept=_number(content["intercept"], "intercept"),
@@ -619,11 +630,16 @@ def checked_names(names: Any, d: int) -> tuple[str, ...]:
         )
     for name in result:
         if not isinstance(name, str):
-            raise TypeError(f"feature_names must be strings; got {name!r}")
+            raise TypeError(f"feature_names must be strings; got {_short(name)}")
     if len(set(result)) < d:
-        twice = next(name for name in result if result.count(name) > 1)
-        raise ValueError(f"feature_names must differ; got {twice!r} more than once")
+        raise ValueError(
+            f"feature_names must differ; got {_short(_repeated(result))} more than once"
+        )
     return result
+
+
+def _repeated(names: Iterable[str]) -> str:
+    return next(name for name, count in Counter(names).items() if count > 1)
 
 
 def _none_for_nan(value: float) -> float | None:
