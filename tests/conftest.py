@@ -7,6 +7,7 @@ from hypothesis import settings
 from scoring_data import N, write_long
 
 import fastlogit as fl
+from fastlogit.cli import main
 
 settings.register_profile("fastlogit", deadline=None, derandomize=True, max_examples=200)
 settings.load_profile("fastlogit")
@@ -39,3 +40,24 @@ def expected(table, model):
 @pytest.fixture(scope="session")
 def long_source(tmp_path_factory):
     return write_long(tmp_path_factory.mktemp("source") / "in.parquet")
+
+
+@pytest.fixture
+def refuses(tmp_path, capsys):
+    """Score a file in `tmp_path` with a command that must fail, and give its one line."""
+
+    def run(model, source, *options):
+        saved, sink = tmp_path / "model.json", tmp_path / "y.csv"
+        model.save(saved)
+        before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+        assert main(["score", str(saved), str(source), "-o", str(sink), *options]) == 1
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert err.startswith("fastlogit: error: ")
+        assert err.count("\n") == 1
+        assert len(err) < 1000
+        after = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+        assert after == before
+        return err
+
+    return run

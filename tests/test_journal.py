@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from scoring_data import LONG_MODEL, LONG_ROWS
+from scoring_data import LONG_MODEL, LONG_ROWS, PAIR_MODEL
 
 import fastlogit as fl
 
@@ -68,3 +68,70 @@ def test_what_was_finished_is_not_lost_by_a_wrong_argument(tmp_path, long_source
             LONG_MODEL, long_source, tmp_path / "out.csv", missing="nan", resume=True, threads=0
         )
     assert (tmp_path / ".out.csv.journal").read_bytes() == content
+
+
+def test_a_journal_with_any_byte_replaced_gives_the_same_or_an_error(tmp_path):
+    source, sink = tmp_path / "in.csv", tmp_path / "out.csv"
+    source.write_text("x\n" + "".join(f"{row % 7}\n" for row in range(20_000)))
+    model = fl.LogisticModel([1.0], 0.0, ("x",))
+    fl.score(model, source, tmp_path / "whole.csv")
+    whole = (tmp_path / "whole.csv").read_bytes()
+
+    def interrupt(done, rows):
+        if done == 150:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fl.score(model, source, sink, batch_rows=50, progress=interrupt)
+    journal = tmp_path / ".out.csv.journal"
+    content = journal.read_bytes()
+    begin = content.index(b"\n") + 1
+    resumed = 0
+    # The run, the first record's head, and then all of them.
+    places = [*range(0, begin, 7), *range(begin, begin + 40), *range(begin, len(content), 13)]
+    for place in places:
+        damaged = bytearray(content)
+        damaged[place] ^= 1 << place % 8
+        journal.write_bytes(damaged)
+        error = ""
+        try:
+            fl.score(model, source, sink, resume=True, force=True)
+        except ValueError as caught:
+            error = str(caught)
+        if error:
+            assert place < begin
+            assert "has changed" in error
+        else:
+            assert sink.read_bytes() == whole
+            resumed += 1
+    assert resumed > len(places) // 2
+
+
+@pytest.mark.parametrize("line", [b"", b"\n", b"[]\n", b"5\n", b"null\n", b"{}\n", b"\xff\n"])
+def test_a_journal_of_nothing_is_begun_anew(tmp_path, line):
+    source, sink = tmp_path / "in.csv", tmp_path / "out.csv"
+    source.write_text("x\n1\n")
+    (tmp_path / ".out.csv.journal").write_bytes(line)
+    assert fl.score(fl.LogisticModel([1.0]), source, sink, resume=True).rows == 1
+
+
+@pytest.mark.parametrize("how", ["replaced", "cut", "gone"])
+def test_a_run_is_not_resumed_on_another_input(tmp_path, refuses, how):
+    source = tmp_path / "in.csv"
+    source.write_text("b,a\n" + "1,2\n" * 1000)
+
+    def interrupt(done, rows):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fl.score(PAIR_MODEL, source, tmp_path / "y.csv", batch_rows=10, progress=interrupt)
+    if how == "replaced":
+        other = tmp_path / "other.csv"
+        other.write_text("b,a\n" + "3,4\n" * 1000)  # of the same size
+        other.replace(source)
+    elif how == "cut":
+        os.truncate(source, 2004)
+    else:
+        source.unlink()
+    message = "No such file or directory" if how == "gone" else "the input has changed"
+    assert message in refuses(PAIR_MODEL, source, "--resume", "--batch-rows", "10")

@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+import re
+import warnings
+
 import numpy as np
 import pytest
-from scoring_data import PAIR_WRITERS, PAIR_Z, files_in, pair_logits, write, write_libsvm
+from scoring_data import (
+    PAIR_MODEL,
+    PAIR_WRITERS,
+    PAIR_X,
+    PAIR_Z,
+    files_in,
+    pair_logits,
+    scored_with_a_byte_flipped,
+    write,
+    write_libsvm,
+)
 
 import fastlogit as fl
 from fastlogit.scoring import score
@@ -78,3 +91,53 @@ def test_libsvm_may_count_from_0(tmp_path):
     np.testing.assert_array_equal(pair_logits(tmp_path / "x.svm", source_format="libsvm0"), PAIR_Z)
     with pytest.raises(ValueError, match=r"x\.svm: .*index 0 "):
         pair_logits(tmp_path / "x.svm")
+
+
+@pytest.mark.parametrize("name", ["x.npy", "x.npz", "y.npz", "x.libsvm"])
+def test_a_flipped_bit_anywhere_is_an_error_or_leaves_all_rows(tmp_path, name):
+    PAIR_WRITERS[name](tmp_path / name)
+    scored = scored_with_a_byte_flipped(tmp_path / name, 200)
+    if name == "x.npz":  # which has a checksum
+        assert scored < 20
+
+
+def test_a_flipped_bit_in_an_archive_is_an_error(refuses, tmp_path):
+    path = tmp_path / "x.npz"
+    PAIR_WRITERS["x.npz"](path)
+    whole = path.read_bytes()
+    last = whole.rindex(PAIR_X[-1].tobytes())
+    for place in (500, len(whole) // 2, last, last + 15):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1]) + whole[place + 1 :])
+        assert f"{path}: Bad CRC-32 for file 'arr_0.npy'" in refuses(PAIR_MODEL, path)
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        ("(3, 2)", "is cut short: it has 40 bytes for 3 rows and 2 columns"),
+        ("(10**9, 2)", "Cannot parse|malformed"),
+        ("(1000000000000, 2)", "is cut short: it has 40 bytes for 1000000000000 rows"),
+        ("(-1, 2)", r"must have two axes; it has shape \(-1, 2\)"),
+        ("(2,)", r"must have two axes; it has shape \(2,\)"),
+        ("()", r"must have two axes; it has shape \(\)"),
+    ],
+)
+def test_headers_that_promise_what_is_not_there(refuses, tmp_path, shape, message):
+    path = tmp_path / "x.npy"
+    header = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}}}".ljust(117) + "\n"
+    path.write_bytes(b"\x93NUMPY\x01\x00v\x00" + header.encode() + bytes(40))
+    assert re.search(f"{path}: ({message})", refuses(PAIR_MODEL, path))
+
+
+@pytest.mark.parametrize("version", [(1, 0), (2, 0), (3, 0)])
+def test_every_version_of_npy_is_read(tmp_path, version):
+    with (tmp_path / "x.npy").open("wb") as file, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        np.lib.format.write_array(file, PAIR_X, version)
+    np.testing.assert_array_equal(pair_logits(tmp_path / "x.npy"), PAIR_Z)
+
+
+def test_an_archive_of_many_arrays_names_a_few(refuses, tmp_path):
+    np.savez(tmp_path / "x.npz", **{f"a{number}": np.zeros(1) for number in range(1000)})
+    message = "must have one array, or one called X; it has 'a0.npy', 'a1.npy', "
+    assert message in refuses(PAIR_MODEL, tmp_path / "x.npz")

@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
+import os
 import random
+import re
 import subprocess
+import sys
 import time
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
-from scoring_data import LONG_MODEL, LONG_ROWS, SUFFIXES, N, files_in, long_command, read, write
+from scoring_data import (
+    LONG_MODEL,
+    LONG_ROWS,
+    PAIR_MODEL,
+    PAIR_WRITERS,
+    PAIRS,
+    SUFFIXES,
+    N,
+    files_in,
+    long_command,
+    read,
+    write,
+)
 
 import fastlogit as fl
-from fastlogit.scoring import score, stream
+from fastlogit.scoring import evaluate, score, stream
+from fastlogit.scoring.sources import open_table
+from fastlogit.scoring.table import _state
 
 
 @pytest.mark.parametrize("sink", SUFFIXES)
@@ -86,7 +104,7 @@ def test_a_killed_run_is_resumed_to_the_same_bytes(tmp_path, long_source, suffix
     subprocess.run(long_command(long_source, whole), check=True, capture_output=True)
     seconds = time.monotonic() - start
     rng = random.Random(5)
-    for _ in range(10):
+    for _ in range(20):
         process = subprocess.Popen(
             long_command(long_source, sink, "--resume"), stdout=subprocess.PIPE
         )
@@ -147,3 +165,96 @@ def test_rows_left_out_are_not_written_to_the_output_itself(tmp_path, long_sourc
     with pytest.raises(ValueError, match="skipped must be another file than sink"):
         fl.score(LONG_MODEL, long_source, tmp_path / "y.csv", skipped=str(tmp_path / "y.csv"))
     assert not list(tmp_path.iterdir())
+
+
+def take_away(path, how):
+    if how == "unlinked":
+        path.unlink()
+    elif how == "renamed":
+        path.rename(path.with_name("elsewhere"))
+    elif how == "cut":
+        os.truncate(path, path.stat().st_size // 2)
+    elif how == "emptied":
+        os.truncate(path, 0)
+    else:
+        path.with_name("other").write_bytes(path.read_bytes())
+        path.with_name("other").replace(path)
+
+
+@pytest.mark.parametrize("how", ["unlinked", "renamed", "cut", "emptied", "replaced"])
+@pytest.mark.parametrize("name", PAIR_WRITERS)
+def test_an_input_that_is_taken_away_while_it_is_read_is_an_error(tmp_path, name, how):
+    source, sink = tmp_path / name, tmp_path / "out.csv"
+    PAIR_WRITERS[name](source)
+
+    def after_a_while(done, rows):
+        if done == 100:
+            take_away(source, how)
+
+    # (A FileNotFoundError has the name as an attribute.)
+    with pytest.raises((ValueError, FileNotFoundError), match=re.escape(str(source))):
+        score(PAIR_MODEL, source, sink, batch_rows=10, progress=after_a_while)
+    left = {"unlinked": [], "renamed": ["elsewhere"]}.get(how, [name])
+    assert [one for one in files_in(tmp_path) if not one.startswith(".")] == left
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the signal comes where a map ends")
+@pytest.mark.parametrize("name", ["x.npy", "x.arrow", "x.arrows", "x.parquet", "x.csv"])
+def test_a_process_survives_when_its_input_is_cut(tmp_path, name):
+    source = tmp_path / name
+    rows = pa.table({"a": np.zeros(LONG_ROWS), "b": np.ones(LONG_ROWS)})
+    if name == "x.npy":
+        np.save(source, np.zeros((LONG_ROWS, 2)))
+    elif name == "x.parquet":
+        pq.write_table(rows, source, use_dictionary=False)
+    elif name == "x.csv":
+        pa.csv.write_csv(rows, source)
+    else:
+        opening = pa.ipc.new_file if name == "x.arrow" else pa.ipc.new_stream
+        with opening(source, rows.schema) as writer:
+            writer.write_table(rows, max_chunksize=50_000)
+    code = (
+        "import os, sys, fastlogit as fl; path, sink = sys.argv[1:]; "
+        "cut = lambda done, rows: os.truncate(path, 5000) if done == 20000 else None; "
+        "m = fl.LogisticModel([1.0, 2.0], 0.0, ('a', 'b')); "
+        "fl.score(m, path, sink, batch_rows=20000, progress=cut)"
+    )
+    command = [sys.executable, "-c", code, str(source), str(tmp_path / "y.csv")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith(f"ValueError: {source}: ")
+    assert files_in(tmp_path) == [name]
+
+
+def test_a_file_of_a_folder_that_is_taken_away_is_named(tmp_path):
+    (tmp_path / "in").mkdir()
+    for number in range(5):
+        pq.write_table(PAIRS, tmp_path / "in" / f"{number}.parquet")
+
+    def after_a_while(done, rows):
+        if done == 100:
+            (tmp_path / "in" / "3.parquet").unlink()
+
+    with pytest.raises(FileNotFoundError, match=r"3\.parquet"):
+        score(
+            PAIR_MODEL, tmp_path / "in", tmp_path / "y.csv", batch_rows=10, progress=after_a_while
+        )
+    assert not (tmp_path / "y.csv").exists()
+
+
+def test_an_input_that_is_read_once_may_change(tmp_path):
+    os.mkfifo(tmp_path / "in.csv")
+    table = open_table({"a": [1.0], "b": [2.0]})
+    assert table._states == ()
+    assert _state(tmp_path / "in.csv") is None
+
+
+def test_columns_for_evaluation_and_training_are_not_of_two_files(tmp_path):
+    source = tmp_path / "in.csv"
+    source.write_text("b,a,t\n" + "1,2,0\n3,4,1\n" * 500_000)
+
+    def cut(done, rows):
+        os.truncate(source, source.stat().st_size - 12)
+
+    with pytest.raises(ValueError, match=r"in\.csv: has changed while it was read$"):
+        evaluate(PAIR_MODEL, source, "t", progress=cut)

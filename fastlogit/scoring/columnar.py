@@ -106,9 +106,16 @@ def open_arrow(path: Path, _width: int | None) -> Table:
             numbers = range(reader.num_record_batches) if is_file else None
             batches = map(reader.get_batch, numbers) if numbers is not None else iter(reader)
             names = [schema.names[column] for column in wanted.columns]
-            yield from _of_batches(batches, names, str(path), wanted)
+            valid = (_valid(batch.select(names)) for batch in batches)
+            yield from _of_batches(valid, names, str(path), wanted)
 
     return _of_schema(str(path), (path,), schema, None, read)
+
+
+def _valid(batch: Any) -> Any:
+    """A record batch; not one that points outside itself, for which Arrow looks only if asked."""
+    batch.validate(full=True)
+    return batch
 
 
 def open_csv(path: Path, _width: int | None, *, delimiter: str = ",") -> Table:

@@ -83,9 +83,11 @@ class Journal:
                 line = file.readline()
         except FileNotFoundError:
             return False
-        before: dict[str, Any] = {}
+        before = None
         with suppress(ValueError):  # cut, or damaged: nothing is known to be finished
             before = json.loads(line)
+        if not isinstance(before, dict):
+            return False
         now = json.loads(json.dumps(self.run))
         changed = [name for name in now if name in before and before[name] != now[name]]
         if changed:
@@ -97,7 +99,7 @@ class Journal:
         assert self.file is not None
         fields = (memoryview(part.rows.serialize()), part.skipped.tobytes(), part.file.encode())
         sizes = [len(field) for field in fields]
-        head = _HEAD.pack(*sizes, part.read, _checksum(fields))
+        head = _HEAD.pack(*sizes, part.read, _checksum(sizes, part.read, fields))
         try:
             self.file.writelines((head, *fields))
             self.file.flush()  # to the system, which keeps it when the process is killed
@@ -126,7 +128,7 @@ def _read(file: BinaryIO, schema: Any) -> Part | None:
     if sum(sizes) > os.fstat(file.fileno()).st_size - file.tell():
         return None
     fields = [file.read(size) for size in sizes]
-    if _checksum(fields) != checksum:
+    if _checksum(sizes, read, fields) != checksum:
         return None
     rows, skipped, name = fields
     return Part(
@@ -137,8 +139,8 @@ def _read(file: BinaryIO, schema: Any) -> Part | None:
     )
 
 
-def _checksum(fields: Any) -> int:
-    checksum = 0
+def _checksum(sizes: list[int], read: int, fields: Any) -> int:
+    checksum = zlib.crc32(_HEAD.pack(*sizes, read, 0))
     for field in fields:
         checksum = zlib.crc32(field, checksum)
     return checksum
