@@ -213,3 +213,12 @@ def _overlap(a: NDArray[Any], b: NDArray[Any]) -> bool:
         return np.shares_memory(a, b, max_work=_OVERLAP_WORK)  # type: ignore[arg-type]
     except np.exceptions.TooHardError:
         return True
+
+
+def short(value: Any) -> str:
+    """How messages write what somebody gave."""
+    try:
+        text = repr(value)
+    except ValueError:  # an integer with more digits than Python converts
+        return "a number with thousands of digits"
+    return text if len(text) <= 60 else f"{text[:60]} ..."

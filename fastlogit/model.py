@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -165,7 +166,7 @@ class LogisticModel:
             "passes": arrays.whole_number(self.passes, "passes", 0),
         }
         if not isinstance(self.solver, str | None):
-            raise TypeError(f"solver must be a name or None; got {self.solver!r}")
+            raise TypeError(f"solver must be a name or None; got {arrays.short(self.solver)}")
         if not isinstance(self.history, History | None):
             raise TypeError(f"history must be a History or None; got {self.history!r}")
         for name in _MEASURED:
@@ -488,7 +489,7 @@ def load(path: str | os.PathLike[str]) -> LogisticModel:
     """
     text = Path(path).read_bytes()
     try:
-        content = json.loads(text)
+        content = json.loads(text, object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{path}: not a model file: {error}") from None
     try:
@@ -499,19 +500,31 @@ def load(path: str | os.PathLike[str]) -> LogisticModel:
         raise ValueError(f"{path}: not a valid model: {reason}") from None
 
 
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON, in which a key that is there twice would hide what it said first."""
+    result = dict(pairs)
+    if len(result) < len(pairs):
+        raise ValueError(
+            f"the key {arrays.short(_repeated(key for key, _ in pairs))} is there twice"
+        )
+    return result
+
+
 def _from_content(content: Any) -> LogisticModel:
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise ValueError(f"its 'format' is not {FORMAT!r}")
     version = content["version"]
     if isinstance(version, bool) or version not in (1, 2, VERSION):
-        raise ValueError(f"version {version!r} is not known; this fastlogit reads 1 to {VERSION}")
+        raise ValueError(
+            f"version {arrays.short(version)} is not known; this fastlogit reads 1 to {VERSION}"
+        )
     content = {**content, **{1: _SINCE_2, 2: _SINCE_3}.get(version, {})}
     coef, names = content["coef"], content["feature_names"]
     if not (names is None or isinstance(names, list)):
         raise TypeError("'feature_names' must be a list of names or null")
     for name in ("converged", "with_intercept"):
         if not isinstance(content[name], bool):
-            raise TypeError(f"{name!r} must be true or false; got {content[name]!r}")
+            raise TypeError(f"{name!r} must be true or false; got {arrays.short(content[name])}")
     return LogisticModel(
         coef=np.array([_number(value, "coef") for value in _list(coef, "coef")]),
         intercept=_number(content["intercept"], "intercept"),
@@ -556,7 +569,7 @@ def _history(value: Any) -> History | None:
 
 def _list(value: Any, name: str) -> list[Any]:
     if not isinstance(value, list):
-        raise TypeError(f"{name!r} must be a list; got {_short(value)}")
+        raise TypeError(f"{name!r} must be a list; got {arrays.short(value)}")
     return value
 
 
@@ -565,7 +578,9 @@ def _number(value: Any, name: str, least: float = -math.inf) -> float:
         with suppress(OverflowError):  # JSON's integers have no end
             if math.isfinite(value) and value >= least:
                 return float(value)
-    raise ValueError(f"{name!r} must be a finite number{_at_least(least)}; got {_short(value)}")
+    raise ValueError(
+        f"{name!r} must be a finite number{_at_least(least)}; got {arrays.short(value)}"
+    )
 
 
 def _number_or_nan(value: Any, name: str) -> float:
@@ -587,19 +602,11 @@ def _finite_or_none(history: History) -> dict[str, list[float | None]]:
 def _count(value: Any, name: str) -> int:
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return value
-    raise ValueError(f"{name!r} must be a whole number of at least 0; got {_short(value)}")
+    raise ValueError(f"{name!r} must be a whole number of at least 0; got {arrays.short(value)}")
 
 
 def _at_least(least: float) -> str:
     return "" if least == -math.inf else f" of at least {least}"
-
-
-def _short(value: Any) -> str:
-    try:
-        text = repr(value)
-    except ValueError:  # an integer with more digits than Python converts
-        return "a number with thousands of digits"
-    return text if len(text) <= 60 else f"{text[:60]} ..."
 
 
 def _check_columns(given: list[str], wanted: tuple[str, ...]) -> None:
@@ -628,12 +635,12 @@ def _checked_classes(classes: Any) -> tuple[Any, Any]:
         raise TypeError(f"classes must be two labels; got {classes!r}")
     result = tuple(one.item() if isinstance(one, np.generic) else one for one in classes)
     if len(result) != 2 or result[0] == result[1]:
-        raise ValueError(f"classes must be two different labels; got {_short(result)}")
+        raise ValueError(f"classes must be two different labels; got {arrays.short(result)}")
     for label in result:
         if not isinstance(label, bool | int | float | str) or label != label:
-            raise TypeError(f"classes must be bool, int, float or str; got {_short(label)}")
+            raise TypeError(f"classes must be bool, int, float or str; got {arrays.short(label)}")
     if isinstance(result[0], str) != isinstance(result[1], str):
-        raise TypeError(f"classes must be of the same kind; got {_short(result)}")
+        raise TypeError(f"classes must be of the same kind; got {arrays.short(result)}")
     return result
 
 
@@ -658,11 +665,16 @@ def checked_names(names: Any, d: int) -> tuple[str, ...]:
         )
     for name in result:
         if not isinstance(name, str):
-            raise TypeError(f"feature_names must be strings; got {name!r}")
+            raise TypeError(f"feature_names must be strings; got {arrays.short(name)}")
     if len(set(result)) < d:
-        twice = next(name for name in result if result.count(name) > 1)
-        raise ValueError(f"feature_names must differ; got {twice!r} more than once")
+        raise ValueError(
+            f"feature_names must differ; got {arrays.short(_repeated(result))} more than once"
+        )
     return result
+
+
+def _repeated(names: Iterable[str]) -> str:
+    return next(name for name, count in Counter(names).items() if count > 1)
 
 
 def _none_for_nan(value: float) -> float | None:

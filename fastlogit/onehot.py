@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
+from fastlogit.arrays import short
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -28,7 +30,7 @@ def feature_name(column: str, category: str) -> str:
 def checked(categories: Any, features: Sequence[str] | None) -> dict[str, tuple[str, ...]]:
     """Check that a mapping from columns to categories agrees with the names of the features."""
     if not isinstance(categories, Mapping):
-        raise TypeError(f"categories must map columns to categories; got {categories!r}")
+        raise TypeError(f"categories must map columns to categories; got {short(categories)}")
     if not categories:
         return {}
     if features is None:
@@ -40,11 +42,11 @@ def checked(categories: Any, features: Sequence[str] | None) -> dict[str, tuple[
             and isinstance(values, list | tuple)
             and all(isinstance(value, str) for value in values)
         ):
-            raise TypeError(f"categories must be lists of texts; those of {column!r} are not")
+            raise TypeError(f"categories must be lists of texts; those of {short(column)} are not")
         if not values or len(set(values)) < len(values):
-            raise ValueError(f"categories of {column!r} must be one or more, and differ")
+            raise ValueError(f"categories of {short(column)} must be one or more, and differ")
         if column in names:
-            raise ValueError(f"categories has {column!r}, which is in feature_names as well")
+            raise ValueError(f"categories has {short(column)}, which is in feature_names as well")
         own = {feature_name(column, value) for value in values}
         if own & all_names:
             raise ValueError(

@@ -1,6 +1,63 @@
-"""Set up a test run: how much Hypothesis tries."""
+"""Set up a test run: how much Hypothesis tries, and tables that the tests of scoring share."""
 
+import numpy as np
+import pyarrow as pa
+import pytest
 from hypothesis import settings
+from scoring_data import N, write_long
+
+import fastlogit as fl
+from fastlogit.cli import main
 
 settings.register_profile("fastlogit", deadline=None, derandomize=True, max_examples=200)
 settings.load_profile("fastlogit")
+
+
+@pytest.fixture
+def table():
+    rng = np.random.default_rng(7)
+    return pa.table(
+        {
+            "age": rng.integers(-100, 100, N).astype(np.int8),
+            "income": rng.normal(size=N),
+            # Sixteenths: float32 numbers whose text gives the same float64.
+            "score": (rng.integers(-50, 50, N) / 16).astype(np.float32),
+            "visits": rng.integers(0, 2**40, N),
+        }
+    )
+
+
+@pytest.fixture
+def model(table):
+    return fl.LogisticModel([0.02, -1.5, 2.5, 1e-12], 0.3, tuple(table.column_names))
+
+
+@pytest.fixture
+def expected(table, model):
+    return fl.linear.probability(table, model.coef, model.intercept)
+
+
+@pytest.fixture(scope="session")
+def long_source(tmp_path_factory):
+    return write_long(tmp_path_factory.mktemp("source") / "in.parquet")
+
+
+@pytest.fixture
+def refuses(tmp_path, capsys):
+    """Score a file in `tmp_path` with a command that must fail, and give its one line."""
+
+    def run(model, source, *options):
+        saved, sink = tmp_path / "model.json", tmp_path / "y.csv"
+        model.save(saved)
+        before = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+        assert main(["score", str(saved), str(source), "-o", str(sink), *options]) == 1
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert err.startswith("fastlogit: error: ")
+        assert err.count("\n") == 1
+        assert len(err) < 1000
+        after = {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()}
+        assert after == before
+        return err
+
+    return run

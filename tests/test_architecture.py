@@ -47,7 +47,8 @@ ROWS = [
     ["inference"],
     ["losses", "linear", "elementwise"],
     ["features"],
-    ["arrays", "onehot", "threads", "files", "hessians"],
+    ["onehot"],
+    ["arrays", "threads", "files", "hessians"],
     ["kernels"],  # its __init__.py
     ["kernels.ufuncs", "kernels.passes"],
     ["kernels.dense", "kernels.columns", "kernels.sparse"],

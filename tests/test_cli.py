@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -401,13 +402,32 @@ def test_a_closed_pipe_is_quiet(here):
     assert fl.load("m.json").converged
 
 
-def test_the_bar_is_for_terminals(here, capsys, monkeypatch):
-    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    command = ["score", "model.json", "data.parquet", "-o", "y.csv", "--force"]
-    main(command)
-    assert re.search(r"5\.00/5\.00 \[00:0\d<.* rows/s, \d+ MB/s\]", capsys.readouterr().err)
-    main([*command, "-q"])
-    assert capsys.readouterr().err.count("\r") == 0
+@pytest.mark.skipif(sys.platform == "win32", reason="has no such terminals")
+@pytest.mark.parametrize("name", ["data.parquet", "data.csv"])
+def test_the_bar_is_for_terminals(here, name):
+    import pty
+    import termios
+
+    pa.csv.write_csv(pq.read_table("data.parquet"), "data.csv")
+    command = [sys.executable, "-m", "fastlogit", "score", "model.json", name, "-o", "y.csv"]
+    for options, shown in (["--batch-rows", "2"], True), (["-q"], False):
+        terminal, other_end = pty.openpty()
+        termios.tcsetwinsize(terminal, (25, 100))
+        subprocess.run(
+            [*command, "--force", *options],
+            stderr=other_end,
+            env=os.environ | {"TQDM_MININTERVAL": "0"},
+            check=True,
+        )
+        os.close(other_end)
+        text = b""
+        with contextlib.suppress(OSError):  # the end, on Linux
+            while block := os.read(terminal, 1000):
+                text += block
+        os.close(terminal)
+        bar = rb"\d+%\|.* \d\.00/5\.00 \[00:\d\d<[\d:?]+, .* rows/s, \d+ MB/s\]"
+        assert bool(re.search(bar, text)) == shown
+        assert (b"\r" in text) == shown
 
 
 def raising(error):

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 import math
 import pickle
+import subprocess
+import sys
+import tracemalloc
 from copy import deepcopy
 
 import numpy as np
@@ -412,6 +415,170 @@ def test_json_that_is_no_model_is_an_error_that_begins_with_the_path(tmp_path, b
     with pytest.raises(ValueError, match=f"not a valid model: .*{words}") as caught:
         fl.load(path)
     assert str(caught.value).startswith(f"{path}: ")
+
+
+def loads_or_refuses(path):
+    """Load a file, which gives a valid model or one kind of error, in one short line."""
+    try:
+        model = fl.load(path)
+    except ValueError as error:
+        message = str(error)
+        assert message.startswith(f"{path}: not a ")
+        assert len(message) - len(str(path)) < 300
+        assert "\n" not in message
+        return None
+    assert isinstance(model, fl.LogisticModel)
+    assert np.isfinite([*model.coef, model.intercept]).all()
+    assert model.coef.size == len(model.feature_names) == 2
+    return model
+
+
+def test_a_file_with_any_byte_replaced_is_a_model_or_an_error_that_begins_with_the_path(tmp_path):
+    path = tmp_path / "model.json"
+    whole = WHOLE.encode()
+    found = []
+    for place, byte in enumerate(whole):
+        for other in {byte ^ 1, byte ^ 32, byte ^ 128, *b'\x00\n" -.09,:[]{}eE', 255} - {byte}:
+            path.write_bytes(whole[:place] + bytes([other]) + whole[place + 1 :])
+            found.append(loads_or_refuses(path))
+    assert None in found
+    assert any(found)  # another digit, or letter of a name
+
+
+@pytest.mark.parametrize("key", content())
+@pytest.mark.parametrize("value", ["long", ["long"], {"long": 1}, ["long"] * 2, [["long"]]])
+def test_messages_are_short_whatever_the_file_says(tmp_path, key, value):
+    path = tmp_path / "model.json"
+    path.write_text(json.dumps(content(**{key: value})).replace("long", "z\\n" * 100_000))
+    assert loads_or_refuses(path) is None or key == "solver"
+
+
+@pytest.mark.parametrize("key", ["coef", "version", "history", "note"])
+def test_a_key_that_is_there_twice_is_an_error(tmp_path, key):
+    path = tmp_path / "model.json"
+    path.write_text(f'{{"{key}": 0, {json.dumps(content(note=1))[1:]}')
+    with pytest.raises(ValueError, match=f"not a model file: the key '{key}' is there twice$"):
+        fl.load(path)
+
+
+def test_a_key_that_is_there_twice_in_the_history_is_an_error(tmp_path):
+    path = tmp_path / "model.json"
+    path.write_text(WHOLE.replace('"step":', '"passes": [1, 2], "step":'))
+    with pytest.raises(ValueError, match=r"the key 'passes' is there twice$"):
+        fl.load(path)
+
+
+@pytest.mark.parametrize("text", ["1e999", "-1e999", "Infinity", "-Infinity", "NaN", "null"])
+@pytest.mark.parametrize("key", ["coef", "intercept"])
+def test_numbers_that_are_none_are_an_error(tmp_path, text, key):
+    path = tmp_path / "model.json"
+    path.write_text(WHOLE.replace({"coef": "-1.0", "intercept": "0.5"}[key], text, 1))
+    with pytest.raises(ValueError, match=f"not a valid model: '{key}' must be a finite number; "):
+        fl.load(path)
+
+
+# As large as can be for their size; what is slower than in proportion would not end.
+LARGE = {
+    "numbers": lambda: content(coef=[0] * 300_000),
+    "digits": lambda: content(coef="digits"),
+    "lists": lambda: content(coef=[[]] * 300_000),
+    "objects": lambda: content(coef=[{}] * 300_000),
+    "keys": lambda: content() | dict.fromkeys(map(str, range(100_000))),
+    "names": lambda: content(
+        coef=[0] * 300_000, feature_names=[*map(str, range(299_999)), "299998"]
+    ),
+    "history": lambda: content(history=HISTORY._asdict() | {"step": [0] * 300_000}),
+    "variances": lambda: content(variances=[None] * 300_000),
+}
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_memory_is_bounded_by_the_size_of_the_file(tmp_path, name):
+    path = tmp_path / "model.json"
+    text = json.dumps(LARGE[name](), separators=(",", ":"))
+    path.write_text(text.replace('"digits"', f"[0.{'1' * 1_000_000},1.{'1' * 1_000_000}]"))
+    tracemalloc.start()
+    try:
+        loads_or_refuses(path)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 60 * path.stat().st_size  # two bytes of text, "0,", are two objects
+
+
+def in_process(script, *arguments):
+    command = [sys.executable, "-W", "error", "-c", script, *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+LOAD_IN_400_MB = """
+import resource, sys
+import fastlogit as fl
+pages = int(open("/proc/self/statm").read().split()[0])
+limit = pages * resource.getpagesize() + 400_000_000
+resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+try:
+    fl.load(sys.argv[1])
+except ValueError as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells its address space like that")
+@pytest.mark.parametrize(
+    "parts", [(b"[", b""), (b"[", b"]"), (b'{"a":', b""), (b'{"coef":[', b"]}")]
+)
+def test_100_megabytes_of_brackets_are_an_error(tmp_path, parts):
+    path = tmp_path / "model.json"
+    path.write_bytes(b"".join(part * (100_000_000 // len(b"".join(parts))) for part in parts))
+    message = in_process(LOAD_IN_400_MB, path)
+    assert message.startswith(f"{path}: not a model file: ")
+    assert message.count("\n") == 1
+    assert len(message) < 500
+
+
+# Whatever runs, imports, or reads or writes a file, tells the interpreter's auditors.
+LOAD_AUDITED = """
+import json, sys
+import fastlogit as fl
+good, *others = sys.argv[1:]
+fl.load(good)
+seen = []
+recording = False
+sys.addaudithook(lambda event, arguments: seen.append((event, str(arguments[:1]))))
+for path in others:
+    try:
+        fl.load(path)
+    except ValueError:
+        pass
+events = list(seen)
+print(json.dumps(events))
+"""
+
+
+def test_loading_executes_nothing(tmp_path):
+    run = "__import__('os').system('touch ran')"
+    hostile = [
+        pickle.dumps(pytest.importorskip),
+        f"cos\nsystem\n(S'touch {tmp_path}/ran'\ntR.",
+        run,
+        json.dumps({"py/object": "os.system", "py/reduce": [{"py/function": "os.system"}, [run]]}),
+        json.dumps(content(format=run)),
+        *(json.dumps(content(**{key: run})) for key in content()),
+        json.dumps(content(feature_names=[run, "{0.__class__}"])),
+        json.dumps(content(__class__="os.system", __reduce__=run, __init__=run)),
+        json.dumps(content(classes=[run, "%s" * 100])),
+    ]
+    paths = [tmp_path / f"{number}.json" for number in range(len(hostile))]
+    for path, text in zip(paths, hostile, strict=True):
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    good = tmp_path / "good.json"
+    MODEL.save(good)
+    events = json.loads(in_process(LOAD_AUDITED, good, *paths))
+    assert {event for event, _ in events} == {"open"}
+    assert [argument for _, argument in events] == [f"({str(path)!r},)" for path in paths]
 
 
 def test_a_file_that_is_not_there_is_an_error_that_names_it(tmp_path):

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 import pytest
+from scoring_data import write
 
 import fastlogit as fl
+from fastlogit.scoring import score
 
 TABLE = pa.table({"k": ["p", "q", None, "s"], "x": [0.5, None, -800.0, np.nan], "n": [1, 2, 3, 4]})
 MODEL = fl.LogisticModel([1.0], 0.0, ("x",), classes=("no", "yes"))
@@ -103,3 +105,35 @@ def test_options_out_of_range(options, message):
 def test_nothing_can_be_kept_of_what_has_no_names():
     with pytest.raises(ValueError, match="ndarray: has no names of columns"):
         scored(np.zeros((3, 1)), keep=["n"])
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".csv"])
+def test_nulls(tmp_path, suffix):
+    columns = {"k": [1, 2, 3, None], "x": [0.5, np.nan, None, 1.0]}
+    if suffix == ".csv":
+        columns = {"k": ["1", "2", "3", "NA"], "x": ["0.5", "nan", "", "1"]}
+    source, sink = write(pa.table(columns), tmp_path / f"in{suffix}"), tmp_path / "out.npy"
+    model = fl.LogisticModel([1.0, 2.0], 0.0, ("k", "x"))
+    message = (
+        rf"in\{suffix}: column 'x' is null in row 2 "
+        r"\(missing='nan' scores such rows as NaN, missing='skip' leaves them out\)$"
+    )
+    with pytest.raises(ValueError, match=message):
+        score(fl.LogisticModel([2.0], 0.0, ("x",)), source, sink)
+    assert not sink.exists()
+    score(model, source, sink, missing="nan")
+    np.testing.assert_array_equal(np.load(sink), [fl.sigmoid(2.0), np.nan, np.nan, np.nan])
+
+
+def test_row_of_a_null_counts_all_batches(tmp_path, table, model):
+    values = table["income"].to_pylist()
+    values[777] = None
+    source = write(table.set_column(1, "income", [values]), tmp_path / "in.parquet")
+    with pytest.raises(ValueError, match="'income' is null in row 777"):
+        score(model, source, tmp_path / "out.npy", batch_rows=100)
+
+
+def test_model_without_names_takes_columns_by_position(tmp_path, table, model, expected):
+    unnamed = fl.LogisticModel(model.coef, model.intercept)
+    score(unnamed, write(table, tmp_path / "in.parquet"), tmp_path / "out.npy")
+    np.testing.assert_array_equal(np.load(tmp_path / "out.npy"), expected)

@@ -4,63 +4,111 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import subprocess
 import sys
 import time
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
-from pyarrow import csv
+from scoring_data import (
+    LONG_MODEL,
+    LONG_ROWS,
+    PAIR_MODEL,
+    PAIR_WRITERS,
+    PAIRS,
+    SUFFIXES,
+    N,
+    files_in,
+    long_command,
+    read,
+    write,
+)
 
 import fastlogit as fl
-from fastlogit.scoring import stream
+from fastlogit.scoring import evaluate, score, stream
+from fastlogit.scoring.sources import open_table
+from fastlogit.scoring.table import _state
 
-N = 400_000
+
+@pytest.mark.parametrize("sink", SUFFIXES)
+@pytest.mark.parametrize("source", SUFFIXES)
+def test_every_format_gives_the_same(tmp_path, table, model, expected, source, sink):
+    source, sink = write(table, tmp_path / f"in{source}"), tmp_path / f"out{sink}"
+    assert score(model, source, sink, batch_rows=130).rows == N
+    y = read(sink)
+    assert y.dtype == np.float64
+    np.testing.assert_allclose(y, expected, rtol=1e-13, atol=0)
+    assert files_in(tmp_path) == sorted([source.name, sink.name])
 
 
-@pytest.fixture(scope="module")
-def source(tmp_path_factory):
-    rng = np.random.default_rng(3)
-    path = tmp_path_factory.mktemp("source") / "in.parquet"
-    table = pa.table(
-        {
-            "id": [f"row {i}" for i in range(N)],
-            "a": rng.normal(size=N),
-            "b": pa.array(rng.normal(size=N), mask=rng.random(N) < 1e-3),
-        }
+@pytest.mark.parametrize("source", SUFFIXES)
+def test_bits_depend_neither_on_batches_nor_on_threads(tmp_path, table, model, source):
+    source = write(table, tmp_path / f"in{source}")
+    score(model, source, tmp_path / "once.npy")
+    for threads, batch_rows in (1, 1), (2, 333), (1, N), (2, 10**9):
+        sink = tmp_path / f"{threads}-{batch_rows}.npy"
+        score(model, source, sink, threads=threads, batch_rows=batch_rows)
+        assert sink.read_bytes() == (tmp_path / "once.npy").read_bytes()
+
+
+@pytest.mark.parametrize("source", SUFFIXES)
+@pytest.mark.parametrize("sink", SUFFIXES)
+def test_no_rows(tmp_path, table, model, source, sink):
+    source, sink = write(table.slice(0, 0), tmp_path / f"in{source}"), tmp_path / f"out{sink}"
+    assert score(model, source, sink).rows == 0
+    assert read(sink).shape == (0,)
+
+
+@pytest.mark.parametrize("arguments", [{"missing": "none"}, {"batch_rows": 0}, {"threads": 0}])
+def test_arguments_out_of_range(tmp_path, table, model, arguments):
+    source = write(table, tmp_path / "in.npy")
+    with pytest.raises(ValueError, match=next(iter(arguments))):
+        score(model, source, tmp_path / "out.npy", **arguments)
+    assert files_in(tmp_path) == [source.name]
+
+
+@pytest.mark.parametrize("force", [False, True])
+@pytest.mark.parametrize("name", ["in.npy", "symbolic.npy", "hard.npy"])
+def test_a_table_is_not_its_own_output(tmp_path, table, model, name, force):
+    source = write(table, tmp_path / "in.npy")
+    (tmp_path / "symbolic.npy").symlink_to(source)
+    (tmp_path / "hard.npy").hardlink_to(source)
+    content, names = source.read_bytes(), files_in(tmp_path)
+    with pytest.raises(ValueError, match=rf"{name}: is a file to read; give the output another"):
+        score(model, source, tmp_path / name, force=force)
+    assert source.read_bytes() == content
+    assert files_in(tmp_path) == names
+
+
+def test_progress(tmp_path, table, model):
+    seen = []
+    write(table, tmp_path / "in.parquet")
+    score(
+        model,
+        tmp_path / "in.parquet",
+        tmp_path / "out.npy",
+        batch_rows=400,
+        progress=lambda *state: seen.append(state),
     )
-    pq.write_table(table, path, row_group_size=50_000)
-    return path
-
-
-@pytest.fixture
-def model():
-    return fl.LogisticModel([1.0, -2.0], 0.1, ("a", "b"))
-
-
-def command(source, sink, *options):
-    """Score in a process of its own."""
-    code = (
-        "import sys, fastlogit as fl; m = fl.LogisticModel([1.0, -2.0], 0.1, ('a', 'b')); "
-        "print('begun', flush=True); "
-        "fl.score(m, sys.argv[1], sys.argv[2], batch_rows=2000, keep=['id'], missing='skip', "
-        "output=['label', 'logit'], skipped=sys.argv[2] + '.skipped.csv', force=True, "
-        "resume='--resume' in sys.argv)"
-    )
-    return [sys.executable, "-c", code, str(source), str(sink), *options]
+    size = (tmp_path / "in.parquet").stat().st_size
+    assert seen == [((rows, N, size * rows // N, size),) for rows in (400, 800, N)]
 
 
 @pytest.mark.parametrize("suffix", [".parquet", ".csv"])
-def test_a_killed_run_is_resumed_to_the_same_bytes(tmp_path, source, suffix):
+def test_a_killed_run_is_resumed_to_the_same_bytes(tmp_path, long_source, suffix):
     whole, sink = tmp_path / f"whole{suffix}", tmp_path / f"out{suffix}"
     start = time.monotonic()
-    subprocess.run(command(source, whole), check=True, capture_output=True)
+    subprocess.run(long_command(long_source, whole), check=True, capture_output=True)
     seconds = time.monotonic() - start
     rng = random.Random(5)
-    for _ in range(10):
-        process = subprocess.Popen(command(source, sink, "--resume"), stdout=subprocess.PIPE)
+    for _ in range(20):
+        process = subprocess.Popen(
+            long_command(long_source, sink, "--resume"), stdout=subprocess.PIPE
+        )
         process.stdout.readline()
         time.sleep(rng.random() * seconds / 2)
         process.kill()
@@ -69,23 +117,23 @@ def test_a_killed_run_is_resumed_to_the_same_bytes(tmp_path, source, suffix):
         if sink.exists():  # it was done before
             assert sink.read_bytes() == whole.read_bytes()
             sink.unlink()
-    subprocess.run(command(source, sink, "--resume"), check=True, capture_output=True)
+    subprocess.run(long_command(long_source, sink, "--resume"), check=True, capture_output=True)
     assert sink.read_bytes() == whole.read_bytes()
     skipped = (tmp_path / f"{name}{suffix}.skipped.csv" for name in ("whole", "out"))
     assert next(skipped).read_bytes() == next(skipped).read_bytes()
     assert not list(tmp_path.glob(".*"))
 
 
-def test_finished_parts_are_not_scored_again(tmp_path, source, model, monkeypatch):
+def test_finished_parts_are_not_scored_again(tmp_path, long_source, monkeypatch):
     sink = tmp_path / "out.parquet"
 
     def interrupt(done):
-        if done.rows >= N // 2:
+        if done.rows >= LONG_ROWS // 2:
             raise KeyboardInterrupt
 
     options = {"missing": "skip", "batch_rows": 10_000}
     with pytest.raises(KeyboardInterrupt):
-        fl.score(model, source, sink, progress=interrupt, **options)
+        fl.score(LONG_MODEL, long_source, sink, progress=interrupt, **options)
     assert not sink.exists()
     read = []
     whole = stream._parts
@@ -96,109 +144,118 @@ def test_finished_parts_are_not_scored_again(tmp_path, source, model, monkeypatc
             yield part
 
     monkeypatch.setattr(stream, "_parts", counted)
-    scored = fl.score(model, source, sink, resume=True, **options)
-    assert scored.rows == N
-    assert sum(read) <= N // 2
+    scored = fl.score(LONG_MODEL, long_source, sink, resume=True, **options)
+    assert scored.rows == LONG_ROWS
+    assert sum(read) <= LONG_ROWS // 2
     again = tmp_path / "again.parquet"
-    assert fl.score(model, source, again, **options) == scored
+    assert fl.score(LONG_MODEL, long_source, again, **options) == scored
     assert again.read_bytes() == sink.read_bytes()
 
 
-@pytest.mark.parametrize("changed", ["model", "input", "option"])
-def test_a_run_is_only_resumed_as_what_it_was(tmp_path, source, model, changed):
-    mine, sink = tmp_path / "in.parquet", tmp_path / "out.parquet"
-    mine.write_bytes(source.read_bytes())
-
-    def interrupt(done):
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        fl.score(model, mine, sink, missing="nan", progress=interrupt)
-    journal = tmp_path / ".out.parquet.journal"
-    content = journal.read_bytes()
-    if changed == "model":
-        model = fl.LogisticModel([1.0, -2.0], 0.2, ("a", "b"))
-    if changed == "input":
-        os.utime(mine, ns=(1, 1))
-    missing = "skip" if changed == "option" else "nan"
-    with pytest.raises(ValueError, match=rf"journal: cannot be resumed: .* {changed} has changed"):
-        fl.score(model, mine, sink, missing=missing, resume=True)
-    assert journal.read_bytes() == content
-    fl.score(model, mine, sink, missing=missing)  # anew
-    assert not journal.exists()
-
-
-def test_a_damaged_journal_is_done_again_from_the_damage(tmp_path, source, model):
-    sink = tmp_path / "out.parquet"
-
-    def interrupt(done):
-        if done.rows >= N // 2:
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        fl.score(model, source, sink, missing="nan", batch_rows=10_000, progress=interrupt)
-    journal = tmp_path / ".out.parquet.journal"
-    damaged = bytearray(journal.read_bytes())
-    damaged[len(damaged) // 2] ^= 1
-    journal.write_bytes(damaged)
-    fl.score(model, source, sink, missing="nan", resume=True)
-    again = tmp_path / "again.parquet"
-    fl.score(model, source, again, missing="nan")
-    assert again.read_bytes() == sink.read_bytes()
-
-
-def test_a_full_disk_is_an_error_and_leaves_no_output(tmp_path, source):
-    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000)); "
-    argv = command(source, tmp_path / "out.csv")
-    argv[2] = "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); " + limit + argv[2]
-    done = subprocess.run(argv, capture_output=True, text=True)
-    assert done.returncode == 1
-    assert "OSError" in done.stderr.splitlines()[-1]
-    assert not (tmp_path / "out.csv").exists()
-
-
-def test_without_a_sink_it_gives_record_batches(source, model):
-    batches = list(fl.score(model, source, missing="nan", output="logit", keep=["id"]))
+def test_without_a_sink_it_gives_record_batches(long_source):
+    batches = list(fl.score(LONG_MODEL, long_source, missing="nan", output="logit", keep=["id"]))
     table = pa.Table.from_batches(batches)
     assert table.column_names == ["id", "logit"]
-    whole = pq.read_table(source)
-    expected = model.decision(whole.select(["a", "b"]), missing="nan")
+    whole = pq.read_table(long_source)
+    expected = LONG_MODEL.decision(whole.select(["a", "b"]), missing="nan")
     np.testing.assert_array_equal(table["logit"].to_numpy(), expected)
     assert table["id"].equals(whole["id"])
 
 
-def test_what_was_finished_is_not_lost_by_a_wrong_argument(tmp_path, source, model):
-    def interrupt(done):
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        fl.score(model, source, tmp_path / "out.csv", missing="nan", progress=interrupt)
-    content = (tmp_path / ".out.csv.journal").read_bytes()
-    with pytest.raises(ValueError, match="threads"):
-        fl.score(model, source, tmp_path / "out.csv", missing="nan", resume=True, threads=0)
-    assert (tmp_path / ".out.csv.journal").read_bytes() == content
-
-
-def test_rows_left_out_are_not_written_to_the_output_itself(tmp_path, source, model):
+def test_rows_left_out_are_not_written_to_the_output_itself(tmp_path, long_source):
     with pytest.raises(ValueError, match="skipped must be another file than sink"):
-        fl.score(model, source, tmp_path / "y.csv", skipped=str(tmp_path / "y.csv"))
+        fl.score(LONG_MODEL, long_source, tmp_path / "y.csv", skipped=str(tmp_path / "y.csv"))
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("suffix", [".csv.gz", ".tsv.zst", ".arrow", ".parquet"])
-def test_outputs_of_every_format_hold_the_same(tmp_path, source, model, suffix):
-    sink = tmp_path / f"y{suffix}"
-    compression = "zstd" if suffix in (".arrow", ".parquet") else None
-    fl.score(model, source, sink, missing="nan", keep=["id"], compression=compression)
-    if suffix == ".arrow":
-        found = pa.ipc.open_file(sink).read_all()
-    elif suffix == ".parquet":
-        found = pq.read_table(sink)
-        assert pq.ParquetFile(sink).metadata.row_group(0).column(0).compression == "ZSTD"
+def take_away(path, how):
+    if how == "unlinked":
+        path.unlink()
+    elif how == "renamed":
+        path.rename(path.with_name("elsewhere"))
+    elif how == "cut":
+        os.truncate(path, path.stat().st_size // 2)
+    elif how == "emptied":
+        os.truncate(path, 0)
     else:
-        delimiter = "\t" if "tsv" in suffix else ","
-        found = csv.read_csv(sink, parse_options=csv.ParseOptions(delimiter=delimiter))
-    whole = pq.read_table(source)
-    expected = model.predict_proba(whole.select(["a", "b"]), missing="nan")[:, 1]
-    np.testing.assert_allclose(found["probability"].to_numpy(), expected, rtol=1e-15)
-    assert found["id"].to_pylist() == whole["id"].to_pylist()
+        path.with_name("other").write_bytes(path.read_bytes())
+        path.with_name("other").replace(path)
+
+
+@pytest.mark.parametrize("how", ["unlinked", "renamed", "cut", "emptied", "replaced"])
+@pytest.mark.parametrize("name", PAIR_WRITERS)
+def test_an_input_that_is_taken_away_while_it_is_read_is_an_error(tmp_path, name, how):
+    source, sink = tmp_path / name, tmp_path / "out.csv"
+    PAIR_WRITERS[name](source)
+
+    def after_a_while(done):
+        if done.rows == 100:
+            take_away(source, how)
+
+    # (A FileNotFoundError has the name as an attribute.)
+    with pytest.raises((ValueError, FileNotFoundError), match=re.escape(str(source))):
+        score(PAIR_MODEL, source, sink, batch_rows=10, progress=after_a_while)
+    left = {"unlinked": [], "renamed": ["elsewhere"]}.get(how, [name])
+    assert [one for one in files_in(tmp_path) if not one.startswith(".")] == left
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the signal comes where a map ends")
+@pytest.mark.parametrize("name", ["x.npy", "x.arrow", "x.arrows", "x.parquet", "x.csv"])
+def test_a_process_survives_when_its_input_is_cut(tmp_path, name):
+    source = tmp_path / name
+    rows = pa.table({"a": np.zeros(LONG_ROWS), "b": np.ones(LONG_ROWS)})
+    if name == "x.npy":
+        np.save(source, np.zeros((LONG_ROWS, 2)))
+    elif name == "x.parquet":
+        pq.write_table(rows, source, use_dictionary=False)
+    elif name == "x.csv":
+        pa.csv.write_csv(rows, source)
+    else:
+        opening = pa.ipc.new_file if name == "x.arrow" else pa.ipc.new_stream
+        with opening(source, rows.schema) as writer:
+            writer.write_table(rows, max_chunksize=50_000)
+    code = (
+        "import os, sys, fastlogit as fl; path, sink = sys.argv[1:]; "
+        "cut = lambda done: os.truncate(path, 5000) if done.rows == 20000 else None; "
+        "m = fl.LogisticModel([1.0, 2.0], 0.0, ('a', 'b')); "
+        "fl.score(m, path, sink, batch_rows=20000, progress=cut)"
+    )
+    command = [sys.executable, "-c", code, str(source), str(tmp_path / "y.csv")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith(f"ValueError: {source}: ")
+    assert files_in(tmp_path) == [name]
+
+
+def test_a_file_of_a_folder_that_is_taken_away_is_named(tmp_path):
+    (tmp_path / "in").mkdir()
+    for number in range(5):
+        pq.write_table(PAIRS, tmp_path / "in" / f"{number}.parquet")
+
+    def after_a_while(done):
+        if done.rows == 100:
+            (tmp_path / "in" / "3.parquet").unlink()
+
+    with pytest.raises(FileNotFoundError, match=r"3\.parquet"):
+        score(
+            PAIR_MODEL, tmp_path / "in", tmp_path / "y.csv", batch_rows=10, progress=after_a_while
+        )
+    assert not (tmp_path / "y.csv").exists()
+
+
+def test_an_input_that_is_read_once_may_change(tmp_path):
+    os.mkfifo(tmp_path / "in.csv")
+    table = open_table({"a": [1.0], "b": [2.0]})
+    assert table._states == ()
+    assert _state(tmp_path / "in.csv") is None
+
+
+def test_columns_for_evaluation_and_training_are_not_of_two_files(tmp_path):
+    source = tmp_path / "in.csv"
+    source.write_text("b,a,t\n" + "1,2,0\n3,4,1\n" * 500_000)
+
+    def cut(done):
+        os.truncate(source, source.stat().st_size - 12)
+
+    with pytest.raises(ValueError, match=r"in\.csv: has changed while it was read$"):
+        evaluate(PAIR_MODEL, source, "t", progress=cut)

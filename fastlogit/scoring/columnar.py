@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # What is read of each column of a Parquet file at a time.
 _PARQUET_BUFFER = 1 << 18
+# Record batches of Arrow up to this size, on average, are read; larger ones are mapped.
+_ARROW_BYTES = 1 << 28
 # What an empty field of a CSV file looks like; "nan" is none of these, but a number.
 _CSV_NULLS = ["", "NA", "N/A", "NULL", "null"]
 # What Arrow's files and streams begin with; no text does with the latter.
@@ -41,6 +43,8 @@ def open_parquet(path: Path, _width: int | None) -> Table:
         schema, metadata = file.schema_arrow, file.metadata
     sizes = [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)]
     edges = np.cumsum([0, *sizes]).tolist()
+    if edges[-1] != metadata.num_rows:
+        raise ValueError(f"has {metadata.num_rows} rows, and {edges[-1]} in its row groups")
 
     def read(wanted: Wanted) -> Iterator[Batch]:
         first_group = bisect_right(edges, wanted.start) - 1
@@ -48,13 +52,34 @@ def open_parquet(path: Path, _width: int | None) -> Table:
         groups = list(range(first_group, len(sizes)))
         names = [schema.names[column] for column in wanted.columns]
         with naming(str(path)), open_file() as file:
-            for batch in file.iter_batches(wanted.batch_rows, row_groups=groups, columns=names):
+            batches = file.iter_batches(wanted.batch_rows, row_groups=groups, columns=names)
+            while True:
+                try:
+                    batch = next(batches, None)
+                except Exception as error:
+                    rest = range(bisect_right(edges, row) - 1, len(sizes))
+                    raise ValueError(f"{_damaged(file, rest, names)}{error}") from error
+                if batch is None:
+                    break
                 skipped = max(0, wanted.start - row)
                 if batch.num_rows > skipped:
                     yield Batch(batch.select(names)[skipped:], str(path), row + skipped)
                 row += batch.num_rows
+            if row != edges[-1]:
+                raise ValueError(f"has {row} rows, and should have {edges[-1]}")
 
     return _of_schema(str(path), (path,), schema, metadata.num_rows, read)
+
+
+def _damaged(file: Any, groups: Iterable[int], names: Sequence[str]) -> str:
+    """Say which row group cannot be read, if one cannot."""
+    for group in groups:
+        try:
+            for _ in file.iter_batches(row_groups=[group], columns=names):
+                pass
+        except Exception:  # which is told already
+            return f"row group {group}: "
+    return ""
 
 
 def open_arrow(path: Path, _width: int | None) -> Table:
@@ -64,17 +89,36 @@ def open_arrow(path: Path, _width: int | None) -> Table:
     with path.open("rb") as file:
         is_file = file.read(len(_ARROW_FILE)) == _ARROW_FILE
     opening = pa.ipc.open_file if is_file else pa.ipc.open_stream
-    with pa.memory_map(str(path)) as file, opening(file) as reader:
+    with pa.OSFile(str(path)) as file, opening(file) as reader:
         schema = reader.schema
+        count = reader.num_record_batches if is_file else None
+    # A mapped file that is cut short meanwhile kills the process; but all of a batch is in memory
+    # when it is read.
+    is_mapped = count is not None and path.stat().st_size > max(1, count) * _ARROW_BYTES
+    open_file = pa.memory_map if is_mapped else pa.OSFile
 
     def read(wanted: Wanted) -> Iterator[Batch]:
-        with naming(str(path)), pa.memory_map(str(path)) as file, opening(file) as reader:
+        # (Of what is mapped, no column is read before it is used.)
+        only = [] if is_mapped else sorted(set(wanted.columns))
+        options = pa.ipc.IpcReadOptions(included_fields=only)
+        with (
+            naming(str(path)),
+            open_file(str(path)) as file,
+            opening(file, options=options) as reader,
+        ):
             numbers = range(reader.num_record_batches) if is_file else None
             batches = map(reader.get_batch, numbers) if numbers is not None else iter(reader)
             names = [schema.names[column] for column in wanted.columns]
-            yield from _of_batches(batches, names, str(path), wanted)
+            valid = (_valid(batch.select(names)) for batch in batches)
+            yield from _of_batches(valid, names, str(path), wanted)
 
     return _of_schema(str(path), (path,), schema, None, read)
+
+
+def _valid(batch: Any) -> Any:
+    """A record batch; not one that points outside itself, for which Arrow looks only if asked."""
+    batch.validate(full=True)
+    return batch
 
 
 def open_csv(path: Path, _width: int | None, *, delimiter: str = ",") -> Table:

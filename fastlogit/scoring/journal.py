@@ -24,7 +24,7 @@ import numpy as np
 from fastlogit.scoring.predictions import Part
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
     from typing import BinaryIO
 
@@ -84,9 +84,11 @@ class Journal:
                 line = file.readline()
         except FileNotFoundError:
             return False
-        before: dict[str, Any] = {}
+        before = None
         with suppress(ValueError):  # cut, or damaged: nothing is known to be finished
             before = json.loads(line)
+        if not isinstance(before, dict):
+            return False
         now = json.loads(json.dumps(self.run))
         changed = [name for name in now if name in before and before[name] != now[name]]
         if changed:
@@ -97,8 +99,8 @@ class Journal:
         """Note a part."""
         assert self.file is not None
         fields = (memoryview(part.rows.serialize()), part.skipped.tobytes(), part.file.encode())
-        sizes = [len(field) for field in fields]
-        head = _HEAD.pack(*sizes, part.read, part.unknown, _checksum(fields))
+        counts = (*(len(field) for field in fields), part.read, part.unknown)
+        head = _HEAD.pack(*counts, _checksum(counts, fields))
         try:
             self.file.writelines((head, *fields))
             self.file.flush()  # to the system, which keeps it when the process is killed
@@ -123,11 +125,12 @@ def _read(file: BinaryIO, schema: Any) -> Part | None:
     head = file.read(_HEAD.size)
     if len(head) < _HEAD.size:
         return None
-    *sizes, read, unknown, checksum = _HEAD.unpack(head)
+    *counts, checksum = _HEAD.unpack(head)
+    *sizes, read, unknown = counts
     if sum(sizes) > os.fstat(file.fileno()).st_size - file.tell():
         return None
     fields = [file.read(size) for size in sizes]
-    if _checksum(fields) != checksum:
+    if _checksum(counts, fields) != checksum:
         return None
     rows, skipped, name = fields
     return Part(
@@ -139,8 +142,8 @@ def _read(file: BinaryIO, schema: Any) -> Part | None:
     )
 
 
-def _checksum(fields: Any) -> int:
-    checksum = 0
+def _checksum(counts: Sequence[int], fields: Any) -> int:
+    checksum = zlib.crc32(_HEAD.pack(*counts, 0))
     for field in fields:
         checksum = zlib.crc32(field, checksum)
     return checksum

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import difflib
 import re
+import stat
 from collections import Counter
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -27,6 +28,17 @@ if TYPE_CHECKING:
 _BATCH_BYTES = 64 << 20
 # ... and has this many rows at most and at least, whatever the number of columns.
 _MOST_ROWS, _LEAST_ROWS = 1 << 18, 1 << 10
+# What is said of a reader's error, and of a name, at most: a file may hold names of any length.
+_MOST_TEXT, _MOST_NAME = 400, 80
+# What Arrow says of lines that do not fit into what it reads at a time.
+_OF_ARROW = {
+    "Empty CSV file or block: cannot infer number of columns": (
+        "Empty CSV file, or one with a header of more than a megabyte"
+    ),
+    "straddling object straddles two block boundaries (try to increase block size?)": (
+        "a line is longer than a megabyte"
+    ),
+}
 
 
 class Batch(NamedTuple):
@@ -94,6 +106,11 @@ class Table:
     # Of Arrow; and whether it is the source's own, so that no column can be read as text.
     schema: Any = None
     typed: bool = True
+    _states: tuple[Any, ...] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Remember what the files are."""
+        object.__setattr__(self, "_states", tuple(map(_state, self.files)))
 
     def find(self, wanted: Sequence[str]) -> list[int]:
         """Positions of the columns of these names; a ValueError lists all that are missing."""
@@ -106,7 +123,7 @@ class Table:
         counts = Counter(names)
         for name in wanted:
             if counts[name] > 1:
-                raise ValueError(f"{self.name}: {counts[name]} columns have the name {name!r}")
+                raise ValueError(f"{self.name}: {counts[name]} columns have the name {short(name)}")
         return [where[name] for name in wanted]
 
     def position(self, label: str | int) -> int:
@@ -127,7 +144,7 @@ class Table:
 
     def label(self, position: int) -> str:
         """How messages call a column."""
-        return f"column {self.names[position]!r}" if self.names else f"column {position}"
+        return f"column {short(self.names[position])}" if self.names else f"column {position}"
 
     def field(self, position: int) -> Any:
         """How a column that is carried over is written, as a field of Arrow."""
@@ -196,11 +213,25 @@ class Table:
         rows = batch_rows or min(max(by_memory, _LEAST_ROWS), _MOST_ROWS)
         if self.rows is not None:
             rows = min(rows, max(self.rows, 1))
-            return self._read(Wanted(columns, text, rows, start, threads))
-        return _without_first(self._read(Wanted(columns, text, rows, 0, threads)), start)
+            batches = self._read(Wanted(columns, text, rows, start, threads))
+        else:
+            batches = _without_first(self._read(Wanted(columns, text, rows, 0, threads)), start)
+        return self._unless_changed(batches)
+
+    def _unless_changed(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+        """Give the batches, and an error at the end if they may not all be of the same files."""
+        yield from batches
+        for path, before in zip(self.files, self._states, strict=True):
+            if _state(path) != before:
+                raise ValueError(f"{path}: has changed while it was read")
 
 
-# What is opened --------------------------------------------------------------------------
+def _state(path: Path) -> tuple[int, ...] | None:
+    """What changes when a file is replaced or written; None of what is read once, as a pipe."""
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        return None
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _without_first(batches: Iterator[Batch], rows: int) -> Iterator[Batch]:
@@ -214,9 +245,6 @@ def _without_first(batches: Iterator[Batch], rows: int) -> Iterator[Batch]:
         rows = max(0, rows - count)
 
 
-# Formats with columns ---------------------------------------------------------------------
-
-
 @contextmanager
 def naming(name: str, columns: Sequence[str] = (), first: int = -1) -> Iterator[None]:
     """Turn what a reader raises into a ValueError that names the file, column and row.
@@ -228,14 +256,26 @@ def naming(name: str, columns: Sequence[str] = (), first: int = -1) -> Iterator[
     except (ImportError, FileNotFoundError, PermissionError):
         raise
     except Exception as error:  # a damaged file gives a dozen different ones
+        text = " ".join(str(error)[: 2 * _MOST_TEXT].split()) or type(error).__name__
         text = re.sub(
-            r"In CSV column #(\d+)", lambda match: f"column {columns[int(match[1])]!r}", str(error)
+            r"In CSV column #(\d+)", lambda match: f"column {short(columns[int(match[1])])}", text
         )
         text = re.sub(r"Row #(\d+)", lambda match: f"row {int(match[1]) - 1 + first}", text)
-        raise ValueError(f"{name}: {text}") from error
+        for one, ours in _OF_ARROW.items():
+            text = text.replace(one, ours)
+        raise ValueError(f"{name}: {_cut(text, _MOST_TEXT)}") from error
+
+
+def short(name: str) -> str:
+    """How messages write a name."""
+    return repr(_cut(name, _MOST_NAME))
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[:most]} ..."
 
 
 def _with_nearest(name: str, names: Sequence[str]) -> str:
     small = {other.lower(): other for other in names}
     nearest = difflib.get_close_matches(name.lower(), small, n=1)
-    return f"{name!r} (is it {small[nearest[0]]!r}?)" if nearest else repr(name)
+    return f"{short(name)} (is it {short(small[nearest[0]])}?)" if nearest else short(name)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 # What is read at a time: enough to hand over to another thread, and little beside a cache.
 _BLOCK_BYTES = 1 << 23
 # What has a longer line is no text.
-_LONGEST_LINE = 1 << 26
+_LONGEST_LINE = 1 << 24
 # Suffixes of compressed texts, and Arrow's names for how.
 CODECS = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2", ".lz4": "lz4"}
 
@@ -91,6 +91,6 @@ def _blocks(file: Any, position: Callable[[], int] | None = None) -> Iterator[Bl
         else:
             rest += block
             if len(rest) > _LONGEST_LINE:
-                raise ValueError(f"a line is longer than {_LONGEST_LINE >> 20} MB")
+                raise ValueError(f"a line is longer than {_LONGEST_LINE >> 20} megabytes")
     if rest:
         yield Block(rest, count if position is None else position())

@@ -1,0 +1,164 @@
+"""Tables, models and files that the tests of scoring share."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import subprocess
+import sys
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+from scipy import sparse
+from sklearn.datasets import dump_svmlight_file
+
+import fastlogit as fl
+
+SUFFIXES = [".parquet", ".csv", ".npy"]
+N = 1000
+
+
+def write(table, path):
+    if path.suffix == ".parquet":
+        pq.write_table(table, path, row_group_size=300)
+    elif path.suffix == ".csv":
+        pa.csv.write_csv(table, path)
+    else:
+        np.save(path, np.column_stack([column.to_numpy() for column in table.columns]))
+    return path
+
+
+def read(path):
+    if path.suffix == ".npy":
+        return np.load(path)
+    table = pq.read_table(path) if path.suffix == ".parquet" else pa.csv.read_csv(path)
+    assert table.column_names == ["probability"]
+    return table["probability"].to_numpy()
+
+
+def files_in(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+# Two features and a column that is none, in every format ----------------------------------
+
+_RNG = np.random.default_rng(2)
+PAIR_X = _RNG.integers(-64, 64, (N, 2)) / 8.0  # whose text gives the same numbers
+PAIRS = pa.table({"other": [str(i) for i in range(N)], "b": PAIR_X[:, 1], "a": PAIR_X[:, 0]})
+PAIR_MODEL = fl.LogisticModel([2.0, -1.0], 0.5, ("a", "b"))
+PAIR_Z = 2.0 * PAIR_X[:, 0] - PAIR_X[:, 1] + 0.5
+
+
+def pair_logits(source, **options):
+    batches = fl.score(PAIR_MODEL, source, output="logit", **options)
+    return np.concatenate([batch.column(0).to_numpy() for batch in batches])
+
+
+def write_ipc(path, opening, compression=None):
+    options = pa.ipc.IpcWriteOptions(compression=compression)
+    with opening(path, PAIRS.schema, options=options) as writer:
+        writer.write_table(PAIRS, max_chunksize=300)
+
+
+def pair_text(delimiter=","):
+    options = pa.csv.WriteOptions(delimiter=delimiter)
+    file = io.BytesIO()
+    pa.csv.write_csv(PAIRS, file, options)
+    return file.getvalue()
+
+
+def write_libsvm(path, zero_based):
+    dump_svmlight_file(sparse.csr_matrix(PAIR_X), np.zeros(N), str(path), zero_based=zero_based)
+
+
+PAIR_WRITERS = {
+    "x.parquet": lambda path: pq.write_table(PAIRS, path, row_group_size=300),
+    "x.arrow": lambda path: write_ipc(path, pa.ipc.new_file),
+    "x.arrows": lambda path: write_ipc(path, pa.ipc.new_stream, "zstd"),
+    "x.feather": lambda path: write_ipc(path, pa.ipc.new_file, "lz4"),
+    "x.csv": lambda path: path.write_bytes(pair_text()),
+    "x.csv.gz": lambda path: path.write_bytes(gzip.compress(pair_text())),
+    "x.csv.zst": lambda path: path.write_bytes(pa.compress(pair_text(), "zstd", asbytes=True)),
+    "x.TSV": lambda path: path.write_bytes(pair_text("\t")),
+    "x.npy": lambda path: np.save(path, PAIR_X),
+    "x.npz": lambda path: np.savez(path, PAIR_X),
+    "y.npz": lambda path: np.savez_compressed(path, X=PAIR_X.astype(">f4"), t=np.zeros(N)),
+    "x.libsvm": lambda path: write_libsvm(path, False),
+    "x.svm": lambda path: write_libsvm(path, False),
+}
+
+
+# One that takes seconds to score ----------------------------------------------------------
+
+LONG_ROWS = 400_000
+LONG_MODEL = fl.LogisticModel([1.0, -2.0], 0.1, ("a", "b"))
+
+
+def write_long(path):
+    rng = np.random.default_rng(3)
+    table = pa.table(
+        {
+            "id": [f"row {i}" for i in range(LONG_ROWS)],
+            "a": rng.normal(size=LONG_ROWS),
+            "b": pa.array(rng.normal(size=LONG_ROWS), mask=rng.random(LONG_ROWS) < 1e-3),
+        }
+    )
+    pq.write_table(table, path, row_group_size=50_000)
+    return path
+
+
+def long_command(source, sink, *options):
+    """Score in a process of its own."""
+    code = (
+        "import sys, fastlogit as fl; m = fl.LogisticModel([1.0, -2.0], 0.1, ('a', 'b')); "
+        "print('begun', flush=True); "
+        "fl.score(m, sys.argv[1], sys.argv[2], batch_rows=2000, keep=['id'], missing='skip', "
+        "output=['label', 'logit'], skipped=sys.argv[2] + '.skipped.csv', force=True, "
+        "resume='--resume' in sys.argv)"
+    )
+    return [sys.executable, "-c", code, str(source), str(sink), *options]
+
+
+# Damage -----------------------------------------------------------------------------------
+
+_SCORE_DAMAGED = """
+import random, sys
+import pyarrow.parquet as pq
+from fastlogit.cli import main
+path, sink, model, times, *keep = sys.argv[1:]
+whole = open(path, "rb").read()
+score = ["score", model, path, "-o", sink, "-q", "--missing", "nan", "--force", *keep]
+numbers = random.Random(7)
+for _ in range(int(times)):
+    damaged = bytearray(whole)
+    damaged[numbers.randrange(len(whole))] ^= 1 << numbers.randrange(8)
+    open(path, "wb").write(damaged)
+    status = main(score)
+    print(status, status or pq.ParquetFile(sink).metadata.num_rows, flush=True)
+"""
+
+
+def scored_with_a_byte_flipped(path, times, keep=()):
+    """Score a file of `N` rows, each time with one other bit flipped, in a process of its own.
+
+    Gives the number of times it was scored all the same.  All others must be one line each that
+    names the file; and the process must survive.
+    """
+    model, sink = path.with_name("model.json"), path.with_name("y.parquet")
+    PAIR_MODEL.save(model)
+    options = ["--keep", *keep] if keep else []
+    command = [sys.executable, "-c", _SCORE_DAMAGED, path, sink, model, str(times), *options]
+    done = subprocess.run(command, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr.decode()[-2000:]
+    results = done.stdout.decode().splitlines()
+    errors = done.stderr.decode().splitlines()
+    assert len(results) == times
+    assert set(results) <= {f"0 {N}", "1 1"}
+    assert len(errors) == results.count("1 1")
+    for error in errors:
+        assert error.startswith(f"fastlogit: error: {path}: ")
+        assert len(error) < 1000
+    assert not list(path.parent.glob(".*"))
+    return times - len(errors)

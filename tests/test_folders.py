@@ -1,0 +1,53 @@
+"""Many files as one table."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv
+import pyarrow.parquet as pq
+import pytest
+from scoring_data import PAIR_Z, PAIRS, N, pair_logits
+
+import fastlogit as fl
+from fastlogit.scoring.sources import open_table
+
+
+@pytest.mark.parametrize("pattern", ["", "*.csv", "**/*.csv"])
+def test_folders_and_patterns_are_read_in_the_order_of_their_names(tmp_path, pattern):
+    for number in range(3):
+        part = PAIRS.slice(400 * number, 400)
+        order = ["a", "other", "b"] if number else PAIRS.column_names  # names count, not places
+        pa.csv.write_csv(part.select(order), tmp_path / f"{number}.csv")
+    (tmp_path / ".hidden.csv").write_text("nonsense")
+    (tmp_path / "_SUCCESS").touch()
+    source = str(tmp_path / pattern) if pattern else tmp_path
+    np.testing.assert_array_equal(pair_logits(source), PAIR_Z)
+    assert open_table(source).rows is None
+
+
+def test_names_of_folders_are_columns(tmp_path):
+    for year, part in (2012, PAIRS.slice(0, 400)), (2013, PAIRS.slice(400)):
+        (tmp_path / f"year={year}" / "by=C%2FA").mkdir(parents=True)
+        pq.write_table(part, tmp_path / f"year={year}" / "by=C%2FA" / "x.parquet")
+    model = fl.LogisticModel([2.0, -1.0, 1.0], 0.5, ("a", "b", "year"))
+    batches = list(fl.score(model, tmp_path, output="logit", keep=["by", "other", "year"]))
+    found = pa.Table.from_batches(batches)
+    expected = PAIR_Z + np.where(np.arange(N) < 400, 2012.0, 2013.0)
+    np.testing.assert_array_equal(found["logit"].to_numpy(), expected)
+    assert set(found["by"].to_pylist()) == {"C/A"}
+    assert found["other"].to_pylist() == PAIRS["other"].to_pylist()
+
+
+def test_files_of_a_folder_must_all_have_the_columns(tmp_path):
+    pq.write_table(PAIRS, tmp_path / "1.parquet")
+    pq.write_table(PAIRS.rename_columns(["other", "b", "A"]), tmp_path / "2.parquet")
+    with pytest.raises(ValueError, match=r"2\.parquet: missing column 'a' \(is it 'A'\?\)$"):
+        pair_logits(tmp_path)
+
+
+@pytest.mark.parametrize("source", ["nowhere", "nowhere*.csv", ""])
+def test_what_is_not_there(tmp_path, monkeypatch, source):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FileNotFoundError, match=r"nowhere|no such files"):
+        pair_logits(source)

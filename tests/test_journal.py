@@ -1,0 +1,137 @@
+"""What a run that dies leaves, and when it is taken up again."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from scoring_data import LONG_MODEL, LONG_ROWS, PAIR_MODEL
+
+import fastlogit as fl
+
+
+@pytest.mark.parametrize("changed", ["model", "input", "option"])
+def test_a_run_is_only_resumed_as_what_it_was(tmp_path, long_source, changed):
+    model = LONG_MODEL
+    mine, sink = tmp_path / "in.parquet", tmp_path / "out.parquet"
+    mine.write_bytes(long_source.read_bytes())
+
+    def interrupt(done):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fl.score(model, mine, sink, missing="nan", progress=interrupt)
+    journal = tmp_path / ".out.parquet.journal"
+    content = journal.read_bytes()
+    if changed == "model":
+        model = fl.LogisticModel([1.0, -2.0], 0.2, ("a", "b"))
+    if changed == "input":
+        os.utime(mine, ns=(1, 1))
+    missing = "skip" if changed == "option" else "nan"
+    with pytest.raises(ValueError, match=rf"journal: cannot be resumed: .* {changed} has changed"):
+        fl.score(model, mine, sink, missing=missing, resume=True)
+    assert journal.read_bytes() == content
+    fl.score(model, mine, sink, missing=missing)  # anew
+    assert not journal.exists()
+
+
+def test_a_damaged_journal_is_done_again_from_the_damage(tmp_path, long_source):
+    sink = tmp_path / "out.parquet"
+
+    def interrupt(done):
+        if done.rows >= LONG_ROWS // 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fl.score(
+            LONG_MODEL, long_source, sink, missing="nan", batch_rows=10_000, progress=interrupt
+        )
+    journal = tmp_path / ".out.parquet.journal"
+    damaged = bytearray(journal.read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    journal.write_bytes(damaged)
+    fl.score(LONG_MODEL, long_source, sink, missing="nan", resume=True)
+    again = tmp_path / "again.parquet"
+    fl.score(LONG_MODEL, long_source, again, missing="nan")
+    assert again.read_bytes() == sink.read_bytes()
+
+
+def test_what_was_finished_is_not_lost_by_a_wrong_argument(tmp_path, long_source):
+    def interrupt(done):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fl.score(LONG_MODEL, long_source, tmp_path / "out.csv", missing="nan", progress=interrupt)
+    content = (tmp_path / ".out.csv.journal").read_bytes()
+    with pytest.raises(ValueError, match="threads"):
+        fl.score(
+            LONG_MODEL, long_source, tmp_path / "out.csv", missing="nan", resume=True, threads=0
+        )
+    assert (tmp_path / ".out.csv.journal").read_bytes() == content
+
+
+def test_a_journal_with_any_byte_replaced_gives_the_same_or_an_error(tmp_path):
+    source, sink = tmp_path / "in.csv", tmp_path / "out.csv"
+    source.write_text("x\n" + "".join(f"{row % 7}\n" for row in range(20_000)))
+    model = fl.LogisticModel([1.0], 0.0, ("x",))
+    fl.score(model, source, tmp_path / "whole.csv")
+    whole = (tmp_path / "whole.csv").read_bytes()
+
+    def interrupt(done):
+        if done.rows == 150:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fl.score(model, source, sink, batch_rows=50, progress=interrupt)
+    journal = tmp_path / ".out.csv.journal"
+    content = journal.read_bytes()
+    begin = content.index(b"\n") + 1
+    resumed = 0
+    # The run, the first record's head, and then all of them.
+    places = [*range(0, begin, 7), *range(begin, begin + 40), *range(begin, len(content), 13)]
+    for place in places:
+        damaged = bytearray(content)
+        damaged[place] ^= 1 << place % 8
+        journal.write_bytes(damaged)
+        error = ""
+        try:
+            fl.score(model, source, sink, resume=True, force=True)
+        except ValueError as caught:
+            error = str(caught)
+        if error:
+            assert place < begin
+            assert "has changed" in error
+        else:
+            assert sink.read_bytes() == whole
+            resumed += 1
+    assert resumed > len(places) // 2
+
+
+@pytest.mark.parametrize("line", [b"", b"\n", b"[]\n", b"5\n", b"null\n", b"{}\n", b"\xff\n"])
+def test_a_journal_of_nothing_is_begun_anew(tmp_path, line):
+    source, sink = tmp_path / "in.csv", tmp_path / "out.csv"
+    source.write_text("x\n1\n")
+    (tmp_path / ".out.csv.journal").write_bytes(line)
+    assert fl.score(fl.LogisticModel([1.0]), source, sink, resume=True).rows == 1
+
+
+@pytest.mark.parametrize("how", ["replaced", "cut", "gone"])
+def test_a_run_is_not_resumed_on_another_input(tmp_path, refuses, how):
+    source = tmp_path / "in.csv"
+    source.write_text("b,a\n" + "1,2\n" * 1000)
+
+    def interrupt(done):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fl.score(PAIR_MODEL, source, tmp_path / "y.csv", batch_rows=10, progress=interrupt)
+    if how == "replaced":
+        other = tmp_path / "other.csv"
+        other.write_text("b,a\n" + "3,4\n" * 1000)  # of the same size
+        other.replace(source)
+    elif how == "cut":
+        os.truncate(source, 2004)
+    else:
+        source.unlink()
+    message = "No such file or directory" if how == "gone" else "the input has changed"
+    assert message in refuses(PAIR_MODEL, source, "--resume", "--batch-rows", "10")

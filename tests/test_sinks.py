@@ -1,0 +1,84 @@
+"""What is written: every format holds the same, and appears whole or not at all."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from pyarrow import csv
+from scoring_data import LONG_MODEL, SUFFIXES, N, files_in, long_command, read, write
+
+import fastlogit as fl
+from fastlogit.scoring import score
+
+
+def test_tail_is_kept(tmp_path):
+    np.save(tmp_path / "z.npy", [[-745.1], [-700.0], [0.0], [np.nan], [np.inf]])
+    for suffix in SUFFIXES:
+        sink = tmp_path / f"y{suffix}"
+        score(fl.LogisticModel([1.0]), tmp_path / "z.npy", sink)
+        np.testing.assert_array_equal(read(sink), fl.sigmoid([-745.1, -700.0, 0.0, np.nan, np.inf]))
+
+
+@pytest.mark.parametrize("sink", SUFFIXES)
+@pytest.mark.parametrize("exists", [False, True])
+def test_an_interrupt_leaves_no_output(tmp_path, table, model, sink, exists):
+    source, sink = write(table, tmp_path / "in.parquet"), tmp_path / f"out{sink}"
+    if exists:
+        sink.write_text("of yesterday")
+    before = files_in(tmp_path)
+
+    def interrupt(done):
+        assert done[:2] == (100, N)
+        signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        score(model, source, sink, batch_rows=100, force=exists, progress=interrupt)
+    (tmp_path / f".{sink.name}.journal").unlink()  # to be resumed
+    assert files_in(tmp_path) == before
+    assert not exists or sink.read_text() == "of yesterday"
+
+
+def test_an_output_is_replaced_only_by_force(tmp_path, table, model, expected):
+    source, sink = write(table, tmp_path / "in.parquet"), tmp_path / "out.npy"
+    sink.write_text("of yesterday")
+    with pytest.raises(
+        FileExistsError, match=r"out.npy: exists already \(force=True replaces it\)$"
+    ):
+        score(model, source, sink)
+    assert sink.read_text() == "of yesterday"
+    score(model, source, sink, force=True)
+    np.testing.assert_array_equal(np.load(sink), expected)
+
+
+@pytest.mark.parametrize("suffix", [".csv.gz", ".tsv.zst", ".arrow", ".parquet"])
+def test_outputs_of_every_format_hold_the_same(tmp_path, long_source, suffix):
+    sink = tmp_path / f"y{suffix}"
+    compression = "zstd" if suffix in (".arrow", ".parquet") else None
+    fl.score(LONG_MODEL, long_source, sink, missing="nan", keep=["id"], compression=compression)
+    if suffix == ".arrow":
+        found = pa.ipc.open_file(sink).read_all()
+    elif suffix == ".parquet":
+        found = pq.read_table(sink)
+        assert pq.ParquetFile(sink).metadata.row_group(0).column(0).compression == "ZSTD"
+    else:
+        delimiter = "\t" if "tsv" in suffix else ","
+        found = csv.read_csv(sink, parse_options=csv.ParseOptions(delimiter=delimiter))
+    whole = pq.read_table(long_source)
+    expected = LONG_MODEL.predict_proba(whole.select(["a", "b"]), missing="nan")[:, 1]
+    np.testing.assert_allclose(found["probability"].to_numpy(), expected, rtol=1e-15)
+    assert found["id"].to_pylist() == whole["id"].to_pylist()
+
+
+def test_a_full_disk_is_an_error_and_leaves_no_output(tmp_path, long_source):
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000)); "
+    argv = long_command(long_source, tmp_path / "out.csv")
+    argv[2] = "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); " + limit + argv[2]
+    done = subprocess.run(argv, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "OSError" in done.stderr.splitlines()[-1]
+    assert not (tmp_path / "out.csv").exists()

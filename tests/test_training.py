@@ -1,0 +1,242 @@
+"""Files to train on: a whole one as X and t."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from scoring_data import SUFFIXES, N, write
+
+import fastlogit as fl
+from fastlogit.scoring import read_table
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_read_table(tmp_path, table, suffix):
+    t = np.arange(N) % 2
+    table = table.add_column(1, "t", [t])
+    label = 1 if suffix == ".npy" else "t"
+    X, targets, names, skipped, _ = read_table(write(table, tmp_path / f"in{suffix}"), label)
+    features = table.drop_columns("t")
+    assert X.dtype == np.float64
+    assert X.flags.c_contiguous
+    np.testing.assert_array_equal(X, np.column_stack([c.to_numpy() for c in features.columns]))
+    np.testing.assert_array_equal(targets, t)
+    assert names == (None if suffix == ".npy" else tuple(features.column_names))
+    assert skipped == 0
+
+
+@pytest.mark.parametrize(
+    ("types", "dtype"),
+    [
+        ([pa.int8(), pa.uint16(), pa.bool_(), pa.float32(), pa.float16()], np.float32),
+        ([pa.float32(), pa.int32()], np.float64),
+        ([pa.uint8(), pa.float64()], np.float64),
+    ],
+)
+def test_features_are_float32_where_that_is_exact(tmp_path, types, dtype):
+    columns = [pa.array([0, 1]).cast(pa.float32()).cast(type_) for type_ in types]
+    names = [f"x{j}" for j in range(len(types))]
+    table = pa.table([*columns, [0, 1]], names=[*names, "t"])
+    X, *_ = read_table(write(table, tmp_path / "in.parquet"), "t")
+    assert X.dtype == dtype
+    np.testing.assert_array_equal(X, np.repeat([[0], [1]], len(types), axis=1))
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_rows_with_missing_values(tmp_path, suffix):
+    table = pa.table(
+        {"t": [0.0, 1, 1, None, 0], "x": [1, 2, None, 4, 5], "y": [1, np.nan, 3, 4, 5]}
+    )
+    source = tmp_path / f"in{suffix}"
+    if suffix == ".npy":
+        array = [[0, 1, 1], [1, 2, np.nan], [1, np.nan, 3], [np.nan, 4, 4], [0, 5, 5]]
+        np.save(source, array)
+    else:
+        write(table, source)
+    label = 0 if suffix == ".npy" else "t"
+    X, t, _, skipped, _ = read_table(source, label, missing="skip")
+    np.testing.assert_array_equal(X, [[1, 1], [5, 5]])
+    np.testing.assert_array_equal(t, [0, 0])
+    assert skipped == 3
+    column = "column 1" if suffix == ".npy" else "column 'x'"
+    message = (
+        f"{source}: {column} has 1 missing value in 5 rows, and there are some in 2 other columns "
+        "(missing='skip' leaves those rows out)"
+    )
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        read_table(source, label)
+
+
+def test_missing_values_in_another_column_and_another_row(tmp_path):
+    source = write(pa.table({"t": [0.0, None], "x": [None, None]}), tmp_path / "in.csv")
+    message = "column 'x' has 2 missing values in 2 rows, and there are some in 1 other column "
+    with pytest.raises(ValueError, match=message):
+        read_table(source, "t")
+    source = write(pa.table({"t": [0.0], "x": [np.nan]}), tmp_path / "in.parquet")
+    with pytest.raises(ValueError, match=r"column 'x' has 1 missing value in 1 row \("):
+        read_table(source, "t")
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("late", 2.0, "column 'late' must lie between 0 and 1, as it is the target; got 2.0"),
+        ("late", -1.0, "column 'late' must lie between 0 and 1, as it is the target; got -1.0"),
+        ("a", np.inf, "column 'a' must be finite; got inf"),
+    ],
+)
+def test_values_out_of_range_name_the_row_of_the_file(tmp_path, column, value, message):
+    values = {"a": np.zeros(40_000), "late": np.zeros(40_000)}
+    values["late"][:5] = np.nan  # skipped, and counted
+    values[column][30_000] = value
+    path = tmp_path / "x.parquet"
+    pq.write_table(pa.table(values), path)
+    with pytest.raises(ValueError, match=rf"x\.parquet: {message} in row 30000$"):
+        read_table(path, "late", missing="skip")
+
+
+def test_nothing_to_train_on_is_an_error(tmp_path):
+    path = tmp_path / "x.parquet"
+    pq.write_table(pa.table({"late": [1.0]}), path)
+    with pytest.raises(ValueError, match="has no column beside column 'late'"):
+        read_table(path, "late")
+    pq.write_table(pa.table({"late": pa.array([], "f8"), "a": pa.array([], "f8")}), path)
+    with pytest.raises(ValueError, match=r"has no rows$"):
+        read_table(path, "late")
+    pq.write_table(pa.table({"late": [1.0], "a": [np.nan]}), path)
+    with pytest.raises(ValueError, match="has no rows without a missing value"):
+        read_table(path, "late", missing="skip")
+
+
+def test_read_table_grows_with_a_csv(tmp_path):
+    rows = 700_000
+    source = tmp_path / "in.csv"
+    source.write_text("x,t\n" + "".join(f"{row},{row % 2}\n" for row in range(rows)))
+    X, t, *_ = read_table(source, "t")
+    np.testing.assert_array_equal(X[:, 0], np.arange(rows))
+    np.testing.assert_array_equal(t, np.arange(rows) % 2)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "label", "message"),
+    [
+        (".parquet", "Age", r"missing column 'Age' \(is it 'age'\?\)"),
+        (".npy", "age", "position from -4 to 3; got 'age'"),
+        (".npy", 4, "position from -4 to 3; got 4"),
+    ],
+)
+def test_labels_that_are_not_there(tmp_path, table, suffix, label, message):
+    with pytest.raises(ValueError, match=message):
+        read_table(write(table, tmp_path / f"in{suffix}"), label)
+
+
+def test_read_table_checks_missing(tmp_path, table):
+    with pytest.raises(ValueError, match="missing must be 'error' or 'skip'; got 'nan'"):
+        read_table(write(table, tmp_path / "in.parquet"), "age", missing="nan")
+
+
+# Text -------------------------------------------------------------------------------------
+
+TEXTS = {
+    "x": [0.5, 1.5, 2.5, 3.5],
+    "from": ["LGA", "JFK", None, "LGA"],
+    "late": [0, 1, 1, 1],
+    "day": [1, 2, 1, 10],
+}
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".csv"])
+@pytest.mark.parametrize("drop_first", [False, True])
+def test_text_is_encoded(tmp_path, suffix, drop_first):
+    source = write(pa.table(TEXTS), tmp_path / f"in{suffix}")
+    found = read_table(source, "late", missing="skip", categorical=["day"], drop_first=drop_first)
+    assert found.categories == {"from": ("JFK", "LGA"), "day": ("1", "10", "2")}
+    names = ["x", "from=JFK", "from=LGA", "day=1", "day=10", "day=2"]
+    X = np.array([[0.5, 0, 1, 1, 0, 0], [1.5, 1, 0, 0, 0, 1], [3.5, 0, 1, 0, 1, 0]])
+    kept = [0, 2, 4, 5] if drop_first else list(range(6))
+    assert found.feature_names == tuple(names[j] for j in kept)
+    np.testing.assert_array_equal(found.X.toarray(), X[:, kept])
+    assert found.t.tolist() == [0, 1, 1]
+    assert found.skipped == 1
+
+
+def test_a_null_among_texts_is_told(tmp_path):
+    source = write(pa.table(TEXTS), tmp_path / "in.parquet")
+    with pytest.raises(ValueError, match="column 'from' has 1 missing value in 4 rows"):
+        read_table(source, "late")
+
+
+def test_texts_of_many_batches_are_numbered_alike(monkeypatch):
+    monkeypatch.setattr("fastlogit.scoring.training._BATCH_ROWS", 7)
+    rng = np.random.default_rng(1)
+    texts = rng.integers(0, 30, 200).astype(str)
+    for column in (pa.array(texts), pa.array(texts).dictionary_encode()):
+        found = read_table({"t": np.zeros(200), "k": column}, "t")
+        categories = np.array(found.categories["k"])
+        assert categories.tolist() == sorted(set(texts.tolist()))
+        assert (categories[found.X.indices] == texts).all()
+        assert found.X.dtype == np.float32
+
+
+def test_what_is_fitted_scores_the_table_it_came_from():
+    rng = np.random.default_rng(2)
+    table = pa.table(
+        {"x": rng.normal(size=500), "k": rng.integers(0, 4, 500).astype(str)}
+        | {"t": rng.integers(0, 2, 500)}
+    )
+    for l2 in (0.0, 1.0):
+        data = read_table(table, "t", drop_first=l2 == 0)
+        fitted = fl.fit(data.X, data.t, l2=l2, feature_names=data.feature_names)
+        model = dataclasses.replace(fitted, categories=data.categories)
+        z = model.decision(table.drop_columns("t"))
+        np.testing.assert_allclose(z, fitted.decision(data.X), rtol=1e-13)
+
+
+def test_text_among_numbers_of_a_csv_is_an_error_unless_it_is_wanted(tmp_path):
+    source = tmp_path / "in.csv"
+    source.write_text("k,t\n" + "1.5,0\n" * 30 + "many,1\n" + "nan,0\n")
+    message = r"in.csv: column 'k' has numbers, as '1.5', and other text, as 'many' in row 30"
+    with pytest.raises(ValueError, match=message):
+        read_table(source, "t")
+    found = read_table(source, "t", categorical=["k"])
+    assert found.categories == {"k": ("1.5", "many", "nan")}
+
+
+def test_columns_that_are_ignored(tmp_path):
+    source = write(pa.table(TEXTS), tmp_path / "in.parquet")
+    found = read_table(source, "late", ignore=["from", "day"])
+    assert found.feature_names == ("x",)
+    np.testing.assert_array_equal(found.X, np.array([TEXTS["x"]]).T)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"ignore": ["age"]}, "missing column 'age'"),
+        ({"categorical": ["age"]}, "missing column 'age'"),
+        ({"categorical": "day"}, "categorical must be a sequence of names; got 'day'"),
+        ({"categorical": ["x"]}, "column 'x' must hold text, integers or booleans"),
+        ({"ignore": ["x", "from", "day"]}, "has no column beside column 'late'"),
+    ],
+)
+def test_columns_that_cannot_be_chosen(options, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        read_table(TEXTS, "late", **options)
+
+
+def test_names_can_be_given_only_where_there_are_some():
+    with pytest.raises(ValueError, match="ndarray: has no names of columns, so that ignore finds"):
+        read_table(np.zeros((2, 2)), 1, ignore=["x"])
+
+
+def test_one_category_and_nothing_else_has_no_feature_without_a_penalty():
+    with pytest.raises(ValueError, match="must have a column that is not the same everywhere"):
+        read_table({"t": [0, 1], "k": ["a", "a"]}, "t", drop_first=True)
+    found = read_table({"t": [0, 1], "k": ["a", "a"], "x": [1, 2]}, "t", drop_first=True)
+    assert found.feature_names == ("x",)
+    assert found.X.toarray().tolist() == [[1], [2]]
