@@ -63,8 +63,7 @@ class Journal:
         """
         if not resume or not self._is_there():
             self.file = self.path.open("wb")
-            self.file.write(json.dumps(self.run, sort_keys=True).encode() + b"\n")
-            self.file.flush()
+            self._write(json.dumps(self.run, sort_keys=True).encode(), b"\n")
             return
         self.file = file = self.path.open("rb+")
         file.readline()
@@ -96,16 +95,20 @@ class Journal:
 
     def add(self, part: Part) -> None:
         """Note a part."""
-        assert self.file is not None
         fields = (memoryview(part.rows.serialize()), part.skipped.tobytes(), part.file.encode())
         sizes = [len(field) for field in fields]
         head = _HEAD.pack(*sizes, part.read, _checksum(sizes, part.read, fields))
+        self._write(head, *fields)
+        self.is_empty = False
+
+    def _write(self, *fields: Any) -> None:
+        """Write to the system, which keeps it when the process is killed."""
+        assert self.file is not None
         try:
-            self.file.writelines((head, *fields))
-            self.file.flush()  # to the system, which keeps it when the process is killed
+            self.file.writelines(fields)
+            self.file.flush()
         except OSError as error:
             raise OSError(f"{self.path}: cannot be written: {error}") from error
-        self.is_empty = False
 
     def close(self, *, keep: bool) -> None:
         """Close it; what has no part is not worth keeping."""
