@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
+import sys
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from pyarrow import csv
-from scoring_data import LONG_MODEL, SUFFIXES, N, files_in, long_command, read, write
+from scoring_data import LONG_MODEL, PAIR_MODEL, SUFFIXES, N, files_in, long_command, read, write
 
 import fastlogit as fl
 from fastlogit.scoring import score
@@ -82,3 +84,35 @@ def test_a_full_disk_is_an_error_and_leaves_no_output(tmp_path, long_source):
     assert done.returncode == 1
     assert "OSError" in done.stderr.splitlines()[-1]
     assert not (tmp_path / "out.csv").exists()
+
+
+FILL = """
+import os, resource, sys
+from fastlogit.cli import main
+model, source, sink, *limits = sys.argv[1:]
+score = ["score", model, source, "-o", sink, "-q", "--batch-rows", "1000", "--force"]
+assert main(score) == 0  # whatever is compiled is so without a limit
+size = os.path.getsize(sink)
+os.unlink(sink)
+for limit in [0, 1, 100, 1000, size // 2, size - 1]:
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, hard))
+    print(main(score), flush=True)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    print(sorted(name for name in os.listdir() if not name.endswith(".journal")), flush=True)
+"""
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv.gz", ".parquet", ".arrow", ".npy"])
+def test_a_disk_that_is_full_at_any_place_is_an_error_in_one_line(tmp_path, monkeypatch, suffix):
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(1)
+    np.save("in.npy", rng.normal(size=(20_000, 2)))
+    PAIR_MODEL.save("model.json")
+    command = [sys.executable, "-c", FILL, "model.json", "in.npy", f"y{suffix}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines() == ["1", str(["in.npy", "model.json"])] * 6, done.stderr
+    errors = done.stderr.splitlines()
+    assert len(errors) == 6
+    for error in errors:
+        assert re.match(rf"fastlogit: error: \.?y\{suffix}(\.journal)?: cannot be written: ", error)

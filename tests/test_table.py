@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -10,6 +12,7 @@ from scoring_data import PAIR_WRITERS, SUFFIXES, N, write
 import fastlogit as fl
 from fastlogit.scoring import read_table, score
 from fastlogit.scoring.sources import open_table
+from fastlogit.scoring.table import _state
 
 
 @pytest.mark.parametrize("suffix", [".parquet", ".csv"])
@@ -75,3 +78,12 @@ def test_batches_may_be_larger_than_any_file(tmp_path, suffix, rows):
     source = write(pa.table({"x": np.arange(float(rows))}), tmp_path / f"in{suffix}")
     model = fl.LogisticModel([1.0], 0.0, ("x",))
     assert score(model, source, tmp_path / "out.npy", batch_rows=10**20).rows == rows
+
+
+def test_a_pipe_has_no_state_that_might_change(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "file").touch()
+    assert _state(tmp_path / "pipe") is None
+    before = _state(tmp_path / "file")
+    (tmp_path / "file").write_text("x")
+    assert None is not _state(tmp_path / "file") != before

@@ -64,8 +64,7 @@ class Journal:
         """
         if not resume or not self._is_there():
             self.file = self.path.open("wb")
-            self.file.write(json.dumps(self.run, sort_keys=True).encode() + b"\n")
-            self.file.flush()
+            self._write(json.dumps(self.run, sort_keys=True).encode(), b"\n")
             return
         self.file = file = self.path.open("rb+")
         file.readline()
@@ -97,16 +96,19 @@ class Journal:
 
     def add(self, part: Part) -> None:
         """Note a part."""
-        assert self.file is not None
         fields = (memoryview(part.rows.serialize()), part.skipped.tobytes(), part.file.encode())
         counts = (*(len(field) for field in fields), part.read, part.unknown)
-        head = _HEAD.pack(*counts, _checksum(counts, fields))
+        self._write(_HEAD.pack(*counts, _checksum(counts, fields)), *fields)
+        self.is_empty = False
+
+    def _write(self, *fields: Any) -> None:
+        """Write to the system, which keeps it when the process is killed."""
+        assert self.file is not None
         try:
-            self.file.writelines((head, *fields))
-            self.file.flush()  # to the system, which keeps it when the process is killed
+            self.file.writelines(fields)
+            self.file.flush()
         except OSError as error:
             raise OSError(f"{self.path}: cannot be written: {error}") from error
-        self.is_empty = False
 
     def close(self, *, keep: bool) -> None:
         """Close it; what has no part is not worth keeping."""

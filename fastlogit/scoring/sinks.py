@@ -8,7 +8,7 @@ give the same bytes.
 from __future__ import annotations
 
 import sys
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -70,7 +70,12 @@ def open_sink(
             with _writing(target):
                 write_groups(batch)
 
-        yield named
+        try:
+            yield named
+        except BaseException:
+            with suppress(OSError):  # of what was not written yet, instead of what has failed
+                stack.__exit__(*sys.exc_info())
+            raise
         with _writing(target):
             stack.close()
 
