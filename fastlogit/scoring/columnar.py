@@ -143,12 +143,12 @@ def of_csv(text: Text, delimiter: str = ",") -> Table:
             for column in wanted.columns
         }
 
-        def parse(numbered: tuple[int, Block]) -> tuple[Any, int]:
+        def parse(numbered: tuple[int, Block]) -> tuple[Any, Block]:
             number, block = numbered
             names = schema.names if number else ()
             options = _csv_options(delimiter, names, types)
             table = csv.read_csv(pa.BufferReader(block.lines), **options)
-            return table.combine_chunks(), block.position
+            return table.combine_chunks(), block
 
         tables = side_by_side(parse, enumerate(text.blocks()), wanted.threads)
         row, is_first = 0, True
@@ -157,9 +157,10 @@ def of_csv(text: Text, delimiter: str = ",") -> Table:
                 found = next(tables, None)
             if found is None:
                 return
-            table, position = found
+            table, block = found
             for batch in _of_batches(table.to_batches(), list(types), text.name, wanted, row):
-                yield batch._replace(position=position)
+                after = batch.first + batch.data.num_rows - row
+                yield batch._replace(position=block.position(after, table.num_rows))
             row, is_first = row + table.num_rows, False
 
     return _of_schema(text.name, text.files, schema, None, read, typed=False)

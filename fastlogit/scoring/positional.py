@@ -129,13 +129,14 @@ def of_libsvm(text: Text, width: int | None, first_column: int) -> Table:
 
         row = 0
         with naming(text.name):
-            for lines, position in text.blocks():
+            for block in text.blocks():
                 X, labels = load_svmlight_file(
-                    io.BytesIO(lines), n_features=width, zero_based=first_column == 0
+                    io.BytesIO(block.lines), n_features=width, zero_based=first_column == 0
                 )
                 for first in range(0, X.shape[0], wanted.batch_rows):
                     here = slice(first, first + wanted.batch_rows)
-                    yield Batch(X[here], text.name, row + first, labels[here], position)
+                    after = block.position(min(here.stop, X.shape[0]), X.shape[0])
+                    yield Batch(X[here], text.name, row + first, labels[here], after)
                 row += X.shape[0]
 
     return Table(text.name, None, (np.dtype(np.float64),) * width, None, text.files, read)

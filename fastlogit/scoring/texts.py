@@ -22,8 +22,13 @@ class Block(NamedTuple):
     """Whole lines."""
 
     lines: bytes
-    # How many bytes of the file have been read; of what is compressed, in its file.
-    position: int
+    # Bytes of the file that have been read before and after; of what is compressed, in its file.
+    start: int
+    stop: int
+
+    def position(self, row: int, rows: int) -> int:
+        """About where a row of it is in the file."""
+        return self.start + (self.stop - self.start) * row // rows
 
 
 class Text(NamedTuple):
@@ -54,14 +59,14 @@ def of_file(path: Path) -> Text:
         with _opened(path) as (file, raw):
             yield from _blocks(file, raw.tell)
 
-    first = next(blocks(), Block(b"", 0))
+    first = next(blocks(), Block(b"", 0, 0))
     return Text(str(path), (path,), first.lines, blocks)
 
 
 def of_stream(name: str, file: Any) -> Text:
     """Read a stream, once."""
     blocks = _blocks(file)
-    first = next(blocks, Block(b"", 0))
+    first = next(blocks, Block(b"", 0, 0))
     return Text(name, (), first.lines, lambda: chain([first], blocks))
 
 
@@ -81,16 +86,16 @@ def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
 
 def _blocks(file: Any, position: Callable[[], int] | None = None) -> Iterator[Block]:
     """Cut at the last end of a line; by default, positions are those in the text."""
-    rest, count = b"", 0
+    rest, start, stop = b"", 0, 0
     while block := file.read(_BLOCK_BYTES):
-        count += len(block)
+        stop = stop + len(block) if position is None else position()
         lines, end, after = block.rpartition(b"\n")
         if end:
-            yield Block(rest + lines + end, count if position is None else position())
-            rest = after
+            yield Block(rest + lines + end, start, stop)
+            rest, start = after, stop
         else:
             rest += block
             if len(rest) > _LONGEST_LINE:
                 raise ValueError(f"a line is longer than {_LONGEST_LINE >> 20} megabytes")
     if rest:
-        yield Block(rest, count if position is None else position())
+        yield Block(rest, start, stop)
