@@ -423,17 +423,21 @@ def _of_frame(X: Any, missing: Missing) -> Features:
         )
     import pyarrow as pa
 
-    try:
-        table = X if isinstance(X, pa.Table) else pa.table(X)
-    except pa.ArrowException as error:
-        raise TypeError(
-            f"X must be a table of real numbers; got {type(X).__name__} ({error})"
-        ) from None
-    shape = _checked_shape(table.num_rows, table.column_names)
-    batches = [_of_batch(batch, missing) for batch in table.to_batches() if len(batch)]
+    if isinstance(X, pa.RecordBatch):  # pa.table would first import pandas
+        whole, names = [X], X.schema.names
+    else:
+        try:
+            table = X if isinstance(X, pa.Table) else pa.table(X)
+        except pa.ArrowException as error:
+            raise TypeError(
+                f"X must be a table of real numbers; got {type(X).__name__} ({error})"
+            ) from None
+        whole, names = table.to_batches(), table.column_names
+    shape = _checked_shape(sum(map(len, whole)), names)
+    batches = [_of_batch(batch, missing) for batch in whole if len(batch)]
     chunks = [chunk for chunk, _ in batches]
     starts = np.cumsum([0, *(chunk.columns.rows for chunk in chunks)]).tolist()
-    return _of_chunks(shape, table.column_names, chunks, starts, batches)
+    return _of_chunks(shape, names, chunks, starts, batches)
 
 
 # What Arrow calls a type of numbers, as a code of one letter.

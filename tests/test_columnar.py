@@ -155,7 +155,8 @@ def test_a_damaged_row_group_among_many_is_named_in_a_part_of_the_columns(tmp_pa
         with pytest.raises(ValueError, match=r"x\.parquet: row group 77: "):
             pair_logits(path, batch_rows=batch_rows)
     table = open_table(path)
-    assert len(list(table.read(table.find(["other", "a"])))) == 1  # of which nothing is damaged
+    batches = list(table.read(table.find(["other", "a"])))  # of which nothing is damaged
+    assert sum(batch.data.num_rows for batch in batches) == len(PAIRS)
 
 
 @pytest.mark.parametrize("kind", ["csv", "tsv"])
@@ -242,3 +243,37 @@ def test_columns_of_the_wrong_type_are_named(refuses, tmp_path, suffix):
         with pa.ipc.new_file(path, table.schema) as writer:
             writer.write_table(table)
     assert f"{path}: column 'b'" in refuses(PAIR_MODEL, path)
+
+
+# Row groups --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("most", [0, 16 * 25, 16 * 45, 1 << 27])
+@pytest.mark.parametrize("batch_rows", [1, 9, 10, 33, 1000])
+@pytest.mark.parametrize("threads", [1, 2])
+def test_row_groups_are_read_together_or_in_batches(
+    tmp_path, monkeypatch, most, batch_rows, threads
+):
+    monkeypatch.setattr("fastlogit.scoring.columnar._GROUP_BYTES", most)
+    path = tmp_path / "x.parquet"
+    with pq.ParquetWriter(path, PAIRS.schema) as writer:
+        for first, stop in [(0, 10), (10, 20), (20, 20), (20, 53), (53, 54), (54, len(PAIRS))]:
+            writer.write_table(PAIRS.slice(first, stop - first))
+    table = open_table(path)
+    columns = table.find(["b", "a"])
+    for start in (0, 1, 10, 19, 20, 53, len(PAIRS) - 1):
+        batches = list(table.read(columns, batch_rows=batch_rows, start=start, threads=threads))
+        assert max(batch.data.num_rows for batch in batches) <= batch_rows
+        assert [batch.first for batch in batches] == [
+            start + sum(batch.data.num_rows for batch in batches[:number])
+            for number in range(len(batches))
+        ]
+        found = pa.Table.from_batches([batch.data for batch in batches])
+        assert found.equals(PAIRS.select(["b", "a"]).slice(start).combine_chunks())
+
+
+def test_small_row_groups_are_not_read_one_by_one(tmp_path):
+    path = tmp_path / "x.parquet"
+    pq.write_table(PAIRS, path, row_group_size=5)
+    table = open_table(path)
+    assert len(list(table.read(table.find(["a"])))) == 1

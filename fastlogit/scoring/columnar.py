@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # What is read of each column of a Parquet file at a time.
 _PARQUET_BUFFER = 1 << 18
+# A row group of Parquet that takes so much memory is read at once.
+_GROUP_BYTES = 1 << 27
 # Record batches of Arrow up to this size, on average, are read; larger ones are mapped.
 _ARROW_BYTES = 1 << 28
 # What an empty field of a CSV file looks like; "nan" is none of these, but a number.
@@ -47,31 +49,51 @@ def open_parquet(path: Path, _width: int | None) -> Table:
         raise ValueError(f"has {metadata.num_rows} rows, and {edges[-1]} in its row groups")
 
     def read(wanted: Wanted) -> Iterator[Batch]:
-        first_group = bisect_right(edges, wanted.start) - 1
-        row = edges[first_group]
-        groups = list(range(first_group, len(sizes)))
         names = [schema.names[column] for column in wanted.columns]
+        width = sum(_width_of(schema.types[column]) for column in wanted.columns)
+        first = bisect_right(edges, wanted.start) - 1
         with naming(str(path)), open_file() as file:
-            batches = file.iter_batches(wanted.batch_rows, row_groups=groups, columns=names)
-            while True:
+            for groups in _together(sizes, first, wanted.batch_rows, _GROUP_BYTES // max(1, width)):
+                row, stop = edges[groups.start], edges[groups.stop]
+                is_small = (stop - row) * width <= _GROUP_BYTES
                 try:
-                    batch = next(batches, None)
+                    for batch in _of_groups(file, groups, names, wanted, at_once=is_small):
+                        skipped = max(0, wanted.start - row)
+                        if batch.num_rows > skipped:
+                            yield Batch(batch.select(names)[skipped:], str(path), row + skipped)
+                        row += batch.num_rows
                 except Exception as error:
-                    rest = range(bisect_right(edges, row) - 1, len(sizes))
-                    raise ValueError(f"{_damaged(file, rest, names)}{error}") from error
-                if batch is None:
-                    break
-                skipped = max(0, wanted.start - row)
-                if batch.num_rows > skipped:
-                    yield Batch(batch.select(names)[skipped:], str(path), row + skipped)
-                row += batch.num_rows
-            if row != edges[-1]:
-                raise ValueError(f"has {row} rows, and should have {edges[-1]}")
+                    raise ValueError(f"{_damaged(file, groups, names)}{error}") from error
+                if row != stop:
+                    raise ValueError(f"row groups {groups}: {row} rows, and should be {stop}")
 
     return _of_schema(str(path), (path,), schema, metadata.num_rows, read)
 
 
-def _damaged(file: Any, groups: Iterable[int], names: Sequence[str]) -> str:
+def _together(sizes: Sequence[int], first: int, least: int, most: int) -> Iterator[range]:
+    """Take row groups from the first on together until they have so many rows at least."""
+    while first < len(sizes):
+        stop, rows = first + 1, sizes[first]
+        while stop < len(sizes) and rows < least and rows + sizes[stop] <= most:
+            rows += sizes[stop]
+            stop += 1
+        yield range(first, stop)
+        first = stop
+
+
+def _of_groups(
+    file: Any, groups: range, names: list[str], wanted: Wanted, *, at_once: bool
+) -> Iterator[Any]:
+    """Read row groups: at once, which is faster, or in batches if that would take much memory."""
+    threads = wanted.threads > 1
+    if at_once:
+        table = file.read_row_groups(list(groups), names, use_threads=threads)
+        yield from table.to_batches(wanted.batch_rows)
+    else:
+        yield from file.iter_batches(wanted.batch_rows, list(groups), names, use_threads=threads)
+
+
+def _damaged(file: Any, groups: range, names: Sequence[str]) -> str:
     """Say which row group cannot be read, if one cannot."""
     for group in groups:
         try:
@@ -80,6 +102,14 @@ def _damaged(file: Any, groups: Iterable[int], names: Sequence[str]) -> str:
         except Exception:  # which is told already
             return f"row group {group}: "
     return ""
+
+
+def _width_of(kind: Any) -> int:
+    """About how many bytes a value takes."""
+    try:
+        return max(1, int(kind.bit_width) // 8)
+    except ValueError:  # text has any width
+        return 64
 
 
 def open_arrow(path: Path, _width: int | None) -> Table:

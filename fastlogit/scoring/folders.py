@@ -75,16 +75,20 @@ def chain(name: str, tables: list[Table], keys: dict[str, list[Any]]) -> Table:
     counts = [table.rows for table in tables]
 
     def read(wanted: Wanted) -> Iterator[Batch]:
-        start, before = wanted.start, 0
+        # Rows and bytes before a table.
+        row, before = 0, 0
         for number, table in enumerate(tables):
-            if table.rows is not None and start >= table.rows:
-                start -= table.rows
-                continue
-            values = {key: each[number] for key, each in keys.items()}
-            for batch in _read_one(table, names, values, wanted._replace(start=start)):
-                position = None if batch.position is None else before + batch.position
-                yield batch._replace(position=position)
-            start = 0
+            stop = None
+            if table.rows is not None:
+                stop = table.rows if wanted.stop is None else min(table.rows, wanted.stop - row)
+            start = max(0, wanted.start - row)
+            if stop is None or start < stop:
+                values = {key: each[number] for key, each in keys.items()}
+                here = wanted._replace(start=start, stop=stop)
+                for batch in _read_one(table, names, values, here):
+                    position = None if batch.position is None else before + batch.position
+                    yield batch._replace(position=position)
+            row += table.rows or 0
             before += sum(path.stat().st_size for path in table.files)
 
     rows = None if None in counts else sum(count or 0 for count in counts)
@@ -92,7 +96,19 @@ def chain(name: str, tables: list[Table], keys: dict[str, list[Any]]) -> Table:
     schema = first.schema
     for key, values in keys.items():
         schema = schema.append(pa.field(key, pa.array(values).type))
-    return Table(name, names, (*first.dtypes, *kinds), rows, files, read, schema, first.typed)
+    dtypes = (*first.dtypes, *kinds)
+    edges = _edges(tables)
+    return Table(name, names, dtypes, rows, files, read, schema, first.typed, edges=edges)
+
+
+def _edges(tables: list[Table]) -> list[int] | None:
+    """Those of all tables, one after another."""
+    edges = [0]
+    for table in tables:
+        if table.edges is None:
+            return None
+        edges += [edges[-1] + edge for edge in table.edges[1:]]
+    return edges
 
 
 def _read_one(

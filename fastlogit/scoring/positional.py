@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 # What is read of a NPY file at a time: in blocks that the allocator hands out again.  Larger ones
 # come from the system, which clears their pages: 640 MB took 0.17 s, and so 0.10 (mapped: 0.09).
 _BLOCK_BYTES = 1 << 23
+# What one thread reads of what can be read from any row on.
+_RANGE_ROWS = 1 << 17
 
 
 def open_npy(path: Path, _width: int | None) -> Table:
@@ -44,8 +46,9 @@ def open_npy(path: Path, _width: int | None) -> Table:
     def read(wanted: Wanted) -> Iterator[Batch]:
         with naming(str(path)), path.open("rb", buffering=0) as file:
             most = min(wanted.batch_rows, max(1, _BLOCK_BYTES // max(1, d * dtype.itemsize)))
-            for first in range(wanted.start, n, most):
-                count = min(most, n - first)
+            stop = n if wanted.stop is None else wanted.stop
+            for first in range(wanted.start, stop, most):
+                count = min(most, stop - first)
                 # In one piece, or one for each column.
                 rows = np.empty((d, count) if by_columns else (1, count * d), dtype)
                 for j, piece in enumerate(rows):
@@ -56,7 +59,8 @@ def open_npy(path: Path, _width: int | None) -> Table:
                 X = rows.T if by_columns else rows.reshape(count, d)
                 yield Batch(_native(X), str(path), first)
 
-    return Table(str(path), None, (_kind(dtype),) * d, n, (path,), read)
+    kinds = (_kind(dtype),) * d
+    return Table(str(path), None, kinds, n, (path,), read, edges=_edges(n))
 
 
 def open_npz(path: Path, _width: int | None) -> Table:
@@ -150,7 +154,13 @@ def of_matrix(name: str, source: Any) -> Table:
     n, d = X.shape
 
     def read(wanted: Wanted) -> Iterator[Batch]:
-        for first in range(wanted.start, n, wanted.batch_rows):
-            yield Batch(X[first : first + wanted.batch_rows], name, first)
+        stop = n if wanted.stop is None else wanted.stop
+        for first in range(wanted.start, stop, wanted.batch_rows):
+            yield Batch(X[first : min(first + wanted.batch_rows, stop)], name, first)
 
-    return Table(name, None, (_kind(X.dtype),) * d, n, (), read)
+    return Table(name, None, (_kind(X.dtype),) * d, n, (), read, edges=_edges(n))
+
+
+def _edges(rows: int) -> list[int] | None:
+    """Of what can be read from any row on."""
+    return [*range(0, rows, _RANGE_ROWS), rows]

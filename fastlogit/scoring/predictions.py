@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, SupportsIndex, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
@@ -61,7 +61,6 @@ class Predictions:
         threshold: float = 0.5,
         missing: Missing = "error",
         unknown: Unknown = "error",
-        threads: SupportsIndex | None = None,
     ) -> None:
         import pyarrow as pa
 
@@ -69,21 +68,26 @@ class Predictions:
         self.threshold = arrays.number(threshold, "threshold")
         if not 0.0 <= self.threshold <= 1.0:
             raise ValueError(f"threshold must lie between 0 and 1; got {threshold}")
-        self.model, self.table, self.threads = model, table, threads
-        self.features = Columns(model, table, missing=missing, unknown=unknown, threads=threads)
+        self.model, self.table = model, table
+        self.features = Columns(model, table, missing=missing, unknown=unknown, threads=1)
         features = self.features.positions
         kept = _kept(table, keep)
         others = [column for column in kept if column not in set(features)]
         self.columns = features + others
         self.text = self.features.text | set(others)
         self.kept = [self.columns.index(column) for column in kept]
-        labels = pa.array(model.classes)
-        kinds = [labels.type if one == "label" else pa.float64() for one in self.outputs]
+        labels = _labels(model.classes)
         self.names = _checked_names(names, self.outputs, keep)
         self.classes = labels
         self.schema = pa.schema(
             [table.field(column) for column in kept]
-            + [pa.field(name, kind) for name, kind in zip(self.names, kinds, strict=True)]
+            + [
+                # A label of NaN is null; all others may be NaN themselves.
+                pa.field(name, labels.type)
+                if one == "label"
+                else pa.field(name, pa.float64(), False)
+                for name, one in zip(self.names, self.outputs, strict=True)
+            ]
         )
 
     @property
@@ -109,25 +113,43 @@ class Predictions:
         kept = [data.column(column) for column in self.kept]
         count = z.size
         if self.features.missing == "skip" and np.isnan(z).any():
-            there = ~np.isnan(z)
-            skipped = np.flatnonzero(~there) + batch.first
-            z, kept = z[there], [column.filter(pa.array(there)) for column in kept]
+            skipped = np.flatnonzero(np.isnan(z)) + batch.first
+            there = np.flatnonzero(~np.isnan(z))
+            z, kept = z[there], [column.take(array_of(there)) for column in kept]
         columns = [self._output(one, z) for one in self.outputs]
         rows = pa.record_batch([*kept, *columns], schema=self.schema)
         return Part(rows, skipped, count, batch.file, unknown, batch.position)
 
     def _output(self, output: Output, z: NDArray[np.float64]) -> Any:
         if output == "logit":
-            return z
+            return array_of(z)
         if output == "log-probability":
-            return elementwise.log_sigmoid(z, threads=self.threads)
-        y = elementwise.sigmoid(z, threads=self.threads)
+            return array_of(elementwise.log_sigmoid(z, threads=1))
+        y = elementwise.sigmoid(z, threads=1)
         if output == "probability":
-            return y
-        import pyarrow as pa
+            return array_of(y)
+        return self.classes.take(array_of((y > self.threshold).astype(np.int8), ~np.isnan(y)))
 
-        numbers = pa.array((y > self.threshold).astype(np.int8), mask=np.isnan(y))
-        return self.classes.take(numbers)
+
+def array_of(values: NDArray[Any], valid: NDArray[np.bool_] | None = None) -> Any:
+    """An array of Arrow over the same memory; null where not `valid`.
+
+    (Arrow's own function first imports pandas where that is installed, which takes 0.25 s.)
+    """
+    import pyarrow as pa
+
+    kind = pa.from_numpy_dtype(values.dtype)
+    bits = None if valid is None else pa.py_buffer(np.packbits(valid, bitorder="little"))
+    return pa.Array.from_buffers(kind, len(values), [bits, pa.py_buffer(values)])
+
+
+def _labels(classes: tuple[Any, Any]) -> Any:
+    """Both classes as an array of Arrow."""
+    import pyarrow as pa
+
+    if isinstance(classes[0], str) or any(isinstance(label, bool) for label in classes):
+        return pa.concat_arrays([pa.repeat(label, 1) for label in classes])
+    return array_of(np.array(classes))
 
 
 def _checked_outputs(output: Output | Sequence[Output]) -> tuple[Output, ...]:

@@ -151,12 +151,13 @@ def _parquet(file: BinaryIO, schema: Any, compression: str | None) -> Iterator[W
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    # Probabilities hardly repeat, so that a dictionary would only cost time.
+    # Probabilities hardly repeat, so that a dictionary or compression would only cost time.
     repeating = [field.name for field in schema if not pa.types.is_floating(field.type)]
+    by_column = {name: "snappy" if name in repeating else "none" for name in schema.names}
     with pq.ParquetWriter(
         file,
         schema,
-        compression=compression or "snappy",
+        compression=compression or by_column,
         use_dictionary=repeating,
         write_page_checksum=True,
     ) as writer:
@@ -201,8 +202,11 @@ def _npy(file: BinaryIO, schema: Any, compression: str | None) -> Iterator[Write
 
     def write(batch: Any) -> None:
         nonlocal rows
-        columns = [column.to_numpy(zero_copy_only=False) for column in batch.columns]
-        file.write(np.column_stack(columns).astype(np.float64).data)
+        columns = [
+            column.to_numpy(zero_copy_only=False).astype(np.float64, copy=False)
+            for column in batch.columns
+        ]
+        file.write((np.column_stack(columns) if width > 1 else columns[0]).data)
         rows += batch.num_rows
 
     yield write

@@ -1,8 +1,8 @@
 """From a table through a model to a file, in bounded memory; what dies can be taken up again.
 
 sources.Table ──▶ predictions.Predictions.of ──▶ sinks.open_sink
- (a thread            (the caller's thread,         (a thread writes
-  reads ahead)         and its helpers)              the last part)
+ (threads, of which each reads and scores           (another writes
+  some of the rows)                                   the last part)
                                                   ──▶ journal.Journal
 """
 
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 from fastlogit import arrays, files
 from fastlogit import threads as _threads
 from fastlogit.scoring.journal import Journal, open_journal
-from fastlogit.scoring.overlap import read_ahead, write_behind
+from fastlogit.scoring.overlap import side_by_side, write_behind
 from fastlogit.scoring.sinks import open_sink
 from fastlogit.scoring.sources import STANDARD, open_table
 
@@ -141,7 +141,7 @@ def score(
 
     if batch_rows is not None:
         arrays.whole_number(batch_rows, "batch_rows", 1)
-    _threads.resolve(threads)
+    most = _threads.resolve(threads)
     if sink is not None and skipped is not None and Path(sink) == Path(skipped):
         raise ValueError(f"skipped must be another file than sink; got {skipped} for both")
     table = open_table(source, file_format=source_format, width=model.coef.size)
@@ -154,10 +154,9 @@ def score(
         threshold=threshold,
         missing=missing,
         unknown=unknown,
-        threads=threads,
     )
     if sink is None:
-        return (part.rows for part in _parts(given, batch_rows, 0))
+        return (part.rows for part in _parts(given, batch_rows, 0, most))
     for path in (sink,) if skipped is None else (sink, skipped):
         files.keep_apart(path, *table.files)
     with ExitStack() as stack:
@@ -184,23 +183,21 @@ def score(
         for part in () if journal is None else journal.begin(given.schema, resume=resume):
             write(part)
             done = done.plus(part)
-        for part in write_behind(_parts(given, batch_rows, done.rows), note):
+        for part in write_behind(_parts(given, batch_rows, done.rows, most), note):
             done = done.plus(part)
             if progress is not None:
                 progress(table.progress(done.rows, part.position))
     return done
 
 
-def _parts(given: Predictions, batch_rows: int | None, start: int) -> Iterator[Part]:
-    """Score all rows from `start` on, while the next are read."""
-    batches = given.table.read(
-        given.columns,
-        text=given.text,
-        batch_rows=batch_rows,
-        start=start,
-        threads=_threads.resolve(given.threads),
+def _parts(given: Predictions, batch_rows: int | None, start: int, threads: int) -> Iterator[Part]:
+    """Score all rows from `start` on, some batches at a time."""
+    loads = given.table.loads(
+        given.columns, text=given.text, batch_rows=batch_rows, start=start, threads=threads
     )
-    return map(given.of, read_ahead(batches))
+    for parts in side_by_side(lambda load: [given.of(batch) for batch in load()], loads, threads):
+        yield from parts
+    given.table.must_be_unchanged()
 
 
 @contextmanager
@@ -237,12 +234,14 @@ def _skipped_rows(
         return
     import pyarrow as pa
 
+    from fastlogit.scoring.predictions import array_of
+
     schema = pa.schema([("file", pa.string()), ("row", pa.int64())])
     with open_sink(path, schema, force=force) as write:
 
         def write_skipped(part: Part) -> None:
             if part.skipped.size:
                 names = pa.repeat(part.file, part.skipped.size)
-                write(pa.record_batch([names, part.skipped], schema=schema))
+                write(pa.record_batch([names, array_of(part.skipped)], schema=schema))
 
         yield write_skipped

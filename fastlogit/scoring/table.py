@@ -11,13 +11,16 @@ import stat
 from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from fastlogit.scoring.overlap import read_ahead
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -25,9 +28,9 @@ if TYPE_CHECKING:
     Read = Callable[["Wanted"], Iterator["Batch"]]
 
 # A batch takes about this much memory as float64: little beside an interpreter with NumPy, ...
-_BATCH_BYTES = 64 << 20
+_BATCH_BYTES = 32 << 20
 # ... and has this many rows at most and at least, whatever the number of columns.
-_MOST_ROWS, _LEAST_ROWS = 1 << 18, 1 << 10
+_MOST_ROWS, _LEAST_ROWS = 1 << 17, 1 << 10
 # What is said of a reader's error, and of a name, at most: a file may hold names of any length.
 _MOST_TEXT, _MOST_NAME = 400, 80
 # What Arrow says of lines that do not fit into what it reads at a time.
@@ -72,9 +75,11 @@ class Wanted(NamedTuple):
     # Positions of columns, and which of them are taken as text where the format knows no types.
     columns: Sequence[int]
     text: Collection[int] = ()
-    # Rows of a batch, at most; and the first row, of tables that know how many they have.
+    # Rows of a batch, at most.
     batch_rows: int = _MOST_ROWS
+    # The first row, and that after the last, of tables that know how many they have.
     start: int = 0
+    stop: int | None = None
     # Most threads to use, where a format can be read by several.
     threads: int = 1
 
@@ -106,6 +111,9 @@ class Table:
     # Of Arrow; and whether it is the source's own, so that no column can be read as text.
     schema: Any = None
     typed: bool = True
+    # Where any thread can begin to read without what is before, from row 0 to the last; None for
+    # what is read by one, or has threads of its own.
+    edges: Sequence[int] | None = None
     _states: tuple[Any, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -209,21 +217,53 @@ class Table:
 
         Record batches have just these columns, in this order; arrays and CSR matrices have all.
         """
-        by_memory = _BATCH_BYTES // (8 * max(len(columns), 1))
-        rows = batch_rows or min(max(by_memory, _LEAST_ROWS), _MOST_ROWS)
+        wanted = Wanted(columns, text, self._batch_rows(columns, batch_rows), threads=threads)
         if self.rows is not None:
-            rows = min(rows, max(self.rows, 1))
-            batches = self._read(Wanted(columns, text, rows, start, threads))
+            yield from self._read(wanted._replace(start=start))
         else:
-            batches = _without_first(self._read(Wanted(columns, text, rows, 0, threads)), start)
-        return self._unless_changed(batches)
+            yield from _without_first(self._read(wanted), start)
+        self.must_be_unchanged()
 
-    def _unless_changed(self, batches: Iterator[Batch]) -> Iterator[Batch]:
-        """Give the batches, and an error at the end if they may not all be of the same files."""
-        yield from batches
+    def loads(
+        self,
+        columns: Sequence[int],
+        *,
+        text: Collection[int] = (),
+        batch_rows: int | None = None,
+        start: int = 0,
+        threads: int = 1,
+    ) -> Iterator[Callable[[], Iterable[Batch]]]:
+        """Give functions that together read what `read` does, in any thread each.
+
+        Whoever calls them must see to it himself that the table is unchanged after the last one.
+        """
+        edges = self.edges or ()
+        if threads == 1 or len(edges) <= threads:
+            batches = self.read(
+                columns, text=text, batch_rows=batch_rows, start=start, threads=threads
+            )
+            yield from (partial(_only, batch) for batch in read_ahead(batches))
+            return
+        wanted = Wanted(columns, text, self._batch_rows(columns, batch_rows))
+        for first, stop in pairwise(edges):
+            if start < stop:
+                here = wanted._replace(start=max(start, first), stop=stop)
+                yield partial(self._read, here)
+
+    def _batch_rows(self, columns: Sequence[int], given: int | None) -> int:
+        by_memory = _BATCH_BYTES // (8 * max(len(columns), 1))
+        rows = given or min(max(by_memory, _LEAST_ROWS), _MOST_ROWS)
+        return rows if self.rows is None else min(rows, max(self.rows, 1))
+
+    def must_be_unchanged(self) -> None:
+        """Check that all that has been read can be of the same files."""
         for path, before in zip(self.files, self._states, strict=True):
             if _state(path) != before:
                 raise ValueError(f"{path}: has changed while it was read")
+
+
+def _only(batch: Batch) -> tuple[Batch]:
+    return (batch,)
 
 
 def _state(path: Path) -> tuple[int, ...] | None:
