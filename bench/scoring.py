@@ -39,7 +39,6 @@ import numpy as np
 from tqdm import tqdm
 
 import fastlogit as fl
-from bench import passes
 from bench.measure import interleaved, machine, on_cores, ratio
 
 Call = Callable[[], object]
@@ -227,11 +226,17 @@ def parquet_readers(path: Path) -> list[Contender]:
         with ThreadPoolExecutor(THREADS) as pool:
             list(pool.map(read, range(THREADS)))
 
+    def one_by_one() -> None:
+        """Row groups with a small buffer for each column, as ours are read."""
+        with pq.ParquetFile(path, buffer_size=1 << 18, pre_buffer=False) as file:
+            for group in range(file.num_row_groups):
+                file.read_row_group(group)
+
     def batches(use_threads: bool, **options: Any) -> None:
         with pq.ParquetFile(path, **options) as file:
             _exhaust(file.iter_batches(CHUNK_ROWS, use_threads=use_threads))
 
-    found: list[Contender] = []
+    found = [Contender("row groups, small buffers", one_by_one)]
     for memory_map in (False, True):
         mapped = ", memory_map" if memory_map else ""
         for pre_buffer in (False, True):
@@ -258,18 +263,20 @@ def parquet_readers(path: Path) -> list[Contender]:
 
 
 def parquet_writers(setting: Setting, scores: Any) -> list[Contender]:
-    """As ours is written, and without compression."""
+    """With and without compression, and as ours is written: as a column that is never null."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    table = pa.table({"probability": scores})
     found = []
-    for compression in ("snappy", "none"):
-        result = setting.result(f"pyarrow-{compression}.parquet")
+    for compression, nullable in (("snappy", True), ("none", True), ("none", False)):
+        schema = pa.schema([pa.field("probability", pa.float64(), nullable=nullable)])
+        table = pa.table([scores], schema=schema)
+        how = f"{compression}{'' if nullable else ', never null'}"
+        result = setting.result(f"pyarrow-{how}.parquet")
         write = partial(
             pq.write_table, table, result, compression=compression, use_dictionary=False
         )
-        found.append(Contender(f"write_table, {compression}", write, result))
+        found.append(Contender(f"write_table, {how}", write, result))
     return found
 
 
@@ -281,14 +288,9 @@ def npy_readers(path: Path) -> list[Contender]:
             rows = X[start : start + BLOCK_ROWS]
             np.copyto(block[: len(rows)], rows)
 
-    def mapped_sum(threads: int) -> None:
-        passes.read(np.load(path, mmap_mode="r"), threads)()
-
     return [
         Contender("np.load", partial(np.load, path)),
         Contender("np.load, mmap_mode, copied by blocks", mapped_copy),
-        Contender("np.load, mmap_mode, summed", partial(mapped_sum, 1)),
-        Contender("np.load, mmap_mode, summed by two threads", partial(mapped_sum, THREADS)),
     ]
 
 
@@ -654,10 +656,9 @@ def score_parquet(setting: Setting) -> list[Result]:
         ours,
         [
             Comparison(f"{what}: pyarrow reads, and writes as many", alone, most=1.25),
-            Comparison(
-                f"{what}: scikit-learn in chunks",
-                (contenders(setting, source, sklearn_contenders),),
-                least=3.0,
+            *(
+                Comparison(f"{what}: {each.name} in chunks", ([each],), least=3.0)
+                for each in contenders(setting, source, sklearn_contenders)
             ),
             Comparison(f"{what}: ONNX Runtime, Polars, DuckDB", (others,), least=1.3),
         ],
@@ -668,9 +669,16 @@ def score_npy(setting: Setting) -> list[Result]:
     source = setting.source("npy")
     ours = setting.ours(source, ".npy")
     scores = probabilities(setting.result("fastlogit.npy"))
-    alone = (npy_readers(source), npy_writers(setting, scores))
-    what = "NPY in, NPY out: NumPy reads, and writes as many"
-    return compared(setting, ours, [Comparison(what, alone, most=1.25)])
+    writers = npy_writers(setting, scores)
+    what = "NPY in, NPY out"
+    return compared(
+        setting,
+        ours,
+        [
+            Comparison(f"{what}: {reader.name}, and np.save", ([reader], writers), most=1.25)
+            for reader in npy_readers(source)
+        ],
+    )
 
 
 def score_csv(setting: Setting) -> list[Result]:

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+# How many items may wait for a thread: little memory, and enough that it seldom waits for them.
+_WAITING = 3
+
 S = TypeVar("S")
 T = TypeVar("T")
 
@@ -35,8 +38,8 @@ def side_by_side(function: Callable[[S], T], items: Iterable[S], threads: int) -
         try:
             for item in items:
                 running.append(workers.submit(function, item))
-                # One that waits for a worker, so that none waits for it.
-                if len(running) > threads:
+                # Some wait for a worker, so that none waits for them.
+                if len(running) > threads + _WAITING:
                     yield running.popleft().result()
             while running:
                 yield running.popleft().result()
@@ -46,7 +49,7 @@ def side_by_side(function: Callable[[S], T], items: Iterable[S], threads: int) -
 
 
 def write_behind(items: Iterator[T], write: Callable[[T], object]) -> Iterator[T]:
-    """Give the same items when they are written, which happens while the next one is made."""
+    """Give the same items when they are written, which happens while the next ones are made."""
     from concurrent.futures import ThreadPoolExecutor
 
     def written(item: T) -> T:
@@ -54,10 +57,10 @@ def write_behind(items: Iterator[T], write: Callable[[T], object]) -> Iterator[T
         return item
 
     with ThreadPoolExecutor(1) as writer:
-        last: Any = None
+        waiting: deque[Any] = deque()
         for item in items:
-            if last is not None:
-                yield last.result()
-            last = writer.submit(written, item)
-        if last is not None:
-            yield last.result()
+            waiting.append(writer.submit(written, item))
+            if len(waiting) > _WAITING:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()

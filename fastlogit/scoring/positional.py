@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 # What is read of a NPY file at a time: in blocks that the allocator hands out again.  Larger ones
 # come from the system, which clears their pages: 640 MB took 0.17 s, and so 0.10 (mapped: 0.09).
-_BLOCK_BYTES = 1 << 23
+_BLOCK_BYTES = 1 << 22
 # What one thread reads of what can be read from any row on.
 _RANGE_ROWS = 1 << 17
 
