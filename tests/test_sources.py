@@ -6,6 +6,7 @@ import io
 import sys
 from types import SimpleNamespace
 
+import duckdb
 import numpy as np
 import polars as pl
 import pyarrow as pa
@@ -42,6 +43,7 @@ OBJECTS = {
     "reader": lambda: PAIRS.to_reader(max_chunksize=100),
     "data set": lambda: pa.dataset.dataset(PAIRS),
     "polars": lambda: pl.from_arrow(PAIRS),
+    "duckdb": lambda: duckdb.from_arrow(PAIRS).filter("a is not null"),
     "pandas": lambda: PAIRS.to_pandas(),
     "dict": lambda: {name: PAIRS[name].to_numpy() for name in ("b", "a")},
     "array": lambda: PAIR_X,
