@@ -385,7 +385,7 @@ def _parser() -> argparse.ArgumentParser:
     score.add_argument(
         "--compression",
         metavar="NAME",
-        help="of Parquet (default: snappy) or Arrow: zstd, lz4, ...",
+        help="of Parquet (default: snappy for what is kept) or Arrow: zstd, lz4, ...",
     )
     score.add_argument(
         "--resume", action="store_true", help="go on with what a run that died has left"

@@ -639,6 +639,8 @@ def _checked_classes(classes: Any) -> tuple[Any, Any]:
     for label in result:
         if not isinstance(label, bool | int | float | str) or label != label:
             raise TypeError(f"classes must be bool, int, float or str; got {arrays.short(label)}")
+        if isinstance(label, int) and not -(2**63) <= label < 2**63:
+            raise ValueError(f"classes must be of 64 bits; got {arrays.short(label)}")
     if isinstance(result[0], str) != isinstance(result[1], str):
         raise TypeError(f"classes must be of the same kind; got {arrays.short(result)}")
     return result

@@ -391,6 +391,7 @@ BAD_CONTENTS = [
     (content(classes=["no", 1]), "classes"),
     (content(classes=[0, None]), "classes"),
     (content(classes=[0, math.nan]), "classes"),
+    (content(classes=[0, 2**63]), "classes must be of 64 bits; got 9223372036854775808"),
     (content(classes=[[0], [1]]), "classes"),
     (content(with_intercept=1), "with_intercept"),
     (content(total_weight=-1.0), "total_weight"),

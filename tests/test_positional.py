@@ -93,6 +93,17 @@ def test_libsvm_may_count_from_0(tmp_path):
         pair_logits(tmp_path / "x.svm")
 
 
+@pytest.mark.parametrize("bad", [b"0 1:many", b"0 7:1.0", b"0 0:1.0", b"late 1:2.0", b"0 x"])
+@pytest.mark.parametrize("size", [20, 1000, 1 << 20])
+def test_the_row_of_an_error_in_libsvm(tmp_path, monkeypatch, bad, size):
+    monkeypatch.setattr("fastlogit.scoring.texts._BLOCK_BYTES", size)
+    path = tmp_path / "x.svm"
+    for row in (0, 1, 77, 200):
+        path.write_bytes(b"1 1:2.0 2:1.0\n" * row + bad + b"\n" + b"0\n" * (200 - row))
+        with pytest.raises(ValueError, match=rf"x\.svm: row {row}: "):
+            pair_logits(path)
+
+
 @pytest.mark.parametrize("name", ["x.npy", "x.npz", "y.npz", "x.libsvm"])
 def test_a_flipped_bit_anywhere_is_an_error_or_leaves_all_rows(tmp_path, name):
     PAIR_WRITERS[name](tmp_path / name)

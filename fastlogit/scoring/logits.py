@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, SupportsIndex, get_a
 import numpy as np
 
 from fastlogit import linear, onehot
+from fastlogit.scoring.table import short
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -121,6 +122,6 @@ def _refuse_nulls(data: Any, batch: Batch) -> None:
         if column.null_count:
             row = batch.first + int(np.argmin(column.is_valid()))
             raise ValueError(
-                f"{batch.file}: column {name!r} is null in row {row} "
+                f"{batch.file}: column {short(name)} is null in row {row} "
                 "(missing='nan' scores such rows as NaN, missing='skip' leaves them out)"
             )

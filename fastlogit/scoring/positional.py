@@ -13,7 +13,7 @@ from fastlogit.scoring import texts
 from fastlogit.scoring.table import Batch, Table, naming, short
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -131,12 +131,18 @@ def of_libsvm(text: Text, width: int | None, first_column: int) -> Table:
     def read(wanted: Wanted) -> Iterator[Batch]:
         from sklearn.datasets import load_svmlight_file
 
+        def parse(lines: bytes) -> Any:
+            file = io.BytesIO(lines)
+            return load_svmlight_file(file, n_features=width, zero_based=first_column == 0)
+
         row = 0
         with naming(text.name):
             for block in text.blocks():
-                X, labels = load_svmlight_file(
-                    io.BytesIO(block.lines), n_features=width, zero_based=first_column == 0
-                )
+                try:
+                    X, labels = parse(block.lines)
+                except ValueError as error:
+                    bad = row + _first_bad(block.lines, parse)
+                    raise ValueError(f"row {bad}: {error}") from error
                 for first in range(0, X.shape[0], wanted.batch_rows):
                     here = slice(first, first + wanted.batch_rows)
                     after = block.position(min(here.stop, X.shape[0]), X.shape[0])
@@ -144,6 +150,21 @@ def of_libsvm(text: Text, width: int | None, first_column: int) -> Table:
                 row += X.shape[0]
 
     return Table(text.name, None, (np.dtype(np.float64),) * width, None, text.files, read)
+
+
+def _first_bad(text: bytes, parse: Callable[[bytes], Any]) -> int:
+    """Number of the first line that cannot be parsed, by halves."""
+    lines = text.splitlines(keepends=True)
+    first, stop = 0, len(lines)
+    while stop - first > 1:
+        middle = (first + stop) // 2
+        try:
+            parse(b"".join(lines[first:middle]))
+        except ValueError:
+            stop = middle
+        else:
+            first = middle
+    return first
 
 
 def of_matrix(name: str, source: Any) -> Table:

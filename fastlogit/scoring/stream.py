@@ -103,9 +103,10 @@ def score(
         Names of formats; default: by the suffix, and for standard input and output CSV, or Arrow
         if it begins like that.  "libsvm" counts columns from 1, "libsvm0" from 0.
     compression : str, optional
-        Of Parquet ("snappy", the default, "zstd", "none", ...) and Arrow ("lz4", "zstd").
+        Of Parquet ("snappy", "zstd", "none", ...; default: "snappy", and "none" for scores, which
+        it would hardly make smaller) and Arrow ("lz4", "zstd").
     batch_rows : int, optional
-        Rows to read at a time, at most; default: as many as take some 64 MB.
+        Rows to read at a time, at most; default: as many as take some 32 MB.
     threads : int, optional
         Most threads to use; default: all cores that the process may use.
     force : bool
