@@ -111,8 +111,9 @@ def read_table(
     left_out = {target, *_find(table, ignore, "ignore")}
     features = [position for position in range(len(table.dtypes)) if position not in left_out]
     chosen = _find(table, categorical, "categorical")
-    text = [one for one in features if one in chosen or table.holds_text(one)]
-    numbers = [one for one in features if one not in text]
+    is_text = {one: one in chosen or table.holds_text(one) for one in features}
+    text = [one for one in features if is_text[one]]
+    numbers = [one for one in features if not is_text[one]]
     order = [*numbers, target, *text]
     table.must_hold_numbers([*numbers, target])
     table.must_hold_text(text)
