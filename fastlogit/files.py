@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+try:
+    import fcntl
+except ImportError:  # where files are not locked so
+    fcntl = None  # type: ignore[assignment]
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import BinaryIO
 
 
 @contextmanager
@@ -30,28 +37,42 @@ def replacing(path: str | os.PathLike[str], *, alone: bool = False) -> Iterator[
         raise IsADirectoryError(f"{target}: is a folder, not a file")
     if target.exists() and not target.is_file():
         raise OSError(f"{target}: is no regular file, so that it cannot be replaced")
-    try:
-        if alone:
-            temporary = target.with_name(f".{target.name}.partial")
-            temporary.write_bytes(b"")
-        else:
-            handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-            os.close(handle)
-            temporary = Path(name)
-    except OSError as error:
-        raise type(error)(f"{target}: cannot write here: {error.strerror}") from None
-    try:
-        yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)  # mkstemp makes a file for its owner alone
-        temporary.replace(target)
-    except BaseException:
-        with suppress(OSError):
-            temporary.unlink()
-        raise
+    with ExitStack() as stack:
+        try:
+            if alone:
+                temporary = target.with_name(f".{target.name}.partial")
+                lock = stack.enter_context(_locked(temporary))
+                lock.truncate(0)
+            else:
+                handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+                os.close(handle)
+                temporary = Path(name)
+        except OSError as error:
+            raise type(error)(f"{target}: cannot write here: {error.strerror}") from None
+        try:
+            yield temporary
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
+            umask = os.umask(0)
+            os.umask(umask)
+            temporary.chmod(0o666 & ~umask)  # mkstemp makes a file for its owner alone
+            temporary.replace(target)
+        except BaseException:
+            with suppress(OSError):
+                temporary.unlink()
+            raise
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[BinaryIO]:
+    """Open a file that no other process has opened so."""
+    with path.open("ab") as file:
+        if fcntl is not None:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise BlockingIOError(errno.EAGAIN, "another run writes it") from None
+        yield file
 
 
 def keep_apart(output: str | os.PathLike[str], *inputs: str | os.PathLike[str]) -> None:

@@ -277,3 +277,28 @@ def test_small_row_groups_are_not_read_one_by_one(tmp_path):
     pq.write_table(PAIRS, path, row_group_size=5)
     table = open_table(path)
     assert len(list(table.read(table.find(["a"])))) == 1
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("size", [20, 1000, 1 << 23])
+def test_rows_of_a_csv_with_breaks_in_fields(tmp_path, monkeypatch, threads, size):
+    monkeypatch.setattr("fastlogit.scoring.texts._BLOCK_BYTES", size)
+    source = tmp_path / "x.csv"
+    source.write_text("a,b,k\n" + "".join(f'{row},0,"x\n7,0,evil\n8,1,z"\n' for row in range(500)))
+    table = open_table(source)
+    batches = list(table.read(table.find(["a", "k"]), text=[2], threads=threads))
+    found = pa.Table.from_batches([batch.data for batch in batches])
+    assert found["a"].to_pylist() == list(range(500))
+    assert set(found["k"].to_pylist()) == {"x\n7,0,evil\n8,1,z"}
+
+
+def test_a_stray_quote_in_a_csv_is_an_error(refuses, tmp_path):
+    source = tmp_path / "x.csv"
+    source.write_text("a,b,k\n" + "1,2,x\n" * 500 + '1,2,"5 inch disk\n' + "1,2,x\n" * 500)
+    assert "the quoted field that begins with '\"5 inch disk" in refuses(PAIR_MODEL, source)
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n"])
+def test_a_csv_of_only_a_header(tmp_path, end):
+    (tmp_path / "x.csv").write_text(f"a,b{end}")
+    assert score(PAIR_MODEL, tmp_path / "x.csv", tmp_path / "y.npy") == (0, 0, 0)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import bz2
+import csv
 import gzip
 import io
+import random
 
 import pyarrow as pa
 import pytest
@@ -64,9 +66,51 @@ def test_a_line_without_end_is_an_error_before_it_is_all_read(monkeypatch):
     monkeypatch.setattr(texts, "_BLOCK_BYTES", 1 << 18)
     file = io.BytesIO(b"a\n" + b"x" * (1 << 22))
     text = texts.of_stream("here", file)
-    with pytest.raises(ValueError, match=r"^a line is longer than 1 megabytes$"):
+    with pytest.raises(ValueError, match=r"^a line, or .*, is longer than 1 megabytes$"):
         list(text.blocks())
     assert file.tell() < 1 << 21
+
+
+FIELDS = ["a", "", '5" disk', "x\ny", "\r\n", 'he said "no"', ",", '","', '"', '\n"\n', "end"]
+
+
+@pytest.mark.parametrize("quoting", [csv.QUOTE_MINIMAL, csv.QUOTE_ALL])
+@pytest.mark.parametrize("size", [1, 3, 10, 50, 1 << 20])
+def test_blocks_do_not_end_within_a_quoted_field(monkeypatch, quoting, size):
+    monkeypatch.setattr(texts, "_BLOCK_BYTES", size)
+    rng = random.Random(1)
+    rows = [["1", *rng.choices(FIELDS, k=3)] for _ in range(60)]
+    written = io.StringIO()
+    csv.writer(written, quoting=quoting, lineterminator="\n").writerows(rows)
+    text = written.getvalue().encode()
+    blocks = list(texts.of_stream("here", io.BytesIO(text), b",").blocks())
+    assert b"".join(block.lines for block in blocks) == text
+    found = [
+        row
+        for block in blocks
+        for row in csv.reader(io.StringIO(block.lines.decode(), newline=""), strict=True)
+    ]
+    assert found == rows
+    if size < 50:
+        assert len(blocks) > 10
+
+
+@pytest.mark.parametrize("size", [1, 7, 1 << 20])
+def test_quotes_amid_a_field_stand_for_themselves(monkeypatch, size):
+    monkeypatch.setattr(texts, "_BLOCK_BYTES", size)
+    lines = [b'1,5" disk\n', b'2,"a\nb",3"\n', b'"4"\n', b'5,6",7\n']
+    blocks = list(texts.of_stream("here", io.BytesIO(b"".join(lines)), b",").blocks())
+    assert b"".join(block.lines for block in blocks) == b"".join(lines)
+    if size == 1:
+        assert [block.lines for block in blocks] == lines
+
+
+@pytest.mark.parametrize("size", [7, 1 << 20])
+def test_a_quoted_field_without_end_is_an_error(monkeypatch, size):
+    monkeypatch.setattr(texts, "_BLOCK_BYTES", size)
+    text = b'1,2,"5 inch disk\n' + b"3,4,x\n" * 100
+    with pytest.raises(ValueError, match=r"quoted field that begins with '\"5 inch disk.*not end$"):
+        list(texts.of_stream("here", io.BytesIO(text), b",").blocks())
 
 
 def test_where_a_row_of_a_block_is():

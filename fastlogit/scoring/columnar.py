@@ -153,7 +153,7 @@ def _valid(batch: Any) -> Any:
 
 def open_csv(path: Path, _width: int | None, *, delimiter: str = ",") -> Table:
     """CSV with a header, compressed or not."""
-    return of_csv(texts.of_file(path), delimiter)
+    return of_csv(texts.of_file(path, delimiter.encode()), delimiter)
 
 
 def of_csv(text: Text, delimiter: str = ",") -> Table:
@@ -164,8 +164,13 @@ def of_csv(text: Text, delimiter: str = ",") -> Table:
     import pyarrow as pa
     from pyarrow import csv
 
-    with csv.open_csv(pa.BufferReader(text.head), **_csv_options(delimiter)) as first:
-        schema = first.schema
+    def parsed(lines: bytes, **options: Any) -> Any:
+        is_quoted = b'"' in lines
+        end = b"" if lines.endswith(b"\n") else b"\n"  # which a header must have
+        options = _csv_options(delimiter, newlines_in_values=is_quoted, **options)
+        return csv.read_csv(pa.BufferReader(lines + end if end else lines), **options)
+
+    schema = parsed(text.head).schema
 
     def read(wanted: Wanted) -> Iterator[Batch]:
         types = {
@@ -176,8 +181,7 @@ def of_csv(text: Text, delimiter: str = ",") -> Table:
         def parse(numbered: tuple[int, Block]) -> tuple[Any, Block]:
             number, block = numbered
             names = schema.names if number else ()
-            options = _csv_options(delimiter, names, types)
-            table = csv.read_csv(pa.BufferReader(block.lines), **options)
+            table = parsed(block.lines, names=names, types=types)
             return table.combine_chunks(), block
 
         tables = side_by_side(parse, enumerate(text.blocks()), wanted.threads)
@@ -197,7 +201,11 @@ def of_csv(text: Text, delimiter: str = ",") -> Table:
 
 
 def _csv_options(
-    delimiter: str, names: Sequence[str] = (), types: Mapping[str, Any] | None = None
+    delimiter: str,
+    *,
+    newlines_in_values: bool,
+    names: Sequence[str] = (),
+    types: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """How to read a CSV, of which `names` are given where it has no header."""
     from pyarrow import csv
@@ -205,7 +213,9 @@ def _csv_options(
     types = types or {}
     return {
         "read_options": csv.ReadOptions(use_threads=False, column_names=list(names)),
-        "parse_options": csv.ParseOptions(delimiter=delimiter),
+        "parse_options": csv.ParseOptions(
+            delimiter=delimiter, newlines_in_values=newlines_in_values
+        ),
         "convert_options": csv.ConvertOptions(
             include_columns=list(types),
             column_types=types,

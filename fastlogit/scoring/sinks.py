@@ -53,10 +53,20 @@ def open_sink(
         If no format has this suffix, or it cannot hold such columns; likewise.
     """
     if str(path) == STANDARD:
-        open_format = FORMATS[checked_format(file_format or "csv")]
-        with open_format(sys.stdout.buffer, schema, compression) as write:
+        file_format = checked_format(file_format or "csv")
+        if file_format == "npy":
+            raise ValueError("standard output cannot be npy, which begins with the number of rows")
+        if sys.stdout is None:
+            raise ValueError("standard output is closed")
+        with ExitStack() as stack, _writing("standard output"):
+            write = stack.enter_context(
+                FORMATS[file_format](sys.stdout.buffer, schema, compression)
+            )
+            if file_format == "parquet":
+                write = stack.enter_context(_grouped(write, schema))
             yield write
-        sys.stdout.buffer.flush()
+            stack.close()
+            sys.stdout.buffer.flush()
         return
     target = Path(path)
     open_format = FORMATS[checked_format(file_format or format_of(target, FORMATS))]
@@ -90,19 +100,29 @@ def checked_format(name: str) -> str:
 @contextmanager
 def replacing(path: str | os.PathLike[str], *, force: bool) -> Iterator[Path]:
     """As :func:`fastlogit.files.replacing`, and only with `force` in place of another file."""
-    if Path(path).is_file() and not force:
-        raise FileExistsError(f"{path}: exists already (force=True replaces it)")
+    _refuse_existing(path, force)
     with files.replacing(path, alone=True) as temporary:
         yield temporary
+        _refuse_existing(path, force)  # which came meanwhile
+
+
+def _refuse_existing(path: str | os.PathLike[str], force: bool) -> None:
+    if Path(path).is_file() and not force:
+        raise FileExistsError(f"{path}: exists already (force=True replaces it)")
 
 
 @contextmanager
-def _writing(target: Path) -> Iterator[None]:
+def _writing(target: Path | str) -> Iterator[None]:
     """Put the file's name into errors of writing, which is all that they lack."""
+    import pyarrow as pa
+
     try:
         yield
-    except OSError as error:
-        raise OSError(f"{target}: cannot be written: {error}") from error
+    except BrokenPipeError:
+        raise
+    except (OSError, pa.ArrowException) as error:
+        kind = OSError if isinstance(error, OSError) else ValueError
+        raise kind(f"{target}: cannot be written: {error}") from error
 
 
 @contextmanager
@@ -121,16 +141,22 @@ def _compressed(temporary: Path, target: Path) -> Iterator[Any]:
 
 @contextmanager
 def _grouped(write: Write, schema: Any) -> Iterator[Write]:
-    """Join and cut what comes to record batches of `_GROUP_ROWS`, and the last of what is left."""
+    """Join and cut what comes to record batches of as many rows, and the last of what is left.
+
+    Of fewer rows if some columns may be wide, as all of a group is in memory.
+    """
     import pyarrow as pa
 
     waiting: list[Any] = []
     count = 0
+    is_narrow = all(pa.types.is_primitive(field.type) for field in schema)
+    group_rows = _GROUP_ROWS if is_narrow else _GROUP_ROWS // 16
 
     def write_group(rows: int) -> None:
         nonlocal waiting, count
         table = pa.Table.from_batches(waiting, schema)
-        write(table.slice(0, rows).combine_chunks().to_batches()[0])
+        for batch in table.slice(0, rows).combine_chunks().to_batches():
+            write(batch)  # one; some, of more than 2 GB of text
         waiting = table.slice(rows).to_batches()
         count -= rows
 
@@ -138,8 +164,8 @@ def _grouped(write: Write, schema: Any) -> Iterator[Write]:
         nonlocal count
         waiting.append(batch)
         count += batch.num_rows
-        while count >= _GROUP_ROWS:
-            write_group(_GROUP_ROWS)
+        while count >= group_rows:
+            write_group(group_rows)
 
     yield add
     if count:
@@ -194,8 +220,12 @@ def _npy(file: BinaryIO, schema: Any, compression: str | None) -> Iterator[Write
 
     _refuse(compression)
     for field in schema:
-        if not (pa.types.is_floating(field.type) or pa.types.is_integer(field.type)):
-            raise ValueError(f"a .npy file holds numbers; column {field.name!r} is {field.type}")
+        is_exact = pa.types.is_integer(field.type) and field.type.bit_width < 64
+        if not (pa.types.is_floating(field.type) or is_exact):
+            raise ValueError(
+                f"a .npy file holds float64; column {field.name!r} is {field.type}, which that "
+                "cannot hold"
+            )
     width = len(schema)
     rows = 0
     _write_npy_header(file, rows, width)

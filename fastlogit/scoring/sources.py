@@ -120,7 +120,8 @@ def _of_standard_input(file_format: str | None, width: int | None) -> Table:
 
             return of_reader(name, pa.ipc.open_stream(file))
         if file_format in ("csv", "tsv"):
-            return of_csv(texts.of_stream(name, file), {"csv": ",", "tsv": "\t"}[file_format])
+            delimiter = {"csv": ",", "tsv": "\t"}[file_format]
+            return of_csv(texts.of_stream(name, file, delimiter.encode()), delimiter)
         if file_format.startswith("libsvm"):
             return of_libsvm(texts.of_stream(name, file), width, int(file_format == "libsvm"))
         raise ValueError(f"must be arrow, csv, tsv or libsvm; it cannot be {file_format}")

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
 # What is read at a time: enough to hand over to another thread, and little beside a cache.
 _BLOCK_BYTES = 1 << 23
@@ -52,20 +57,23 @@ class Text(NamedTuple):
     blocks: Callable[[], Iterator[Block]]
 
 
-def of_file(path: Path) -> Text:
-    """Open a file, compressed as its suffix says."""
+def of_file(path: Path, delimiter: bytes | None = None) -> Text:
+    """Open a file, compressed as its suffix says.
+
+    With a `delimiter`, lines do not end within a quoted field of a CSV.
+    """
 
     def blocks() -> Iterator[Block]:
         with _opened(path) as (file, raw):
-            yield from _blocks(file, raw.tell)
+            yield from _blocks(file, delimiter, raw.tell)
 
     first = next(blocks(), Block(b"", 0, 0))
     return Text(str(path), (path,), first.lines, blocks)
 
 
-def of_stream(name: str, file: Any) -> Text:
+def of_stream(name: str, file: Any, delimiter: bytes | None = None) -> Text:
     """Read a stream, once."""
-    blocks = _blocks(file)
+    blocks = _blocks(file, delimiter)
     first = next(blocks, Block(b"", 0, 0))
     return Text(name, (), first.lines, lambda: chain([first], blocks))
 
@@ -84,18 +92,53 @@ def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
             yield file, raw
 
 
-def _blocks(file: Any, position: Callable[[], int] | None = None) -> Iterator[Block]:
+def _blocks(
+    file: Any, delimiter: bytes | None, position: Callable[[], int] | None = None
+) -> Iterator[Block]:
     """Cut at the last end of a line; by default, positions are those in the text."""
     rest, start, stop = b"", 0, 0
     while block := file.read(_BLOCK_BYTES):
         stop = stop + len(block) if position is None else position()
-        lines, end, after = block.rpartition(b"\n")
+        text = rest + block
+        end = _end_of_lines(text, delimiter)
         if end:
-            yield Block(rest + lines + end, start, stop)
-            rest, start = after, stop
-        else:
-            rest += block
-            if len(rest) > _LONGEST_LINE:
-                raise ValueError(f"a line is longer than {_LONGEST_LINE >> 20} megabytes")
+            yield Block(text[:end], start, stop)
+            start = stop
+        rest = text[end:]
+        if len(rest) > _LONGEST_LINE:
+            raise ValueError(
+                f"a line, or a quoted field, is longer than {_LONGEST_LINE >> 20} megabytes"
+            )
     if rest:
+        if delimiter is not None and (quotes := _quotes(rest, delimiter)).size % 2:
+            begin = rest[quotes[-1] :][:40].decode(errors="replace")
+            raise ValueError(f"the quoted field that begins with {begin!r} does not end")
         yield Block(rest, start, stop)
+
+
+def _end_of_lines(text: bytes, delimiter: bytes | None) -> int:
+    """Where the last line ends that ends."""
+    end = text.rfind(b"\n") + 1
+    if delimiter is not None and b'"' in text:
+        quotes = _quotes(text, delimiter)
+        while end and (count := int(np.searchsorted(quotes, end))) % 2:
+            end = text.rfind(b"\n", 0, quotes[count - 1]) + 1
+    return end
+
+
+def _quotes(text: bytes, delimiter: bytes) -> NDArray[np.int64]:
+    """Places of quotes that begin and end fields, in turn."""
+    array = np.frombuffer(text, np.uint8)
+    places = np.flatnonzero(array == ord('"'))
+    before = array[places[::2][places[::2] > 0] - 1]
+    after = array[places[1::2][places[1::2] < array.size - 1] + 1]
+    # One that is doubled ends a field and begins another.
+    edges = np.frombuffer(delimiter + b'\r\n"', np.uint8)
+    if np.isin(before, edges).all() and np.isin(after, edges).all():
+        return places
+    # Some stand for themselves, amid a field: the slow way.
+    quoted = rb'(?:(?<=[%b\r\n])|\A)"(?:[^"]+|"")*+("|\Z)' % re.escape(delimiter)
+    found = []
+    for match in re.finditer(quoted, text):
+        found += [match.start(), match.end() - 1] if match[1] else [match.start()]
+    return np.array(found, np.int64)
