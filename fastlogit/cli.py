@@ -63,7 +63,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Else the interpreter fails at its last flush.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
-    except _USER_ERRORS as error:
+    except Exception as error:
+        # What Arrow does not know how to do comes of what it was given, too.
+        if not isinstance(error, _USER_ERRORS) and not type(error).__module__.startswith("pyarrow"):
+            raise
         if args.debug:
             traceback.print_exc()
         _report("error", _one_line(error))
@@ -104,6 +107,7 @@ def _train(args: argparse.Namespace) -> None:
             categorical=args.categorical,
             ignore=args.ignore,
             drop_first=args.l2 == 0.0,
+            intercept=args.intercept,
         )
         if data.skipped:
             _report("note", f"left out {_rows(data.skipped)} of {args.data} with a missing value")
@@ -169,9 +173,9 @@ def _score(args: argparse.Namespace) -> None:
             progress=progress,
         )
     seconds = time.perf_counter() - start
-    if done.skipped:
+    if done.skipped and not args.quiet:
         _report("note", f"left out {_rows(done.skipped)} with a missing value")
-    if done.unknown:
+    if done.unknown and not args.quiet:
         _report(
             "note", f"met {done.unknown:,} text{'s' * (done.unknown != 1)} unknown to the model"
         )

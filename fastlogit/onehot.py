@@ -113,7 +113,7 @@ def look_up(column: Any, coefficients: dict[str, float]) -> Found:
             of_value, codes = Found(np.zeros(1), np.zeros(1, bool)), np.zeros(len(column), int)
         found = Found(of_value.logits[codes], of_value.unknown[codes])
     else:
-        texts = column if pa.types.is_string(column.type) else column.cast(pa.string())
+        texts = as_text(column)
         known = pa.array(list(coefficients), pa.string())
         codes = compute.index_in(texts, known).fill_null(len(known)).to_numpy(zero_copy_only=False)
         found = Found(np.array([*coefficients.values(), 0.0])[codes], codes == len(known))
@@ -122,6 +122,15 @@ def look_up(column: Any, coefficients: dict[str, float]) -> Found:
         found.logits[nulls] = np.nan
         found.unknown[nulls] = False
     return found
+
+
+def as_text(column: Any) -> Any:
+    """A column of names, whatever their type, as strings."""
+    import pyarrow as pa
+
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    return column if pa.types.is_string(column.type) else column.cast(pa.string())
 
 
 def names_of(X: Any) -> list[str]:
@@ -146,9 +155,9 @@ def sum_of(
         values = X[name]
         column = values if hasattr(values, "__arrow_c_stream__") else pa.array(values)
         column = column if isinstance(column, pa.Array) else pa.chunked_array(column)
-        if missing == "error" and column.null_count:
-            raise ValueError(f"X must have no nulls; column {name!r} has {column.null_count}")
         found = look_up(column, coefficients)
+        if missing == "error" and (nulls := np.count_nonzero(np.isnan(found.logits))):
+            raise ValueError(f"X must have no nulls; column {name!r} has {nulls}")
         if unknown == "error" and found.unknown.any():
             row = int(np.argmax(found.unknown))
             raise ValueError(unknown_value("X", name, column[row], row))
@@ -160,6 +169,6 @@ def sum_of(
 def unknown_value(where: str, column: str, value: Any, row: int) -> str:
     """Message of an error."""
     return (
-        f"{where}: column {column!r} has {str(value)!r} in row {row}, which the model does not "
-        "know (unknown='ignore' scores such rows as if that column added nothing)"
+        f"{where}: column {short(column)} has {short(str(value))} in row {row}, which the model "
+        "does not know (unknown='ignore' scores such rows as if that column added nothing)"
     )

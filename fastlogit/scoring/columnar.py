@@ -9,7 +9,7 @@ import numpy as np
 
 from fastlogit.scoring import texts
 from fastlogit.scoring.overlap import side_by_side
-from fastlogit.scoring.table import Batch, Table, naming
+from fastlogit.scoring.table import NULLS, Batch, Table, naming
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -24,8 +24,6 @@ _PARQUET_BUFFER = 1 << 18
 _GROUP_BYTES = 1 << 27
 # Record batches of Arrow up to this size, on average, are read; larger ones are mapped.
 _ARROW_BYTES = 1 << 28
-# What an empty field of a CSV file looks like; "nan" is none of these, but a number.
-_CSV_NULLS = ["", "NA", "N/A", "NULL", "null"]
 # What Arrow's files and streams begin with; no text does with the latter.
 _ARROW_FILE, ARROW_STREAM = b"ARROW1", b"\xff"
 
@@ -219,8 +217,8 @@ def _csv_options(
         "convert_options": csv.ConvertOptions(
             include_columns=list(types),
             column_types=types,
-            null_values=_CSV_NULLS,
-            strings_can_be_null=True,
+            null_values=NULLS,
+            strings_can_be_null=False,  # as what is kept is kept as it is
         ),
     }
 

@@ -69,9 +69,11 @@ class Evaluation(NamedTuple):
     calibration: list[Bin]
 
     def to_json(self) -> str:
-        """All of it as JSON, in which NaN is null."""
-        content: dict[str, Any] = self._asdict()
-        content["auc"] = None if math.isnan(self.auc) else self.auc
+        """All of it as JSON, in which NaN and infinity are null."""
+        content = {
+            name: value if not isinstance(value, float) or math.isfinite(value) else None
+            for name, value in self._asdict().items()
+        }
         content["calibration"] = [one._asdict() for one in self.calibration]
         return json.dumps(content, indent=1)
 
@@ -147,6 +149,8 @@ def evaluate(
         model, table, missing="nan", unknown=unknown, without=target, threads=threads
     )
     columns, text = list(features.positions), set(features.text)
+    if target is not None and target in columns and not of_arrays:
+        raise ValueError(f"{table.name}: {table.label(target)} is a feature of the model, no label")
     if target is not None:
         columns.append(target)
         text |= {target} if isinstance(model.classes[0], str) else set()
@@ -155,6 +159,7 @@ def evaluate(
     for batch in read_ahead(table.read(columns, text=text, threads=_threads.resolve(threads))):
         X, labels = _split(batch, len(features.positions), target if of_arrays else None)
         z, _ = features.logits(X, batch)
+        labels = table.text_of(labels) if text - features.text else labels
         found.add(z, _targets(labels, model.classes, batch))
         rows += z.size
         if progress is not None:

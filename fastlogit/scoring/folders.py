@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastlogit.scoring.table import Table
+from fastlogit.scoring.table import Table, short
 
 if TYPE_CHECKING:
     import os
@@ -83,6 +83,8 @@ def chain(name: str, tables: list[Table], keys: dict[str, list[Any]]) -> Table:
                 stop = table.rows if wanted.stop is None else min(table.rows, wanted.stop - row)
             start = max(0, wanted.start - row)
             if stop is None or start < stop:
+                if names is not None:
+                    _must_agree(table, first, [names[column] for column in wanted.columns])
                 values = {key: each[number] for key, each in keys.items()}
                 here = wanted._replace(start=start, stop=stop)
                 for batch in _read_one(table, names, values, here):
@@ -99,6 +101,18 @@ def chain(name: str, tables: list[Table], keys: dict[str, list[Any]]) -> Table:
     dtypes = (*first.dtypes, *kinds)
     edges = _edges(tables)
     return Table(name, names, dtypes, rows, files, read, schema, first.typed, edges=edges)
+
+
+def _must_agree(table: Table, first: Table, names: list[str]) -> None:
+    """Check that columns are of one kind in both, numbers or of the same other type."""
+    for name in names:
+        if name in (first.names or ()):
+            one, other = (each.dtypes[each.find([name])[0]] for each in (table, first))
+            if (isinstance(one, str) or isinstance(other, str)) and one != other:
+                raise ValueError(
+                    f"{table.name}: column {short(name)} holds {one}; in {first.name} it holds "
+                    f"{other}"
+                )
 
 
 def _edges(tables: list[Table]) -> list[int] | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, SupportsIndex, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, SupportsIndex, get_args
 
 import numpy as np
 
@@ -56,7 +56,7 @@ class Columns:
         if missing not in get_args(Missing):
             raise ValueError(f"missing must be 'error', 'nan' or 'skip'; got {missing!r}")
         self.missing, self.unknown = missing, onehot.checked_unknown(unknown)
-        self.intercept, self.threads = model.intercept, threads
+        self.intercept, self.threads, self.text_of = model.intercept, threads, table.text_of
         self.coef, self.coefficients = model.coef, dict[str, dict[str, float]]()
         if model.feature_names is not None and table.names is not None:
             names, self.coef, self.coefficients = model.columns
@@ -82,7 +82,9 @@ class Columns:
             numbers = data.select(range(count))
             offset = np.zeros(len(data))
             for name, column in zip(self.coefficients, data.columns[count:], strict=True):
-                found = onehot.look_up(column, self.coefficients[name])
+                found = onehot.look_up(self.text_of(column), self.coefficients[name])
+                if self.missing == "error" and np.isnan(found.logits).any():
+                    _refuse_null(name, batch.first + int(np.argmax(np.isnan(found.logits))), batch)
                 unknown += self._count(found, name, column, batch)
                 offset += found.logits
             if count == 0:
@@ -120,8 +122,11 @@ def _all_columns(table: Table, count: int, without: int | None) -> list[int]:
 def _refuse_nulls(data: Any, batch: Batch) -> None:
     for name, column in zip(data.schema.names, data.columns, strict=True):
         if column.null_count:
-            row = batch.first + int(np.argmin(column.is_valid()))
-            raise ValueError(
-                f"{batch.file}: column {short(name)} is null in row {row} "
-                "(missing='nan' scores such rows as NaN, missing='skip' leaves them out)"
-            )
+            _refuse_null(name, batch.first + int(np.argmin(column.is_valid())), batch)
+
+
+def _refuse_null(name: str, row: int, batch: Batch) -> NoReturn:
+    raise ValueError(
+        f"{batch.file}: column {short(name)} is null in row {row} "
+        "(missing='nan' scores such rows as NaN, missing='skip' leaves them out)"
+    )

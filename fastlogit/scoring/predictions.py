@@ -110,7 +110,10 @@ class Predictions:
         X = data.select(range(len(self.features.positions))) if hasattr(data, "schema") else data
         z, unknown = self.features.logits(X, batch)
         skipped = np.empty(0, np.int64)
-        kept = [data.column(column) for column in self.kept]
+        kept = [
+            data.column(column).cast(self.schema.field(place).type)
+            for place, column in enumerate(self.kept)
+        ]
         count = z.size
         if self.features.missing == "skip" and np.isnan(z).any():
             skipped = np.flatnonzero(np.isnan(z)) + batch.first

@@ -110,6 +110,8 @@ def _open_file(path: Path, file_format: str | None, width: int | None) -> Table:
 
 def _of_standard_input(file_format: str | None, width: int | None) -> Table:
     """Arrow's stream, CSV, TSV or LIBSVM; by default whichever of the first two it begins like."""
+    if sys.stdin is None:
+        raise ValueError("standard input is closed")
     file: Any = sys.stdin.buffer
     name = "standard input"
     if file_format is None:

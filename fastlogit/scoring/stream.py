@@ -143,7 +143,7 @@ def score(
     if batch_rows is not None:
         arrays.whole_number(batch_rows, "batch_rows", 1)
     most = _threads.resolve(threads)
-    if sink is not None and skipped is not None and Path(sink) == Path(skipped):
+    if sink is not None and skipped is not None and Path(sink).resolve() == Path(skipped).resolve():
         raise ValueError(f"skipped must be another file than sink; got {skipped} for both")
     table = open_table(source, file_format=source_format, width=model.coef.size)
     given = Predictions(
@@ -162,14 +162,22 @@ def score(
         files.keep_apart(path, *table.files)
     with ExitStack() as stack:
         journal = stack.enter_context(
-            _journal(given, sink, resume, sink_format=sink_format, compression=compression)
+            _journal(
+                given,
+                sink,
+                resume,
+                source_format=source_format,
+                sink_format=sink_format,
+                compression=compression,
+            )
         )
         write_rows = stack.enter_context(
             open_sink(
                 sink, given.schema, file_format=sink_format, compression=compression, force=force
             )
         )
-        write_skipped = stack.enter_context(_skipped_rows(skipped, force))
+        # What was left out appears before the rest, so that a run that died may have written it.
+        write_skipped = stack.enter_context(_skipped_rows(skipped, force or resume))
 
         def write(part: Part) -> None:
             write_rows(part.rows)

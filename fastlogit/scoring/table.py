@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 _BATCH_BYTES = 32 << 20
 # ... and has this many rows at most and at least, whatever the number of columns.
 _MOST_ROWS, _LEAST_ROWS = 1 << 17, 1 << 10
+# What an empty field of a CSV file looks like; "nan" is none of these, but a number.
+NULLS = ("", "NA", "N/A", "NULL", "null")
 # What is said of a reader's error, and of a name, at most: a file may hold names of any length.
 _MOST_TEXT, _MOST_NAME = 400, 80
 # What Arrow says of lines that do not fit into what it reads at a time.
@@ -159,7 +161,11 @@ class Table:
         import pyarrow as pa
 
         field = self.schema.field(position)
-        return field if self.typed else pa.field(field.name, pa.string())
+        if not self.typed:
+            return pa.field(field.name, pa.string())
+        # Dictionaries differ between batches; what they stand for does not.
+        is_encoded = pa.types.is_dictionary(field.type)
+        return field.with_type(field.type.value_type) if is_encoded else field
 
     def must_hold_numbers(self, columns: Sequence[int]) -> None:
         """Check the types of columns."""
@@ -181,6 +187,16 @@ class Table:
         return any(
             is_(kind) for is_ in (types.is_string, types.is_large_string, types.is_string_view)
         )
+
+    def text_of(self, column: Any) -> Any:
+        """A column of text as names: with nulls for what stands for them in a CSV."""
+        if self.typed:
+            return column
+        import pyarrow as pa
+        from pyarrow import compute
+
+        nulls = pa.concat_arrays([pa.repeat(text, 1) for text in NULLS])
+        return compute.if_else(compute.is_in(column, nulls), None, column)
 
     def must_hold_text(self, columns: Sequence[int]) -> None:
         """Check the types of columns whose values are names: text, integers or booleans."""

@@ -8,13 +8,14 @@ import numpy as np
 
 from fastlogit import onehot
 from fastlogit.scoring.sources import open_table
+from fastlogit.scoring.table import short
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from fastlogit.scoring.table import Table
+    from fastlogit.scoring.table import Batch, Table
 
 
 # Small enough that the rows being filled, column by column, stay in the cache.
@@ -57,6 +58,7 @@ def read_table(
     categorical: Sequence[str] = (),
     ignore: Sequence[str] = (),
     drop_first: bool = False,
+    intercept: bool = True,
 ) -> TrainingData:
     """Read one column of a table as the target t, and all others as the features X.
 
@@ -75,6 +77,8 @@ def read_table(
     drop_first : bool
         Whether the first category of each column has no feature: without a penalty, the features
         and the intercept would else not be independent.
+    intercept : bool
+        Whether there will be one; without, the first column of text keeps all categories.
 
     Returns
     -------
@@ -127,9 +131,9 @@ def read_table(
     absent = np.zeros(len(order), np.int64)
     for batch in table.read(order, text=set(text), batch_rows=_BATCH_ROWS):
         columns = _to_numpy(batch.data, [*numbers, target])
-        _check_values(table, [*numbers, target], columns, rows)
+        _check_values(table, [*numbers, target], columns, batch)
         codes = [
-            values.number(batch.data.column(place), rows)
+            values.number(table.text_of(batch.data.column(place)), batch)
             for place, values in enumerate(categories, len(columns))
         ]
         nulls = [np.isnan(column) for column in columns] + [column == _NULL for column in codes]
@@ -146,13 +150,19 @@ def read_table(
         return TrainingData(found.X, found.t, None, skipped, {})
     names = [table.names[position] for position in numbers]
     texts: dict[str, tuple[str, ...]] = {}
-    for position, values in zip(text, categories, strict=True):
+    dropped = [int(drop_first and (intercept or place > 0)) for place in range(len(text))]
+    for position, values, first in zip(text, categories, dropped, strict=True):
         if not table.typed and position not in chosen:
-            values.must_not_be_mixed(f"{table.name}: {table.label(position)}")
+            values.must_not_be_mixed(table.label(position))
         column = table.names[position]
         texts[column] = values.sorted()
-        names += [onehot.feature_name(column, one) for one in texts[column][drop_first:]]
-    X = _encode(found, categories, drop_first) if text else found.X
+        features_of = [onehot.feature_name(column, one) for one in texts[column]]
+        if twice := set(names) & set(features_of):
+            raise ValueError(
+                f"{table.name}: {short(min(twice))} is a feature twice, once of {column!r}"
+            )
+        names += features_of[first:]
+    X = _encode(found, categories, dropped) if text else found.X
     return TrainingData(X, found.t, tuple(names), skipped, texts)
 
 
@@ -214,13 +224,11 @@ class _Categories:
     def __init__(self) -> None:
         self.numbers: dict[str, int] = {}
         # Of each, where it came first.
-        self.rows: list[int] = []
+        self.places: list[tuple[str, int]] = []
 
-    def number(self, column: Any, start: int) -> NDArray[np.int32]:
-        """Number the values of rows from `start` on."""
-        import pyarrow as pa
-
-        encoded = column.cast(pa.string()).dictionary_encode()
+    def number(self, column: Any, batch: Batch) -> NDArray[np.int32]:
+        """Number the values of a batch."""
+        encoded = onehot.as_text(column).dictionary_encode()
         texts = encoded.dictionary.to_pylist()
         codes = encoded.indices.fill_null(len(texts)).to_numpy(zero_copy_only=False)
         if not self.numbers.keys() >= set(texts):
@@ -228,7 +236,7 @@ class _Categories:
             for text, row in zip(texts, first.tolist(), strict=False):
                 if text not in self.numbers:
                     self.numbers[text] = len(self.numbers)
-                    self.rows.append(start + row)
+                    self.places.append((batch.file, batch.first + row))
         number_of = np.array([*map(self.numbers.__getitem__, texts), _NULL], np.int32)
         result: NDArray[np.int32] = number_of[codes]
         return result
@@ -242,10 +250,11 @@ class _Categories:
         numbers = [text for text in self.numbers if _is_number(text)]
         others = [text for text in self.numbers if not _is_number(text)]
         if numbers and others:
-            row = self.rows[self.numbers[others[0]]]
+            file, row = self.places[self.numbers[others[0]]]
             raise ValueError(
-                f"{where} has numbers, as {numbers[0]!r}, and other text, as {others[0]!r} in row "
-                f"{row} (categorical=[...] with its name takes all of them as text)"
+                f"{file}: {where} has numbers, as {short(numbers[0])}, and other text, as "
+                f"{short(others[0])} in row {row} (categorical=[...] with its name takes all of "
+                "them as text)"
             )
 
 
@@ -257,7 +266,7 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _encode(rows: _Rows, categories: list[_Categories], drop_first: bool) -> Any:
+def _encode(rows: _Rows, categories: list[_Categories], dropped: list[int]) -> Any:
     """One-hot encode what is text."""
     from scipy.sparse import csr_array
 
@@ -269,10 +278,10 @@ def _encode(rows: _Rows, categories: list[_Categories], drop_first: bool) -> Any
     for j, values in enumerate(categories, d):
         place_of = np.empty(len(values.numbers), np.int32)
         place_of[[values.numbers[text] for text in values.sorted()]] = range(len(place_of))
-        place = place_of[rows.codes[:, j - d]] - int(drop_first)
+        place = place_of[rows.codes[:, j - d]] - dropped[j - d]
         # A category without a feature is an entry of 0, wherever it lies.
         rows.X[:, j] = place >= 0
-        size = len(place_of) - int(drop_first)
+        size = len(place_of) - dropped[j - d]
         indices[:, j] = np.maximum(place, 0) + total if size else 0
         total += size
     if total == 0:
@@ -294,8 +303,10 @@ def _to_numpy(batch: Any, order: list[int]) -> list[NDArray[Any]]:
     return [column.to_numpy(zero_copy_only=False) for column in columns]
 
 
-def _check_values(table: Table, order: list[int], columns: list[NDArray[Any]], start: int) -> None:
-    """Check the rows from `start` on while they are still counted as in the file."""
+def _check_values(
+    table: Table, order: list[int], columns: list[NDArray[Any]], batch: Batch
+) -> None:
+    """Check the rows while they are still counted as in the file."""
     for position, column in zip(order, columns, strict=True):
         good = ~np.isinf(column)
         rule = "be finite"
@@ -305,8 +316,8 @@ def _check_values(table: Table, order: list[int], columns: list[NDArray[Any]], s
         if not good.all():
             row = int(np.argmin(good))
             raise ValueError(
-                f"{table.name}: {table.label(position)} must {rule}; got {column[row]} in row "
-                f"{start + row}"
+                f"{batch.file}: {table.label(position)} must {rule}; got {column[row]} in row "
+                f"{batch.first + row}"
             )
 
 
