@@ -1,8 +1,6 @@
 """``python -m fastlogit`` is the command ``fastlogit``."""
 
-import sys
-
-from fastlogit.cli import main
+from fastlogit.cli import run
 
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

@@ -20,7 +20,7 @@ import traceback
 import warnings
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import fastlogit
 from fastlogit import threads
@@ -72,6 +72,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         _report("error", _one_line(error))
         return FAILED
     return 0
+
+
+def run() -> NoReturn:
+    """Run the command as a process.
+
+    After an error it ends at once: a thread may still wait for a pipe in which nothing comes.
+    """
+    try:
+        status: Any = main()
+    except SystemExit as end:
+        status = end.code
+    if isinstance(status, int) and status != 0:
+        with suppress(Exception):  # who would read it has gone
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(status)
+    sys.exit(status)
 
 
 @contextmanager

@@ -24,8 +24,9 @@ import pyarrow.parquet as pq
 import pytest
 
 import fastlogit as fl
-from fastlogit import scoring
+from fastlogit import files, scoring
 from fastlogit.cli import main
+from fastlogit.scoring import sinks
 
 ROWS = {"t": [0, 1, 1, 0, 1], "x": [0.5, 2.0, 1.0, 0.0, -0.5], "k": [1, 0, 1, 0, 1]}
 TRAIN = ["train", "data.parquet", "--label", "t", "-o", "m.json"]
@@ -567,3 +568,100 @@ def test_text_is_trained_on_and_scored(here, capsys):
         main([*["score", "text.json", "text.csv", "-o", "z.parquet", "--unknown", "ignore"]]) == 0
     )
     assert "note: met 300 texts unknown to the model\n" in capsys.readouterr().err
+
+
+# Pipes in which nothing comes --------------------------------------------------------------
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has other signals")
+@pytest.mark.parametrize("command", ["score", "evaluate"])
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_ends_it_while_it_waits_for_a_pipe(here, command, number, status):
+    argv = [command, "model.json", "-"]
+    argv += ["-o", "y.csv"] if command == "score" else ["--label", "t"]
+    running = subprocess.Popen(
+        [sys.executable, "-m", "fastlogit", *argv, "-q"],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    # More than it reads at a time, so that it has begun.
+    running.stdin.write(b"x,k,t\n" + b"1.5,2,1\n" * 3_000_000)
+    running.stdin.flush()
+    time.sleep(0.5)
+    running.send_signal(number)
+    assert running.wait(timeout=60) == status
+    assert running.stderr.read() == b""
+    running.stdin.close()
+    running.stderr.close()
+    assert not list(here.glob("*y.csv*"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no such pipes")
+def test_an_error_ends_it_while_a_pipe_is_open(here):
+    running = subprocess.Popen(
+        [sys.executable, "-m", "fastlogit", "score", "model.json", "-", "-o", "y.csv"],
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    running.stdin.write(b"x,k\n1.5,many\n" + b"1.5,2\n" * 3_000_000)
+    running.stdin.flush()
+    assert running.wait(timeout=60) == 1
+    assert b"column 'k': row 0: " in running.stderr.read()
+    with contextlib.suppress(BrokenPipeError):
+        running.stdin.close()
+    running.stderr.close()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no such pipes")
+def test_a_named_pipe_is_read(here):
+    os.mkfifo("pipe")
+    writer = threading.Thread(target=Path("pipe").write_bytes, args=[b"k,x\n1,2\n3,4\n"])
+    writer.start()
+    assert main(["score", "model.json", "pipe", "-o", "y.npy", "--output", "logit"]) == 0
+    writer.join()
+    assert np.load("y.npy").tolist() == [0.5 + 4 - 1, 0.5 + 8 - 3]
+
+
+def test_closed_streams_are_errors_in_one_line(here, capsys, monkeypatch):
+    for stream, argv in (
+        ("stdin", ["score", "model.json", "-", "-o", "y.csv"]),
+        ("stdout", ["score", "model.json", "data.parquet", "-o", "-"]),
+    ):
+        with monkeypatch.context() as patch:
+            patch.setattr(sys, stream, None)
+            assert main(argv) == 1
+        assert re.search("error: standard (in|out)put is closed\n$", capsys.readouterr().err)
+
+
+def test_what_cannot_be_written_is_said_before_any_work(fails):
+    score = ["score", "model.json", "data.parquet"]
+    message = "y.parquet: cannot be written: Unsupported compression: foo"
+    assert message in fails(*score, "-o", "y.parquet", "--compression", "foo")
+    message = "standard output cannot be npy"
+    assert message in fails(*score, "-o", "-", "--output-format", "npy")
+    pq.write_table(pa.table({**ROWS, "id": [2**53 + 1] * 5}), "ids.parquet")
+    message = "column 'id' is int64, which that cannot hold"
+    assert message in fails("score", "model.json", "ids.parquet", "-o", "y.npy", "--keep", "id")
+    message = "column 'x' is a feature of the model, no label"
+    assert message in fails("evaluate", "model.json", "data.parquet", "--label", "x")
+
+
+def test_two_runs_do_not_write_one_output(here, fails):
+    with files.replacing(here / "y.csv", alone=True):
+        assert "y.csv: cannot write here: another run writes it" in fails(*SCORE)
+    assert (here / "y.csv").exists()
+
+
+def test_what_came_meanwhile_is_not_replaced(here, capsys, monkeypatch):
+    whole = sinks._grouped
+
+    @contextlib.contextmanager
+    def slow(write, schema):
+        with whole(write, schema) as add:
+            yield add
+        Path("y.csv").write_text("mine")
+
+    monkeypatch.setattr(sinks, "_grouped", slow)
+    assert main(SCORE) == 1
+    assert "y.csv: exists already" in capsys.readouterr().err
+    assert Path("y.csv").read_text() == "mine"

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 # How many items may wait for a thread: little memory, and enough that it seldom waits for them.
 _WAITING = 3
 
+# How long a read that nobody needs any more is waited for.
+_PATIENCE_S = 1.0
+
 S = TypeVar("S")
 T = TypeVar("T")
 
@@ -19,33 +22,55 @@ def read_ahead(items: Iterator[T]) -> Iterator[T]:
     """Give the same items, and get the next one while the last one is in use."""
     from concurrent.futures import ThreadPoolExecutor  # takes 20 ms
 
-    with ThreadPoolExecutor(1) as reader:
-        following = reader.submit(next, items, None)
+    reader = ThreadPoolExecutor(1)
+    following = reader.submit(next, items, None)
+    try:
         while (item := following.result()) is not None:
             following = reader.submit(next, items, None)
             yield item
+    finally:
+        _leave(reader, following)
 
 
 def side_by_side(function: Callable[[S], T], items: Iterable[S], threads: int) -> Iterator[T]:
-    """Call a function for each item, for some at a time."""
-    if threads == 1:
-        yield from map(function, items)
-        return
-    from concurrent.futures import ThreadPoolExecutor
+    """Call a function for each item, for some at a time, while the next ones are read.
 
+    A result is given as soon as it and all before it are there, also where no item follows yet.
+    """
+    from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+
+    source = iter(items)
+    reader = ThreadPoolExecutor(1)
     with ThreadPoolExecutor(threads) as workers:
         running: deque[Any] = deque()
+        following: Any = reader.submit(next, source, None)
         try:
-            for item in items:
-                running.append(workers.submit(function, item))
+            while following is not None or running:
                 # Some wait for a worker, so that none waits for them.
-                if len(running) > threads + _WAITING:
+                has_room = following is not None and len(running) < threads + _WAITING
+                wait(
+                    [*([following] if has_room else []), *list(running)[:1]], None, FIRST_COMPLETED
+                )
+                if running and running[0].done():
                     yield running.popleft().result()
-            while running:
-                yield running.popleft().result()
+                elif (item := following.result()) is None:
+                    following = None
+                else:
+                    running.append(workers.submit(function, item))
+                    following = reader.submit(next, source, None)
         finally:
             for future in running:
                 future.cancel()
+            _leave(reader, following)
+
+
+def _leave(reader: Any, following: Any) -> None:
+    """End a reader; one that waits for a pipe is left to itself."""
+    from concurrent.futures import wait
+
+    if following is not None:
+        wait([following], _PATIENCE_S)
+    reader.shutdown(wait=following is None or following.done())
 
 
 def write_behind(items: Iterator[T], write: Callable[[T], object]) -> Iterator[T]:

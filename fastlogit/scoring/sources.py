@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -27,8 +28,10 @@ from fastlogit.scoring.positional import of_libsvm, of_matrix, open_libsvm, open
 from fastlogit.scoring.table import Table, naming
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterator
     from pathlib import Path
+
+    from fastlogit.scoring.table import Batch, Read, Wanted
 
 FORMATS: dict[str, Callable[[Path, int | None], Table]] = {
     "parquet": open_parquet,
@@ -82,7 +85,9 @@ def open_table(source: Any, *, file_format: str | None = None, width: int | None
     if not (isinstance(source, str) or hasattr(source, "__fspath__")):
         return _of_object(source)
     if str(source) == STANDARD:
-        return _of_standard_input(file_format, width)
+        if sys.stdin is None:
+            raise ValueError("standard input is closed")
+        return _of_stream("standard input", sys.stdin.buffer, file_format, width)
     base, files = find_files(source)
     tables = [_open_file(file, file_format, width) for file in files]
     keys = partition_keys(base, files)
@@ -101,6 +106,10 @@ def format_of(path: Path, formats: Collection[str]) -> str:
 
 
 def _open_file(path: Path, file_format: str | None, width: int | None) -> Table:
+    if path.is_fifo() or path.is_char_device():
+        file = path.open("rb")
+        table = _of_stream(str(path), file, file_format, width)
+        return replace(table, _read=partial(_closing, file, table._read))
     with path.open("rb"):  # for the operating system's own error
         pass
     open_format = FORMATS[file_format or format_of(path, FORMATS)]
@@ -108,12 +117,13 @@ def _open_file(path: Path, file_format: str | None, width: int | None) -> Table:
         return open_format(path, width)
 
 
-def _of_standard_input(file_format: str | None, width: int | None) -> Table:
+def _closing(file: Any, read: Read, wanted: Wanted) -> Iterator[Batch]:
+    with file:
+        yield from read(wanted)
+
+
+def _of_stream(name: str, file: Any, file_format: str | None, width: int | None) -> Table:
     """Arrow's stream, CSV, TSV or LIBSVM; by default whichever of the first two it begins like."""
-    if sys.stdin is None:
-        raise ValueError("standard input is closed")
-    file: Any = sys.stdin.buffer
-    name = "standard input"
     if file_format is None:
         file_format = "arrow" if file.peek(1).startswith(ARROW_STREAM) else "csv"
     with naming(name):

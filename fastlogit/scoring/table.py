@@ -17,8 +17,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from fastlogit.scoring.overlap import read_ahead
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
     from pathlib import Path
@@ -258,7 +256,7 @@ class Table:
             batches = self.read(
                 columns, text=text, batch_rows=batch_rows, start=start, threads=threads
             )
-            yield from (partial(_only, batch) for batch in read_ahead(batches))
+            yield from (partial(_only, batch) for batch in batches)
             return
         wanted = Wanted(columns, text, self._batch_rows(columns, batch_rows))
         for first, stop in pairwise(edges):
