@@ -129,3 +129,10 @@ def test_one_class_alone_has_no_area():
 def test_what_cannot_be_measured_is_an_error(table, label, message):
     with pytest.raises(ValueError, match=message):
         evaluate(MODEL, table, label)
+
+
+def test_json_has_no_infinity():
+    model = fl.LogisticModel([1.0], 0.0, ("x",))
+    found = evaluate(model, {"x": [np.inf, 1.0], "t": [0, 1]}, "t")
+    assert found.log_loss == np.inf
+    assert json.loads(found.to_json(), parse_constant=pytest.fail)["log_loss"] is None

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from scoring_data import LONG_MODEL, LONG_ROWS, PAIR_MODEL
 
@@ -135,3 +138,35 @@ def test_a_run_is_not_resumed_on_another_input(tmp_path, refuses, how):
         source.unlink()
     message = "No such file or directory" if how == "gone" else "the input has changed"
     assert message in refuses(PAIR_MODEL, source, "--resume", "--batch-rows", "10")
+
+
+def test_a_run_with_a_kept_dictionary_is_resumed(tmp_path):
+    source, sink = tmp_path / "in.parquet", tmp_path / "out.parquet"
+    texts = pa.array([f"id {row % 7}" for row in range(2000)]).dictionary_encode()
+    pq.write_table(pa.table({"x": np.arange(2000.0), "k": texts}), source)
+    model = fl.LogisticModel([0.01], 0.0, ("x",))
+    fl.score(model, source, tmp_path / "whole.parquet", keep=["k"])
+
+    def interrupt(done):
+        if done.rows >= 1000:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fl.score(model, source, sink, keep=["k"], batch_rows=500, progress=interrupt)
+    assert (tmp_path / ".out.parquet.journal").stat().st_size > 1000
+    assert fl.score(model, source, sink, keep=["k"], resume=True).rows == 2000
+    assert sink.read_bytes() == (tmp_path / "whole.parquet").read_bytes()
+
+
+def test_a_run_is_not_resumed_in_another_format(tmp_path):
+    source = tmp_path / "in.svm"
+    source.write_text("0 1:2.0\n" * 100)
+    model = fl.LogisticModel([1.0, 2.0])
+
+    def interrupt(done):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fl.score(model, source, tmp_path / "y.csv", progress=interrupt)
+    with pytest.raises(ValueError, match="cannot be resumed: an option has changed"):
+        fl.score(model, source, tmp_path / "y.csv", source_format="libsvm0", resume=True)

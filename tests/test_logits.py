@@ -132,3 +132,25 @@ def test_columns_without_names(tmp_path):
     np.save(tmp_path / "x.npy", np.zeros((2, 3)))
     with pytest.raises(ValueError, match=f"x.npy: {message}"):
         list(score(MODEL, tmp_path / "x.npy"))
+
+
+def test_a_null_within_a_dictionary_is_a_null():
+    column = pa.DictionaryArray.from_arrays([0, 1, 0], ["JFK", None])
+    source = pa.table({"from": column, "age": [1.0, 2.0, 3.0]})
+    with pytest.raises(ValueError, match="column 'from' is null in row 1"):
+        list(score(MODEL, source))
+    assert np.isnan(logits(source, missing="nan")).tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize("text", ["", "NA", "null"])
+def test_what_stands_for_nothing_in_a_csv_is_a_null(tmp_path, text):
+    (tmp_path / "x.csv").write_text(f"from,age\nJFK,1\n{text},2\n")
+    with pytest.raises(ValueError, match="column 'from' is null in row 1"):
+        list(score(MODEL, tmp_path / "x.csv"))
+
+
+def test_files_of_a_folder_must_agree(tmp_path):
+    pq.write_table(DATA, tmp_path / "1.parquet")
+    pq.write_table(DATA.set_column(2, "age", DATA["from"]), tmp_path / "2.parquet")
+    with pytest.raises(ValueError, match=r"2\.parquet: column 'age' holds string; in .*1\.parquet"):
+        list(score(MODEL, tmp_path))

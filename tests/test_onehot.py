@@ -141,3 +141,17 @@ def test_categories_that_cannot_be(tmp_path, categories, names, message):
     if 1 not in (categories or {}):  # JSON makes it a text
         with pytest.raises(ValueError, match=f"^{path}: not a valid model: .*{message}"):
             fl.load(path)
+
+
+def test_a_null_within_a_dictionary_is_a_null():
+    column = pa.DictionaryArray.from_arrays([0, 1, 2, 0], ["JFK", None, "EWR"])
+    X = TABLE | {"from": column}
+    with pytest.raises(ValueError, match="X must have no nulls; column 'from' has 1"):
+        MODEL.decision(X)
+    assert np.isnan(MODEL.decision(X, missing="nan")).tolist() == [False, True, False, False]
+
+
+def test_an_unknown_text_is_told_in_short():
+    with pytest.raises(ValueError, match=r"^X: column 'from' has 'aaa") as caught:
+        MODEL.decision(TABLE | {"from": ["JFK", "a" * 1_000_000, "EWR", "JFK"]})
+    assert len(str(caught.value)) < 300

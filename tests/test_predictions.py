@@ -137,3 +137,22 @@ def test_model_without_names_takes_columns_by_position(tmp_path, table, model, e
     unnamed = fl.LogisticModel(model.coef, model.intercept)
     score(unnamed, write(table, tmp_path / "in.parquet"), tmp_path / "out.npy")
     np.testing.assert_array_equal(np.load(tmp_path / "out.npy"), expected)
+
+
+def test_texts_of_a_csv_are_kept_as_they_are(tmp_path):
+    (tmp_path / "x.csv").write_text('id,x\nNA,1\nnull,2\n"",3\nN/A,4\n1.10,5\n')
+    batches = list(fl.score(MODEL, tmp_path / "x.csv", keep=["id"]))
+    assert pa.Table.from_batches(batches)["id"].to_pylist() == ["NA", "null", "", "N/A", "1.10"]
+
+
+def test_what_dictionaries_stand_for_is_kept():
+    column = pa.array(["a", None, "b", "a"]).dictionary_encode()
+    (batch,) = fl.score(MODEL, pa.table({"x": [1.0, 2, 3, 4], "k": column}), keep=["k"])
+    assert batch.schema.field("k").type == pa.string()
+    assert batch["k"].to_pylist() == ["a", None, "b", "a"]
+
+
+def test_scores_are_never_null_and_labels_may_be():
+    (batch,) = fl.score(MODEL, {"x": [1.0, np.nan]}, output=["probability", "label"])
+    assert [field.nullable for field in batch.schema] == [False, True]
+    assert batch["label"].to_pylist() == ["yes", None]

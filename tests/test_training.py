@@ -240,3 +240,26 @@ def test_one_category_and_nothing_else_has_no_feature_without_a_penalty():
     found = read_table({"t": [0, 1], "k": ["a", "a"], "x": [1, 2]}, "t", drop_first=True)
     assert found.feature_names == ("x",)
     assert found.X.toarray().tolist() == [[1], [2]]
+
+
+def test_without_an_intercept_one_column_keeps_all_its_categories():
+    table = {"t": [0, 1, 1, 0], "k": list("abab"), "j": list("uvvu"), "x": [1.0, 2, 3, 4]}
+    found = read_table(table, "t", drop_first=True, intercept=False)
+    assert found.feature_names == ("x", "k=a", "k=b", "j=v")
+    assert found.X.toarray().tolist() == [[1, 1, 0, 0], [2, 0, 1, 1], [3, 1, 0, 1], [4, 0, 1, 0]]
+
+
+@pytest.mark.parametrize("drop_first", [False, True])
+def test_features_of_one_name_are_an_error(drop_first):
+    table = {"t": [0, 1], "color": ["blue", "red"], "color=blue": [1.0, 2.0]}
+    with pytest.raises(ValueError, match="'color=blue' is a feature twice, once of 'color'"):
+        read_table(table, "t", drop_first=drop_first)
+
+
+def test_rows_of_a_folder_are_counted_within_their_file(tmp_path):
+    (tmp_path / "in").mkdir()
+    for name, last in (("1", 1), ("2", 2)):
+        table = pa.table({"x": [1.0, 2.0], "t": [0, last]})
+        write(table, tmp_path / "in" / f"{name}.parquet")
+    with pytest.raises(ValueError, match=r"2\.parquet: column 't' must lie between .* in row 1$"):
+        read_table(tmp_path / "in", "t")
