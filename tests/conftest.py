@@ -1,5 +1,7 @@
 """Set up a test run: how much Hypothesis tries, and tables that the tests of scoring share."""
 
+import signal
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -61,3 +63,11 @@ def refuses(tmp_path, capsys):
         return err
 
     return run
+
+
+@pytest.fixture
+def interruptible():
+    """Let SIGINT interrupt, also where the tests run in the background of a shell."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

@@ -573,43 +573,45 @@ def test_text_is_trained_on_and_scored(here, capsys):
 # Pipes in which nothing comes --------------------------------------------------------------
 
 
+@contextlib.contextmanager
+def running(*argv):
+    """A command that reads the text of more than one block from a pipe which stays open."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "fastlogit", *argv], stdin=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+            with contextlib.suppress(BrokenPipeError):
+                process.stdin.close()
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="has other signals")
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("command", ["score", "evaluate"])
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal_ends_it_while_it_waits_for_a_pipe(here, command, number, status):
-    argv = [command, "model.json", "-"]
-    argv += ["-o", "y.csv"] if command == "score" else ["--label", "t"]
-    running = subprocess.Popen(
-        [sys.executable, "-m", "fastlogit", *argv, "-q"],
-        stdin=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    # More than it reads at a time, so that it has begun.
-    running.stdin.write(b"x,k,t\n" + b"1.5,2,1\n" * 3_000_000)
-    running.stdin.flush()
-    time.sleep(0.5)
-    running.send_signal(number)
-    assert running.wait(timeout=60) == status
-    assert running.stderr.read() == b""
-    running.stdin.close()
-    running.stderr.close()
+    options = ["-o", "y.csv"] if command == "score" else ["--label", "t"]
+    with running(command, "model.json", "-", *options, "-q") as process:
+        process.stdin.write(b"x,k,t\n" + b"1.5,2,1\n" * 3_000_000)
+        process.stdin.flush()
+        time.sleep(0.5)
+        process.send_signal(number)
+        assert process.wait(timeout=60) == status
+        assert process.stderr.read() == b""
     assert not list(here.glob("*y.csv*"))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="has no such pipes")
-def test_an_error_ends_it_while_a_pipe_is_open(here):
-    running = subprocess.Popen(
-        [sys.executable, "-m", "fastlogit", "score", "model.json", "-", "-o", "y.csv"],
-        stdin=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    running.stdin.write(b"x,k\n1.5,many\n" + b"1.5,2\n" * 3_000_000)
-    running.stdin.flush()
-    assert running.wait(timeout=60) == 1
-    assert b"column 'k': row 0: " in running.stderr.read()
-    with contextlib.suppress(BrokenPipeError):
-        running.stdin.close()
-    running.stderr.close()
+@pytest.mark.usefixtures("here")
+def test_an_error_ends_it_while_a_pipe_is_open():
+    with running("score", "model.json", "-", "-o", "y.csv") as process:
+        with contextlib.suppress(BrokenPipeError):  # when it has ended
+            process.stdin.write(b"x,k\n1.5,many\n" + b"1.5,2\n" * 3_000_000)
+            process.stdin.flush()
+        assert process.wait(timeout=60) == 1
+        assert b"column 'k': row 0: " in process.stderr.read()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="has no such pipes")
