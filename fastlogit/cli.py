@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 Number = TypeVar("Number", int, float)
 
 FAILED, INTERRUPTED, BROKEN_PIPE = 1, 130, 141
+# How long after SIGTERM the process is there at most.
+_LAST_S = 10.0
 # What libraries raise for what a user did; any other exception is an error of fastlogit.
 _USER_ERRORS = (ValueError, TypeError, OSError, MemoryError, ImportError)
 # What the library's messages advise, and how it is said here.
@@ -101,13 +103,20 @@ def _ending_in_order() -> Iterator[None]:
         yield
         return
 
+    # For where an exception is lost, as in a callback of C.
+    last = threading.Timer(_LAST_S, os._exit, [128 + signal.SIGTERM])
+    last.daemon = True
+
     def end(number: int, _frame: object) -> None:
+        if not last.is_alive():
+            last.start()
         sys.exit(128 + number)
 
     signal.signal(signal.SIGTERM, end)
     try:
         yield
     finally:
+        last.cancel()
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
