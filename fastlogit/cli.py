@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 Number = TypeVar("Number", int, float)
 
 FAILED, INTERRUPTED, BROKEN_PIPE = 1, 130, 141
-# How long after SIGTERM the process is there at most.
+# How long after SIGTERM or SIGINT the process is there at most.
 _LAST_S = 10.0
 # What libraries raise for what a user did; any other exception is an error of fastlogit.
 _USER_ERRORS = (ValueError, TypeError, OSError, MemoryError, ImportError)
@@ -103,21 +103,29 @@ def _ending_in_order() -> Iterator[None]:
         yield
         return
 
-    # For where an exception is lost, as in a callback of C.
-    last = threading.Timer(_LAST_S, os._exit, [128 + signal.SIGTERM])
-    last.daemon = True
+    timers: list[threading.Timer] = []
 
     def end(number: int, _frame: object) -> None:
-        if not last.is_alive():
-            last.start()
+        # For where an exception is lost, as in a callback of C, or a thread waits for a pipe.
+        timers.append(threading.Timer(_LAST_S, os._exit, [128 + number]))
+        timers[-1].daemon = True
+        timers[-1].start()
+        if number == signal.SIGINT:
+            raise KeyboardInterrupt
         sys.exit(128 + number)
 
     signal.signal(signal.SIGTERM, end)
+    is_interruptible = signal.getsignal(signal.SIGINT) == signal.default_int_handler
+    if is_interruptible:
+        signal.signal(signal.SIGINT, end)
     try:
         yield
     finally:
-        last.cancel()
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        if is_interruptible:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+        for timer in timers:
+            timer.cancel()
 
 
 def _train(args: argparse.Namespace) -> None:

@@ -72,6 +72,10 @@ def _locked(path: Path) -> Iterator[BinaryIO]:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 raise BlockingIOError(errno.EAGAIN, "another run writes it") from None
+            here = os.fstat(file.fileno())
+            # Another run may have finished in between, whose output this is now.
+            if not path.exists() or not os.path.samestat(here, path.stat()):
+                raise BlockingIOError(errno.EAGAIN, "another run has just written it")
         yield file
 
 

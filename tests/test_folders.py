@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
-from scoring_data import PAIR_Z, PAIRS, N, pair_logits
+from scoring_data import PAIR_MODEL, PAIR_Z, PAIRS, N, pair_logits
 
 import fastlogit as fl
 from fastlogit.scoring.sources import open_table
@@ -51,3 +51,21 @@ def test_what_is_not_there(tmp_path, monkeypatch, source):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(FileNotFoundError, match=r"nowhere|no such files"):
         pair_logits(source)
+
+
+@pytest.mark.parametrize("keys", [["1_0", "20"], ["01", "2"], ["9" * 23, "1"], ["\u0661", "2"]])
+def test_a_key_that_is_no_plain_number_stays_a_text(tmp_path, keys):
+    for key in keys:
+        (tmp_path / f"k={key}").mkdir()
+        pq.write_table(PAIRS, tmp_path / f"k={key}" / "x.parquet")
+    batches = list(fl.score(PAIR_MODEL, tmp_path, keep=["k"]))
+    assert set(pa.Table.from_batches(batches)["k"].to_pylist()) == set(keys)
+
+
+def test_kept_columns_of_a_folder_have_one_type(tmp_path):
+    for name, kept in (("a", [True]), ("b", [7])):
+        pq.write_table(pa.table({"a": [1.0], "b": [2.0], "k": kept}), tmp_path / f"{name}.parquet")
+    with pytest.raises(
+        ValueError, match=r"b\.parquet: column 'k' is int64, and before it was bool"
+    ):
+        list(fl.score(PAIR_MODEL, tmp_path, keep=["k"]))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import glob
-from contextlib import suppress
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from fastlogit.scoring.table import Batch, Wanted
+
+
+# What is a number when it is text again.
+_WHOLE_NUMBER = re.compile("0|-?[1-9][0-9]{0,17}", re.ASCII)
 
 
 def find_files(source: str | os.PathLike[str]) -> tuple[Path, list[Path]]:
@@ -54,7 +58,7 @@ def partition_keys(base: Path, files: list[Path]) -> dict[str, list[Any]]:
     found = [dataset.get_partition_keys(hive.parse(f"{folder}/")) for folder in folders]
     keys = {name: [values.get(name) for values in found] for name in names}
     for name, values in keys.items():
-        with suppress(ValueError, TypeError):
+        if all(value is not None and _WHOLE_NUMBER.fullmatch(value) for value in values):
             keys[name] = list(map(int, values))
     return keys
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from fastlogit import arrays, elementwise
 from fastlogit.scoring.logits import Columns
+from fastlogit.scoring.table import short
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -111,7 +112,7 @@ class Predictions:
         z, unknown = self.features.logits(X, batch)
         skipped = np.empty(0, np.int64)
         kept = [
-            data.column(column).cast(self.schema.field(place).type)
+            self._kept(data.column(column), self.schema.field(place), batch)
             for place, column in enumerate(self.kept)
         ]
         count = z.size
@@ -122,6 +123,17 @@ class Predictions:
         columns = [self._output(one, z) for one in self.outputs]
         rows = pa.record_batch([*kept, *columns], schema=self.schema)
         return Part(rows, skipped, count, batch.file, unknown, batch.position)
+
+    def _kept(self, column: Any, field: Any, batch: Batch) -> Any:
+        import pyarrow as pa
+
+        kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+        if self.table.typed and kind != field.type:
+            raise ValueError(
+                f"{batch.file}: column {short(field.name)} is {kind}, and before it was "
+                f"{field.type}, so that it cannot be kept"
+            )
+        return column.cast(field.type)
 
     def _output(self, output: Output, z: NDArray[np.float64]) -> Any:
         if output == "logit":

@@ -220,22 +220,22 @@ def _npy(file: BinaryIO, schema: Any, compression: str | None) -> Iterator[Write
 
     _refuse(compression)
     for field in schema:
-        is_exact = pa.types.is_integer(field.type) and field.type.bit_width < 64
-        if not (pa.types.is_floating(field.type) or is_exact):
-            raise ValueError(
-                f"a .npy file holds float64; column {field.name!r} is {field.type}, which that "
-                "cannot hold"
-            )
+        if not (pa.types.is_floating(field.type) or pa.types.is_integer(field.type)):
+            raise ValueError(f"a .npy file holds numbers; column {field.name!r} is {field.type}")
     width = len(schema)
     rows = 0
     _write_npy_header(file, rows, width)
 
     def write(batch: Any) -> None:
         nonlocal rows
-        columns = [
-            column.to_numpy(zero_copy_only=False).astype(np.float64, copy=False)
-            for column in batch.columns
-        ]
+        columns = []
+        for field, column in zip(schema, batch.columns, strict=True):
+            given = column.to_numpy(zero_copy_only=False)
+            columns.append(given.astype(np.float64, copy=False))
+            if given.dtype.kind in "iu" and (columns[-1].astype(given.dtype) != given).any():
+                raise ValueError(
+                    f"a .npy file holds float64; column {field.name!r} has larger integers"
+                )
         file.write((np.column_stack(columns) if width > 1 else columns[0]).data)
         rows += batch.num_rows
 
