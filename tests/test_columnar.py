@@ -74,31 +74,6 @@ def test_integers_before_fractions_in_a_csv(tmp_path):
     assert np.load(tmp_path / "out.npy")[-1] == fl.sigmoid(0.5)
 
 
-@pytest.mark.parametrize(
-    ("name", "content", "message"),
-    [
-        ("in.parquet", b"", "size is 0 bytes"),
-        ("in.parquet", b"PAR1, it says", "magic bytes"),
-        ("in.csv", b"", "Empty CSV"),
-        ("in.csv", b"x\n1\n1,2\n", "Expected 1 columns, got 2"),
-    ],
-)
-def test_damaged_files(tmp_path, name, content, message):
-    (tmp_path / name).write_bytes(content)
-    with pytest.raises(ValueError, match=rf"{name}: .*{message}"):
-        score(fl.LogisticModel([1.0], 0.0, ("x",)), tmp_path / name, tmp_path / "out.npy")
-    assert files_in(tmp_path) == [name]
-
-
-@pytest.mark.parametrize("suffix", [".parquet"])
-def test_truncated_files(tmp_path, table, model, suffix):
-    source = write(table, tmp_path / f"in{suffix}")
-    source.write_bytes(source.read_bytes()[:-1000])
-    with pytest.raises(ValueError, match=rf"in\{suffix}: "):
-        score(model, source, tmp_path / "out.npy")
-    assert files_in(tmp_path) == [source.name]
-
-
 @pytest.mark.parametrize("name", ["x.arrow", "x.arrows", "x.csv.gz", "x.csv.zst"])
 def test_files_that_are_cut_short(tmp_path, name):
     path = tmp_path / name

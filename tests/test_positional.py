@@ -12,10 +12,8 @@ from scoring_data import (
     PAIR_WRITERS,
     PAIR_X,
     PAIR_Z,
-    files_in,
     pair_logits,
     scored_with_a_byte_flipped,
-    write,
     write_libsvm,
 )
 
@@ -52,29 +50,6 @@ def test_pickles_are_not_read(tmp_path):
     np.save(tmp_path / "in.npy", np.array([[object()]]))
     with pytest.raises(ValueError, match=r"in.npy: .*Python objects"):
         score(fl.LogisticModel([1.0]), tmp_path / "in.npy", tmp_path / "out.npy")
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "message"),
-    [
-        ("in.npy", b"", "magic"),
-        ("in.npy", b"not an array", "magic"),
-    ],
-)
-def test_damaged_files(tmp_path, name, content, message):
-    (tmp_path / name).write_bytes(content)
-    with pytest.raises(ValueError, match=rf"{name}: .*{message}"):
-        score(fl.LogisticModel([1.0], 0.0, ("x",)), tmp_path / name, tmp_path / "out.npy")
-    assert files_in(tmp_path) == [name]
-
-
-@pytest.mark.parametrize("suffix", [".npy"])
-def test_truncated_files(tmp_path, table, model, suffix):
-    source = write(table, tmp_path / f"in{suffix}")
-    source.write_bytes(source.read_bytes()[:-1000])
-    with pytest.raises(ValueError, match=rf"in\{suffix}: "):
-        score(model, source, tmp_path / "out.npy")
-    assert files_in(tmp_path) == [source.name]
 
 
 @pytest.mark.parametrize("name", ["x.npz"])

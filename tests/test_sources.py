@@ -22,6 +22,7 @@ from scoring_data import (
     files_in,
     pair_logits,
     pair_text,
+    write,
     write_ipc,
 )
 from sklearn.datasets import dump_svmlight_file
@@ -68,6 +69,12 @@ def test_only_texts_are_compressed_by_suffix(tmp_path):
     ("name", "content", "message"),
     [
         ("in.txt", b"x\n1\n", r"suffix must be one of .parquet, "),
+        ("in.parquet", b"", "size is 0 bytes"),
+        ("in.parquet", b"PAR1, it says", "magic bytes"),
+        ("in.csv", b"", "Empty CSV"),
+        ("in.csv", b"x\n1\n1,2\n", "Expected 1 columns, got 2"),
+        ("in.npy", b"", "magic"),
+        ("in.npy", b"not an array", "magic"),
     ],
 )
 def test_damaged_files(tmp_path, name, content, message):
@@ -117,3 +124,12 @@ def test_formats_that_standard_input_cannot_have(monkeypatch, source_format):
     monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BytesIO(b"x")))
     with pytest.raises(ValueError, match=r"source_format|standard input: must be arrow, csv, tsv"):
         pair_logits("-", source_format=source_format)
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".npy"])
+def test_truncated_files(tmp_path, table, model, suffix):
+    source = write(table, tmp_path / f"in{suffix}")
+    source.write_bytes(source.read_bytes()[:-1000])
+    with pytest.raises(ValueError, match=rf"in\{suffix}: "):
+        score(model, source, tmp_path / "out.npy")
+    assert files_in(tmp_path) == [source.name]

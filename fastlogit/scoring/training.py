@@ -162,7 +162,7 @@ def read_table(
                 f"{table.name}: {short(min(twice))} is a feature twice, once of {column!r}"
             )
         names += features_of[first:]
-    X = _encode(found, categories, dropped) if text else found.X
+    X = _encode(found, categories, list(texts.values()), dropped) if text else found.X
     return TrainingData(X, found.t, tuple(names), skipped, texts)
 
 
@@ -266,8 +266,13 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _encode(rows: _Rows, categories: list[_Categories], dropped: list[int]) -> Any:
-    """One-hot encode what is text."""
+def _encode(
+    rows: _Rows,
+    categories: list[_Categories],
+    texts: list[tuple[str, ...]],
+    dropped: list[int],
+) -> Any:
+    """One-hot encode what is text, of which `texts` has the categories in order."""
     from scipy.sparse import csr_array
 
     n, width = rows.X.shape
@@ -275,13 +280,13 @@ def _encode(rows: _Rows, categories: list[_Categories], dropped: list[int]) -> A
     indices = np.empty((n, width), np.int32)
     indices[:, :d] = np.arange(d)
     total = d
-    for j, values in enumerate(categories, d):
-        place_of = np.empty(len(values.numbers), np.int32)
-        place_of[[values.numbers[text] for text in values.sorted()]] = range(len(place_of))
-        place = place_of[rows.codes[:, j - d]] - dropped[j - d]
+    for j, (values, ordered, first) in enumerate(zip(categories, texts, dropped, strict=True), d):
+        place_of = np.empty(len(ordered), np.int32)
+        place_of[[values.numbers[text] for text in ordered]] = range(len(ordered))
+        place = place_of[rows.codes[:, j - d]] - first
         # A category without a feature is an entry of 0, wherever it lies.
         rows.X[:, j] = place >= 0
-        size = len(place_of) - dropped[j - d]
+        size = len(ordered) - first
         indices[:, j] = np.maximum(place, 0) + total if size else 0
         total += size
     if total == 0:
