@@ -129,6 +129,10 @@ def is_subnormal(exact: mpf, dtype: Any) -> bool:
 
 
 def bits(values: Any) -> Any:
-    """Bits of floating-point numbers as integers: equal where nothing at all differs."""
+    """Bits of floating-point numbers as integers: equal where nothing at all differs.
+
+    All NaNs are one: IEEE 754 leaves their signs to the processor, and LLVM to the instruction.
+    """
     array = np.ascontiguousarray(values)
+    array = np.where(np.isnan(array), array.dtype.type(np.nan), array)
     return array.view(f"i{array.itemsize}")
