@@ -27,6 +27,8 @@ MOST_PARTS = 256
 
 # Whether two arrays share an element is a hard problem in general: steps to try it for.
 _OVERLAP_WORK = 10_000
+# What messages write of a value, at most.
+_MOST_TEXT = 60
 
 
 def parts(n: int, smallest: int = PART, most: int = MOST_PARTS) -> list[slice]:
@@ -216,9 +218,15 @@ def _overlap(a: NDArray[Any], b: NDArray[Any]) -> bool:
 
 
 def short(value: Any) -> str:
-    """How messages write what somebody gave."""
+    """How messages write what somebody gave, which may be of any length."""
+    if isinstance(value, str):
+        return repr(cut(value, _MOST_TEXT))
     try:
-        text = repr(value)
+        return cut(repr(value), _MOST_TEXT)
     except ValueError:  # an integer with more digits than Python converts
         return "a number with thousands of digits"
-    return text if len(text) <= 60 else f"{text[:60]} ..."
+
+
+def cut(text: str, most: int) -> str:
+    """The beginning of a text, if it is longer."""
+    return text if len(text) <= most else f"{text[:most]} ..."

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 import numpy as np
 
 from fastlogit.arrays import short
+from fastlogit.arrow import texts_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -99,7 +100,20 @@ class Found(NamedTuple):
     unknown: NDArray[np.bool_]
 
 
-def look_up(column: Any, coefficients: dict[str, float]) -> Found:
+class Known(NamedTuple):
+    """The categories of a column, an array of Arrow, and what each adds to the logits."""
+
+    texts: Any
+    # And 0, for all that is none of them.
+    coef: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, coefficients: dict[str, float]) -> Known:
+        """Prepare the coefficients of a column for `look_up`."""
+        return cls(texts_of(coefficients), np.array([*coefficients.values(), 0.0]))
+
+
+def look_up(column: Any, known: Known) -> Found:
     """Find the coefficients of the values of a column, an array of Arrow."""
     import pyarrow as pa
     from pyarrow import compute
@@ -107,16 +121,16 @@ def look_up(column: Any, coefficients: dict[str, float]) -> Found:
     if isinstance(column, pa.ChunkedArray):
         column = column.combine_chunks()
     if pa.types.is_dictionary(column.type):
-        of_value = look_up(column.dictionary, coefficients)
+        of_value = look_up(column.dictionary, known)
         codes = column.indices.fill_null(0).to_numpy(zero_copy_only=False)
         if not len(column.dictionary):
             of_value, codes = Found(np.zeros(1), np.zeros(1, bool)), np.zeros(len(column), int)
         found = Found(of_value.logits[codes], of_value.unknown[codes])
     else:
-        texts = as_text(column)
-        known = pa.array(list(coefficients), pa.string())
-        codes = compute.index_in(texts, known).fill_null(len(known)).to_numpy(zero_copy_only=False)
-        found = Found(np.array([*coefficients.values(), 0.0])[codes], codes == len(known))
+        count = len(known.texts)
+        codes = compute.index_in(as_text(column), known.texts).fill_null(count)
+        codes = codes.to_numpy(zero_copy_only=False)
+        found = Found(known.coef[codes], codes == count)
     if column.null_count:
         nulls = column.is_null().to_numpy(zero_copy_only=False)
         found.logits[nulls] = np.nan
@@ -155,7 +169,7 @@ def sum_of(
         values = X[name]
         column = values if hasattr(values, "__arrow_c_stream__") else pa.array(values)
         column = column if isinstance(column, pa.Array) else pa.chunked_array(column)
-        found = look_up(column, coefficients)
+        found = look_up(column, Known.of(coefficients))
         if missing == "error" and (nulls := np.count_nonzero(np.isnan(found.logits))):
             raise ValueError(f"X must have no nulls; column {name!r} has {nulls}")
         if unknown == "error" and found.unknown.any():

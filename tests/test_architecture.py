@@ -49,7 +49,7 @@ ROWS = [
     ["losses", "linear", "elementwise"],
     ["features"],
     ["onehot"],
-    ["arrays", "threads", "files", "hessians"],
+    ["arrays", "arrow", "threads", "files", "hessians"],
     ["kernels"],  # its __init__.py
     ["kernels.ufuncs", "kernels.passes"],
     ["kernels.dense", "kernels.columns", "kernels.sparse"],

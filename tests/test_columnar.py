@@ -130,7 +130,9 @@ def test_a_damaged_row_group_among_many_is_named_in_a_part_of_the_columns(tmp_pa
         with pytest.raises(ValueError, match=r"x\.parquet: row group 77: "):
             pair_logits(path, batch_rows=batch_rows)
     table = open_table(path)
-    batches = list(table.read(table.find(["other", "a"])))  # of which nothing is damaged
+    batches = list(
+        table.read(table.want(table.find(["other", "a"])))
+    )  # of which nothing is damaged
     assert sum(batch.data.num_rows for batch in batches) == len(PAIRS)
 
 
@@ -237,7 +239,9 @@ def test_row_groups_are_read_together_or_in_batches(
     table = open_table(path)
     columns = table.find(["b", "a"])
     for start in (0, 1, 10, 19, 20, 53, len(PAIRS) - 1):
-        batches = list(table.read(columns, batch_rows=batch_rows, start=start, threads=threads))
+        batches = list(
+            table.read(table.want(columns, batch_rows=batch_rows, start=start, threads=threads))
+        )
         assert max(batch.data.num_rows for batch in batches) <= batch_rows
         assert [batch.first for batch in batches] == [
             start + sum(batch.data.num_rows for batch in batches[:number])
@@ -251,7 +255,7 @@ def test_small_row_groups_are_not_read_one_by_one(tmp_path):
     path = tmp_path / "x.parquet"
     pq.write_table(PAIRS, path, row_group_size=5)
     table = open_table(path)
-    assert len(list(table.read(table.find(["a"])))) == 1
+    assert len(list(table.read(table.want(table.find(["a"]))))) == 1
 
 
 @pytest.mark.parametrize("threads", [1, 2])
@@ -261,7 +265,7 @@ def test_rows_of_a_csv_with_breaks_in_fields(tmp_path, monkeypatch, threads, siz
     source = tmp_path / "x.csv"
     source.write_text("a,b,k\n" + "".join(f'{row},0,"x\n7,0,evil\n8,1,z"\n' for row in range(500)))
     table = open_table(source)
-    batches = list(table.read(table.find(["a", "k"]), text=[2], threads=threads))
+    batches = list(table.read(table.want(table.find(["a", "k"]), text=[2], threads=threads)))
     found = pa.Table.from_batches([batch.data for batch in batches])
     assert found["a"].to_pylist() == list(range(500))
     assert set(found["k"].to_pylist()) == {"x\n7,0,evil\n8,1,z"}
@@ -277,3 +281,18 @@ def test_a_stray_quote_in_a_csv_is_an_error(refuses, tmp_path):
 def test_a_csv_of_only_a_header(tmp_path, end):
     (tmp_path / "x.csv").write_text(f"a,b{end}")
     assert score(PAIR_MODEL, tmp_path / "x.csv", tmp_path / "y.npy") == (0, 0, 0)
+
+
+@pytest.mark.parametrize("size", [3, 20, 1 << 23])
+def test_empty_lines_of_a_csv_are_no_rows_wherever_they_are(tmp_path, monkeypatch, size):
+    monkeypatch.setattr("fastlogit.scoring.texts._BLOCK_BYTES", size)
+    source = tmp_path / "x.csv"
+    source.write_bytes(b"\n" * 50 + b"a,b\r\n1,2\r\n" + b"\r\n" * 30 + b"3,4\n" + b"\n" * 40)
+    table = open_table(source)
+    batches = list(table.read(table.want([0, 1])))
+    assert [batch.first for batch in batches] == list(range(len(batches)))[: len(batches)]
+    found = pa.Table.from_batches([batch.data for batch in batches])
+    assert found.to_pydict() == {"a": [1.0, 3.0], "b": [2.0, 4.0]}
+    source.write_bytes(b"\n" * 50)
+    with pytest.raises(ValueError, match=r"x.csv: .*Empty CSV file"):
+        open_table(source)

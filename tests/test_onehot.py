@@ -92,7 +92,7 @@ def test_nulls(kind):
 @pytest.mark.parametrize("values", [[], [None, None]])
 def test_dictionaries_without_a_text(values):
     column = pa.array(values, pa.string()).dictionary_encode()
-    found = onehot.look_up(column, {"a": 1.0})
+    found = onehot.look_up(column, onehot.Known.of({"a": 1.0}))
     assert np.isnan(found.logits).tolist() == [True] * len(values)
     assert not found.unknown.any()
 

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from fastlogit.scoring.overlap import read_ahead, side_by_side, write_behind
+from fastlogit.scoring.overlap import side_by_side, write_behind
 
 
 def numbers(count, stop_at=None):
@@ -23,7 +23,6 @@ def slow_first(number):
 
 
 WAYS = {
-    "ahead": read_ahead,
     "one": lambda items: side_by_side(slow_first, items, 1),
     "three": lambda items: side_by_side(slow_first, items, 3),
     "behind": lambda items: write_behind(items, slow_first),
@@ -103,17 +102,16 @@ def test_a_result_does_not_wait_for_what_follows():
 
 def test_a_source_that_gives_nothing_is_left_to_itself(monkeypatch):
     monkeypatch.setattr("fastlogit.scoring.overlap._PATIENCE_S", 0.01)
-    for way in (read_ahead, lambda items: side_by_side(slow_first, items, 2)):
-        end = threading.Event()
+    end = threading.Event()
 
-        def silent(end=end):
-            yield 1
-            yield 2
-            end.wait(10)
+    def silent():
+        yield 1
+        yield 2
+        end.wait(10)
 
-        items = way(silent())
-        assert next(items) == 1
-        before = time.monotonic()
-        items.close()
-        assert time.monotonic() - before < 5
-        end.set()
+    items = side_by_side(slow_first, silent(), 2)
+    assert next(items) == 1
+    before = time.monotonic()
+    items.close()
+    assert time.monotonic() - before < 5
+    end.set()

@@ -156,3 +156,17 @@ def test_scores_are_never_null_and_labels_may_be():
     (batch,) = fl.score(MODEL, {"x": [1.0, np.nan]}, output=["probability", "label"])
     assert [field.nullable for field in batch.schema] == [False, True]
     assert batch["label"].to_pylist() == ["yes", None]
+
+
+def test_features_of_a_csv_are_kept_as_text_and_scored_as_numbers(tmp_path):
+    lines = ["id,x", "007, 1.50", "008,NA", "009,nan", "010,-inf\t"]
+    (tmp_path / "x.csv").write_text("\n".join([*lines, ""]))
+    (batch,) = fl.score(MODEL, tmp_path / "x.csv", keep=["x", "id"], missing="nan", output="logit")
+    assert batch["x"].to_pylist() == [" 1.50", "NA", "nan", "-inf\t"]
+    (plain,) = fl.score(MODEL, tmp_path / "x.csv", missing="nan", output="logit")
+    assert plain["logit"].to_pandas().equals(batch["logit"].to_pandas())
+    with pytest.raises(ValueError, match=r"x.csv: column 'x' is null in row 1 \(missing='nan' "):
+        list(fl.score(MODEL, tmp_path / "x.csv", keep=["x"]))
+    (tmp_path / "x.csv").write_text("\n".join([*lines, "011,0x1", ""]))
+    with pytest.raises(ValueError, match=r"x.csv: column 'x': row 4: .*'0x1'"):
+        list(fl.score(MODEL, tmp_path / "x.csv", keep=["x"], missing="nan"))

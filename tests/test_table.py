@@ -65,7 +65,7 @@ def test_every_format_can_be_read_from_a_row_on(tmp_path, name, start):
     PAIR_WRITERS[name](path)
     table = open_table(path, width=2)
     columns = [0, 1] if table.names is None else table.find(["a", "b"])
-    batches = list(table.read(columns, batch_rows=90, start=start))
+    batches = list(table.read(table.want(columns, batch_rows=90, start=start)))
     firsts = [batch.first for batch in batches]
     sizes = [fl.features.of(batch.data).shape[0] for batch in batches]
     assert sum(sizes) == N - start

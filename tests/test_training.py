@@ -263,3 +263,13 @@ def test_rows_of_a_folder_are_counted_within_their_file(tmp_path):
         write(table, tmp_path / "in" / f"{name}.parquet")
     with pytest.raises(ValueError, match=r"2\.parquet: column 't' must lie between .* in row 1$"):
         read_table(tmp_path / "in", "t")
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.dictionary(pa.int8(), pa.string())])
+def test_categories_of_rows_that_are_left_out_are_none(kind):
+    texts = pa.array(["a", "b", "b", None, "c"]).cast(kind)
+    table = pa.table({"x": [None, 1.0, 2.0, 3.0, 4.0], "k": texts, "t": [1, 0, 1, 1, 0]})
+    data = read_table(table, "t", missing="skip", drop_first=True)
+    assert data.categories == {"k": ("b", "c")}
+    assert data.X.toarray().tolist() == [[1.0, 0.0], [2.0, 0.0], [4.0, 1.0]]
+    assert (data.t.tolist(), data.skipped) == ([0.0, 1.0, 0.0], 2)

@@ -11,7 +11,6 @@ import numpy as np
 from fastlogit import elementwise, losses
 from fastlogit import threads as _threads
 from fastlogit.scoring.logits import Columns
-from fastlogit.scoring.overlap import read_ahead
 from fastlogit.scoring.sources import open_table
 
 if TYPE_CHECKING:
@@ -145,22 +144,25 @@ def evaluate(
     table = open_table(source, file_format=source_format, width=model.coef.size)
     target = None if label is None else table.position(label)
     of_arrays = table.names is None and target is not None
-    features = Columns(
-        model, table, missing="nan", unknown=unknown, without=target, threads=threads
-    )
+    features = Columns(model, table, missing="nan", unknown=unknown, without=target, threads=1)
     columns, text = list(features.positions), set(features.text)
     if target is not None and target in columns and not of_arrays:
         raise ValueError(f"{table.name}: {table.label(target)} is a feature of the model, no label")
     if target is not None:
         columns.append(target)
         text |= {target} if isinstance(model.classes[0], str) else set()
-    found = Evaluator(threshold, threads)
-    rows = 0
-    for batch in read_ahead(table.read(columns, text=text, threads=_threads.resolve(threads))):
+
+    def compare(batch: Batch) -> tuple[NDArray[np.float64], NDArray[np.float64], Batch]:
         X, labels = _split(batch, len(features.positions), target if of_arrays else None)
         z, _ = features.logits(X, batch)
         labels = table.text_of(labels) if text - features.text else labels
-        found.add(z, _targets(labels, model.classes, batch))
+        return z, _targets(labels, model.classes, batch), batch._replace(data=None)
+
+    found = Evaluator(threshold, threads)
+    rows = 0
+    wanted = table.want(columns, text=text, threads=_threads.resolve(threads))
+    for z, t, batch in table.map(compare, wanted):
+        found.add(z, t)
         rows += z.size
         if progress is not None:
             progress(table.progress(rows, batch.position))

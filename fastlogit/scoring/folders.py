@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastlogit.scoring.table import Table, short
+from fastlogit.arrays import short
+from fastlogit.scoring.table import Table
 
 if TYPE_CHECKING:
     import os

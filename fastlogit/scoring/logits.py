@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, SupportsIn
 import numpy as np
 
 from fastlogit import linear, onehot
-from fastlogit.scoring.table import short
+from fastlogit.arrays import short
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -57,15 +57,16 @@ class Columns:
             raise ValueError(f"missing must be 'error', 'nan' or 'skip'; got {missing!r}")
         self.missing, self.unknown = missing, onehot.checked_unknown(unknown)
         self.intercept, self.threads, self.text_of = model.intercept, threads, table.text_of
-        self.coef, self.coefficients = model.coef, dict[str, dict[str, float]]()
+        self.coef, self.known = model.coef, dict[str, onehot.Known]()
         if model.feature_names is not None and table.names is not None:
-            names, self.coef, self.coefficients = model.columns
-            self.positions = table.find([*names, *self.coefficients])
+            names, self.coef, texts = model.columns
+            self.known = {name: onehot.Known.of(each) for name, each in texts.items()}
+            self.positions = table.find([*names, *self.known])
         else:
             if model.categories:
                 raise ValueError(f"{table.name}: columns of text must have names, as in the model")
             self.positions = _all_columns(table, model.coef.size, without)
-        numbers = len(self.positions) - len(self.coefficients)
+        numbers = len(self.positions) - len(self.known)
         self.text = set(self.positions[numbers:])
         table.must_hold_numbers(self.positions[:numbers])
         table.must_hold_text(self.positions[numbers:])
@@ -77,12 +78,12 @@ class Columns:
             _refuse_nulls(data, batch)
         offset, unknown = None, 0
         numbers = data
-        if self.coefficients:
+        if self.known:
             count = self.coef.size
             numbers = data.select(range(count))
             offset = np.zeros(len(data))
-            for name, column in zip(self.coefficients, data.columns[count:], strict=True):
-                found = onehot.look_up(self.text_of(column), self.coefficients[name])
+            for name, column in zip(self.known, data.columns[count:], strict=True):
+                found = onehot.look_up(self.text_of(column), self.known[name])
                 if self.missing == "error" and np.isnan(found.logits).any():
                     _refuse_null(name, batch.first + int(np.argmax(np.isnan(found.logits))), batch)
                 unknown += self._count(found, name, column, batch)

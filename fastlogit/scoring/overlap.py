@@ -1,4 +1,4 @@
-"""Work that overlaps, in threads, with results in order: ahead, side by side, and behind."""
+"""Work that overlaps, in threads, with results in order: side by side, and behind."""
 
 from __future__ import annotations
 
@@ -16,20 +16,6 @@ _PATIENCE_S = 1.0
 
 S = TypeVar("S")
 T = TypeVar("T")
-
-
-def read_ahead(items: Iterator[T]) -> Iterator[T]:
-    """Give the same items, and get the next one while the last one is in use."""
-    from concurrent.futures import ThreadPoolExecutor  # takes 20 ms
-
-    reader = ThreadPoolExecutor(1)
-    following = reader.submit(next, items, None)
-    try:
-        while (item := following.result()) is not None:
-            following = reader.submit(next, items, None)
-            yield item
-    finally:
-        _leave(reader, following)
 
 
 def side_by_side(function: Callable[[S], T], items: Iterable[S], threads: int) -> Iterator[T]:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastlogit.arrays import short
 from fastlogit.scoring import texts
-from fastlogit.scoring.table import Batch, Table, naming, short
+from fastlogit.scoring.table import Batch, Table, naming
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

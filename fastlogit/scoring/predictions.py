@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 import numpy as np
 
 from fastlogit import arrays, elementwise
+from fastlogit.arrow import array_of, texts_of
 from fastlogit.scoring.logits import Columns
-from fastlogit.scoring.table import short
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,8 +75,14 @@ class Predictions:
         kept = _kept(table, keep)
         others = [column for column in kept if column not in set(features)]
         self.columns = features + others
-        self.text = self.features.text | set(others)
+        # Where the format knows no types, what is kept is read as text, features as well.
+        self.text = self.features.text | set(others if table.typed else kept)
         self.kept = [self.columns.index(column) for column in kept]
+        self.numbers_as_text = [
+            place
+            for place, column in enumerate(features)
+            if column in self.text - self.features.text
+        ]
         labels = _labels(model.classes)
         self.names = _checked_names(names, self.outputs, keep)
         self.classes = labels
@@ -109,6 +115,9 @@ class Predictions:
 
         data = batch.data
         X = data.select(range(len(self.features.positions))) if hasattr(data, "schema") else data
+        for place in self.numbers_as_text:
+            numbers = self.table.numbers_of(X.column(place), self.columns[place], batch)
+            X = X.set_column(place, X.schema.names[place], numbers)
         z, unknown = self.features.logits(X, batch)
         skipped = np.empty(0, np.int64)
         kept = [
@@ -130,7 +139,7 @@ class Predictions:
         kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
         if self.table.typed and kind != field.type:
             raise ValueError(
-                f"{batch.file}: column {short(field.name)} is {kind}, and before it was "
+                f"{batch.file}: column {arrays.short(field.name)} is {kind}, and before it was "
                 f"{field.type}, so that it cannot be kept"
             )
         return column.cast(field.type)
@@ -146,23 +155,13 @@ class Predictions:
         return self.classes.take(array_of((y > self.threshold).astype(np.int8), ~np.isnan(y)))
 
 
-def array_of(values: NDArray[Any], valid: NDArray[np.bool_] | None = None) -> Any:
-    """An array of Arrow over the same memory; null where not `valid`.
-
-    (Arrow's own function first imports pandas where that is installed, which takes 0.25 s.)
-    """
-    import pyarrow as pa
-
-    kind = pa.from_numpy_dtype(values.dtype)
-    bits = None if valid is None else pa.py_buffer(np.packbits(valid, bitorder="little"))
-    return pa.Array.from_buffers(kind, len(values), [bits, pa.py_buffer(values)])
-
-
 def _labels(classes: tuple[Any, Any]) -> Any:
     """Both classes as an array of Arrow."""
     import pyarrow as pa
 
-    if isinstance(classes[0], str) or any(isinstance(label, bool) for label in classes):
+    if isinstance(classes[0], str):
+        return texts_of(classes)
+    if isinstance(classes[0], bool):
         return pa.concat_arrays([pa.repeat(label, 1) for label in classes])
     return array_of(np.array(classes))
 

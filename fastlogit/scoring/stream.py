@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 
 from fastlogit import arrays, files
 from fastlogit import threads as _threads
+from fastlogit.arrow import array_of
 from fastlogit.scoring.journal import Journal, open_journal
-from fastlogit.scoring.overlap import side_by_side, write_behind
+from fastlogit.scoring.overlap import write_behind
 from fastlogit.scoring.sinks import open_sink
 from fastlogit.scoring.sources import STANDARD, open_table
 
@@ -87,7 +88,7 @@ def score(
     names : str or sequence of str, optional
         Names of these columns; default: those of the outputs, with _ for -.
     keep : sequence of str
-        Columns of the source that are written before them.  Of a CSV they are kept as text.
+        Columns of the source that are written before them.  Of a CSV they are kept as text, also where they are features.
     threshold : float
         The label is the second of the model's `classes` where the probability is above this.
     missing : {"error", "nan", "skip"}
@@ -201,12 +202,10 @@ def score(
 
 def _parts(given: Predictions, batch_rows: int | None, start: int, threads: int) -> Iterator[Part]:
     """Score all rows from `start` on, some batches at a time."""
-    loads = given.table.loads(
+    wanted = given.table.want(
         given.columns, text=given.text, batch_rows=batch_rows, start=start, threads=threads
     )
-    for parts in side_by_side(lambda load: [given.of(batch) for batch in load()], loads, threads):
-        yield from parts
-    given.table.must_be_unchanged()
+    return given.table.map(given.of, wanted)
 
 
 @contextmanager
@@ -242,8 +241,6 @@ def _skipped_rows(
         yield lambda _part: None
         return
     import pyarrow as pa
-
-    from fastlogit.scoring.predictions import array_of
 
     schema = pa.schema([("file", pa.string()), ("row", pa.int64())])
     with open_sink(path, schema, force=force) as write:

@@ -13,9 +13,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
+
+from fastlogit.arrays import cut, short
+from fastlogit.arrow import texts_of
+from fastlogit.scoring.overlap import side_by_side
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -25,14 +29,16 @@ if TYPE_CHECKING:
 
     Read = Callable[["Wanted"], Iterator["Batch"]]
 
+T = TypeVar("T")
+
 # A batch takes about this much memory as float64: little beside an interpreter with NumPy, ...
 _BATCH_BYTES = 32 << 20
 # ... and has this many rows at most and at least, whatever the number of columns.
 _MOST_ROWS, _LEAST_ROWS = 1 << 17, 1 << 10
 # What an empty field of a CSV file looks like; "nan" is none of these, but a number.
 NULLS = ("", "NA", "N/A", "NULL", "null")
-# What is said of a reader's error, and of a name, at most: a file may hold names of any length.
-_MOST_TEXT, _MOST_NAME = 400, 80
+# What is said of a reader's error, at most: a file may hold names of any length.
+_MOST_TEXT = 400
 # What Arrow says of lines that do not fit into what it reads at a time.
 _OF_ARROW = {
     "Empty CSV file or block: cannot infer number of columns": (
@@ -190,11 +196,26 @@ class Table:
         """A column of text as names: with nulls for what stands for them in a CSV."""
         if self.typed:
             return column
+        from pyarrow import compute
+
+        return compute.if_else(compute.is_in(column, texts_of(NULLS)), None, column)
+
+    def numbers_of(self, column: Any, position: int, batch: Batch) -> Any:
+        """A column that was read as text, as the numbers it holds."""
         import pyarrow as pa
         from pyarrow import compute
 
-        nulls = pa.concat_arrays([pa.repeat(text, 1) for text in NULLS])
-        return compute.if_else(compute.is_in(column, nulls), None, column)
+        if not pa.types.is_string(column.type):
+            return column
+        # (Of the blanks around numbers, Arrow's reader leaves out just these.)
+        texts = compute.ascii_trim(self.text_of(column), " \t")
+        try:
+            return texts.cast(pa.float64())
+        except pa.ArrowInvalid:
+            for row, text in enumerate(texts):
+                with naming(f"{batch.file}: {self.label(position)}: row {batch.first + row}"):
+                    text.cast(pa.float64())
+            raise
 
     def must_hold_text(self, columns: Sequence[int]) -> None:
         """Check the types of columns whose values are names: text, integers or booleans."""
@@ -218,7 +239,7 @@ class Table:
             position = size * rows // max(self.rows, 1)
         return Progress(rows, self.rows, position, size)
 
-    def read(
+    def want(
         self,
         columns: Sequence[int],
         *,
@@ -226,48 +247,48 @@ class Table:
         batch_rows: int | None = None,
         start: int = 0,
         threads: int = 1,
-    ) -> Iterator[Batch]:
-        """Read some of the columns, in batches, from row `start` on.
+    ) -> Wanted:
+        """Say what to read, by default in batches that take little memory."""
+        by_memory = _BATCH_BYTES // (8 * max(len(columns), 1))
+        rows = batch_rows or min(max(by_memory, _LEAST_ROWS), _MOST_ROWS)
+        if self.rows is not None:
+            rows = min(rows, max(self.rows, 1))
+        return Wanted(columns, text, rows, start, threads=threads)
+
+    def read(self, wanted: Wanted) -> Iterator[Batch]:
+        """Read some of the columns, in batches.
 
         Record batches have just these columns, in this order; arrays and CSR matrices have all.
         """
-        wanted = Wanted(columns, text, self._batch_rows(columns, batch_rows), threads=threads)
-        if self.rows is not None:
-            yield from self._read(wanted._replace(start=start))
-        else:
-            yield from _without_first(self._read(wanted), start)
+        yield from self._batches(wanted)
         self.must_be_unchanged()
 
-    def loads(
-        self,
-        columns: Sequence[int],
-        *,
-        text: Collection[int] = (),
-        batch_rows: int | None = None,
-        start: int = 0,
-        threads: int = 1,
-    ) -> Iterator[Callable[[], Iterable[Batch]]]:
-        """Give functions that together read what `read` does, in any thread each.
+    def map(self, function: Callable[[Batch], T], wanted: Wanted) -> Iterator[T]:
+        """Call a function for each batch, for some at a time; give what it returns, in order."""
 
-        Whoever calls them must see to it himself that the table is unchanged after the last one.
-        """
+        def results(load: Callable[[], Iterable[Batch]]) -> list[T]:
+            return [function(batch) for batch in load()]
+
+        for some in side_by_side(results, self._loads(wanted), wanted.threads):
+            yield from some
+        self.must_be_unchanged()
+
+    def _batches(self, wanted: Wanted) -> Iterator[Batch]:
+        if self.rows is not None:
+            yield from self._read(wanted)
+        else:
+            yield from _without_first(self._read(wanted._replace(start=0)), wanted.start)
+
+    def _loads(self, wanted: Wanted) -> Iterator[Callable[[], Iterable[Batch]]]:
+        """Functions that together read what is wanted, each of them in any thread."""
         edges = self.edges or ()
-        if threads == 1 or len(edges) <= threads:
-            batches = self.read(
-                columns, text=text, batch_rows=batch_rows, start=start, threads=threads
-            )
-            yield from (partial(_only, batch) for batch in batches)
+        if wanted.threads == 1 or len(edges) <= wanted.threads:
+            yield from (partial(_only, batch) for batch in self._batches(wanted))
             return
-        wanted = Wanted(columns, text, self._batch_rows(columns, batch_rows))
         for first, stop in pairwise(edges):
-            if start < stop:
-                here = wanted._replace(start=max(start, first), stop=stop)
-                yield partial(self._read, here)
-
-    def _batch_rows(self, columns: Sequence[int], given: int | None) -> int:
-        by_memory = _BATCH_BYTES // (8 * max(len(columns), 1))
-        rows = given or min(max(by_memory, _LEAST_ROWS), _MOST_ROWS)
-        return rows if self.rows is None else min(rows, max(self.rows, 1))
+            if wanted.start < stop:
+                start = max(wanted.start, first)
+                yield partial(self._read, wanted._replace(start=start, stop=stop, threads=1))
 
     def must_be_unchanged(self) -> None:
         """Check that all that has been read can be of the same files."""
@@ -317,16 +338,7 @@ def naming(name: str, columns: Sequence[str] = (), first: int = -1) -> Iterator[
         text = re.sub(r"Row #(\d+)", lambda match: f"row {int(match[1]) - 1 + first}", text)
         for one, ours in _OF_ARROW.items():
             text = text.replace(one, ours)
-        raise ValueError(f"{name}: {_cut(text, _MOST_TEXT)}") from error
-
-
-def short(name: str) -> str:
-    """How messages write a name."""
-    return repr(_cut(name, _MOST_NAME))
-
-
-def _cut(text: str, most: int) -> str:
-    return text if len(text) <= most else f"{text[:most]} ..."
+        raise ValueError(f"{name}: {cut(text, _MOST_TEXT)}") from error
 
 
 def _with_nearest(name: str, names: Sequence[str]) -> str:

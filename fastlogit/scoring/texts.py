@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 _BLOCK_BYTES = 1 << 23
 # What has a longer line is no text.
 _LONGEST_LINE = 1 << 24
+# Lines with nothing are no rows; some readers want none at the beginning.
+_ENDS = b"\r\n"
 # Suffixes of compressed texts, and Arrow's names for how.
 CODECS = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2", ".lz4": "lz4"}
 
@@ -101,15 +103,15 @@ def _blocks(
         stop = stop + len(block) if position is None else position()
         text = rest + block
         end = _end_of_lines(text, delimiter)
-        if end:
-            yield Block(text[:end], start, stop)
+        if end and (lines := text[:end].lstrip(_ENDS)):
+            yield Block(lines, start, stop)
             start = stop
         rest = text[end:]
         if len(rest) > _LONGEST_LINE:
             raise ValueError(
                 f"a line, or a quoted field, is longer than {_LONGEST_LINE >> 20} megabytes"
             )
-    if rest:
+    if rest := rest.lstrip(_ENDS):
         if delimiter is not None and (quotes := _quotes(rest, delimiter)).size % 2:
             begin = rest[quotes[-1] :][:40].decode(errors="replace")
             raise ValueError(f"the quoted field that begins with {begin!r} does not end")

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 
 from fastlogit import onehot
+from fastlogit.arrays import short
+from fastlogit.arrow import array_of
 from fastlogit.scoring.sources import open_table
-from fastlogit.scoring.table import short
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
 # Small enough that the rows being filled, column by column, stay in the cache.
 _BATCH_ROWS = 1 << 14
-# Number of a text that is not there.
-_NULL = -1
 
 
 class TrainingData(NamedTuple):
@@ -39,8 +38,8 @@ class TrainingData(NamedTuple):
     skipped : int
         Rows left out.
     categories : dict of tuple of str
-        Of each column of text, in order.  It has a feature for each of them, after those of
-        numbers, as :class:`fastlogit.LogisticModel` wants them.
+        Of each column of text, in order, those of rows that are not left out.  It has a feature
+        for each of them, after those of numbers, as :class:`fastlogit.LogisticModel` wants them.
     """
 
     X: Any
@@ -129,17 +128,27 @@ def read_table(
     categories = [_Categories() for _ in text]
     rows = 0
     absent = np.zeros(len(order), np.int64)
-    for batch in table.read(order, text=set(text), batch_rows=_BATCH_ROWS):
+    for batch in table.read(table.want(order, text=set(text), batch_rows=_BATCH_ROWS)):
         columns = _to_numpy(batch.data, [*numbers, target])
         _check_values(table, [*numbers, target], columns, batch)
-        codes = [
-            values.number(table.text_of(batch.data.column(place)), batch)
-            for place, values in enumerate(categories, len(columns))
+        texts_here = [
+            onehot.as_text(table.text_of(batch.data.column(place)))
+            for place in range(len(columns), len(order))
         ]
-        nulls = [np.isnan(column) for column in columns] + [column == _NULL for column in codes]
+        nulls = [np.isnan(column) for column in columns] + [
+            column.is_null().to_numpy(zero_copy_only=False) for column in texts_here
+        ]
         absent += [np.count_nonzero(null) for null in nulls]
         rows += len(columns[0])
-        found.append(columns, codes, ~np.logical_or.reduce(nulls))
+        present = np.flatnonzero(~np.logical_or.reduce(nulls))
+        if len(present) < len(columns[0]):
+            columns = [column[present] for column in columns]
+            texts_here = [column.take(array_of(present)) for column in texts_here]
+        codes = [
+            values.number(column, batch.file, batch.first + present)
+            for values, column in zip(categories, texts_here, strict=True)
+        ]
+        found.append(columns, codes)
     if missing == "error" and absent.any():
         _refuse(table, order, absent, rows)
     if found.count == 0:
@@ -191,16 +200,8 @@ class _Rows:
         self.codes = np.empty((rows, text), np.int32)
         self.count = 0
 
-    def append(
-        self,
-        columns: list[NDArray[Any]],
-        codes: list[NDArray[np.int32]],
-        present: NDArray[np.bool_],
-    ) -> None:
-        """Add those rows that are present; the last column is t."""
-        if not present.all():
-            columns = [column[present] for column in columns]
-            codes = [column[present] for column in codes]
+    def append(self, columns: list[NDArray[Any]], codes: list[NDArray[np.int32]]) -> None:
+        """Add rows; the last column is t."""
         here = slice(self.count, self.count + len(columns[0]))
         if here.stop > len(self.t):
             self.resize(max(here.stop, len(self.t) * 5 // 4))
@@ -226,18 +227,18 @@ class _Categories:
         # Of each, where it came first.
         self.places: list[tuple[str, int]] = []
 
-    def number(self, column: Any, batch: Batch) -> NDArray[np.int32]:
-        """Number the values of a batch."""
-        encoded = onehot.as_text(column).dictionary_encode()
+    def number(self, column: Any, file: str, rows: NDArray[np.int64]) -> NDArray[np.int32]:
+        """Number the values of some rows of a file, of which none is null."""
+        encoded = column.dictionary_encode()
         texts = encoded.dictionary.to_pylist()
-        codes = encoded.indices.fill_null(len(texts)).to_numpy(zero_copy_only=False)
+        codes = encoded.indices.to_numpy(zero_copy_only=False)
         if not self.numbers.keys() >= set(texts):
             _, first = np.unique(codes, return_index=True)
-            for text, row in zip(texts, first.tolist(), strict=False):
+            for text, row in zip(texts, rows[first].tolist(), strict=True):
                 if text not in self.numbers:
                     self.numbers[text] = len(self.numbers)
-                    self.places.append((batch.file, batch.first + row))
-        number_of = np.array([*map(self.numbers.__getitem__, texts), _NULL], np.int32)
+                    self.places.append((file, row))
+        number_of = np.array([self.numbers[text] for text in texts], np.int32)
         result: NDArray[np.int32] = number_of[codes]
         return result
 
