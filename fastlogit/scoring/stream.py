@@ -88,7 +88,8 @@ def score(
     names : str or sequence of str, optional
         Names of these columns; default: those of the outputs, with _ for -.
     keep : sequence of str
-        Columns of the source that are written before them.  Of a CSV they are kept as text, also where they are features.
+        Columns of the source that are written before them.  Of a CSV they are kept as text, also
+        where they are features.
     threshold : float
         The label is the second of the model's `classes` where the probability is above this.
     missing : {"error", "nan", "skip"}
