@@ -1,6 +1,4 @@
-"""Benchmarks.
+"""Benchmarks: ``pytest bench`` runs those of single calls, ``python -m bench COMMAND`` the others.
 
-``pytest bench`` runs them all.  ``python -m bench`` prints the table of the README,
-``python -m bench report`` the speed against other libraries and ``python -m bench accuracy`` the
-errors of everyone: as Markdown, with the libraries that are installed.
+The commands are listed in `bench.commands`; what is compared is in `bench.implementations`.
 """

@@ -8,7 +8,7 @@ With ``--exhaustive`` the functions of one argument go through all 2³² numbers
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +20,7 @@ from tqdm import tqdm
 
 import fastlogit as fl
 from bench import references
+from bench.commands import parser
 from bench.implementations import ELEMENTWISE, FASTLOGIT, Function
 
 Array = NDArray[Any]
@@ -260,14 +261,25 @@ def _chunk_of_all(names: list[str], number: int) -> tuple[dict[str, Table], int,
 # Tables -------------------------------------------------------------------------------
 
 
-def main(points: int = POINTS) -> None:
+def main(arguments: Sequence[str] = ()) -> None:
     """Measure every function, and print as it goes: all ranges, then the largest errors only."""
+    command = parser("accuracy")
+    command.add_argument(
+        "--points", type=int, default=POINTS, help="of float64 (default: %(default)s)"
+    )
+    command.add_argument(
+        "--exhaustive", action="store_true", help="instead, every float32 by functions of one"
+    )
+    options = command.parse_args(arguments)
+    if options.exhaustive:
+        exhaustive()
+        return
     rows: dict[str, list[Table]] = {}
     for name, function in ELEMENTWISE.items():
         for labels in ("hard", "soft") if "t" in function.arguments else ("",):
             what = f"`{name}`, {labels} labels" if labels else f"`{name}`"
             for dtype, share in TYPES.items():
-                table = sweep(name, dtype, labels == "soft", points // share)
+                table = sweep(name, dtype, labels == "soft", options.points // share)
                 _print_ranges(f"{what}, {dtype.__name__}", table)
                 rows.setdefault(what, []).append(table)
     _print_summary(rows)

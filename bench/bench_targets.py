@@ -1,6 +1,6 @@
 """Ratios that fastlogit promises: to NumPy's usual stable formula, to other libraries, to itself.
 
-Those of `bench.report` that are not listed here are not reached, or not by enough to be promised.
+Those of `bench.targets` that are not listed here are not reached, or not by enough to be promised.
 """
 
 import os
@@ -11,7 +11,7 @@ import numba
 import numpy as np
 import pytest
 
-from bench import report
+from bench import targets
 from bench.data import argument
 from bench.implementations import ELEMENTWISE, FASTLOGIT, FUNCTIONS, STABLE, TUNED
 from bench.measure import interleaved, ratio
@@ -109,18 +109,18 @@ def test_importing_and_a_first_call_from_the_cache_take_a_third_of_importing_num
 def _promised():
     return [
         pytest.param(case, id=f"{case.target.function}-{case.target.dtype}-{case.n}-{case.threads}")
-        for case in report.cases()
+        for case in targets.cases()
         if (case.target.function, case.target.dtype, case.n, case.threads) in PROMISED
-        and report.COPY not in case.target.peers
+        and targets.COPY not in case.target.peers
     ]
 
 
 @pytest.mark.parametrize("case", _promised())
 def test_times_as_fast_as_other_libraries(case, capsys):
-    peers = report.installed(case.target)
+    peers = targets.installed(case.target)
     if len(peers) < len(case.target.peers):
         pytest.skip(f"needs {', '.join(case.target.peers)}")
-    _, best, times = report.measure(case)
+    _, best, times = targets.measure(case)
     with capsys.disabled():
         print(f"\n{case.target.function}, {case.target.dtype}: {times:.2f} x {best}")
     assert times >= case.target.times

@@ -1,4 +1,4 @@
-"""``python -m bench fit``: time to the same optimum, against whatever else is installed.
+"""``python -m bench fits``: time to the same optimum, against whatever else is installed.
 
 Every contender minimises Σ ξ + l2/2 Σ coef² with an intercept that is not penalised, and is run
 at the loosest tolerance with which the gradient of the mean of that has no element above 1e-7, as
@@ -17,6 +17,7 @@ import math
 import statistics
 import time
 import warnings
+from argparse import ArgumentParser
 from collections.abc import Callable, Sequence
 from functools import cache, partial
 from typing import Any, NamedTuple
@@ -26,7 +27,9 @@ from scipy import sparse, special
 from tqdm import tqdm
 
 import fastlogit as fl
-from bench.measure import PAUSE_S, machine
+from bench import machine
+from bench.commands import parser
+from bench.measure import PAUSE_S
 
 TARGET = 1e-7
 OURS = "fastlogit"
@@ -380,15 +383,26 @@ def measure(data: Data, rounds: int, names: Sequence[str]) -> None:
         print(f"| {name} | {tol:.0e} | {norm:.1e}{reached} | {medians[name]:.3g} | {times} |")
 
 
-def main(only: Sequence[int] = (), names: Sequence[str] = (), rounds: int = 5) -> None:
+def main(arguments: Sequence[str] = ()) -> None:
     """Measure every problem, or those of some numbers, and print as it goes."""
-    print(f"{machine()}\n")
+    options = _parser().parse_args(arguments)
+    print(f"{machine.text()}\n")
     warnings.simplefilter("ignore")  # not converged: that is measured
     for number, (name, make, least) in enumerate(PROBLEMS):
-        if not only or number in only:
+        if not options.problems or number in options.problems:
             try:
                 X, t = make()
             except (ImportError, SystemExit) as error:
                 print(f"\n### {name}\n\nleft out: {error}")
                 continue
-            measure(Data(name, X, t, 1.0, least), rounds, names)
+            measure(Data(name, X, t, 1.0, least), options.rounds, options.names)
+
+
+def _parser() -> ArgumentParser:
+    command = parser("fits")
+    command.add_argument(
+        "problems", nargs="*", type=int, help="which, by their numbers from 0 (default: all)"
+    )
+    command.add_argument("--rounds", type=int, default=5, help="default: %(default)s")
+    command.add_argument("--names", nargs="+", default=(), help="parts of contenders' names")
+    return command

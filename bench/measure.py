@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 import statistics
 import time
 from collections.abc import Callable, Iterator
@@ -11,10 +10,8 @@ from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
-import numba
 import numpy as np
 
-import fastlogit as fl
 from bench.data import argument
 from bench.implementations import FUNCTIONS
 
@@ -108,20 +105,3 @@ def compare(
             iterations=max(1, 200_000 // elements),
             warmup_rounds=1,
         )
-
-
-def machine() -> str:
-    """What a run ran on."""
-    return (
-        f"{_processor()}, {platform.python_implementation()} {platform.python_version()}, "
-        f"NumPy {np.__version__}, Numba {numba.__version__}, fastlogit {fl.__version__}"
-    )
-
-
-def _processor() -> str:
-    try:
-        with open("/proc/cpuinfo", encoding="ascii") as file:  # noqa: PTH123
-            names = [line.split(":")[1].strip() for line in file if line.startswith("model name")]
-        return f"{names[0]}, {len(names)} cores"
-    except (OSError, IndexError):
-        return platform.processor() or platform.machine()

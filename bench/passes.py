@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache, partial
 from importlib.util import find_spec
@@ -20,7 +20,9 @@ from scipy.linalg import blas
 from tqdm import tqdm
 
 import fastlogit as fl
-from bench.measure import interleaved, machine, on_cores, ratio
+from bench import machine
+from bench.commands import parser
+from bench.measure import interleaved, on_cores, ratio
 
 Call = Callable[[], Any]
 OURS = "fastlogit"
@@ -196,9 +198,10 @@ def _sparse() -> Iterator[Comparison]:
     )
 
 
-def main() -> None:
+def main(arguments: Sequence[str] = ()) -> None:
     """Measure every comparison, and print as it goes."""
-    print(f"{machine()}\n")
+    parser("passes").parse_args(arguments)
+    print(f"{machine.text()}\n")
     measured: dict[tuple[str, int | None], dict[str, float]] = {}
     print("| | threads | fastlogit | others | | wanted | |")
     print("|---|--:|--:|---|--:|--:|---|")

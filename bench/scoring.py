@@ -1,4 +1,4 @@
-"""``python -m bench score``: scoring files, against reading them and against other libraries.
+"""``python -m bench scoring``: scoring files, against reading them and against other libraries.
 
 Everyone has two threads and the same files, warm in the page cache: `ROWS` rows of 30 float32
 features from the standard normal distribution.  Parquet has pyarrow's default settings, in row
@@ -25,6 +25,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from argparse import ArgumentParser
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -39,7 +40,9 @@ import numpy as np
 from tqdm import tqdm
 
 import fastlogit as fl
-from bench.measure import interleaved, machine, on_cores, ratio
+from bench import machine
+from bench.commands import parser
+from bench.measure import interleaved, on_cores, ratio
 
 Call = Callable[[], object]
 OURS = "fastlogit"
@@ -807,15 +810,12 @@ def _limit_threads(stack: ExitStack) -> None:
         stack.enter_context(threadpool_limits(THREADS))
 
 
-def main(
-    rows: int = ROWS,
-    rounds: int = 5,
-    only: Sequence[str] | None = None,
-    folder: Path | None = None,
-) -> None:
+def main(arguments: Sequence[str] = ()) -> None:
     """Measure all parts, or some, and print as it goes; the table of results comes last."""
+    options = _parser().parse_args(arguments)
+    rows, rounds, folder = options.rows, options.rounds, options.folder
     versions = (f"{name} {_installed(name) or 'left out: not installed'}" for name in LIBRARIES)
-    print(f"{machine()}, {', '.join(versions)}")
+    print(f"{machine.text()}, {', '.join(versions)}")
     print(f"\n{rows:,} rows x {COLUMNS} float32, {THREADS} threads, {rounds} rounds")
     results = []
     with ExitStack() as stack:
@@ -824,9 +824,22 @@ def main(
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory("-fastlogit-bench")))
         folder.mkdir(parents=True, exist_ok=True)
         setting = Setting(rows, rounds, folder)
-        for name in only or PARTS:
+        for name in options.only or PARTS:
             results += PARTS[name](setting)
     print("\n| measured | wanted | measured ratio | ours, seconds | theirs, seconds |")
     print("|---|---|--:|--:|---|")
     for result in results:
         print(result)
+
+
+def _parser() -> ArgumentParser:
+    command = parser("scoring")
+    command.add_argument(
+        "--rows", type=int, default=ROWS, help="of the tables (default: %(default)s)"
+    )
+    command.add_argument("--rounds", type=int, default=5, help="default: %(default)s")
+    command.add_argument("--only", nargs="+", choices=PARTS, metavar="PART", help=", ".join(PARTS))
+    command.add_argument(
+        "--folder", type=Path, help="for the files, which are used again (default: a temporary one)"
+    )
+    return command

@@ -1,15 +1,17 @@
-"""``python -m bench``: the README's table, speed and error against NumPy, as Markdown."""
+"""``python -m bench table``: the README's table, speed and error against NumPy, as Markdown."""
 
 from __future__ import annotations
 
 import statistics
+from collections.abc import Sequence
 
 import numpy as np
 
-from bench import accuracy
+from bench import accuracy, machine
+from bench.commands import parser
 from bench.data import COLUMNS
 from bench.implementations import FASTLOGIT, FUNCTIONS, NAIVE, STABLE, TUNED
-from bench.measure import interleaved, machine
+from bench.measure import interleaved
 
 NUMPY = (NAIVE, STABLE, TUNED)
 N = 10_000_000
@@ -18,10 +20,11 @@ THREADS = 2
 ERROR_POINTS = 1_000_000
 
 
-def main() -> None:
+def main(arguments: Sequence[str] = ()) -> None:
     """Measure, and print as it goes."""
+    parser("table").parse_args(arguments)
     np.seterr(all="ignore")  # the naive formulas overflow
-    print(f"{machine()}\n")
+    print(f"{machine.text()}\n")
     print(
         "| float64, per element or row | NumPy, naive | stable | tuned | fastlogit, 1 thread "
         f"| {THREADS} threads | largest error: naive, stable, tuned, fastlogit |"

@@ -1,4 +1,4 @@
-"""``python -m bench report``: how fast fastlogit is, next to the best of the other libraries.
+"""``python -m bench targets``: how fast fastlogit is, next to the best of the other libraries.
 
 ``TARGETS`` says what is compared and what fastlogit wants to reach; ``bench_targets.py`` asserts
 the part of it that holds.
@@ -7,15 +7,16 @@ the part of it that holds.
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable
-from importlib import import_module
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from tqdm import tqdm
 
+from bench import machine
+from bench.commands import parser
 from bench.implementations import FASTLOGIT, FUNCTIONS
-from bench.measure import interleaved, machine, on_cores, ratio
+from bench.measure import interleaved, on_cores, ratio
 from bench.peers import JAX, LIBRARIES, SCIPY, SKLEARN, TORCH, copy
 
 COPY = "copy"
@@ -111,10 +112,10 @@ def _bind(case: Case, peer: str) -> Callable[[], Any]:
     return FUNCTIONS[target.function].bind(peer, n, target.dtype, threads, out=target.out)
 
 
-def main() -> None:
+def main(arguments: Sequence[str] = ()) -> None:
     """Measure every case, and print as it goes."""
-    versions = [f"{name} {import_module(name).__version__}" for name in LIBRARIES]
-    print(f"{machine()}, {', '.join(versions)}\n")
+    parser("targets").parse_args(arguments)
+    print(f"{machine.text('scipy', 'scikit-learn', 'torch', 'jax')}\n")
     print("| | elements | threads | fastlogit | others | times as fast | wanted | |")
     print("|---|--:|--:|--:|---|--:|--:|---|")
     measured = [case for case in cases() if installed(case.target)]

@@ -1,0 +1,35 @@
+"""The commands of ``python -m bench``: each is a module with a function ``main(arguments)``."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from importlib import import_module
+
+COMMANDS = {
+    "table": "speed and error against NumPy",
+    "targets": "speed against the other libraries that are installed, and what is wanted",
+    "passes": "passes over X against reading it, and against others",
+    "fits": "time to the same optimum, against other trainers",
+    "scoring": "files to files, against reading them and others' scoring",
+    "accuracy": "errors of every function, by whom and where",
+}
+
+
+def run(arguments: Sequence[str]) -> None:
+    """Run the command that the first argument names, with the others."""
+    listed = "\n".join(f"  {name:<10} {what}" for name, what in COMMANDS.items())
+    parser = argparse.ArgumentParser(
+        prog="python -m bench",
+        usage="python -m bench COMMAND [--help] ...",
+        description=f"Measure.  Commands:\n{listed}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("command", choices=COMMANDS, help=argparse.SUPPRESS)
+    command = parser.parse_args(arguments[:1]).command
+    import_module(f"bench.{command}").main(arguments[1:])
+
+
+def parser(command: str) -> argparse.ArgumentParser:
+    """Parser of the arguments of a command."""
+    return argparse.ArgumentParser(prog=f"python -m bench {command}", description=COMMANDS[command])
