@@ -1,0 +1,257 @@
+"""``python -m bench compare BASE HEAD``: whether HEAD is slower, less exact or hungrier.
+
+Each is built and installed on its own; then processes of both take turns, and the interval of the
+ratio of their times says what can be known.  The exit status is 1 if something is worse, by more
+than a relative and an absolute threshold and with all of the interval, or is missing.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from bench import machine
+from bench.commands import parser
+from bench.regression import others, sides, times
+from bench.regression.cases import is_quick
+from bench.regression.sides import Side, SideError
+from bench.regression.times import Timing
+from bench.regression.verdicts import Interval
+
+# Minutes of taking turns, beside some two for all the rest; of the quick set.
+MINUTES, QUICK_MINUTES = 6.0, 1.2
+FAILING = ("slower", "worse", "missing", "failed")
+_ORDER = (*FAILING, "inconclusive", "new", "better", "faster", "same")
+# Columns of a table that are aligned to the left.
+_LEFT = (0, 4, 5)
+_QUICK_EXACTNESS = ("sigmoid", "softplus", "logistic_loss")
+
+
+@dataclass
+class Row:
+    """What came of one benchmark: medians of either side, and their ratio."""
+
+    what: str
+    verdict: str
+    base: float | None = None
+    head: float | None = None
+    unit: str = ""
+    interval: Interval | None = None
+    pairs: int | None = None
+    error: str = ""
+
+    @property
+    def ratio(self) -> float | None:
+        if self.interval is not None:
+            return self.interval.ratio
+        if self.base is None or self.head is None:
+            return None
+        return self.head / self.base if self.base else None
+
+
+def compare(
+    base: str, head: str, folder: Path, *, quick: bool, minutes: float, only: Sequence[str] = ()
+) -> list[Row]:
+    """Compare two revisions; `folder` is for what is built."""
+    with ThreadPoolExecutor(2) as pool:
+        built = pool.map(sides.build, (base, head), (folder / "base", folder / "head"))
+        a, b = built
+    _say(f"built {base} and {head}")
+    rows: list[Row] = []
+    chosen, missing = _chosen(a, b, quick, only)
+    rows += [Row(name, verdict) for name, verdict in missing.items()]
+    compiled = [_row(one) for one in others.compile_all(a, b, chosen)]
+    _say("compiled")
+    with tqdm(total=len(chosen), unit="benchmark", file=sys.stderr) as bar:
+
+        def progress(case: str, left: int) -> None:
+            bar.total, bar.n = len(chosen), len(chosen) - left
+            bar.set_postfix_str(case)
+
+        timings = times.measure(a, b, chosen, minutes * 60, progress)
+    rows += map(_row_of_time, timings)
+    if not only:
+        rows += compiled
+        for measured in (
+            others.importing(a, b),
+            others.memory(a, b),
+            others.size(a, b),
+            others.exactness(a, b, _QUICK_EXACTNESS if quick else ()),
+        ):
+            rows += map(_row, measured)
+    return rows
+
+
+def _chosen(
+    base: Side, head: Side, quick: bool, only: Sequence[str]
+) -> tuple[dict[str, int], dict[str, str]]:
+    """Benchmarks of both sides with their numbers of threads, and those that one side has alone."""
+    with sides.workers(base, head) as both:
+        listed = [worker.do("list") for worker in both]
+    wanted = [
+        {
+            name: threads
+            for name, threads in names.items()
+            if (not quick or is_quick(name)) and all(word in name for word in only)
+        }
+        for names in listed
+    ]
+    missing = dict.fromkeys(wanted[0].keys() - wanted[1].keys(), "missing")
+    new = dict.fromkeys(wanted[1].keys() - wanted[0].keys(), "new")
+    return {name: wanted[0][name] for name in wanted[0] if name in wanted[1]}, missing | new
+
+
+def _row_of_time(timing: Timing) -> Row:
+    if timing.error:
+        return Row(timing.case, "failed", error=timing.error)
+    seconds = [float(np.median(side)) for side in (timing.base_s, timing.head_s)]
+    pairs = len(timing.samples)
+    return Row(timing.case, timing.verdict, *seconds, "s", timing.interval, pairs)
+
+
+def _row(measured: others.Measured) -> Row:
+    what, base, head, unit, _, interval = measured
+    return Row(what, others.verdict(measured), base, head, unit, interval)
+
+
+def content(base: str, head: str, rows: Iterable[Row]) -> dict[str, Any]:
+    """All of it, for JSON."""
+    return {
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "base": {"name": base, "revision": sides.resolved(base)},
+        "head": {"name": head, "revision": sides.resolved(head)},
+        "machine": machine.describe(),
+        "rows": [
+            asdict(row) | {"interval": row.interval and row.interval._asdict()} for row in rows
+        ],
+    }
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    """Make a table of all rows, what is worse first."""
+    head, *lines = _table(rows)
+    rule = ["---" if place in _LEFT else "--:" for place in range(len(head))]
+    table = "\n".join(f"| {' | '.join(line)} |" for line in (head, rule, *lines))
+    return f"{table}\n\n{summary(rows)}"
+
+
+def text(rows: Sequence[Row], *, every: bool = False) -> str:
+    """Align the same; without `every`, what is the same is only counted."""
+    shown = [row for row in rows if every or row.verdict != "same"]
+    if not shown:
+        return summary(rows)
+    table = _table(shown)
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    lines = [
+        "  ".join(
+            cell.ljust(width) if place in _LEFT else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(line, widths, strict=True))
+        ).rstrip()
+        for line in table
+    ]
+    return "\n".join([*lines, "", summary(rows)])
+
+
+def summary(rows: Sequence[Row]) -> str:
+    """How many there are of each verdict."""
+    counts = {word: sum(row.verdict == word for row in rows) for word in _ORDER}
+    listed = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
+    return f"{len(rows)} benchmarks: {listed}."
+
+
+def _table(rows: Sequence[Row]) -> list[list[str]]:
+    ordered = sorted(rows, key=lambda row: _ORDER.index(row.verdict))
+    head = ["benchmark", "base", "head", "head / base", "95% interval", "verdict"]
+    return [head, *map(_cells, ordered)]
+
+
+def _cells(row: Row) -> list[str]:
+    ratio, interval = row.ratio, row.interval
+    return [
+        row.what,
+        _amount(row.base, row.unit),
+        _amount(row.head, row.unit),
+        "-" if ratio is None else f"{ratio:.3f}",
+        "-" if interval is None else f"{interval.least:.3f} to {interval.most:.3f}",
+        row.verdict + (f": {row.error}" if row.error else ""),
+    ]
+
+
+_UNITS = {
+    "s": ((1.0, "s"), (1e-3, "ms"), (1e-6, "µs"), (1e-9, "ns")),
+    "B": ((1e6, "MB"), (1e3, "kB"), (1.0, "B")),
+}
+
+
+def _amount(value: float | None, unit: str) -> str:
+    if value is None:
+        return "-"
+    for size, name in _UNITS.get(unit, ()):
+        if value >= size:
+            return f"{value / size:.3g} {name}"
+    return f"{value:.3f} {unit}"
+
+
+def _say(message: str) -> None:
+    print(f"{datetime.now(UTC):%H:%M:%S} {message}", file=sys.stderr)
+
+
+def main(arguments: Sequence[str] = ()) -> None:
+    """Compare what the arguments say; exit with 1 if something is worse, with 2 if that failed."""
+    command = parser("compare")
+    command.add_argument("base", help='a git revision, a wheel, or "." for the working tree')
+    command.add_argument("head", help="the same, of what may be worse")
+    add_options(command)
+    options = command.parse_args(arguments)
+    sys.exit(report(options.base, options.head, options))
+
+
+def add_options(command: Any) -> None:
+    """Add the options that `gate` has as well."""
+    command.add_argument("--quick", action="store_true", help="fewer benchmarks, in three minutes")
+    command.add_argument(
+        "--minutes",
+        type=float,
+        help=f"of taking turns, at most (default: {MINUTES:g}; quick: {QUICK_MINUTES:g})",
+    )
+    command.add_argument(
+        "--only", nargs="+", default=(), metavar="WORD", help="times with these words in the name"
+    )
+    command.add_argument("--all", action="store_true", help="print what is the same as well")
+    command.add_argument("--json", type=Path, metavar="FILE", help="write everything there")
+    command.add_argument("--markdown", type=Path, metavar="FILE", help="write a table there")
+
+
+def report(base: str, head: str, options: Any) -> int:
+    """Compare, print and write; return the exit status."""
+    minutes = options.minutes or (QUICK_MINUTES if options.quick else MINUTES)
+    try:
+        with tempfile.TemporaryDirectory(prefix="fastlogit-compare-") as folder:
+            rows = compare(
+                base,
+                head,
+                Path(folder),
+                quick=options.quick,
+                minutes=minutes,
+                only=options.only,
+            )
+        if options.json:
+            options.json.write_text(json.dumps(content(base, head, rows), indent=1) + "\n")
+    except SideError as error:
+        _say(str(error))
+        return 2
+    print(text(rows, every=options.all))
+    if options.markdown:
+        title = f"`{base}` against `{head}`, {machine.text()}"
+        options.markdown.write_text(f"{title}\n\n{markdown(rows)}\n")
+    return int(any(row.verdict in FAILING for row in rows))

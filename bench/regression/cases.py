@@ -1,0 +1,150 @@
+"""What is timed of a revision: calls of its public functions, by names that say on what.
+
+Only what any revision has is taken for granted, so that an old one can be compared: functions are
+looked up when they are needed, and get the arguments that their own signatures ask for.
+"""
+
+from __future__ import annotations
+
+import inspect
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from functools import cache, partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bench.data import argument
+
+Call = Callable[[], Any]
+
+
+class Case(NamedTuple):
+    """What makes a call with its arguments, when it is needed, and how many threads that takes."""
+
+    make: Callable[[], Call]
+    threads: int
+
+
+# In the first caches, and beyond the last; rows of 32 columns likewise.
+SIZES = {4_096: 1, 4_000_000: 2}
+ROWS = {1_000: 1, 300_000: 2}
+DTYPES = ("float64", "float32")
+# Of the quick set: whatever has all these words.
+QUICK = (
+    ("sigmoid,", "4,096", "float64"),
+    ("sigmoid,", "4,000,000", "float64"),
+    ("softplus,", "4,096"),
+    ("logistic_loss,", "4,096", "float64"),
+    ("log_loss_gradient,", "4,096", "float64"),
+    ("log_loss_gradient,", "4,000,000", "float64"),
+    ("linear.probability,", "300,000", "rows"),
+    ("linear.log_loss_gradient,", "rows"),
+    ("linear.hessian,", "300,000", "float64"),
+    ("fit,",),
+)
+
+
+def cases() -> dict[str, Case]:
+    """All cases, by name."""
+    return dict(_all())
+
+
+def is_quick(name: str) -> bool:
+    """Whether a case is in the quick set."""
+    return any(all(word in name for word in words) for words in QUICK)
+
+
+def _all() -> Iterator[tuple[str, Case]]:
+    import fastlogit as fl
+
+    for module in (fl.elementwise, fl.losses):
+        for name in sorted(module.__all__):
+            for dtype in DTYPES:
+                for n, threads in SIZES.items():
+                    what = f"{name}, {dtype}, {n:,}"
+                    make = partial(_call, getattr(module, name), n, dtype, threads)
+                    yield what, Case(make, threads)
+    for name in sorted(fl.linear.__all__):
+        for dtype in DTYPES:
+            for n, threads in ROWS.items():
+                what = f"linear.{name}, rows, {dtype}, {n:,}"
+                make = partial(_call, getattr(fl.linear, name), n, dtype, threads)
+                yield what, Case(make, threads)
+    for layout, lay in LAYOUTS.items():
+        what = f"linear.log_loss_gradient, {layout}, float64, 300,000"
+        make = partial(_call, fl.linear.log_loss_gradient, 300_000, "float64", 2, lay)
+        yield what, Case(make, 2)
+    yield "sigmoid of a number", Case(lambda: partial(fl.sigmoid, 0.5), 1)
+    yield "predict_proba, 1 x 32", Case(_predict_one, 1)
+    yield "fit, 1,000 x 32", Case(partial(fit, 1_000), 1)
+    yield "fit, 100,000 x 32", Case(partial(fit, 100_000), 2)
+    yield "score, Parquet, 300,000 x 32", Case(score_file, 2)
+
+
+def _call(function: Any, n: int, dtype: str, threads: int, lay: Any = None) -> Call:
+    parameters = inspect.signature(function).parameters
+    args = [
+        argument(name, n, dtype)
+        for name, parameter in parameters.items()
+        if parameter.default is inspect.Parameter.empty
+    ]
+    if lay is not None:
+        args[0] = lay(args[0])
+    options: dict[str, Any] = {"threads": threads}
+    if "out" in parameters and not function.__module__.endswith("linear"):
+        options["out"] = np.empty(n, dtype)
+    return partial(function, *args, **options)
+
+
+def _arrow(X: Any) -> Any:
+    import pyarrow as pa
+
+    return pa.table({f"x{j}": column for j, column in enumerate(np.asfortranarray(X).T)})
+
+
+def _csr(X: Any) -> Any:
+    from scipy import sparse
+
+    return sparse.csr_array(np.where(np.abs(X) > 1.0, X, 0.0))
+
+
+LAYOUTS: dict[str, Callable[[Any], Any]] = {
+    "columns": np.asfortranarray,
+    "Arrow": _arrow,
+    "CSR": _csr,
+}
+
+
+@cache
+def _model() -> Any:
+    import fastlogit as fl
+
+    coef = argument("coef", 32, "float64")
+    return fl.LogisticModel(coef, 0.5, tuple(f"x{j}" for j in range(coef.size)))
+
+
+def _predict_one() -> Call:
+    return partial(_model().predict_proba, argument("X", 1, "float64"))
+
+
+def fit(n: int) -> Call:
+    import fastlogit as fl
+
+    X, z = argument("X", n, "float64"), argument("z", n, "float64")
+    t = (X @ argument("coef", n, "float64") + z > 0).astype(np.float64)
+    return partial(fl.fit, X, t)
+
+
+def score_file() -> Call:
+    import pyarrow.parquet as pq
+
+    import fastlogit as fl
+
+    folder = Path(tempfile.gettempdir()) / f"fastlogit-bench-{os.getpid()}"
+    folder.mkdir(exist_ok=True)
+    pq.write_table(_arrow(argument("X", 300_000, "float32")), folder / "in.parquet")
+    source, sink = folder / "in.parquet", folder / "out.parquet"
+    return partial(fl.score, _model(), source, sink, threads=2, force=True)

@@ -1,0 +1,178 @@
+"""What else is compared of two sides: exactness, memory, compilation, import and size."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from bench.regression.sides import Side, SideError, workers
+from bench.regression.verdicts import Interval, Thresholds, interval
+
+# Chunks of points (`bench.accuracy.CHUNK`) at which errors are compared: the same in every run.
+_CHUNKS = 8
+EXACTNESS = Thresholds(0.0, 0.1)
+EXACTNESS_ON_AVERAGE = Thresholds(0.0, 0.02)
+MEMORY = Thresholds(0.1, 16e6)
+COMPILATION = Thresholds(0.2, 2.0)
+IMPORT = Thresholds(0.1, 0.02)
+SIZE = Thresholds(0.05, 20e3)
+_IMPORTS, _RUNS = 10, 2
+
+
+class Measured(NamedTuple):
+    """Something of both sides, of which more is worse."""
+
+    what: str
+    base: float
+    head: float
+    unit: str
+    thresholds: Thresholds
+    # Where it varies from run to run.
+    interval: Interval | None = None
+
+
+def compile_all(base: Side, head: Side, cases: Iterable[str]) -> Iterable[Measured]:
+    """Compile what the cases need, into empty caches: both sides at the same time."""
+
+    def seconds(side: Side) -> float:
+        with workers(side) as (worker,):
+            for case in cases:
+                try:
+                    worker.do("prepare", case=case)
+                except SideError:  # of which the times will tell
+                    continue
+            return float(worker.do("cpu_seconds"))
+
+    with ThreadPoolExecutor(2) as pool:
+        yield Measured(
+            "compile all of it, CPU time", *pool.map(seconds, (base, head)), "s", COMPILATION
+        )
+
+
+# At the end of a process: seconds of its CPU time, and bytes of memory at most.
+_REPORT = """
+import json, pathlib, time
+seconds = time.process_time()
+try:
+    lines = pathlib.Path("/proc/self/status").read_text().splitlines()
+    peak = 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
+except OSError:
+    import resource
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print(json.dumps([seconds, peak]))
+"""
+
+
+def importing(base: Side, head: Side) -> Iterable[Measured]:
+    """CPU time of a process that imports fastlogit, in turns."""
+    code = "import fastlogit\n" + _REPORT
+    times = np.array(
+        [
+            [json.loads(side.run("-c", code).stdout)[0] for side in (base, head)]
+            for _ in range(_IMPORTS)
+        ]
+    )
+    found = interval([np.log(times[:, 1] / times[:, 0])])
+    yield Measured(
+        "import fastlogit, CPU time", *np.median(times, axis=0).tolist(), "s", IMPORT, found
+    )
+
+
+_MEMORY = {
+    "import": "import fastlogit",
+    "fit, 300,000 x 32": """
+from bench.regression.cases import fit
+fit(300_000)()
+""",
+    "score, Parquet, 300,000 x 32": """
+from bench.regression.cases import score_file
+score_file()()
+""",
+}
+
+
+def memory(base: Side, head: Side) -> Iterable[Measured]:
+    """Memory of processes that do one thing, at most; the least of some runs."""
+    for what, code in _MEMORY.items():
+        peaks = [
+            min(json.loads(side.run("-c", code + _REPORT).stdout)[1] for _ in range(_RUNS))
+            for side in (base, head)
+        ]
+        yield Measured(f"memory: {what}", *peaks, "B", MEMORY)
+
+
+def size(base: Side, head: Side) -> Iterable[Measured]:
+    """Of the wheels."""
+    yield Measured("wheel", *(side.wheel.stat().st_size for side in (base, head)), "B", SIZE)
+
+
+def exactness(base: Side, head: Side, only: Iterable[str] = ()) -> Iterable[Measured]:
+    """Errors in ULP at points of all exponents, as of `python -m bench accuracy`."""
+    from bench import accuracy
+    from bench.implementations import ELEMENTWISE
+
+    chosen = set(only) or set(ELEMENTWISE)
+    with workers(base, head) as both:
+        for name, function in ELEMENTWISE.items():
+            if name not in chosen:
+                continue
+            for labels in ("hard labels", "soft labels") if "t" in function.arguments else ("",):
+                for dtype in accuracy.TYPES:
+                    args, exact, counted = _points(name, dtype, labels == "soft labels")
+                    what = ", ".join(filter(None, [name, labels, np.dtype(dtype).name]))
+                    found = []
+                    for worker in both:
+                        got = _values(worker, name, args)
+                        errors = accuracy.ulp_errors(got, exact, dtype)[counted]
+                        found.append((float(errors.max()), float(errors.mean())))
+                    largest, mean = zip(*found, strict=True)
+                    yield Measured(f"largest error: {what}", *largest, "ULP", EXACTNESS)
+                    yield Measured(f"mean error: {what}", *mean, "ULP", EXACTNESS_ON_AVERAGE)
+
+
+def _points(name: str, dtype: Any, soft: bool) -> tuple[list[Any], Any, Any]:
+    """Arguments, exact results, and which of them count: not those that are ill conditioned."""
+    from bench import accuracy, references
+    from bench.implementations import ELEMENTWISE
+
+    function = ELEMENTWISE[name]
+    chunks = [
+        accuracy.arguments(np.random.default_rng([2013, number]), function, dtype, soft)
+        for number in range(_CHUNKS)
+    ]
+    special = accuracy.special_points(function, dtype, soft)
+    args = [np.concatenate(arg) for arg in zip(*chunks, special.T, strict=True)]
+    with np.errstate(all="ignore"):
+        wide = [arg.astype(references.wider(dtype)) for arg in args]
+        exact = getattr(references, name)(*wide)
+        ranges = accuracy.in_ranges(name, args, wide, exact)
+    counted = np.logical_or.reduce(list(ranges.values()))
+    counted[-len(special) :] = True
+    return args, exact, counted
+
+
+def _values(worker: Any, name: str, args: list[Any]) -> Any:
+    given, got = (Path(worker.side.folder) / f"{file}.npy" for file in ("arguments", "values"))
+    np.save(given, np.stack(args))
+    worker.do("values", function=name, arguments=str(given), to=str(got))
+    return np.load(got)
+
+
+def verdict(measured: Measured) -> str:
+    """One of better, worse, same and inconclusive."""
+    base, head, thresholds = measured.base, measured.head, measured.thresholds
+    if measured.interval is None:
+        beyond = max(thresholds.relative * base, thresholds.absolute)
+        # An infinite error is one of an infinity, which is either there or not.
+        change = 0.0 if base == head else head - base
+        found = "worse" if change > beyond else "better" if change < -beyond else "same"
+        return "worse" if math.isnan(change) else found
+    words = {"slower": "worse", "faster": "better"}
+    found = thresholds.verdict(measured.interval, base)
+    return words.get(found, found)

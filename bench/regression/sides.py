@@ -1,0 +1,173 @@
+"""A side of a comparison: a revision, built and installed into an environment of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import site
+import subprocess
+import sys
+import sysconfig
+import venv
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+# What a wheel is made of.
+_SOURCES = ("fastlogit", "pyproject.toml", "README.md", "LICENSE")
+WORKING_TREE = "."
+
+
+class SideError(Exception):
+    """What could not be done for a side, or what it could not do."""
+
+
+@dataclass
+class Side:
+    """An installed revision.
+
+    Attributes
+    ----------
+    name : str
+        As it was asked for.
+    wheel : Path
+    python : Path
+        Interpreter of its environment.
+    folder : Path
+        Where it may write; what workers import of `bench` is there as well.
+    """
+
+    name: str
+    wheel: Path
+    python: Path
+    folder: Path
+
+    def run(self, *arguments: str, cache: str = "cache") -> subprocess.CompletedProcess[str]:
+        """Run its Python to the end."""
+        done = subprocess.run(
+            [self.python, *arguments],
+            cwd=self.folder,
+            env=self.environment(cache),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise SideError(f"{self.name}: {done.stderr.strip().splitlines()[-1:]}")
+        return done
+
+    def environment(self, cache: str = "cache") -> dict[str, str]:
+        """Variables of its processes: a Numba cache and temporary files of its own."""
+        ours = {"PYTHONPATH", "PYTHONSTARTUP", "PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV"}
+        kept = {name: value for name, value in os.environ.items() if name not in ours}
+        return kept | {"NUMBA_CACHE_DIR": str(self.folder / cache), "TMPDIR": str(self.folder)}
+
+
+def build(revision: str, folder: Path) -> Side:
+    """Build a git revision, the working tree (".") or a wheel, and install it.
+
+    Its dependencies are those of the running environment, the same for both sides, so that
+    nothing but fastlogit differs.
+    """
+    folder.mkdir(parents=True)
+    wheel = Path(revision)
+    if wheel.suffix != ".whl":
+        source = folder / "source"
+        _check_out(revision, source)
+        _pip("wheel", "--no-deps", "--wheel-dir", str(folder), str(source))
+        (wheel,) = folder.glob("*.whl")
+    environment = folder / "environment"
+    venv.create(environment, with_pip=False)
+    variables = {"base": str(environment), "platbase": str(environment)}
+    packages = Path(sysconfig.get_path("purelib", "venv", variables))
+    _pip("install", "--no-deps", "--target", str(packages), str(wheel.resolve()))
+    (packages / "dependencies.pth").write_text("\n".join(site.getsitepackages()) + "\n")
+    shutil.copytree(ROOT / "bench", folder / "bench", ignore=shutil.ignore_patterns("results"))
+    programs = Path(sysconfig.get_path("scripts", "venv", variables))
+    return Side(revision, wheel, programs / Path(sys.executable).name, folder)
+
+
+def resolved(revision: str) -> str:
+    """Hash of a git revision; what is none stays as it is."""
+    if revision == WORKING_TREE or revision.endswith(".whl"):
+        return revision
+    return _git("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}").decode().strip()
+
+
+def _check_out(revision: str, source: Path) -> None:
+    source.mkdir()
+    if revision == WORKING_TREE:
+        for name in _SOURCES:
+            path = ROOT / name
+            if path.is_dir():
+                shutil.copytree(
+                    path, source / name, ignore=shutil.ignore_patterns("__pycache__", "*.nb?")
+                )
+            else:
+                shutil.copy(path, source)
+        return
+    archive = _git("archive", resolved(revision), *_SOURCES)
+    subprocess.run(["tar", "--extract", "--directory", source], input=archive, check=True)
+
+
+def _git(*arguments: str) -> bytes:
+    done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, check=False)
+    if done.returncode:
+        said = done.stderr.decode().strip() or "there is no such revision"
+        raise SideError(f"git {' '.join(arguments)}: {said}")
+    return done.stdout
+
+
+def _pip(*arguments: str) -> None:
+    command = [sys.executable, "-m", "pip", *arguments, "--quiet", "--disable-pip-version-check"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SideError(f"pip {' '.join(arguments)}:\n{done.stderr.strip()}")
+
+
+class Worker:
+    """A process of a side, which does one thing after another (`bench.regression.worker`)."""
+
+    def __init__(self, side: Side) -> None:
+        self.side = side
+        self.process = subprocess.Popen(
+            [side.python, "-m", "bench.regression.worker"],
+            cwd=side.folder,
+            env=side.environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def do(self, what: str, **arguments: Any) -> Any:
+        """Have something done, and get its result; SideError if it did not go well."""
+        stdin, stdout = self.process.stdin, self.process.stdout
+        assert stdin is not None
+        assert stdout is not None
+        try:
+            print(json.dumps({"do": what, **arguments}), file=stdin, flush=True)
+            answer = json.loads(stdout.readline())
+        except (BrokenPipeError, ValueError) as error:
+            raise SideError(f"{self.side.name}: its process has ended") from error
+        if "error" in answer:
+            raise SideError(f"{self.side.name}: {answer['error']}")
+        return answer["result"]
+
+    def end(self) -> None:
+        """End the process."""
+        self.process.communicate()
+
+
+@contextmanager
+def workers(*sides: Side) -> Iterator[list[Worker]]:
+    """Processes of some sides, started together."""
+    started = [Worker(side) for side in sides]
+    try:
+        yield started
+    finally:
+        for worker in started:
+            worker.end()
