@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 import fastlogit as fl
-from bench import references
-from bench.commands import parser
+from bench import machine, markdown, references, results
 from bench.implementations import ELEMENTWISE, FASTLOGIT, Function
+from bench.markdown import Row
 
 Array = NDArray[Any]
 Part = TypeVar("Part")
@@ -34,7 +34,7 @@ CHUNK = 1 << 15  # half as many or twice as many take longer
 PEERS_EVERY = 16  # chunks: fastlogit is measured on all of them, the others on these
 SPECIAL = "special values"
 RANGES = ("middle", "tails", "subnormal results", SPECIAL)
-WRONG = "†"  # marks who gets a special value wrong
+LOST = "all digits"  # instead of a number where no decimal digit is right
 SPECIAL_VALUES = {
     "z": (0.0, -0.0, np.inf, -np.inf, np.nan),
     "y": (0.0, -0.0, 1.0, -1.0, 1.5, np.nan),
@@ -263,7 +263,7 @@ def _chunk_of_all(names: list[str], number: int) -> tuple[dict[str, Table], int,
 
 def main(arguments: Sequence[str] = ()) -> None:
     """Measure every function, and print as it goes: all ranges, then the largest errors only."""
-    command = parser("accuracy")
+    command = results.parser("accuracy")
     command.add_argument(
         "--points", type=int, default=POINTS, help="of float64 (default: %(default)s)"
     )
@@ -272,23 +272,30 @@ def main(arguments: Sequence[str] = ()) -> None:
     )
     options = command.parse_args(arguments)
     if options.exhaustive:
+        if options.save:
+            command.error("what --exhaustive gives is not stored")
         exhaustive()
         return
-    rows: dict[str, list[Table]] = {}
+    here = machine.brief("scipy", "torch", "jax", "scikit-learn")
+    print(f"{markdown.machine(here)}\n")
+    rows: dict[str, Row] = {}
     for name, function in ELEMENTWISE.items():
         for labels in ("hard", "soft") if "t" in function.arguments else ("",):
             what = f"`{name}`, {labels} labels" if labels else f"`{name}`"
+            tables = {}
             for dtype, share in TYPES.items():
                 table = sweep(name, dtype, labels == "soft", options.points // share)
                 _print_ranges(f"{what}, {dtype.__name__}", table)
-                rows.setdefault(what, []).append(table)
-    _print_summary(rows)
+                tables[dtype.__name__] = table
+            rows[what] = errors(tables, _peers(table))
+    results.finish("accuracy", arguments, here, rows)
+    print(f"\n{markdown.WRONG} not what it should be at 0, 1, an infinity or NaN.")
 
 
 def _print_ranges(what: str, table: Table) -> None:
     print(f"| {what} | {' | '.join(RANGES)} |")
     print("|---|" + "---|" * len(RANGES))
-    for peer in _peers([table]):
+    for peer in _peers(table):
         special = table[peer, SPECIAL]
         cells = [str(table.get((peer, which), "")) for which in RANGES[:-1]]
         cells.append(f"wrong at {special.where()}" if special.largest > 1 else "right")
@@ -296,33 +303,23 @@ def _print_ranges(what: str, table: Table) -> None:
     print(flush=True)
 
 
-def _print_summary(rows: dict[str, list[Table]]) -> None:
-    peers = _peers([table for tables in rows.values() for table in tables])
-    print(f"| Largest error in ULP, float64 / float32 | {' | '.join(peers)} |")
-    print("|---|" + "--:|" * len(peers))
-    for what, tables in rows.items():
-        cells = []
-        for peer in peers:
-            found = [
-                largest(table, peer, dtype) for table, dtype in zip(tables, TYPES, strict=True)
-            ]
-            cells.append(" / ".join(filter(None, found)))
-        print(f"| {what} | {' | '.join(cells)} |")
-    print(f"\n{WRONG} not what it should be at 0, 1, an infinity or NaN.")
-
-
-def _peers(tables: list[Table]) -> list[str]:
-    found = dict.fromkeys(peer for table in tables for peer, _ in table)
+def _peers(table: Table) -> list[str]:
+    found = dict.fromkeys(peer for peer, _ in table)
     return sorted(found, key=lambda peer: peer != FASTLOGIT)
 
 
-def largest(table: Table, peer: str, dtype: Any) -> str:
+def errors(tables: dict[str, Table], peers: Iterable[str]) -> Row:
+    """Of each implementation the largest error by type, and the types of wrong special values."""
+    found: Row = {}
+    for peer in peers:
+        found[peer] = {dtype: largest(table, peer, dtype) for dtype, table in tables.items()}
+        wrong = [dtype for dtype, table in tables.items() if table[peer, SPECIAL].largest > 1]
+        if wrong:
+            found[peer]["wrong"] = wrong
+    return found
+
+
+def largest(table: Table, peer: str, dtype: Any) -> float | str:
     """The largest error over all ranges, in words where no decimal digit is right."""
-    found = [table[peer, which].largest for which in RANGES[:-1] if (peer, which) in table]
-    if not found:
-        return ""
-    mark = WRONG if table[peer, SPECIAL].largest > 1 else ""
-    worst = max(found)
-    if worst >= 2.0 ** (np.finfo(dtype).nmant - 3):
-        return f"all digits{mark}"
-    return (f"{worst:.2f}" if worst < 1000 else f"{worst:.0e}") + mark
+    worst = max(table[peer, which].largest for which in RANGES[:-1] if (peer, which) in table)
+    return LOST if worst >= 2.0 ** (np.finfo(dtype).nmant - 3) else worst

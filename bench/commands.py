@@ -14,6 +14,7 @@ COMMANDS = {
     "scoring": "files to files, against reading them and others' scoring",
     "accuracy": "errors of every function, by whom and where",
     "compare": "whether one of two revisions is slower, less exact or hungrier",
+    "readme": "put what --save has stored into the README",
 }
 
 

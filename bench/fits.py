@@ -27,12 +27,11 @@ from scipy import sparse, special
 from tqdm import tqdm
 
 import fastlogit as fl
-from bench import machine
-from bench.commands import parser
+from bench import machine, markdown, results
+from bench.markdown import OURS, Row
 from bench.measure import PAUSE_S
 
 TARGET = 1e-7
-OURS = "fastlogit"
 THREADS = 2
 # Seconds: a contender is not run at another tolerance, nor again, if it has taken longer.
 PATIENCE_S = 30.0
@@ -132,12 +131,16 @@ def _flights_csr() -> tuple[Any, Any]:
 
 # What to call each, how to make it, and how many times as fast as the best fastlogit is to be.
 PROBLEMS: list[tuple[str, Callable[[], tuple[Any, Any]], float]] = [
-    ("breast cancer 569 x 30, standardised", _cancer, 1.0),
-    ("1,000,000 x 50 float64", partial(_correlated, 1_000_000, 50, "float64"), 8.0),
-    ("300,000 x 300 float32", partial(_correlated, 300_000, 300, "float32"), 5.0),
-    ("flights 327,346 x 356 float64", flights, 4.0),
-    ("flights 327,346 x 356, CSR", _flights_csr, 4.0),
-    ("words 200,000 x 50,000, CSR", partial(_words, 200_000, 50_000, 11_540_000), 3.0),
+    ("scikit-learn's breast cancer, 569 x 30, standardised", _cancer, 1.0),
+    ("1,000,000 x 50 float64, correlated", partial(_correlated, 1_000_000, 50, "float64"), 8.0),
+    ("300,000 x 300 float32, correlated", partial(_correlated, 300_000, 300, "float32"), 5.0),
+    ("flights, carrier x hour and destination one-hot, 327,346 x 356", flights, 4.0),
+    ("the same flights as CSR", _flights_csr, 4.0),
+    (
+        "CSR, 200,000 x 50,000 with 10,000,000 entries",
+        partial(_words, 200_000, 50_000, 11_540_000),
+        3.0,
+    ),
 ]
 
 
@@ -147,9 +150,13 @@ PROBLEMS: list[tuple[str, Callable[[], tuple[Any, Any]], float]] = [
 Fit = Callable[[float], Solution]
 
 
+def _model(data: Data, tol: float) -> fl.LogisticModel:
+    return fl.fit(data.X, data.t, l2=data.l2, tol=tol, threads=THREADS)
+
+
 def _fastlogit(data: Data) -> dict[str, Fit]:
     def fit(tol: float) -> Solution:
-        model = fl.fit(data.X, data.t, l2=data.l2, tol=tol, threads=THREADS)
+        model = _model(data, tol)
         return model.coef, model.intercept
 
     return {OURS: fit}
@@ -345,8 +352,8 @@ def loosest(data: Data, fit: Fit) -> Chosen | None:
     return best
 
 
-def measure(data: Data, rounds: int, names: Sequence[str]) -> None:
-    """Print a table of one problem."""
+def measure(data: Data, rounds: int, names: Sequence[str]) -> Row:
+    """Measure one problem, and print a table of it."""
     print(f"\n### {data.name}\n", flush=True)
     fits = {
         name: fit
@@ -368,26 +375,53 @@ def measure(data: Data, rounds: int, names: Sequence[str]) -> None:
             fits[name](chosen[name].tol)
             seconds[name].append(time.perf_counter() - start)
     medians = {name: statistics.median(times[1:] or times) for name, times in seconds.items()}
-    others = [name for name, found in chosen.items() if name != OURS and found.norm <= TARGET]
+    row = {
+        "passes": _model(data, chosen[OURS].tol).passes,
+        "contenders": {
+            name: {
+                "seconds": medians[name],
+                "times_as_long": medians[name] / medians[OURS],
+                "tol": chosen[name].tol,
+                "gradient_norm": chosen[name].norm,
+                "reached": chosen[name].norm <= TARGET,
+            }
+            for name in sorted(medians, key=medians.__getitem__)
+        },
+    }
+    _print(row, data.least)
+    return row
+
+
+def _print(row: Row, least: float) -> None:
+    """Print everyone, and whether what is wanted is reached."""
+    contenders = row["contenders"]
+    others = [
+        each["times_as_long"]
+        for name, each in contenders.items()
+        if name != OURS and each["reached"]
+    ]
     if others:
-        best = min(medians[name] for name in others) / medians[OURS]
-        verdict = "reached" if best >= data.least else "not reached"
-        print(f"\n{best:.1f} x as fast as the best; wanted: {data.least:g} x, {verdict}")
+        verdict = "reached" if min(others) >= least else "not reached"
+        print(f"\n{min(others):.1f} x as fast as the best; wanted: {least:g} x, {verdict}")
     print("\n| | tol | gradient norm | seconds | fastlogit is |")
     print("|---|--:|--:|--:|--:|")
-    for name in sorted(medians, key=medians.__getitem__):
-        tol, norm, longest = chosen[name]
-        gave_up = f" (given up after {longest:.0f} s)" if longest > PATIENCE_S else " (not reached)"
-        reached = "" if norm <= TARGET else gave_up
-        times = "" if name == OURS else f"{medians[name] / medians[OURS]:.1f} x as fast"
-        print(f"| {name} | {tol:.0e} | {norm:.1e}{reached} | {medians[name]:.3g} | {times} |")
+    for name, each in contenders.items():
+        gave_up = " (given up)" if each["seconds"] > PATIENCE_S else " (not reached)"
+        reached = "" if each["reached"] else gave_up
+        times = "" if name == OURS else f"{each['times_as_long']:.1f} x as fast"
+        print(
+            f"| {name} | {each['tol']:.0e} | {each['gradient_norm']:.1e}{reached} "
+            f"| {each['seconds']:.3g} | {times} |"
+        )
 
 
 def main(arguments: Sequence[str] = ()) -> None:
     """Measure every problem, or those of some numbers, and print as it goes."""
     options = _parser().parse_args(arguments)
-    print(f"{machine.text()}\n")
+    here = machine.brief("scikit-learn", "scikit-learn-intelex", "glum", "statsmodels", "torch")
+    print(f"{markdown.machine(here)}\n")
     warnings.simplefilter("ignore")  # not converged: that is measured
+    rows: dict[str, Row] = {}
     for number, (name, make, least) in enumerate(PROBLEMS):
         if not options.problems or number in options.problems:
             try:
@@ -395,11 +429,13 @@ def main(arguments: Sequence[str] = ()) -> None:
             except (ImportError, SystemExit) as error:
                 print(f"\n### {name}\n\nleft out: {error}")
                 continue
-            measure(Data(name, X, t, 1.0, least), options.rounds, options.names)
+            data = Data(name, X, t, 1.0, least)
+            rows[name] = {"problem": number, **measure(data, options.rounds, options.names)}
+    results.finish("fits", arguments, here, rows)
 
 
 def _parser() -> ArgumentParser:
-    command = parser("fits")
+    command = results.parser("fits")
     command.add_argument(
         "problems", nargs="*", type=int, help="which, by their numbers from 0 (default: all)"
     )

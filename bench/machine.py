@@ -13,6 +13,7 @@ import numba
 from numba.core import config
 
 import fastlogit as fl
+from bench import markdown
 
 # What is measured, measures, or is measured against, as far as it is installed.
 PACKAGES = (
@@ -22,6 +23,7 @@ PACKAGES = (
     "numpy",
     "scipy",
     "scikit-learn",
+    "scikit-learn-intelex",
     "torch",
     "jax",
     "numexpr",
@@ -49,7 +51,7 @@ def describe() -> dict[str, Any]:
         "caches": caches(),
         "memory": _memory(),
         "system": platform.platform(),
-        "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "python": _python(),
         "executable": "virtual environment" if sys.prefix != sys.base_prefix else "system",
         "versions": versions(),
         "threads": {
@@ -64,18 +66,26 @@ def describe() -> dict[str, Any]:
     }
 
 
-def text(*packages: str) -> str:
-    """The same in a line, with the versions of some packages beside the usual ones."""
+def brief(*packages: str) -> dict[str, Any]:
+    """What a reader of results needs, with the versions of some packages beside the usual ones."""
     there = versions()
-    named = [f"{name} {there[name]}" for name in packages if name in there]
-    return ", ".join(
-        [
-            f"{processor()}, {cores()} cores",
-            f"{platform.python_implementation()} {platform.python_version()}",
-            f"NumPy {there['numpy']}, Numba {there['numba']}, fastlogit {fl.__version__}",
-            *named,
-        ]
-    )
+    named = {name: there[name] for name in ("numpy", "numba", *packages) if name in there}
+    return {
+        "processor": processor(),
+        "cores": cores(),
+        "caches": caches(),
+        "python": _python(),
+        "versions": {"fastlogit": fl.__version__, **named},
+    }
+
+
+def text(*packages: str) -> str:
+    """The same in a line."""
+    return markdown.machine(brief(*packages))
+
+
+def _python() -> str:
+    return f"{platform.python_implementation()} {platform.python_version()}"
 
 
 def processor() -> str:

@@ -20,12 +20,11 @@ from scipy.linalg import blas
 from tqdm import tqdm
 
 import fastlogit as fl
-from bench import machine
-from bench.commands import parser
+from bench import machine, markdown, results
+from bench.markdown import OURS, Row
 from bench.measure import interleaved, on_cores, ratio
 
 Call = Callable[[], Any]
-OURS = "fastlogit"
 ROUNDS, CALLS_OVER = 5, 0.05
 
 
@@ -200,8 +199,9 @@ def _sparse() -> Iterator[Comparison]:
 
 def main(arguments: Sequence[str] = ()) -> None:
     """Measure every comparison, and print as it goes."""
-    parser("passes").parse_args(arguments)
-    print(f"{machine.text()}\n")
+    results.parser("passes").parse_args(arguments)
+    here = machine.brief("scipy", "scikit-learn", "torch", "pyarrow")
+    print(f"{markdown.machine(here)}\n")
     measured: dict[tuple[str, int | None], dict[str, float]] = {}
     print("| | threads | fastlogit | others | | wanted | |")
     print("|---|--:|--:|---|--:|--:|---|")
@@ -225,24 +225,21 @@ def main(arguments: Sequence[str] = ()) -> None:
             f"| {case.what} | {case.threads or ''} | {medians[OURS] * 1e3:.3g} ms | {others} "
             f"| {result if case.others else ''} | {wanted} | {verdict} |"
         )
-    _print_summary(measured)
+    results.finish("passes", arguments, here, _by_features(measured))
 
 
-def _print_summary(measured: dict[tuple[str, int | None], dict[str, float]]) -> None:
-    """Print how many times as long everything takes as fastlogit by rows, on two threads."""
-    names = ["reading X", "numpy", "sklearn", "torch"]
-    layouts = ["column-major", "Arrow table"]
-    print(f"\n| X | fastlogit | {' | '.join([*names, *layouts])} |")
-    print("|---|--:" + "|--:" * len([*names, *layouts]) + "|")
-    for (what, threads), medians in measured.items():
+def _by_features(measured: dict[tuple[str, int | None], dict[str, float]]) -> dict[str, Row]:
+    """How many times as long as fastlogit by rows everything takes, on two threads."""
+    rows: dict[str, Row] = {}
+    for (what, threads), found in measured.items():
         function, _, X = what.partition(" ")
         if function == "log_loss_gradient" and threads == 2:
-            times = [medians.get(name) for name in names]
-            for layout in layouts:
-                found = measured.get((f"{layout} {X}", 2))
-                times.append(1 / found["row-major"] if found else None)
-            cells = ["" if value is None else f"{value:.2f} x" for value in times]
-            print(f"| {X} | {medians[OURS] * 1e3:.3g} ms | {' | '.join(cells)} |")
+            times = {name: found[name] for name in found if name != OURS}
+            for layout in ("column-major", "Arrow table"):
+                if there := measured.get((f"{layout} {X}", 2)):
+                    times[layout] = 1 / there["row-major"]
+            rows[X] = {"seconds": found[OURS], "times_as_long": times}
+    return rows
 
 
 def _calls(function: Call) -> int:

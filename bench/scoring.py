@@ -40,12 +40,11 @@ import numpy as np
 from tqdm import tqdm
 
 import fastlogit as fl
-from bench import machine
-from bench.commands import parser
+from bench import machine, markdown, results
+from bench.markdown import OURS, Row
 from bench.measure import interleaved, on_cores, ratio
 
 Call = Callable[[], object]
-OURS = "fastlogit"
 ROWS, COLUMNS = 10_000_000, 30
 THREADS = 2
 TOLERANCE = 1e-5
@@ -72,30 +71,22 @@ class Contender:
 class Comparison:
     """Ours is to take at most `most` times as long, or to be at least `least` times as fast.
 
-    As what: the best of each kind, one after the other.
+    As what: the best of each kind, one after the other, whom `{best}` names in `what`.
     """
 
     what: str
     kinds: tuple[list[Contender], ...]
     most: float | None = None
-    least: float | None = None
+    least: float = 1.0
 
+    @property
+    def wanted(self) -> str:
+        if self.most is not None:
+            return f"wanted: at most {self.most:g} x"
+        return f"wanted: {self.least:g} x as fast"
 
-@dataclass(frozen=True)
-class Result:
-    """One line of the table at the end."""
-
-    what: str
-    wanted: str
-    reached: bool
-    measured: str
-    ours: str
-    theirs: str
-
-    def __str__(self) -> str:
-        verdict = "reached" if self.reached else "not reached"
-        cells = (self.what, f"{self.wanted}: {verdict}", self.measured, self.ours, self.theirs)
-        return f"| {' | '.join(cells)} |"
+    def reached(self, times_as_long: float) -> bool:
+        return times_as_long <= (1 / self.least if self.most is None else self.most)
 
 
 @dataclass(frozen=True)
@@ -292,14 +283,14 @@ def npy_readers(path: Path) -> list[Contender]:
             np.copyto(block[: len(rows)], rows)
 
     return [
-        Contender("np.load", partial(np.load, path)),
-        Contender("np.load, mmap_mode, copied by blocks", mapped_copy),
+        Contender("`np.load`", partial(np.load, path)),
+        Contender("a map copied block by block", mapped_copy),
     ]
 
 
 def npy_writers(setting: Setting, scores: Any) -> list[Contender]:
     result = setting.result("numpy.npy")
-    return [Contender("np.save", partial(np.save, result, scores), result)]
+    return [Contender("`np.save`", partial(np.save, result, scores), result)]
 
 
 def csv_readers(path: Path) -> list[Contender]:
@@ -390,11 +381,11 @@ def sklearn_contenders(setting: Setting, source: Path) -> list[Contender]:
             with sklearn.config_context(assume_finite=True):
                 _in_chunks(batches, probability, result)
 
-        return Contender(f"{name} + scikit-learn", run, result)
+        return Contender(f"scikit-learn in chunks of {name}", run, result)
 
     found = [
         contender(
-            "pyarrow",
+            "Arrow's tensors",
             partial(_scanned, source),
             lambda batch: batch.to_tensor(row_major=False).to_numpy(),
             fitted(),
@@ -410,7 +401,7 @@ def sklearn_contenders(setting: Setting, source: Path) -> list[Contender]:
                 for batch in file.iter_batches(GROUP_ROWS):
                     yield batch.to_pandas()
 
-        found.append(contender("pandas", frames, lambda frame: frame, named))
+        found.append(contender("pandas' frames", frames, lambda frame: frame, named))
     return found
 
 
@@ -581,8 +572,8 @@ def _first_calls(
     return once, further
 
 
-def compared(setting: Setting, ours: Contender, comparisons: Sequence[Comparison]) -> list[Result]:
-    """Measure ours and everyone else in turn, print each, and say what is reached."""
+def compared(setting: Setting, ours: Contender, comparisons: Sequence[Comparison]) -> Row:
+    """Measure ours and everyone else in turn, and print each, and what is reached."""
     assert ours.result is not None
     comparisons = [each for each in comparisons if all(each.kinds)]
     once, further = _first_calls(comparisons, probabilities(ours.result))
@@ -595,100 +586,84 @@ def compared(setting: Setting, ours: Contender, comparisons: Sequence[Comparison
 
         seconds = interleaved(calls, setting.rounds, warm=True, progress=show)
     medians = {name: statistics.median(times) for name, times in seconds.items()}
-    _print_all(comparisons, once, medians)
-    return [_result(comparison, seconds) for comparison in comparisons]
+    times_as_long = {}
+    for comparison in comparisons:
+        best = [
+            min((each.name for each in kind if each.name in medians), key=medians.__getitem__)
+            for kind in comparison.kinds
+        ]
+        theirs = [sum(times) for times in zip(*(seconds[name] for name in best), strict=True)]
+        times = ratio({OURS: seconds[OURS], "theirs": theirs}, OURS, "theirs")
+        names = " and ".join(best)
+        what = comparison.what.format(best=names)
+        times_as_long[what] = times
+        _print_all(what, comparison.kinds, once, medians)
+        verdict = "reached" if comparison.reached(times) else "not reached"
+        print(f"\n{times:.2f} x as long as {names}; {comparison.wanted}, {verdict}")
+    return {"rows": setting.rows, "seconds": medians[OURS], "times_as_long": times_as_long}
 
 
 def _print_all(
-    comparisons: Sequence[Comparison], once: dict[str, float], medians: dict[str, float]
+    what: str,
+    kinds: Sequence[Sequence[Contender]],
+    once: dict[str, float],
+    medians: dict[str, float],
 ) -> None:
     """Print everyone's medians, or the time of who was not measured again."""
     seconds = once | medians
-    for comparison in comparisons:
-        print(f"\n### {comparison.what}\n\n| | seconds | times ours |\n|---|--:|--:|")
-        print(f"| {OURS} | {seconds[OURS]:.3f} | |")
-        for kind in comparison.kinds:
-            for name in sorted((each.name for each in kind), key=seconds.__getitem__):
-                note = "" if name in medians else " (once)"
-                times = seconds[name] / seconds[OURS]
-                print(f"| {name} | {seconds[name]:.3f}{note} | {times:.2f} |")
-        sys.stdout.flush()
-
-
-def _result(comparison: Comparison, seconds: dict[str, list[float]]) -> Result:
-    """Compare with the best of each kind."""
-    names = [
-        min(
-            (each.name for each in kind if each.name in seconds),
-            key=lambda name: statistics.median(seconds[name]),
-        )
-        for kind in comparison.kinds
-    ]
-    theirs = [sum(times) for times in zip(*(seconds[name] for name in names), strict=True)]
-    both = {OURS: seconds[OURS], "theirs": theirs}
-    if comparison.most is not None:
-        measured = ratio(both, OURS, "theirs")
-        wanted, reached = f"at most {comparison.most:g} x as long", measured <= comparison.most
-    else:
-        measured = ratio(both, "theirs", OURS)
-        least = comparison.least or 1.0
-        wanted, reached = f"at least {least:g} x as fast", measured >= least
-    ours, other = (f"{statistics.median(times):.3f}" for times in both.values())
-    return Result(
-        comparison.what,
-        wanted,
-        reached,
-        f"{measured:.2f} x",
-        ours,
-        f"{other} ({'; '.join(names)})",
-    )
+    print(f"\n### {what}\n\n| | seconds | times ours |\n|---|--:|--:|")
+    print(f"| {OURS} | {seconds[OURS]:.3f} | |")
+    for kind in kinds:
+        for name in sorted((each.name for each in kind), key=seconds.__getitem__):
+            note = "" if name in medians else " (once)"
+            times = seconds[name] / seconds[OURS]
+            print(f"| {name} | {seconds[name]:.3f}{note} | {times:.2f} |")
+    sys.stdout.flush()
 
 
 # Parts ------------------------------------------------------------------------------------
 
 
-def score_parquet(setting: Setting) -> list[Result]:
+def score_parquet(setting: Setting) -> Row:
     source = setting.source("parquet")
     ours = setting.ours(source, ".parquet")
     scores = probabilities(setting.result("fastlogit.parquet"))
-    alone = (parquet_readers(source), parquet_writers(setting, scores))
+    readers, writers = parquet_readers(source), parquet_writers(setting, scores)
+    ways = f"the fastest of {len(readers)} ways to read, and of {len(writers)} to write as many"
     others = contenders(setting, source, onnx_contenders, polars_contenders, duckdb_contenders)
-    what = "Parquet in, Parquet out"
     return compared(
         setting,
         ours,
         [
-            Comparison(f"{what}: pyarrow reads, and writes as many", alone, most=1.25),
+            Comparison(f"pyarrow: {ways}", (readers, writers), most=1.25),
+            Comparison(
+                "the fastest of ONNX Runtime, Polars and DuckDB: {best}", (others,), least=1.3
+            ),
             *(
-                Comparison(f"{what}: {each.name} in chunks", ([each],), least=3.0)
+                Comparison("{best}", ([each],), least=3.0)
                 for each in contenders(setting, source, sklearn_contenders)
             ),
-            Comparison(f"{what}: ONNX Runtime, Polars, DuckDB", (others,), least=1.3),
         ],
     )
 
 
-def score_npy(setting: Setting) -> list[Result]:
+def score_npy(setting: Setting) -> Row:
     source = setting.source("npy")
     ours = setting.ours(source, ".npy")
-    scores = probabilities(setting.result("fastlogit.npy"))
-    writers = npy_writers(setting, scores)
-    what = "NPY in, NPY out"
+    writers = npy_writers(setting, probabilities(setting.result("fastlogit.npy")))
     return compared(
         setting,
         ours,
-        [
-            Comparison(f"{what}: {reader.name}, and np.save", ([reader], writers), most=1.25)
-            for reader in npy_readers(source)
-        ],
+        [Comparison("{best}", ([reader], writers), most=1.25) for reader in npy_readers(source)],
     )
 
 
-def score_csv(setting: Setting) -> list[Result]:
+def score_csv(setting: Setting) -> Row:
     source = setting.source("csv")
     ours = setting.ours(source, "-csv.parquet")
-    what = "CSV in, Parquet out: pyarrow reads the CSV"
-    return compared(setting, ours, [Comparison(what, (csv_readers(source),), most=1.2)])
+    readers = csv_readers(source)
+    what = f"pyarrow, only reading: the fastest of {len(readers)} ways"
+    return compared(setting, ours, [Comparison(what, (readers,), most=1.2)])
 
 
 # A process counts the memory of the one that it was forked from, so that a small one starts it.
@@ -698,7 +673,7 @@ pid = os.posix_spawn(sys.argv[1], sys.argv[1:], os.environ)
 _, status, usage = os.wait4(pid, 0)
 print(json.dumps([os.waitstatus_to_exitcode(status), usage.ru_maxrss]))
 """
-MOST_MEMORY = 600e6
+MOST_MEMORY, MOST_GROWTH = 600e6, 1.1
 # The large file has the rows of the other so many times; fewer where the disk is short.
 TIMES, FEWER_TIMES = 8, 4
 # Bytes of a row, and how much more of the disk is to stay free.
@@ -720,8 +695,8 @@ def _peak(command: list[str]) -> float:
     return peak * (1 if sys.platform == "darwin" else 1024)
 
 
-def peak_memory(setting: Setting) -> list[Result]:
-    """The largest of up to three processes each."""
+def peak_memory(setting: Setting) -> Row:
+    """The largest of up to three processes each, for a small and a large file."""
     is_short = (
         shutil.disk_usage(setting.folder).free < TIMES * setting.rows * ROW_BYTES + SPARE_BYTES
     )
@@ -736,30 +711,19 @@ def peak_memory(setting: Setting) -> list[Result]:
                 found.append(_peak(_command(setting, source)))
                 bar.update()
             peaks.append(max(found))
-    small, large = (f"{source.stat().st_size / 1e9:.2g} GB" for source in sources)
-    ours, theirs = (f"{peak / 1e6:.0f} MB" for peak in reversed(peaks))
+    sizes = [source.stat().st_size for source in sources]
+    print("\n### Peak memory (ru_maxrss)\n")
+    for size, peak in zip(sizes, peaks, strict=True):
+        verdict = "reached" if peak < MOST_MEMORY else "not reached"
+        wanted = f"wanted: below {MOST_MEMORY / 1e6:.0f} MB, {verdict}"
+        print(f"{peak / 1e6:.0f} MB for {size / 1e9:.2g} GB of Parquet; {wanted}")
     growth = peaks[1] / peaks[0]
-    return [
-        Result(
-            f"peak memory (ru_maxrss), {large} of Parquet against {small}",
-            "at most 1.1 x",
-            growth <= 1.1,
-            f"{growth:.2f} x",
-            ours,
-            theirs,
-        ),
-        Result(
-            f"peak memory (ru_maxrss), {large} of Parquet",
-            f"below {MOST_MEMORY / 1e6:.0f} MB",
-            max(peaks) < MOST_MEMORY,
-            f"{max(peaks) / MOST_MEMORY:.2f} x",
-            ours,
-            "",
-        ),
-    ]
+    verdict = "reached" if growth <= MOST_GROWTH else "not reached"
+    print(f"{growth:.2f} x for the large file; wanted: at most {MOST_GROWTH} x, {verdict}")
+    return {"file_bytes": sizes, "peak_bytes": peaks}
 
 
-def start_up(setting: Setting) -> list[Result]:
+def start_up(setting: Setting) -> Row:
     """Whole processes, the interpreter's own start included, with Numba's cache filled."""
     rows = 1000
     command = _command(setting, setting.source("parquet", rows))
@@ -770,25 +734,16 @@ def start_up(setting: Setting) -> list[Result]:
         for words in (command, imports, interpreter)
     }
     seconds = interleaved(calls, max(setting.rounds, 5))
-    medians = [statistics.median(times) for times in seconds.values()]
-    wanted = (
-        (f"`fastlogit score` of {rows} rows", 1.0),
-        ("of which Python starts and imports", 0.7),
-    )
-    return [
-        Result(
-            what,
-            f"at most {most} s",
-            taken <= most,
-            f"{taken / most:.2f} x",
-            f"{taken:.3f}",
-            f"(Python alone {medians[-1]:.3f})",
-        )
-        for (what, most), taken in zip(wanted, medians[:2], strict=True)
-    ]
+    whole, importing, alone = (statistics.median(times) for times in seconds.values())
+    print(f"\n### `fastlogit score` of {rows} rows\n")
+    for what, taken, most in (("all", whole, 1.0), ("Python's start and imports", importing, 0.7)):
+        verdict = "reached" if taken <= most else "not reached"
+        print(f"{what}: {taken:.3f} s; wanted: at most {most} s, {verdict}")
+    print(f"Python alone: {alone:.3f} s")
+    return {"rows": rows, "seconds": whole, "imports_seconds": importing}
 
 
-PARTS: dict[str, Callable[[Setting], list[Result]]] = {
+PARTS: dict[str, Callable[[Setting], Row]] = {
     "parquet": score_parquet,
     "npy": score_npy,
     "csv": score_csv,
@@ -811,29 +766,27 @@ def _limit_threads(stack: ExitStack) -> None:
 
 
 def main(arguments: Sequence[str] = ()) -> None:
-    """Measure all parts, or some, and print as it goes; the table of results comes last."""
+    """Measure all parts, or some, and print as it goes."""
     options = _parser().parse_args(arguments)
     rows, rounds, folder = options.rows, options.rounds, options.folder
-    versions = (f"{name} {_installed(name) or 'left out: not installed'}" for name in LIBRARIES)
-    print(f"{machine.text()}, {', '.join(versions)}")
+    here = machine.brief(*LIBRARIES)
+    print(markdown.machine(here))
+    for name in LIBRARIES:
+        if name not in here["versions"]:
+            print(f"left out, as not installed: {name}")
     print(f"\n{rows:,} rows x {COLUMNS} float32, {THREADS} threads, {rounds} rounds")
-    results = []
     with ExitStack() as stack:
         _limit_threads(stack)
         if folder is None:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory("-fastlogit-bench")))
         folder.mkdir(parents=True, exist_ok=True)
         setting = Setting(rows, rounds, folder)
-        for name in options.only or PARTS:
-            results += PARTS[name](setting)
-    print("\n| measured | wanted | measured ratio | ours, seconds | theirs, seconds |")
-    print("|---|---|--:|--:|---|")
-    for result in results:
-        print(result)
+        measured = {name: PARTS[name](setting) for name in options.only or PARTS}
+    results.finish("scoring", arguments, here, measured)
 
 
 def _parser() -> ArgumentParser:
-    command = parser("scoring")
+    command = results.parser("scoring")
     command.add_argument(
         "--rows", type=int, default=ROWS, help="of the tables (default: %(default)s)"
     )

@@ -1,4 +1,4 @@
-"""``python -m bench table``: the README's table, speed and error against NumPy, as Markdown."""
+"""``python -m bench table``: speed and error against NumPy."""
 
 from __future__ import annotations
 
@@ -6,67 +6,71 @@ import statistics
 from collections.abc import Sequence
 
 import numpy as np
+from tqdm import tqdm
 
-from bench import accuracy, machine
-from bench.commands import parser
+from bench import accuracy, machine, markdown, results
 from bench.data import COLUMNS
 from bench.implementations import FASTLOGIT, FUNCTIONS, NAIVE, STABLE, TUNED
+from bench.markdown import Row
 from bench.measure import interleaved
 
 NUMPY = (NAIVE, STABLE, TUNED)
 N = 10_000_000
 ROWS = 1_000_000
-THREADS = 2
+THREADS = {"1 thread": 1, "2 threads": 2}
 ERROR_POINTS = 1_000_000
+# Function, elements or rows, type.
+MEASURED = (
+    ("sigmoid", N, "float64"),
+    ("softplus", N, "float64"),
+    ("logistic_loss", N, "float64"),
+    ("logit", N, "float64"),
+    ("cross_entropy", N, "float64"),
+    ("log_loss_gradient", N, "float64"),
+    ("linear.probability", ROWS, "float64"),
+    ("linear.probability", ROWS, "float32"),
+    ("linear.log_loss_gradient", ROWS, "float64"),
+)
+ERRORS = ("sigmoid", "softplus", "logistic_loss")
 
 
 def main(arguments: Sequence[str] = ()) -> None:
     """Measure, and print as it goes."""
-    parser("table").parse_args(arguments)
+    results.parser("table").parse_args(arguments)
     np.seterr(all="ignore")  # the naive formulas overflow
-    print(f"{machine.text()}\n")
-    print(
-        "| float64, per element or row | NumPy, naive | stable | tuned | fastlogit, 1 thread "
-        f"| {THREADS} threads | largest error: naive, stable, tuned, fastlogit |"
-    )
-    print("|---|--:|--:|--:|--:|--:|---|")
-    _row("sigmoid", N, _errors("sigmoid"))
-    _row("softplus", N, _errors("softplus"))
-    _row("logistic_loss", N, _errors("logistic_loss"))
-    _row("logit", N)
-    _row("cross_entropy", N)
-    _row("log_loss_gradient", N)
-    _row("linear.probability", ROWS)
-    _row("linear.probability", ROWS, dtype="float32")
-    _row("linear.log_loss_gradient", ROWS)
+    here = machine.brief()
+    print(f"{markdown.machine(here)}\n")
+    rows = {}
+    for case in tqdm(MEASURED, unit="row"):
+        name = _name(*case)
+        rows[name] = measure(*case)
+        tqdm.write(markdown.table({name: rows[name]}).splitlines()[-1])
+    results.finish("table", arguments, here, rows)
 
 
-def _row(name: str, n: int, errors: str = "", dtype: str = "float64") -> None:
-    """Print times, and how many times as fast as NumPy's faster stable formula fastlogit is."""
+def _name(name: str, n: int, dtype: str) -> str:
+    arguments = FUNCTIONS[name].arguments
+    what = f"`{name}({', '.join(arguments)})`"
+    if "X" in arguments:
+        what += f", X {n:,} x {COLUMNS}"
+    return what if dtype == "float64" else f"{what}, {dtype}"
+
+
+def measure(name: str, n: int, dtype: str) -> Row:
+    """Times of an element, how much faster than NumPy's faster stable formula ours is, errors."""
     function = FUNCTIONS[name]
     peers = [peer for peer in NUMPY if peer in function.implementations]
     seconds = interleaved(
         {peer: function.bind(peer, n, dtype) for peer in peers}
-        | {"one": function.bind(FASTLOGIT, n, dtype, 1)}
-        | {"more": function.bind(FASTLOGIT, n, dtype, THREADS)}
+        | {ours: function.bind(FASTLOGIT, n, dtype, count) for ours, count in THREADS.items()}
     )
-    times = {key: statistics.median(values) for key, values in seconds.items()}
-    best = min(peers, key=lambda peer: (peer == NAIVE, times[peer]))
-    cells = [f"{times[peer] / n * 1e9:.1f} ns" if peer in times else "" for peer in NUMPY]
-    cells += [
-        f"{times[ours] / n * 1e9:.1f} ns ({times[best] / times[ours]:.1f} x)"
-        for ours in ("one", "more")
-    ]
-    what = f"`{name}({', '.join(function.arguments)})`"
-    if "X" in function.arguments:
-        what += f", X {n:,} x {COLUMNS}"
-    if dtype != "float64":
-        what += f", {dtype}"
-    print(f"| {what} | {' | '.join(cells)} | {errors} |", flush=True)
+    ns = {key: statistics.median(values) / n * 1e9 for key, values in seconds.items()}
+    best = min(ns[peer] for peer in peers if peer != NAIVE)
+    row = {"ns": ns, "times_as_fast": {ours: best / ns[ours] for ours in THREADS}}
+    return row | ({"ulp": _errors(name)} if name in ERRORS else {})
 
 
-def _errors(name: str) -> str:
+def _errors(name: str) -> Row:
     """Largest errors seen at points of all exponents, for hard labels."""
     table = accuracy.sweep(name, np.float64, soft=False, points=ERROR_POINTS)
-    cells = [accuracy.largest(table, peer, np.float64) for peer in (*NUMPY, FASTLOGIT)]
-    return ", ".join(f"{cell} ULP" if cell[0].isdigit() else cell for cell in cells)
+    return accuracy.errors({"float64": table}, (*NUMPY, FASTLOGIT))

@@ -16,6 +16,7 @@ from tqdm import tqdm
 from bench import machine
 from bench.commands import parser
 from bench.implementations import FASTLOGIT, FUNCTIONS
+from bench.markdown import duration
 from bench.measure import interleaved, on_cores, ratio
 from bench.peers import JAX, LIBRARIES, SCIPY, SKLEARN, TORCH, copy
 
@@ -123,19 +124,12 @@ def main(arguments: Sequence[str] = ()) -> None:
     for case in tqdm(measured, unit="case"):
         target = case.target
         medians, best, times = measure(case)
-        others = [f"{peer} {_time(medians[peer])}" for peer in installed(target)]
+        others = [f"{peer} {duration(medians[peer])}" for peer in installed(target)]
         good = times >= target.times
         reached += good
         tqdm.write(
             f"| `{target.function}`, {target.dtype} | {case.n:,} | {case.threads or ''} "
-            f"| {_time(medians[FASTLOGIT])} | {', '.join(others)} | {times:.2f} x {best} "
+            f"| {duration(medians[FASTLOGIT])} | {', '.join(others)} | {times:.2f} x {best} "
             f"| {target.times:.2f} | {'reached' if good else 'not reached'} |"
         )
     print(f"\n{reached} of {len(measured)} reached.")
-
-
-def _time(seconds: float) -> str:
-    for unit, size in (("ms", 1e-3), ("µs", 1e-6)):
-        if seconds >= size:
-            return f"{seconds / size:.3g} {unit}"
-    return f"{seconds * 1e9:.3g} ns"

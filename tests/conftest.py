@@ -1,6 +1,8 @@
 """Set up a test run: how much Hypothesis tries, and tables that the tests of scoring share."""
 
 import signal
+import sys
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -10,6 +12,9 @@ from scoring_data import N, write_long
 
 import fastlogit as fl
 from fastlogit.cli import main
+
+# Not installed; and after the installed packages, so that those are what is tested.
+sys.path.append(str(Path(__file__).parents[1]))
 
 settings.register_profile("fastlogit", deadline=None, derandomize=True, max_examples=200)
 settings.load_profile("fastlogit")
