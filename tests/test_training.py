@@ -214,6 +214,17 @@ def test_columns_that_are_ignored(tmp_path):
     np.testing.assert_array_equal(found.X, np.array([TEXTS["x"]]).T)
 
 
+def test_features_have_different_names():
+    table = pa.table([[0.5, 1.5], [1.0, 2.0], [3.0, 4.0], [0, 1]], names=["a", "x", "x", "late"])
+    with pytest.raises(ValueError, match="2 columns have the name 'x'"):
+        read_table(table, "late")
+    with pytest.raises(ValueError, match="2 columns have the name 'x'"):
+        read_table(table, "x", ignore=["late"])
+    found = read_table(table, "late", ignore=["x"])
+    assert found.feature_names == ("a",)
+    assert found.X.tolist() == [[0.5], [1.5]]
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -8,7 +8,6 @@ from __future__ import annotations
 import difflib
 import re
 import stat
-from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -126,24 +125,32 @@ class Table:
         """Remember what the files are."""
         object.__setattr__(self, "_states", tuple(map(_state, self.files)))
 
-    def find(self, wanted: Sequence[str]) -> list[int]:
-        """Positions of the columns of these names; a ValueError lists all that are missing."""
+    def find_all(self, wanted: Sequence[str]) -> list[list[int]]:
+        """Positions of the columns of each of these names; an error lists all that are missing."""
         names = self.names or ()
-        where = {name: position for position, name in enumerate(names)}
+        where: dict[str, list[int]] = {}
+        for position, name in enumerate(names):
+            where.setdefault(name, []).append(position)
         missing = [name for name in wanted if name not in where]
         if missing:
             listed = ", ".join(_with_nearest(name, names) for name in missing)
             raise ValueError(f"{self.name}: missing column{'s' * (len(missing) > 1)} {listed}")
-        counts = Counter(names)
-        for name in wanted:
-            if counts[name] > 1:
-                raise ValueError(f"{self.name}: {counts[name]} columns have the name {short(name)}")
         return [where[name] for name in wanted]
+
+    def find(self, wanted: Sequence[str]) -> list[int]:
+        """Position of the column of each of these names, of which there must be one."""
+        found = self.find_all(wanted)
+        for name, positions in zip(wanted, found, strict=True):
+            if len(positions) > 1:
+                raise ValueError(
+                    f"{self.name}: {len(positions)} columns have the name {short(name)}"
+                )
+        return [positions[0] for positions in found]
 
     def position(self, label: str | int) -> int:
         """Position of the column of the labels, of a name or, where there are none, a number."""
         if self.names is not None:
-            return self.find([str(label), *self.names])[0]
+            return self.find([str(label)])[0]
         width = len(self.dtypes)
         try:
             position = int(label)

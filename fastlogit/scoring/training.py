@@ -113,6 +113,8 @@ def read_table(
     target = table.position(label)
     left_out = {target, *_find(table, ignore, "ignore")}
     features = [position for position in range(len(table.dtypes)) if position not in left_out]
+    if table.names is not None:
+        table.find([table.names[position] for position in features])  # whether they differ
     chosen = _find(table, categorical, "categorical")
     is_text = {one: one in chosen or table.holds_text(one) for one in features}
     text = [one for one in features if is_text[one]]
@@ -180,7 +182,7 @@ def _find(table: Table, names: Sequence[str], argument: str) -> set[int]:
         raise TypeError(f"{argument} must be a sequence of names; got {names!r}")
     if names and table.names is None:
         raise ValueError(f"{table.name}: has no names of columns, so that {argument} finds none")
-    return set(table.find(list(names))) if names else set()
+    return {position for found in table.find_all(list(names)) for position in found}
 
 
 class _Rows:
