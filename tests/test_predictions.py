@@ -145,11 +145,22 @@ def test_texts_of_a_csv_are_kept_as_they_are(tmp_path):
     assert pa.Table.from_batches(batches)["id"].to_pylist() == ["NA", "null", "", "N/A", "1.10"]
 
 
-def test_what_dictionaries_stand_for_is_kept():
-    column = pa.array(["a", None, "b", "a"]).dictionary_encode()
-    (batch,) = fl.score(MODEL, pa.table({"x": [1.0, 2, 3, 4], "k": column}), keep=["k"])
+@pytest.mark.parametrize("missing", ["nan", "skip"])
+@pytest.mark.parametrize("kind", [pa.string(), pa.string_view()])
+@pytest.mark.parametrize("encoded", [False, True])
+def test_what_dictionaries_and_views_stand_for_is_kept(tmp_path, kind, encoded, missing):
+    column = pa.array(["a", None, "b", "a"])
+    codes = column.dictionary_encode()
+    column = column.cast(kind)
+    if encoded:
+        column = pa.DictionaryArray.from_arrays(codes.indices, codes.dictionary.cast(kind))
+    table = pa.table({"x": [1.0, 2, 3, 4], "k": column})
+    (batch,) = fl.score(MODEL, table, keep=["k"], missing=missing)
     assert batch.schema.field("k").type == pa.string()
     assert batch["k"].to_pylist() == ["a", None, "b", "a"]
+    fl.score(MODEL, table, tmp_path / "y.csv", keep=["k"], names="y")
+    lines = (tmp_path / "y.csv").read_text().splitlines()
+    assert [line.partition(",")[0] for line in lines] == ['"k"', '"a"', "", '"b"', '"a"']
 
 
 def test_scores_are_never_null_and_labels_may_be():

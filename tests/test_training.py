@@ -175,7 +175,9 @@ def test_texts_of_many_batches_are_numbered_alike(monkeypatch):
     monkeypatch.setattr("fastlogit.scoring.training._BATCH_ROWS", 7)
     rng = np.random.default_rng(1)
     texts = rng.integers(0, 30, 200).astype(str)
-    for column in (pa.array(texts), pa.array(texts).dictionary_encode()):
+    codes = pa.array(texts).dictionary_encode()
+    views = pa.DictionaryArray.from_arrays(codes.indices, codes.dictionary.cast(pa.string_view()))
+    for column in (pa.array(texts), codes, views):
         found = read_table({"t": np.zeros(200), "k": column}, "t")
         categories = np.array(found.categories["k"])
         assert categories.tolist() == sorted(set(texts.tolist()))

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import numpy as np
 
 from fastlogit.arrays import cut, short
-from fastlogit.arrow import texts_of
+from fastlogit.arrow import plain_type, texts_of
 from fastlogit.scoring.overlap import side_by_side
 
 if TYPE_CHECKING:
@@ -174,9 +174,7 @@ class Table:
         field = self.schema.field(position)
         if not self.typed:
             return pa.field(field.name, pa.string())
-        # Dictionaries differ between batches; what they stand for does not.
-        is_encoded = pa.types.is_dictionary(field.type)
-        return field.with_type(field.type.value_type) if is_encoded else field
+        return field.with_type(plain_type(field.type))
 
     def must_hold_numbers(self, columns: Sequence[int]) -> None:
         """Check the types of columns."""
@@ -189,15 +187,11 @@ class Table:
 
     def holds_text(self, position: int) -> bool:
         """Whether a column is of text, as far as its type tells."""
-        from pyarrow import types
+        import pyarrow as pa
 
         if self.schema is None:
             return False
-        kind = self.schema.field(position).type
-        kind = kind.value_type if types.is_dictionary(kind) else kind
-        return any(
-            is_(kind) for is_ in (types.is_string, types.is_large_string, types.is_string_view)
-        )
+        return plain_type(self.schema.field(position).type) in (pa.string(), pa.large_string())
 
     def text_of(self, column: Any) -> Any:
         """A column of text as names: with nulls for what stands for them in a CSV."""
