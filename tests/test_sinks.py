@@ -107,6 +107,25 @@ def test_bytes_do_not_depend_on_how_rows_lie_in_memory(tmp_path, monkeypatch, su
     assert len(written) == 1
 
 
+@pytest.mark.parametrize("kind", [pa.int64(), pa.uint64()])
+@pytest.mark.parametrize("others", [[], [None]])
+def test_integers_of_an_array_are_exact_or_refused(tmp_path, kind, others):
+    sink = tmp_path / "y.npy"
+    for number in 2**53, 2**53 + 1, 2**63 - 1:
+        values = [number, *others, 3]
+        table = pa.table({"id": pa.array(values, kind), "a": [1.0] * len(values)})
+        model = fl.LogisticModel([1.0], 0.0, ("a",))
+        if number == 2**53:
+            score(model, table, sink, keep=["id"])
+            expected = [np.nan if value is None else value for value in values]
+            np.testing.assert_array_equal(np.load(sink)[:, 0], expected)
+            sink.unlink()
+        else:
+            with pytest.raises(ValueError, match="float64; column 'id' has larger integers"):
+                score(model, table, sink, keep=["id"])
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_full_disk_is_an_error_and_leaves_no_output(tmp_path, long_source):
     limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000)); "
     argv = long_command(long_source, tmp_path / "out.csv")

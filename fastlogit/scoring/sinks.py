@@ -251,12 +251,13 @@ def _npy(file: BinaryIO, schema: Any, compression: str | None) -> Iterator[Write
         nonlocal rows
         columns = []
         for field, column in zip(schema, batch.columns, strict=True):
-            given = column.to_numpy(zero_copy_only=False)
-            columns.append(given.astype(np.float64, copy=False))
-            if given.dtype.kind in "iu" and (columns[-1].astype(given.dtype) != given).any():
+            try:
+                numbers = column.cast(pa.float64())
+            except pa.ArrowInvalid as error:
                 raise ValueError(
                     f"a .npy file holds float64; column {field.name!r} has larger integers"
-                )
+                ) from error
+            columns.append(numbers.to_numpy(zero_copy_only=False))
         file.write((np.column_stack(columns) if width > 1 else columns[0]).data)
         rows += batch.num_rows
 
