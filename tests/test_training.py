@@ -267,6 +267,9 @@ def test_features_of_one_name_are_an_error(drop_first):
     table = {"t": [0, 1], "color": ["blue", "red"], "color=blue": [1.0, 2.0]}
     with pytest.raises(ValueError, match="'color=blue' is a feature twice, once of 'color'"):
         read_table(table, "t", drop_first=drop_first)
+    table = {"t": [0, 1, 0], "a": ["b=c", "z", "z"], "a=b": ["c", "w", "c"]}
+    with pytest.raises(ValueError, match="dict: 'a=b=c' is a feature twice, once of 'a=b'"):
+        read_table(table, "t", drop_first=drop_first)
 
 
 def test_rows_of_a_folder_are_counted_within_their_file(tmp_path):

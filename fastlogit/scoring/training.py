@@ -160,6 +160,7 @@ def read_table(
     if table.names is None:
         return TrainingData(found.X, found.t, None, skipped, {})
     names = [table.names[position] for position in numbers]
+    taken = set(names)  # also by categories without a feature
     texts: dict[str, tuple[str, ...]] = {}
     dropped = [int(drop_first and (intercept or place > 0)) for place in range(len(text))]
     for position, values, first in zip(text, categories, dropped, strict=True):
@@ -168,10 +169,11 @@ def read_table(
         column = table.names[position]
         texts[column] = values.sorted()
         features_of = [onehot.feature_name(column, one) for one in texts[column]]
-        if twice := set(names) & set(features_of):
+        if twice := taken & set(features_of):
             raise ValueError(
                 f"{table.name}: {short(min(twice))} is a feature twice, once of {column!r}"
             )
+        taken |= set(features_of)
         names += features_of[first:]
     X = _encode(found, categories, list(texts.values()), dropped) if text else found.X
     return TrainingData(X, found.t, tuple(names), skipped, texts)
