@@ -181,3 +181,17 @@ def test_features_of_a_csv_are_kept_as_text_and_scored_as_numbers(tmp_path):
     (tmp_path / "x.csv").write_text("\n".join([*lines, "011,0x1", ""]))
     with pytest.raises(ValueError, match=r"x.csv: column 'x': row 4: .*'0x1'"):
         list(fl.score(MODEL, tmp_path / "x.csv", keep=["x"], missing="nan"))
+
+
+@pytest.mark.parametrize(
+    "text", ["many", " 0x1\t", "it's", "\N{GREEK SMALL LETTER SIGMA}", "9" * 999 + "x"]
+)
+def test_a_text_among_numbers_is_told_alike_whether_it_is_kept_or_not(tmp_path, text):
+    (tmp_path / "in.csv").write_text(f"a,x\n1,2\n3,NA\n5,{text}\n7,8\n")
+    told = []
+    for keep in [], ["x"]:
+        with pytest.raises(ValueError, match="row 2: CSV conversion error to double: ") as caught:
+            list(fl.score(MODEL, tmp_path / "in.csv", keep=keep, missing="nan"))
+        told.append(str(caught.value))
+    assert told[0] == told[1]
+    assert told[0].startswith(f"{tmp_path / 'in.csv'}: column 'x': row 2: ")

@@ -213,9 +213,15 @@ class Table:
         try:
             return texts.cast(pa.float64())
         except pa.ArrowInvalid:
-            for row, text in enumerate(texts):
-                with naming(f"{batch.file}: {self.label(position)}: row {batch.first + row}"):
-                    text.cast(pa.float64())
+            with naming(batch.file):
+                for row, text in enumerate(texts, batch.first):
+                    try:
+                        text.cast(pa.float64())
+                    except pa.ArrowInvalid as error:  # said as Arrow's reader says it
+                        raise ValueError(
+                            f"{self.label(position)}: row {row}: CSV conversion error to double: "
+                            f"invalid value '{text}'"
+                        ) from error
             raise
 
     def must_hold_text(self, columns: Sequence[int]) -> None:
