@@ -1,4 +1,4 @@
-"""Arrays of Arrow, made without pandas.
+"""Arrays of Arrow: made without pandas, and without what only stands for their values.
 
 Arrow's own function first imports pandas where that is installed, which takes 0.25 s.
 """
@@ -32,3 +32,20 @@ def texts_of(texts: Collection[str]) -> Any:
     offsets = np.cumsum([0, *map(len, encoded)], dtype=np.int32)
     buffers = [None, pa.py_buffer(offsets), pa.py_buffer(b"".join(encoded))]
     return pa.Array.from_buffers(pa.string(), len(encoded), buffers)
+
+
+def plain_type(kind: Any) -> Any:
+    """What a dictionary or a view holds: not all functions and formats know these."""
+    import pyarrow as pa
+
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return {pa.string_view(): pa.string(), pa.binary_view(): pa.binary()}.get(kind, kind)
+
+
+def plain(column: Any) -> Any:
+    """The values of a dictionary or a view."""
+    import pyarrow as pa
+
+    if pa.types.is_dictionary(column.type):
+        return plain(column.dictionary).take(column.indices)
+    return column.cast(plain_type(column.type))

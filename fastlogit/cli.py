@@ -58,12 +58,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         threads.resolve(args.threads)  # of the environment, before any work
         with _ending_in_order():
             args.run(args)
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # Else the interpreter fails at its last flush.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if sys.stdout is not None:  # else the interpreter fails at its last flush
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return BROKEN_PIPE
     except Exception as error:
         # What Arrow does not know how to do comes of what it was given, too.
@@ -81,6 +82,8 @@ def run() -> NoReturn:
 
     After an error it ends at once: a thread may still wait for a pipe in which nothing comes.
     """
+    if sys.stderr is None:  # for which print would take standard output
+        sys.stderr = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w")
     try:
         status: Any = main()
     except SystemExit as end:
@@ -224,6 +227,8 @@ def _score(args: argparse.Namespace) -> None:
 def _evaluate(args: argparse.Namespace) -> None:
     from fastlogit.scoring import evaluate
 
+    if sys.stdout is None:
+        raise ValueError("standard output is closed")
     with _progress_bar(args.quiet) as progress:
         found = evaluate(
             fastlogit.load(args.model),

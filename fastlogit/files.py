@@ -41,7 +41,7 @@ def replacing(path: str | os.PathLike[str], *, alone: bool = False) -> Iterator[
         try:
             if alone:
                 temporary = target.with_name(f".{target.name}.partial")
-                lock = stack.enter_context(_locked(temporary))
+                lock = stack.enter_context(open_alone(temporary))
                 lock.truncate(0)
             else:
                 handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
@@ -63,20 +63,27 @@ def replacing(path: str | os.PathLike[str], *, alone: bool = False) -> Iterator[
             raise
 
 
-@contextmanager
-def _locked(path: Path) -> Iterator[BinaryIO]:
-    """Open a file that no other process has opened so."""
-    with path.open("ab") as file:
+def open_alone(path: Path) -> BinaryIO:
+    """Open a file, to read and append to, that no other process has opened so.
+
+    Raises
+    ------
+    BlockingIOError
+        If one has.
+    """
+    with ExitStack() as stack:
+        file = stack.enter_context(path.open("ab+"))
         if fcntl is not None:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
-                raise BlockingIOError(errno.EAGAIN, "another run writes it") from None
+                raise BlockingIOError(errno.EAGAIN, "another run writes it", str(path)) from None
             here = os.fstat(file.fileno())
             # Another run may have finished in between, whose output this is now.
             if not path.exists() or not os.path.samestat(here, path.stat()):
-                raise BlockingIOError(errno.EAGAIN, "another run has just written it")
-        yield file
+                raise BlockingIOError(errno.EAGAIN, "another run has just written it", str(path))
+        stack.pop_all()
+    return file
 
 
 def keep_apart(output: str | os.PathLike[str], *inputs: str | os.PathLike[str]) -> None:

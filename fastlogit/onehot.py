@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 import numpy as np
 
 from fastlogit.arrays import short
-from fastlogit.arrow import texts_of
+from fastlogit.arrow import plain, texts_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -142,8 +142,7 @@ def as_text(column: Any) -> Any:
     """A column of names, whatever their type, as strings."""
     import pyarrow as pa
 
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
+    column = plain(column)
     return column if pa.types.is_string(column.type) else column.cast(pa.string())
 
 

@@ -628,11 +628,37 @@ def test_closed_streams_are_errors_in_one_line(here, capsys, monkeypatch):
     for stream, argv in (
         ("stdin", ["score", "model.json", "-", "-o", "y.csv"]),
         ("stdout", ["score", "model.json", "data.parquet", "-o", "-"]),
+        ("stdout", ["evaluate", "model.json", "data.parquet", "--label", "t"]),
     ):
         with monkeypatch.context() as patch:
             patch.setattr(sys, stream, None)
             assert main(argv) == 1
         assert re.search("error: standard (in|out)put is closed\n$", capsys.readouterr().err)
+
+
+def closed(stream, *argv):
+    """Run a command without one of its streams, as a shell does."""
+    script = f'exec "$@" {stream}'
+    command = ["sh", "-c", script, "sh", sys.executable, "-W", "error", "-m", "fastlogit", *argv]
+    return subprocess.run(command, capture_output=True, check=False)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no such shell")
+@pytest.mark.parametrize("command", [SCORE, TRAIN])
+def test_standard_output_may_be_closed_where_nothing_is_written_to_it(here, command):
+    assert closed(">&-", *command).returncode == 0
+    assert (here / command[-1]).stat().st_size > 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no such shell")
+def test_standard_error_may_be_closed(here):
+    score = [*SCORE[:-1], "-"]
+    done = closed("2>&-", *score)
+    assert (done.returncode, done.stdout) == (0, run(*score).stdout)
+    assert closed("2>&-", *SCORE).stdout == b""
+    assert (here / "y.csv").read_bytes() == done.stdout
+    done = closed("2>&-", *SCORE)  # which exists
+    assert (done.returncode, done.stdout) == (1, b"")
 
 
 def test_what_cannot_be_written_is_said_before_any_work(fails):

@@ -103,6 +103,17 @@ def test_labels_of_arrays_and_libsvm(tmp_path):
         assert evaluate(MODEL, source, label).auc == pytest.approx(metrics.roc_auc_score(T, Z))
 
 
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_columns_that_are_not_needed_may_have_one_name(tmp_path, suffix):
+    columns = [pa.array(Z), pa.array(T), pa.array(Z), pa.array(T)]
+    table = pa.table(columns, names=["twice", "t", "x", "twice"])
+    source = tmp_path / f"x{suffix}"
+    (pq.write_table if suffix == ".parquet" else pa.csv.write_csv)(table, source)
+    assert evaluate(MODEL, source, "t") == evaluate(MODEL, {"x": Z, "t": T}, "t")
+    with pytest.raises(ValueError, match="2 columns have the name 'twice'"):
+        evaluate(MODEL, source, "twice")
+
+
 def test_missing_labels_and_scores_are_counted():
     table = pa.table({"x": [1.0, None, 2.0, np.nan, -1.0], "t": [1, 1, None, 0, 0]})
     found = evaluate(MODEL, table, "t")

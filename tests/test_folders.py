@@ -62,6 +62,23 @@ def test_a_key_that_is_no_plain_number_stays_a_text(tmp_path, keys):
     assert set(pa.Table.from_batches(batches)["k"].to_pylist()) == set(keys)
 
 
+@pytest.mark.parametrize("others", ["a", "1", None])
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_a_key_may_be_null(tmp_path, suffix, others):
+    null = "__HIVE_DEFAULT_PARTITION__"
+    for key, part in (null, PAIRS.slice(0, 400)), (others or null, PAIRS.slice(400)):
+        folder = tmp_path / "in" / f"k={key}"
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"{part.num_rows}{suffix}"
+        (pq.write_table if suffix == ".parquet" else pa.csv.write_csv)(part, path)
+    found = pa.Table.from_batches(list(fl.score(PAIR_MODEL, tmp_path / "in", keep=["k"])))
+    assert found.schema.field("k").type == pa.string()
+    assert sorted(found["k"].to_pylist(), key=str) == sorted(
+        [None] * 400 + [others] * (N - 400), key=str
+    )
+    fl.score(PAIR_MODEL, tmp_path / "in", tmp_path / "y.csv", keep=["k"])
+
+
 def test_kept_columns_of_a_folder_have_one_type(tmp_path):
     for name, kept in (("a", [True]), ("b", [7])):
         pq.write_table(pa.table({"a": [1.0], "b": [2.0], "k": kept}), tmp_path / f"{name}.parquet")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
 
 import numpy as np
 import pyarrow as pa
@@ -11,6 +12,7 @@ import pytest
 from scoring_data import LONG_MODEL, LONG_ROWS, PAIR_MODEL
 
 import fastlogit as fl
+from fastlogit.scoring.journal import Journal
 
 
 @pytest.mark.parametrize("changed", ["model", "input", "option"])
@@ -170,3 +172,55 @@ def test_a_run_is_not_resumed_in_another_format(tmp_path):
         fl.score(model, source, tmp_path / "y.csv", progress=interrupt)
     with pytest.raises(ValueError, match="cannot be resumed: an option has changed"):
         fl.score(model, source, tmp_path / "y.csv", source_format="libsvm0", resume=True)
+
+
+def test_rows_left_out_are_written_over_others_only_when_a_run_goes_on(tmp_path):
+    source, sink, skipped = (tmp_path / name for name in ("in.csv", "y.csv", "skipped.csv"))
+    source.write_text("x\n" + "1\nNA\n2\n" * 100)
+    model = fl.LogisticModel([1.0], 0.0, ("x",))
+    options = {"missing": "skip", "skipped": skipped, "batch_rows": 10}
+    skipped.write_text("mine")
+    with pytest.raises(FileExistsError, match=r"skipped\.csv: exists already"):
+        fl.score(model, source, sink, resume=True, **options)
+    assert skipped.read_text() == "mine"
+    skipped.unlink()
+
+    def interrupt(done):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fl.score(model, source, sink, progress=interrupt, **options)
+    for other in {"skipped": None}, {"skipped": tmp_path / "other.csv"}:
+        with pytest.raises(ValueError, match="cannot be resumed: an option has changed"):
+            fl.score(model, source, sink, resume=True, **options | other)
+    skipped.write_text("of the run before")  # which died when it had written that
+    assert fl.score(model, source, sink, resume=True, **options).skipped == 100
+    assert len(skipped.read_text().splitlines()) == 101
+
+
+@pytest.mark.parametrize("error", [None, KeyboardInterrupt, ValueError])
+def test_a_journal_is_of_one_run_until_it_is_removed(tmp_path, monkeypatch, error):
+    source, sink = tmp_path / "in.csv", tmp_path / "y.csv"
+    source.write_text("x\n1\n2\n")
+    model = fl.LogisticModel([1.0], 0.0, ("x",))
+    close = Journal.close
+    ended = []
+
+    def end(journal, *, keep):
+        monkeypatch.setattr(Journal, "close", close)
+        # Another run begins when the output has been written, or given up.
+        with pytest.raises(BlockingIOError, match="another run writes it"):
+            fl.score(model, source, sink, force=True)
+        close(journal, keep=keep)
+        ended.append(keep)
+
+    def progress(done):
+        if error is not None:
+            raise error
+
+    monkeypatch.setattr(Journal, "close", end)
+    with pytest.raises(error) if error else nullcontext():
+        fl.score(model, source, sink, progress=progress)
+    assert ended == [error is KeyboardInterrupt]
+    fl.score(model, source, sink, force=True, resume=error is KeyboardInterrupt)
+    assert not list(tmp_path.glob(".*"))

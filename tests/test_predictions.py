@@ -145,11 +145,22 @@ def test_texts_of_a_csv_are_kept_as_they_are(tmp_path):
     assert pa.Table.from_batches(batches)["id"].to_pylist() == ["NA", "null", "", "N/A", "1.10"]
 
 
-def test_what_dictionaries_stand_for_is_kept():
-    column = pa.array(["a", None, "b", "a"]).dictionary_encode()
-    (batch,) = fl.score(MODEL, pa.table({"x": [1.0, 2, 3, 4], "k": column}), keep=["k"])
+@pytest.mark.parametrize("missing", ["nan", "skip"])
+@pytest.mark.parametrize("kind", [pa.string(), pa.string_view()])
+@pytest.mark.parametrize("encoded", [False, True])
+def test_what_dictionaries_and_views_stand_for_is_kept(tmp_path, kind, encoded, missing):
+    column = pa.array(["a", None, "b", "a"])
+    codes = column.dictionary_encode()
+    column = column.cast(kind)
+    if encoded:
+        column = pa.DictionaryArray.from_arrays(codes.indices, codes.dictionary.cast(kind))
+    table = pa.table({"x": [1.0, 2, 3, 4], "k": column})
+    (batch,) = fl.score(MODEL, table, keep=["k"], missing=missing)
     assert batch.schema.field("k").type == pa.string()
     assert batch["k"].to_pylist() == ["a", None, "b", "a"]
+    fl.score(MODEL, table, tmp_path / "y.csv", keep=["k"], names="y")
+    lines = (tmp_path / "y.csv").read_text().splitlines()
+    assert [line.partition(",")[0] for line in lines] == ['"k"', '"a"', "", '"b"', '"a"']
 
 
 def test_scores_are_never_null_and_labels_may_be():
@@ -170,3 +181,17 @@ def test_features_of_a_csv_are_kept_as_text_and_scored_as_numbers(tmp_path):
     (tmp_path / "x.csv").write_text("\n".join([*lines, "011,0x1", ""]))
     with pytest.raises(ValueError, match=r"x.csv: column 'x': row 4: .*'0x1'"):
         list(fl.score(MODEL, tmp_path / "x.csv", keep=["x"], missing="nan"))
+
+
+@pytest.mark.parametrize(
+    "text", ["many", " 0x1\t", "it's", "\N{GREEK SMALL LETTER SIGMA}", "9" * 999 + "x"]
+)
+def test_a_text_among_numbers_is_told_alike_whether_it_is_kept_or_not(tmp_path, text):
+    (tmp_path / "in.csv").write_text(f"a,x\n1,2\n3,NA\n5,{text}\n7,8\n")
+    told = []
+    for keep in [], ["x"]:
+        with pytest.raises(ValueError, match="row 2: CSV conversion error to double: ") as caught:
+            list(fl.score(MODEL, tmp_path / "in.csv", keep=keep, missing="nan"))
+        told.append(str(caught.value))
+    assert told[0] == told[1]
+    assert told[0].startswith(f"{tmp_path / 'in.csv'}: column 'x': row 2: ")

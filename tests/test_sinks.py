@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +17,7 @@ from scoring_data import LONG_MODEL, PAIR_MODEL, SUFFIXES, N, files_in, long_com
 
 import fastlogit as fl
 from fastlogit.scoring import score
+from fastlogit.scoring.sinks import open_sink
 
 
 def test_tail_is_kept(tmp_path):
@@ -75,6 +77,53 @@ def test_outputs_of_every_format_hold_the_same(tmp_path, long_source, suffix):
     expected = LONG_MODEL.predict_proba(whole.select(["a", "b"]), missing="nan")[:, 1]
     np.testing.assert_allclose(found["probability"].to_numpy(), expected, rtol=1e-15)
     assert found["id"].to_pylist() == whole["id"].to_pylist()
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [pa.string(), pa.large_binary(), pa.int8(), pa.int64(), pa.bool_(), pa.float64()],
+    ids=str,
+)
+@pytest.mark.parametrize("suffix", [".arrow", ".parquet"])
+def test_bytes_do_not_depend_on_how_rows_lie_in_memory(tmp_path, monkeypatch, suffix, kind):
+    monkeypatch.setattr("fastlogit.scoring.sinks._GROUP_ROWS", 16 * 100)
+    texts = [str(row % 2) for row in range(250)]
+    plain = pa.array(texts) if not pa.types.is_primitive(kind) else pa.array(texts).cast(pa.int8())
+    plain = plain.cast(kind)
+    # Values are there under nulls as well, of which there is no trace when they are taken.
+    nulls = pa.array([row % 7 > 0 for row in range(250)]).buffers()[1]
+    masked = pa.Array.from_buffers(kind, 250, [nulls, *plain.buffers()[1:]])
+    batch = pa.record_batch({"x": masked, "s": texts})
+    tidy = batch.take(pa.array(range(250)))
+    written = set()
+    for number, (rows, cuts) in enumerate(
+        [(batch, [0, 250]), (tidy, [0, 250]), (batch, [0, 30, 150, 210, 250]), (tidy, [0, 3, 250])]
+    ):
+        sink = tmp_path / f"{number}{suffix}"
+        with open_sink(sink, rows.schema) as write_rows:
+            for first, stop in pairwise(cuts):
+                write_rows(rows[first:stop])
+        written.add(sink.read_bytes())
+    assert len(written) == 1
+
+
+@pytest.mark.parametrize("kind", [pa.int64(), pa.uint64()])
+@pytest.mark.parametrize("others", [[], [None]])
+def test_integers_of_an_array_are_exact_or_refused(tmp_path, kind, others):
+    sink = tmp_path / "y.npy"
+    for number in 2**53, 2**53 + 1, 2**63 - 1:
+        values = [number, *others, 3]
+        table = pa.table({"id": pa.array(values, kind), "a": [1.0] * len(values)})
+        model = fl.LogisticModel([1.0], 0.0, ("a",))
+        if number == 2**53:
+            score(model, table, sink, keep=["id"])
+            expected = [np.nan if value is None else value for value in values]
+            np.testing.assert_array_equal(np.load(sink)[:, 0], expected)
+            sink.unlink()
+        else:
+            with pytest.raises(ValueError, match="float64; column 'id' has larger integers"):
+                score(model, table, sink, keep=["id"])
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_full_disk_is_an_error_and_leaves_no_output(tmp_path, long_source):

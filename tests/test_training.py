@@ -175,7 +175,9 @@ def test_texts_of_many_batches_are_numbered_alike(monkeypatch):
     monkeypatch.setattr("fastlogit.scoring.training._BATCH_ROWS", 7)
     rng = np.random.default_rng(1)
     texts = rng.integers(0, 30, 200).astype(str)
-    for column in (pa.array(texts), pa.array(texts).dictionary_encode()):
+    codes = pa.array(texts).dictionary_encode()
+    views = pa.DictionaryArray.from_arrays(codes.indices, codes.dictionary.cast(pa.string_view()))
+    for column in (pa.array(texts), codes, views):
         found = read_table({"t": np.zeros(200), "k": column}, "t")
         categories = np.array(found.categories["k"])
         assert categories.tolist() == sorted(set(texts.tolist()))
@@ -212,6 +214,17 @@ def test_columns_that_are_ignored(tmp_path):
     found = read_table(source, "late", ignore=["from", "day"])
     assert found.feature_names == ("x",)
     np.testing.assert_array_equal(found.X, np.array([TEXTS["x"]]).T)
+
+
+def test_features_have_different_names():
+    table = pa.table([[0.5, 1.5], [1.0, 2.0], [3.0, 4.0], [0, 1]], names=["a", "x", "x", "late"])
+    with pytest.raises(ValueError, match="2 columns have the name 'x'"):
+        read_table(table, "late")
+    with pytest.raises(ValueError, match="2 columns have the name 'x'"):
+        read_table(table, "x", ignore=["late"])
+    found = read_table(table, "late", ignore=["x"])
+    assert found.feature_names == ("a",)
+    assert found.X.tolist() == [[0.5], [1.5]]
 
 
 @pytest.mark.parametrize(
@@ -253,6 +266,9 @@ def test_without_an_intercept_one_column_keeps_all_its_categories():
 def test_features_of_one_name_are_an_error(drop_first):
     table = {"t": [0, 1], "color": ["blue", "red"], "color=blue": [1.0, 2.0]}
     with pytest.raises(ValueError, match="'color=blue' is a feature twice, once of 'color'"):
+        read_table(table, "t", drop_first=drop_first)
+    table = {"t": [0, 1, 0], "a": ["b=c", "z", "z"], "a=b": ["c", "w", "c"]}
+    with pytest.raises(ValueError, match="dict: 'a=b=c' is a feature twice, once of 'a=b'"):
         read_table(table, "t", drop_first=drop_first)
 
 

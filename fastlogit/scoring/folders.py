@@ -76,7 +76,15 @@ def chain(name: str, tables: list[Table], keys: dict[str, list[Any]]) -> Table:
     ):
         raise ValueError(f"{name}: its files must have as many columns, and no keys in folders")
     names = None if first.names is None else (*first.names, *keys)
-    kinds = [np.dtype(int) if isinstance(values[0], int) else "string" for values in keys.values()]
+    # Of one type in all files, though a value may be null.
+    constants = {
+        key: pa.array(values, pa.int64() if isinstance(values[0], int) else pa.string())
+        for key, values in keys.items()
+    }
+    kinds = [
+        np.dtype(int) if pa.types.is_integer(values.type) else "string"
+        for values in constants.values()
+    ]
     counts = [table.rows for table in tables]
 
     def read(wanted: Wanted) -> Iterator[Batch]:
@@ -90,7 +98,7 @@ def chain(name: str, tables: list[Table], keys: dict[str, list[Any]]) -> Table:
             if stop is None or start < stop:
                 if names is not None:
                     _must_agree(table, first, [names[column] for column in wanted.columns])
-                values = {key: each[number] for key, each in keys.items()}
+                values = {key: each[number] for key, each in constants.items()}
                 here = wanted._replace(start=start, stop=stop)
                 for batch in _read_one(table, names, values, here):
                     position = None if batch.position is None else before + batch.position
@@ -101,8 +109,8 @@ def chain(name: str, tables: list[Table], keys: dict[str, list[Any]]) -> Table:
     rows = None if None in counts else sum(count or 0 for count in counts)
     files = tuple(file for table in tables for file in table.files)
     schema = first.schema
-    for key, values in keys.items():
-        schema = schema.append(pa.field(key, pa.array(values).type))
+    for key, values in constants.items():
+        schema = schema.append(pa.field(key, values.type))
     dtypes = (*first.dtypes, *kinds)
     edges = _edges(tables)
     return Table(name, names, dtypes, rows, files, read, schema, first.typed, edges=edges)

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastlogit import files
 from fastlogit.scoring.predictions import Part
 
 if TYPE_CHECKING:
@@ -55,29 +56,30 @@ class Journal:
         self.is_empty = True
 
     def begin(self, schema: Any, *, resume: bool) -> Iterator[Part]:
-        """Begin it, or `resume`: give what is finished, up to the first part that is damaged.
-
-        Raises
-        ------
-        ValueError
-            If it is the journal of another run, and what is different; it stays as it is.
-        """
-        if not resume or not self._is_there():
-            self.file = self.path.open("wb")
+        """Begin it, or `resume`: give what is finished, up to the first part that is damaged."""
+        # Another run may begin as soon as the output has its name, before this is removed.
+        self.file = file = files.open_alone(self.path)
+        if not resume or not self.is_there():
+            file.truncate(0)
             self._write(json.dumps(self.run, sort_keys=True).encode(), b"\n")
             return
-        self.file = file = self.path.open("rb+")
+        file.seek(0)
         file.readline()
         good = file.tell()
         while (part := _read(file, schema)) is not None:
             self.is_empty = False
             good = file.tell()
             yield part
-        file.seek(good)
-        file.truncate()
+        file.truncate(good)
 
-    def _is_there(self) -> bool:
-        """Whether there is a journal of this run."""
+    def is_there(self) -> bool:
+        """Whether there is a journal of this very run, to be resumed.
+
+        Raises
+        ------
+        ValueError
+            If there is one of another run, and what is different.
+        """
         try:
             with self.path.open("rb") as file:
                 line = file.readline()
@@ -114,10 +116,10 @@ class Journal:
         """Close it; what has no part is not worth keeping."""
         if self.file is None:
             return
+        if not keep or self.is_empty:
+            self.path.unlink(missing_ok=True)
         with suppress(OSError):
             self.file.close()
-        if not keep or self.is_empty:
-            self.path.unlink()
 
 
 def _read(file: BinaryIO, schema: Any) -> Part | None:

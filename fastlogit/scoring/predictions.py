@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 import numpy as np
 
 from fastlogit import arrays, elementwise
-from fastlogit.arrow import array_of, texts_of
+from fastlogit.arrow import array_of, plain, texts_of
 from fastlogit.scoring.logits import Columns
 
 if TYPE_CHECKING:
@@ -134,13 +134,11 @@ class Predictions:
         return Part(rows, skipped, count, batch.file, unknown, batch.position)
 
     def _kept(self, column: Any, field: Any, batch: Batch) -> Any:
-        import pyarrow as pa
-
-        kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
-        if self.table.typed and kind != field.type:
+        column = plain(column)
+        if self.table.typed and column.type != field.type:
             raise ValueError(
-                f"{batch.file}: column {arrays.short(field.name)} is {kind}, and before it was "
-                f"{field.type}, so that it cannot be kept"
+                f"{batch.file}: column {arrays.short(field.name)} is {column.type}, and before it "
+                f"was {field.type}, so that it cannot be kept"
             )
         return column.cast(field.type)
 

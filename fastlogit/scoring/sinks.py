@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastlogit import files
+from fastlogit.arrow import array_of
 from fastlogit.scoring.sources import STANDARD, format_of
 from fastlogit.scoring.texts import CODECS
 
@@ -199,7 +200,27 @@ def _arrow(
     options = pa.ipc.IpcWriteOptions(compression=compression)
     opening = pa.ipc.new_stream if stream else pa.ipc.new_file
     with opening(file, schema, options=options) as writer:
-        yield writer.write_batch
+        yield lambda batch: writer.write_batch(_copied(batch))
+
+
+def _copied(batch: Any) -> Any:
+    """Put rows into memory of their own, which Arrow writes as it is.
+
+    Beyond the end of a slice, and under nulls, is what came there by chance, as other rows.
+    """
+    import pyarrow as pa
+
+    every = array_of(np.arange(batch.num_rows))
+
+    def copied(column: Any) -> Any:
+        if pa.types.is_float64(column.type) and not column.null_count:
+            return column  # of which just the values are written
+        try:
+            return column.take(every)
+        except pa.ArrowNotImplementedError:  # as views within lists
+            return column
+
+    return pa.record_batch([copied(column) for column in batch.columns], schema=batch.schema)
 
 
 @contextmanager
@@ -230,12 +251,13 @@ def _npy(file: BinaryIO, schema: Any, compression: str | None) -> Iterator[Write
         nonlocal rows
         columns = []
         for field, column in zip(schema, batch.columns, strict=True):
-            given = column.to_numpy(zero_copy_only=False)
-            columns.append(given.astype(np.float64, copy=False))
-            if given.dtype.kind in "iu" and (columns[-1].astype(given.dtype) != given).any():
+            try:
+                numbers = column.cast(pa.float64())
+            except pa.ArrowInvalid as error:
                 raise ValueError(
                     f"a .npy file holds float64; column {field.name!r} has larger integers"
-                )
+                ) from error
+            columns.append(numbers.to_numpy(zero_copy_only=False))
         file.write((np.column_stack(columns) if width > 1 else columns[0]).data)
         rows += batch.num_rows
 

@@ -168,6 +168,7 @@ def score(
                 given,
                 sink,
                 resume,
+                skipped=None if skipped is None else str(Path(skipped).resolve()),
                 source_format=source_format,
                 sink_format=sink_format,
                 compression=compression,
@@ -178,6 +179,7 @@ def score(
                 sink, given.schema, file_format=sink_format, compression=compression, force=force
             )
         )
+        resume = journal is not None and resume and journal.is_there()
         # What was left out appears before the rest, so that a run that died may have written it.
         write_skipped = stack.enter_context(_skipped_rows(skipped, force or resume))
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import difflib
 import re
 import stat
-from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import numpy as np
 
 from fastlogit.arrays import cut, short
-from fastlogit.arrow import texts_of
+from fastlogit.arrow import plain_type, texts_of
 from fastlogit.scoring.overlap import side_by_side
 
 if TYPE_CHECKING:
@@ -126,24 +125,32 @@ class Table:
         """Remember what the files are."""
         object.__setattr__(self, "_states", tuple(map(_state, self.files)))
 
-    def find(self, wanted: Sequence[str]) -> list[int]:
-        """Positions of the columns of these names; a ValueError lists all that are missing."""
+    def find_all(self, wanted: Sequence[str]) -> list[list[int]]:
+        """Positions of the columns of each of these names; an error lists all that are missing."""
         names = self.names or ()
-        where = {name: position for position, name in enumerate(names)}
+        where: dict[str, list[int]] = {}
+        for position, name in enumerate(names):
+            where.setdefault(name, []).append(position)
         missing = [name for name in wanted if name not in where]
         if missing:
             listed = ", ".join(_with_nearest(name, names) for name in missing)
             raise ValueError(f"{self.name}: missing column{'s' * (len(missing) > 1)} {listed}")
-        counts = Counter(names)
-        for name in wanted:
-            if counts[name] > 1:
-                raise ValueError(f"{self.name}: {counts[name]} columns have the name {short(name)}")
         return [where[name] for name in wanted]
+
+    def find(self, wanted: Sequence[str]) -> list[int]:
+        """Position of the column of each of these names, of which there must be one."""
+        found = self.find_all(wanted)
+        for name, positions in zip(wanted, found, strict=True):
+            if len(positions) > 1:
+                raise ValueError(
+                    f"{self.name}: {len(positions)} columns have the name {short(name)}"
+                )
+        return [positions[0] for positions in found]
 
     def position(self, label: str | int) -> int:
         """Position of the column of the labels, of a name or, where there are none, a number."""
         if self.names is not None:
-            return self.find([str(label), *self.names])[0]
+            return self.find([str(label)])[0]
         width = len(self.dtypes)
         try:
             position = int(label)
@@ -167,9 +174,7 @@ class Table:
         field = self.schema.field(position)
         if not self.typed:
             return pa.field(field.name, pa.string())
-        # Dictionaries differ between batches; what they stand for does not.
-        is_encoded = pa.types.is_dictionary(field.type)
-        return field.with_type(field.type.value_type) if is_encoded else field
+        return field.with_type(plain_type(field.type))
 
     def must_hold_numbers(self, columns: Sequence[int]) -> None:
         """Check the types of columns."""
@@ -182,15 +187,11 @@ class Table:
 
     def holds_text(self, position: int) -> bool:
         """Whether a column is of text, as far as its type tells."""
-        from pyarrow import types
+        import pyarrow as pa
 
         if self.schema is None:
             return False
-        kind = self.schema.field(position).type
-        kind = kind.value_type if types.is_dictionary(kind) else kind
-        return any(
-            is_(kind) for is_ in (types.is_string, types.is_large_string, types.is_string_view)
-        )
+        return plain_type(self.schema.field(position).type) in (pa.string(), pa.large_string())
 
     def text_of(self, column: Any) -> Any:
         """A column of text as names: with nulls for what stands for them in a CSV."""
@@ -212,9 +213,15 @@ class Table:
         try:
             return texts.cast(pa.float64())
         except pa.ArrowInvalid:
-            for row, text in enumerate(texts):
-                with naming(f"{batch.file}: {self.label(position)}: row {batch.first + row}"):
-                    text.cast(pa.float64())
+            with naming(batch.file):
+                for row, text in enumerate(texts, batch.first):
+                    try:
+                        text.cast(pa.float64())
+                    except pa.ArrowInvalid as error:  # said as Arrow's reader says it
+                        raise ValueError(
+                            f"{self.label(position)}: row {row}: CSV conversion error to double: "
+                            f"invalid value '{text}'"
+                        ) from error
             raise
 
     def must_hold_text(self, columns: Sequence[int]) -> None:

@@ -113,6 +113,8 @@ def read_table(
     target = table.position(label)
     left_out = {target, *_find(table, ignore, "ignore")}
     features = [position for position in range(len(table.dtypes)) if position not in left_out]
+    if table.names is not None:
+        table.find([table.names[position] for position in features])  # whether they differ
     chosen = _find(table, categorical, "categorical")
     is_text = {one: one in chosen or table.holds_text(one) for one in features}
     text = [one for one in features if is_text[one]]
@@ -158,6 +160,7 @@ def read_table(
     if table.names is None:
         return TrainingData(found.X, found.t, None, skipped, {})
     names = [table.names[position] for position in numbers]
+    taken = set(names)  # also by categories without a feature
     texts: dict[str, tuple[str, ...]] = {}
     dropped = [int(drop_first and (intercept or place > 0)) for place in range(len(text))]
     for position, values, first in zip(text, categories, dropped, strict=True):
@@ -166,10 +169,11 @@ def read_table(
         column = table.names[position]
         texts[column] = values.sorted()
         features_of = [onehot.feature_name(column, one) for one in texts[column]]
-        if twice := set(names) & set(features_of):
+        if twice := taken & set(features_of):
             raise ValueError(
                 f"{table.name}: {short(min(twice))} is a feature twice, once of {column!r}"
             )
+        taken |= set(features_of)
         names += features_of[first:]
     X = _encode(found, categories, list(texts.values()), dropped) if text else found.X
     return TrainingData(X, found.t, tuple(names), skipped, texts)
@@ -180,7 +184,7 @@ def _find(table: Table, names: Sequence[str], argument: str) -> set[int]:
         raise TypeError(f"{argument} must be a sequence of names; got {names!r}")
     if names and table.names is None:
         raise ValueError(f"{table.name}: has no names of columns, so that {argument} finds none")
-    return set(table.find(list(names))) if names else set()
+    return {position for found in table.find_all(list(names)) for position in found}
 
 
 class _Rows:
