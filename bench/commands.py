@@ -13,6 +13,7 @@ COMMANDS = {
     "fits": "time to the same optimum, against other trainers",
     "scoring": "files to files, against reading them and others' scoring",
     "accuracy": "errors of every function, by whom and where",
+    "roofline": "what the machine can do, and how close every function comes",
 }
 
 
