@@ -14,6 +14,7 @@ COMMANDS = {
     "scoring": "files to files, against reading them and others' scoring",
     "accuracy": "errors of every function, by whom and where",
     "roofline": "what the machine can do, and how close every function comes",
+    "report": "tables and pictures of what `pytest bench` stored",
     "counts": "instructions of every function, which do not vary",
 }
 
