@@ -1,16 +1,18 @@
-"""Functions over an array of logits or probabilities, against NumPy: time per call, one thread."""
+"""Functions over an array of logits or probabilities: time per call, on one thread and on all.
+
+With `bench_linear` and `bench_machine` it takes some eight minutes on two cores, and three of them
+with `-m quick`.
+"""
 
 import pytest
 
-from bench.implementations import ELEMENTWISE, SUMS, cases
-from bench.measure import compare
+from bench import sizes
+from bench.implementations import ELEMENTWISE, SUMS
+from bench.measure import compare, grid
 
-# Elements: in the first cache, at the edge of the second, far beyond the last.
-SIZES = [4_096, 131_072, 10_000_000]
+SIZES = sizes.elements(arrays=2)
 
 
-@pytest.mark.parametrize("n", SIZES)
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize(("name", "peer"), cases(ELEMENTWISE | SUMS))
-def test_one_thread(benchmark, name, peer, dtype, n):
-    compare(benchmark, name, peer, dtype, n, threads=1)
+@pytest.mark.parametrize(("name", "peer", "dtype", "n", "threads"), grid(ELEMENTWISE | SUMS, SIZES))
+def test_speed(benchmark, name, peer, dtype, n, threads):
+    compare(benchmark, name, peer, dtype, n, threads)

@@ -1,16 +1,15 @@
-"""Passes over a feature matrix, against NumPy: time per call, as many threads as each takes."""
+"""Passes over a feature matrix: time per call, on one thread and on all."""
 
 import pytest
 
-from bench.implementations import PASSES, cases
-from bench.measure import compare
+from bench import sizes
+from bench.data import COLUMNS
+from bench.implementations import PASSES
+from bench.measure import compare, grid
 
-# Rows of 32 columns: X in the second cache, at the edge of the last, far beyond it.
-ROWS = [1_000, 100_000, 1_000_000]
+ROWS = [elements // COLUMNS for elements in sizes.elements(arrays=1)]
 
 
-@pytest.mark.parametrize("n", ROWS)
-@pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize(("name", "peer"), cases(PASSES))
-def test_all_threads(benchmark, name, peer, dtype, n):
-    compare(benchmark, name, peer, dtype, n)
+@pytest.mark.parametrize(("name", "peer", "dtype", "n", "threads"), grid(PASSES, ROWS))
+def test_speed(benchmark, name, peer, dtype, n, threads):
+    compare(benchmark, name, peer, dtype, n, threads)

@@ -15,6 +15,9 @@ COMMANDS = {
     "accuracy": "errors of every function, by whom and where",
     "compare": "whether one of two revisions is slower, less exact or hungrier",
     "readme": "put what --save has stored into the README",
+    "roofline": "what the machine can do, and how close every function comes",
+    "report": "tables and pictures of what `pytest bench` stored",
+    "counts": "instructions of every function, which do not vary",
 }
 
 

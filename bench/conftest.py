@@ -3,5 +3,19 @@
 import os
 import tempfile
 
+import pytest
+
 _cache = tempfile.TemporaryDirectory(prefix="fastlogit-bench-")
 os.environ["NUMBA_CACHE_DIR"] = _cache.name
+
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "quick: those that give a first picture in few minutes")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_benchmark_update_machine_info(machine_info):
+    from bench import machine
+
+    machine_info.clear()
+    machine_info.update(machine.describe())

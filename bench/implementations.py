@@ -5,8 +5,8 @@
 ``numpy-stable``
     The usual remedy: `numpy.logaddexp` and `numpy.where`.
 ``numpy-tuned``
-    As stable, and as fast as NumPy gets without ``out=``: one exponential for everything, and
-    neither `logaddexp` nor a `where` over signs that no processor can predict.
+    As stable, and as fast as NumPy gets: one exponential for everything, neither `logaddexp` nor a
+    `where` over signs that no processor can predict, and ``out=`` wherever it saves an array.
 
 A formula that would be another's twin is left out; where only one makes sense it is
 ``numpy-stable``.  Other libraries' functions come from `bench.peers`.
@@ -14,14 +14,14 @@ A formula that would be another's twin is left out; where only one makes sense i
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 
 import fastlogit as fl
-from bench.data import argument
+from bench.data import COLUMNS, argument
 from bench.peers import LIBRARIES, Array, Library
 
 Implementation = Callable[..., Any]
@@ -32,11 +32,15 @@ STABLE = "numpy-stable"
 TUNED = "numpy-tuned"
 
 
-_NUMPY = Library({})
 _FASTLOGIT = Library(
     {},
     writing=frozenset(
-        [*(getattr(fl, name) for name in fl.elementwise.__all__), fl.log_loss_gradient]
+        [
+            *(getattr(fl, name) for name in fl.elementwise.__all__),
+            fl.log_loss_gradient,
+            fl.linear.decision,
+            fl.linear.probability,
+        ]
     ),
     # An option that is given costs a short call as much as the call.
     options=lambda threads: {} if threads is None else {"threads": threads},
@@ -48,6 +52,8 @@ class Function(NamedTuple):
 
     arguments: tuple[str, ...]
     implementations: dict[str, Implementation]
+    # How many arrays of length n it returns.
+    outputs: int = 1
 
     def bind(
         self,
@@ -63,22 +69,49 @@ class Function(NamedTuple):
         `threads` is for peers that can be told, None for all cores; `out` gives those that can
         write into an array one of length n.
         """
-        compute, library = self.implementations[peer], _library(peer)
-        args = [library.convert(argument(name, n, dtype)) for name in self.arguments]
+        args = [argument(name, n, dtype) for name in self.arguments]
+        return self.ready(peer, args, threads, np.empty(n, dtype) if out else None)
+
+    def ready(
+        self,
+        peer: str,
+        args: Sequence[Array],
+        threads: int | None = None,
+        out: Array | None = None,
+    ) -> Callable[[], Any]:
+        """As `bind`, with NumPy arrays that are given."""
+        compute, library = self.implementations[peer], library_of(peer)
         options = library.options(threads)
-        if out and compute in library.writing:
-            options["out"] = library.convert(np.empty(n, dtype))
-        return partial(compute, *args, **options)
+        if out is not None and compute in library.writing:
+            options["out"] = library.convert(out)
+        return partial(compute, *map(library.convert, args), **options)
 
     def compute(self, peer: str, *args: Array) -> Array:
         """What one implementation makes of NumPy arrays on one thread, as a NumPy array."""
-        library = _library(peer)
-        args = tuple(library.convert(arg) for arg in args)
-        return np.asarray(self.implementations[peer](*args, **library.options(1)))
+        return np.asarray(self.ready(peer, args, 1)())
+
+    def elements(self, n: int) -> int:
+        """Of its longest argument."""
+        return n * COLUMNS if "X" in self.arguments else n
+
+    def bytes_moved(self, n: int, dtype: str) -> int:
+        """Arguments and results of length n, each once; what is d long stays in the cache."""
+        rows = sum(
+            COLUMNS if name == "X" else name not in ("coef", "direction") for name in self.arguments
+        )
+        return (rows + self.outputs) * n * np.dtype(dtype).itemsize
 
 
-def _library(peer: str) -> Library:
+def library_of(peer: str) -> Library:
     return _FASTLOGIT if peer == FASTLOGIT else LIBRARIES.get(peer, _NUMPY)
+
+
+def thread_counts(name: str, peer: str) -> tuple[int | None, ...]:
+    """On how many threads to measure: 1 and all (None), for who can use more than one.
+
+    Everyone can in a pass, if by way of BLAS.
+    """
+    return (1, None) if library_of(peer).threaded or name in PASSES else (1,)
 
 
 def _naive_sigmoid(z: Array) -> Array:
@@ -90,9 +123,88 @@ def _stable_sigmoid(z: Array) -> Array:
     return np.where(z >= 0, 1, u) / (1 + u)
 
 
-def _tuned_sigmoid(z: Array) -> Array:
-    u = np.exp(-np.abs(z))
-    return np.maximum(u, z >= 0) / (1 + u)
+def _exponential(z: Array, out: Array | None = None) -> Array:
+    """e^-|z|."""
+    u = np.abs(z, out=out)
+    np.negative(u, out=u)
+    return np.exp(u, out=u)
+
+
+def _sigmoid_of(u: Array, z: Array) -> Array:
+    """In the place of u = e^-|z|."""
+    divisor = 1 + u
+    np.maximum(u, z >= 0, out=u)
+    return np.divide(u, divisor, out=u)
+
+
+def _loss_of(u: Array, z: Array, t: Array) -> Array:
+    """In the place of u = e^-|z|."""
+    np.log1p(u, out=u)
+    u += np.maximum(z, 0)
+    u -= t * z
+    return u
+
+
+def _tuned_sigmoid(z: Array, out: Array | None = None) -> Array:
+    return _sigmoid_of(_exponential(z, out), z)
+
+
+def _tuned_sigmoid_derivative(z: Array, out: Array | None = None) -> Array:
+    u = _exponential(z, out)
+    divisor = 1 + u
+    divisor *= divisor
+    return np.divide(u, divisor, out=u)
+
+
+def _tuned_log_sigmoid(z: Array, out: Array | None = None) -> Array:
+    u = _exponential(z, out)
+    np.log1p(u, out=u)
+    return np.subtract(np.minimum(z, 0), u, out=u)
+
+
+def _tuned_softplus(z: Array, out: Array | None = None) -> Array:
+    u = _exponential(z, out)
+    np.log1p(u, out=u)
+    u += np.maximum(z, 0)
+    return u
+
+
+def _tuned_logit(y: Array, out: Array | None = None) -> Array:
+    u = np.subtract(1, y, out=out)
+    np.divide(y, u, out=u)
+    return np.log(u, out=u)
+
+
+def _tuned_logistic_loss(z: Array, t: Array, out: Array | None = None) -> Array:
+    return _loss_of(_exponential(z, out), z, t)
+
+
+def _tuned_residual(z: Array, t: Array, out: Array | None = None) -> Array:
+    y = _tuned_sigmoid(z, out)
+    y -= t
+    return y
+
+
+def _tuned_cross_entropy(y: Array, t: Array, out: Array | None = None) -> Array:
+    u = np.negative(y, out=out)
+    np.log1p(u, out=u)
+    u *= t - 1
+    u -= t * np.log(y)
+    return u
+
+
+def _tuned_cross_entropy_derivative(y: Array, t: Array, out: Array | None = None) -> Array:
+    u = np.subtract(1, y, out=out)
+    u *= y
+    return np.divide(y - t, u, out=u)
+
+
+def _tuned_log_loss_gradient(z: Array, t: Array, out: Array | None = None) -> tuple[float, Array]:
+    u = _exponential(z)
+    gradient = np.add(u, 0, out=out)
+    gradient = _sigmoid_of(gradient, z)
+    gradient -= t
+    return np.sum(_loss_of(u, z, t)), gradient
 
 
 def _naive_sigmoid_derivative(z: Array) -> Array:
@@ -117,10 +229,6 @@ def _stable_logistic_loss(z: Array, t: Array) -> Array:
     return np.logaddexp(0, z) - t * z
 
 
-def _tuned_logistic_loss(z: Array, t: Array) -> Array:
-    return np.maximum(z, 0) - t * z + np.log1p(np.exp(-np.abs(z)))
-
-
 def _naive_log_loss_gradient(z: Array, t: Array) -> tuple[float, Array]:
     y = _naive_sigmoid(z)
     return -np.sum(t * np.log(y) + (1 - t) * np.log(1 - y)), y - t
@@ -130,11 +238,27 @@ def _stable_log_loss_gradient(z: Array, t: Array) -> tuple[float, Array]:
     return np.sum(np.logaddexp(0, z) - t * z), _stable_sigmoid(z) - t
 
 
-def _tuned_log_loss_gradient(z: Array, t: Array) -> tuple[float, Array]:
-    u = np.exp(-np.abs(z))
-    loss = np.sum(np.maximum(z, 0) - t * z + np.log1p(u))
-    return loss, np.maximum(u, z >= 0) / (1 + u) - t
-
+_NUMPY = Library(
+    {},
+    source="https://numpy.org/doc/stable/user/basics.ufuncs.html",
+    writing=frozenset(
+        [
+            _tuned_sigmoid,
+            _tuned_sigmoid_derivative,
+            _tuned_log_sigmoid,
+            _tuned_softplus,
+            _tuned_logit,
+            _tuned_logistic_loss,
+            _tuned_residual,
+            _tuned_cross_entropy,
+            _tuned_cross_entropy_derivative,
+            _tuned_log_loss_gradient,
+        ]
+    ),
+    # The naive formulas overflow.
+    context=lambda: np.errstate(all="ignore"),
+    threaded=False,
+)
 
 ELEMENTWISE = {
     "sigmoid": Function(
@@ -152,6 +276,7 @@ ELEMENTWISE = {
             FASTLOGIT: fl.sigmoid_derivative,
             NAIVE: _naive_sigmoid_derivative,
             STABLE: _stable_sigmoid_derivative,
+            TUNED: _tuned_sigmoid_derivative,
         },
     ),
     "log_sigmoid": Function(
@@ -160,7 +285,7 @@ ELEMENTWISE = {
             FASTLOGIT: fl.log_sigmoid,
             NAIVE: lambda z: np.log(_naive_sigmoid(z)),
             STABLE: lambda z: -np.logaddexp(0, -z),
-            TUNED: lambda z: np.minimum(z, 0) - np.log1p(np.exp(-np.abs(z))),
+            TUNED: _tuned_log_sigmoid,
         },
     ),
     "softplus": Function(
@@ -169,7 +294,7 @@ ELEMENTWISE = {
             FASTLOGIT: fl.softplus,
             NAIVE: lambda z: np.log(1 + np.exp(z)),
             STABLE: lambda z: np.logaddexp(0, z),
-            TUNED: lambda z: np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z))),
+            TUNED: _tuned_softplus,
         },
     ),
     "logit": Function(
@@ -177,6 +302,7 @@ ELEMENTWISE = {
         {
             FASTLOGIT: fl.logit,
             STABLE: lambda y: np.log(y / (1 - y)),
+            TUNED: _tuned_logit,
         },
     ),
     "logistic_loss": Function(
@@ -194,7 +320,7 @@ ELEMENTWISE = {
             FASTLOGIT: fl.residual,
             NAIVE: lambda z, t: _naive_sigmoid(z) - t,
             STABLE: lambda z, t: _stable_sigmoid(z) - t,
-            TUNED: lambda z, t: _tuned_sigmoid(z) - t,
+            TUNED: _tuned_residual,
         },
     ),
     "cross_entropy": Function(
@@ -203,6 +329,7 @@ ELEMENTWISE = {
             FASTLOGIT: fl.cross_entropy,
             NAIVE: _naive_cross_entropy,
             STABLE: lambda y, t: -t * np.log(y) - (1 - t) * np.log1p(-y),
+            TUNED: _tuned_cross_entropy,
         },
     ),
     "cross_entropy_derivative": Function(
@@ -210,6 +337,7 @@ ELEMENTWISE = {
         {
             FASTLOGIT: fl.cross_entropy_derivative,
             STABLE: lambda y, t: (y - t) / (y * (1 - y)),
+            TUNED: _tuned_cross_entropy_derivative,
         },
     ),
 }
@@ -223,6 +351,7 @@ SUMS = {
             STABLE: lambda z, t: np.sum(_stable_logistic_loss(z, t)),
             TUNED: lambda z, t: np.sum(_tuned_logistic_loss(z, t)),
         },
+        outputs=0,
     ),
     "log_loss_gradient": Function(
         ("z", "t"),
@@ -248,6 +377,21 @@ def _log_loss_gradient(log_loss_gradient: Implementation) -> Implementation:
     def over_rows(X: Array, t: Array, coef: Array) -> tuple[float, Array, float]:
         loss, residual = log_loss_gradient(X @ coef, t)
         return loss, X.T @ residual, residual.sum()
+
+    return over_rows
+
+
+def _newton(log_loss_gradient: Implementation, derivative: Implementation) -> Implementation:
+    def over_rows(X: Array, t: Array, coef: Array) -> tuple[float, Array, Array]:
+        z, d = X @ coef, X.shape[1]
+        loss, residual = log_loss_gradient(z, t)
+        curvature = derivative(z)
+        scaled = X * curvature[:, None]
+        hessian = np.empty((d + 1, d + 1), X.dtype)
+        hessian[:d, :d] = scaled.T @ X
+        hessian[:d, d] = hessian[d, :d] = scaled.sum(axis=0)
+        hessian[d, d] = curvature.sum()
+        return loss, np.append(X.T @ residual, residual.sum()), hessian
 
     return over_rows
 
@@ -290,6 +434,7 @@ PASSES = {
             FASTLOGIT: fl.linear.log_loss,
             **_over_rows(_log_loss, SUMS["log_loss"]),
         },
+        outputs=0,
     ),
     "linear.log_loss_gradient": Function(
         ("X", "t", "coef"),
@@ -297,6 +442,16 @@ PASSES = {
             FASTLOGIT: fl.linear.log_loss_gradient,
             **_over_rows(_log_loss_gradient, SUMS["log_loss_gradient"]),
         },
+        outputs=0,
+    ),
+    "linear.log_loss_gradient_hessian": Function(
+        ("X", "t", "coef"),
+        {
+            FASTLOGIT: fl.linear.log_loss_gradient_hessian,
+            STABLE: _newton(_stable_log_loss_gradient, _stable_sigmoid_derivative),
+            TUNED: _newton(_tuned_log_loss_gradient, _tuned_sigmoid_derivative),
+        },
+        outputs=0,
     ),
     "linear.hessian": Function(
         ("X", "coef"),
@@ -304,6 +459,7 @@ PASSES = {
             FASTLOGIT: fl.linear.hessian,
             **_over_rows(_hessian, ELEMENTWISE["sigmoid_derivative"]),
         },
+        outputs=0,
     ),
     "linear.hessian_diagonal": Function(
         ("X", "coef"),
@@ -311,6 +467,7 @@ PASSES = {
             FASTLOGIT: fl.linear.hessian_diagonal,
             **_over_rows(_hessian_diagonal, ELEMENTWISE["sigmoid_derivative"]),
         },
+        outputs=0,
     ),
     "linear.hessian_product": Function(
         ("X", "coef", "direction"),
@@ -318,6 +475,7 @@ PASSES = {
             FASTLOGIT: fl.linear.hessian_product,
             **_over_rows(_hessian_product, ELEMENTWISE["sigmoid_derivative"]),
         },
+        outputs=0,
     ),
 }
 

@@ -6,14 +6,23 @@ import os
 import statistics
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from importlib.util import find_spec
+from itertools import product
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from bench.implementations import (
+    FASTLOGIT,
+    FUNCTIONS,
+    Function,
+    cases,
+    library_of,
+    thread_counts,
+)
+from bench.machine import cores
 
-from bench.data import argument
-from bench.implementations import FUNCTIONS
+DTYPES = ("float64", "float32")
 
 # The threads of a BLAS go on spinning for a while after it has returned, on the cores that the
 # other side needs.
@@ -58,17 +67,18 @@ def on_cores(count: int | None) -> Iterator[None]:
     """Keep every thread of the process on `count` cores; None, or another system: on any.
 
     So that a library which cannot be told how many threads to use has no more cores than one
-    that can.
+    that can.  BLAS is told, as threads that wait for each other on one core take longer than one.
     """
-    if count is None or not hasattr(os, "sched_setaffinity"):
+    with ExitStack() as stack:
+        if count is not None and find_spec("threadpoolctl"):
+            from threadpoolctl import threadpool_limits
+
+            stack.enter_context(threadpool_limits(count, user_api="blas"))
+        if count is not None and hasattr(os, "sched_setaffinity"):
+            before = os.sched_getaffinity(0)
+            _move(set(sorted(before)[:count]))
+            stack.callback(_move, before)
         yield
-        return
-    before = os.sched_getaffinity(0)
-    _move(set(sorted(before)[:count]))
-    try:
-        yield
-    finally:
-        _move(before)
 
 
 def _move(cores: set[int]) -> None:
@@ -92,16 +102,49 @@ def compare(
 ) -> None:
     """Time one implementation, in a group with its peers on the same arguments.
 
-    A round that is not counted compiles and warms up.  NumPy's formulas may overflow; from
-    anyone else a warning is an error.
+    A round that is not counted compiles and warms up.  A warning is an error, but for NumPy's
+    formulas, which may overflow.
     """
     function = FUNCTIONS[name]
-    elements = max(argument(arg, n, dtype).size for arg in function.arguments)
-    benchmark.group = f"{name} {dtype} {n:,}"
-    with np.errstate(all="ignore") if peer.startswith("numpy-") else nullcontext():
-        benchmark.pedantic(
-            function.bind(peer, n, dtype, threads),
-            rounds=20 if elements < 1_000_000 else 5,
-            iterations=max(1, 200_000 // elements),
-            warmup_rounds=1,
-        )
+    elements = function.elements(n)
+    benchmark.group = f"{name} {dtype} {n:,} {threads or 'all'}"
+    benchmark.extra_info.update(
+        function=name,
+        implementation=peer,
+        dtype=dtype,
+        n=n,
+        elements=elements,
+        bytes=function.bytes_moved(n, dtype),
+        threads=threads or cores(),
+    )
+    with on_cores(threads), library_of(peer).context():
+        time_rounds(benchmark, function.bind(peer, n, dtype, threads, out=True), elements)
+
+
+def time_rounds(benchmark: Any, call: Callable[[], Any], elements: int) -> None:
+    """As many rounds and calls in each as so many elements take no long time for."""
+    benchmark.pedantic(
+        call,
+        rounds=20 if elements < 1_000_000 else 5,
+        iterations=max(1, 200_000 // elements),
+        warmup_rounds=1,
+    )
+
+
+def grid(table: dict[str, Function], sizes: list[int]) -> list[Any]:
+    """Cases for pytest: every function of a table by everyone, in types, sizes and threads.
+
+    fastlogit at all sizes, others at the least, one between and the most.  Those of float64 on one
+    thread at the least and the most are marked as quick.
+    """
+    import pytest
+
+    found = []
+    for name, peer in cases(table):
+        few = sizes if peer == FASTLOGIT else [sizes[0], sizes[len(sizes) // 2], sizes[-1]]
+        for dtype, n, threads in product(DTYPES, few, thread_counts(name, peer)):
+            quick = (dtype, threads) == ("float64", 1) and n in (sizes[0], sizes[-1])
+            marks = [pytest.mark.quick] if quick else []
+            label = f"{name}-{peer}-{dtype}-{n}-{threads or 'all'}"
+            found.append(pytest.param(name, peer, dtype, n, threads, marks=marks, id=label))
+    return found

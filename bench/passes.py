@@ -21,8 +21,10 @@ from tqdm import tqdm
 
 import fastlogit as fl
 from bench import machine, markdown, results
+from bench.implementations import PASSES, TUNED
 from bench.markdown import OURS, Row
 from bench.measure import interleaved, on_cores, ratio
+from bench.peers import SKLEARN, TORCH
 
 Call = Callable[[], Any]
 ROUNDS, CALLS_OVER = 5, 0.05
@@ -70,54 +72,14 @@ def read(X: Any, threads: int) -> Call:
 _pool = ThreadPoolExecutor(2)
 
 
-def numpy_gradient(X: Any, t: Any, coef: Any) -> Call:
-    """The tuned formula of `bench.implementations`, over X."""
-
-    def compute() -> Any:
-        z = X @ coef
-        u = np.exp(-np.abs(z))
-        loss = np.sum(np.maximum(z, 0) - t * z + np.log1p(u))
-        residual = np.maximum(u, z >= 0) / (1 + u) - t
-        return loss, X.T @ residual, residual.sum()
-
-    return compute
-
-
-def sklearn_gradient(X: Any, t: Any, coef: Any, threads: int) -> Call:
-    from sklearn._loss.loss import HalfBinomialLoss
-    from sklearn.linear_model._linear_loss import LinearModelLoss
-
-    loss = LinearModelLoss(base_loss=HalfBinomialLoss(), fit_intercept=True)
-    with_intercept = np.append(coef, coef.dtype.type(0))
-    return partial(loss.loss_gradient, with_intercept, X, t, n_threads=threads)
-
-
-def torch_gradient(X: Any, t: Any, coef: Any, threads: int) -> Call:
-    import torch
-    from torch.nn import functional
-
-    features, labels = torch.from_numpy(X), torch.from_numpy(t)
-    weights = torch.from_numpy(coef.copy()).requires_grad_()
-
-    def compute() -> Any:
-        torch.set_num_threads(threads)
-        weights.grad = None
-        loss = functional.binary_cross_entropy_with_logits(
-            features @ weights, labels, reduction="sum"
-        )
-        loss.backward()
-        return loss, weights.grad
-
-    return compute
-
-
-def peers(X: Any, t: Any, coef: Any, threads: int) -> dict[str, Call]:
-    found = {"numpy": numpy_gradient(X, t, coef)}
-    if find_spec("sklearn"):
-        found["sklearn"] = sklearn_gradient(X, t, coef, threads)
-    if find_spec("torch"):
-        found["torch"] = torch_gradient(X, t, coef, threads)
-    return found
+def peers(X: Any, t: Any, coef: Any, threads: int | None) -> dict[str, Call]:
+    row = PASSES["linear.log_loss_gradient"]
+    names = {"numpy": TUNED, SKLEARN: SKLEARN, TORCH: TORCH}
+    return {
+        name: row.ready(peer, (X, t, coef), threads)
+        for name, peer in names.items()
+        if peer in row.implementations
+    }
 
 
 def comparisons() -> Iterator[Comparison]:
@@ -192,7 +154,7 @@ def _sparse() -> Iterator[Comparison]:
     yield Comparison(
         f"CSR {n:,} x {d:,}, {X.nnz:,} entries",
         ours,
-        {"scipy": numpy_gradient(X, t, coef)},
+        {"scipy": PASSES["linear.log_loss_gradient"].ready(TUNED, (X, t, coef))},
         least=2.0,
     )
 

@@ -1,15 +1,21 @@
 """Other libraries: whichever is installed adds its functions to the table as a further key.
 
-A library takes arguments of its own kind, so they are converted before the clock runs.  Numbers
-of threads are set where a library lets one; JAX, which does not, takes all cores for large arrays
+Each is called as its own documentation recommends for speed; `Library.source` says where.  A
+library takes arguments of its own kind, so they are converted before the clock runs.  Numbers of
+threads are set where a library lets one; JAX, which does not, takes all cores for large arrays
 (`bench.measure.on_cores` keeps it from that), and SciPy and NumPy have one thread.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
+import sys
+import threading
+import warnings
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache, partial
 from importlib.util import find_spec
 from typing import Any, NamedTuple
@@ -22,7 +28,9 @@ Array = Any  # of whatever library
 SCIPY = "scipy"
 SKLEARN = "sklearn"
 TORCH = "torch"
+TORCH_COMPILE = "torch-compile"
 JAX = "jax"
+NUMEXPR = "numexpr"
 
 
 def _itself(array: Array) -> Array:
@@ -37,6 +45,8 @@ class Library(NamedTuple):
     """A peer's functions, by the names of the table, and how they want to be called."""
 
     functions: dict[str, Callable[..., Any]]
+    # Where its documentation, or else its source, says how to call it for speed.
+    source: str = ""
     # Which of them take ``out=``.
     writing: frozenset[Callable[..., Any]] = frozenset()
     # From a NumPy array.
@@ -44,40 +54,72 @@ class Library(NamedTuple):
     # For a number of threads, None for all cores; where there are no options it is set for all
     # later calls.
     options: Callable[[int | None], dict[str, Any]] = _no_options
+    # What to call many times in.
+    context: Callable[[], AbstractContextManager[Any]] = nullcontext
+    # Whether it can use several.
+    threaded: bool = True
 
 
 def _scipy() -> Library:
+    """Universal functions with ``out=``, and NumPy's in their result's place."""
     expit, log_expit, softplus = special.expit, special.log_expit, special.softplus
 
-    def log_loss_gradient(z: Array, t: Array) -> tuple[float, Array]:
-        return np.sum(softplus(z) - t * z), expit(z) - t
+    def sigmoid_derivative(z: Array, out: Array = None) -> Array:
+        y = expit(z, out=out)
+        y *= expit(-z)
+        return y
 
+    def logistic_loss(z: Array, t: Array, out: Array = None) -> Array:
+        loss = softplus(z, out=out)
+        loss -= t * z
+        return loss
+
+    def residual(z: Array, t: Array, out: Array = None) -> Array:
+        y = expit(z, out=out)
+        y -= t
+        return y
+
+    def cross_entropy(y: Array, t: Array, out: Array = None) -> Array:
+        terms = special.xlogy(t, y, out=out)
+        terms += special.xlog1py(1 - t, -y)
+        return np.negative(terms, out=terms)
+
+    def log_loss_gradient(z: Array, t: Array, out: Array = None) -> tuple[float, Array]:
+        return np.sum(logistic_loss(z, t)), residual(z, t, out)
+
+    functions = {
+        "sigmoid": expit,
+        "sigmoid_derivative": sigmoid_derivative,
+        "log_sigmoid": log_expit,
+        "softplus": softplus,
+        "logit": special.logit,
+        "logistic_loss": logistic_loss,
+        "residual": residual,
+        "cross_entropy": cross_entropy,
+        "log_loss": lambda z, t: np.sum(logistic_loss(z, t)),
+        "log_loss_gradient": log_loss_gradient,
+    }
     return Library(
-        {
-            "sigmoid": expit,
-            "sigmoid_derivative": lambda z: expit(z) * expit(-z),
-            "log_sigmoid": log_expit,
-            "softplus": softplus,
-            "logit": special.logit,
-            "logistic_loss": lambda z, t: softplus(z) - t * z,
-            "residual": lambda z, t: expit(z) - t,
-            "cross_entropy": lambda y, t: -special.xlogy(t, y) - special.xlog1py(1 - t, -y),
-            "log_loss": lambda z, t: np.sum(softplus(z) - t * z),
-            "log_loss_gradient": log_loss_gradient,
-        },
-        writing=frozenset([expit, log_expit, softplus, special.logit]),
+        functions,
+        source="https://docs.scipy.org/doc/scipy/reference/special.html",
+        writing=frozenset(functions.values()) - {functions["log_loss"]},
+        threaded=False,
     )
 
 
+@cache
+def _buffer(n: int, dtype: Any) -> Array:
+    """Where to put what is summed afterwards: new memory would cost more than the loss."""
+    return np.empty(n, dtype)
+
+
 def _sklearn() -> Library:
+    """What its own solvers call, with memory for the results and a number of threads."""
     from sklearn._loss.loss import HalfBinomialLoss
+    from sklearn.linear_model._linear_loss import LinearModelLoss
 
     half = HalfBinomialLoss()
-
-    @cache
-    def losses(n: int, dtype: Any) -> Array:
-        """Where to put what is summed afterwards: new memory would cost more than the loss."""
-        return np.empty(n, dtype)
+    linear = LinearModelLoss(base_loss=HalfBinomialLoss(), fit_intercept=True)
 
     def logistic_loss(z: Array, t: Array, out: Array = None, threads: int = 1) -> Array:
         return half.loss(t, z, loss_out=out, n_threads=threads)
@@ -86,14 +128,26 @@ def _sklearn() -> Library:
         return half.gradient(t, z, gradient_out=out, n_threads=threads)
 
     def log_loss(z: Array, t: Array, threads: int = 1) -> float:
-        return logistic_loss(z, t, losses(z.size, z.dtype), threads).sum()
+        return logistic_loss(z, t, _buffer(z.size, z.dtype), threads).sum()
 
     def log_loss_gradient(
         z: Array, t: Array, out: Array = None, threads: int = 1
     ) -> tuple[float, Array]:
-        outputs = {"loss_out": losses(z.size, z.dtype), "gradient_out": out}
+        outputs = {"loss_out": _buffer(z.size, z.dtype), "gradient_out": out}
         loss, gradient = half.loss_gradient(t, z, **outputs, n_threads=threads)
         return loss.sum(), gradient
+
+    # These two are means over the rows.
+    def linear_log_loss(X: Array, t: Array, coef: Array, threads: int = 1) -> float:
+        return t.size * linear.loss(np.append(coef, 0 * coef[:1]), X, t, n_threads=threads)
+
+    def linear_log_loss_gradient(
+        X: Array, t: Array, coef: Array, threads: int = 1
+    ) -> tuple[float, Array, float]:
+        both = np.append(coef, 0 * coef[:1])
+        loss, gradient = linear.loss_gradient(both, X, t, n_threads=threads)
+        gradient *= t.size
+        return t.size * loss, gradient[:-1], gradient[-1]
 
     return Library(
         {
@@ -101,31 +155,53 @@ def _sklearn() -> Library:
             "residual": residual,
             "log_loss": log_loss,
             "log_loss_gradient": log_loss_gradient,
+            "linear.log_loss": linear_log_loss,
+            "linear.log_loss_gradient": linear_log_loss_gradient,
         },
+        source="https://github.com/scikit-learn/scikit-learn/blob/main/sklearn/_loss/loss.py",
         writing=frozenset([logistic_loss, residual, log_loss_gradient]),
         options=lambda threads: {"threads": threads or _cores()},
     )
 
 
+def _torch_convert(array: Array) -> Array:
+    """NumPy's own memory (huge pages), but writable, as PyTorch knows no other."""
+    import torch
+
+    return torch.from_numpy(np.array(array))
+
+
+def _torch_options(threads: int | None) -> dict[str, Any]:
+    import torch
+
+    torch.set_num_threads(threads or _cores())
+    return {}
+
+
+_TORCH_GUIDE = "https://docs.pytorch.org/tutorials/recipes/recipes/tuning_guide.html"
+
+
 def _torch() -> Library:
+    """Without autograd, and in place where that saves a tensor."""
     import torch
     from torch.nn import functional
 
     loss_with_logits = functional.binary_cross_entropy_with_logits
 
-    def sigmoid_derivative(z: Array) -> Array:
-        y = torch.sigmoid(z)
-        return y * (1 - y)
+    def sigmoid_derivative(z: Array, out: Array = None) -> Array:
+        y = torch.sigmoid(z, out=out)
+        return torch.mul(y, 1 - y, out=y)
 
-    def log_loss_gradient(z: Array, t: Array) -> tuple[Array, Array]:
-        z = z.detach().requires_grad_()
-        loss = loss_with_logits(z, t, reduction="sum")
-        loss.backward()
-        return loss.detach(), z.grad
+    def residual(z: Array, t: Array, out: Array = None) -> Array:
+        return torch.sigmoid(z, out=out).sub_(t)
 
-    def options(threads: int | None) -> dict[str, Any]:
-        torch.set_num_threads(threads or _cores())
-        return {}
+    def log_loss_gradient(z: Array, t: Array, out: Array = None) -> tuple[Array, Array]:
+        # By backward() it takes half as long again.
+        return loss_with_logits(z, t, reduction="sum"), residual(z, t, out)
+
+    def linear_log_loss_gradient(X: Array, t: Array, coef: Array) -> tuple[Array, Array, Array]:
+        loss, gradient = log_loss_gradient(X @ coef, t)
+        return loss, gradient @ X, gradient.sum()
 
     return Library(
         {
@@ -135,19 +211,91 @@ def _torch() -> Library:
             "softplus": functional.softplus,
             "logit": torch.logit,
             "logistic_loss": partial(loss_with_logits, reduction="none"),
-            "residual": lambda z, t: torch.sigmoid(z) - t,
+            "residual": residual,
             "cross_entropy": partial(functional.binary_cross_entropy, reduction="none"),
             "log_loss": partial(loss_with_logits, reduction="sum"),
             "log_loss_gradient": log_loss_gradient,
+            "linear.decision": torch.mv,
+            "linear.probability": lambda X, coef: (X @ coef).sigmoid_(),
+            "linear.log_loss": lambda X, t, coef: loss_with_logits(X @ coef, t, reduction="sum"),
+            "linear.log_loss_gradient": linear_log_loss_gradient,
+            "linear.hessian": lambda X, coef: (X * sigmoid_derivative(X @ coef)[:, None]).T @ X,
+            "linear.hessian_product": lambda X, coef, direction: (
+                sigmoid_derivative(X @ coef).mul_(X @ direction) @ X
+            ),
         },
-        writing=frozenset([torch.sigmoid, torch.logit]),
-        # NumPy's own memory (huge pages), but writable, as PyTorch knows no other.
-        convert=lambda array: torch.from_numpy(np.array(array)),
-        options=options,
+        source=_TORCH_GUIDE,
+        writing=frozenset(
+            [
+                torch.sigmoid,
+                torch.logit,
+                torch.mv,
+                sigmoid_derivative,
+                residual,
+                log_loss_gradient,
+            ]
+        ),
+        convert=_torch_convert,
+        options=_torch_options,
+        context=torch.inference_mode,
+    )
+
+
+def _torch_compile() -> Library:
+    """Where there is more than one operation to fuse; compiled at the first call."""
+    import torch
+    from torch.nn import functional
+
+    loss_with_logits = functional.binary_cross_entropy_with_logits
+
+    def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
+        @cache
+        def made() -> Callable[..., Any]:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)  # of itself
+                return torch.compile(function, dynamic=True)
+
+        return lambda *args: made()(*args)
+
+    def sigmoid_derivative(z: Array) -> Array:
+        y = torch.sigmoid(z)
+        return y * (1 - y)
+
+    def log_loss(z: Array, t: Array) -> Array:
+        return loss_with_logits(z, t, reduction="sum")
+
+    def residual(z: Array, t: Array) -> Array:
+        return torch.sigmoid(z) - t
+
+    def linear_log_loss_gradient(X: Array, t: Array, coef: Array) -> tuple[Array, Array, Array]:
+        z = X @ coef
+        gradient = residual(z, t)
+        return log_loss(z, t), gradient @ X, gradient.sum()
+
+    functions = {
+        "sigmoid_derivative": sigmoid_derivative,
+        "logistic_loss": partial(loss_with_logits, reduction="none"),
+        "residual": residual,
+        "cross_entropy": partial(functional.binary_cross_entropy, reduction="none"),
+        "log_loss": log_loss,
+        "log_loss_gradient": lambda z, t: (log_loss(z, t), residual(z, t)),
+        "linear.log_loss": lambda X, t, coef: log_loss(X @ coef, t),
+        "linear.log_loss_gradient": linear_log_loss_gradient,
+        "linear.hessian_product": lambda X, coef, direction: (
+            (sigmoid_derivative(X @ coef) * (X @ direction)) @ X
+        ),
+    }
+    return Library(
+        {name: compiled(function) for name, function in functions.items()},
+        source=_TORCH_GUIDE,
+        convert=_torch_convert,
+        options=_torch_options,
+        context=torch.inference_mode,
     )
 
 
 def _jax() -> Library:
+    """Compiled, and waited for."""
     import jax
     from jax import nn
     from jax import numpy as jnp
@@ -159,6 +307,9 @@ def _jax() -> Library:
         compiled = jax.jit(function)
         return lambda *args: jax.block_until_ready(compiled(*args))
 
+    def sigmoid_derivative(z: Array) -> Array:
+        return nn.sigmoid(z) * nn.sigmoid(-z)
+
     def logistic_loss(z: Array, t: Array) -> Array:
         # `optax` has log_sigmoid(z) and log_sigmoid(-z), which loses less and takes twice as long.
         return nn.softplus(z) - t * z
@@ -166,9 +317,13 @@ def _jax() -> Library:
     def log_loss(z: Array, t: Array) -> Array:
         return jnp.sum(logistic_loss(z, t))
 
+    def linear_log_loss_gradient(X: Array, t: Array, coef: Array) -> tuple[Array, Array, Array]:
+        loss, gradient = jax.value_and_grad(log_loss)(X @ coef, t)
+        return loss, gradient @ X, jnp.sum(gradient)
+
     functions = {
         "sigmoid": nn.sigmoid,
-        "sigmoid_derivative": lambda z: nn.sigmoid(z) * nn.sigmoid(-z),
+        "sigmoid_derivative": sigmoid_derivative,
         "log_sigmoid": nn.log_sigmoid,
         "softplus": nn.softplus,
         "logit": special.logit,
@@ -177,16 +332,103 @@ def _jax() -> Library:
         "cross_entropy": lambda y, t: -special.xlogy(t, y) - special.xlog1py(1 - t, -y),
         "log_loss": log_loss,
         "log_loss_gradient": jax.value_and_grad(log_loss),
+        "linear.decision": lambda X, coef: X @ coef,
+        "linear.probability": lambda X, coef: nn.sigmoid(X @ coef),
+        "linear.log_loss": lambda X, t, coef: log_loss(X @ coef, t),
+        "linear.log_loss_gradient": linear_log_loss_gradient,
+        "linear.hessian": lambda X, coef: (X * sigmoid_derivative(X @ coef)[:, None]).T @ X,
+        "linear.hessian_diagonal": lambda X, coef: sigmoid_derivative(X @ coef) @ (X * X),
+        "linear.hessian_product": lambda X, coef, direction: (
+            (sigmoid_derivative(X @ coef) * (X @ direction)) @ X
+        ),
     }
-    return Library({name: ready(f) for name, f in functions.items()}, convert=jnp.asarray)
+    return Library(
+        {name: ready(function) for name, function in functions.items()},
+        source="https://docs.jax.dev/en/latest/benchmarking.html",
+        convert=jnp.asarray,
+    )
+
+
+def _numexpr() -> Library:
+    """Expressions with ``out=``, evaluated again without a check where they were the last one.
+
+    Reductions have one thread, so sums are left to NumPy; products of matrices there are none.
+    """
+    import numexpr
+
+    last = threading.local()  # as numexpr's own is
+
+    def evaluated(expression: str, *names: str) -> Callable[..., Any]:
+        def compute(*args: Array, out: Array = None) -> Array:
+            values = dict(zip(names, args, strict=True))
+            this = (expression, args[0].dtype)
+            if getattr(last, "evaluated", None) == this and last.out is out:
+                return numexpr.re_evaluate(values)
+            last.evaluated, last.out = this, out
+            return numexpr.evaluate(expression, values, out=out)
+
+        return compute
+
+    sigmoid = "1 / (1 + exp(-z))"
+    loss = "where(z < 0, 0, z) - t * z + log1p(exp(-abs(z)))"
+    logistic_loss, residual = evaluated(loss, "z", "t"), evaluated(f"{sigmoid} - t", "z", "t")
+
+    def log_loss(z: Array, t: Array) -> float:
+        return logistic_loss(z, t, out=_buffer(z.size, z.dtype)).sum()
+
+    def log_loss_gradient(z: Array, t: Array, out: Array = None) -> tuple[float, Array]:
+        return log_loss(z, t), residual(z, t, out=out)
+
+    def options(threads: int | None) -> dict[str, Any]:
+        numexpr.set_num_threads(threads or _cores())
+        return {}
+
+    functions = {
+        "sigmoid": evaluated(sigmoid, "z"),
+        "sigmoid_derivative": evaluated("exp(-abs(z)) / (1 + exp(-abs(z)))**2", "z"),
+        "log_sigmoid": evaluated("where(z < 0, z, 0) - log1p(exp(-abs(z)))", "z"),
+        "softplus": evaluated("where(z < 0, 0, z) + log1p(exp(-abs(z)))", "z"),
+        "logit": evaluated("log(y / (1 - y))", "y"),
+        "logistic_loss": logistic_loss,
+        "residual": residual,
+        "cross_entropy": evaluated("(t - 1) * log1p(-y) - t * log(y)", "y", "t"),
+        "cross_entropy_derivative": evaluated("(y - t) / (y * (1 - y))", "y", "t"),
+        "log_loss": log_loss,
+        "log_loss_gradient": log_loss_gradient,
+    }
+    return Library(
+        functions,
+        source="https://numexpr.readthedocs.io/en/latest/user_guide.html",
+        writing=frozenset(functions.values()) - {log_loss},
+        options=options,
+    )
 
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-_MAKERS = {SCIPY: _scipy, SKLEARN: _sklearn, TORCH: _torch, JAX: _jax}
-LIBRARIES = {name: make() for name, make in _MAKERS.items() if find_spec(name)}
+def _has_compiler() -> bool:
+    """Whether there is what torch.compile compiles with."""
+    default = "clang++" if sys.platform == "darwin" else "g++"
+    return shutil.which(os.environ.get("CXX", default)) is not None
+
+
+def _libraries() -> dict[str, Library]:
+    makers = {
+        SCIPY: _scipy,
+        SKLEARN: _sklearn,
+        TORCH: _torch,
+        JAX: _jax,
+        NUMEXPR: _numexpr,
+    }
+    found = {name: make() for name, make in makers.items() if find_spec(name)}
+    if TORCH in found and _has_compiler():
+        found[TORCH_COMPILE] = _torch_compile()
+    return found
+
+
+LIBRARIES = _libraries()
 
 _helper = ThreadPoolExecutor(1, thread_name_prefix="copy")
 

@@ -1,0 +1,151 @@
+"""``python -m bench report``: tables and pictures of what ``pytest bench`` stored.
+
+``pytest bench --benchmark-json=FILE`` or ``--benchmark-autosave`` stores it.  Ratios say how many
+times as fast fastlogit is, and are of medians; where it is slower they are marked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from bench import pictures
+from bench.commands import parser
+from bench.implementations import FASTLOGIT
+from bench.timings import STORAGE, Comparison, Results, load, newest
+
+FOLDER = Path("bench", "results")
+LOSS = "▼"  # marks where fastlogit is slower
+
+
+def tables(results: Results) -> str:
+    """All tables in Markdown, aligned so that they can be read as text."""
+    parts = [_about(results), _wins_and_losses(results)]
+    counts = sorted({1, results.most_threads})
+    for threads in counts:
+        rows = results.comparisons(threads)
+        for dtype in dict.fromkeys(row.ours.dtype for row in rows):
+            title = f"{dtype}, {'one thread' if threads == 1 else f'{threads} threads'}"
+            parts.append(_ratios(title, [row for row in rows if row.ours.dtype == dtype]))
+    if results.first_calls:
+        parts.append(_first_calls(results))
+    return "\n\n".join(parts) + "\n"
+
+
+def _about(results: Results) -> str:
+    machine = results.machine
+    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
+    return (
+        f"{machine['processor']}, {machine['cores']} cores, {machine['python']}, {versions}; "
+        f"{results.date[:10]}.\n\n"
+        f"How many times as fast fastlogit is ({LOSS}: slower), and nanoseconds of an element: a "
+        "logit, or one of X."
+    )
+
+
+def _wins_and_losses(results: Results) -> str:
+    counts = sorted({1, results.most_threads})
+    rows = [row for threads in counts for row in results.comparisons(threads)]
+    ratios = [row.ratio(peer) for row in rows for peer in row.others]
+    lost = sorted((row for row in rows if row.ratio(row.best) < 1), key=lambda r: r.ratio(r.best))
+    won = sum(ratio >= 1 for ratio in ratios)
+    said = (
+        f"fastlogit is the fastest in {len(rows) - len(lost)} of {len(rows)} cases; compared with "
+        f"one other at a time it is faster in {won} of {len(ratios)}"
+    )
+    if not lost:
+        return f"{said}."
+    lines = [
+        [
+            f"`{row.ours.function}`",
+            row.ours.dtype,
+            f"{row.ours.n:,}",
+            str(row.ours.threads),
+            row.best,
+            _cell(row.ratio(row.best)),
+            f"{row.ours.nanoseconds:.3g}",
+            f"{row.others[row.best].nanoseconds:.3g}",
+        ]
+        for row in lost
+    ]
+    header = [
+        "loss",
+        "type",
+        "n",
+        "threads",
+        "to",
+        "times as fast",
+        f"{FASTLOGIT}, ns",
+        "other, ns",
+    ]
+    return f"{said}. Where it is not:\n\n{table(header, lines, texts=(0, 1, 4))}"
+
+
+def _ratios(title: str, rows: list[Comparison]) -> str:
+    peers = list(dict.fromkeys(peer for row in rows for peer in row.others))
+    lines = [
+        [
+            f"`{row.ours.function}`",
+            f"{row.ours.n:,}",
+            f"{row.ours.nanoseconds:.3g}",
+            *(_cell(row.ratio(peer)) if peer in row.others else "" for peer in peers),
+        ]
+        for row in rows
+    ]
+    return table([title, "n", f"{FASTLOGIT}, ns", *peers], lines)
+
+
+def _cell(ratio: float) -> str:
+    return f"{LOSS} {ratio:.2f}" if ratio < 1 else f"{ratio:.2f}"
+
+
+def _first_calls(results: Results) -> str:
+    seconds = {(call.function, call.cache): call.seconds for call in results.first_calls}
+    names = dict.fromkeys(call.function for call in results.first_calls)
+    found = [(name, seconds.get((name, "cold")), seconds.get((name, "cached"))) for name in names]
+    lines = [
+        [f"`{name}`", *("" if value is None else f"{value:.3g} s" for value in values)]
+        for name, *values in found
+    ]
+    return table(["first call in a new process", "compiles", "from the cache"], lines)
+
+
+def table(
+    header: Sequence[str], lines: Iterable[Sequence[str]], texts: Iterable[int] = (0,)
+) -> str:
+    """In Markdown, with columns of one width: texts to the left, numbers to the right."""
+    left = set(texts)
+    rows = [header, *lines]
+    widths = [max(3, *(len(row[i]) for row in rows)) for i in range(len(header))]
+    rule = ["-" * width if i in left else "-" * (width - 1) + ":" for i, width in enumerate(widths)]
+    return "\n".join(
+        "| "
+        + " | ".join(
+            cell.ljust(width) if i in left else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        + " |"
+        for row in (rows[0], rule, *rows[1:])
+    )
+
+
+def main(arguments: Sequence[str] = ()) -> None:
+    """Print the tables; write them, and the pictures, into a folder."""
+    command = parser("report")
+    command.add_argument(
+        "json", type=Path, nargs="?", help=f"of pytest-benchmark (default: the newest in {STORAGE})"
+    )
+    command.add_argument("--folder", type=Path, default=FOLDER, help="default: %(default)s")
+    options = command.parse_args(arguments)
+    try:
+        path = options.json or newest()
+    except ValueError:
+        command.error(f"{STORAGE} is empty: run pytest bench --benchmark-autosave, or name a file")
+    results = load(path)
+    if not results.timings:
+        command.error(f"{path} holds no timings of functions")
+    written = pictures.write(results, options.folder)
+    text = tables(results)
+    (options.folder / "report.md").write_text(text, encoding="utf-8")
+    print(text)
+    print("\n".join(map(str, [options.folder / "report.md", *written])))
