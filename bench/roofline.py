@@ -26,8 +26,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache, partial
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -37,6 +36,7 @@ import numpy as np
 from numba import types
 from tqdm import tqdm
 
+import fastlogit as fl
 from bench import machine, sizes
 from bench.commands import parser
 from bench.data import COLUMNS
@@ -51,7 +51,7 @@ STREAMS = {"read": 1, "copy": 2, "triad": 3}
 MEMORY = "memory"
 BOUNDS = (MEMORY, "multiply-adds", "divisions")
 # Seconds of a measurement, of which the best of so many counts.
-SECONDS, ROUNDS = 0.02, 7
+SECONDS, ROUNDS = 0.02, 15
 
 _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
 _compiled = numba.njit(**_OPTIONS)
@@ -155,22 +155,13 @@ def arithmetic(kind: str, dtype: str, threads: int, repeats: int = 1) -> Callabl
     return _in_shares(kernel, shares)
 
 
-@cache
-def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(thread_name_prefix="roofline")
-
-
 def _in_shares(kernel: Callable[..., Any], shares: list[tuple[Any, ...]]) -> Callable[[], Any]:
-    """Call a kernel with each share, on as many threads."""
-    first, *others = shares
+    """Call a kernel with each share, on as many threads, which fastlogit keeps apart."""
 
-    def run() -> None:
-        begun = [_pool().submit(kernel, *share) for share in others]
-        kernel(*first)
-        for each in begun:
-            each.result()
+    def call(number: int) -> None:
+        kernel(*shares[number])
 
-    return run
+    return partial(fl.threads.run, call, len(shares), len(shares))
 
 
 def fastest(make: Callable[[int], Callable[[], Any]]) -> float:
