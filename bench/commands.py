@@ -14,6 +14,7 @@ COMMANDS = {
     "scoring": "files to files, against reading them and others' scoring",
     "accuracy": "errors of every function, by whom and where",
     "compare": "whether one of two revisions is slower, less exact or hungrier",
+    "gate": "the working tree against the last tag or the stored baseline, for a CI",
     "readme": "put what --save has stored into the README",
     "roofline": "what the machine can do, and how close every function comes",
     "report": "tables and pictures of what `pytest bench` stored",

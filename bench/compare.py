@@ -17,7 +17,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from tqdm import tqdm
 
 from bench import machine
@@ -66,61 +65,78 @@ def compare(
     with ThreadPoolExecutor(2) as pool:
         built = pool.map(sides.build, (base, head), (folder / "base", folder / "head"))
         a, b = built
-    _say(f"built {base} and {head}")
+    say(f"built {base} and {head}")
     rows: list[Row] = []
-    chosen, missing = _chosen(a, b, quick, only)
+    cases, missing = chosen(a, b, quick, only)
     rows += [Row(name, verdict) for name, verdict in missing.items()]
-    compiled = [_row(one) for one in others.compile_all(a, b, chosen)]
-    _say("compiled")
-    with tqdm(total=len(chosen), unit="benchmark", file=sys.stderr) as bar:
-
-        def progress(case: str, left: int) -> None:
-            bar.total, bar.n = len(chosen), len(chosen) - left
-            bar.set_postfix_str(case)
-
-        timings = times.measure(a, b, chosen, minutes * 60, progress)
-    rows += map(_row_of_time, timings)
+    compiled = list(others.compile_all(a, b, cases=cases))
+    say("compiled")
+    timings = [Timing(case, threads) for case, threads in cases.items()]
+    take_turns(a, b, timings, minutes)
+    rows += map(row_of_time, timings)
     if not only:
-        rows += compiled
-        for measured in (
-            others.importing(a, b),
-            others.memory(a, b),
-            others.size(a, b),
-            others.exactness(a, b, _QUICK_EXACTNESS if quick else ()),
-        ):
-            rows += map(_row, measured)
+        rows += map(row, [*compiled, *the_rest(a, b, quick=quick)])
     return rows
 
 
-def _chosen(
+def take_turns(base: Side, head: Side, timings: Sequence[Timing], minutes: float) -> None:
+    """Time what there is to time, with a bar of how far it is."""
+    with tqdm(total=len(timings), unit="benchmark", file=sys.stderr) as bar:
+
+        def progress(case: str, left: int) -> None:
+            bar.n = len(timings) - left
+            bar.set_postfix_str(case)
+
+        times.measure(base, head, timings, minutes * 60, progress)
+
+
+def the_rest(*both: Side, quick: bool) -> list[others.Measured]:
+    """Measure what is no time of a call."""
+    found: list[others.Measured] = []
+    for what, measured in (
+        ("import", others.importing(*both)),
+        ("memory", others.memory(*both)),
+        ("size", others.size(*both)),
+        ("exactness", others.exactness(*both, only=_QUICK_EXACTNESS if quick else ())),
+    ):
+        found += measured
+        say(f"measured {what}")
+    return found
+
+
+def chosen(
     base: Side, head: Side, quick: bool, only: Sequence[str]
 ) -> tuple[dict[str, int], dict[str, str]]:
     """Benchmarks of both sides with their numbers of threads, and those that one side has alone."""
     with sides.workers(base, head) as both:
-        listed = [worker.do("list") for worker in both]
-    wanted = [
-        {
-            name: threads
-            for name, threads in names.items()
-            if (not quick or is_quick(name)) and all(word in name for word in only)
-        }
-        for names in listed
-    ]
-    missing = dict.fromkeys(wanted[0].keys() - wanted[1].keys(), "missing")
-    new = dict.fromkeys(wanted[1].keys() - wanted[0].keys(), "new")
-    return {name: wanted[0][name] for name in wanted[0] if name in wanted[1]}, missing | new
+        return matched(*(worker.do("list") for worker in both), quick, only)
 
 
-def _row_of_time(timing: Timing) -> Row:
+def matched(
+    base: dict[str, int], head: dict[str, int], quick: bool, only: Sequence[str]
+) -> tuple[dict[str, int], dict[str, str]]:
+    """Of all benchmarks of either side those that are wanted: of both, and missing or new ones."""
+
+    def is_wanted(name: str) -> bool:
+        return (not quick or is_quick(name)) and all(word in name for word in only)
+
+    both = {name: threads for name, threads in base.items() if name in head and is_wanted(name)}
+    others = {name: "missing" for name in base if name not in head and is_wanted(name)}
+    others |= {name: "new" for name in head if name not in base and is_wanted(name)}
+    return both, others
+
+
+def row_of_time(timing: Timing) -> Row:
+    """What came of a time."""
     if timing.error:
         return Row(timing.case, "failed", error=timing.error)
-    seconds = [float(np.median(side)) for side in (timing.base_s, timing.head_s)]
     pairs = len(timing.samples)
-    return Row(timing.case, timing.verdict, *seconds, "s", timing.interval, pairs)
+    return Row(timing.case, timing.verdict, *timing.seconds, "s", timing.interval, pairs)
 
 
-def _row(measured: others.Measured) -> Row:
-    what, base, head, unit, _, interval = measured
+def row(measured: others.Measured) -> Row:
+    """What came of something else, of two sides."""
+    what, (base, head), unit, _, interval = measured
     return Row(what, others.verdict(measured), base, head, unit, interval)
 
 
@@ -128,11 +144,12 @@ def content(base: str, head: str, rows: Iterable[Row]) -> dict[str, Any]:
     """All of it, for JSON."""
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "base": {"name": base, "revision": sides.resolved(base)},
-        "head": {"name": head, "revision": sides.resolved(head)},
+        "base": base,
+        "head": head,
+        "revisions": [sides.revision_of(base), sides.revision_of(head)],
         "machine": machine.describe(),
         "rows": [
-            asdict(row) | {"interval": row.interval and row.interval._asdict()} for row in rows
+            asdict(each) | {"interval": each.interval and each.interval._asdict()} for each in rows
         ],
     }
 
@@ -202,7 +219,8 @@ def _amount(value: float | None, unit: str) -> str:
     return f"{value:.3f} {unit}"
 
 
-def _say(message: str) -> None:
+def say(message: str) -> None:
+    """Say how far it is."""
     print(f"{datetime.now(UTC):%H:%M:%S} {message}", file=sys.stderr)
 
 
@@ -234,7 +252,6 @@ def add_options(command: Any) -> None:
 
 def report(base: str, head: str, options: Any) -> int:
     """Compare, print and write; return the exit status."""
-    minutes = options.minutes or (QUICK_MINUTES if options.quick else MINUTES)
     try:
         with tempfile.TemporaryDirectory(prefix="fastlogit-compare-") as folder:
             rows = compare(
@@ -242,15 +259,25 @@ def report(base: str, head: str, options: Any) -> int:
                 head,
                 Path(folder),
                 quick=options.quick,
-                minutes=minutes,
+                minutes=minutes(options),
                 only=options.only,
             )
-        if options.json:
-            options.json.write_text(json.dumps(content(base, head, rows), indent=1) + "\n")
     except SideError as error:
-        _say(str(error))
+        say(str(error))
         return 2
+    return finish(base, head, rows, options)
+
+
+def minutes(options: Any) -> float:
+    """How long may be sampled."""
+    return float(options.minutes or (QUICK_MINUTES if options.quick else MINUTES))
+
+
+def finish(base: str, head: str, rows: Sequence[Row], options: Any) -> int:
+    """Print and write; return the exit status."""
     print(text(rows, every=options.all))
+    if options.json:
+        options.json.write_text(json.dumps(content(base, head, rows), indent=1) + "\n")
     if options.markdown:
         title = f"`{base}` against `{head}`, {machine.text()}"
         options.markdown.write_text(f"{title}\n\n{markdown(rows)}\n")

@@ -11,6 +11,14 @@ os.environ["NUMBA_CACHE_DIR"] = _cache.name
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "quick: those that give a first picture in few minutes")
+    config.addinivalue_line("markers", "proof: that comparisons can be trusted; only if asked for")
+
+
+def pytest_collection_modifyitems(config, items):
+    if "proof" not in config.option.markexpr:
+        proofs = [item for item in items if item.get_closest_marker("proof")]
+        items[:] = [item for item in items if item not in proofs]
+        config.hook.pytest_deselected(items=proofs)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -45,7 +45,7 @@ def finish(
     run = _rounded(
         {
             "command": shlex.join(["python", "-m", "bench", name, *words]),
-            "date": date.today().isoformat(),
+            "date": today(),
             "machine": machine,
             "rows": rows,
         }
@@ -56,14 +56,23 @@ def finish(
         print(f"\nStored in bench/results/{name}.json, for `python -m bench readme`.")
 
 
+def today() -> str:
+    return date.today().isoformat()
+
+
 def save(path: Path, run: Run) -> None:
     """Add a run to a file, whose runs lose the rows that this one has."""
     runs = load(path) if path.exists() else []
     for each in runs:
         each["rows"] = {key: row for key, row in each["rows"].items() if key not in run["rows"]}
     runs = [each for each in [*runs, run] if each["rows"]]
+    write(path, runs)
+
+
+def write(path: Path, content: Any) -> None:
+    """Store whatever JSON can hold, rounded, in few lines."""
     path.parent.mkdir(exist_ok=True)
-    path.write_text(f"{_text(runs)}\n", encoding="utf-8")
+    path.write_text(f"{_text(_rounded(content))}\n", encoding="utf-8")
 
 
 def load(path: Path) -> list[Run]:

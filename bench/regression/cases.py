@@ -47,9 +47,18 @@ QUICK = (
 )
 
 
+# What stands for the machine, where nothing but stored times can be compared with: NumPy alone.
+REFERENCES = {1: "reference: divisions", 2: "reference: a copy"}
+
+
 def cases() -> dict[str, Case]:
-    """All cases, by name."""
+    """All cases of fastlogit, by name."""
     return dict(_all())
+
+
+def references() -> dict[str, Case]:
+    """What `REFERENCES` names."""
+    return {REFERENCES[1]: Case(_divisions, 1), REFERENCES[2]: Case(_copy, 1)}
 
 
 def is_quick(name: str) -> bool:
@@ -97,6 +106,16 @@ def _call(function: Any, n: int, dtype: str, threads: int, lay: Any = None) -> C
     if "out" in parameters and not function.__module__.endswith("linear"):
         options["out"] = np.empty(n, dtype)
     return partial(function, *args, **options)
+
+
+def _divisions() -> Call:
+    y = argument("y", 4_096, "float64")
+    return partial(np.divide, 1.0, y, out=np.empty_like(y))
+
+
+def _copy() -> Call:
+    z = argument("z", 8_000_000, "float64")
+    return partial(np.copyto, np.empty_like(z), z)
 
 
 def _arrow(X: Any) -> Any:

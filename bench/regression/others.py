@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -22,23 +21,22 @@ MEMORY = Thresholds(0.1, 16e6)
 COMPILATION = Thresholds(0.2, 2.0)
 IMPORT = Thresholds(0.1, 0.02)
 SIZE = Thresholds(0.05, 20e3)
-_IMPORTS, _RUNS = 10, 2
+_LEAST_IMPORTS, _MOST_IMPORTS, _RUNS = 8, 30, 2
 
 
 class Measured(NamedTuple):
-    """Something of both sides, of which more is worse."""
+    """Something of every side, of which more is worse."""
 
     what: str
-    base: float
-    head: float
+    values: tuple[float, ...]
     unit: str
     thresholds: Thresholds
-    # Where it varies from run to run.
+    # Of the ratio of two sides, where it varies from run to run.
     interval: Interval | None = None
 
 
-def compile_all(base: Side, head: Side, cases: Iterable[str]) -> Iterable[Measured]:
-    """Compile what the cases need, into empty caches: both sides at the same time."""
+def compile_all(*sides: Side, cases: Iterable[str]) -> Iterable[Measured]:
+    """Compile what the cases need, into empty caches: all sides at the same time."""
 
     def seconds(side: Side) -> float:
         with workers(side) as (worker,):
@@ -49,10 +47,9 @@ def compile_all(base: Side, head: Side, cases: Iterable[str]) -> Iterable[Measur
                     continue
             return float(worker.do("cpu_seconds"))
 
-    with ThreadPoolExecutor(2) as pool:
-        yield Measured(
-            "compile all of it, CPU time", *pool.map(seconds, (base, head)), "s", COMPILATION
-        )
+    with ThreadPoolExecutor() as pool:
+        found = tuple(pool.map(seconds, sides))
+    yield Measured("compile all of it, CPU time", found, "s", COMPILATION)
 
 
 # At the end of a process: seconds of its CPU time, and bytes of memory at most.
@@ -69,19 +66,25 @@ print(json.dumps([seconds, peak]))
 """
 
 
-def importing(base: Side, head: Side) -> Iterable[Measured]:
-    """CPU time of a process that imports fastlogit, in turns."""
+def importing(*sides: Side) -> Iterable[Measured]:
+    """CPU time of a process that imports fastlogit, in turns; until two sides are told apart."""
     code = "import fastlogit\n" + _REPORT
-    times = np.array(
-        [
-            [json.loads(side.run("-c", code).stdout)[0] for side in (base, head)]
-            for _ in range(_IMPORTS)
-        ]
-    )
-    found = interval([np.log(times[:, 1] / times[:, 0])])
-    yield Measured(
-        "import fastlogit, CPU time", *np.median(times, axis=0).tolist(), "s", IMPORT, found
-    )
+    times: list[list[float]] = []
+    found = None
+    for number in range(_MOST_IMPORTS):
+        order = sides if number % 2 == 0 else sides[::-1]
+        times.append([json.loads(side.run("-c", code).stdout)[0] for side in order])
+        if number % 2:
+            times[-1].reverse()
+        if len(sides) == 2 and number + 1 >= _LEAST_IMPORTS:
+            ratios = np.log([head / base for base, head in times])
+            found = interval([ratios])
+            if IMPORT.verdict(found, times[0][0]) != "inconclusive":
+                break
+        elif number + 1 >= _LEAST_IMPORTS:
+            break
+    medians = tuple(np.median(times, axis=0).tolist())
+    yield Measured("import fastlogit, CPU time", medians, "s", IMPORT, found)
 
 
 _MEMORY = {
@@ -97,28 +100,28 @@ score_file()()
 }
 
 
-def memory(base: Side, head: Side) -> Iterable[Measured]:
+def memory(*sides: Side) -> Iterable[Measured]:
     """Memory of processes that do one thing, at most; the least of some runs."""
     for what, code in _MEMORY.items():
-        peaks = [
+        peaks = tuple(
             min(json.loads(side.run("-c", code + _REPORT).stdout)[1] for _ in range(_RUNS))
-            for side in (base, head)
-        ]
-        yield Measured(f"memory: {what}", *peaks, "B", MEMORY)
+            for side in sides
+        )
+        yield Measured(f"memory: {what}", peaks, "B", MEMORY)
 
 
-def size(base: Side, head: Side) -> Iterable[Measured]:
+def size(*sides: Side) -> Iterable[Measured]:
     """Of the wheels."""
-    yield Measured("wheel", *(side.wheel.stat().st_size for side in (base, head)), "B", SIZE)
+    yield Measured("wheel", tuple(side.wheel.stat().st_size for side in sides), "B", SIZE)
 
 
-def exactness(base: Side, head: Side, only: Iterable[str] = ()) -> Iterable[Measured]:
+def exactness(*sides: Side, only: Iterable[str] = ()) -> Iterable[Measured]:
     """Errors in ULP at points of all exponents, as of `python -m bench accuracy`."""
     from bench import accuracy
     from bench.implementations import ELEMENTWISE
 
     chosen = set(only) or set(ELEMENTWISE)
-    with workers(base, head) as both:
+    with workers(*sides) as started:
         for name, function in ELEMENTWISE.items():
             if name not in chosen:
                 continue
@@ -127,13 +130,13 @@ def exactness(base: Side, head: Side, only: Iterable[str] = ()) -> Iterable[Meas
                     args, exact, counted = _points(name, dtype, labels == "soft labels")
                     what = ", ".join(filter(None, [name, labels, np.dtype(dtype).name]))
                     found = []
-                    for worker in both:
+                    for worker in started:
                         got = _values(worker, name, args)
                         errors = accuracy.ulp_errors(got, exact, dtype)[counted]
                         found.append((float(errors.max()), float(errors.mean())))
                     largest, mean = zip(*found, strict=True)
-                    yield Measured(f"largest error: {what}", *largest, "ULP", EXACTNESS)
-                    yield Measured(f"mean error: {what}", *mean, "ULP", EXACTNESS_ON_AVERAGE)
+                    yield Measured(f"largest error: {what}", largest, "ULP", EXACTNESS)
+                    yield Measured(f"mean error: {what}", mean, "ULP", EXACTNESS_ON_AVERAGE)
 
 
 def _points(name: str, dtype: Any, soft: bool) -> tuple[list[Any], Any, Any]:
@@ -165,14 +168,13 @@ def _values(worker: Any, name: str, args: list[Any]) -> Any:
 
 
 def verdict(measured: Measured) -> str:
-    """One of better, worse, same and inconclusive."""
-    base, head, thresholds = measured.base, measured.head, measured.thresholds
-    if measured.interval is None:
-        beyond = max(thresholds.relative * base, thresholds.absolute)
-        # An infinite error is one of an infinity, which is either there or not.
-        change = 0.0 if base == head else head - base
-        found = "worse" if change > beyond else "better" if change < -beyond else "same"
-        return "worse" if math.isnan(change) else found
-    words = {"slower": "worse", "faster": "better"}
-    found = thresholds.verdict(measured.interval, base)
-    return words.get(found, found)
+    """One of better, worse, same and inconclusive, of two sides."""
+    base, head = measured.values
+    thresholds = measured.thresholds
+    if measured.interval is not None:
+        found = thresholds.verdict(measured.interval, base)
+        return {"slower": "worse", "faster": "better"}.get(found, found)
+    if base == head:  # infinite errors as well
+        return "same"
+    beyond = max(thresholds.relative * base, thresholds.absolute)
+    return "worse" if head - base > beyond else "better" if base - head > beyond else "same"

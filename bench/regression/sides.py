@@ -68,18 +68,30 @@ class Side:
 
 
 def build(revision: str, folder: Path) -> Side:
-    """Build a git revision, the working tree (".") or a wheel, and install it.
-
-    Its dependencies are those of the running environment, the same for both sides, so that
-    nothing but fastlogit differs.
-    """
+    """Build a git revision, the working tree (".") or a wheel, and install it."""
     folder.mkdir(parents=True)
     wheel = Path(revision)
     if wheel.suffix != ".whl":
         source = folder / "source"
         _check_out(revision, source)
-        _pip("wheel", "--no-deps", "--wheel-dir", str(folder), str(source))
-        (wheel,) = folder.glob("*.whl")
+        wheel = wheel_of(source, folder)
+    return install(revision, wheel, folder)
+
+
+def wheel_of(source: Path, folder: Path) -> Path:
+    """Build the wheel of some sources, into a new folder within one."""
+    into = folder / f"wheel of {source.name}"
+    _pip("wheel", "--no-deps", "--wheel-dir", str(into), str(source))
+    (wheel,) = into.glob("*.whl")
+    return wheel
+
+
+def install(name: str, wheel: Path, folder: Path) -> Side:
+    """Install a wheel into an environment of its own.
+
+    Its dependencies are those of the running environment, the same for both sides, so that
+    nothing but fastlogit differs.
+    """
     environment = folder / "environment"
     venv.create(environment, with_pip=False)
     variables = {"base": str(environment), "platbase": str(environment)}
@@ -88,33 +100,45 @@ def build(revision: str, folder: Path) -> Side:
     (packages / "dependencies.pth").write_text("\n".join(site.getsitepackages()) + "\n")
     shutil.copytree(ROOT / "bench", folder / "bench", ignore=shutil.ignore_patterns("results"))
     programs = Path(sysconfig.get_path("scripts", "venv", variables))
-    return Side(revision, wheel, programs / Path(sys.executable).name, folder)
+    return Side(name, wheel, programs / Path(sys.executable).name, folder)
 
 
 def resolved(revision: str) -> str:
-    """Hash of a git revision; what is none stays as it is."""
-    if revision == WORKING_TREE or revision.endswith(".whl"):
-        return revision
-    return _git("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}").decode().strip()
+    """Hash of a git revision."""
+    return git("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}").decode().strip()
+
+
+def revision_of(name: str) -> str | None:
+    """Hash of what a side was asked for as; None of what is no revision."""
+    try:
+        return resolved(name)
+    except SideError:
+        return None
 
 
 def _check_out(revision: str, source: Path) -> None:
-    source.mkdir()
     if revision == WORKING_TREE:
-        for name in _SOURCES:
-            path = ROOT / name
-            if path.is_dir():
-                shutil.copytree(
-                    path, source / name, ignore=shutil.ignore_patterns("__pycache__", "*.nb?")
-                )
-            else:
-                shutil.copy(path, source)
+        copy_sources(source)
         return
-    archive = _git("archive", resolved(revision), *_SOURCES)
+    archive = git("archive", resolved(revision), *_SOURCES)
+    source.mkdir()
     subprocess.run(["tar", "--extract", "--directory", source], input=archive, check=True)
 
 
-def _git(*arguments: str) -> bytes:
+def copy_sources(source: Path) -> None:
+    """Copy what the working tree's wheel is made of."""
+    source.mkdir()
+    for name in _SOURCES:
+        path = ROOT / name
+        if path.is_dir():
+            leave = shutil.ignore_patterns("__pycache__", "*.nb?")
+            shutil.copytree(path, source / name, ignore=leave)
+        else:
+            shutil.copy(path, source)
+
+
+def git(*arguments: str) -> bytes:
+    """What git prints."""
     done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, check=False)
     if done.returncode:
         said = done.stderr.decode().strip() or "there is no such revision"

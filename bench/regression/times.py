@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,10 +25,24 @@ LEAST_PAIRS, SURE_PAIRS, MOST_PAIRS = 5, 8, 24
 
 @dataclass
 class Timing:
-    """A case: seconds of a call of either side, and logarithms of ratios of rounds, by pairs."""
+    """A case of both sides, or of one beside a reference.
+
+    Attributes
+    ----------
+    base_case : str
+        What is timed of the base: the same, or what stands for it on any machine.
+    expected : float
+        Ratio head / base of before; 1 where both are timed.
+    base_s, head_s : list of float
+        Seconds of calls.
+    samples : list of ndarray
+        Logarithms of ratios of rounds to what was expected, by pairs of processes.
+    """
 
     case: str
     threads: int
+    base_case: str = ""
+    expected: float = 1.0
     thresholds: Thresholds = TIME
     base_s: list[float] = field(default_factory=list)
     head_s: list[float] = field(default_factory=list)
@@ -35,12 +50,17 @@ class Timing:
     error: str = ""
 
     @property
+    def seconds(self) -> tuple[float, float]:
+        """Of a call: what was expected, and what it takes."""
+        return float(np.median(self.base_s)) * self.expected, float(np.median(self.head_s))
+
+    @property
     def interval(self) -> Interval:
         return interval(self.samples)
 
     @property
     def verdict(self) -> Verdict:
-        return self.thresholds.verdict(self.interval, float(np.median(self.base_s)))
+        return self.thresholds.verdict(self.interval, self.seconds[0])
 
     @property
     def is_settled(self) -> bool:
@@ -56,15 +76,11 @@ class Timing:
 def measure(
     base: Side,
     head: Side,
-    cases: Mapping[str, int],
+    timings: Sequence[Timing],
     budget_s: float,
     progress: Callable[[str, int], object] = lambda _case, _left: None,
-) -> list[Timing]:
-    """Sample until all is settled or the time is used up; every case gets `LEAST_PAIRS`.
-
-    Cases come with their numbers of threads.
-    """
-    timings = [Timing(case, threads) for case, threads in cases.items()]
+) -> None:
+    """Sample until all is settled or the time is used up; every case gets `LEAST_PAIRS`."""
     end = time.monotonic() + budget_s
     for pair in range(MOST_PAIRS):
         left = [timing for timing in timings if not timing.is_settled]
@@ -77,28 +93,32 @@ def measure(
             for number, timing in enumerate(left):
                 progress(timing.case, len(left) - number)
                 try:
-                    _sample(timing, a, b, pair)
+                    sample(timing, a, b, pair)
                 except SideError as error:
                     timing.error = str(error)
-    return timings
 
 
-def _sample(timing: Timing, a: Worker, b: Worker, pair: int) -> None:
-    case = timing.case
-    seconds = a.do("prepare", case=case)
-    b.do("prepare", case=case)
-    is_long = seconds > _WARM_S
-    turn = {
-        "case": case,
-        "calls": max(1, round(_TURN_S / seconds)),
-        "warm": not is_long,
-        # Both on the same one, as others may be busy with something else; each pair on the next.
-        "core": pair if timing.threads == 1 else None,
-    }
+def sample(timing: Timing, a: Worker, b: Worker, pair: int) -> None:
+    """Add what a pair of processes gives."""
+    # Both on the same core, as others may be busy with something else; each pair on the next.
+    core = pair if timing.threads == 1 else None
+    turns = [
+        (worker, *_turn(worker, case, core))
+        for worker, case in ((a, timing.base_case or timing.case), (b, timing.case))
+    ]
+    first, second = turns
+    longest = max(seconds for _, seconds, _ in turns)
     rounds = []
-    for _ in range(min(_MOST_ROUNDS, max(_LEAST_ROUNDS, round(_PAIR_S / (4 * seconds))))):
-        first, second, third, fourth = (worker.do("time", **turn) for worker in (a, b, b, a))
-        timing.base_s.append(min(first, fourth))
-        timing.head_s.append(min(second, third))
-        rounds.append(math.log(second * third / (first * fourth)) / 2)
-    timing.samples.append(np.array(rounds))
+    for _ in range(min(_MOST_ROUNDS, max(_LEAST_ROUNDS, round(_PAIR_S / (4 * longest))))):
+        found = [worker.do("time", **turn) for worker, _, turn in (first, second, second, first)]
+        timing.base_s.append(min(found[0], found[3]))
+        timing.head_s.append(min(found[1], found[2]))
+        rounds.append(math.log(found[1] * found[2] / (found[0] * found[3])) / 2)
+    timing.samples.append(np.array(rounds) - math.log(timing.expected))
+
+
+def _turn(worker: Worker, case: str, core: int | None) -> tuple[float, dict[str, Any]]:
+    """Have a case prepared; return the seconds of a call, and what to ask for in each turn."""
+    seconds = worker.do("prepare", case=case)
+    calls, is_long = max(1, round(_TURN_S / seconds)), seconds > _WARM_S
+    return seconds, {"case": case, "calls": calls, "warm": not is_long, "core": core}

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.regression.cases import Call, cases
+from bench.regression.cases import Call, cases, references
 
 _ready: dict[str, Call] = {}
 
@@ -35,7 +35,7 @@ def _list() -> dict[str, int]:
 
 def _prepare(case: str) -> float:
     _stay_on(None)
-    _ready[case] = cases()[case].make()
+    _ready[case] = (references() | cases())[case].make()
     _ready[case]()
     return min(_seconds(_ready[case], 1) for _ in range(3))
 

@@ -1,0 +1,138 @@
+"""``python -m bench gate``: the working tree against the last tag, or else the stored baseline.
+
+The baseline names a revision, and where git has that one it is built and timed side by side with
+the working tree, as `compare` does.  Where it has not, times are compared with those stored, each
+relative to something of NumPy's that was timed in turns with it: that is coarser, and for the same
+kind of machine only.  ``--renew`` measures the working tree and stores it as the baseline.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from argparse import Namespace
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from bench import compare, machine, results
+from bench.commands import parser
+from bench.compare import Row
+from bench.regression import others, sides
+from bench.regression.cases import REFERENCES
+from bench.regression.sides import WORKING_TREE, Side, SideError
+from bench.regression.times import Timing
+from bench.regression.verdicts import Thresholds
+
+BASELINE = Path(__file__).with_name("baseline.json")
+# Of times that were not taken side by side.
+_APART = Thresholds(0.3, 300e-9)
+
+
+def main(arguments: Sequence[str] = ()) -> None:
+    """Compare; exit with 1 if something is worse, with 2 if that failed."""
+    command = parser("gate")
+    compare.add_options(command)
+    command.add_argument("--head", default=WORKING_TREE, help="instead of the working tree")
+    command.add_argument("--renew", action="store_true", help="measure the baseline anew")
+    command.add_argument(
+        "--stored", action="store_true", help="compare with what is stored, whatever git has"
+    )
+    options = command.parse_args(arguments)
+    try:
+        if options.renew:
+            _renew(options)
+            return
+        baseline = json.loads(BASELINE.read_text())
+        base = None if options.stored else _tag() or _there(baseline["revision"])
+        if base is not None:
+            compare.say(f"against {base}")
+            sys.exit(compare.report(base, options.head, options))
+        compare.say(f"against what was stored of {baseline['revision']} on {baseline['date']}")
+        _must_be_alike(baseline["machine"], machine.brief())
+        with tempfile.TemporaryDirectory(prefix="fastlogit-gate-") as folder:
+            rows = _apart(baseline, sides.build(options.head, Path(folder, "head")), options)
+        sys.exit(compare.finish(f"stored {baseline['revision']}", options.head, rows, options))
+    except SideError as error:
+        compare.say(str(error))
+        sys.exit(2)
+
+
+def _tag() -> str | None:
+    """The last tag before the working tree, if there is one."""
+    try:
+        return sides.git("describe", "--tags", "--abbrev=0").decode().strip()
+    except SideError:
+        return None
+
+
+def _there(revision: str) -> str | None:
+    """A revision if git has it."""
+    try:
+        return sides.resolved(revision)
+    except SideError:
+        return None
+
+
+def _must_be_alike(stored: dict[str, Any], here: dict[str, Any]) -> None:
+    for what in ("processor", "cores"):
+        if stored[what] != here[what]:
+            raise SideError(
+                f"the baseline is of another kind of machine, {what} {stored[what]}; this has "
+                f"{here[what]} (--renew makes one of this machine)"
+            )
+
+
+def _measured(side: Side, options: Namespace, expected: dict[str, float]) -> list[Timing]:
+    """Time cases beside what stands for the machine; whatever is expected of them."""
+    chosen, _ = compare.chosen(side, side, options.quick, options.only)
+    timings = [
+        Timing(case, threads, REFERENCES[threads], expected.get(case, 1.0), _APART)
+        for case, threads in chosen.items()
+    ]
+    compare.take_turns(side, side, timings, compare.minutes(options))
+    return timings
+
+
+def _apart(baseline: dict[str, Any], side: Side, options: Namespace) -> list[Row]:
+    stored = baseline["times"]
+    compiled = list(others.compile_all(side, cases=stored))
+    timings = _measured(side, options, {case: one["ratio"] for case, one in stored.items()})
+    found = {timing.case for timing in timings}
+    rows = [compare.row_of_time(timing) for timing in timings if timing.case in stored]
+    rows += [Row(case, "new") for case in found - stored.keys()]
+    if not (options.quick or options.only):
+        rows += [Row(case, "missing") for case in stored.keys() - found]
+    if not options.only:
+        for one in [*compiled, *compare.the_rest(side, quick=options.quick)]:
+            if one.what in baseline["others"]:
+                both = (baseline["others"][one.what], *one.values)
+                rows.append(compare.row(one._replace(values=both)))
+    return rows
+
+
+def _renew(options: Namespace) -> None:
+    with tempfile.TemporaryDirectory(prefix="fastlogit-gate-") as folder:
+        side = sides.build(options.head, Path(folder, "head"))
+        chosen, _ = compare.chosen(side, side, False, ())
+        compiled = others.compile_all(side, cases=chosen)
+        rest = [*compiled, *compare.the_rest(side, quick=False)]
+        timings = _measured(side, options, {})
+    failed = [f"{timing.case}: {timing.error}" for timing in timings if timing.error]
+    if failed:
+        raise SideError("\n".join(failed))
+    results.write(
+        BASELINE,
+        {
+            "revision": sides.resolved("HEAD"),
+            "date": results.today(),
+            "machine": machine.brief(),
+            "times": {
+                timing.case: {"seconds": timing.seconds[1], "ratio": timing.interval.ratio}
+                for timing in timings
+            },
+            "others": {one.what: one.values[0] for one in rest},
+        },
+    )
+    compare.say(f"stored in bench/{BASELINE.name}")
