@@ -21,6 +21,7 @@ from tqdm import tqdm
 
 from bench import machine
 from bench.commands import parser
+from bench.markdown import grid
 from bench.regression import others, sides, times
 from bench.regression.cases import is_quick
 from bench.regression.sides import Side, SideError
@@ -157,9 +158,7 @@ def content(base: str, head: str, rows: Iterable[Row]) -> dict[str, Any]:
 def markdown(rows: Sequence[Row]) -> str:
     """Make a table of all rows, what is worse first."""
     head, *lines = _table(rows)
-    rule = ["---" if place in _LEFT else "--:" for place in range(len(head))]
-    table = "\n".join(f"| {' | '.join(line)} |" for line in (head, rule, *lines))
-    return f"{table}\n\n{summary(rows)}"
+    return f"{grid(head, lines, _LEFT)}\n\n{summary(rows)}"
 
 
 def text(rows: Sequence[Row], *, every: bool = False) -> str:

@@ -89,7 +89,7 @@ def table(rows: Rows) -> str:
         *threads[1:],
         f"largest error: naive, stable, tuned, {OURS}",
     ]
-    return _grid(head, lines, left=(0, -1))
+    return grid(head, lines, left=(0, -1))
 
 
 def accuracy(rows: Rows) -> str:
@@ -99,7 +99,7 @@ def accuracy(rows: Rows) -> str:
     for name, row in rows.items():
         errors = ([_error(row.get(peer, {}), dtype) for dtype in types] for peer in peers)
         lines.append([name, *(" / ".join(filter(None, pair)) for pair in errors)])
-    return _grid([f"Largest error in ULP, {' / '.join(types)}", *map(name_of, peers)], lines)
+    return grid([f"Largest error in ULP, {' / '.join(types)}", *map(name_of, peers)], lines)
 
 
 def passes(rows: Rows) -> str:
@@ -109,7 +109,7 @@ def passes(rows: Rows) -> str:
         times = row["times_as_long"]
         cells = [f"{times[other]:.2f} x" if other in times else "" for other in others]
         lines.append([name, duration(row["seconds"]), *cells])
-    return _grid(["Loss and gradient, X", OURS, *map(name_of, others)], lines)
+    return grid(["Loss and gradient, X", OURS, *map(name_of, others)], lines)
 
 
 def fits(rows: Rows) -> str:
@@ -128,7 +128,7 @@ def fits(rows: Rows) -> str:
             ]
         lines.append([name, took, str(row["passes"]), *cells])
     head = ["Data", OURS, "passes", "the best of the others", f"{OURS} is"]
-    return _grid(head, lines, left=(0, 3))
+    return grid(head, lines, left=(0, 3))
 
 
 def scoring(rows: Rows) -> str:
@@ -150,7 +150,7 @@ def scoring(rows: Rows) -> str:
         what = f"`fastlogit score` of {row['rows']:,} rows, a whole process"
         imports = f"of which {duration(row['imports_seconds'])} are Python's start and imports"
         lines.append([what, duration(row["seconds"]), imports, ""])
-    return _grid(["Files", OURS, "compared with", f"{OURS} takes"], lines, left=(0, 2))
+    return grid(["Files", OURS, "compared with", f"{OURS} takes"], lines, left=(0, 2))
 
 
 TABLES = {each.__name__: each for each in (table, accuracy, passes, fits, scoring)}
@@ -159,13 +159,35 @@ TABLES = {each.__name__: each for each in (table, accuracy, passes, fits, scorin
 # Cells ------------------------------------------------------------------------------------
 
 
-def _grid(head: Sequence[str], lines: Iterable[Sequence[str]], left: Sequence[int] = (0,)) -> str:
-    """A table whose columns are aligned to the right, but for those at the places `left`."""
-    rules = ["--:"] * len(head)
-    for place in left:
-        rules[place] = "---"
-    rows = [f"| {' | '.join(cells)} |" for cells in (head, *lines)]
-    return "\n".join([rows[0], f"|{'|'.join(rules)}|", *rows[1:]])
+def grid(
+    head: Sequence[str],
+    lines: Iterable[Sequence[str]],
+    left: Sequence[int] = (0,),
+    *,
+    padded: bool = False,
+) -> str:
+    """A table whose columns are aligned to the right, but for those at the places `left`.
+
+    With `padded` they have one width each, so that it can be read as text as well.
+    """
+    rows = [head, *lines]
+    texts = {place % len(head) for place in left}
+    widths = [max(3, *map(len, column)) if padded else 3 for column in zip(*rows, strict=True)]
+    rule = [
+        "-" * width if place in texts else "-" * (width - 1) + ":"
+        for place, width in enumerate(widths)
+    ]
+    filled = [
+        [
+            cell.ljust(width * padded) if place in texts else cell.rjust(width * padded)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        for row in rows
+    ]
+    first, *rest = [f"| {' | '.join(cells)} |" for cells in filled]
+    between = " | " if padded else "|"
+    edges = ("| ", " |") if padded else ("|", "|")
+    return "\n".join([first, f"{edges[0]}{between.join(rule)}{edges[1]}", *rest])
 
 
 def _error(found: Row, dtype: str) -> str:

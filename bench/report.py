@@ -6,12 +6,13 @@ times as fast fastlogit is, and are of medians; where it is slower they are mark
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from bench import pictures
 from bench.commands import parser
 from bench.implementations import FASTLOGIT
+from bench.markdown import grid
 from bench.timings import STORAGE, Comparison, Results, load, newest
 
 FOLDER = Path("bench", "results")
@@ -78,7 +79,7 @@ def _wins_and_losses(results: Results) -> str:
         f"{FASTLOGIT}, ns",
         "other, ns",
     ]
-    return f"{said}. Where it is not:\n\n{table(header, lines, texts=(0, 1, 4))}"
+    return f"{said}. Where it is not:\n\n{grid(header, lines, (0, 1, 4), padded=True)}"
 
 
 def _ratios(title: str, rows: list[Comparison]) -> str:
@@ -92,7 +93,7 @@ def _ratios(title: str, rows: list[Comparison]) -> str:
         ]
         for row in rows
     ]
-    return table([title, "n", f"{FASTLOGIT}, ns", *peers], lines)
+    return grid([title, "n", f"{FASTLOGIT}, ns", *peers], lines, padded=True)
 
 
 def _cell(ratio: float) -> str:
@@ -107,26 +108,8 @@ def _first_calls(results: Results) -> str:
         [f"`{name}`", *("" if value is None else f"{value:.3g} s" for value in values)]
         for name, *values in found
     ]
-    return table(["first call in a new process", "compiles", "from the cache"], lines)
-
-
-def table(
-    header: Sequence[str], lines: Iterable[Sequence[str]], texts: Iterable[int] = (0,)
-) -> str:
-    """In Markdown, with columns of one width: texts to the left, numbers to the right."""
-    left = set(texts)
-    rows = [header, *lines]
-    widths = [max(3, *(len(row[i]) for row in rows)) for i in range(len(header))]
-    rule = ["-" * width if i in left else "-" * (width - 1) + ":" for i, width in enumerate(widths)]
-    return "\n".join(
-        "| "
-        + " | ".join(
-            cell.ljust(width) if i in left else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        + " |"
-        for row in (rows[0], rule, *rows[1:])
-    )
+    head = ["first call in a new process", "compiles", "from the cache"]
+    return grid(head, lines, padded=True)
 
 
 def main(arguments: Sequence[str] = ()) -> None:
