@@ -15,7 +15,7 @@ from bench.regression.times import Timing
 
 pytestmark = pytest.mark.proof
 
-MINUTES, QUICKLY = 3.0, 1.2
+MINUTES, QUICKLY = 3.0, 2.0
 SLOWED = "logistic_loss, float64, 4,096"
 # A tenth of the elements once more, of a call of which the checks before take a tenth as well.
 SLOWER = (
@@ -98,7 +98,6 @@ def test_a_loss_of_exactness_is_found_and_it_alone(built):
     assert worse == [
         "largest error: log_sigmoid, float64",
         "largest error: softplus, float64",
-        "largest error: logistic_loss, hard labels, float64",
     ]
     for one in found:
         if one.what in worse:
