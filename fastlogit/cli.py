@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import inspect
 import math
 import os
 import re
@@ -243,6 +244,36 @@ def _evaluate(args: argparse.Namespace) -> None:
     print(found.to_json() if args.json else found)
 
 
+def _plot(args: argparse.Namespace) -> None:
+    """Call the function of this name with what it takes of a model, data, a label and options."""
+    from matplotlib import pyplot as plt
+
+    from fastlogit import plot
+    from fastlogit.scoring.sinks import replacing
+
+    draw = getattr(plot, args.name)
+    takes = inspect.signature(draw).parameters
+    file_format = Path(args.out).suffix.lower().removeprefix(".")
+    if file_format not in _PICTURES:
+        raise ValueError(f"{args.out}: a picture's name must end in {', '.join(_SUFFIXES)}")
+    given = {"model": args.model, "X": args.data, "t": args.label, "function": args.function}
+    for argument, value in given.items():
+        if value is not None and argument not in takes:
+            args.wrong_usage(f"{args.name} takes no {_PLOTTED[argument]}; got {value!r}")
+        if value is None and argument in takes and argument in ("model", "X"):
+            args.wrong_usage(f"{args.name} needs {_PLOTTED[argument]}")
+    for path in filter(None, (args.model, args.data)):
+        keep_apart(args.out, path)
+    options = {name: value for name, value in given.items() if value is not None}
+    with replacing(args.out, force=args.force) as temporary:
+        if args.model is not None:
+            options["model"] = fastlogit.load(args.model)
+        drawn = draw(**options)
+        figure = (drawn if hasattr(drawn, "figure") else drawn[0]).figure
+        figure.savefig(temporary, format=file_format, dpi=150)
+        plt.close(figure)
+
+
 def _demo(args: argparse.Namespace) -> None:
     from fastlogit import demo
 
@@ -290,7 +321,8 @@ def _one_line(error: BaseException) -> str:
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.filename}: {error.strerror}"
     if isinstance(error, ModuleNotFoundError):
-        return f"this needs {error.name}: pip install 'fastlogit[cli]'"
+        extra = "plot" if str(error.name).startswith("matplotlib") else "cli"
+        return f"this needs {error.name}: pip install 'fastlogit[{extra}]'"
     text = " ".join(str(error).split()) or type(error).__name__
     for argument, option in _OPTIONS.items():
         text = text.replace(argument, option)
@@ -463,6 +495,33 @@ def _parser() -> argparse.ArgumentParser:
             "-q", "--quiet", action="store_true", help="no progress bar, and no message but errors"
         )
 
+    plot = _command(
+        commands,
+        "plot",
+        _plot,
+        "draw the mathematics, or a model and how good it is on a table",
+        "fastlogit plot cross_entropy -o loss.svg",
+        "fastlogit plot tails --function softplus -o tails.png",
+        "fastlogit plot coefficients model.json -o coefficients.pdf",
+        "fastlogit plot reliability model.json flights.parquet --label late -o reliability.png",
+    )
+    plot.add_argument("name", metavar="NAME", choices=PLOTS, help=f"one of {', '.join(PLOTS)}")
+    plot.add_argument(
+        "model", metavar="MODEL", nargs="?", help="of all from 'convergence' on: a model file"
+    )
+    plot.add_argument(
+        "data", metavar="DATA", nargs="?", help=f"of all from 'reliability' on: {_TABLE}"
+    )
+    plot.add_argument(
+        "--label", metavar="COLUMN", help="the column of the labels (LIBSVM has them by itself)"
+    )
+    plot.add_argument(
+        "--function",
+        choices=("log_sigmoid", "softplus", "sigmoid", "sigmoid_derivative"),
+        help="of 'tails': whose errors to draw (default: log_sigmoid)",
+    )
+    _add_output(plot, "FILE", "a .png, .svg or .pdf file")
+
     demo = _command(
         commands,
         "demo",
@@ -492,6 +551,24 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+# What can be drawn, in the order of the help.
+PLOTS = (
+    "logistic",
+    "derivative",
+    "cross_entropy",
+    "gradient",
+    "tails",
+    "convergence",
+    "coefficients",
+    "reliability",
+    "roc",
+    "precision_recall",
+    "decision_boundary",
+)
+_PICTURES = ("png", "svg", "pdf")
+_SUFFIXES = tuple(f".{name}" for name in _PICTURES)
+# What messages call the arguments of what draws.
+_PLOTTED = {"model": "MODEL", "X": "DATA", "t": "--label", "function": "--function"}
 _TABLE = (
     "a table: .parquet, .arrow, .csv or .tsv (with a header; also .gz, .zst), .npy, .npz or "
     ".libsvm; a folder or a 'pattern*' of such files; or - for standard input"
@@ -538,7 +615,7 @@ def _command(
         epilog="\n".join(["examples:" if len(examples) > 1 else "example:", *lines]),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.set_defaults(run=run, threads=None)
+    parser.set_defaults(run=run, threads=None, wrong_usage=parser.error)
     parser.add_argument("--debug", action="store_true", help="show where an error comes from")
     return parser
 

@@ -7,7 +7,7 @@ estimate whose true value is 0 (Wald's test).
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -31,13 +31,26 @@ def p_values(z: Vector) -> Vector:
 
 def confidence_intervals(estimates: Vector, errors: Vector, level: float) -> NDArray[np.float64]:
     """Lower and upper ends of intervals that hold the true value with probability `level`."""
+    width = _deviations(level) * errors
+    return np.column_stack([estimates - width, estimates + width])
+
+
+def proportion_intervals(shares: Vector, counts: NDArray[Any], level: float) -> NDArray[np.float64]:
+    """Ends of Wilson's intervals for probabilities, of shares of so many trials each."""
+    square = _deviations(level) ** 2 / counts
+    middle = (shares + square / 2.0) / (1.0 + square)
+    width = np.sqrt(square * (shares * (1.0 - shares) + square / 4.0)) / (1.0 + square)
+    return np.column_stack([middle - width, middle + width])
+
+
+def _deviations(level: float) -> float:
+    """How many standard errors are on each side of an estimate in its interval."""
     level = arrays.number(level, "level")
     if not 0.0 < level < 1.0:
         raise ValueError(f"level must lie between 0 and 1; got {level}")
     from scipy import special
 
-    width = -special.ndtri((1.0 - level) / 2.0) * errors
-    return np.column_stack([estimates - width, estimates + width])
+    return float(-special.ndtri((1.0 - level) / 2.0))
 
 
 class Likelihood(NamedTuple):

@@ -25,10 +25,14 @@ ROOT = Path(fastlogit.__file__).parent
 
 # An entry ending with a dot stands for all modules inside that package.
 ROWS = [
-    ["__main__", "cli", "demo", "warmup", "sklearn", "dask", "plot", "data.make_flights"],
+    ["__main__", "cli", "demo", "warmup", "sklearn", "dask", "data.make_flights"],
+    ["plot"],  # its __init__.py
+    ["plot.mathematics", "plot.exactness", "plot.models"],
+    ["plot.axes"],
     [""],  # fastlogit/__init__.py, which re-exports what is below
     ["scoring"],  # its __init__.py
     ["scoring.evaluation", "scoring.training"],
+    ["scoring.labelled"],
     ["scoring.stream"],
     ["scoring.journal", "scoring.sinks"],
     ["scoring.predictions"],

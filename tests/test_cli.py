@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import io
 import json
 import os
@@ -17,14 +18,19 @@ from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
 
+import matplotlib as mpl
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
 
+mpl.use("Agg")
+
+import matplotlib.pyplot as plt
+
 import fastlogit as fl
-from fastlogit import files, scoring
+from fastlogit import cli, files, plot, scoring
 from fastlogit.cli import main
 from fastlogit.scoring import sinks
 
@@ -489,6 +495,97 @@ def test_what_was_left_out_is_told_and_kept(here, capsys):
     assert "fastlogit: note: left out 1 row with a missing value" in capsys.readouterr().err
     assert Path("skipped.csv").read_text().split()[1] == '"gaps.parquet",0'
     assert Path("y.csv").read_text().split()[0] == '"late"'
+
+
+STARTS = {"png": b"\x89PNG", "svg": b"<?xml", "pdf": b"%PDF"}
+
+
+@pytest.mark.parametrize("kind", STARTS)
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["cross_entropy"],
+        ["tails", "--function", "softplus"],
+        ["coefficients", "model.json"],
+        ["reliability", "model.json", "data.parquet", "--label", "t"],
+    ],
+    ids=lambda words: words[0],
+)
+def test_plot(here, capsys, words, kind):
+    assert main(["plot", *words, "-o", f"picture.{kind}"]) == 0
+    assert Path(f"picture.{kind}").read_bytes().startswith(STARTS[kind])
+    assert capsys.readouterr() == ("", "")
+    assert len(list(here.iterdir())) == 3
+
+
+@pytest.mark.usefixtures("here")
+def test_plot_draws_all_there_is():
+    assert sorted(cli.PLOTS) == plot.__all__
+    fl.fit(np.arange(6.0).reshape(6, 1), [0, 1, 0, 1, 0, 1]).save("trained.json")
+    data = ["data.parquet", "--label", "t"]
+    for name in cli.PLOTS:
+        takes = inspect.signature(getattr(plot, name)).parameters
+        model = "trained.json" if name == "convergence" else "model.json"
+        words = [model] * ("model" in takes) + data * ("X" in takes)
+        assert main(["plot", name, *words, "-o", f"{name}.svg"]) == 0
+    assert not plt.get_fignums()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["roc"], "roc needs MODEL"),
+        (["roc", "model.json"], "roc needs DATA"),
+        (["logistic", "model.json"], "logistic takes no MODEL; got 'model.json'"),
+        (["coefficients", "model.json", "data.parquet"], "coefficients takes no DATA"),
+        (["tails", "--label", "t"], "tails takes no --label; got 't'"),
+        (["roc", "model.json", "data.parquet", "--function", "sigmoid"], "takes no --function"),
+        (["sigmoid"], "invalid choice: 'sigmoid'"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_plot_tells_wrong_usage(here, capsys, words, message):
+    with pytest.raises(SystemExit) as end:
+        main(["plot", *words, "-o", "picture.png"])
+    assert end.value.code == 2
+    assert message in capsys.readouterr().err
+    assert not Path("picture.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["logistic", "-o", "x.gif"], "x.gif: a picture's name must end in .png, .svg, .pdf"),
+        (["coefficients", "model.json", "-o", "data.parquet"], "data.parquet: a picture's name"),
+        (["coefficients", "gone.json", "-o", "x.png"], "gone.json: No such file"),
+        (["convergence", "model.json", "-o", "x.png"], "model must have a history"),
+        (["roc", "model.json", "data.parquet", "-o", "x.png"], "label must say which column"),
+        (
+            ["roc", "model.json", "data.parquet", "--label", "tt", "-o", "x.png"],
+            "data.parquet: missing column 'tt' (is it 't'?)",
+        ),
+        (["logistic", "-o", "gone/x.png"], "gone/x.png: cannot write here"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_plot_fails_in_one_line(fails, words, message):
+    assert message in fails("plot", *words)
+
+
+def test_plot_replaces_only_if_told_to(fails, here):
+    Path("x.svg").write_text("mine")
+    assert "--force replaces it" in fails("plot", "logistic", "-o", "x.svg")
+    assert main(["plot", "logistic", "-o", "x.svg", "--force"]) == 0
+    assert Path("x.svg").read_text().startswith("<?xml")
+
+
+def test_matplotlib_that_is_not_installed(fails, monkeypatch):
+    for name in [name for name in sys.modules if name.startswith("fastlogit.plot")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.delattr(fl, "plot")
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
+    assert "pip install 'fastlogit[plot]'" in fails("plot", "logistic", "-o", "x.svg")
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh"])

@@ -9,16 +9,17 @@ import pkgutil
 import re
 from pathlib import Path
 
+import matplotlib as mpl
 import pytest
 
 import fastlogit
+
+mpl.use("Agg")
 
 # Running the first would run the command line; the second needs a package that is no extra.
 LEFT_OUT = {"fastlogit.__main__", "fastlogit.data.make_flights"}
 MODULES = ["fastlogit"]
 MODULES += [info.name for info in pkgutil.walk_packages(fastlogit.__path__, "fastlogit.")]
-# Extras that the tests do not ask for.
-EXTRAS = {"fastlogit.dask": "dask", "fastlogit.plot": "matplotlib"}
 
 README = Path(__file__).parents[1] / "README.md"
 
@@ -35,8 +36,6 @@ def check(tests):
 
 @pytest.mark.parametrize("name", [name for name in MODULES if name not in LEFT_OUT])
 def test_examples_in_docstrings_are_true(name):
-    if name in EXTRAS:
-        pytest.importorskip(EXTRAS[name], reason=f"the extra 'test' is without {EXTRAS[name]}")
     module = importlib.import_module(name)
     count = check(doctest.DocTestFinder().find(module))
     # That none is hidden from the finder, say by a decorator.

@@ -1,4 +1,4 @@
-"""Pictures: the data drawn, what the axes say, and that it can be told apart in grey."""
+"""All pictures: axes, labels, and that lines can be told apart in grey; curves of formulas."""
 
 from __future__ import annotations
 
@@ -11,10 +11,39 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.colors import to_rgb
 
+import fastlogit as fl
 from fastlogit import plot
 
-PLOTS = [plot.logistic, plot.derivative, plot.cross_entropy, plot.gradient]
-each = pytest.mark.parametrize("draw", PLOTS, ids=lambda draw: draw.__name__)
+MODEL = fl.fit(
+    {"age": [0.0, 1.0, 2.0, 3.0, 4.0, 5.0], "dose": [1.0, 0.0, 2.0, 1.0, 3.0, 0.5]},
+    [0, 1, 1, 0, 0, 1],
+    l2=0,
+)
+X = np.array([[0.0, 1.0], [1.0, 0.0], [2.0, 2.0], [3.0, 1.0], [4.0, 0.0]])
+T = np.array([0, 1, 0, 1, 1])
+# What each takes beside axes, and how many of those it draws on.
+ARGUMENTS = {
+    plot.logistic: (),
+    plot.derivative: (),
+    plot.cross_entropy: (),
+    plot.gradient: (),
+    plot.tails: (),
+    plot.convergence: (MODEL,),
+    plot.coefficients: (MODEL,),
+    plot.reliability: (MODEL, X, T),
+    plot.roc: (MODEL, X, T),
+    plot.precision_recall: (MODEL, X, T),
+    plot.decision_boundary: (MODEL, X, T),
+}
+PAIRS = {plot.cross_entropy, plot.gradient}
+MATHEMATICS = [plot.logistic, plot.derivative, plot.cross_entropy, plot.gradient]
+each = pytest.mark.parametrize("draw", ARGUMENTS, ids=lambda draw: draw.__name__)
+
+
+def drawn(draw, ax=None):
+    """A list of the axes that were drawn on."""
+    found = draw(*ARGUMENTS[draw], ax=ax)
+    return list(found) if draw in PAIRS else [found]
 
 
 @pytest.fixture(autouse=True)
@@ -31,36 +60,55 @@ def sigmoid(z):
 @pytest.mark.parametrize(
     ("draw", "formulas"),
     [
-        (plot.logistic, [sigmoid, lambda z: 1 - sigmoid(z)]),
-        (plot.derivative, [lambda z: np.exp(-z) / (1 + np.exp(-z)) ** 2]),
-        (plot.cross_entropy, [lambda y: -np.log(y), lambda y: -np.log(1 - y)]),
-        (plot.gradient, [lambda z: sigmoid(z) - 1, sigmoid]),
+        (plot.logistic, [[sigmoid, lambda z: 1 - sigmoid(z)]]),
+        (plot.derivative, [[lambda z: np.exp(-z) / (1 + np.exp(-z)) ** 2]]),
+        (
+            plot.cross_entropy,
+            [
+                [lambda y: -np.log(y), lambda y: -np.log(1 - y)],
+                [lambda z: np.log(1 + np.exp(-z)), lambda z: np.log(1 + np.exp(z))],
+            ],
+        ),
+        (
+            plot.gradient,
+            [
+                [lambda y: -1 / y, lambda y: 1 / (1 - y)],
+                [lambda z: sigmoid(z) - 1, sigmoid],
+            ],
+        ),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
-def test_data(draw, formulas):
-    lines = draw().lines
-    assert len(lines) == len(formulas)
-    for line, formula in zip(lines, formulas, strict=True):
-        x, height = line.get_data()
-        assert x.size > 500
-        assert np.all(np.diff(x) > 0)
-        np.testing.assert_allclose(height, formula(x), rtol=1e-12, atol=1e-15)
+def test_curves_are_what_the_formulas_give(draw, formulas):
+    for ax, of_curves in zip(drawn(draw), formulas, strict=True):
+        assert len(ax.lines) == len(of_curves)
+        for line, formula in zip(ax.lines, of_curves, strict=True):
+            x, height = line.get_data()
+            assert x.size > 500
+            assert np.all(np.diff(x) > 0)
+            np.testing.assert_allclose(height, formula(x), rtol=1e-11, atol=1e-15)
 
 
 def test_ranges():
-    for draw in (plot.logistic, plot.derivative, plot.gradient):
-        assert draw().get_xlim() == (-8.0, 8.0)
-    assert plot.cross_entropy().get_xlim() == (0.0, 1.0)
-    assert plot.cross_entropy().get_ylim() == (0.0, 5.0)
+    for draw in MATHEMATICS:
+        ax = drawn(draw)[-1]
+        assert ax.get_xlim() == (-8.0, 8.0)
+    for draw in PAIRS:
+        over_y = drawn(draw)[0]
+        assert over_y.get_xlim() == (0.0, 1.0)
+        # The curves leave the picture before they end.
+        low, high = over_y.get_ylim()
+        heights = np.concatenate([line.get_ydata() for line in over_y.lines])
+        assert heights.max() > high
+        assert heights.min() <= low + 0.01
 
 
 @each
 def test_draws_on_the_axes_given(draw):
-    _, (left, right) = plt.subplots(ncols=2)
+    _, (left, middle, right) = plt.subplots(ncols=3)
+    given = [left, middle] if draw in PAIRS else left
     figures = plt.get_fignums()
-    assert draw(ax=left) is left
-    assert draw(left) is left
+    assert drawn(draw, given) == ([left, middle] if draw in PAIRS else [left])
     assert not right.lines
     assert plt.get_fignums() == figures
 
@@ -68,50 +116,64 @@ def test_draws_on_the_axes_given(draw):
 @each
 def test_makes_a_figure_of_its_own(draw):
     _, before = plt.subplots()
-    ax = draw()
-    assert ax is not before
+    axes = drawn(draw)
+    assert before not in axes
     assert not before.lines
     assert len(plt.get_fignums()) == 2
 
 
 @each
+@pytest.mark.parametrize("ax", ["axes", 1, [None, None]], ids=str)
+def test_other_axes_are_an_error(draw, ax):
+    with pytest.raises(TypeError, match=r"^ax must be"):
+        draw(*ARGUMENTS[draw], ax=ax)
+    assert not plt.get_fignums()
+
+
+@each
 def test_never_shows(draw, monkeypatch):
     monkeypatch.setattr(plt, "show", lambda *args, **kwargs: pytest.fail("shown"))
-    draw()
+    draw(*ARGUMENTS[draw])
 
 
 @each
 def test_says_what_it_shows(draw):
-    ax = draw()
-    assert ax.get_xlabel()
-    assert ax.get_ylabel()
-    labels = [text.get_text() for text in ax.get_legend().get_texts()]
-    assert labels == [line.get_label() for line in ax.lines]
-    assert not any(label.startswith("_") for label in labels)
+    for ax in drawn(draw):
+        assert ax.get_xlabel()
+        assert ax.get_ylabel() or draw is plot.coefficients  # whose features have names
+        labels = [text.get_text() for text in ax.get_legend().get_texts()]
+        lines = [line for line in ax.lines if not line.get_label().startswith("_")]
+        assert labels == [line.get_label() for line in lines]
+        assert labels
 
 
 @each
 def test_lines_differ_without_colour(draw):
-    lines = draw().lines
-    assert len({line.get_linestyle() for line in lines}) == len(lines)
-    # Dark enough on white for a contrast of 3:1, which WCAG asks of graphics.
-    for line in lines:
-        rgb = np.array(to_rgb(line.get_color()))
-        linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
-        assert 1.05 / (linear @ [0.2126, 0.7152, 0.0722] + 0.05) > 3.0
+    for ax in drawn(draw):
+        lines = [line for line in ax.lines if not line.get_label().startswith("_")]
+        looks = {(str(line._dash_pattern), line.get_marker()) for line in lines}
+        assert len(looks) == len(lines)
+        # Dark enough on white for a contrast of 3:1, which WCAG asks of graphics.
+        for line in lines:
+            rgb = np.array(to_rgb(line.get_color()))
+            linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+            assert 1.05 / (linear @ [0.2126, 0.7152, 0.0722] + 0.05) > 3.0
 
 
 @each
-@pytest.mark.parametrize("size", [(6.4, 4.8), (3.2, 2.4)], ids=str)
-def test_nothing_is_clipped_or_hidden(draw, size):
-    figure, ax = plt.subplots(figsize=size, layout="constrained")
-    draw(ax)
-    figure.canvas.draw()
-    legend = ax.get_legend().get_window_extent()
-    inside = ax.get_window_extent()
-    assert legend.y0 >= inside.y1  # hides no curve
-    for text in (legend, ax.xaxis.label.get_window_extent(), ax.yaxis.label.get_window_extent()):
-        assert text.x0 >= 0
-        assert text.y0 >= 0
-        assert text.x1 <= figure.bbox.x1
-        assert text.y1 <= figure.bbox.y1
+@pytest.mark.parametrize("width", [3.2, 6.4])
+def test_nothing_is_clipped_or_hidden(draw, width):
+    columns = 2 if draw in PAIRS else 1
+    figure, ax = plt.subplots(
+        ncols=columns, figsize=(columns * width, 0.75 * width), layout="constrained"
+    )
+    for one in drawn(draw, ax):
+        figure.canvas.draw()
+        legend = one.get_legend().get_window_extent()
+        assert legend.y0 >= one.get_window_extent().y1  # hides no curve
+        names = [one.xaxis.label, one.yaxis.label]
+        for text in [legend, *(name.get_window_extent() for name in names if name.get_text())]:
+            assert text.x0 >= 0
+            assert text.y0 >= 0
+            assert text.x1 <= figure.bbox.x1
+            assert text.y1 <= figure.bbox.y1

@@ -1,27 +1,22 @@
-"""Pictures of the logistic function, of its cross-entropy, and of their derivatives.
-
-Every function takes the axes to draw on, or makes a new figure, and returns the axes; none
-shows anything.  The colours can be told apart by colour-blind eyes, the line styles in grey.
-"""
+"""Pictures of the logistic function, of its cross-entropy, and of their derivatives."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 
 from fastlogit import elementwise
+from fastlogit.plot import axes
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
-__all__ = ["cross_entropy", "derivative", "gradient", "logistic"]
-
-# Of a first and a second curve: blue and vermilion of Okabe and Ito's palette.
-_STYLES = (("#0072B2", "-"), ("#D55E00", "--"))
 _LOGIT = "logit $z$ (log-odds)"
+_PROBABILITY = "predicted probability $y$"
 
 
 def logistic(ax: Axes | None = None) -> Axes:
@@ -38,6 +33,11 @@ def logistic(ax: Axes | None = None) -> Axes:
     -------
     matplotlib Axes
 
+    Raises
+    ------
+    TypeError
+        If `ax` is something else.
+
     Examples
     --------
     >>> from fastlogit.plot import logistic
@@ -45,12 +45,14 @@ def logistic(ax: Axes | None = None) -> Axes:
     >>> ax.get_xlabel(), ax.get_ylabel()
     ('logit $z$ (log-odds)', 'probability')
     """
+    ax = axes.one(ax)
     z = _logits()
-    curves = {
+    of_both = {
         r"$P(t{=}1\mid z) = \sigma(z)$": elementwise.sigmoid(z),
         r"$P(t{=}0\mid z) = \sigma(-z)$": elementwise.sigmoid(-z),
     }
-    return _draw(ax, z, curves, _LOGIT, "probability")
+    axes.curves(ax, z, of_both, _LOGIT, "probability")
+    return ax
 
 
 def derivative(ax: Axes | None = None) -> Axes:
@@ -65,6 +67,11 @@ def derivative(ax: Axes | None = None) -> Axes:
     -------
     matplotlib Axes
 
+    Raises
+    ------
+    TypeError
+        If `ax` is something else.
+
     Examples
     --------
     >>> from fastlogit.plot import derivative
@@ -73,67 +80,98 @@ def derivative(ax: Axes | None = None) -> Axes:
     >>> float(slope.max())
     0.25
     """
+    ax = axes.one(ax)
     z = _logits()
-    curves = {r"$\sigma'(z) = \sigma(z)\,\sigma(-z)$": elementwise.sigmoid_derivative(z)}
-    return _draw(ax, z, curves, _LOGIT, r"derivative $d\sigma/dz$")
+    slope = {r"$\sigma'(z) = \sigma(z)\,\sigma(-z)$": elementwise.sigmoid_derivative(z)}
+    axes.curves(ax, z, slope, _LOGIT, r"derivative $d\sigma/dz$")
+    return ax
 
 
-def cross_entropy(ax: Axes | None = None) -> Axes:
-    """Draw the cross-entropy ξ(t, y) of the targets t = 1 and t = 0 over the probability y.
+def cross_entropy(ax: Sequence[Axes] | None = None) -> NDArray[Any]:
+    """Draw the cross-entropy of the targets t = 1 and t = 0, over the probability and the logit.
 
-    ξ(1, y) = -log y and ξ(0, y) = -log(1 - y); both go on to infinity.
+    ξ(1, y) = -log y and ξ(0, y) = -log(1 - y); with y = σ(z) that is log(1 + e^-z) and
+    log(1 + e^z): in z it grows no faster than |z|, in y it goes to infinity at the ends.
 
     Parameters
     ----------
-    ax : matplotlib Axes, optional
-        Where to draw; default: a new figure.
+    ax : two matplotlib Axes, optional
+        Where to draw, over y and over z; default: side by side in a new figure.
 
     Returns
     -------
-    matplotlib Axes
+    ndarray (2,) of matplotlib Axes
+
+    Raises
+    ------
+    TypeError
+        If `ax` is something else.
 
     Examples
     --------
     >>> from fastlogit.plot import cross_entropy
-    >>> ax = cross_entropy()
-    >>> ax.get_xlabel(), len(ax.lines)
-    ('predicted probability $y$', 2)
+    >>> over_y, over_z = cross_entropy()
+    >>> over_y.get_xlabel(), over_z.get_xlabel()
+    ('predicted probability $y$', 'logit $z$ (log-odds)')
     """
-    y = np.linspace(0.0, 1.0, 1001)[1:-1]
-    curves = {
-        r"$\xi(1, y) = -\log y$": elementwise.cross_entropy(y, 1),
-        r"$\xi(0, y) = -\log(1 - y)$": elementwise.cross_entropy(y, 0),
+    over_y, over_z = axes.two(ax)
+    y, z = _probabilities(), _logits()
+    of_y = {
+        r"$t = 1$: $-\log y$": elementwise.cross_entropy(y, 1),
+        r"$t = 0$: $-\log(1 - y)$": elementwise.cross_entropy(y, 0),
     }
-    ax = _draw(ax, y, curves, "predicted probability $y$", r"cross-entropy $\xi(t, y)$ in nats")
-    ax.set(xlim=(0.0, 1.0), ylim=(0.0, 5.0))
-    return ax
+    of_z = {
+        r"$t = 1$: $\log(1 + e^{-z})$": elementwise.logistic_loss(z, 1),
+        r"$t = 0$: $\log(1 + e^{z})$": elementwise.logistic_loss(z, 0),
+    }
+    axes.curves(over_y, y, of_y, _PROBABILITY, r"cross-entropy $\xi(t, y)$ in nats")
+    axes.curves(over_z, z, of_z, _LOGIT, r"cross-entropy $\xi(t, \sigma(z))$ in nats")
+    over_y.set(xlim=(0.0, 1.0), ylim=(0.0, 8.0))
+    over_z.set(ylim=(0.0, 8.0))
+    return np.array([over_y, over_z])
 
 
-def gradient(ax: Axes | None = None) -> Axes:
-    """Draw the derivative of the cross-entropy by the logit z, ∂ξ/∂z = σ(z) - t, over z.
+def gradient(ax: Sequence[Axes] | None = None) -> NDArray[Any]:
+    """Draw the derivatives of the cross-entropy: by the probability y, and by the logit z.
+
+    ∂ξ/∂y = (y - t) / (y (1 - y)) has no bound; times ∂y/∂z = y (1 - y) it becomes
+    ∂ξ/∂z = y - t, which is never beyond ±1.
 
     Parameters
     ----------
-    ax : matplotlib Axes, optional
-        Where to draw; default: a new figure.
+    ax : two matplotlib Axes, optional
+        Where to draw, over y and over z; default: side by side in a new figure.
 
     Returns
     -------
-    matplotlib Axes
+    ndarray (2,) of matplotlib Axes
+
+    Raises
+    ------
+    TypeError
+        If `ax` is something else.
 
     Examples
     --------
     >>> from fastlogit.plot import gradient
-    >>> ax = gradient()
-    >>> [line.get_linestyle() for line in ax.lines]
+    >>> over_y, over_z = gradient()
+    >>> [line.get_linestyle() for line in over_z.lines]
     ['-', '--']
     """
-    z = _logits()
-    curves = {
+    over_y, over_z = axes.two(ax)
+    y, z = _probabilities(), _logits()
+    of_y = {
+        r"$t = 1$: $-1 / y$": elementwise.cross_entropy_derivative(y, 1),
+        r"$t = 0$: $1 / (1 - y)$": elementwise.cross_entropy_derivative(y, 0),
+    }
+    of_z = {
         r"$t = 1$: $\sigma(z) - 1$": elementwise.residual(z, 1),
         r"$t = 0$: $\sigma(z)$": elementwise.residual(z, 0),
     }
-    return _draw(ax, z, curves, _LOGIT, r"gradient $\partial\xi/\partial z$")
+    axes.curves(over_y, y, of_y, _PROBABILITY, r"$\partial\xi/\partial y$ in nats")
+    axes.curves(over_z, z, of_z, _LOGIT, r"$\partial\xi/\partial z$ in nats")
+    over_y.set(xlim=(0.0, 1.0), ylim=(-10.0, 10.0))
+    return np.array([over_y, over_z])
 
 
 def _logits() -> NDArray[np.float64]:
@@ -141,20 +179,7 @@ def _logits() -> NDArray[np.float64]:
     return np.linspace(-8.0, 8.0, 801)
 
 
-def _draw(
-    ax: Axes | None,
-    x: NDArray[np.float64],
-    curves: dict[str, NDArray[np.float64]],
-    xlabel: str,
-    ylabel: str,
-) -> Axes:
-    """Draw curves, the one for t = 1 first, by their labels."""
-    ax = plt.subplots(layout="constrained")[1] if ax is None else ax
-    for (label, values), (color, linestyle) in zip(curves.items(), _STYLES, strict=False):
-        ax.plot(x, values, color=color, linestyle=linestyle, label=label)
-    ax.set(xlabel=xlabel, ylabel=ylabel)
-    ax.margins(x=0.0)
-    ax.grid(alpha=0.3)
-    # Above the axes, where it hides no curve in however small a picture.
-    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False)
-    return ax
+def _probabilities() -> NDArray[np.float64]:
+    """Probabilities so close to 0 and 1 that curves which have no bound leave the picture."""
+    y: NDArray[np.float64] = elementwise.sigmoid(np.linspace(-12.0, 12.0, 1201))
+    return y

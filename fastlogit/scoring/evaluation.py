@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 import numpy as np
 
 from fastlogit import elementwise, losses
-from fastlogit import threads as _threads
-from fastlogit.scoring.logits import Columns
-from fastlogit.scoring.sources import open_table
+from fastlogit.scoring.labelled import labelled
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +18,7 @@ if TYPE_CHECKING:
 
     from fastlogit.model import LogisticModel
     from fastlogit.onehot import Unknown
-    from fastlogit.scoring.table import Batch, Progress
+    from fastlogit.scoring.table import Progress
 
 # Up to so many rows, logits are kept, and the area under the ROC curve is exact.
 EXACT_ROWS = 10_000_000
@@ -141,33 +139,17 @@ def evaluate(
     >>> found.accuracy, found.auc, round(found.log_loss, 4)
     (0.75, 0.75, 0.4907)
     """
-    table = open_table(source, file_format=source_format, width=model.coef.size)
-    target = None if label is None else table.position(label)
-    of_arrays = table.names is None and target is not None
-    features = Columns(model, table, missing="nan", unknown=unknown, without=target, threads=1)
-    columns, text = list(features.positions), set(features.text)
-    if target is not None and target in columns and not of_arrays:
-        raise ValueError(f"{table.name}: {table.label(target)} is a feature of the model, no label")
-    if target is not None:
-        columns.append(target)
-        text |= {target} if isinstance(model.classes[0], str) else set()
-
-    def compare(batch: Batch) -> tuple[NDArray[np.float64], NDArray[np.float64], Batch]:
-        X, labels = _split(batch, len(features.positions), target if of_arrays else None)
-        z, _ = features.logits(X, batch)
-        labels = table.text_of(labels) if text - features.text else labels
-        return z, _targets(labels, model.classes, batch), batch._replace(data=None)
-
     found = Evaluator(threshold, threads)
-    rows = 0
-    wanted = table.want(columns, text=text, threads=_threads.resolve(threads))
-    for z, t, batch in table.map(compare, wanted):
-        found.add(z, t)
-        rows += z.size
-        if progress is not None:
-            progress(table.progress(rows, batch.position))
-    if found.rows == 0:
-        raise ValueError(f"{table.name}: has no row with a label and a score")
+    for rows in labelled(
+        model,
+        source,
+        label,
+        unknown=unknown,
+        source_format=source_format,
+        threads=threads,
+        progress=progress,
+    ):
+        found.add(rows.z, rows.t)
     return found.result()
 
 
@@ -245,47 +227,21 @@ class _Ranking:
     def area(self) -> tuple[float, float]:
         """Area under the ROC curve, and its greatest error."""
         if self.counts is not None:
-            return _area(*self.counts)
+            return area(*self.counts)
         z = np.concatenate([z for z, _ in self.kept])
         t = np.concatenate([t for _, t in self.kept])
-        _, numbers = np.unique(z, return_inverse=True)
-        area, _ = _area(
-            *(
-                np.bincount(numbers[t == label], minlength=numbers.max() + 1)
-                for label in (False, True)
-            )
-        )
-        return area, 0.0
+        return area(*ranked(z, t)[1:])[0], 0.0
 
 
-def _split(batch: Batch, width: int, target: int | None) -> tuple[Any, Any]:
-    """Features and labels of a batch; `target` is the labels' column in an array."""
-    data = batch.data
-    if target is not None:
-        others = [column for column in range(data.shape[1]) if column != target]
-        return data[:, others], data[:, target]
-    if batch.labels is not None:
-        return data, batch.labels
-    if not hasattr(data, "schema") or data.num_columns == width:
-        raise ValueError(f"{batch.file}: label must say which column the labels are")
-    return data.select(range(width)), data.column(width)
-
-
-def _targets(labels: Any, classes: tuple[Any, Any], batch: Batch) -> NDArray[np.float64]:
-    """T of each label, NaN where it is missing."""
-    if hasattr(labels, "to_numpy"):
-        labels = labels.to_numpy(zero_copy_only=False)
-    missing = labels == np.array(None) if labels.dtype.kind == "O" else labels != labels
-    t = np.where(labels == classes[1], 1.0, 0.0)
-    unknown = ~(missing | (labels == classes[0]) | (labels == classes[1]))
-    if unknown.any():
-        row = int(np.argmax(unknown))
-        raise ValueError(
-            f"{batch.file}: the label must be {classes[0]!r} or {classes[1]!r}; got "
-            f"{labels[row : row + 1].tolist()[0]!r} in row {batch.first + row}"
-        )
-    t[missing] = np.nan
-    return t
+def ranked(
+    z: NDArray[np.float64], t: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
+    """The different logits, ascending, and how many rows of t = 0 and of t = 1 have each."""
+    different, numbers = np.unique(z, return_inverse=True)
+    negatives, positives = (
+        np.bincount(numbers[t == label], minlength=different.size) for label in (False, True)
+    )
+    return different, negatives, positives
 
 
 def _bin(z: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -296,7 +252,7 @@ def _bin(z: NDArray[np.float64]) -> NDArray[np.int64]:
     return (ordered >> np.uint32(32 - _BITS)).astype(np.int64)
 
 
-def _area(negatives: NDArray[np.int64], positives: NDArray[np.int64]) -> tuple[float, float]:
+def area(negatives: NDArray[np.int64], positives: NDArray[np.int64]) -> tuple[float, float]:
     """Share of pairs, one of each class, of which the positive is in the later bin.
 
     Pairs in the same bin count half; were they not ties, all of them might be right or wrong.
