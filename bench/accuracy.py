@@ -220,7 +220,9 @@ def _search(name: str, args: list[Array], table: Table) -> None:
 
 def _in_threads(work: Callable[[int], Part], count: int, what: str) -> list[Part]:
     with ThreadPoolExecutor(THREADS) as pool:
-        return list(tqdm(pool.map(work, range(count)), what, count, unit="chunk", leave=False))
+        return list(
+            tqdm(pool.map(work, range(count)), what, count, unit="chunk", leave=False, disable=None)
+        )
 
 
 # All numbers of float32 ---------------------------------------------------------------

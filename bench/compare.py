@@ -82,7 +82,7 @@ def compare(
 
 def take_turns(base: Side, head: Side, timings: Sequence[Timing], minutes: float) -> None:
     """Time what there is to time, with a bar of how far it is."""
-    with tqdm(total=len(timings), unit="benchmark", file=sys.stderr) as bar:
+    with tqdm(total=len(timings), unit="benchmark", file=sys.stderr, disable=None) as bar:
 
         def progress(case: str, left: int) -> None:
             bar.n = len(timings) - left

@@ -361,14 +361,14 @@ def measure(data: Data, rounds: int, names: Sequence[str]) -> Row:
         if not names or name == OURS or any(part in name for part in names)
     }
     chosen: dict[str, Chosen] = {}
-    for name, fit in tqdm(fits.items(), unit="contender"):
+    for name, fit in tqdm(fits.items(), unit="contender", disable=None):
         found = loosest(data, fit)
         if found is not None:
             chosen[name] = found
             tqdm.write(f"{name}: tol {found.tol:.1g}, {found.norm:.1e}, {found.seconds:.3g} s")
     seconds = {name: [found.seconds] for name, found in chosen.items()}
     again = [name for name, found in chosen.items() if found.seconds <= PATIENCE_S / rounds]
-    for _ in tqdm(range(rounds), unit="round"):
+    for _ in tqdm(range(rounds), unit="round", disable=None):
         for name in again:
             time.sleep(PAUSE_S)
             start = time.perf_counter()

@@ -167,7 +167,7 @@ def main(arguments: Sequence[str] = ()) -> None:
     measured: dict[tuple[str, int | None], dict[str, float]] = {}
     print("| | threads | fastlogit | others | | wanted | |")
     print("|---|--:|--:|---|--:|--:|---|")
-    for case in tqdm(comparisons(), unit="case"):
+    for case in tqdm(comparisons(), unit="case", disable=None):
         with on_cores(case.threads):
             seconds = interleaved({OURS: case.ours, **case.others}, ROUNDS, _calls(case.ours))
         medians = {name: statistics.median(times) for name, times in seconds.items()}

@@ -1,4 +1,4 @@
-"""Pictures of what was measured: times, ratios, and what a second thread brings.
+"""Pictures of what was measured: times, ratios, what a second thread brings, and errors.
 
 Colours are Okabe and Ito's, which colour-blind eyes can tell apart; in grey, markers, dashes and
 hatches can.
@@ -20,6 +20,7 @@ from bench.implementations import FASTLOGIT, FUNCTIONS, STABLE, TUNED
 from bench.peers import JAX, NUMEXPR, SCIPY, SKLEARN, TORCH, TORCH_COMPILE
 from bench.roofline import like
 from bench.timings import Comparison, Results
+from fastlogit import plot
 
 BLUE, VERMILION, GREY = "#0072B2", "#D55E00", "#666666"
 # Colour, marker, dashes.
@@ -58,7 +59,7 @@ def write(results: Results, folder: Path) -> list[Path]:
     """All pictures, as SVG and as PNG; the same bytes for the same results."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    for draw in (times, ratios, threads):
+    for draw in (times, ratios, threads, tails):
         with mpl.rc_context(_OPTIONS):
             figure = draw(results)
             for kind in ("svg", "png"):
@@ -269,6 +270,13 @@ def _speed_ups(results: Results) -> dict[tuple[str, str], float]:
         for (name, dtype, number), one in seconds.items()
         if number == 1 and (name, dtype, count) in seconds
     }
+
+
+def tails(_results: Results) -> Figure:
+    """Errors of log σ over the logit, of all libraries that are installed here."""
+    figure = Figure(figsize=(8, 4), layout="constrained")
+    plot.tails("log_sigmoid", ax=figure.subplots())
+    return figure
 
 
 def _beyond(results: Results, kind: str, count: int) -> float | None:

@@ -109,7 +109,9 @@ class Setting:
         path = self.folder / f"features-{rows}x{times}.{suffix}"
         if not path.exists():
             unfinished = path.with_suffix(".unfinished")
-            with tqdm(desc=path.name, total=rows * times, unit=" rows", unit_scale=True) as bar:
+            with tqdm(
+                desc=path.name, total=rows * times, unit=" rows", unit_scale=True, disable=None
+            ) as bar:
                 WRITERS[suffix](unfinished, _features(rows, times, bar), rows * times)
             unfinished.rename(path)
         return path
@@ -559,7 +561,9 @@ def _first_calls(
     once: dict[str, float] = {}
     further: dict[str, Call] = {}
     kinds = [(each, kind) for each in comparisons for kind in each.kinds]
-    with tqdm(desc="checked", total=sum(len(kind) for _, kind in kinds), unit="contender") as bar:
+    with tqdm(
+        desc="checked", total=sum(len(kind) for _, kind in kinds), unit="contender", disable=None
+    ) as bar:
         for comparison, kind in kinds:
             for contender in kind:
                 once[contender.name] = min(_seconds(contender.run) for _ in range(2))
@@ -578,7 +582,7 @@ def compared(setting: Setting, ours: Contender, comparisons: Sequence[Comparison
     comparisons = [each for each in comparisons if all(each.kinds)]
     once, further = _first_calls(comparisons, probabilities(ours.result))
     calls = {OURS: ours.run, **further}
-    with tqdm(total=setting.rounds * len(calls), unit="call") as bar:
+    with tqdm(total=setting.rounds * len(calls), unit="call", disable=None) as bar:
 
         def show(name: str) -> None:
             bar.set_description(name)
@@ -704,7 +708,7 @@ def peak_memory(setting: Setting) -> Row:
     sources = [setting.source("parquet"), setting.source("parquet", times=times)]
     rounds = min(setting.rounds, 3)
     peaks = []
-    with tqdm(desc="peak memory", total=rounds * len(sources), unit="run") as bar:
+    with tqdm(desc="peak memory", total=rounds * len(sources), unit="run", disable=None) as bar:
         for source in sources:
             found = []
             for _ in range(rounds):

@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] = ()) -> None:
     here = machine.brief()
     print(f"{markdown.machine(here)}\n")
     rows = {}
-    for case in tqdm(MEASURED, unit="row"):
+    for case in tqdm(MEASURED, unit="row", disable=None):
         name = _name(*case)
         rows[name] = measure(*case)
         tqdm.write(markdown.table({name: rows[name]}).splitlines()[-1])

@@ -121,7 +121,7 @@ def main(arguments: Sequence[str] = ()) -> None:
     print("|---|--:|--:|--:|---|--:|--:|---|")
     measured = [case for case in cases() if installed(case.target)]
     reached = 0
-    for case in tqdm(measured, unit="case"):
+    for case in tqdm(measured, unit="case", disable=None):
         target = case.target
         medians, best, times = measure(case)
         others = [f"{peer} {duration(medians[peer])}" for peer in installed(target)]

@@ -113,7 +113,7 @@ def test_the_command_writes_everything_and_the_same_again(stored, tmp_path, caps
     report.main([str(stored), "--folder", str(tmp_path / "a")])
     assert EXPECTED in capsys.readouterr().out
     report.main([str(stored), "--folder", str(tmp_path / "b")])
-    pairs = product(("times", "ratios", "threads"), ("svg", "png"))
+    pairs = product(("times", "ratios", "threads", "tails"), ("svg", "png"))
     names = {"report.md", *(f"{name}.{kind}" for name, kind in pairs)}
     for folder in "ab":
         assert {path.name for path in (tmp_path / folder).iterdir()} == names
