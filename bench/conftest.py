@@ -12,6 +12,8 @@ os.environ["NUMBA_CACHE_DIR"] = _cache.name
 def pytest_configure(config):
     config.addinivalue_line("markers", "quick: those that give a first picture in few minutes")
     config.addinivalue_line("markers", "proof: that comparisons can be trusted; only if asked for")
+    # What torch.compile imports of its own, at its first call.
+    config.addinivalue_line("filterwarnings", r"ignore::DeprecationWarning:torch(\.|$)")
 
 
 def pytest_collection_modifyitems(config, items):

@@ -1,5 +1,7 @@
 """The README's tables are those that stored results give, and that is what is promised of them."""
 
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -8,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from bench import markdown, readme, results
+from fastlogit import cli
+from fastlogit.data import flights_path
 
 ROOT = Path(__file__).parents[1]
 MACHINE = {
@@ -286,3 +290,20 @@ def test_stored_files_are_as_a_command_writes_them(kind, tmp_path):
     for run in results.load(stored):
         results.save(written, run)
     assert written.read_text(encoding="utf-8") == stored.read_text(encoding="utf-8")
+
+
+def test_commands_of_the_readme_do_what_it_says(tmp_path, monkeypatch, capsys):
+    """One after the other, as a reader would copy them into a checkout."""
+    text = readme.README.read_text(encoding="utf-8")
+    blocks = re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    commands = [shlex.split(line) for block in blocks for line in block.splitlines()]
+    (tmp_path / "fastlogit").mkdir()
+    (tmp_path / "fastlogit" / "data").symlink_to(flights_path().parent)
+    monkeypatch.chdir(tmp_path)
+    for program, *words in commands:
+        assert program == "fastlogit"
+        assert cli.main(words) == 0
+    written = {words[words.index("-o") + 1] for words in commands if "-o" in words}
+    assert written <= {path.name for path in tmp_path.iterdir()}
+    assert {"model.json", "scores.parquet"} <= written
+    assert "AUC" in capsys.readouterr().out

@@ -5,6 +5,7 @@ from __future__ import annotations
 import decimal
 import importlib
 import math
+import warnings
 from contextlib import suppress
 from decimal import Decimal
 from functools import cache
@@ -180,7 +181,8 @@ def _implementations(function: str) -> dict[str, Compute]:
     }
     for name, (module, of) in _LIBRARIES.items():
         if find_spec(module) is not None:
-            with suppress(ImportError):  # installed, but broken
+            with suppress(ImportError), warnings.catch_warnings():  # installed, but broken; or old
+                warnings.simplefilter("ignore")
                 found[name] = of(function)
     return found
 
