@@ -1,4 +1,4 @@
-"""Every example in a docstring and in the README gives what it says."""
+"""Every example in a docstring gives what it says."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import importlib
 import inspect
 import pkgutil
 import re
-from pathlib import Path
 
 import matplotlib as mpl
 import pytest
@@ -20,8 +19,6 @@ mpl.use("Agg")
 LEFT_OUT = {"fastlogit.__main__", "fastlogit.data.make_flights"}
 MODULES = ["fastlogit"]
 MODULES += [info.name for info in pkgutil.walk_packages(fastlogit.__path__, "fastlogit.")]
-
-README = Path(__file__).parents[1] / "README.md"
 
 
 def check(tests):
@@ -40,13 +37,3 @@ def test_examples_in_docstrings_are_true(name):
     count = check(doctest.DocTestFinder().find(module))
     # That none is hidden from the finder, say by a decorator.
     assert count == len(re.findall(r"^ *>>> ", inspect.getsource(module), re.MULTILINE))
-
-
-@pytest.mark.skipif(not README.exists(), reason="installed without the repository's README")
-def test_examples_in_the_readme_are_true():
-    text = README.read_text(encoding="utf-8")
-    blocks = re.findall(r"^```python\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-    # One after the other, as a reader would type them.
-    typed = "\n".join(block for block in blocks if ">>>" in block)
-    test = doctest.DocTestParser().get_doctest(typed, {}, "README.md", str(README), 0)
-    assert check([test]) == typed.count(">>> ")

@@ -292,6 +292,17 @@ def test_stored_files_are_as_a_command_writes_them(kind, tmp_path):
     assert written.read_text(encoding="utf-8") == stored.read_text(encoding="utf-8")
 
 
+def test_examples_of_the_readme_print_what_it_says(capsys):
+    """One after the other, as a reader would copy them; what each prints is the block after it."""
+    text = readme.README.read_text(encoding="utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```\n\n```text\n(.*?)^```", text, re.M | re.S)
+    assert len(blocks) == text.count("```python") >= 4
+    names = {}
+    for code, printed in blocks:
+        exec(compile(code, "README.md", "exec"), names)
+        assert capsys.readouterr().out == printed
+
+
 def test_commands_of_the_readme_do_what_it_says(tmp_path, monkeypatch, capsys):
     """One after the other, as a reader would copy them into a checkout."""
     text = readme.README.read_text(encoding="utf-8")
