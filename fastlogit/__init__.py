@@ -9,12 +9,17 @@ array([5.e-001, 5.e-324])
                             over an array of logits (`log_loss`, `log_loss_gradient`)
 :mod:`fastlogit.linear`     the same over a feature matrix, reading it once
 `fit`, `LogisticModel`      train, predict, save and `load` a model
-:mod:`fastlogit.kernels`    scalar functions for your own ``@njit`` code
 `score`                     stream tables and files of any size through a model
 :mod:`fastlogit.scoring`    that, and how good the scores are
+:mod:`fastlogit.kernels`    scalar functions for your own ``@njit`` code
+:mod:`fastlogit.plot`       the mathematics and models in pictures
+:mod:`fastlogit.sklearn`    the estimator of scikit-learn's name, and `from_sklearn`
+:mod:`fastlogit.dask`       lazy arrays
 ``fastlogit --help``        the command line
 ==========================  ===========================================================
 
+The mathematics is derived step by step in `sigmoid` (odds and logits), `logistic_loss` (the
+likelihood and its logarithm), `cross_entropy_derivative` and `residual` (the gradients).
 Importing compiles nothing; kernels are compiled at first use, and kept in a cache.
 """
 

@@ -98,6 +98,16 @@ def from_statsmodels(results: Any) -> LogisticModel:
     ------
     TypeError, ValueError
         If it is not such a result.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import statsmodels.api as sm
+    >>> import fastlogit as fl
+    >>> X = sm.add_constant(np.array([0.0, 1.0, 2.0, 3.0]))
+    >>> model = fl.from_statsmodels(sm.Logit([0, 1, 0, 1], X).fit(disp=False))
+    >>> model.coef.round(4), round(model.intercept, 4)
+    (array([0.9082]), -1.3623)
     """
     model = getattr(results, "model", None)
     if model is None or not hasattr(results, "params"):

@@ -33,6 +33,7 @@ from numpy import ndarray  # a name less to look up in each call
 
 from fastlogit import arrays
 from fastlogit import threads as _threads
+from fastlogit.docstrings import complete
 from fastlogit.kernels.ufuncs import ARGUMENTS, ufunc
 
 if TYPE_CHECKING:
@@ -52,16 +53,28 @@ _FEW = 2 * arrays.PART
 # Enough that a thread which is held up leaves its share to the others; each takes some 10 µs.
 _PARTS_PER_THREAD = 8
 
-_PARAMETERS = """
-    out : ndarray, optional
-        Where to put the result; it may be an input.
-    where : array_like of bool, optional
-        Elements for which this is False are not computed and `out` keeps its own there.
-    dtype : dtype, optional
-        float32 or float64: the type to compute in.
-    threads : int, optional
-        Most threads to use; default: all cores that the process may use.
-"""
+_SHARED = {
+    "parameters": """
+out : ndarray, optional
+    Where to put the result; it may be an input.
+where : array_like of bool, optional
+    Elements for which this is False are not computed and `out` keeps its own there.
+dtype : dtype, optional
+    float32 or float64: the type to compute in.
+threads : int, optional
+    Most threads to use; default: all cores that the process may use.
+""",
+    "raises": """
+TypeError, ValueError
+    If an argument does not hold real numbers of at most 64 bits, or does not fit the others;
+    the message names it.
+""",
+    "contract": """
+The dtype is NumPy's: float64, float32 or float16.  NaN gives NaN, and no number a warning.
+The formula, and where it comes from, is in :mod:`fastlogit.kernels.scalar`.  The error is at
+most 0.6 units in the last place (ULP), and 0.8 where the result is subnormal.
+""",
+}
 
 
 _MISSING: Any = object()
@@ -75,9 +88,7 @@ def _public(function: F) -> F:
     The arguments are named one by one, as ``*args`` would take a good part of such a call.
     """
     name = function.__name__
-    function.__doc__ = function.__doc__ and function.__doc__.replace(
-        "%(parameters)s", _PARAMETERS.strip()
-    )
+    complete(function, **_SHARED)
 
     compute: Callable[..., Any]
 
@@ -133,8 +144,8 @@ def sigmoid(
 ) -> Any:
     """Logistic function, σ(z) = 1 / (1 + e^-z): the probability of t = 1 at logit z.
 
-    The probability of t = 0 is ``sigmoid(-z)``, exact in its tail too, where
-    ``1 - sigmoid(z)`` has no digits left.
+    The probability of t = 0 is ``sigmoid(-z)``, exact in its tail too, where ``1 - sigmoid(z)`` has
+    no digits left.
 
     Parameters
     ----------
@@ -145,7 +156,23 @@ def sigmoid(
     Returns
     -------
     ndarray or scalar
-        In [0, 1].
+        In [0, 1]; 0 at -inf, 1 at inf.
+
+    Raises
+    ------
+    %(raises)s
+
+    Notes
+    -----
+    A logistic model says that the logarithm of the odds is a sum of effects, z = X @ coef +
+    intercept.  With y the probability of t = 1 and 1 - y that of t = 0, the odds are
+    y / (1 - y) = e^z, and solving for y gives y = e^z / (1 + e^z) = σ(z).  Exchanging the two
+    classes turns z into -z: σ(-z) = 1 - σ(z).
+
+    It is computed from u = e^-|z|, which cannot overflow: σ(z) is 1 / (1 + u) for z >= 0 and
+    u / (1 + u) below.  Both are quotients of positive numbers, so that nothing cancels.
+
+    %(contract)s
 
     Examples
     --------
@@ -176,13 +203,28 @@ def sigmoid_derivative(
     Returns
     -------
     ndarray or scalar
-        In [0, 1/4].
+        In [0, 1/4]: the largest at 0, and 0 at both infinities.
+
+    Raises
+    ------
+    %(raises)s
+
+    Notes
+    -----
+    With σ = (1 + e^-z)^-1, the chain rule gives σ' = e^-z (1 + e^-z)^-2, of which one factor is
+    σ(z) = 1 / (1 + e^-z) and the other e^-z / (1 + e^-z) = σ(-z).  With y = σ(z) that is
+    y (1 - y), the variance of a label.
+
+    It is computed from u = e^-|z| as u / (1 + u)², never as y (1 - y), of which the second factor
+    has no digits left where y is nearly 1.
+
+    %(contract)s
 
     Examples
     --------
     >>> import fastlogit as fl
-    >>> float(fl.sigmoid_derivative(0.0))
-    0.25
+    >>> fl.sigmoid_derivative([0.0, 40.0])
+    array([2.50000000e-01, 4.24835426e-18])
     """
     return _call("sigmoid_derivative", (z,), out, where, dtype, threads)
 
@@ -196,7 +238,7 @@ def log_sigmoid(
     dtype: DTypeLike | None = None,
     threads: Threads = None,
 ) -> Any:
-    """Logarithm of the logistic function, log σ(z) = -log(1 + e^-z).
+    """Logarithm of the logistic function, log σ(z) = -log(1 + e^-z): the log-likelihood of t = 1.
 
     Parameters
     ----------
@@ -207,7 +249,17 @@ def log_sigmoid(
     Returns
     -------
     ndarray or scalar
-        At most 0.
+        At most 0, in nats; -inf at -inf, 0 at inf.
+
+    Raises
+    ------
+    %(raises)s
+
+    Notes
+    -----
+    It is -`softplus` (-z), and computed as min(z, 0) - log(1 + e^-|z|).
+
+    %(contract)s
 
     Examples
     --------
@@ -227,7 +279,7 @@ def softplus(
     dtype: DTypeLike | None = None,
     threads: Threads = None,
 ) -> Any:
-    """Softplus, log(1 + e^z) = -log σ(-z): the integral of the logistic function.
+    """Softplus, log(1 + e^z) = -log σ(-z): the loss of t = 0, and the integral of σ.
 
     Parameters
     ----------
@@ -238,7 +290,20 @@ def softplus(
     Returns
     -------
     ndarray or scalar
-        At least 0.
+        At least 0, in nats; 0 at -inf, inf at inf.
+
+    Raises
+    ------
+    %(raises)s
+
+    Notes
+    -----
+    1 + e^z loses e^z where that is small, and overflows where it is large.  With e^z taken out of
+    the logarithm for z > 0, both signs give max(z, 0) + log(1 + u) with u = e^-|z| <= 1.  That
+    logarithm is 2 atanh(u / (2 + u)), a series in a number of at most 1/3, which is exact where u
+    is tiny.
+
+    %(contract)s
 
     Examples
     --------
@@ -271,6 +336,23 @@ def logit(
     ndarray or scalar
         -inf at 0, inf at 1, NaN outside [0, 1].
 
+    Raises
+    ------
+    %(raises)s
+
+    Notes
+    -----
+    The odds of t = 1 are y / (1 - y): 1 where both classes are as likely, 3 for y = 3/4, 1/3 for
+    y = 1/4.  Their logarithm is 0, log 3 and -log 3: it has no bounds, and its sign changes with
+    the classes.  That is why it, and not y, is what a linear model gives; see `sigmoid`.
+
+    1 - y is kept with what float64 rounds away of it.  The quotient is divided by a power of two
+    that brings it near 1, whose logarithm is a multiple of log 2; that of the rest, n / d, is
+    2 atanh((n - d) / (n + d)), in which n - d is exact.  So z near 0, where y is near 1/2, has all
+    its digits.
+
+    %(contract)s
+
     Examples
     --------
     >>> import fastlogit as fl
@@ -290,11 +372,7 @@ def logistic_loss(
     dtype: DTypeLike | None = None,
     threads: Threads = None,
 ) -> Any:
-    """Cross-entropy of a target and a logit, -t log σ(z) - (1 - t) log σ(-z).
-
-    Computed as c |z| + log(1 + e^-|z|), with c = 1 - t for z >= 0 and c = t below: a sum of
-    two terms that are never negative.  For t other than 0 and 1 and losses below 1e-290 the
-    error is at most 1.2 ULP, as that of c |z| cannot be told there.
+    """Cross-entropy of a target and a logit, ξ = -t log σ(z) - (1 - t) log σ(-z).
 
     Parameters
     ----------
@@ -307,7 +385,29 @@ def logistic_loss(
     Returns
     -------
     ndarray or scalar
-        At least 0; inf for an infinite logit on the wrong side, 0 on the right one.
+        At least 0, in nats; inf for an infinite logit on the wrong side, 0 on the right one.
+
+    Raises
+    ------
+    %(raises)s
+
+    Notes
+    -----
+    A model that gives t = 1 the probability y = σ(z) gives a label t the probability
+    y^t (1 - y)^(1 - t), which is y for t = 1 and 1 - y for t = 0.  The likelihood of n independent
+    labels is the product of n of these.  Its logarithm has its maximum at the same place, and is
+    a sum: of a product of some thousand probabilities nothing is left in float64, and sums have
+    simple derivatives.  The negative logarithm is the loss, -log y or -log(1 - y) of each label;
+    for t in between it is the cross-entropy of the distributions (t, 1 - t) and (y, 1 - y), of
+    which the smallest, at y = t, is the entropy of t.
+
+    Computed as c |z| + log(1 + e^-|z|), with c = 1 - t for z >= 0 and c = t below: a sum of two
+    terms that are never negative, so that nothing cancels (in log(1 + e^z) - t z the two are nearly
+    equal for t = 1 and large z).
+
+    %(contract)s
+    For t other than 0 and 1 and losses below 1e-290 it is at most 1.2 ULP, as the error of c |z|
+    cannot be told there.
 
     Examples
     --------
@@ -328,11 +428,7 @@ def residual(
     dtype: DTypeLike | None = None,
     threads: Threads = None,
 ) -> Any:
-    """Derivative of `logistic_loss` by z, σ(z) - t, computed as (1 - t) σ(z) - t σ(-z).
-
-    Its error is at most 0.6 ULP (0.8 in subnormals) for t = 0 and t = 1, tails included.  For
-    other t it is at most 1.1 ULP plus 2**-58 (float32: 2**-38) times (1 - t) σ(z) + t σ(-z),
-    which is what cancels near t = σ(z).
+    """Derivative of `logistic_loss` by z, ∂ξ/∂z = σ(z) - t.
 
     Parameters
     ----------
@@ -346,6 +442,23 @@ def residual(
     -------
     ndarray or scalar
         In [-1, 1].
+
+    Raises
+    ------
+    %(raises)s
+
+    Notes
+    -----
+    By the chain rule ∂ξ/∂z = ∂ξ/∂y · ∂y/∂z.  With y = σ(z) the first is (y - t) / (y (1 - y)), see
+    `cross_entropy_derivative`, and the second y (1 - y), see `sigmoid_derivative`: the denominator
+    goes, and y - t remains.  However wrong a prediction is, its pull on z is at most 1.
+
+    It is computed as (1 - t) σ(z) - t σ(-z), of which for t = 0 and t = 1 one term is left, where
+    σ(z) - 1 would have no digits for large z.
+
+    %(contract)s
+    For t other than 0 and 1 it is at most 1.1 ULP plus 2**-58 (float32: 2**-38) times
+    (1 - t) σ(z) + t σ(-z), which is what cancels near t = σ(z).
 
     Examples
     --------
@@ -366,11 +479,10 @@ def cross_entropy(
     dtype: DTypeLike | None = None,
     threads: Threads = None,
 ) -> Any:
-    """Cross-entropy of a target and a probability, -t log y - (1 - t) log(1 - y).
+    """Cross-entropy of a target and a probability, ξ = -t log y - (1 - t) log(1 - y).
 
-    Where the logit is at hand, `logistic_loss` knows more: a probability next to 1 has lost
-    the digits of its distance from it.  For t other than 0 and 1 and results below 1e-290 the
-    error is at most 1.2 ULP.
+    Where the logit is at hand, `logistic_loss` knows more: a probability next to 1 has lost the
+    digits of its distance from it.
 
     Parameters
     ----------
@@ -383,7 +495,19 @@ def cross_entropy(
     Returns
     -------
     ndarray or scalar
-        At least 0; NaN for `y` outside [0, 1]; 0 times an infinite logarithm counts as 0.
+        At least 0, in nats; NaN for `y` outside [0, 1]; 0 times an infinite logarithm counts as 0.
+
+    Raises
+    ------
+    %(raises)s
+
+    Notes
+    -----
+    The negative log-likelihood of a label, as derived for `logistic_loss`.  1 - y, and both
+    logarithms, are kept with what float64 rounds away of them; the terms are never negative.
+
+    %(contract)s
+    For t other than 0 and 1 and results below 1e-290 it is at most 1.2 ULP.
 
     Examples
     --------
@@ -404,7 +528,7 @@ def cross_entropy_derivative(
     dtype: DTypeLike | None = None,
     threads: Threads = None,
 ) -> Any:
-    """Derivative of `cross_entropy` by y, (y - t) / (y (1 - y)).
+    """Derivative of `cross_entropy` by y, ∂ξ/∂y = (y - t) / (y (1 - y)).
 
     Parameters
     ----------
@@ -419,6 +543,21 @@ def cross_entropy_derivative(
     ndarray or scalar
         Infinite where y is 0 or 1 and t is not; 1 / (1 - y) for t = 0 and -1 / y for t = 1,
         also where y = t; NaN for `y` outside [0, 1].
+
+    Raises
+    ------
+    %(raises)s
+
+    Notes
+    -----
+    The terms -t log y and -(1 - t) log(1 - y) have the derivatives -t / y and (1 - t) / (1 - y).
+    Over their common denominator that is (-t (1 - y) + (1 - t) y) / (y (1 - y)), and in the
+    numerator t y goes: y - t remains.  It has no bound where y is certain and wrong; by z it has,
+    see `residual`.
+
+    y - t, 1 - y and the product are kept with what float64 rounds away of them.
+
+    %(contract)s
 
     Examples
     --------

@@ -6,43 +6,31 @@ no result depends on the number of threads.  Where X and `coef` are both float32
 residuals are computed with a relative error of 2**-30 (float32 has 2**-24), and still added up in
 float64; with `coef` in float64 they have the digits of float64.
 
-All functions share these parameters and rules:
+X is never copied.  It may be
 
-X : array_like (n, d), sparse matrix (n, d), or table with n rows and d columns
-    Real numbers of any type, in any of these forms:
+* an array of any strides: row-major, column-major, or a slice, of any real dtype;
+* a CSR matrix or array of SciPy, whose entries may be unsorted and repeated;
+* a table or record batch of Arrow, a data frame of Polars or pandas, or a dict of arrays;
+  columns may differ in type, and their order is that of `coef`.
 
-    * an array of any strides: row-major, column-major, or a slice;
-    * a CSR matrix or array of SciPy, whose entries may be unsorted and repeated;
-    * a table or record batch of Arrow, a data frame of Polars or pandas, or a dict of arrays;
-      columns may differ in type, and their order is that of `coef`.
-
-    It is never copied; NaN and infinities in it do what they do in NumPy (elements that a CSR
-    matrix does not store are 0, also beside them; its Hessian may have more NaN than that).
-coef : array_like (d,), intercept : float
-offset : array_like (n,), optional
-    A known addition to z.
-weight : array_like (n,), optional
-    Sample weights, finite and not negative (of all but `decision` and `probability`).
-missing : {"error", "nan"}
-    What to do about Arrow's nulls: an error that names the column, or take them as NaN (of
-    `decision` and `probability`; for all others they are an error).
-threads : int, optional
-    Most threads to use; default: all cores that the process may use.
-
-A wrong shape, dtype or range is a TypeError or ValueError that names the argument, before
-any work; but each t, and the indices of a CSR matrix, are checked as they are read (before
-anything where there is an `out`).  The bounds on errors stand in :mod:`fastlogit.kernels.passes`.
+NaN and infinities in X do what they do in NumPy (elements that a CSR matrix does not store are 0,
+also beside them; its Hessian may have more NaN than that).  What is n long is not read twice to
+be checked: each t, and the indices of a CSR matrix, are checked as they are read, all else (and
+where there is an `out`, everything) before.  The bounds on errors stand in
+:mod:`fastlogit.kernels.passes`.
 """
 
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, SupportsIndex
 
 import numpy as np
 
 from fastlogit import arrays, features
 from fastlogit import threads as _threads
+from fastlogit.docstrings import complete
 from fastlogit.kernels import passes, sums
 
 if TYPE_CHECKING:
@@ -65,6 +53,35 @@ __all__ = [
     "log_loss_gradient_hessian",
     "probability",
 ]
+
+_public = partial(
+    complete,
+    X="""
+X : array_like (n, d), CSR matrix (n, d), or table of n rows
+    Features, of any real dtype and layout; see :mod:`fastlogit.linear`.
+coef : array_like (d,)
+    Coefficients.
+intercept : float
+    Constant part of z.
+""",
+    weight="""
+weight : array_like (n,), optional
+    Sample weights, finite and not negative.
+""",
+    offset="""
+offset : array_like (n,), optional
+    A known addition to z.
+""",
+    threads="""
+threads : int, optional
+    Most threads to use, which does not change the result; default: all cores that the process
+    may use.
+""",
+    raises="""
+TypeError, ValueError
+    If an argument has a wrong shape, dtype or range; the message names it, and its place.
+""",
+)
 
 # All partial results together take at most this much memory.
 _PARTIAL_BYTES = 64 << 20
@@ -91,6 +108,7 @@ class _Input(NamedTuple):
         return None if array is None else array[here]
 
 
+@_public
 def decision(
     X: Any,
     coef: ArrayLike,
@@ -105,15 +123,27 @@ def decision(
 
     Parameters
     ----------
-    X, coef, intercept, offset, missing, threads
-        See :mod:`fastlogit.linear`.
+    %(X)s
+    %(offset)s
+    missing : {"error", "nan"}
+        What to do about Arrow's nulls: an error that names the column, or take them as NaN.
     out : ndarray (n,), optional
-        float64 or float32.
+        Where to put the result: float64 or float32.
+    %(threads)s
 
     Returns
     -------
     ndarray (n,)
         float32 if both X and `coef` are, else float64.
+
+    Raises
+    ------
+    %(raises)s
+
+    Notes
+    -----
+    A logistic model takes z, the logarithm of the odds of t = 1, to be a weighted sum of the
+    features; see :func:`fastlogit.sigmoid`.  A row with NaN has NaN.
 
     Examples
     --------
@@ -124,6 +154,7 @@ def decision(
     return _score(None, X, coef, intercept, offset, missing, out, threads)
 
 
+@_public
 def probability(
     X: Any,
     coef: ArrayLike,
@@ -138,15 +169,26 @@ def probability(
 
     Parameters
     ----------
-    X, coef, intercept, offset, missing, threads
-        See :mod:`fastlogit.linear`.
+    %(X)s
+    %(offset)s
+    missing : {"error", "nan"}
+        What to do about Arrow's nulls: an error that names the column, or take them as NaN.
     out : ndarray (n,), optional
-        float64 or float32.
+        Where to put the result: float64 or float32.
+    %(threads)s
 
     Returns
     -------
     ndarray (n,)
         float32 if both X and `coef` are, else float64.
+
+    Raises
+    ------
+    %(raises)s
+
+    Notes
+    -----
+    Each is σ of what `decision` gives; a row with NaN has NaN.
 
     Examples
     --------
@@ -159,6 +201,7 @@ def probability(
     return _score(True, X, coef, intercept, offset, missing, out, threads)
 
 
+@_public
 def log_loss(
     X: Any,
     t: ArrayLike,
@@ -169,18 +212,30 @@ def log_loss(
     offset: ArrayLike | None = None,
     threads: Threads = None,
 ) -> float:
-    """Cross-entropy, -Σ weight [t log σ(z) + (1 - t) log σ(-z)].
+    """Cross-entropy of a model, -Σ weight [t log σ(z) + (1 - t) log σ(-z)].
 
     Parameters
     ----------
-    X, coef, intercept, weight, offset, threads
-        See :mod:`fastlogit.linear`.
+    %(X)s
     t : array_like (n,)
-        Targets in [0, 1].
+        Targets in [0, 1]: labels 0 and 1, or probabilities.
+    %(weight)s
+    %(offset)s
+    %(threads)s
 
     Returns
     -------
     float
+        In nats; NaN if a row has NaN (and its weight is not 0), inf if a z is infinite on the
+        wrong side.
+
+    Raises
+    ------
+    %(raises)s
+
+    Notes
+    -----
+    The negative logarithm of the likelihood; see :func:`fastlogit.logistic_loss`.
 
     Examples
     --------
@@ -191,6 +246,7 @@ def log_loss(
     return _derive(X, t, coef, intercept, weight, offset, threads, order=0)[0]
 
 
+@_public
 def log_loss_gradient(
     X: Any,
     t: ArrayLike,
@@ -205,17 +261,29 @@ def log_loss_gradient(
 
     Parameters
     ----------
-    X, coef, intercept, weight, offset, threads
-        See :mod:`fastlogit.linear`.
+    %(X)s
     t : array_like (n,)
-        Targets in [0, 1].
+        Targets in [0, 1]: labels 0 and 1, or probabilities.
+    %(weight)s
+    %(offset)s
+    %(threads)s
 
     Returns
     -------
     loss : float
         As by `log_loss`, to the bit.
     coef_gradient : ndarray (d,)
+        float64; NaN where a row with NaN adds to it.
     intercept_gradient : float
+
+    Raises
+    ------
+    %(raises)s
+
+    Notes
+    -----
+    The derivative of a row's loss by its z is σ(z) - t, see :func:`fastlogit.residual`, and that of
+    z by `coef` is the row of X and by the intercept 1.  Summed over rows: Xᵀ r, and Σ r.
 
     Examples
     --------
@@ -227,6 +295,7 @@ def log_loss_gradient(
     return loss, gradient[:-1], float(gradient[-1])
 
 
+@_public
 def log_loss_gradient_hessian(
     X: Any,
     t: ArrayLike,
@@ -241,17 +310,27 @@ def log_loss_gradient_hessian(
 
     Parameters
     ----------
-    X, coef, intercept, weight, offset, threads
-        See :mod:`fastlogit.linear`.
+    %(X)s
     t : array_like (n,)
-        Targets in [0, 1].
+        Targets in [0, 1]: labels 0 and 1, or probabilities.
+    %(weight)s
+    %(offset)s
+    %(threads)s
 
     Returns
     -------
     loss : float
     gradient : ndarray (d + 1,)
     hessian : ndarray (d + 1, d + 1)
-        The intercept is the last in both.
+        float64, and NaN where a row with NaN adds to them; the intercept is the last in both.
+
+    Raises
+    ------
+    %(raises)s
+
+    Notes
+    -----
+    See `log_loss_gradient` and `hessian`.
 
     Examples
     --------
@@ -265,6 +344,7 @@ def log_loss_gradient_hessian(
     return _derive(X, t, coef, intercept, weight, offset, threads, order=2)
 
 
+@_public
 def hessian(
     X: Any,
     coef: ArrayLike,
@@ -279,15 +359,27 @@ def hessian(
 
     Parameters
     ----------
-    X, coef, intercept, weight, offset, threads
-        See :mod:`fastlogit.linear`.
+    %(X)s
+    %(weight)s
+    %(offset)s
     with_intercept : bool
         Also differentiate by the intercept: a last row and column more.
+    %(threads)s
 
     Returns
     -------
     ndarray (d, d), or (d + 1, d + 1)
-        Symmetric.
+        float64, symmetric; NaN where a row with NaN adds to it.
+
+    Raises
+    ------
+    %(raises)s
+
+    Notes
+    -----
+    The derivative of σ(z) - t by z is σ(z) σ(-z), whatever t: the Hessian needs no labels.  As D is
+    not negative, vᵀ Xᵀ D X v never is, and the loss is convex: each of its minima is the smallest.
+    It is the matrix of Fisher's information, whose inverse estimates the covariance of `coef`.
 
     Examples
     --------
@@ -301,6 +393,7 @@ def hessian(
     return _symmetric(partials, given.d + 1 if with_intercept else given.d)
 
 
+@_public
 def hessian_diagonal(
     X: Any,
     coef: ArrayLike,
@@ -315,14 +408,25 @@ def hessian_diagonal(
 
     Parameters
     ----------
-    X, coef, intercept, weight, offset, threads
-        See :mod:`fastlogit.linear`.
+    %(X)s
+    %(weight)s
+    %(offset)s
     with_intercept : bool
         Also that of the intercept: a last element more.
+    %(threads)s
 
     Returns
     -------
     ndarray (d,), or (d + 1,)
+        float64; NaN where a row with NaN adds to it.
+
+    Raises
+    ------
+    %(raises)s
+
+    Notes
+    -----
+    See `hessian`; X is read once, and nothing of size d² is made.
 
     Examples
     --------
@@ -335,6 +439,7 @@ def hessian_diagonal(
     return _merged(partials)[: given.d + 1 if with_intercept else given.d]
 
 
+@_public
 def hessian_product(
     X: Any,
     coef: ArrayLike,
@@ -350,16 +455,27 @@ def hessian_product(
 
     Parameters
     ----------
-    X, coef, intercept, weight, offset, threads
-        See :mod:`fastlogit.linear`.
+    %(X)s
     direction : array_like (d,), or (d + 1,)
         The vector v.
+    %(weight)s
+    %(offset)s
     with_intercept : bool
         Also differentiate by the intercept: the last element of `direction` and result.
+    %(threads)s
 
     Returns
     -------
-    ndarray, of the shape of `direction`
+    ndarray (d,), or (d + 1,)
+        float64; NaN where a row with NaN adds to it.
+
+    Raises
+    ------
+    %(raises)s
+
+    Notes
+    -----
+    See `hessian`, which is not made for it.
 
     Examples
     --------

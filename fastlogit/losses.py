@@ -45,7 +45,7 @@ def log_loss(
     Returns
     -------
     float
-        NaN if a logit is NaN; inf if one is infinite on the wrong side.
+        In nats; NaN if a logit is NaN, inf if one is infinite on the wrong side.
 
     Raises
     ------
@@ -56,6 +56,9 @@ def log_loss(
 
     Notes
     -----
+    The negative logarithm of the likelihood of all labels; :func:`fastlogit.logistic_loss`
+    derives it.
+
     The sum has an error of at most 2 ULP of Σ|terms| beyond that of its terms, for any n, and
     does not depend on the number of threads.  Terms are those of
     :func:`fastlogit.logistic_loss`; of float32 logits they are not rounded to float32, but
@@ -93,12 +96,17 @@ def log_loss_gradient(
     loss : float
         As by `log_loss`, to the bit.
     gradient : ndarray (n,)
-        float32 for float32 logits, else float64.
+        float32 for float32 logits, else float64; NaN where the logit is.
 
     Raises
     ------
     TypeError, ValueError
         As `log_loss`, and if `out` does not fit.
+
+    Notes
+    -----
+    :func:`fastlogit.residual` derives the gradient, which for a mean is divided by the sum of the
+    weights, as the loss is.
 
     Examples
     --------

@@ -220,10 +220,31 @@ class LogisticModel:
         out: NDArray[Any] | None = None,
         threads: SupportsIndex | None = None,
     ) -> NDArray[Any]:
-        """Logits of rows, X @ coef + intercept; see :func:`fastlogit.linear.decision`.
+        """Logits of rows, z = X @ coef + intercept.
 
-        Of a model with `categories`, X may be a table with these columns of text.  A value that
-        is none of the categories is an error, or with `unknown` "ignore" adds 0.
+        Parameters
+        ----------
+        X : array_like (n, d), CSR matrix (n, d), or table of n rows
+            As of :func:`fastlogit.linear.decision`; the names of its columns, if it has names, are
+            checked.  Of a model with `categories` it may be a table with these columns of text.
+        missing : {"error", "nan"}
+            What to do about nulls: an error that names the column, or take them as NaN.
+        unknown : {"error", "ignore"}
+            What to do about a text that is none of the categories: an error, or add 0.
+        out : ndarray (n,), optional
+            Where to put the result: float64 or float32.
+        threads : int, optional
+            Most threads to use; default: all cores that the process may use.
+
+        Returns
+        -------
+        ndarray (n,)
+            float64; NaN for a row with NaN.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If X does not suit the model, naming the column, or another argument is wrong.
         """
         onehot.checked_unknown(unknown)
         names = onehot.names_of(X) if self.categories else []
@@ -249,9 +270,23 @@ class LogisticModel:
         unknown: Unknown = "error",
         threads: SupportsIndex | None = None,
     ) -> NDArray[np.float64]:
-        """Probabilities of t = 0 and t = 1, an array (n, 2); both exact in their tails.
+        """Probabilities of t = 0 and t = 1, each exact in its own tail.
 
-        With `missing` "nan", a row with a null has NaN for both; `unknown` as of `decision`.
+        Parameters
+        ----------
+        X, missing, unknown, threads
+            As of `decision`.
+
+        Returns
+        -------
+        ndarray (n, 2)
+            float64, in the order of `classes`; a row with NaN, or a null that is taken as NaN, has
+            NaN for both.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As by `decision`.
         """
         z = self.decision(X, missing=missing, unknown=unknown, threads=threads)
         return of_both_classes(sigmoid, z, np.float64, threads)
@@ -261,6 +296,13 @@ class LogisticModel:
     ) -> NDArray[Any]:
         """Labels: the second of `classes` where its probability is above `threshold`.
 
+        Parameters
+        ----------
+        X, threads
+            As of `decision`.
+        threshold : float
+            In [0, 1].
+
         Returns
         -------
         ndarray (n,)
@@ -269,7 +311,7 @@ class LogisticModel:
         Raises
         ------
         TypeError, ValueError
-            If `threshold` is no number in [0, 1], or a row's probability is NaN.
+            As by `decision`; if `threshold` is no number in [0, 1], or a row's probability is NaN.
         """
         threshold = arrays.number(threshold, "threshold")
         if not 0.0 <= threshold <= 1.0:
@@ -297,9 +339,11 @@ class LogisticModel:
 
         Parameters
         ----------
-        X, weight, offset, threads : optional
+        X : array_like (n, d), CSR matrix (n, d), or table of n rows, optional
             The data that the model was trained on, by whatever; default: what
             :func:`fastlogit.fit` has kept of them.
+        weight, offset, threads : optional
+            As of :func:`fastlogit.fit`.
 
         Returns
         -------
@@ -337,22 +381,66 @@ class LogisticModel:
         return np.sqrt(hessians.variances(hessian))
 
     def z_values(self, X: Any = None, **data: Any) -> NDArray[np.float64]:
-        """Estimates in units of their standard errors; arguments as of `standard_errors`."""
+        """Estimates in units of their standard errors (Wald's statistic).
+
+        Parameters
+        ----------
+        X, **data : optional
+            As of `standard_errors`.
+
+        Returns
+        -------
+        ndarray (d + 1,), or (d,) for a model without an intercept
+            NaN for what collinear columns leave open.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As by `standard_errors`.
+        """
         return self._estimates / self.standard_errors(X, **data)
 
     def p_values(self, X: Any = None, **data: Any) -> NDArray[np.float64]:
         """Probabilities of a z-value that is further from 0, if the true coefficient is 0.
 
-        Arguments as of `standard_errors`; exact also where they are tiny.
+        Parameters
+        ----------
+        X, **data : optional
+            As of `standard_errors`.
+
+        Returns
+        -------
+        ndarray (d + 1,), or (d,) for a model without an intercept
+            Exact also where they are tiny; NaN for what collinear columns leave open.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As by `standard_errors`.
         """
         return inference.p_values(self.z_values(X, **data))
 
     def confidence_intervals(
         self, X: Any = None, *, level: float = 0.95, **data: Any
     ) -> NDArray[np.float64]:
-        """Intervals, (d + 1, 2), that hold the true coefficients with probability `level`.
+        """Intervals that hold the true coefficients with probability `level`.
 
-        Other arguments as of `standard_errors`.
+        Parameters
+        ----------
+        X, **data : optional
+            As of `standard_errors`.
+        level : float
+            Between 0 and 1.
+
+        Returns
+        -------
+        ndarray (d + 1, 2), or (d, 2) for a model without an intercept
+            Lower and upper ends; NaN for what collinear columns leave open.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As by `standard_errors`, or if `level` does not lie between 0 and 1.
         """
         errors = self.standard_errors(X, **data)
         return inference.confidence_intervals(self._estimates, errors, level)
@@ -361,6 +449,20 @@ class LogisticModel:
         """Table of the estimates, and of what is known about the fit.
 
         With standard errors, z-values, p-values and confidence intervals, if those are kept.
+
+        Parameters
+        ----------
+        level : float
+            Of the confidence intervals, between 0 and 1.
+
+        Returns
+        -------
+        str
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `level` does not lie between 0 and 1.
 
         Examples
         --------
@@ -416,6 +518,10 @@ class LogisticModel:
 
         The file appears whole or not at all, and replaces one that exists.
 
+        Parameters
+        ----------
+        path : path
+
         Raises
         ------
         OSError
@@ -426,7 +532,12 @@ class LogisticModel:
             temporary.write_text(text + "\n", encoding="utf-8")
 
     def content(self) -> dict[str, Any]:
-        """What `save` writes."""
+        """What `save` writes, for JSON; raises nothing.
+
+        Returns
+        -------
+        dict
+        """
         return {
             "format": FORMAT,
             "version": VERSION,

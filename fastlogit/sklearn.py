@@ -289,6 +289,11 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         -------
         ndarray (n,)
             float32 if X and the coefficients are, else float64.
+
+        Raises
+        ------
+        NotFittedError, TypeError, ValueError
+            Before `fit`; or if X has not the columns of `fit`, or NaN or infinities.
         """
         check_is_fitted(self)
         features = self._validated(X, reset=False)
@@ -311,6 +316,11 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         -------
         ndarray (n,)
             Elements of `classes_`.
+
+        Raises
+        ------
+        NotFittedError, TypeError, ValueError
+            Before `fit`; or if X has not the columns of `fit`, or NaN or infinities.
         """
         likelier = (self.decision_function(X) > 0).astype(np.intp)
         return self.classes_[likelier]
@@ -327,6 +337,11 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         -------
         ndarray (n, 2)
             In the order of `classes_`.
+
+        Raises
+        ------
+        NotFittedError, TypeError, ValueError
+            Before `fit`; or if X has not the columns of `fit`, or NaN or infinities.
         """
         return self._of_both_classes(sigmoid, X)
 
@@ -342,17 +357,44 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         -------
         ndarray (n, 2)
             In the order of `classes_`.
+
+        Raises
+        ------
+        NotFittedError, TypeError, ValueError
+            Before `fit`; or if X has not the columns of `fit`, or NaN or infinities.
         """
         return self._of_both_classes(log_sigmoid, X)
 
     def sparsify(self) -> LogisticRegression:
-        """Keep the coefficients as a sparse matrix, which takes less memory if many are 0."""
+        """Keep the coefficients as a sparse matrix, which takes less memory if many are 0.
+
+        Returns
+        -------
+        LogisticRegression
+            Itself.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        """
         check_is_fitted(self)
         self.coef_ = sparse.csr_matrix(self.coef_)
         return self
 
     def densify(self) -> LogisticRegression:
-        """Keep the coefficients as an array, as `fit` does."""
+        """Keep the coefficients as an array, as `fit` does.
+
+        Returns
+        -------
+        LogisticRegression
+            Itself.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        """
         check_is_fitted(self)
         self.coef_ = _dense(self.coef_)
         return self

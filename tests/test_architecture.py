@@ -53,7 +53,7 @@ ROWS = [
     ["losses", "linear", "elementwise"],
     ["features"],
     ["onehot"],
-    ["arrays", "arrow", "threads", "files", "hessians"],
+    ["arrays", "arrow", "threads", "files", "hessians", "docstrings"],
     ["kernels"],  # its __init__.py
     ["kernels.ufuncs", "kernels.passes"],
     ["kernels.dense", "kernels.columns", "kernels.sparse"],

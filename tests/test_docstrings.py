@@ -12,6 +12,8 @@ import matplotlib as mpl
 import pytest
 
 import fastlogit
+from fastlogit import scoring
+from fastlogit.sklearn import LogisticRegression
 
 mpl.use("Agg")
 
@@ -37,3 +39,85 @@ def test_examples_in_docstrings_are_true(name):
     count = check(doctest.DocTestFinder().find(module))
     # That none is hidden from the finder, say by a decorator.
     assert count == len(re.findall(r"^ *>>> ", inspect.getsource(module), re.MULTILINE))
+
+
+# That nothing is missing -------------------------------------------------------------------
+
+PUBLIC = [
+    "fastlogit",
+    "fastlogit.dask",
+    "fastlogit.elementwise",
+    "fastlogit.linear",
+    "fastlogit.losses",
+    "fastlogit.plot",
+    "fastlogit.scoring",
+]
+CLASSES = [fastlogit.LogisticModel, scoring.Evaluation, scoring.Scored, LogisticRegression]
+SHAPES = r"\(n, d\)|\(n,\)|any shape|path|As (of|by|in) "
+
+
+def functions():
+    """All public functions, and the methods of public classes, by their names."""
+    for name in PUBLIC:
+        module = importlib.import_module(name)
+        for public in module.__all__:
+            if inspect.isfunction(found := getattr(module, public)):
+                yield f"{name}.{public}", found
+    for cls in CLASSES:
+        for name, method in vars(cls).items():
+            if inspect.isfunction(method) and not name.startswith("_"):
+                yield f"{cls.__name__}.{name}", method
+
+
+def lacking(function, *, method):
+    """What a docstring should have and has not."""
+    text = inspect.getdoc(function) or ""
+    signature = inspect.signature(function)
+    sections = re.split(r"^(\w+)\n-+$", text, flags=re.MULTILINE)
+    found = dict(zip(sections[1::2], sections[2::2], strict=True))
+    described = " ".join(re.findall(r"^\S.*$", found.get("Parameters", ""), re.MULTILINE))
+    for name in signature.parameters:
+        if name != "self" and not re.search(rf"(?<!\w){name}\b", described):
+            yield f"parameter {name}"
+    if signature.return_annotation not in (None, "None") and "Returns" not in found:
+        yield "Returns"
+    if "Raises" not in found and "raises nothing" not in text:
+        yield "Raises"
+    if not method and "Examples" not in found:
+        yield "Examples"
+    data = {"X", "z", "t", "y", "source"} & set(signature.parameters)
+    if data and not re.search(SHAPES, found.get("Parameters", "")):
+        yield "shapes"
+    if data and not re.search(r"NaN|null|finite|missing|As (of|by|in) `|`ax` is", text):
+        yield "NaN"
+
+
+def test_docstrings_say_what_goes_in_what_comes_out_and_what_goes_wrong():
+    found = {
+        name: missing
+        for name, function in functions()
+        if (missing := list(lacking(function, method=name[0].isupper())))
+    }
+    assert found == {}
+    assert len(list(functions())) > 50
+
+
+@pytest.mark.parametrize("name", fastlogit.kernels.__all__)
+def test_a_kernel_says_what_it_computes(name):
+    text = inspect.getdoc(getattr(fastlogit.kernels, name))
+    for section in ("Parameters", "Returns", "Notes"):
+        assert f"\n{section}\n---" in text
+    assert f":func:`fastlogit.{name}`" in text
+
+
+def test_that_test_would_find_what_is_missing():
+    def poor(X: list, other: int = 0) -> float:
+        """Parameters, X and other, are not described."""
+
+    missing = ["parameter X", "parameter other", "Returns", "Raises", "Examples", "shapes", "NaN"]
+    assert list(lacking(poor, method=False)) == missing
+
+
+def test_nothing_is_left_open_in_a_docstring_that_is_put_together():
+    for _, function in functions():
+        assert "%(" not in inspect.getdoc(function)

@@ -608,53 +608,196 @@ _any_cross_entropy_derivative = jit.by_precision(
 
 @jit.scalar
 def sigmoid(z: float) -> float:
-    """σ(z) = 1 / (1 + e^-z)."""
+    """Logistic function, σ(z) = 1 / (1 + e^-z).
+
+    Parameters
+    ----------
+    z : float64 or float32
+        Logit; other numbers are taken as float64.
+
+    Returns
+    -------
+    float64, or float32 of float32
+        In [0, 1]; NaN of NaN.
+
+    Notes
+    -----
+    Raises nothing.  :func:`fastlogit.sigmoid` derives it, and says how exact.
+    """
     return _any_sigmoid(z)
 
 
 @jit.scalar
 def sigmoid_derivative(z: float) -> float:
-    """σ(z) σ(-z)."""
+    """Derivative of the logistic function, σ(z) σ(-z).
+
+    Parameters
+    ----------
+    z : float64 or float32
+        Logit; other numbers are taken as float64.
+
+    Returns
+    -------
+    float64, or float32 of float32
+        In [0, 1/4]; NaN of NaN.
+
+    Notes
+    -----
+    Raises nothing.  :func:`fastlogit.sigmoid_derivative` derives it, and says how exact.
+    """
     return _any_derivative(z)
 
 
 @jit.scalar
 def log_sigmoid(z: float) -> float:
-    """Compute log σ(z)."""
+    """Logarithm of the logistic function, log σ(z) = -log(1 + e^-z).
+
+    Parameters
+    ----------
+    z : float64 or float32
+        Logit; other numbers are taken as float64.
+
+    Returns
+    -------
+    float64, or float32 of float32
+        At most 0; NaN of NaN.
+
+    Notes
+    -----
+    Raises nothing.  :func:`fastlogit.log_sigmoid` derives it, and says how exact.
+    """
     return -_any_hard_loss(z, True)
 
 
 @jit.scalar
 def softplus(z: float) -> float:
-    """log(1 + e^z)."""
+    """Softplus, log(1 + e^z) = -log σ(-z).
+
+    Parameters
+    ----------
+    z : float64 or float32
+        Logit; other numbers are taken as float64.
+
+    Returns
+    -------
+    float64, or float32 of float32
+        At least 0; NaN of NaN.
+
+    Notes
+    -----
+    Raises nothing.  :func:`fastlogit.softplus` derives it, and says how exact.
+    """
     return _any_hard_loss(z, False)
 
 
 @jit.scalar
 def logit(y: float) -> float:
-    """log(y / (1 - y))."""
+    """Log-odds, log(y / (1 - y)): the inverse of the logistic function.
+
+    Parameters
+    ----------
+    y : float64 or float32
+        Probability; other numbers are taken as float64.
+
+    Returns
+    -------
+    float64, or float32 of float32
+        NaN outside [0, 1], infinite at both ends; NaN of NaN.
+
+    Notes
+    -----
+    Raises nothing.  :func:`fastlogit.logit` derives it, and says how exact.
+    """
     return _any_logit(y)
 
 
 @jit.scalar
 def logistic_loss(z: float, t: float) -> float:
-    """-t log σ(z) - (1 - t) log σ(-z)."""
+    """Cross-entropy of a target and a logit, -t log σ(z) - (1 - t) log σ(-z).
+
+    Parameters
+    ----------
+    z : float64 or float32
+        Logit; other numbers are taken as float64.
+    t : number
+        Target in [0, 1]; not checked.
+
+    Returns
+    -------
+    float64, or float32 of float32
+        At least 0; NaN of NaN.
+
+    Notes
+    -----
+    Raises nothing.  :func:`fastlogit.logistic_loss` derives it, and says how exact.
+    """
     return _any_loss(z, t)
 
 
 @jit.scalar
 def residual(z: float, t: float) -> float:
-    """σ(z) - t."""
+    """Derivative of `logistic_loss` by z, σ(z) - t.
+
+    Parameters
+    ----------
+    z : float64 or float32
+        Logit; other numbers are taken as float64.
+    t : number
+        Target in [0, 1]; not checked.
+
+    Returns
+    -------
+    float64, or float32 of float32
+        In [-1, 1]; NaN of NaN.
+
+    Notes
+    -----
+    Raises nothing.  :func:`fastlogit.residual` derives it, and says how exact.
+    """
     return _any_residual(z, t)
 
 
 @jit.scalar
 def cross_entropy(y: float, t: float) -> float:
-    """-t log y - (1 - t) log(1 - y)."""
+    """Cross-entropy of a target and a probability, -t log y - (1 - t) log(1 - y).
+
+    Parameters
+    ----------
+    y : float64 or float32
+        Probability; other numbers are taken as float64.
+    t : number
+        Target in [0, 1]; not checked.
+
+    Returns
+    -------
+    float64, or float32 of float32
+        At least 0; NaN for y outside [0, 1]; NaN of NaN.
+
+    Notes
+    -----
+    Raises nothing.  :func:`fastlogit.cross_entropy` derives it, and says how exact.
+    """
     return _any_cross_entropy(y, t)
 
 
 @jit.scalar
 def cross_entropy_derivative(y: float, t: float) -> float:
-    """(y - t) / (y (1 - y))."""
+    """Derivative of `cross_entropy` by y, (y - t) / (y (1 - y)).
+
+    Parameters
+    ----------
+    y : float64 or float32
+        Probability; other numbers are taken as float64.
+    t : number
+        Target in [0, 1]; not checked.
+
+    Returns
+    -------
+    float64, or float32 of float32
+        NaN for y outside [0, 1]; NaN of NaN.
+
+    Notes
+    -----
+    Raises nothing.  :func:`fastlogit.cross_entropy_derivative` derives it, and says how exact.
+    """
     return _any_cross_entropy_derivative(y, t)

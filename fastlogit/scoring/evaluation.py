@@ -66,7 +66,12 @@ class Evaluation(NamedTuple):
     calibration: list[Bin]
 
     def to_json(self) -> str:
-        """All of it as JSON, in which NaN and infinity are null."""
+        """All of it as JSON, in which NaN and infinity are null; raises nothing.
+
+        Returns
+        -------
+        str
+        """
         content = {
             name: value if not isinstance(value, float) or math.isfinite(value) else None
             for name, value in self._asdict().items()
@@ -129,6 +134,10 @@ def evaluate(
     TypeError, ValueError
         If `source` does not suit the model, or has a label that is none of its classes, naming
         the row; or if no row has a label and a score.
+
+    Notes
+    -----
+    Rows whose label or logit is missing (null or NaN) are left out, and counted.
 
     Examples
     --------

@@ -33,14 +33,33 @@ if TYPE_CHECKING:
 
 
 class Scored(NamedTuple):
-    """How many rows were read, how many of them were left out, and how many values ignored."""
+    """What was done.
+
+    Attributes
+    ----------
+    rows : int
+        How many were read.
+    skipped : int
+        How many of them were left out.
+    unknown : int
+        How many texts were none of the model's categories, and ignored.
+    """
 
     rows: int
     skipped: int
     unknown: int = 0
 
     def plus(self, part: Part) -> Scored:
-        """Count one more."""
+        """Count one part more; raises nothing.
+
+        Parameters
+        ----------
+        part : Part
+
+        Returns
+        -------
+        Scored
+        """
         return Scored(
             self.rows + part.read, self.skipped + part.skipped.size, self.unknown + part.unknown
         )
