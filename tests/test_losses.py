@@ -203,8 +203,16 @@ def test_float64_targets_of_float32_logits_are_not_narrowed():
     assert same_bits(gradient, fl.residual(z, t).astype(np.float32))
 
 
-@every_dtype
-@pytest.mark.parametrize("target", [np.float64, np.float32, np.int64, np.uint8, np.bool_])
+@pytest.mark.parametrize(
+    ("dtype", "target"),
+    [
+        (np.float64, np.float64),
+        (np.float64, np.uint8),
+        (np.float64, np.bool_),
+        (np.float32, np.float32),
+        (np.float32, np.int64),
+    ],
+)
 @pytest.mark.parametrize("reduction", ["sum", "mean"])
 @pytest.mark.parametrize("weighted", [False, True])
 def test_the_loss_alone_is_the_loss_with_the_gradient(dtype, target, reduction, weighted):
