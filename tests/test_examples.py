@@ -20,14 +20,14 @@ from tests import reference
 
 
 def test_flights(tmp_path, capsys):
-    folder, before = tmp_path / "flights", plt.get_fignums()
+    folder, figures = tmp_path / "flights", plt.get_fignums()
     flights.main(folder)
     out = capsys.readouterr().out
     before, after = map(float, re.search(r"(0\.\d+) as it was, (0\.\d+) corrected", out).groups())
     assert after < before - 0.01
     for name in ("reliability", "roc", "coefficients", "convergence"):
         assert (folder / f"{name}.png").read_bytes().startswith(b"\x89PNG")
-    assert plt.get_fignums() == before
+    assert plt.get_fignums() == figures
     scores, october = (pq.read_table(folder / f"{name}.parquet") for name in ("scores", "october"))
     assert scores["flight"].equals(october["flight"])
     late = october["late"].to_numpy()

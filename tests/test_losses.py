@@ -59,7 +59,7 @@ REGIONS = {
 
 
 @pytest.mark.parametrize("region", REGIONS)
-@pytest.mark.parametrize("n", [1, 7, 1500])
+@pytest.mark.parametrize("n", [1, 7, 500])
 @pytest.mark.parametrize("weighted", [False, True])
 def test_the_loss_is_within_two_ulp_of_the_exact_one_beyond_its_terms(region, n, weighted):
     rng = np.random.default_rng(2)

@@ -480,16 +480,16 @@ def test_numbers_that_are_none_are_an_error(tmp_path, text, key):
 
 # As large as can be for their size; what is slower than in proportion would not end.
 LARGE = {
-    "numbers": lambda: content(coef=[0] * 300_000),
+    "numbers": lambda: content(coef=[0] * 100_000),
     "digits": lambda: content(coef="digits"),
-    "lists": lambda: content(coef=[[]] * 300_000),
-    "objects": lambda: content(coef=[{}] * 300_000),
+    "lists": lambda: content(coef=[[]] * 100_000),
+    "objects": lambda: content(coef=[{}] * 100_000),
     "keys": lambda: content() | dict.fromkeys(map(str, range(100_000))),
     "names": lambda: content(
-        coef=[0] * 300_000, feature_names=[*map(str, range(299_999)), "299998"]
+        coef=[0] * 100_000, feature_names=[*map(str, range(99_999)), "99998"]
     ),
-    "history": lambda: content(history=HISTORY._asdict() | {"step": [0] * 300_000}),
-    "variances": lambda: content(variances=[None] * 300_000),
+    "history": lambda: content(history=HISTORY._asdict() | {"step": [0] * 100_000}),
+    "variances": lambda: content(variances=[None] * 100_000),
 }
 
 
