@@ -485,9 +485,7 @@ LARGE = {
     "lists": lambda: content(coef=[[]] * 100_000),
     "objects": lambda: content(coef=[{}] * 100_000),
     "keys": lambda: content() | dict.fromkeys(map(str, range(100_000))),
-    "names": lambda: content(
-        coef=[0] * 100_000, feature_names=[*map(str, range(99_999)), "99998"]
-    ),
+    "names": lambda: content(coef=[0] * 100_000, feature_names=[*map(str, range(99_999)), "99998"]),
     "history": lambda: content(history=HISTORY._asdict() | {"step": [0] * 100_000}),
     "variances": lambda: content(variances=[None] * 100_000),
 }

@@ -192,7 +192,7 @@ for name in names:
     print(name, out.tobytes().hex())
 """
 SOME = ["sigmoid", "logistic_loss"]
-ALONE = [{"fastmath": True}, {"boundscheck": True}]
+ALONE = [{"fastmath": True}]
 TOGETHER = {"fastmath": True, "error_model": "python", "boundscheck": True, "nogil": False}
 
 

@@ -449,7 +449,7 @@ if __name__ == "__main__":
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="Windows has no interval timer")
-@pytest.mark.parametrize("layout", ["rows", "columns", "sparse"])
+@pytest.mark.parametrize("layout", ["rows", "sparse"])
 def test_an_interrupt_ends_a_long_pass_and_leaves_the_library_usable(tmp_path, layout):
     script = f"""
 import scipy.sparse
@@ -457,7 +457,7 @@ from numpy.lib.stride_tricks import as_strided
 
 def features(n):   # gigabytes, were they not all one element
     if {layout!r} != "sparse":
-        return as_strided(np.ones(8), (n, 8), (0, 8 if {layout!r} == "rows" else 0))
+        return as_strided(np.ones(8), (n, 8), (0, 8))
     X = scipy.sparse.csr_array((n, 8))
     X.indptr = np.arange(0, 256 * n + 1, 256)
     X.data = as_strided(np.ones(1), (256 * n,), (0,))
