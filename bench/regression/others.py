@@ -101,12 +101,14 @@ score_file()()
 
 
 def memory(*sides: Side) -> Iterable[Measured]:
-    """Memory of processes that do one thing, at most; the least of some runs."""
+    """Memory of processes that do one thing, at most; the least of some runs, all sides at once."""
     for what, code in _MEMORY.items():
-        peaks = tuple(
-            min(json.loads(side.run("-c", code + _REPORT).stdout)[1] for _ in range(_RUNS))
-            for side in sides
-        )
+
+        def peak(side: Side, code: str = code + _REPORT) -> int:
+            return min(json.loads(side.run("-c", code).stdout)[1] for _ in range(_RUNS))
+
+        with ThreadPoolExecutor() as pool:
+            peaks = tuple(pool.map(peak, sides))
         yield Measured(f"memory: {what}", peaks, "B", MEMORY)
 
 
