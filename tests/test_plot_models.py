@@ -215,6 +215,25 @@ def test_bad_data_are_an_error(draw, features, labels, message):
         draw(MODEL, features, labels)
 
 
+@each
+@pytest.mark.parametrize(
+    ("features", "labels", "message"),
+    [
+        (X, None, "t must be the labels of the rows of X, or name their column"),
+        ("x.parquet", T, "t must name the column of the labels where X is a path"),
+    ],
+)
+def test_labels_that_do_not_go_with_the_data_are_an_error(draw, features, labels, message):
+    with pytest.raises(TypeError, match=message):
+        draw(MODEL, features, labels)
+
+
+@pytest.mark.parametrize("draw", [*OF_DATA, plot.convergence, plot.coefficients])
+def test_what_is_no_model_is_an_error(draw):
+    with pytest.raises(TypeError, match="model must be a LogisticModel; got str"):
+        draw("model.json", *[X, T][: 2 * (draw in OF_DATA)])
+
+
 @pytest.mark.parametrize("draw", [plot.roc, plot.precision_recall])
 @pytest.mark.parametrize("label", [0, 1])
 def test_labels_of_one_class_are_an_error(draw, label):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 import numpy as np
@@ -10,17 +11,14 @@ from matplotlib.ticker import MaxNLocator
 from fastlogit import arrays, linear
 from fastlogit.elementwise import sigmoid
 from fastlogit.inference import proportion_intervals
+from fastlogit.model import LogisticModel
 from fastlogit.plot import axes
 from fastlogit.scoring.evaluation import area, ranked
 from fastlogit.scoring.labelled import labelled, t_of
 
 if TYPE_CHECKING:
-    import os
-
     from matplotlib.axes import Axes
     from numpy.typing import ArrayLike, NDArray
-
-    from fastlogit.model import LogisticModel
 
     Labels = ArrayLike | str | int | None
     Source = os.PathLike[str] | str | Any
@@ -71,6 +69,7 @@ def convergence(model: LogisticModel, ax: Axes | None = None) -> Axes:
     >>> convergence(model).get_xlabel()
     'passes over X'
     """
+    _check(model)
     history = model.history
     if history is None or not history.passes:
         raise ValueError("model must have a history, as fastlogit.fit gives; it has none")
@@ -125,6 +124,7 @@ def coefficients(
     >>> [label.get_text() for label in ax.get_yticklabels()]
     ['age', 'dose']
     """
+    _check(model)
     most = arrays.whole_number(most, "most", 1)
     intervals = None
     if model.variances is not None:
@@ -362,6 +362,7 @@ def decision_boundary(
     >>> ax.get_xlabel(), ax.get_ylabel()
     ('age', 'dose')
     """
+    _check(model)
     if model.coef.size != 2 or model.categories:
         what = "columns of text" if model.categories else f"{model.coef.size}"
         raise ValueError(f"model must have two features, of numbers; it has {what}")
@@ -399,11 +400,22 @@ class _Rows(NamedTuple):
     X: NDArray[np.float64]
 
 
+def _check(model: LogisticModel) -> None:
+    if not isinstance(model, LogisticModel):
+        raise TypeError(f"model must be a LogisticModel; got {type(model).__name__}")
+
+
 def _rows(model: LogisticModel, X: Source, t: Labels, *, with_features: bool = False) -> _Rows:
+    _check(model)
+    is_path = isinstance(X, str | os.PathLike)
+    if t is None and not is_path:
+        raise TypeError("t must be the labels of the rows of X, or name their column")
     if t is None or isinstance(t, str | int):
         parts = list(labelled(model, X, t, with_features=with_features))
         z, labels = (np.concatenate([part[i] for part in parts]) for i in (0, 1))
         features = [_matrix(part.X) for part in parts] if with_features else []
+    elif is_path:
+        raise TypeError("t must name the column of the labels where X is a path")
     else:
         z = model.decision(X, missing="nan")
         given = np.asarray(t)
