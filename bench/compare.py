@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import sys
 import tempfile
+from argparse import ArgumentTypeError
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -124,7 +125,17 @@ def matched(
     both = {name: threads for name, threads in base.items() if name in head and is_wanted(name)}
     others = {name: "missing" for name in base if name not in head and is_wanted(name)}
     others |= {name: "new" for name in head if name not in base and is_wanted(name)}
+    if not both and not others:
+        raise SideError(f"there is no benchmark with {' and '.join(only)} in its name")
     return both, others
+
+
+def positive(text: str) -> float:
+    """Minutes, of the command line."""
+    minutes = float(text)
+    if not 0.0 < minutes < float("inf"):
+        raise ArgumentTypeError(f"must be a number above 0; got {text!r}")
+    return minutes
 
 
 def row_of_time(timing: Timing) -> Row:
@@ -238,7 +249,7 @@ def add_options(command: Any) -> None:
     command.add_argument("--quick", action="store_true", help="fewer benchmarks, in three minutes")
     command.add_argument(
         "--minutes",
-        type=float,
+        type=positive,
         help=f"of taking turns, at most (default: {MINUTES:g}; quick: {QUICK_MINUTES:g})",
     )
     command.add_argument(

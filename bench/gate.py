@@ -101,9 +101,9 @@ def _apart(baseline: dict[str, Any], side: Side, options: Namespace) -> list[Row
     timings = _measured(side, options, {case: one["ratio"] for case, one in stored.items()})
     found = {timing.case for timing in timings}
     rows = [compare.row_of_time(timing) for timing in timings if timing.case in stored]
-    rows += [Row(case, "new") for case in found - stored.keys()]
-    if not (options.quick or options.only):
-        rows += [Row(case, "missing") for case in stored.keys() - found]
+    before, now = (dict.fromkeys(names, 1) for names in (stored, found))
+    _, apart = compare.matched(before, now, options.quick, options.only)
+    rows += [Row(case, verdict) for case, verdict in apart.items()]
     if not options.only:
         for one in [*compiled, *compare.the_rest(side, quick=options.quick)]:
             if one.what in baseline["others"]:

@@ -73,7 +73,10 @@ def main(arguments: Sequence[str] = ()) -> None:
     )
     command.add_argument("--readme", type=Path, default=README, metavar="PATH", help="another file")
     options = command.parse_args(arguments)
-    before = options.readme.read_text(encoding="utf-8")
+    try:
+        before = options.readme.read_text(encoding="utf-8")
+    except OSError as error:
+        command.error(f"{options.readme}: {error.strerror}")
     try:
         after = filled(before)
     except MarkerError as error:

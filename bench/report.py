@@ -124,7 +124,12 @@ def main(arguments: Sequence[str] = ()) -> None:
         path = options.json or newest()
     except ValueError:
         command.error(f"{STORAGE} is empty: run pytest bench --benchmark-autosave, or name a file")
-    results = load(path)
+    try:
+        results = load(path)
+    except OSError as error:
+        command.error(f"{path}: {error.strerror}")
+    except (ValueError, KeyError, TypeError) as error:
+        command.error(f"{path}: is no file of pytest-benchmark's: {error}")
     if not results.timings:
         command.error(f"{path} holds no timings of functions")
     written = pictures.write(results, options.folder)

@@ -203,6 +203,8 @@ def test_a_benchmark_that_disappears_fails_and_a_new_one_does_not():
         {"a, 1": "missing", "d, 1": "new"},
     )
     assert compare.matched(base, head, False, ["b"]) == ({"b, 1": 2}, {})
+    with pytest.raises(sides.SideError, match="no benchmark with b and zz in its name"):
+        compare.matched(base, head, False, ["b", "zz"])
     assert "missing" in compare.FAILING
     assert "new" not in compare.FAILING
 

@@ -287,3 +287,17 @@ def test_without_a_counter_it_says_so(monkeypatch, capsys):
 
 def test_a_dump_of_callgrind():
     assert counts._total("version: 1\nevents: Ir\nfn=(1)\n1 2\n\ntotals: 452320\n") == 452320
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(None, "No such file"), ("x", "is no file of pytest-benchmark's"), ("[]", "is no file of")],
+)
+def test_a_report_of_something_else_is_wrong_usage(tmp_path, capsys, content, message):
+    path = tmp_path / "run.json"
+    if content is not None:
+        path.write_text(content)
+    with pytest.raises(SystemExit) as end:
+        report.main([str(path)])
+    assert end.value.code == 2
+    assert message in capsys.readouterr().err
