@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import matplotlib as mpl
 import numpy as np
 import pytest
@@ -14,35 +16,43 @@ from matplotlib.colors import to_rgb
 import fastlogit as fl
 from fastlogit import plot
 
-MODEL = fl.fit(
-    {"age": [0.0, 1.0, 2.0, 3.0, 4.0, 5.0], "dose": [1.0, 0.0, 2.0, 1.0, 3.0, 0.5]},
-    [0, 1, 1, 0, 0, 1],
-    l2=0,
-)
 X = np.array([[0.0, 1.0], [1.0, 0.0], [2.0, 2.0], [3.0, 1.0], [4.0, 0.0]])
 T = np.array([0, 1, 0, 1, 1])
-# What each takes beside axes, and how many of those it draws on.
+# How many of a model, X and T each takes.
 ARGUMENTS = {
-    plot.logistic: (),
-    plot.derivative: (),
-    plot.cross_entropy: (),
-    plot.gradient: (),
-    plot.tails: (),
-    plot.convergence: (MODEL,),
-    plot.coefficients: (MODEL,),
-    plot.reliability: (MODEL, X, T),
-    plot.roc: (MODEL, X, T),
-    plot.precision_recall: (MODEL, X, T),
-    plot.decision_boundary: (MODEL, X, T),
+    plot.logistic: 0,
+    plot.derivative: 0,
+    plot.cross_entropy: 0,
+    plot.gradient: 0,
+    plot.tails: 0,
+    plot.convergence: 1,
+    plot.coefficients: 1,
+    plot.reliability: 3,
+    plot.roc: 3,
+    plot.precision_recall: 3,
+    plot.decision_boundary: 3,
 }
 PAIRS = {plot.cross_entropy, plot.gradient}
 MATHEMATICS = [plot.logistic, plot.derivative, plot.cross_entropy, plot.gradient]
 each = pytest.mark.parametrize("draw", ARGUMENTS, ids=lambda draw: draw.__name__)
 
 
+@cache
+def model():
+    return fl.fit(
+        {"age": [0.0, 1.0, 2.0, 3.0, 4.0, 5.0], "dose": [1.0, 0.0, 2.0, 1.0, 3.0, 0.5]},
+        [0, 1, 1, 0, 0, 1],
+        l2=0,
+    )
+
+
+def arguments(draw):
+    return (model(), X, T)[:count] if (count := ARGUMENTS[draw]) else ()
+
+
 def drawn(draw, ax=None):
     """A list of the axes that were drawn on."""
-    found = draw(*ARGUMENTS[draw], ax=ax)
+    found = draw(*arguments(draw), ax=ax)
     return list(found) if draw in PAIRS else [found]
 
 
@@ -126,14 +136,14 @@ def test_makes_a_figure_of_its_own(draw):
 @pytest.mark.parametrize("ax", ["axes", 1, [None, None]], ids=str)
 def test_other_axes_are_an_error(draw, ax):
     with pytest.raises(TypeError, match=r"^ax must be"):
-        draw(*ARGUMENTS[draw], ax=ax)
+        draw(*arguments(draw), ax=ax)
     assert not plt.get_fignums()
 
 
 @each
 def test_never_shows(draw, monkeypatch):
     monkeypatch.setattr(plt, "show", lambda *args, **kwargs: pytest.fail("shown"))
-    draw(*ARGUMENTS[draw])
+    draw(*arguments(draw))
 
 
 @each

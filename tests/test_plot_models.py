@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from scipy import sparse, stats
+from scipy import sparse, special, stats
 from sklearn import calibration, metrics
 
 mpl.use("Agg")
@@ -18,10 +18,11 @@ import fastlogit as fl
 from fastlogit import plot
 
 RNG = np.random.default_rng(0)
-X = RNG.normal(size=(900, 2)).round(1)  # with logits that are equal
+X = (8 * RNG.normal(size=(900, 2))).round() / 8  # whose logits are exact, and some are equal
 MODEL = fl.LogisticModel([1.5, -1.0], 0.5, ("age", "dose"))
-T = (RNG.random(900) < MODEL.predict_proba(X)[:, 1]).astype(int)
-Z, Y = MODEL.decision(X), MODEL.predict_proba(X)[:, 1]
+Z = X @ MODEL.coef + MODEL.intercept
+Y = special.expit(Z)
+T = (RNG.random(900) < Y).astype(int)
 OF_DATA = [plot.reliability, plot.roc, plot.precision_recall, plot.decision_boundary]
 each = pytest.mark.parametrize("draw", OF_DATA, ids=lambda draw: draw.__name__)
 
