@@ -18,6 +18,7 @@ import numpy as np
 import fastlogit as fl
 from fastlogit import warmup
 z, t, X, coef = np.ones(8), np.ones(8), np.ones((8, 3)), np.ones(3)
+t[::2] = 0
 begin = time.perf_counter()
 {call}
 print(time.perf_counter() - begin)
@@ -27,6 +28,7 @@ CALLS = {
     "log_loss_gradient": "fl.log_loss_gradient(z, t)",
     "linear.probability": "fl.linear.probability(X, coef)",
     "linear.log_loss_gradient": "fl.linear.log_loss_gradient(X, t, coef)",
+    "fit": "fl.fit(X, t)",
     "fastlogit warmup": "warmup.run()",
 }
 

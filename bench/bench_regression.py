@@ -66,7 +66,7 @@ def quick(side):
 def verdicts(base, head, minutes=QUICKLY):
     timings = [Timing(case, threads) for case, threads in quick(base).items()]
     times.measure(base, head, timings, 60 * minutes)
-    assert not any(timing.error for timing in timings)
+    assert not any(any(timing.errors) for timing in timings)
     for timing in timings:
         print(timing.case, timing.interval, timing.verdict)
     return {timing.case: timing.verdict for timing in timings}

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Sequence
 from importlib import import_module
+from pathlib import Path
 
 COMMANDS = {
     "table": "speed and error against NumPy",
@@ -16,6 +18,7 @@ COMMANDS = {
     "compare": "whether one of two revisions is slower, less exact or hungrier",
     "gate": "the working tree against the last tag or the stored baseline, for a CI",
     "readme": "put what --save has stored into the README",
+    "reproduce": "measure all that the README shows anew, and put it there",
     "roofline": "what the machine can do, and how close every function comes",
     "report": "tables and pictures of what `pytest bench` stored",
     "counts": "instructions of every function, which do not vary",
@@ -34,6 +37,14 @@ def run(arguments: Sequence[str]) -> None:
     parser.add_argument("command", choices=COMMANDS, help=argparse.SUPPRESS)
     command = parser.parse_args(arguments[:1]).command
     import_module(f"bench.{command}").main(arguments[1:])
+
+
+def output(text: str) -> Path:
+    """Path of a file that will be written when all is measured; of the command line."""
+    path = Path(text)
+    if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise argparse.ArgumentTypeError(f"{text!r} cannot be written")
+    return path
 
 
 def parser(command: str) -> argparse.ArgumentParser:

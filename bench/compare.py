@@ -21,7 +21,7 @@ from typing import Any
 from tqdm import tqdm
 
 from bench import machine
-from bench.commands import parser
+from bench.commands import output, parser
 from bench.markdown import grid
 from bench.regression import others, sides, times
 from bench.regression.cases import is_quick
@@ -140,16 +140,17 @@ def positive(text: str) -> float:
 
 def row_of_time(timing: Timing) -> Row:
     """What came of a time."""
-    if timing.error:
-        return Row(timing.case, "failed", error=timing.error)
+    if any(timing.errors):
+        verdict = "failed" if timing.errors[1] else "new"
+        return Row(timing.case, verdict, error="; ".join(filter(None, timing.errors)))
     pairs = len(timing.samples)
     return Row(timing.case, timing.verdict, *timing.seconds, "s", timing.interval, pairs)
 
 
 def row(measured: others.Measured) -> Row:
     """What came of something else, of two sides."""
-    what, (base, head), unit, _, interval = measured
-    return Row(what, others.verdict(measured), base, head, unit, interval)
+    what, (base, head), unit, _, interval, error = measured
+    return Row(what, others.verdict(measured), base, head, unit, interval, error=error)
 
 
 def content(base: str, head: str, rows: Iterable[Row]) -> dict[str, Any]:
@@ -250,14 +251,15 @@ def add_options(command: Any) -> None:
     command.add_argument(
         "--minutes",
         type=positive,
-        help=f"of taking turns, at most (default: {MINUTES:g}; quick: {QUICK_MINUTES:g})",
+        help=f"of taking turns; five of each benchmark, and eight of what seems slower or faster, "
+        f"are always taken (default: {MINUTES:g}; quick: {QUICK_MINUTES:g})",
     )
     command.add_argument(
         "--only", nargs="+", default=(), metavar="WORD", help="times with these words in the name"
     )
     command.add_argument("--all", action="store_true", help="print what is the same as well")
-    command.add_argument("--json", type=Path, metavar="FILE", help="write everything there")
-    command.add_argument("--markdown", type=Path, metavar="FILE", help="write a table there")
+    command.add_argument("--json", type=output, metavar="FILE", help="write everything there")
+    command.add_argument("--markdown", type=output, metavar="FILE", help="write a table there")
 
 
 def report(base: str, head: str, options: Any) -> int:

@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+import warnings
 
 import pytest
 
@@ -9,11 +10,22 @@ _cache = tempfile.TemporaryDirectory(prefix="fastlogit-bench-")
 os.environ["NUMBA_CACHE_DIR"] = _cache.name
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_configure(config):
+    # Stored unless something else is asked for, so that `python -m bench report` finds it.
+    if not (config.option.benchmark_autosave or config.option.benchmark_save):
+        config.option.benchmark_autosave = "bench"
     config.addinivalue_line("markers", "quick: those that give a first picture in few minutes")
     config.addinivalue_line("markers", "proof: that comparisons can be trusted; only if asked for")
     # What torch.compile imports of its own, at its first call.
     config.addinivalue_line("filterwarnings", r"ignore::DeprecationWarning:torch(\.|$)")
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_sessionfinish():
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Not saving anything, no benchmarks have been run")
+        return (yield)
 
 
 def pytest_collection_modifyitems(config, items):

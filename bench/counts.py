@@ -19,12 +19,16 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
+
+from tqdm import tqdm
 
 import fastlogit as fl
 from bench import machine
-from bench.commands import parser
+from bench.commands import output, parser
 from bench.data import COLUMNS
 from bench.implementations import FUNCTIONS
 from bench.measure import DTYPES
@@ -71,7 +75,11 @@ class NoCounterError(Exception):
     """Neither tool is there, or lets count."""
 
 
-def counts(python: str, names: Iterable[str] = NAMES) -> dict[str, float]:
+def counts(
+    python: str,
+    names: Iterable[str] = NAMES,
+    progress: Callable[[float], object] = lambda _share: None,
+) -> dict[str, float]:
     """Instructions of an element (a row, where X is passed) of functions of fastlogit.
 
     Parameters
@@ -81,6 +89,8 @@ def counts(python: str, names: Iterable[str] = NAMES) -> dict[str, float]:
         is imported here, others for the one that is installed there.
     names : iterable of str
         Such as "sigmoid float64": some of `NAMES`.
+    progress : callable, optional
+        Told now and then which share of it is done.
 
     Raises
     ------
@@ -92,9 +102,12 @@ def counts(python: str, names: Iterable[str] = NAMES) -> dict[str, float]:
     with tempfile.TemporaryDirectory(prefix="fastlogit-counts-") as folder:
         environment = _environment(python, folder)
         if tool() == VALGRIND:
-            totals = _by_valgrind(python, cases, folder, environment)
+            totals = _by_valgrind(python, cases, folder, environment, progress)
         else:
-            totals = [_by_perf(python, case, folder, environment) for case in cases]
+            totals = []
+            for case in cases:
+                totals.append(_by_perf(python, case, folder, environment))
+                progress(len(totals) / len(cases))
     pairs = zip(totals[::2], totals[1::2], strict=True)
     growth = SIZES[1] - SIZES[0]
     return {name: (more - few) / growth for name, (few, more) in zip(names, pairs, strict=True)}
@@ -143,15 +156,30 @@ def _driver(python: str, cases: list[str], calls: int) -> list[str]:
 
 
 def _by_valgrind(
-    python: str, cases: list[str], folder: str, environment: dict[str, str]
+    python: str,
+    cases: list[str],
+    folder: str,
+    environment: dict[str, str],
+    progress: Callable[[float], object],
 ) -> list[int]:
     """Of one call of each case; its second one, when it finds everything as it left it."""
+    # Three of each case: all that comes before its first call, the first, and the second.
+    dumps = [Path(folder, f"callgrind.{number}") for number in range(1, 3 * len(cases) + 1)]
+    done = Event()
+
+    def tell() -> None:
+        while not done.wait(0.5):
+            progress(sum(dump.exists() for dump in dumps) / len(dumps))
+
     _run(_driver(python, cases, 0), folder, environment)  # compiles, natively
     out = Path(folder, "callgrind")
     options = ["--tool=callgrind", "--dump-before=getppid", f"--callgrind-out-file={out}"]
-    _run([VALGRIND, *options, *_driver(python, cases, 2)], folder, environment)
-    # Three of each case: all that comes before its first call, the first, and the second.
-    dumps = [Path(folder, f"callgrind.{number}") for number in range(1, 3 * len(cases) + 1)]
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(tell)
+        try:
+            _run([VALGRIND, *options, *_driver(python, cases, 2)], folder, environment)
+        finally:
+            done.set()
     return [_total(dump.read_text()) for dump in dumps[2::3]]
 
 
@@ -176,11 +204,12 @@ def main(arguments: Sequence[str] = ()) -> None:
     command.add_argument(
         "--only", nargs="+", choices=FUNCTIONS, default=FUNCTIONS, metavar="FUNCTION"
     )
-    command.add_argument("--json", type=Path, metavar="FILE", help="store them")
+    command.add_argument("--json", type=output, metavar="FILE", help="store them")
     options = command.parse_args(arguments)
     names = [name for name in NAMES if name.split()[0] in options.only]
     try:
-        found = counts(sys.executable, names)
+        with tqdm(total=1.0, bar_format="{percentage:3.0f}%|{bar}| {elapsed}", disable=None) as bar:
+            found = counts(sys.executable, names, lambda share: bar.update(share - bar.n))
     except NoCounterError as error:
         command.exit(1, f"{command.prog}: {error}\n")
     print(f"{machine.text()}\n")

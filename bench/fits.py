@@ -417,7 +417,10 @@ def _print(row: Row, least: float) -> None:
 
 def main(arguments: Sequence[str] = ()) -> None:
     """Measure every problem, or those of some numbers, and print as it goes."""
-    options = _parser().parse_args(arguments)
+    command = _parser()
+    options = command.parse_args(arguments)
+    if unknown := [number for number in options.problems if number not in range(len(PROBLEMS))]:
+        command.error(f"problems go from 0 to {len(PROBLEMS) - 1}; got {unknown[0]}")
     here = machine.brief("scikit-learn", "scikit-learn-intelex", "glum", "statsmodels", "torch")
     print(f"{markdown.machine(here)}\n")
     warnings.simplefilter("ignore")  # not converged: that is measured

@@ -84,9 +84,10 @@ def _must_be_alike(stored: dict[str, Any], here: dict[str, Any]) -> None:
             )
 
 
-def _measured(side: Side, options: Namespace, expected: dict[str, float]) -> list[Timing]:
+def _measured(
+    side: Side, chosen: dict[str, int], options: Namespace, expected: dict[str, float]
+) -> list[Timing]:
     """Time cases beside what stands for the machine; whatever is expected of them."""
-    chosen, _ = compare.chosen(side, side, options.quick, options.only)
     timings = [
         Timing(case, threads, REFERENCES[threads], expected.get(case, 1.0), _APART)
         for case, threads in chosen.items()
@@ -97,8 +98,10 @@ def _measured(side: Side, options: Namespace, expected: dict[str, float]) -> lis
 
 def _apart(baseline: dict[str, Any], side: Side, options: Namespace) -> list[Row]:
     stored = baseline["times"]
-    compiled = list(others.compile_all(side, cases=stored))
-    timings = _measured(side, options, {case: one["ratio"] for case, one in stored.items()})
+    chosen, _ = compare.chosen(side, side, options.quick, options.only)
+    # All that was compiled then, or times could not be compared.
+    compiled = list(others.compile_all(side, cases=chosen if options.only else stored))
+    timings = _measured(side, chosen, options, {case: one["ratio"] for case, one in stored.items()})
     found = {timing.case for timing in timings}
     rows = [compare.row_of_time(timing) for timing in timings if timing.case in stored]
     before, now = (dict.fromkeys(names, 1) for names in (stored, found))
@@ -118,8 +121,9 @@ def _renew(options: Namespace) -> None:
         chosen, _ = compare.chosen(side, side, False, ())
         compiled = others.compile_all(side, cases=chosen)
         rest = [*compiled, *compare.the_rest(side, quick=False)]
-        timings = _measured(side, options, {})
-    failed = [f"{timing.case}: {timing.error}" for timing in timings if timing.error]
+        timings = _measured(side, chosen, options, {})
+    failed = [f"{timing.case}: {timing.errors[1]}" for timing in timings if any(timing.errors)]
+    failed += [f"{one.what}: {one.error}" for one in rest if one.error]
     if failed:
         raise SideError("\n".join(failed))
     results.write(

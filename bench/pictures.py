@@ -154,7 +154,7 @@ def _draw_bound(ax: Axes, results: Results, kind: str, each: float, low: int, hi
 
 def ratios(results: Results) -> Figure:
     """How many times as fast fastlogit is as the fastest of all others, on one thread."""
-    rows = results.comparisons(1)
+    rows = [row for row in results.comparisons(1) if row.ours.function in FUNCTIONS]
     names = [name for name in FUNCTIONS if any(row.ours.function == name for row in rows)]
     figure = Figure(figsize=(11, 1.7 + 0.42 * len(names)), layout="constrained")
     panels = figure.subplots(1, 2, sharey=True, sharex=True)
@@ -173,7 +173,7 @@ def ratios(results: Results) -> Figure:
         found += [row.ratio(row.best) for row in chosen.values()]
     panels[0].set(
         xscale="log",
-        xlim=(0.8 * min(1, *found), 4.5 * max(1, *found)),  # the names of others take room
+        xlim=(0.8 * min([1, *found]), 4.5 * max([1, *found])),  # the names of others take room
         yticks=range(len(names)),
         yticklabels=names,
         ylim=(len(names) - 0.4, -0.6),
@@ -268,7 +268,7 @@ def _speed_ups(results: Results) -> dict[tuple[str, str], float]:
     return {
         (name, dtype): one / seconds[name, dtype, count]
         for (name, dtype, number), one in seconds.items()
-        if number == 1 and (name, dtype, count) in seconds
+        if number == 1 and name in FUNCTIONS and (name, dtype, count) in seconds
     }
 
 

@@ -77,6 +77,8 @@ def main(arguments: Sequence[str] = ()) -> None:
         before = options.readme.read_text(encoding="utf-8")
     except OSError as error:
         command.error(f"{options.readme}: {error.strerror}")
+    except UnicodeDecodeError:
+        command.error(f"{options.readme}: is no text in UTF-8")
     try:
         after = filled(before)
     except MarkerError as error:

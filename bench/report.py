@@ -1,7 +1,7 @@
 """``python -m bench report``: tables and pictures of what ``pytest bench`` stored.
 
-``pytest bench --benchmark-json=FILE`` or ``--benchmark-autosave`` stores it.  Ratios say how many
-times as fast fastlogit is, and are of medians; where it is slower they are marked.
+Ratios say how many times as fast fastlogit is, and are of medians; where it is slower they are
+marked.
 """
 
 from __future__ import annotations
@@ -123,7 +123,7 @@ def main(arguments: Sequence[str] = ()) -> None:
     try:
         path = options.json or newest()
     except ValueError:
-        command.error(f"{STORAGE} is empty: run pytest bench --benchmark-autosave, or name a file")
+        command.error(f"{STORAGE} is empty: run pytest bench, or name a file")
     try:
         results = load(path)
     except OSError as error:
@@ -132,8 +132,11 @@ def main(arguments: Sequence[str] = ()) -> None:
         command.error(f"{path}: is no file of pytest-benchmark's: {error}")
     if not results.timings:
         command.error(f"{path} holds no timings of functions")
-    written = pictures.write(results, options.folder)
     text = tables(results)
-    (options.folder / "report.md").write_text(text, encoding="utf-8")
+    try:
+        written = pictures.write(results, options.folder)
+        (options.folder / "report.md").write_text(text, encoding="utf-8")
+    except OSError as error:
+        command.error(f"{error.filename}: {error.strerror}")
     print(text)
     print("\n".join(map(str, [options.folder / "report.md", *written])))

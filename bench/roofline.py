@@ -28,7 +28,6 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import product
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numba
@@ -38,7 +37,7 @@ from tqdm import tqdm
 
 import fastlogit as fl
 from bench import machine, sizes
-from bench.commands import parser
+from bench.commands import output, parser
 from bench.data import COLUMNS
 from bench.implementations import ELEMENTWISE, FASTLOGIT, FUNCTIONS, PASSES
 from bench.measure import DTYPES, on_cores
@@ -365,7 +364,7 @@ def _repeated(call: Callable[[], Any], repeats: int) -> Callable[[], Any]:
 def main(arguments: Sequence[str] = ()) -> None:
     """Measure the machine, then every function of fastlogit, and print as it goes."""
     command = parser("roofline")
-    command.add_argument("--json", type=Path, metavar="FILE", help="store all of it")
+    command.add_argument("--json", type=output, metavar="FILE", help="store all of it")
     options = command.parse_args(arguments)
     counts = sorted({1, *(2**k for k in range(1, 12) if 2**k < machine.cores()), machine.cores()})
     print(f"{machine.text()}\n")

@@ -90,9 +90,11 @@ class Results(NamedTuple):
             several = (*timing[:5], threads) in cases
             if timing.threads == (threads if several else 1):
                 row.others[timing.implementation] = timing
-        order = list(FUNCTIONS)
+        places = {name: place for place, name in enumerate(FUNCTIONS)}
         rows = [row for row in found.values() if row.others]
-        return sorted(rows, key=lambda row: (order.index(row.ours.function), row.ours.n))
+        return sorted(
+            rows, key=lambda row: (places.get(row.ours.function, len(places)), row.ours.n)
+        )
 
     def bandwidth(self, kind: str, size: float, threads: int) -> float | None:
         """Bytes a second of `size` bytes: between measured sizes, by their logarithms."""

@@ -13,7 +13,7 @@ import pytest
 
 from bench import compare, gate
 from bench.compare import Row
-from bench.regression import noise, others, sides
+from bench.regression import noise, others, sides, times
 from bench.regression.cases import QUICK, cases, is_quick
 from bench.regression.times import MOST_PAIRS, Timing
 from bench.regression.verdicts import TIME, Interval, Thresholds, interval
@@ -81,6 +81,85 @@ def test_a_planted_slow_down_is_found_and_it_alone(state):
             for case in noise.CASES
         }
         assert [case for case, verdict in found.items() if verdict == "slower"] == [planted]
+
+
+# Sides that fail --------------------------------------------------------------------------
+
+# Stands for bench.regression.worker: what it does goes by the names of the case and of the side.
+WORKER = """
+import json, os, sys, time
+side = os.path.basename(os.getcwd())
+for line in sys.stdin:
+    request = json.loads(line)
+    case = request.get("case", request.get("function", ""))
+    answer = {"result": 0.001}
+    if case == f"dies in the {side}":
+        os._exit(3)
+    if case == f"hangs in the {side}":
+        time.sleep(60)
+    if case == f"fails in the {side}" or (case == "softplus" and side == "head"):
+        answer = {"error": "AttributeError: gone"}
+    elif case == f"is slow in the {side}" and request["do"] == "time":
+        answer = {"result": 0.002}
+    elif "to" in request:
+        import numpy as np
+        np.save(request["to"], np.logaddexp(0.0, np.load(request["arguments"])[0]))
+    print(json.dumps(answer), flush=True)
+"""
+
+
+@pytest.fixture
+def both(tmp_path):
+    """Two sides."""
+    for side in ("base", "head"):
+        package = tmp_path / side / "bench" / "regression"
+        package.mkdir(parents=True)
+        for path in (package.parent / "__init__.py", package / "__init__.py"):
+            path.touch()
+        (package / "worker.py").write_text(WORKER)
+    wheel = tmp_path / "x.whl"
+    return [
+        sides.Side(side, wheel, Path(sys.executable), tmp_path / side) for side in ("base", "head")
+    ]
+
+
+def test_a_case_that_fails_is_named_and_the_others_are_timed(both, monkeypatch):
+    monkeypatch.setattr(sides, "PATIENCE_S", 3.0)
+    expected = {
+        "dies in the head": ("failed", "head: its process has ended, with status 3"),
+        "hangs in the head": ("failed", "head: no answer after 3 s"),
+        "fails in the head": ("failed", "head: AttributeError: gone"),
+        "fails in the base": ("new", "base: AttributeError: gone"),
+        "dies in the base": ("new", "base: its process has ended, with status 3"),
+        "is fine": ("same", ""),
+    }
+    timings = [Timing(case, 1) for case in expected]
+    times.measure(*both, timings, 0.0)
+    rows = [compare.row_of_time(timing) for timing in timings]
+    assert {row.what: (row.verdict, row.error) for row in rows} == expected
+
+
+def test_compiling_goes_on_where_a_case_fails(both):
+    (found,) = others.compile_all(*both, cases=["fails in the head", "dies in the head", "x"])
+    assert found.values == (0.001, 0.001)
+
+
+def test_what_seems_slower_is_sampled_until_that_is_sure_whatever_the_time(both):
+    timings = [Timing(case, 1) for case in ("is slow in the head", "is slow in the base", "x")]
+    times.measure(*both, timings, 0.0)
+    assert [timing.verdict for timing in timings] == ["slower", "faster", "same"]
+    assert [len(timing.samples) for timing in timings] == [8, 8, 5]
+
+
+def test_a_function_that_is_gone_fails_and_a_new_one_does_not(both, monkeypatch):
+    monkeypatch.setattr(others, "_CHUNKS", 1)
+    rows = [compare.row(one) for one in others.exactness(*both, only=["softplus"])]
+    assert {row.verdict for row in rows} == {"failed"}
+    assert {row.error for row in rows} == {"head: AttributeError: gone"}
+    assert all(row.base is not None and row.head is None for row in rows)
+    rows = [compare.row(one) for one in others.exactness(*both[::-1], only=["softplus"])]
+    assert {row.verdict for row in rows} == {"new"}
+    assert "head: AttributeError: gone" in compare.text(rows)
 
 
 # Intervals and thresholds -----------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 from itertools import product
 from types import SimpleNamespace
@@ -9,7 +10,16 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from bench import counts, pictures, report, roofline, timings
+from bench import (
+    commands,
+    counts,
+    pictures,
+    readme,
+    report,
+    reproduce,
+    roofline,
+    timings,
+)
 
 KEYS = ("function", "implementation", "dtype", "n", "elements", "bytes", "threads")
 SIZES = (4_096, 65_536, 1 << 23)
@@ -249,7 +259,7 @@ def test_streams_do_what_they_say():
 
 
 def test_what_a_call_takes_at_any_size_is_subtracted(monkeypatch):
-    def totals(python, cases, folder, environment):
+    def totals(python, cases, folder, environment, progress):
         sizes = [int(case.split()[2]) for case in cases]
         assert cases[0] == f"sigmoid float64 {sizes[0]} z"
         assert environment["PYTHONHASHSEED"] == "0"
@@ -301,3 +311,85 @@ def test_a_report_of_something_else_is_wrong_usage(tmp_path, capsys, content, me
         report.main([str(path)])
     assert end.value.code == 2
     assert message in capsys.readouterr().err
+
+
+# Commands -----------------------------------------------------------------------------
+
+
+def test_results_without_others_or_of_what_is_unknown_give_tables_all_the_same(stored, tmp_path):
+    run = json.loads(stored.read_text())
+    others = {"scipy", "torch"}
+    alone = [b for b in run["benchmarks"] if b["extra_info"].get("implementation") not in others]
+    info = dict(zip(KEYS, ("gone", "fastlogit", "float64", 9, 9, 144, 1), strict=True))
+    for number, benchmarks in enumerate(
+        (
+            alone,
+            [
+                *run["benchmarks"],
+                _benchmark(1e-6, **info),
+                _benchmark(1e-6, **info | {"implementation": "scipy"}),
+            ],
+        )
+    ):
+        path, folder = tmp_path / "other.json", tmp_path / str(number)
+        path.write_text(json.dumps(run | {"benchmarks": benchmarks}))
+        report.main([str(path), "--folder", str(folder)])
+        assert ("`gone`" in (folder / "report.md").read_text()) == (number == 1)
+        assert (folder / "ratios.svg").exists()
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        ("compare HEAD HEAD --json {}", "'{}' cannot be written"),
+        ("gate --markdown {}/x", "'{}/x' cannot be written"),
+        ("counts --json {}", "'{}' cannot be written"),
+        ("roofline --json {}", "'{}' cannot be written"),
+        ("fits 99", "problems go from 0 to 5; got 99"),
+        ("reproduce table all", "no such step: all; they are table, passes, "),
+        ("readme --readme {}/x", "No such file"),
+        ("report {}/x", "No such file"),
+    ],
+)
+def test_wrong_usage_is_told_before_anything_is_measured(command, message, tmp_path, capsys):
+    folder = tmp_path / "x.json"
+    if "/x" not in command:
+        folder.mkdir()
+    with pytest.raises(SystemExit) as info:
+        commands.run(command.format(folder).split())
+    assert info.value.code == 2
+    assert message.format(folder) in capsys.readouterr().err
+
+
+def test_a_readme_that_is_no_text_is_an_error(tmp_path, capsys):
+    path = tmp_path / "README.md"
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(SystemExit):
+        readme.main(["--readme", str(path)])
+    assert "is no text in UTF-8" in capsys.readouterr().err
+
+
+def test_reproduce_does_what_is_named_in_order_and_tells_what_failed(monkeypatch, capsys):
+    done = []
+
+    def run(words, cwd, check):
+        done.append(words)
+        return SimpleNamespace(returncode="passes" in words)
+
+    monkeypatch.setattr(reproduce.subprocess, "run", run)
+    reproduce.main(["readme", "table"])
+    assert [words[1:] for words in done] == [
+        ["-m", "bench", "table", "--save"],
+        ["-m", "bench", "readme"],
+    ]
+    with pytest.raises(SystemExit, match=r"failed: passes$"):
+        reproduce.main([])
+    assert len(done) == 2 + len(reproduce.STEPS)
+    assert "== 9 of 9: python -m bench readme" in capsys.readouterr().out
+
+
+def test_reproduce_has_all_tables_of_the_readme():
+    tables = re.findall("<!-- bench: (.+) -->", readme.README.read_text())
+    assert set(tables) <= reproduce.STEPS.keys()
+    words = [step.split() for step in reproduce.STEPS.values()]
+    assert {step[2] for step in words if step[1] == "bench"} <= commands.COMMANDS.keys()

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from bench.regression.sides import Side, SideError, workers
+from bench.regression.sides import Side, SideError, Worker, workers
 from bench.regression.verdicts import Interval, Thresholds, interval
 
 # Chunks of points (`bench.accuracy.CHUNK`) at which errors are compared: the same in every run.
@@ -25,14 +24,15 @@ _LEAST_IMPORTS, _MOST_IMPORTS, _RUNS = 8, 30, 2
 
 
 class Measured(NamedTuple):
-    """Something of every side, of which more is worse."""
+    """Something of every side, of which more is worse; None of a side that could not do it."""
 
     what: str
-    values: tuple[float, ...]
+    values: tuple[float | None, ...]
     unit: str
     thresholds: Thresholds
     # Of the ratio of two sides, where it varies from run to run.
     interval: Interval | None = None
+    error: str = ""
 
 
 def compile_all(*sides: Side, cases: Iterable[str]) -> Iterable[Measured]:
@@ -104,12 +104,15 @@ def memory(*sides: Side) -> Iterable[Measured]:
     """Memory of processes that do one thing, at most; the least of some runs, all sides at once."""
     for what, code in _MEMORY.items():
 
-        def peak(side: Side, code: str = code + _REPORT) -> int:
-            return min(json.loads(side.run("-c", code).stdout)[1] for _ in range(_RUNS))
+        def peak(side: Side, code: str = code + _REPORT) -> tuple[int | None, str]:
+            try:
+                return min(json.loads(side.run("-c", code).stdout)[1] for _ in range(_RUNS)), ""
+            except SideError as error:
+                return None, str(error)
 
         with ThreadPoolExecutor() as pool:
-            peaks = tuple(pool.map(peak, sides))
-        yield Measured(f"memory: {what}", peaks, "B", MEMORY)
+            peaks, errors = zip(*pool.map(peak, sides), strict=True)
+        yield Measured(f"memory: {what}", peaks, "B", MEMORY, error=_all(errors))
 
 
 def size(*sides: Side) -> Iterable[Measured]:
@@ -119,9 +122,13 @@ def size(*sides: Side) -> Iterable[Measured]:
 
 def exactness(*sides: Side, only: Iterable[str] = ()) -> Iterable[Measured]:
     """Errors in ULP at points of all exponents, as of `python -m bench accuracy`."""
-    from bench import accuracy
-    from bench.implementations import ELEMENTWISE
-
+    try:
+        from bench import accuracy
+        from bench.implementations import ELEMENTWISE
+    except AttributeError as error:  # the fastlogit that is imported here lost what they name
+        nothing = (None,) * len(sides)
+        yield Measured("exactness", nothing, "ULP", EXACTNESS, error=f"the registry: {error}")
+        return
     chosen = set(only) or set(ELEMENTWISE)
     with workers(*sides) as started:
         for name, function in ELEMENTWISE.items():
@@ -131,14 +138,13 @@ def exactness(*sides: Side, only: Iterable[str] = ()) -> Iterable[Measured]:
                 for dtype in accuracy.TYPES:
                     args, exact, counted = _points(name, dtype, labels == "soft labels")
                     what = ", ".join(filter(None, [name, labels, np.dtype(dtype).name]))
-                    found = []
-                    for worker in started:
-                        got = _values(worker, name, args)
-                        errors = accuracy.ulp_errors(got, exact, dtype)[counted]
-                        found.append((float(errors.max()), float(errors.mean())))
-                    largest, mean = zip(*found, strict=True)
-                    yield Measured(f"largest error: {what}", largest, "ULP", EXACTNESS)
-                    yield Measured(f"mean error: {what}", mean, "ULP", EXACTNESS_ON_AVERAGE)
+                    found = [_errors(worker, name, args, exact, counted) for worker in started]
+                    largest, mean, failures = zip(*found, strict=True)
+                    error = _all(failures)
+                    yield Measured(f"largest error: {what}", largest, "ULP", EXACTNESS, error=error)
+                    yield Measured(
+                        f"mean error: {what}", mean, "ULP", EXACTNESS_ON_AVERAGE, error=error
+                    )
 
 
 def _points(name: str, dtype: Any, soft: bool) -> tuple[list[Any], Any, Any]:
@@ -162,16 +168,38 @@ def _points(name: str, dtype: Any, soft: bool) -> tuple[list[Any], Any, Any]:
     return args, exact, counted
 
 
-def _values(worker: Any, name: str, args: list[Any]) -> Any:
-    given, got = (Path(worker.side.folder) / f"{file}.npy" for file in ("arguments", "values"))
+def _errors(
+    worker: Worker, name: str, args: list[Any], exact: Any, counted: Any
+) -> tuple[float | None, float | None, str]:
+    """The largest and the mean of what counts, or why there is none."""
+    from bench import accuracy
+
+    try:
+        got = _values(worker, name, args)
+    except SideError as error:
+        return None, None, str(error)
+    errors = accuracy.ulp_errors(got, exact, args[0].dtype)[counted]
+    return float(errors.max()), float(errors.mean()), ""
+
+
+def _values(worker: Worker, name: str, args: list[Any]) -> Any:
+    given, got = (worker.side.folder / f"{file}.npy" for file in ("arguments", "values"))
     np.save(given, np.stack(args))
     worker.do("values", function=name, arguments=str(given), to=str(got))
     return np.load(got)
 
 
+def _all(errors: Iterable[str]) -> str:
+    return "; ".join(filter(None, errors))
+
+
 def verdict(measured: Measured) -> str:
-    """One of better, worse, same and inconclusive, of two sides."""
+    """Of two sides: better, worse, same or inconclusive, or that one of them could not do it."""
     base, head = measured.values
+    if head is None:
+        return "failed"
+    if base is None:
+        return "new"
     thresholds = measured.thresholds
     if measured.interval is not None:
         found = thresholds.verdict(measured.interval, base)

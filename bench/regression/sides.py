@@ -9,21 +9,29 @@ import site
 import subprocess
 import sys
 import sysconfig
+import time
 import venv
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Timer
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
 # What a wheel is made of.
 _SOURCES = ("fastlogit", "pyproject.toml", "README.md", "LICENSE")
 WORKING_TREE = "."
+# Seconds after which what a side does is given up: it hangs.
+PATIENCE_S = 300.0
 
 
 class SideError(Exception):
-    """What could not be done for a side, or what it could not do."""
+    """What could not be done for a side, or what it could not do, and which process of it."""
+
+    def __init__(self, message: str, worker: Worker | None = None) -> None:
+        super().__init__(message)
+        self.worker = worker
 
 
 @dataclass
@@ -48,16 +56,21 @@ class Side:
 
     def run(self, *arguments: str, cache: str = "cache") -> subprocess.CompletedProcess[str]:
         """Run its Python to the end."""
-        done = subprocess.run(
-            [self.python, *arguments],
-            cwd=self.folder,
-            env=self.environment(cache),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        try:
+            done = subprocess.run(
+                [self.python, *arguments],
+                cwd=self.folder,
+                env=self.environment(cache),
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=PATIENCE_S,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise SideError(f"{self.name}: not done after {PATIENCE_S:g} s") from error
         if done.returncode:
-            raise SideError(f"{self.name}: {done.stderr.strip().splitlines()[-1:]}")
+            said = done.stderr.strip().splitlines() or [f"status {done.returncode}"]
+            raise SideError(f"{self.name}: {said[-1]}")
         return done
 
     def environment(self, cache: str = "cache") -> dict[str, str]:
@@ -154,14 +167,20 @@ def _pip(*arguments: str) -> None:
 
 
 class Worker:
-    """A process of a side, which does one thing after another (`bench.regression.worker`)."""
+    """A process of a side, which does one thing after another (`bench.regression.worker`).
+
+    Where it dies of something, or hangs, that has failed, and another process does the next thing.
+    """
 
     def __init__(self, side: Side) -> None:
         self.side = side
-        self.process = subprocess.Popen(
-            [side.python, "-m", "bench.regression.worker"],
-            cwd=side.folder,
-            env=side.environment(),
+        self.process = self._started()
+
+    def _started(self) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [self.side.python, "-m", "bench.regression.worker"],
+            cwd=self.side.folder,
+            env=self.side.environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -172,18 +191,29 @@ class Worker:
         stdin, stdout = self.process.stdin, self.process.stdout
         assert stdin is not None
         assert stdout is not None
+        timer = Timer(PATIENCE_S, self.process.kill)
+        timer.start()
+        start = time.monotonic()
         try:
             print(json.dumps({"do": what, **arguments}), file=stdin, flush=True)
             answer = json.loads(stdout.readline())
         except (BrokenPipeError, ValueError) as error:
-            raise SideError(f"{self.side.name}: its process has ended") from error
+            waited = time.monotonic() - start
+            self.end()
+            ended = f"its process has ended, with status {self.process.returncode}"
+            self.process = self._started()
+            said = ended if waited < PATIENCE_S else f"no answer after {PATIENCE_S:g} s"
+            raise SideError(f"{self.side.name}: {said}", self) from error
+        finally:
+            timer.cancel()
         if "error" in answer:
-            raise SideError(f"{self.side.name}: {answer['error']}")
+            raise SideError(f"{self.side.name}: {answer['error']}", self)
         return answer["result"]
 
     def end(self) -> None:
         """End the process."""
-        self.process.communicate()
+        with suppress(BrokenPipeError):
+            self.process.communicate()
 
 
 @contextmanager

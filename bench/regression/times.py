@@ -6,7 +6,8 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,7 @@ from bench.regression.verdicts import TIME, Interval, Thresholds, Verdict, inter
 _TURN_S, _WARM_S = 0.001, 0.004
 # Rounds of a pair of processes: so many, or fewer if they would take longer.
 _MOST_ROUNDS, _LEAST_ROUNDS, _PAIR_S = 24, 8, 0.5
-# Pairs of processes: at least, until an alarm is believed, and at most.
+# Pairs of processes: at least, until slower or faster is believed, and at most.
 LEAST_PAIRS, SURE_PAIRS, MOST_PAIRS = 5, 8, 24
 
 
@@ -37,6 +38,8 @@ class Timing:
         Seconds of calls.
     samples : list of ndarray
         Logarithms of ratios of rounds to what was expected, by pairs of processes.
+    errors : list of str
+        Why the base could not be timed, and why the head.
     """
 
     case: str
@@ -47,7 +50,7 @@ class Timing:
     base_s: list[float] = field(default_factory=list)
     head_s: list[float] = field(default_factory=list)
     samples: list[NDArray[np.float64]] = field(default_factory=list)
-    error: str = ""
+    errors: list[str] = field(default_factory=lambda: ["", ""])
 
     @property
     def seconds(self) -> tuple[float, float]:
@@ -65,12 +68,16 @@ class Timing:
     @property
     def is_settled(self) -> bool:
         """Whether more pairs would be of no use."""
-        if self.error or len(self.samples) >= MOST_PAIRS:
+        if any(self.errors) or len(self.samples) >= MOST_PAIRS:
             return True
-        if len(self.samples) < LEAST_PAIRS:
+        if len(self.samples) < LEAST_PAIRS or self.is_unsure:
             return False
-        found = self.verdict
-        return found == "same" or (found != "inconclusive" and len(self.samples) >= SURE_PAIRS)
+        return self.verdict != "inconclusive"
+
+    @property
+    def is_unsure(self) -> bool:
+        """Whether what looks slower or faster has been sampled too seldom to say so."""
+        return len(self.samples) < SURE_PAIRS and self.verdict in ("slower", "faster")
 
 
 def measure(
@@ -80,11 +87,16 @@ def measure(
     budget_s: float,
     progress: Callable[[str, int], object] = lambda _case, _left: None,
 ) -> None:
-    """Sample until all is settled or the time is used up; every case gets `LEAST_PAIRS`."""
+    """Sample until all is settled or the time is used up.
+
+    Whatever the time, every case gets `LEAST_PAIRS`, and `SURE_PAIRS` where that is no alarm's end.
+    """
     end = time.monotonic() + budget_s
     for pair in range(MOST_PAIRS):
         left = [timing for timing in timings if not timing.is_settled]
-        if not left or (pair >= LEAST_PAIRS and time.monotonic() > end):
+        if pair >= LEAST_PAIRS and time.monotonic() > end:
+            left = [timing for timing in left if timing.is_unsure]
+        if not left:
             break
         # Whoever starts first may lie elsewhere in memory.
         order = (base, head) if pair % 2 == 0 else (head, base)
@@ -92,33 +104,46 @@ def measure(
             a, b = started if pair % 2 == 0 else reversed(started)
             for number, timing in enumerate(left):
                 progress(timing.case, len(left) - number)
-                try:
-                    sample(timing, a, b, pair)
-                except SideError as error:
-                    timing.error = str(error)
+                sample(timing, a, b, pair)
 
 
 def sample(timing: Timing, a: Worker, b: Worker, pair: int) -> None:
-    """Add what a pair of processes gives."""
+    """Add what a pair of processes gives, or why that is nothing."""
     # Both on the same core, as others may be busy with something else; each pair on the next.
     core = pair if timing.threads == 1 else None
-    turns = [
-        (worker, *_turn(worker, case, core))
-        for worker, case in ((a, timing.base_case or timing.case), (b, timing.case))
-    ]
+    turns = []
+    for worker, case in ((a, timing.base_case or timing.case), (b, timing.case)):
+        try:
+            turns.append(_turn(worker, case, core))
+        except SideError as error:
+            timing.errors[worker is b] = str(error)
+    if any(timing.errors):
+        return
     first, second = turns
-    longest = max(seconds for _, seconds, _ in turns)
+    longest = max(first.seconds, second.seconds)
     rounds = []
     for _ in range(min(_MOST_ROUNDS, max(_LEAST_ROUNDS, round(_PAIR_S / (4 * longest))))):
-        found = [worker.do("time", **turn) for worker, _, turn in (first, second, second, first)]
+        try:
+            found = [turn.take() for turn in (first, second, second, first)]
+        except SideError as error:
+            timing.errors[error.worker is b] = str(error)
+            return
         timing.base_s.append(min(found[0], found[3]))
         timing.head_s.append(min(found[1], found[2]))
         rounds.append(math.log(found[1] * found[2] / (found[0] * found[3])) / 2)
     timing.samples.append(np.array(rounds) - math.log(timing.expected))
 
 
-def _turn(worker: Worker, case: str, core: int | None) -> tuple[float, dict[str, Any]]:
-    """Have a case prepared; return the seconds of a call, and what to ask for in each turn."""
+class _Turn(NamedTuple):
+    """Calls that are timed at a time, and how long one of them takes about."""
+
+    seconds: float
+    take: Callable[[], float]
+
+
+def _turn(worker: Worker, case: str, core: int | None) -> _Turn:
+    """Have a case prepared."""
     seconds = worker.do("prepare", case=case)
     calls, is_long = max(1, round(_TURN_S / seconds)), seconds > _WARM_S
-    return seconds, {"case": case, "calls": calls, "warm": not is_long, "core": core}
+    turn = partial(worker.do, "time", case=case, calls=calls, warm=not is_long, core=core)
+    return _Turn(seconds, turn)

@@ -1,0 +1,52 @@
+"""``python -m bench reproduce``: measures all that the README shows anew, and puts it there.
+
+Each step is a command that can be run alone, in a process of its own, so that none finds the
+memory, the threads or the caches of another.  A step that fails stops no other.
+"""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.commands import parser
+
+ROOT = Path(__file__).parents[1]
+STEPS = {
+    "table": "-m bench table --save",
+    "passes": "-m bench passes --save",
+    "fits": "-m bench fits --save",
+    "scoring": "-m bench scoring --save",
+    "accuracy": "-m bench accuracy --save",
+    "pytest": "-m pytest bench -q",
+    "report": "-m bench report",
+    "tails": "-m fastlogit plot tails -o bench/results/tails.svg --force",
+    "readme": "-m bench readme",
+}
+
+
+def main(arguments: Sequence[str] = ()) -> None:
+    """Run the steps, all or those that are named, in their order; fail if one of them did."""
+    command = parser("reproduce")
+    command.add_argument(
+        "steps",
+        nargs="*",
+        metavar="STEP",
+        help=f"of {', '.join(STEPS)} (default: all, which takes up to two hours)",
+    )
+    names = command.parse_args(arguments).steps or list(STEPS)
+    if unknown := [name for name in names if name not in STEPS]:
+        command.error(f"no such step: {', '.join(unknown)}; they are {', '.join(STEPS)}")
+    steps = [name for name in STEPS if name in names]
+    failed = [name for number, name in enumerate(steps, 1) if not _done(name, number, len(steps))]
+    if failed:
+        raise SystemExit(f"{command.prog}: failed: {', '.join(failed)}")
+
+
+def _done(name: str, number: int, of: int) -> bool:
+    words = shlex.split(STEPS[name])
+    print(f"\n== {number} of {of}: {shlex.join(['python', *words])}", flush=True)
+    return subprocess.run([sys.executable, *words], cwd=ROOT, check=False).returncode == 0
