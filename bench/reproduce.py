@@ -23,7 +23,6 @@ STEPS = {
     "accuracy": "-m bench accuracy --save",
     "pytest": "-m pytest bench -q",
     "report": "-m bench report",
-    "tails": "-m fastlogit plot tails -o bench/results/tails.svg --force",
     "readme": "-m bench readme",
 }
 

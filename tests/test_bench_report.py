@@ -385,7 +385,7 @@ def test_reproduce_does_what_is_named_in_order_and_tells_what_failed(monkeypatch
     with pytest.raises(SystemExit, match=r"failed: passes$"):
         reproduce.main([])
     assert len(done) == 2 + len(reproduce.STEPS)
-    assert "== 9 of 9: python -m bench readme" in capsys.readouterr().out
+    assert "== 8 of 8: python -m bench readme" in capsys.readouterr().out
 
 
 def test_reproduce_has_all_tables_of_the_readme():
