@@ -218,7 +218,7 @@ def log_loss(
     ----------
     %(X)s
     t : array_like (n,)
-        Targets in [0, 1]: labels 0 and 1, or probabilities.
+        Targets in [0, 1], of any real dtype: labels 0 and 1, or probabilities.
     %(weight)s
     %(offset)s
     %(threads)s
@@ -263,7 +263,7 @@ def log_loss_gradient(
     ----------
     %(X)s
     t : array_like (n,)
-        Targets in [0, 1]: labels 0 and 1, or probabilities.
+        Targets in [0, 1], of any real dtype: labels 0 and 1, or probabilities.
     %(weight)s
     %(offset)s
     %(threads)s
@@ -312,7 +312,7 @@ def log_loss_gradient_hessian(
     ----------
     %(X)s
     t : array_like (n,)
-        Targets in [0, 1]: labels 0 and 1, or probabilities.
+        Targets in [0, 1], of any real dtype: labels 0 and 1, or probabilities.
     %(weight)s
     %(offset)s
     %(threads)s

@@ -33,7 +33,7 @@ def log_loss(
     z : array_like (n,)
         Logits: float64, float32, integer or bool.
     t : array_like (n,)
-        Targets in [0, 1]: labels 0 and 1, or probabilities.
+        Targets in [0, 1], of the same dtypes: labels 0 and 1, or probabilities.
     weight : array_like (n,), optional
         Sample weights, finite and not negative.  A weight of 0 takes an element out, even
         one whose loss is infinite or NaN.

@@ -340,7 +340,7 @@ class LogisticModel:
         Parameters
         ----------
         X : array_like (n, d), CSR matrix (n, d), or table of n rows, optional
-            The data that the model was trained on, by whatever; default: what
+            As of `decision`: the data that the model was trained on, by whatever; default: what
             :func:`fastlogit.fit` has kept of them.
         weight, offset, threads : optional
             As of :func:`fastlogit.fit`.

@@ -283,7 +283,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Parameters
         ----------
         X : array_like (n, d)
-            Features, finite.
+            Features, finite, of any real dtype.
 
         Returns
         -------
@@ -310,7 +310,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Parameters
         ----------
         X : array_like (n, d)
-            Features, finite.
+            Features, finite, of any real dtype.
 
         Returns
         -------
@@ -331,7 +331,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Parameters
         ----------
         X : array_like (n, d)
-            Features, finite.
+            Features, finite, of any real dtype.
 
         Returns
         -------
@@ -351,7 +351,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Parameters
         ----------
         X : array_like (n, d)
-            Features, finite.
+            Features, finite, of any real dtype.
 
         Returns
         -------

@@ -53,6 +53,8 @@ PUBLIC = [
     "fastlogit.scoring",
 ]
 CLASSES = [fastlogit.LogisticModel, scoring.Evaluation, scoring.Scored, LogisticRegression]
+# What a type is named by; "As of" refers to another function, which names it.
+DTYPES = r"float64|dtype|numbers|As (of|by|in) |`ax` is"
 SHAPES = r"\(n, d\)|\(n,\)|any shape|path|As (of|by|in) "
 
 
@@ -86,6 +88,12 @@ def lacking(function, *, method):
     if not method and "Examples" not in found:
         yield "Examples"
     data = {"X", "z", "t", "y", "source"} & set(signature.parameters)
+    for name in sorted(data):
+        # Its own lines, or what is said of all arguments.
+        line = re.compile(rf"^(?=\S).*\b{name}\b.*\n(?:    .*\n?)+", re.MULTILINE)
+        own = line.search(found.get("Parameters", ""))
+        if not re.search(DTYPES, (own[0] if own else "") + found.get("Notes", "")):
+            yield f"dtype of {name}"
     if data and not re.search(SHAPES, found.get("Parameters", "")):
         yield "shapes"
     if data and not re.search(r"NaN|null|finite|missing|As (of|by|in) `|`ax` is", text):
@@ -108,14 +116,17 @@ def test_a_kernel_says_what_it_computes(name):
     for section in ("Parameters", "Returns", "Notes"):
         assert f"\n{section}\n---" in text
     assert f":func:`fastlogit.{name}`" in text
+    assert "Raises nothing" in text
+    assert re.search(r"float64|float32", text)
+    assert "NaN" in text
 
 
 def test_that_test_would_find_what_is_missing():
     def poor(X: list, other: int = 0) -> float:
         """Parameters, X and other, are not described."""
 
-    missing = ["parameter X", "parameter other", "Returns", "Raises", "Examples", "shapes", "NaN"]
-    assert list(lacking(poor, method=False)) == missing
+    missing = ["parameter X", "parameter other", "Returns", "Raises", "Examples", "dtype of X"]
+    assert list(lacking(poor, method=False)) == [*missing, "shapes", "NaN"]
 
 
 def test_nothing_is_left_open_in_a_docstring_that_is_put_together():

@@ -146,11 +146,34 @@ def test_never_shows(draw, monkeypatch):
     draw(*arguments(draw))
 
 
+LOGIT, PROBABILITY = "logit $z$ (log-odds)", "predicted probability $y$"
+# Names of the axes, and what they are in.
+NAMES = {
+    plot.logistic: [(LOGIT, "probability")],
+    plot.derivative: [(LOGIT, r"derivative $d\sigma/dz$")],
+    plot.cross_entropy: [
+        (PROBABILITY, r"cross-entropy $\xi(t, y)$ in nats"),
+        (LOGIT, r"cross-entropy $\xi(t, \sigma(z))$ in nats"),
+    ],
+    plot.gradient: [
+        (PROBABILITY, r"$\partial\xi/\partial y$ in nats"),
+        (LOGIT, r"$\partial\xi/\partial z$ in nats"),
+    ],
+    plot.tails: [("logit $z$", "error of log_sigmoid(z) in ULP")],
+    plot.convergence: [("passes over X", "nats")],
+    plot.coefficients: [("log-odds per unit of a feature", "")],
+    plot.reliability: [("mean predicted probability", "frequency of t = 1")],
+    plot.roc: [("false positive rate", "true positive rate")],
+    plot.precision_recall: [("recall", "precision")],
+    plot.decision_boundary: [("age", "dose")],
+}
+
+
 @each
 def test_says_what_it_shows(draw):
-    for ax in drawn(draw):
-        assert ax.get_xlabel()
-        assert ax.get_ylabel() or draw is plot.coefficients  # whose features have names
+    axes = drawn(draw)
+    assert [(ax.get_xlabel(), ax.get_ylabel()) for ax in axes] == NAMES[draw]
+    for ax in axes:
         labels = [text.get_text() for text in ax.get_legend().get_texts()]
         lines = [line for line in ax.lines if not line.get_label().startswith("_")]
         assert labels == [line.get_label() for line in lines]
@@ -171,17 +194,18 @@ def test_lines_differ_without_colour(draw):
 
 
 @each
+@pytest.mark.parametrize("layout", ["constrained", None])
 @pytest.mark.parametrize("width", [3.2, 6.4])
-def test_nothing_is_clipped_or_hidden(draw, width):
+def test_nothing_is_clipped_or_hidden(draw, width, layout):
     columns = 2 if draw in PAIRS else 1
-    figure, ax = plt.subplots(
-        ncols=columns, figsize=(columns * width, 0.75 * width), layout="constrained"
-    )
+    figure, ax = plt.subplots(ncols=columns, figsize=(columns * width, 0.75 * width), layout=layout)
     for one in drawn(draw, ax):
         figure.canvas.draw()
         legend = one.get_legend().get_window_extent()
         assert legend.y0 >= one.get_window_extent().y1  # hides no curve
         names = [one.xaxis.label, one.yaxis.label]
+        if draw is plot.coefficients:
+            names += one.get_yticklabels()
         for text in [legend, *(name.get_window_extent() for name in names if name.get_text())]:
             assert text.x0 >= 0
             assert text.y0 >= 0

@@ -11,6 +11,7 @@ import matplotlib as mpl
 import mpmath
 import numpy as np
 import pytest
+import scipy
 
 mpl.use("Agg")
 
@@ -64,7 +65,7 @@ def test_an_error_is_in_units_of_the_exact_result():
 @pytest.mark.parametrize("function", FUNCTIONS)
 def test_fastlogit_keeps_its_promise_and_the_textbook_does_not(function):
     found = errors(function)
-    assert list(found)[:3] == ["fastlogit", "textbook", "SciPy"]
+    assert list(found)[:3] == ["fastlogit", "textbook", f"SciPy {scipy.__version__}"]
     assert found["fastlogit"][1].max() <= 0.8
     assert found["textbook"][1].max() > 1e13
 
@@ -83,7 +84,8 @@ def test_a_library_that_is_broken_is_left_out(name, monkeypatch):
     monkeypatch.setattr(
         exactness, "find_spec", lambda module: broken if module == name else original(module)
     )
-    assert {"torch": "PyTorch", "jax": "JAX"}[name] not in errors("sigmoid")
+    label = {"torch": "PyTorch", "jax": "JAX"}[name]
+    assert not any(found.startswith(label) for found in errors("sigmoid"))
 
 
 @pytest.mark.parametrize("name", exactness._LIBRARIES)

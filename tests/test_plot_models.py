@@ -23,6 +23,8 @@ MODEL = fl.LogisticModel([1.5, -1.0], 0.5, ("age", "dose"))
 Z = X @ MODEL.coef + MODEL.intercept
 Y = special.expit(Z)
 T = (RNG.random(900) < Y).astype(int)
+STEEP = fl.LogisticModel([51.0, -36.0], 0.5)
+LEVELS = [0.1, 0.25, 0.5, 0.75, 0.9]
 OF_DATA = [plot.reliability, plot.roc, plot.precision_recall, plot.decision_boundary]
 each = pytest.mark.parametrize("draw", OF_DATA, ids=lambda draw: draw.__name__)
 
@@ -31,6 +33,13 @@ each = pytest.mark.parametrize("draw", OF_DATA, ids=lambda draw: draw.__name__)
 def closed():
     yield
     plt.close("all")
+
+
+def shown(text):
+    """What is drawn of a text, which is no formula."""
+    found, is_formula = text._preprocess_math(text.get_text())
+    assert not is_formula
+    return found
 
 
 def last(ax):
@@ -51,6 +60,8 @@ def test_precision_and_recall_are_those_of_scikit_learn():
     np.testing.assert_allclose(last(ax)[1:], np.column_stack([recall, precision])[-2::-1])
     average = metrics.average_precision_score(T, Z)
     assert ax.lines[-1].get_label() == f"900 rows, average precision {average:.4f}"
+    # Between thresholds nothing is interpolated: the precision is that of the next recall.
+    assert ax.lines[-1].get_drawstyle() == "steps-pre"
     assert ax.lines[0].get_ydata()[0] == T.mean()
 
 
@@ -63,6 +74,17 @@ def test_reliability_is_that_of_scikit_learn(strategy, bins):
     (bars,) = ax.figure.axes[1].containers
     counts = [bar.get_height() for bar in bars]
     assert sum(counts) == 900
+    # In the lowest quarter, and those of few rows can be seen.
+    beside, edges = bars[0].axes, np.histogram_bin_edges(Y, bins, (0.0, 1.0))
+    assert beside.get_yscale() == "log"
+    heights = beside.transAxes.inverted().transform(
+        beside.transData.transform([[0.5, count] for count in (*counts, 1)])
+    )[:, 1]
+    np.testing.assert_allclose(heights.max(), 0.25)
+    assert heights.min() > 0.02
+    assert list(beside.get_yticks()) == [10**k for k in range(3) if 10**k <= max(counts)]
+    if strategy == "uniform":
+        np.testing.assert_allclose([bar.get_x() for bar in bars], edges[:-1], atol=1e-12)
     # Wilson's intervals, of SciPy.
     (segments,) = (collection.get_segments() for collection in ax.collections)
     for (low, high), count, at in zip(segments, counts, share, strict=True):
@@ -73,6 +95,16 @@ def test_reliability_is_that_of_scikit_learn(strategy, bins):
 def test_bins_of_the_same_probability_are_one():
     ax = plot.reliability(MODEL, np.zeros((4, 2)), [0, 1, 1, 1], strategy="quantile")
     np.testing.assert_allclose(last(ax), [[fl.sigmoid(0.5), 0.75]])
+
+
+def test_a_bin_of_one_row_and_of_a_hundred_thousand():
+    X = np.append(np.full(100_000, -3.0), 3.0)[:, np.newaxis]
+    ax = plot.reliability(fl.LogisticModel([1.0]), X, np.append(np.zeros(100_000), 1.0))
+    (bars,) = ax.figure.axes[1].containers
+    assert [bar.get_height() for bar in bars] == [100_000, 1]
+    assert list(bars[0].axes.get_yticks()) == [1, 100, 10_000]
+    ax = plot.reliability(fl.LogisticModel([1.0]), [[2.0]], [1])
+    assert ax.lines[-1].get_label() == "1 row, 95 % intervals"
 
 
 def test_a_long_curve_is_drawn_by_some_of_its_points():
@@ -105,6 +137,14 @@ def test_convergence_of_a_step_that_was_far_too_long():
     np.testing.assert_array_equal(norm.get_ydata(), [0.1, np.nan, np.nan])
 
 
+def test_convergence_of_one_pass():
+    history = fl.model.History((1,), (0.6,), (0.1,), (0,), (0,))
+    ax = plot.convergence(fl.LogisticModel([1.0], history=history))
+    assert [line.get_label() for line in ax.lines] == ["gradient norm"]
+    left, right = ax.get_xlim()
+    assert [tick for tick in ax.get_xticks() if left < tick < right] == [1.0]
+
+
 def test_a_model_without_a_history_is_an_error():
     with pytest.raises(ValueError, match="model must have a history"):
         plot.convergence(MODEL)
@@ -129,20 +169,40 @@ def test_the_largest_coefficients_in_their_order():
     assert [label.get_text() for label in ax.get_yticklabels()] == ["x1", "x3", "x4"]
     np.testing.assert_array_equal(ax.lines[-1].get_xdata(), [-5.0, 3.0, 0.2])
     assert "3 of 5" in ax.get_xlabel()
-    assert not ax.collections
+    assert ax.lines[-1].get_label() == "coefficient"
 
 
-def test_the_boundary_is_where_the_probability_is_a_half():
-    ax = plot.decision_boundary(MODEL, X, T)
-    ones, zeros = (line.get_xydata() for line in ax.lines)
+@pytest.mark.parametrize(("model", "labels"), [(MODEL, 5), (STEEP, 0)], ids=["flat", "steep"])
+def test_lines_are_where_the_probability_is_what_they_say(model, labels):
+    ax = plot.decision_boundary(model, X, T)
+    ones, zeros, _ = (line.get_xydata() for line in ax.lines)
     np.testing.assert_array_equal(ones, X[T == 1])
     np.testing.assert_array_equal(zeros, X[T == 0])
     (contours,) = ax.collections
-    assert list(contours.levels) == [0.1, 0.25, 0.5, 0.75, 0.9]
-    for level, path in zip(contours.levels, contours.get_paths(), strict=True):
-        z = path.vertices @ MODEL.coef + MODEL.intercept
-        np.testing.assert_allclose(z, fl.logit(level), atol=0.01)
-    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["t = 1", "t = 0"]
+    for y, path in zip(LEVELS, contours.get_paths(), strict=True):
+        z = path.vertices @ model.coef + model.intercept
+        np.testing.assert_allclose(special.expit(z), y, rtol=1e-9)
+        # From one end of the picture to the other.
+        inside = np.abs(path.vertices - np.mean([ax.get_xlim(), ax.get_ylim()], axis=1))
+        ends = np.ptp([ax.get_xlim(), ax.get_ylim()], axis=1) / 2
+        assert np.isclose(inside, ends, rtol=1e-9).any(axis=1).all()
+    assert list(contours.get_linewidths()) == [1.0, 1.0, 2.5, 1.0, 1.0]
+    # Numbers only where there is room for them.
+    assert [text.get_text() for text in ax.texts] == [f"{y:g}" for y in LEVELS][:labels]
+    for text, path in zip(ax.texts, contours.get_paths(), strict=False):
+        np.testing.assert_allclose(text.get_position(), path.vertices.mean(axis=0))
+    legend = ["t = 1", "t = 0", "probability of t = 1: 0.1, 0.25, 0.5, 0.75, 0.9"]
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == legend
+
+
+def test_where_no_line_is_in_view_the_legend_says_which_probabilities_are():
+    for model, said in (
+        (fl.LogisticModel([0.1, 0.0], 5.0), "probability of t = 1: 0.99 to 1"),
+        (fl.LogisticModel([0.0, 0.0], 1.0), "probability of t = 1: 0.73 to 0.73"),
+    ):
+        ax = plot.decision_boundary(model, X, T)
+        assert not ax.collections
+        assert ax.lines[-1].get_label() == said
 
 
 def test_of_many_rows_some_are_drawn():
@@ -150,10 +210,43 @@ def test_of_many_rows_some_are_drawn():
     assert sum(len(line.get_xydata()) for line in ax.lines) == 1500
 
 
-def test_classes_have_their_names():
-    model = fl.LogisticModel([1.5, -1.0], 0.5, classes=("early", "late"))
-    ax = plot.decision_boundary(model, X, np.where(T, "late", "early"))
-    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["late", "early"]
+@pytest.mark.parametrize("classes", [("early", "late"), ("", "_late"), ("$x$", "$y^$")])
+def test_classes_have_their_names(classes):
+    model = fl.LogisticModel([1.5, -1.0], 0.5, classes=classes)
+    labels = np.where(T, classes[1], classes[0])
+    ax = plot.decision_boundary(model, X, labels)
+    legend = [shown(text) for text in ax.get_legend().get_texts()]
+    assert legend[:2] == [f"class {name}" for name in classes[::-1]]
+    assert legend[2].startswith(f"probability of class {classes[1]}: 0.1, ")
+    reliability = plot.reliability(model, X, labels)
+    assert shown(reliability.yaxis.label) == f"frequency of class {classes[1]}"
+
+
+def test_names_are_shown_as_they_are():
+    names = ("$_a$", "b$x^$")
+    model = fl.LogisticModel([1.5, -1.0], 0.5, names)
+    ax = plot.decision_boundary(model, X, T)
+    assert (shown(ax.xaxis.label), shown(ax.yaxis.label)) == names
+    of_coefficients = plot.coefficients(model)
+    assert tuple(shown(label) for label in of_coefficients.get_yticklabels()) == names
+    of_curve = plot.roc(model, X, T, name="cost ($) / $")
+    assert shown(of_curve.get_legend().get_texts()[1]).startswith("cost ($) / $, 900 rows, AUC")
+    for one in (ax, of_coefficients, of_curve):
+        one.figure.canvas.draw()  # which would read formulas
+
+
+@pytest.mark.parametrize("draw", [plot.roc, plot.precision_recall, plot.reliability])
+def test_models_are_told_apart_on_the_same_axes(draw):
+    ax = draw(MODEL, X, T, name="one")
+    of_one = len(ax.lines), len(ax.figure.axes)
+    assert draw(STEEP, X, T, ax, name="other") is ax
+    assert (len(ax.lines), len(ax.figure.axes)) == (of_one[0] + 1, of_one[1])
+    one, other = ax.lines[-2:]
+    assert one.get_color() != other.get_color()
+    assert one.get_linestyle() != other.get_linestyle()
+    texts = [text.get_text() for text in ax.get_legend().get_texts()]
+    assert [text.split(",")[0] for text in texts[1:]] == ["one", "other"]
+    assert draw(MODEL, X[:1].repeat(2, axis=0), [0, 1]).lines[-1].get_label().startswith("2 rows,")
 
 
 # X and t -------------------------------------------------------------------------------
@@ -214,6 +307,7 @@ def test_rows_without_a_label_or_a_score_are_left_out(draw):
 def test_bad_data_are_an_error(draw, features, labels, message):
     with pytest.raises(ValueError, match=message):
         draw(MODEL, features, labels)
+    assert not plt.get_fignums()
 
 
 @each
@@ -233,6 +327,7 @@ def test_labels_that_do_not_go_with_the_data_are_an_error(draw, features, labels
 def test_what_is_no_model_is_an_error(draw):
     with pytest.raises(TypeError, match="model must be a LogisticModel; got str"):
         draw("model.json", *[X, T][: 2 * (draw in OF_DATA)])
+    assert not plt.get_fignums()
 
 
 @pytest.mark.parametrize("draw", [plot.roc, plot.precision_recall])
@@ -240,6 +335,7 @@ def test_what_is_no_model_is_an_error(draw):
 def test_labels_of_one_class_are_an_error(draw, label):
     with pytest.raises(ValueError, match=f"none is that of t = {1 - label}"):
         draw(MODEL, X, np.full(900, label))
+    assert not plt.get_fignums()
 
 
 @pytest.mark.parametrize(
@@ -253,13 +349,15 @@ def test_labels_of_one_class_are_an_error(draw, label):
 def test_bad_options_of_reliability_are_an_error(options, message):
     with pytest.raises(ValueError, match=message):
         plot.reliability(MODEL, X, T, **options)
+    assert not plt.get_fignums()
 
 
 def test_bad_options_of_coefficients_are_an_error():
     with pytest.raises(ValueError, match="most must be"):
         plot.coefficients(MODEL, most=0)
     with pytest.raises(ValueError, match="level must lie"):
-        plot.coefficients(fl.fit(X, T, l2=0), level=2.0)
+        plot.coefficients(MODEL, level=2.0)
+    assert not plt.get_fignums()
 
 
 @pytest.mark.parametrize(
@@ -268,7 +366,7 @@ def test_bad_options_of_coefficients_are_an_error():
         (fl.LogisticModel([1.0]), "model must have two features, of numbers; it has 1"),
         (
             fl.LogisticModel([1.0, 2.0], 0.0, ("c=a", "c=b"), categories={"c": ("a", "b")}),
-            "it has columns of text",
+            "it has text among them",
         ),
     ],
 )

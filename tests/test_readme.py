@@ -1,5 +1,6 @@
 """The README's tables are those that stored results give, and that is what is promised of them."""
 
+import operator
 import re
 import shlex
 import shutil
@@ -9,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from bench import markdown, readme, results
-from fastlogit import cli
+import fastlogit as fl
+from bench import commands, markdown, readme, results
+from fastlogit import cli, plot
 from fastlogit.data import flights_path
 
 ROOT = Path(__file__).parents[1]
@@ -307,14 +309,32 @@ def test_commands_of_the_readme_do_what_it_says(tmp_path, monkeypatch, capsys):
     """One after the other, as a reader would copy them into a checkout."""
     text = readme.README.read_text(encoding="utf-8")
     blocks = re.findall(r"^```sh\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
-    commands = [shlex.split(line) for block in blocks for line in block.splitlines()]
+    lines = [shlex.split(line) for block in blocks for line in block.splitlines()]
     (tmp_path / "fastlogit").mkdir()
     (tmp_path / "fastlogit" / "data").symlink_to(flights_path().parent)
     monkeypatch.chdir(tmp_path)
-    for program, *words in commands:
+    for program, *words in lines:
         assert program == "fastlogit"
         assert cli.main(words) == 0
-    written = {words[words.index("-o") + 1] for words in commands if "-o" in words}
+    written = {words[words.index("-o") + 1] for words in lines if "-o" in words}
     assert written <= {path.name for path in tmp_path.iterdir()}
     assert {"model.json", "scores.parquet"} <= written
     assert "AUC" in capsys.readouterr().out
+
+
+def test_links_and_names_in_the_text_are_of_what_there_is():
+    text = readme.README.read_text(encoding="utf-8")
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", text)
+    assert len(links) > 5
+    assert [link for link in links if not (ROOT / link).exists()] == []
+    named = set(re.findall(r"python -m bench ([a-z]+)", text))
+    assert commands.COMMANDS.keys() == named
+    pictures = set(re.findall(r"fastlogit plot ([a-z_]+)", text))
+    assert len(pictures) >= 4
+    assert pictures <= set(plot.__all__)
+    for path in set(re.findall(r"\bfl\.([a-z_.]*[a-z_])", text)):
+        operator.attrgetter(path)(fl)
+    for word in set(re.findall(r"`fastlogit ([a-z]+)", text)):
+        with pytest.raises(SystemExit) as info:
+            cli.main([word, "--help"])
+        assert info.value.code == 0

@@ -125,4 +125,6 @@ def scored(model: fl.LogisticModel, path: Path) -> tuple[np.ndarray, np.ndarray]
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2 or Path(sys.argv[1]).exists():
+        raise SystemExit("usage: python -m bench.examples.flights FOLDER, which is made")
     main(Path(sys.argv[1]))

@@ -8,7 +8,9 @@ of a model and data  `reliability`, `roc`, `precision_recall`, `decision_boundar
 ===================  =====================================================================
 
 Every function takes the axes to draw on, or makes a new figure, and returns the axes; none shows
-anything.  The colours can be told apart by colour-blind eyes; line styles and markers in grey.
+anything.  A figure that has no layout engine gets the constrained one, as legends stand above the
+axes.  The curves of several models may be drawn on the same axes.  The colours can be told apart by
+colour-blind eyes; line styles and markers in grey.
 ``fastlogit plot NAME -o FILE`` writes each as PNG, SVG or PDF.
 """
 

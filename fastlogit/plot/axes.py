@@ -27,24 +27,44 @@ STYLES: Sequence[tuple[str, Any]] = (
 )
 
 
+def check(ax: Axes | None) -> None:
+    """TypeError if something else is given."""
+    if not isinstance(ax, Axes | None):
+        raise TypeError(f"ax must be a matplotlib Axes; got {type(ax).__name__}")
+
+
 def one(ax: Axes | None, height: float = 4.8) -> Axes:
     """The axes that are given, or those of a new figure, of which the height is in inches."""
-    if ax is None:
-        return plt.subplots(figsize=(6.4, height), layout="constrained")[1]
-    if not isinstance(ax, Axes):
-        raise TypeError(f"ax must be a matplotlib Axes; got {type(ax).__name__}")
-    return ax
+    check(ax)
+    return plt.subplots(figsize=(6.4, height))[1] if ax is None else ax
 
 
 def two(ax: Sequence[Axes] | None) -> NDArray[Any]:
     """The two axes that are given, or those side by side of a new figure."""
     if ax is None:
-        axes: NDArray[Any] = plt.subplots(ncols=2, figsize=(9.6, 4.2), layout="constrained")[1]
+        axes: NDArray[Any] = plt.subplots(ncols=2, figsize=(9.6, 4.2))[1]
         return axes
     both = np.ravel(np.asarray(ax, dtype=object))
     if len(both) != 2 or not all(isinstance(each, Axes) for each in both):
         raise TypeError("ax must be two matplotlib Axes, as plt.subplots(ncols=2) gives")
     return both
+
+
+def next_style(ax: Axes) -> tuple[str, Any]:
+    """Colour and line style of a further curve: the first that no other on these axes has."""
+    used = {(line.get_color(), line.get_linestyle()) for line in ax.lines}
+    return next((style for style in STYLES if style not in used), STYLES[-1])
+
+
+def reference(ax: Axes, x: Sequence[float], y: Sequence[float], label: str) -> None:
+    """Draw a line to compare curves with, once."""
+    if label not in (line.get_label() for line in ax.lines):
+        ax.plot(x, y, color=GREY, linestyle=":", label=label)
+
+
+def plain(text: str) -> str:
+    """A text of the user's, of which matplotlib takes nothing for a formula."""
+    return text.replace("$", r"\$")
 
 
 def curves(
@@ -62,8 +82,16 @@ def curves(
 
 
 def finish(ax: Axes, xlabel: str, ylabel: str, *, columns: int = 1) -> None:
-    """Name the axes, and put the legend above them, where it hides no curve."""
+    """Name the axes, and put the legend above them, where it hides no curve.
+
+    A layout engine finds the room for it, and for names of any length.
+    """
+    figure = ax.figure.figure  # also of axes in a subfigure
+    if figure.get_layout_engine() is None:
+        figure.set_layout_engine("constrained")
     ax.set(xlabel=xlabel, ylabel=ylabel)
     ax.set_axisbelow(True)
     ax.grid(alpha=0.3)
-    ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), frameon=False, ncols=columns)
+    narrow: Any = {"fontsize": "small", "columnspacing": 1.0} if columns > 1 else {}
+    above = (0.5, 1.0)
+    ax.legend(loc="lower center", bbox_to_anchor=above, frameon=False, ncols=columns, **narrow)

@@ -9,6 +9,7 @@ import warnings
 from contextlib import suppress
 from decimal import Decimal
 from functools import cache
+from importlib.metadata import version
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -183,7 +184,7 @@ def _implementations(function: str) -> dict[str, Compute]:
         if find_spec(module) is not None:
             with suppress(ImportError), warnings.catch_warnings():  # installed, but broken; or old
                 warnings.simplefilter("ignore")
-                found[name] = of(function)
+                found[f"{name} {version(module)}"] = of(function)
     return found
 
 

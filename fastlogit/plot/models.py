@@ -9,8 +9,8 @@ import numpy as np
 from matplotlib.ticker import MaxNLocator
 
 from fastlogit import arrays, linear
-from fastlogit.elementwise import sigmoid
-from fastlogit.inference import proportion_intervals
+from fastlogit.elementwise import logit, sigmoid
+from fastlogit.inference import confidence_intervals, proportion_intervals
 from fastlogit.model import LogisticModel
 from fastlogit.plot import axes
 from fastlogit.scoring.evaluation import area, ranked
@@ -28,7 +28,10 @@ Strategy = Literal["uniform", "quantile"]
 # Of a curve, as many points as can be told apart in the largest picture.
 _MOST_POINTS = 2000
 _MOST_ROWS = 2000
-_GRID = 201
+_UNIT = (-0.02, 1.02)  # of a picture of shares, so that curves do not lie under its frame
+# Probabilities that decision boundaries have lines of, and points from line to line that leave
+# room for numbers.
+_LEAST_GAP = 14.0
 _LEVELS = (0.1, 0.25, 0.5, 0.75, 0.9)
 _MOST_TEXT = 40
 
@@ -69,7 +72,7 @@ def convergence(model: LogisticModel, ax: Axes | None = None) -> Axes:
     >>> convergence(model).get_xlabel()
     'passes over X'
     """
-    _check(model)
+    _check(model, ax)
     history = model.history
     if history is None or not history.passes:
         raise ValueError("model must have a history, as fastlogit.fit gives; it has none")
@@ -78,16 +81,16 @@ def convergence(model: LogisticModel, ax: Axes | None = None) -> Axes:
     objective, norm = np.array(history.objective), np.array(history.gradient_norm)
     smallest = objective.min()
     with_gap = np.isfinite(objective) & (objective > smallest)
-    shown = {
-        f"loss above {smallest:.6g}": np.where(with_gap, objective - smallest, np.nan),
-        "gradient norm": np.where(np.isfinite(norm) & (norm > 0.0), norm, np.nan),
-    }
+    shown = {"gradient norm": np.where(np.isfinite(norm) & (norm > 0.0), norm, np.nan)}
+    if with_gap.any():
+        gap = np.where(with_gap, objective - smallest, np.nan)
+        shown = {f"loss above {smallest:.6g}": gap} | shown
     ax.set_yscale("log")
     for (label, values), (color, linestyle), marker in zip(
         shown.items(), axes.STYLES, "os", strict=False
     ):
         ax.plot(passes, values, color=color, linestyle=linestyle, marker=marker, label=label)
-    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.finish(ax, "passes over X", "nats")
     return ax
 
@@ -96,6 +99,8 @@ def coefficients(
     model: LogisticModel, ax: Axes | None = None, *, level: float = 0.95, most: int = 30
 ) -> Axes:
     """Draw the coefficients, and their confidence intervals where there are standard errors.
+
+    The intercept is not drawn; a coefficient that collinear columns leave open has no interval.
 
     Parameters
     ----------
@@ -124,11 +129,12 @@ def coefficients(
     >>> [label.get_text() for label in ax.get_yticklabels()]
     ['age', 'dose']
     """
-    _check(model)
+    _check(model, ax)
     most = arrays.whole_number(most, "most", 1)
-    intervals = None
+    errors = np.full(model.coef.size, np.nan)
     if model.variances is not None:
-        intervals = model.confidence_intervals(level=level)[: model.coef.size]
+        errors = model.standard_errors()[: model.coef.size]
+    intervals = confidence_intervals(model.coef, errors, level)
     names = model.feature_names or tuple(f"x{j}" for j in range(model.coef.size))
     size = min(most, model.coef.size)
     chosen = np.sort(np.argsort(-np.abs(model.coef), kind="stable")[:size])
@@ -136,11 +142,11 @@ def coefficients(
     places = np.arange(size)
     ax.axvline(0.0, color=axes.GREY, linewidth=1.0)
     label = "coefficient"
-    if intervals is not None:
+    if not np.isnan(intervals[chosen]).all():
         label += f", {100 * level:g} % interval"
         ax.hlines(places, *intervals[chosen].T, color=axes.BLUE, linewidth=1.5)
     ax.plot(model.coef[chosen], places, "o", color=axes.BLUE, markersize=5.0, label=label)
-    ax.set_yticks(places, [arrays.cut(names[j], _MOST_TEXT) for j in chosen])
+    ax.set_yticks(places, [_name(names[j]) for j in chosen])
     ax.set_ylim(size - 0.5, -0.5)
     what = "log-odds per unit of a feature"
     if size < model.coef.size:
@@ -161,21 +167,24 @@ def reliability(
     bins: int = 10,
     strategy: Strategy = "uniform",
     level: float = 0.95,
+    name: str = "",
 ) -> Axes:
     """Draw how often t = 1 among rows of about the same predicted probability.
 
     A calibrated model's points lie on the diagonal.  The intervals are Wilson's; the bars, with
-    the scale on the right, count the rows of each bin.
+    the logarithmic scale on the right, count the rows of each bin (of the first model alone, where
+    several are drawn).
 
     Parameters
     ----------
     model : LogisticModel
     X : array_like (n, d), CSR, table, or path
-        Features; or, if `t` is the name of one of its columns, any table or file that
-        :func:`fastlogit.score` takes, which is read once.
+        Features, of any real dtype, in the order of the coefficients; or, if `t` says which
+        column the labels are, any table or file that :func:`fastlogit.score` takes, where columns
+        are found by their names; it is read once.
     t : array_like (n,), or str or int
-        Labels, two of any kind, as the model's `classes`; or the column of the labels, by its
-        name or, where columns have none, its position.  LIBSVM needs none.
+        Labels: two different numbers, strings or truth values, as the model's `classes`.  Or their
+        column, by its name or, where columns have none, its position; LIBSVM needs none.
     ax : matplotlib Axes, optional
         Where to draw; default: a new figure.
     bins : int
@@ -184,6 +193,8 @@ def reliability(
         Whether bins are equally wide, or have equally many rows.
     level : float
         With what probability an interval holds the true frequency.
+    name : str
+        What the legend calls the curve.
 
     Returns
     -------
@@ -216,8 +227,7 @@ def reliability(
     bins = arrays.whole_number(bins, "bins", 1)
     if strategy not in get_args(Strategy):
         raise ValueError(f"strategy must be 'uniform' or 'quantile'; got {strategy!r}")
-    ax = axes.one(ax)
-    rows = _rows(model, X, t)
+    rows = _rows(model, X, t, ax)
     y = sigmoid(rows.z)
     edges = np.linspace(0.0, 1.0, bins + 1)
     if strategy == "quantile":
@@ -229,29 +239,49 @@ def reliability(
     count, mean_y, mean_t = count[there], (sum_y[there] / count[there]), sum_t[there] / count[there]
     ends = proportion_intervals(mean_t, count, level)
 
-    ax.plot([0.0, 1.0], [0.0, 1.0], color=axes.GREY, linestyle=":", label="calibrated")
-    ax.vlines(mean_y, *ends.T, color=axes.BLUE, linewidth=1.5)
-    label = f"{rows.z.size:,} rows, {100 * level:g} % intervals"
-    ax.plot(mean_y, mean_t, "o-", color=axes.BLUE, linewidth=1.0, markersize=5.0, label=label)
-    beside = ax.twinx()
-    left, right = edges[:-1][there], edges[1:][there]
-    beside.bar(left, count, right - left, align="edge", color=axes.LIGHT_GREY, edgecolor="white")
-    beside.set(ylabel="rows in a bin", ylim=(0.0, 4.0 * count.max()))
-    beside.set_yticks([0, count.max()], ["0", f"{count.max():,}"])
-    # The curve over the bars.
-    ax.set_zorder(beside.get_zorder() + 1)
-    ax.patch.set_visible(False)
-    ax.set(xlim=(0.0, 1.0), ylim=(-0.02, 1.02))
-    axes.finish(ax, "mean predicted probability", "frequency of t = 1")
+    ax = axes.one(ax)
+    if not ax.lines:
+        _draw_counts(ax, edges, there, count)
+    axes.reference(ax, [0.0, 1.0], [0.0, 1.0], "calibrated")
+    color, linestyle = axes.next_style(ax)
+    label = _labelled(name, rows, f"{100 * level:g} % intervals")
+    ax.vlines(mean_y, *ends.T, color=color, linewidth=1.5)
+    ax.plot(
+        mean_y, mean_t, "o", color=color, linestyle=linestyle, linewidth=1.0, markersize=5.0,
+        label=label,
+    )  # fmt: skip
+    ax.set(xlim=_UNIT, ylim=_UNIT)
+    axes.finish(ax, "mean predicted probability", f"frequency of {_class(model, 1)}")
     return ax
 
 
-def roc(model: LogisticModel, X: Source, t: Labels = None, ax: Axes | None = None) -> Axes:
+def _draw_counts(
+    ax: Axes, edges: NDArray[np.float64], there: NDArray[np.bool_], count: NDArray[np.int64]
+) -> None:
+    """Draw bars behind a curve, in the lowest quarter, of the bins in which there are rows."""
+    beside = ax.twinx()
+    left, right = edges[:-1][there], edges[1:][there]
+    beside.bar(left, count, right - left, align="edge", color=axes.LIGHT_GREY, edgecolor="white")
+    beside.set_yscale("log")
+    lowest = 0.5  # so that a single row has a bar
+    beside.set_ylabel("rows in a bin", loc="bottom")
+    beside.set(ylim=(lowest, lowest * (count.max() / lowest) ** 4.0))
+    decades = range(len(str(count.max())))
+    ticks = [10**decade for decade in decades[:: -(-len(decades) // 4)]]
+    beside.set_yticks(ticks, [f"{tick:,}" for tick in ticks])
+    beside.minorticks_off()
+    ax.set_zorder(beside.get_zorder() + 1)
+    ax.patch.set_visible(False)
+
+
+def roc(
+    model: LogisticModel, X: Source, t: Labels = None, ax: Axes | None = None, *, name: str = ""
+) -> Axes:
     """Draw the ROC curve: true positives against false positives, for all thresholds.
 
     Parameters
     ----------
-    model, X, t, ax
+    model, X, t, ax, name
         As of `reliability`.
 
     Returns
@@ -271,26 +301,28 @@ def roc(model: LogisticModel, X: Source, t: Labels = None, ax: Axes | None = Non
     >>> ax.lines[-1].get_label()
     '4 rows, AUC 0.7500'
     """
-    ax = axes.one(ax)
-    rows = _rows(model, X, t)
+    rows = _rows(model, X, t, ax)
     false, true = _counts(rows)
     auc, _ = area(*ranked(rows.z, rows.t == 1.0)[1:])
     x, y = _thinned(false / false[-1], true / true[-1])
-    ax.plot([0.0, 1.0], [0.0, 1.0], color=axes.GREY, linestyle=":", label="guessing")
-    ax.plot(x, y, color=axes.BLUE, label=f"{rows.z.size:,} rows, AUC {auc:.4f}")
-    ax.set(xlim=(0.0, 1.0), ylim=(0.0, 1.0), aspect="equal")
+    ax = axes.one(ax)
+    axes.reference(ax, [0.0, 1.0], [0.0, 1.0], "guessing")
+    color, linestyle = axes.next_style(ax)
+    label = _labelled(name, rows, f"AUC {auc:.4f}")
+    ax.plot(x, y, color=color, linestyle=linestyle, label=label)
+    ax.set(xlim=_UNIT, ylim=_UNIT, aspect="equal")
     axes.finish(ax, "false positive rate", "true positive rate")
     return ax
 
 
 def precision_recall(
-    model: LogisticModel, X: Source, t: Labels = None, ax: Axes | None = None
+    model: LogisticModel, X: Source, t: Labels = None, ax: Axes | None = None, *, name: str = ""
 ) -> Axes:
     """Draw precision against recall, for all thresholds.
 
     Parameters
     ----------
-    model, X, t, ax
+    model, X, t, ax, name
         As of `reliability`.
 
     Returns
@@ -315,17 +347,18 @@ def precision_recall(
     >>> ax.lines[-1].get_label()
     '4 rows, average precision 0.8333'
     """
-    ax = axes.one(ax)
-    rows = _rows(model, X, t)
+    rows = _rows(model, X, t, ax)
     false, true = (counts[1:] for counts in _counts(rows))
     precision, recall = true / (true + false), true / true[-1]
     average = float(np.diff(recall, prepend=0.0) @ precision)
     x, y = _thinned(np.append(0.0, recall), np.append(precision[0], precision))
     share = true[-1] / (true[-1] + false[-1])
-    ax.axhline(share, color=axes.GREY, linestyle=":", label=f"guessing, {share:.4f}")
-    label = f"{rows.z.size:,} rows, average precision {average:.4f}"
-    ax.plot(x, y, color=axes.BLUE, drawstyle="steps-pre", label=label)
-    ax.set(xlim=(0.0, 1.0), ylim=(0.0, 1.02))
+    ax = axes.one(ax)
+    axes.reference(ax, [0.0, 1.0], [share, share], f"guessing, {share:.4f}")
+    color, linestyle = axes.next_style(ax)
+    label = _labelled(name, rows, f"average precision {average:.4f}")
+    ax.plot(x, y, color=color, linestyle=linestyle, drawstyle="steps-pre", label=label)
+    ax.set(xlim=_UNIT, ylim=_UNIT)
     axes.finish(ax, "recall", "precision")
     return ax
 
@@ -335,7 +368,7 @@ def decision_boundary(
 ) -> Axes:
     """Draw the rows of two features, and lines of equal probability of t = 1 between them.
 
-    Of many rows two thousand are drawn, evenly spaced.
+    The line of 0.5 is the thick one.  Of many rows two thousand are drawn, evenly spaced.
 
     Parameters
     ----------
@@ -362,34 +395,50 @@ def decision_boundary(
     >>> ax.get_xlabel(), ax.get_ylabel()
     ('age', 'dose')
     """
-    _check(model)
+    _check(model, ax)
     if model.coef.size != 2 or model.categories:
-        what = "columns of text" if model.categories else f"{model.coef.size}"
+        what = "text among them" if model.categories else f"{model.coef.size}"
         raise ValueError(f"model must have two features, of numbers; it has {what}")
+    rows = _rows(model, X, t, ax, with_features=True)
     ax = axes.one(ax)
-    rows = _rows(model, X, t, with_features=True)
     every = -(-rows.t.size // _MOST_ROWS)
     points, labels = rows.X[::every], rows.t[::every]
-    for label, style, marker in ((1.0, axes.BLUE, "o"), (0.0, axes.VERMILION, "x")):
+    for label, style, marker in ((1, axes.BLUE, "o"), (0, axes.VERMILION, "x")):
         of_label = points[labels == label]
-        name = f"t = {label:g}" if model.classes in ((0, 1), (False, True)) else ""
-        name = name or arrays.cut(str(model.classes[int(label)]), _MOST_TEXT)
-        ax.plot(*of_label.T, marker, color=style, markersize=4.0, alpha=0.6, label=name)
-    limits = ax.get_xlim(), ax.get_ylim()
-    across, up = (np.linspace(*ends, _GRID) for ends in limits)
-    grid = np.column_stack([part.ravel() for part in np.meshgrid(across, up)])
-    y = linear.probability(grid, model.coef, model.intercept).reshape(_GRID, _GRID)
-    lines = ax.contour(
-        across, up, y, levels=_LEVELS, colors="black", linewidths=[1, 1, 2.5, 1, 1], alpha=0.8
-    )
-    for text in ax.clabel(lines, fmt=lambda level: f"{level:g}"):
-        text.set(rotation=0.0, color="black", alpha=1.0)
-        text.set_bbox({"facecolor": "white", "edgecolor": "none", "pad": 1.0})
-    ax.set(xlim=limits[0], ylim=limits[1])
+        ax.plot(
+            *of_label.T, marker, color=style, markersize=4.0, alpha=0.6, label=_class(model, label)
+        )
+    _draw_levels(ax, model)
     names = model.feature_names or ("x0", "x1")
-    short = [arrays.cut(name, _MOST_TEXT) for name in names]
-    axes.finish(ax, short[0], short[1])
+    axes.finish(ax, _name(names[0]), _name(names[1]))
     return ax
+
+
+def _draw_levels(ax: Axes, model: LogisticModel) -> None:
+    """Draw lines of equal probability: straight lines, as logits are equal there."""
+    limits = across, up = ax.get_xlim(), ax.get_ylim()
+    corners = np.array([[x, y] for y in up for x in across])
+    z = linear.decision(corners, model.coef, model.intercept).reshape(2, 2)
+    levels = {float(logit(y)): y for y in _LEVELS}
+    seen = {at: y for at, y in levels.items() if z.min() < at < z.max()}
+    label = f"probability of {_class(model, 1)}: "
+    if not seen:
+        least, most = sigmoid(np.array([z.min(), z.max()]))
+        ax.plot([], [], color="black", label=f"{label}{least:.2g} to {most:.2g}")
+        return
+    widths = [2.5 if y == 0.5 else 1.0 for y in seen.values()]
+    options: Any = {"colors": "black", "linestyles": "-", "linewidths": widths, "alpha": 0.8}
+    lines = ax.contour(across, up, z, levels=list(seen), **options)
+    ax.plot([], [], color="black", label=label + ", ".join(f"{y:g}" for y in seen.values()))
+    # Points of the picture from one line to the next; less than a text is high leaves no room.
+    slopes = model.coef * [np.ptp(ends) for ends in limits]
+    size = 72.0 * np.array(ax.get_window_extent().size) / ax.figure.dpi
+    if np.diff(list(levels)).min() / np.hypot(*slopes / size) > _LEAST_GAP:
+        white: Any = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}
+        for y, path in zip(seen.values(), lines.get_paths(), strict=True):
+            middle_x, middle_y = np.asarray(path.vertices).mean(axis=0)
+            ax.text(middle_x, middle_y, f"{y:g}", ha="center", va="center", bbox=white)
+    ax.set(xlim=across, ylim=up)
 
 
 class _Rows(NamedTuple):
@@ -400,13 +449,33 @@ class _Rows(NamedTuple):
     X: NDArray[np.float64]
 
 
-def _check(model: LogisticModel) -> None:
+def _check(model: LogisticModel, ax: Axes | None) -> None:
     if not isinstance(model, LogisticModel):
         raise TypeError(f"model must be a LogisticModel; got {type(model).__name__}")
+    axes.check(ax)
 
 
-def _rows(model: LogisticModel, X: Source, t: Labels, *, with_features: bool = False) -> _Rows:
-    _check(model)
+def _name(text: str) -> str:
+    return axes.plain(arrays.cut(text, _MOST_TEXT))
+
+
+def _class(model: LogisticModel, label: int) -> str:
+    """What stands for rows of t = `label`."""
+    if model.classes in ((0, 1), (False, True)):
+        return f"t = {label}"
+    return f"class {_name(str(model.classes[label]))}"
+
+
+def _labelled(name: str, rows: _Rows, what: str) -> str:
+    """What the legend says of a curve."""
+    count = f"{rows.z.size:,} row{'s' * (rows.z.size != 1)}"
+    return ", ".join(filter(None, [_name(name), count, what]))
+
+
+def _rows(
+    model: LogisticModel, X: Source, t: Labels, ax: Axes | None, *, with_features: bool = False
+) -> _Rows:
+    _check(model, ax)
     is_path = isinstance(X, str | os.PathLike)
     if t is None and not is_path:
         raise TypeError("t must be the labels of the rows of X, or name their column")
