@@ -246,9 +246,8 @@ def _evaluate(args: argparse.Namespace) -> None:
 
 def _plot(args: argparse.Namespace) -> None:
     """Call the function of this name with what it takes of a model, data, a label and options."""
-    import matplotlib as mpl
-
-    mpl.use("Agg")  # whatever the environment says: nothing is shown
+    if "matplotlib" not in sys.modules:
+        os.environ["MPLBACKEND"] = "agg"  # nothing is shown, and a notebook's is not to be had
     from matplotlib import pyplot as plt
 
     from fastlogit import plot

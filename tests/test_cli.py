@@ -519,6 +519,13 @@ def test_plot(here, capsys, words, kind):
 
 
 @pytest.mark.usefixtures("here")
+def test_plot_needs_no_backend_of_a_notebook(monkeypatch):
+    monkeypatch.setenv("MPLBACKEND", "module://there.is.none")
+    done = run("plot", "logistic", "-o", "x.svg")
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+@pytest.mark.usefixtures("here")
 def test_plot_draws_all_there_is():
     before = plt.get_fignums()
     assert sorted(cli.PLOTS) == plot.__all__
