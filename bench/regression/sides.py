@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Timer
+from threading import Event, Thread
 from typing import Any
 
 ROOT = Path(__file__).parents[2]
@@ -174,6 +174,7 @@ class Worker:
 
     def __init__(self, side: Side) -> None:
         self.side = side
+        self.since: float | None = None  # when it began what it does
         self.process = self._started()
 
     def _started(self) -> subprocess.Popen[str]:
@@ -191,21 +192,19 @@ class Worker:
         stdin, stdout = self.process.stdin, self.process.stdout
         assert stdin is not None
         assert stdout is not None
-        timer = Timer(PATIENCE_S, self.process.kill)
-        timer.start()
-        start = time.monotonic()
+        self.since = start = time.monotonic()
         try:
             print(json.dumps({"do": what, **arguments}), file=stdin, flush=True)
             answer = json.loads(stdout.readline())
         except (BrokenPipeError, ValueError) as error:
-            waited = time.monotonic() - start
+            waited, self.since = time.monotonic() - start, None
             self.end()
             ended = f"its process has ended, with status {self.process.returncode}"
             self.process = self._started()
             said = ended if waited < PATIENCE_S else f"no answer after {PATIENCE_S:g} s"
             raise SideError(f"{self.side.name}: {said}", self) from error
         finally:
-            timer.cancel()
+            self.since = None
         if "error" in answer:
             raise SideError(f"{self.side.name}: {answer['error']}", self)
         return answer["result"]
@@ -220,8 +219,20 @@ class Worker:
 def workers(*sides: Side) -> Iterator[list[Worker]]:
     """Processes of some sides, started together."""
     started = [Worker(side) for side in sides]
+    done = Event()
+    Thread(target=_watch, args=(started, done), daemon=True).start()
     try:
         yield started
     finally:
+        done.set()
         for worker in started:
             worker.end()
+
+
+def _watch(started: list[Worker], done: Event) -> None:
+    """Kill what hangs; seldom, as a timer for each turn would disturb what is timed."""
+    while not done.wait(1.0):
+        for worker in started:
+            since = worker.since
+            if since is not None and time.monotonic() - since > PATIENCE_S:
+                worker.process.kill()

@@ -89,7 +89,8 @@ def measure(
 ) -> None:
     """Sample until all is settled or the time is used up.
 
-    Whatever the time, every case gets `LEAST_PAIRS`, and `SURE_PAIRS` where that is no alarm's end.
+    Whatever the time, every case gets `LEAST_PAIRS`, and what then seems slower or faster
+    `SURE_PAIRS`.
     """
     end = time.monotonic() + budget_s
     for pair in range(MOST_PAIRS):
