@@ -278,7 +278,7 @@ def main(arguments: Sequence[str] = ()) -> None:
             command.error("what --exhaustive gives is not stored")
         exhaustive()
         return
-    here = machine.brief("scipy", "torch", "jax", "scikit-learn")
+    here = machine.brief("scipy", "torch", "jax", "numexpr", "scikit-learn")
     print(f"{markdown.machine(here)}\n")
     rows: dict[str, Row] = {}
     for name, function in ELEMENTWISE.items():

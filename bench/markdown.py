@@ -26,6 +26,7 @@ NAMES = {
     "scipy": "SciPy",
     "sklearn": "scikit-learn",
     "torch": "PyTorch",
+    "torch-compile": "PyTorch, compiled",
     "jax": "JAX",
     "polars": "Polars",
     "duckdb": "DuckDB",

@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] = ()) -> None:
         "steps",
         nargs="*",
         metavar="STEP",
-        help=f"of {', '.join(STEPS)} (default: all, which takes up to two hours)",
+        help=f"of {', '.join(STEPS)} (default: all, which takes two hours)",
     )
     names = command.parse_args(arguments).steps or list(STEPS)
     if unknown := [name for name in names if name not in STEPS]:
