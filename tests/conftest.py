@@ -16,7 +16,7 @@ from fastlogit.cli import main
 # Not installed; and after the installed packages, so that those are what is tested.
 sys.path.append(str(Path(__file__).parents[1]))
 
-settings.register_profile("fastlogit", deadline=None, derandomize=True, max_examples=200)
+settings.register_profile("fastlogit", deadline=None, derandomize=True, max_examples=120)
 settings.load_profile("fastlogit")
 
 

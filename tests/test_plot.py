@@ -194,7 +194,7 @@ def test_lines_differ_without_colour(draw):
 
 
 @each
-@pytest.mark.parametrize(("width", "layout"), [(3.2, "constrained"), (3.2, None), (6.4, None)])
+@pytest.mark.parametrize(("width", "layout"), [(3.2, None), (6.4, "constrained")])
 def test_nothing_is_clipped_or_hidden(draw, width, layout):
     columns = 2 if draw in PAIRS else 1
     figure, ax = plt.subplots(ncols=columns, figsize=(columns * width, 0.75 * width), layout=layout)
