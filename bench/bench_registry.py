@@ -15,6 +15,7 @@ from bench.implementations import (
     cases,
     library_of,
 )
+from bench.peers import LIBRARIES, TORCH, TORCH_COMPILE
 
 N = 1_000
 PEERS = [(name, peer) for name, peer in cases(FUNCTIONS) if peer != FASTLOGIT]
@@ -50,6 +51,18 @@ def test_the_table_is_complete():
     assert SUMS.keys() == set(fl.losses.__all__)
     assert PASSES.keys() == {f"linear.{name}" for name in fl.linear.__all__}
     assert all({FASTLOGIT, STABLE} <= row.implementations.keys() for row in FUNCTIONS.values())
+
+
+@pytest.mark.skipif(TORCH not in LIBRARIES, reason="PyTorch is not installed")
+def test_pytorch_has_as_many_threads_as_it_is_told_and_no_autograd():
+    import torch
+
+    for threads in (1, 2):
+        FUNCTIONS["sigmoid"].bind(TORCH, N, "float64", threads)
+        assert torch.get_num_threads() == threads
+    for peer in {TORCH, TORCH_COMPILE} & LIBRARIES.keys():
+        with library_of(peer).context():
+            assert torch.is_inference_mode_enabled()
 
 
 def test_every_library_says_how_it_wants_to_be_called():

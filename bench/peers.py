@@ -4,6 +4,9 @@ Each is called as its own documentation recommends for speed; `Library.source` s
 library takes arguments of its own kind, so they are converted before the clock runs.  Numbers of
 threads are set where a library lets one; JAX, which does not, takes all cores for large arrays
 (`bench.measure.on_cores` keeps it from that), and SciPy and NumPy have one thread.
+
+The derivative is y (1 - y) of one sigmoid, as PyTorch's and JAX's own gradients have it: it loses
+the digits of 1 - y, and sigma(z) sigma(-z), which does not, would take them twice as long.
 """
 
 from __future__ import annotations
@@ -66,7 +69,7 @@ def _scipy() -> Library:
 
     def sigmoid_derivative(z: Array, out: Array = None) -> Array:
         y = expit(z, out=out)
-        y *= expit(-z)
+        y *= 1 - y
         return y
 
     def logistic_loss(z: Array, t: Array, out: Array = None) -> Array:
@@ -137,7 +140,7 @@ def _sklearn() -> Library:
         loss, gradient = half.loss_gradient(t, z, **outputs, n_threads=threads)
         return loss.sum(), gradient
 
-    # These two are means over the rows.
+    # These are means over the rows.
     def linear_log_loss(X: Array, t: Array, coef: Array, threads: int = 1) -> float:
         return t.size * linear.loss(np.append(coef, 0 * coef[:1]), X, t, n_threads=threads)
 
@@ -149,6 +152,19 @@ def _sklearn() -> Library:
         gradient *= t.size
         return t.size * loss, gradient[:-1], gradient[-1]
 
+    def linear_log_loss_gradient_hessian(
+        X: Array, t: Array, coef: Array, threads: int = 1
+    ) -> tuple[float, Array, Array]:
+        both = np.append(coef, 0 * coef[:1])
+        options = {"n_threads": threads, "raw_prediction": linear.weight_intercept_raw(both, X)[2]}
+        loss = linear.loss(both, X, t, **options)
+        gradient, hessian, _ = linear.gradient_hessian(both, X, t, **options)
+        gradient *= t.size
+        hessian *= t.size
+        return t.size * loss, gradient, hessian
+
+    # No linear.hessian, which it gives with a gradient alone, nor a product, for which it makes an
+    # array as large as X, for many products with it.
     return Library(
         {
             "logistic_loss": logistic_loss,
@@ -157,6 +173,7 @@ def _sklearn() -> Library:
             "log_loss_gradient": log_loss_gradient,
             "linear.log_loss": linear_log_loss,
             "linear.log_loss_gradient": linear_log_loss_gradient,
+            "linear.log_loss_gradient_hessian": linear_log_loss_gradient_hessian,
         },
         source="https://github.com/scikit-learn/scikit-learn/blob/main/sklearn/_loss/loss.py",
         writing=frozenset([logistic_loss, residual, log_loss_gradient]),
@@ -203,6 +220,17 @@ def _torch() -> Library:
         loss, gradient = log_loss_gradient(X @ coef, t)
         return loss, gradient @ X, gradient.sum()
 
+    def newton(X: Array, t: Array, coef: Array) -> tuple[Array, Array, Array]:
+        z, d = X @ coef, X.shape[1]
+        loss, gradient = log_loss_gradient(z, t)
+        curvature = sigmoid_derivative(z)
+        scaled = X * curvature[:, None]
+        hessian = X.new_empty((d + 1, d + 1))
+        hessian[:d, :d] = scaled.T @ X
+        hessian[:d, d] = hessian[d, :d] = scaled.sum(0)
+        hessian[d, d] = curvature.sum()
+        return loss, torch.cat([gradient @ X, gradient.sum()[None]]), hessian
+
     return Library(
         {
             "sigmoid": torch.sigmoid,
@@ -219,7 +247,9 @@ def _torch() -> Library:
             "linear.probability": lambda X, coef: (X @ coef).sigmoid_(),
             "linear.log_loss": lambda X, t, coef: loss_with_logits(X @ coef, t, reduction="sum"),
             "linear.log_loss_gradient": linear_log_loss_gradient,
+            "linear.log_loss_gradient_hessian": newton,
             "linear.hessian": lambda X, coef: (X * sigmoid_derivative(X @ coef)[:, None]).T @ X,
+            "linear.hessian_diagonal": lambda X, coef: sigmoid_derivative(X @ coef) @ (X * X),
             "linear.hessian_product": lambda X, coef, direction: (
                 sigmoid_derivative(X @ coef).mul_(X @ direction) @ X
             ),
@@ -272,6 +302,16 @@ def _torch_compile() -> Library:
         gradient = residual(z, t)
         return log_loss(z, t), gradient @ X, gradient.sum()
 
+    def newton(X: Array, t: Array, coef: Array) -> tuple[Array, Array, Array]:
+        z = X @ coef
+        gradient, curvature = residual(z, t), sigmoid_derivative(z)
+        scaled = X * curvature[:, None]
+        border = scaled.sum(0)
+        rows = torch.cat([scaled.T @ X, border[None]])
+        column = torch.cat([border, curvature.sum()[None]])
+        hessian = torch.cat([rows, column[:, None]], 1)
+        return log_loss(z, t), torch.cat([gradient @ X, gradient.sum()[None]]), hessian
+
     functions = {
         "sigmoid_derivative": sigmoid_derivative,
         "logistic_loss": partial(loss_with_logits, reduction="none"),
@@ -279,8 +319,12 @@ def _torch_compile() -> Library:
         "cross_entropy": partial(functional.binary_cross_entropy, reduction="none"),
         "log_loss": log_loss,
         "log_loss_gradient": lambda z, t: (log_loss(z, t), residual(z, t)),
+        "linear.probability": lambda X, coef: torch.sigmoid(X @ coef),
         "linear.log_loss": lambda X, t, coef: log_loss(X @ coef, t),
         "linear.log_loss_gradient": linear_log_loss_gradient,
+        "linear.log_loss_gradient_hessian": newton,
+        "linear.hessian": lambda X, coef: (X * sigmoid_derivative(X @ coef)[:, None]).T @ X,
+        "linear.hessian_diagonal": lambda X, coef: sigmoid_derivative(X @ coef) @ (X * X),
         "linear.hessian_product": lambda X, coef, direction: (
             (sigmoid_derivative(X @ coef) * (X @ direction)) @ X
         ),
@@ -308,7 +352,8 @@ def _jax() -> Library:
         return lambda *args: jax.block_until_ready(compiled(*args))
 
     def sigmoid_derivative(z: Array) -> Array:
-        return nn.sigmoid(z) * nn.sigmoid(-z)
+        y = nn.sigmoid(z)
+        return y * (1 - y)
 
     def logistic_loss(z: Array, t: Array) -> Array:
         # `optax` has log_sigmoid(z) and log_sigmoid(-z), which loses less and takes twice as long.
@@ -320,6 +365,15 @@ def _jax() -> Library:
     def linear_log_loss_gradient(X: Array, t: Array, coef: Array) -> tuple[Array, Array, Array]:
         loss, gradient = jax.value_and_grad(log_loss)(X @ coef, t)
         return loss, gradient @ X, jnp.sum(gradient)
+
+    def newton(X: Array, t: Array, coef: Array) -> tuple[Array, Array, Array]:
+        z = X @ coef
+        loss, gradient = jax.value_and_grad(log_loss)(z, t)
+        curvature = sigmoid_derivative(z)
+        scaled = X * curvature[:, None]
+        border = jnp.sum(scaled, axis=0)
+        hessian = jnp.block([[scaled.T @ X, border[:, None]], [border, jnp.sum(curvature)]])
+        return loss, jnp.append(gradient @ X, jnp.sum(gradient)), hessian
 
     functions = {
         "sigmoid": nn.sigmoid,
@@ -336,6 +390,7 @@ def _jax() -> Library:
         "linear.probability": lambda X, coef: nn.sigmoid(X @ coef),
         "linear.log_loss": lambda X, t, coef: log_loss(X @ coef, t),
         "linear.log_loss_gradient": linear_log_loss_gradient,
+        "linear.log_loss_gradient_hessian": newton,
         "linear.hessian": lambda X, coef: (X * sigmoid_derivative(X @ coef)[:, None]).T @ X,
         "linear.hessian_diagonal": lambda X, coef: sigmoid_derivative(X @ coef) @ (X * X),
         "linear.hessian_product": lambda X, coef, direction: (

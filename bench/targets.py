@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,7 +16,7 @@ from tqdm import tqdm
 
 from bench import machine
 from bench.commands import parser
-from bench.implementations import FASTLOGIT, FUNCTIONS
+from bench.implementations import FASTLOGIT, FUNCTIONS, library_of
 from bench.markdown import duration
 from bench.measure import interleaved, on_cores, ratio
 from bench.peers import JAX, LIBRARIES, SCIPY, SKLEARN, TORCH, copy
@@ -99,7 +100,10 @@ def measure(case: Case) -> tuple[dict[str, float], str, float]:
     peers = installed(case.target)
     calls = min(MOST_CALLS, max(1, CALLS_OVER // case.n))
     bound = {peer: _bind(case, peer) for peer in (FASTLOGIT, *peers)}
-    with on_cores(case.threads):
+    with ExitStack() as stack:
+        stack.enter_context(on_cores(case.threads))
+        for peer in bound.keys() - {COPY}:
+            stack.enter_context(library_of(peer).context())
         seconds = interleaved(bound, ROUNDS, calls)
     medians = {peer: statistics.median(times) for peer, times in seconds.items()}
     best = min(peers, key=medians.__getitem__)
