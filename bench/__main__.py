@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 
 from bench.commands import run
 
 if __name__ == "__main__":
-    run(sys.argv[1:])
+    # So that what was begun is ended, and its folders go.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        run(sys.argv[1:])
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        sys.exit(128 + signal.SIGINT)

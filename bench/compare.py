@@ -8,6 +8,7 @@ than a relative and an absolute threshold and with all of the interval, or is mi
 from __future__ import annotations
 
 import json
+import math
 import sys
 import tempfile
 from argparse import ArgumentTypeError
@@ -162,9 +163,17 @@ def content(base: str, head: str, rows: Iterable[Row]) -> dict[str, Any]:
         "revisions": [sides.revision_of(base), sides.revision_of(head)],
         "machine": machine.describe(),
         "rows": [
-            asdict(each) | {"interval": each.interval and each.interval._asdict()} for each in rows
+            asdict(each)
+            | {"interval": each.interval and each.interval._asdict()}
+            | {"base": _number(each.base), "head": _number(each.head)}
+            for each in rows
         ],
     }
+
+
+def _number(value: float | None) -> float | str | None:
+    """As JSON has it, which knows no infinity."""
+    return value if value is None or math.isfinite(value) else str(value)
 
 
 def markdown(rows: Sequence[Row]) -> str:

@@ -3,12 +3,14 @@
 The baseline names a revision, and where git has that one it is built and timed side by side with
 the working tree, as `compare` does.  Where it has not, times are compared with those stored, each
 relative to something of NumPy's that was timed in turns with it: that is coarser, and for the same
-kind of machine only.  ``--renew`` measures the working tree and stores it as the baseline.
+kind of machine only.  ``--renew`` measures a revision, HEAD or that of ``--head``, and stores it as
+the baseline: never the working tree, which nobody could build again.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import sys
 import tempfile
 from argparse import Namespace
@@ -35,14 +37,18 @@ def main(arguments: Sequence[str] = ()) -> None:
     command = parser("gate")
     compare.add_options(command)
     command.add_argument("--head", default=WORKING_TREE, help="instead of the working tree")
-    command.add_argument("--renew", action="store_true", help="measure the baseline anew")
+    command.add_argument(
+        "--renew", action="store_true", help="measure a revision (HEAD), as the new baseline"
+    )
     command.add_argument(
         "--stored", action="store_true", help="compare with what is stored, whatever git has"
     )
     options = command.parse_args(arguments)
+    if options.renew and (options.quick or options.only or options.stored):
+        command.error("a baseline has everything: --renew takes no --quick, --only or --stored")
     try:
         if options.renew:
-            _renew(options)
+            _renew("HEAD" if options.head == WORKING_TREE else options.head, options)
             return
         baseline = json.loads(BASELINE.read_text())
         base = None if options.stored else _tag() or _there(baseline["revision"])
@@ -51,6 +57,8 @@ def main(arguments: Sequence[str] = ()) -> None:
             sys.exit(compare.report(base, options.head, options))
         compare.say(f"against what was stored of {baseline['revision']} on {baseline['date']}")
         _must_be_alike(baseline["machine"], machine.brief())
+        for change in _changes(baseline["machine"], machine.brief()):
+            compare.say(change)
         with tempfile.TemporaryDirectory(prefix="fastlogit-gate-") as folder:
             rows = _apart(baseline, sides.build(options.head, Path(folder, "head")), options)
         sys.exit(compare.finish(f"stored {baseline['revision']}", options.head, rows, options))
@@ -84,6 +92,16 @@ def _must_be_alike(stored: dict[str, Any], here: dict[str, Any]) -> None:
             )
 
 
+def _changes(stored: dict[str, Any], here: dict[str, Any]) -> list[str]:
+    """What else may be the reason of other times than those stored."""
+    before, now = (one["versions"] | {"python": one["python"]} for one in (stored, here))
+    return [
+        f"{name} was {before[name]}, is {now[name]}"
+        for name in before
+        if name in now and name != "fastlogit" and before[name] != now[name]
+    ]
+
+
 def _measured(
     side: Side, chosen: dict[str, int], options: Namespace, expected: dict[str, float]
 ) -> list[Timing]:
@@ -115,21 +133,24 @@ def _apart(baseline: dict[str, Any], side: Side, options: Namespace) -> list[Row
     return rows
 
 
-def _renew(options: Namespace) -> None:
+def _renew(head: str, options: Namespace) -> None:
+    revision = sides.resolved(head)
+    compare.say(f"measuring {head}, {revision}")
     with tempfile.TemporaryDirectory(prefix="fastlogit-gate-") as folder:
-        side = sides.build(options.head, Path(folder, "head"))
+        side = sides.build(revision, Path(folder, "head"))
         chosen, _ = compare.chosen(side, side, False, ())
         compiled = others.compile_all(side, cases=chosen)
         rest = [*compiled, *compare.the_rest(side, quick=False)]
         timings = _measured(side, chosen, options, {})
     failed = [f"{timing.case}: {timing.errors[1]}" for timing in timings if any(timing.errors)]
     failed += [f"{one.what}: {one.error}" for one in rest if one.error]
+    failed += [f"{one.what}: infinite" for one in rest if one.values[0] == math.inf]
     if failed:
         raise SideError("\n".join(failed))
     results.write(
         BASELINE,
         {
-            "revision": sides.resolved("HEAD"),
+            "revision": revision,
             "date": results.today(),
             "machine": machine.brief(),
             "times": {

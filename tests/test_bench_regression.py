@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import json
-import re
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from fake_sides import logged
 
-from bench import compare, gate
-from bench.compare import Row
+from bench import compare
 from bench.regression import noise, others, sides, times
-from bench.regression.cases import QUICK, cases, is_quick
 from bench.regression.times import MOST_PAIRS, Timing
-from bench.regression.verdicts import TIME, Interval, Thresholds, interval
+from bench.regression.verdicts import TIME, Interval, interval
 
-ROOT = Path(__file__).parents[1]
 RECORDED = noise.load()
 STATES = list(RECORDED)
 SECONDS = 1e-3
@@ -85,43 +80,6 @@ def test_a_planted_slow_down_is_found_and_it_alone(state):
 
 # Sides that fail --------------------------------------------------------------------------
 
-# Stands for bench.regression.worker: what it does goes by the names of the case and of the side.
-WORKER = """
-import json, os, sys, time
-side = os.path.basename(os.getcwd())
-for line in sys.stdin:
-    request = json.loads(line)
-    case = request.get("case", request.get("function", ""))
-    answer = {"result": 0.001}
-    if case == f"dies in the {side}":
-        os._exit(3)
-    if case == f"hangs in the {side}":
-        time.sleep(60)
-    if case == f"fails in the {side}" or (case == "softplus" and side == "head"):
-        answer = {"error": "AttributeError: gone"}
-    elif case == f"is slow in the {side}" and request["do"] == "time":
-        answer = {"result": 0.002}
-    elif "to" in request:
-        import numpy as np
-        np.save(request["to"], np.logaddexp(0.0, np.load(request["arguments"])[0]))
-    print(json.dumps(answer), flush=True)
-"""
-
-
-@pytest.fixture
-def both(tmp_path):
-    """Two sides."""
-    for side in ("base", "head"):
-        package = tmp_path / side / "bench" / "regression"
-        package.mkdir(parents=True)
-        for path in (package.parent / "__init__.py", package / "__init__.py"):
-            path.touch()
-        (package / "worker.py").write_text(WORKER)
-    wheel = tmp_path / "x.whl"
-    return [
-        sides.Side(side, wheel, Path(sys.executable), tmp_path / side) for side in ("base", "head")
-    ]
-
 
 def test_a_case_that_fails_is_named_and_the_others_are_timed(both, monkeypatch):
     monkeypatch.setattr(sides, "PATIENCE_S", 3.0)
@@ -141,7 +99,7 @@ def test_a_case_that_fails_is_named_and_the_others_are_timed(both, monkeypatch):
 
 def test_compiling_goes_on_where_a_case_fails(both):
     (found,) = others.compile_all(*both, cases=["fails in the head", "dies in the head", "x"])
-    assert found.values == (0.001, 0.001)
+    assert found.values == (10.0, 10.0)
 
 
 def test_what_seems_slower_is_sampled_until_that_is_sure_whatever_the_time(both):
@@ -160,6 +118,58 @@ def test_a_function_that_is_gone_fails_and_a_new_one_does_not(both, monkeypatch)
     rows = [compare.row(one) for one in others.exactness(*both[::-1], only=["softplus"])]
     assert {row.verdict for row in rows} == {"new"}
     assert "head: AttributeError: gone" in compare.text(rows)
+
+
+# Turns ------------------------------------------------------------------------------------
+
+
+def test_processes_take_turns_and_whoever_starts_first_changes(both, tmp_path):
+    timing = Timing("x", 1)
+    times.measure(*both, [timing], 0.0)
+    assert len(timing.samples) == 5
+    turns = ["".join(line["side"][0] for line in logged(tmp_path, "time"))]
+    assert turns == ["bhhb" * (24 * 5)]
+    prepared = [line["side"] for line in logged(tmp_path, "prepare")]
+    assert prepared == ["base", "head"] * 5
+
+
+def test_what_has_one_thread_stays_on_one_core_which_is_another_in_each_pair(both, tmp_path):
+    times.measure(*both, [Timing("one", 1), Timing("two", 2)], 0.0)
+    cores = {"one": [], "two": []}
+    for line in logged(tmp_path, "time"):
+        cores[line["case"]].append(line["core"])
+    assert cores == {
+        "one": [pair for pair in range(5) for _ in range(24 * 4)],
+        "two": [None] * (5 * 24 * 4),
+    }
+
+
+def test_either_both_are_warmed_or_none(both, tmp_path):
+    names = ["x", "is slow in the head", "is long", "is long and is slow in the head"]
+    times.measure(*both, [Timing(name, 1) for name in names], 0.0)
+    warm = {(line["case"], line["warm"]) for line in logged(tmp_path, "time")}
+    assert warm == set(zip(names, [True, True, False, False], strict=True))
+
+
+def test_processes_have_a_cache_of_their_own_and_nobody_elses_sources(both, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", "elsewhere")
+    monkeypatch.setenv("NUMBA_CACHE_DIR", "elsewhere")
+    code = "import json, os, sys; print(json.dumps([dict(os.environ), sys.path]))"
+    environments, paths = zip(
+        *(json.loads(side.run("-c", code).stdout) for side in both), strict=True
+    )
+    assert not any("elsewhere" in path for each in paths for path in each)
+    for side, environment in zip(both, environments, strict=True):
+        for name in ("NUMBA_CACHE_DIR", "TMPDIR"):
+            assert Path(environment[name]).is_relative_to(side.folder)
+
+
+def test_compiling_that_seems_to_take_longer_is_done_once_more(both, monkeypatch):
+    found = iter([[10.0, 20.0], [12.0, 11.0], [10.0, 10.0]])
+    monkeypatch.setattr(others, "_compile", lambda *_: next(found))
+    (measured,) = others.compile_all(*both, cases=["x"])
+    assert measured.values == (10.0, 11.0)
+    assert next(found) == [10.0, 10.0]
 
 
 # Intervals and thresholds -----------------------------------------------------------------
@@ -270,103 +280,3 @@ def test_a_loss_of_a_fifth_of_a_unit_shows_in_the_errors(monkeypatch):
         found = list(others.exactness(Side(0.0), Side(loss), only=["softplus"]))
         assert {others.verdict(one) for one in found if "largest" in one.what} == expected
         assert found[0].values[0] <= 0.5001
-
-
-# Benchmarks of both sides -----------------------------------------------------------------
-
-
-def test_a_benchmark_that_disappears_fails_and_a_new_one_does_not():
-    base, head = {"a, 1": 1, "b, 1": 2, "c": 1}, {"b, 1": 2, "c": 1, "d, 1": 1}
-    assert compare.matched(base, head, False, ()) == (
-        {"b, 1": 2, "c": 1},
-        {"a, 1": "missing", "d, 1": "new"},
-    )
-    assert compare.matched(base, head, False, ["b"]) == ({"b, 1": 2}, {})
-    with pytest.raises(sides.SideError, match="no benchmark with b and zz in its name"):
-        compare.matched(base, head, False, ["b", "zz"])
-    assert "missing" in compare.FAILING
-    assert "new" not in compare.FAILING
-
-
-def test_the_quick_set_has_something_of_each_of_its_words():
-    names = cases().keys()
-    quick = [name for name in names if is_quick(name)]
-    assert 10 <= len(quick) <= 20
-    for words in QUICK:
-        assert any(all(word in name for word in words) for name in quick)
-    assert noise.CASES.keys() <= names
-
-
-# Output -----------------------------------------------------------------------------------
-
-ROWS = [
-    Row("a", "same", 1e-3, 1.01e-3, "s", Interval(1.01, 0.99, 1.02), 5),
-    Row("b", "slower", 2e-6, 2.4e-6, "s", Interval(1.2, 1.1, 1.3), 8),
-    Row("c", "missing"),
-    Row("d", "failed", error="AttributeError: no d"),
-    Row("e", "same", 0.5, 0.5, "ULP"),
-    Row("f", "worse", 3e8, 4e8, "B"),
-]
-
-
-def test_what_is_worse_comes_first_and_what_is_the_same_is_counted():
-    lines = compare.text(ROWS).splitlines()
-    assert lines[0].split("  ")[0] == "benchmark"
-    assert [line.split()[0] for line in lines[1:5]] == ["b", "f", "c", "d"]
-    assert re.split(" {2,}", lines[1].strip()) == [
-        "b",
-        "2 µs",
-        "2.4 µs",
-        "1.200",
-        "1.100 to 1.300",
-        "slower",
-    ]
-    assert lines[-1] == "6 benchmarks: 1 slower, 1 worse, 1 missing, 1 failed, 2 same."
-    assert len(lines) == 7
-    assert len(compare.text(ROWS, every=True).splitlines()) == 9
-    assert compare.text(ROWS[:1]) == "1 benchmarks: 1 same."
-
-
-def test_markdown_and_json_have_all_rows():
-    lines = compare.markdown(ROWS).splitlines()
-    assert lines[2] == "| b | 2 µs | 2.4 µs | 1.200 | 1.100 to 1.300 | slower |"
-    assert len(lines) == 2 + len(ROWS) + 2
-    content = json.loads(json.dumps(compare.content("HEAD", ".", ROWS)))
-    assert [row["what"] for row in content["rows"]] == list("abcdef")
-    assert content["rows"][1]["interval"] == {"ratio": 1.2, "least": 1.1, "most": 1.3}
-    assert content["machine"]["processor"]
-
-
-def test_a_revision_that_is_not_there_is_one_clear_line():
-    command = [sys.executable, "-m", "bench", "compare", *["no-such-revision"] * 2]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert "Traceback" not in done.stderr
-    assert "no-such-revision" in done.stderr
-
-
-# Gate -------------------------------------------------------------------------------------
-
-
-def test_the_baseline_has_every_benchmark_and_says_of_what_it_is():
-    baseline = json.loads(gate.BASELINE.read_text())
-    assert gate.BASELINE.stat().st_size < 50_000
-    assert baseline.keys() == {"revision", "date", "machine", "times", "others"}
-    assert noise.CASES.keys() <= baseline["times"].keys()
-    assert all(one["seconds"] > 0 and one["ratio"] > 0 for one in baseline["times"].values())
-    assert any("ULP" not in name and "memory" in name for name in baseline["others"])
-
-
-def test_a_baseline_of_another_machine_is_refused():
-    here = {"processor": "this", "cores": 2}
-    gate._must_be_alike(here, dict(here))
-    with pytest.raises(sides.SideError, match=r"another kind of machine, cores 4; this has 2"):
-        gate._must_be_alike(here | {"cores": 4}, here)
-
-
-def test_stored_times_are_compared_as_ratios_to_a_reference():
-    timing = Timing("x", 1, "reference", 2.0, Thresholds(0.3, 0.0), base_s=[1.0], head_s=[3.0])
-    timing.samples = [np.full(8, np.log(3.0) - np.log(2.0)) for _ in range(8)]
-    row = compare.row_of_time(timing)
-    assert (row.base, row.head, row.verdict) == (2.0, 3.0, "slower")
-    assert row.ratio == pytest.approx(1.5)

@@ -10,6 +10,7 @@ import json
 import subprocess
 import sys
 import tempfile
+from argparse import ArgumentParser
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -57,6 +58,7 @@ def load() -> dict[str, dict[str, list[NDArray[np.float64]]]]:
 
 def main() -> None:
     """Record, and store."""
+    ArgumentParser(prog="python -m bench.regression.noise", description=__doc__).parse_args()
     rounds: dict[str, dict[str, list[list[float]]]] = {}
     with tempfile.TemporaryDirectory(prefix="fastlogit-noise-") as folder:
         side = sides.build(WORKING_TREE, Path(folder, "side"))

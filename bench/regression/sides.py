@@ -54,13 +54,13 @@ class Side:
     python: Path
     folder: Path
 
-    def run(self, *arguments: str, cache: str = "cache") -> subprocess.CompletedProcess[str]:
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run its Python to the end."""
         try:
             done = subprocess.run(
                 [self.python, *arguments],
                 cwd=self.folder,
-                env=self.environment(cache),
+                env=self.environment(),
                 capture_output=True,
                 text=True,
                 check=False,
@@ -73,11 +73,20 @@ class Side:
             raise SideError(f"{self.name}: {said[-1]}")
         return done
 
-    def environment(self, cache: str = "cache") -> dict[str, str]:
+    def empty_cache(self) -> None:
+        """Have everything compiled again."""
+        shutil.rmtree(self.cache, ignore_errors=True)
+
+    @property
+    def cache(self) -> Path:
+        """Folder of its Numba cache."""
+        return self.folder / "cache"
+
+    def environment(self) -> dict[str, str]:
         """Variables of its processes: a Numba cache and temporary files of its own."""
         ours = {"PYTHONPATH", "PYTHONSTARTUP", "PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV"}
         kept = {name: value for name, value in os.environ.items() if name not in ours}
-        return kept | {"NUMBA_CACHE_DIR": str(self.folder / cache), "TMPDIR": str(self.folder)}
+        return kept | {"NUMBA_CACHE_DIR": str(self.cache), "TMPDIR": str(self.folder)}
 
 
 def build(revision: str, folder: Path) -> Side:
@@ -152,7 +161,10 @@ def copy_sources(source: Path) -> None:
 
 def git(*arguments: str) -> bytes:
     """What git prints."""
-    done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, check=False)
+    try:
+        done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, check=False)
+    except FileNotFoundError as error:
+        raise SideError("git is not installed") from error
     if done.returncode:
         said = done.stderr.decode().strip() or "there is no such revision"
         raise SideError(f"git {' '.join(arguments)}: {said}")
@@ -174,7 +186,7 @@ class Worker:
 
     def __init__(self, side: Side) -> None:
         self.side = side
-        self.since: float | None = None  # when it began what it does
+        self.since: float | None = None  # when it began what it does, or did when it was left
         self.process = self._started()
 
     def _started(self) -> subprocess.Popen[str]:
@@ -203,14 +215,16 @@ class Worker:
             self.process = self._started()
             said = ended if waited < PATIENCE_S else f"no answer after {PATIENCE_S:g} s"
             raise SideError(f"{self.side.name}: {said}", self) from error
-        finally:
-            self.since = None
+        self.since = None
         if "error" in answer:
             raise SideError(f"{self.side.name}: {answer['error']}", self)
         return answer["result"]
 
     def end(self) -> None:
-        """End the process."""
+        """End the process, whatever it does."""
+        if self.since is not None:
+            self.process.kill()
+            self.since = None
         with suppress(BrokenPipeError):
             self.process.communicate()
 

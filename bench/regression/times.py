@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +15,7 @@ from bench.regression.sides import Side, SideError, Worker, workers
 from bench.regression.verdicts import TIME, Interval, Thresholds, Verdict, interval
 
 # Seconds of a turn: many short ones, of which the system interrupts few.  Before its turn, a
-# process makes a call that is not timed, unless calls are longer than that.
+# process makes a call that is not timed, unless calls of one of both are longer than that.
 _TURN_S, _WARM_S = 0.001, 0.004
 # Rounds of a pair of processes: so many, or fewer if they would take longer.
 _MOST_ROUNDS, _LEAST_ROUNDS, _PAIR_S = 24, 8, 0.5
@@ -112,20 +111,31 @@ def sample(timing: Timing, a: Worker, b: Worker, pair: int) -> None:
     """Add what a pair of processes gives, or why that is nothing."""
     # Both on the same core, as others may be busy with something else; each pair on the next.
     core = pair if timing.threads == 1 else None
-    turns = []
-    for worker, case in ((a, timing.base_case or timing.case), (b, timing.case)):
+    both = ((a, timing.base_case or timing.case), (b, timing.case))
+    seconds = []
+    for worker, case in both:
         try:
-            turns.append(_turn(worker, case, core))
+            seconds.append(worker.do("prepare", case=case))
         except SideError as error:
             timing.errors[worker is b] = str(error)
     if any(timing.errors):
         return
-    first, second = turns
-    longest = max(first.seconds, second.seconds)
+    longest = max(seconds)
+    first, second = (
+        partial(
+            worker.do,
+            "time",
+            case=case,
+            calls=max(1, round(_TURN_S / of_a_call)),
+            warm=longest <= _WARM_S,
+            core=core,
+        )
+        for (worker, case), of_a_call in zip(both, seconds, strict=True)
+    )
     rounds = []
     for _ in range(min(_MOST_ROUNDS, max(_LEAST_ROUNDS, round(_PAIR_S / (4 * longest))))):
         try:
-            found = [turn.take() for turn in (first, second, second, first)]
+            found = [turn() for turn in (first, second, second, first)]
         except SideError as error:
             timing.errors[error.worker is b] = str(error)
             return
@@ -133,18 +143,3 @@ def sample(timing: Timing, a: Worker, b: Worker, pair: int) -> None:
         timing.head_s.append(min(found[1], found[2]))
         rounds.append(math.log(found[1] * found[2] / (found[0] * found[3])) / 2)
     timing.samples.append(np.array(rounds) - math.log(timing.expected))
-
-
-class _Turn(NamedTuple):
-    """Calls that are timed at a time, and how long one of them takes about."""
-
-    seconds: float
-    take: Callable[[], float]
-
-
-def _turn(worker: Worker, case: str, core: int | None) -> _Turn:
-    """Have a case prepared."""
-    seconds = worker.do("prepare", case=case)
-    calls, is_long = max(1, round(_TURN_S / seconds)), seconds > _WARM_S
-    turn = partial(worker.do, "time", case=case, calls=calls, warm=not is_long, core=core)
-    return _Turn(seconds, turn)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -85,6 +86,7 @@ _DO: dict[str, Callable[..., Any]] = {
 
 def main() -> None:
     """Serve until standard input ends; nothing else can write to standard output."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C is told by whoever started this
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     for line in sys.stdin:

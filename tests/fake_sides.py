@@ -1,0 +1,67 @@
+"""Sides for `bench.regression` that do what the names of their cases say, and log what they do."""
+
+import json
+import sys
+
+from bench.regression.sides import Side
+
+# Stands for bench.regression.worker.
+_WORKER = """
+import json, os, sys, time
+side = os.path.basename(os.getcwd())
+listed = json.load(open("cases.json"))
+for line in sys.stdin:
+    request = json.loads(line)
+    with open("../log", "a") as log:
+        log.write(json.dumps({"side": side, **request}) + chr(10))
+    do, case = request["do"], request.get("case", request.get("function", ""))
+    slow = 2.0 if f"is slow in the {side}" in case else 1.0
+    if f"dies in the {side}" in case:
+        os._exit(3)
+    if f"hangs in the {side}" in case:
+        time.sleep(60)
+    if f"fails in the {side}" in case or (case == "softplus" and side == "head"):
+        answer = {"error": "AttributeError: gone"}
+    elif do == "list":
+        answer = {"result": listed}
+    elif do == "cpu_seconds":
+        answer = {"result": 10.0}
+    elif do == "values":
+        import numpy as np
+        z = np.load(request["arguments"])
+        value = {"sigmoid": lambda z: 1 / (1 + np.exp(-z)),
+                 "logistic_loss": lambda z, t: np.logaddexp(0, z) - t * z}
+        with np.errstate(all="ignore"):
+            np.save(request["to"], value.get(case, lambda *args: args[0])(*z))
+        answer = {"result": request["to"]}
+    else:
+        answer = {"result": 0.001 * slow * (5.0 if "is long" in case else 1.0)}
+    print(json.dumps(answer), flush=True)
+"""
+_CASES = """
+def nothing(*_):
+    return lambda: None
+
+fit = score_file = nothing
+"""
+
+
+def fake(folder, name, cases=()):
+    """Make a side within a folder, whose parent has the log; it lists cases of one thread."""
+    own = folder / name
+    package = own / "bench" / "regression"
+    package.mkdir(parents=True)
+    for path in (package.parent / "__init__.py", package / "__init__.py", own / "fastlogit.py"):
+        path.touch()
+    (package / "worker.py").write_text(_WORKER)
+    (package / "cases.py").write_text(_CASES)
+    (own / "cases.json").write_text(json.dumps(dict.fromkeys(cases, 1)))
+    wheel = own / "x.whl"
+    wheel.write_bytes(bytes(1000))
+    return Side(name, wheel, sys.executable, own)
+
+
+def logged(folder, do):
+    """What the sides within a folder did of one kind, in order."""
+    lines = map(json.loads, (folder / "log").read_text().splitlines())
+    return [line for line in lines if line["do"] == do]

@@ -1,0 +1,345 @@
+"""`python -m bench compare` and `gate` on sides that are none: what they compare, say and write."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fake_sides import fake, logged
+
+from bench import compare, gate, machine
+from bench.compare import Row
+from bench.regression import noise, others, sides
+from bench.regression.cases import QUICK, REFERENCES, cases, is_quick
+from bench.regression.times import Timing
+from bench.regression.verdicts import Interval, Thresholds
+
+ROOT = Path(__file__).parents[1]
+
+# Benchmarks of both sides -----------------------------------------------------------------
+
+
+def test_a_benchmark_that_disappears_fails_and_a_new_one_does_not():
+    base, head = {"a, 1": 1, "b, 1": 2, "c": 1}, {"b, 1": 2, "c": 1, "d, 1": 1}
+    assert compare.matched(base, head, False, ()) == (
+        {"b, 1": 2, "c": 1},
+        {"a, 1": "missing", "d, 1": "new"},
+    )
+    assert compare.matched(base, head, False, ["b"]) == ({"b, 1": 2}, {})
+    with pytest.raises(sides.SideError, match="no benchmark with b and zz in its name"):
+        compare.matched(base, head, False, ["b", "zz"])
+    assert "missing" in compare.FAILING
+    assert "new" not in compare.FAILING
+
+
+def test_the_quick_set_has_something_of_each_of_its_words():
+    names = cases().keys()
+    quick = [name for name in names if is_quick(name)]
+    assert 10 <= len(quick) <= 20
+    for words in QUICK:
+        assert any(all(word in name for word in words) for name in quick)
+    assert noise.CASES.keys() <= names
+
+
+# Output -----------------------------------------------------------------------------------
+
+ROWS = [
+    Row("a", "same", 1e-3, 1.01e-3, "s", Interval(1.01, 0.99, 1.02), 5),
+    Row("b", "slower", 2e-6, 2.4e-6, "s", Interval(1.2, 1.1, 1.3), 8),
+    Row("c", "missing"),
+    Row("d", "failed", error="AttributeError: no d"),
+    Row("e", "same", 0.5, 0.5, "ULP"),
+    Row("f", "worse", 3e8, 4e8, "B"),
+    Row("g", "same", np.inf, np.inf, "ULP"),
+]
+
+
+def test_what_is_worse_comes_first_and_what_is_the_same_is_counted():
+    lines = compare.text(ROWS).splitlines()
+    assert lines[0].split("  ")[0] == "benchmark"
+    assert [line.split()[0] for line in lines[1:5]] == ["b", "f", "c", "d"]
+    assert re.split(" {2,}", lines[1].strip()) == [
+        "b",
+        "2 µs",
+        "2.4 µs",
+        "1.200",
+        "1.100 to 1.300",
+        "slower",
+    ]
+    assert lines[-1] == "7 benchmarks: 1 slower, 1 worse, 1 missing, 1 failed, 3 same."
+    assert len(lines) == 7
+    assert len(compare.text(ROWS, every=True).splitlines()) == 10
+    assert compare.text(ROWS[:1]) == "1 benchmarks: 1 same."
+
+
+def test_markdown_and_json_have_all_rows():
+    lines = compare.markdown(ROWS).splitlines()
+    assert lines[2] == "| b | 2 µs | 2.4 µs | 1.200 | 1.100 to 1.300 | slower |"
+    assert len(lines) == 2 + len(ROWS) + 2
+    content = json.loads(json.dumps(compare.content("HEAD", ".", ROWS), allow_nan=False))
+    assert [row["what"] for row in content["rows"]] == list("abcdefg")
+    assert content["rows"][-1]["base"] == "inf"
+    assert content["rows"][1]["interval"] == {"ratio": 1.2, "least": 1.1, "most": 1.3}
+    assert content["machine"]["processor"]
+
+
+def test_a_revision_that_is_not_there_is_one_clear_line():
+    command = [sys.executable, "-m", "bench", "compare", *["no-such-revision"] * 2]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "Traceback" not in done.stderr
+    assert "no-such-revision" in done.stderr
+
+
+# Commands ---------------------------------------------------------------------------------
+
+LISTED = {
+    "base": ["fit, fine", "fit, is slow in the head", "fit, gone"],
+    "head": ["fit, fine", "fit, is slow in the head", "fit, fresh"],
+}
+
+
+@pytest.fixture
+def built(tmp_path, monkeypatch):
+    """Sides that are none, by the names they are asked for as: of few processes and points."""
+    made = {name: fake(tmp_path, name, listed) for name, listed in LISTED.items()}
+    asked = []
+
+    def build(name, folder):
+        asked.append(name)
+        return made["head" if name in ("head", ".") else "base"]
+
+    monkeypatch.setattr(sides, "build", build)
+    for name, value in {"_CHUNKS": 1, "_LEAST_IMPORTS": 2, "_MOST_IMPORTS": 2}.items():
+        monkeypatch.setattr(others, name, value)
+    monkeypatch.setattr(others, "IMPORT", Thresholds(9.0, 1.0))
+    return asked
+
+
+def status(command, *arguments):
+    with pytest.raises(SystemExit) as ended:
+        command.main([*map(str, arguments)])
+    return ended.value.code
+
+
+def verdicts(path):
+    rows = json.loads(path.read_text())["rows"]
+    return {row["what"]: row["verdict"] for row in rows}
+
+
+def test_everything_is_compared_and_what_is_worse_is_the_status(built, tmp_path, capsys):
+    path = tmp_path / "out.json"
+    options = ["--quick", "--minutes", "0.001", "--json", path, "--markdown", tmp_path / "out.md"]
+    assert status(compare, "base", "head", *options) == 1
+    exactness = {
+        f"{kind} error: {name}, {dtype}": "failed" if "softplus" in name else "same"
+        for kind in ("largest", "mean")
+        for name in (
+            "sigmoid",
+            "softplus",
+            "logistic_loss, hard labels",
+            "logistic_loss, soft labels",
+        )
+        for dtype in ("float64", "float32")
+    }
+    assert verdicts(path) == exactness | {
+        "fit, gone": "missing",
+        "fit, fresh": "new",
+        "fit, fine": "same",
+        "fit, is slow in the head": "slower",
+        "compile all of it, CPU time": "same",
+        "import fastlogit, CPU time": "same",
+        "memory: import": "same",
+        "memory: fit, 300,000 x 32": "same",
+        "memory: score, Parquet, 300,000 x 32": "same",
+        "wheel": "same",
+    }
+    content = json.loads(path.read_text())
+    slower = next(row for row in content["rows"] if row["verdict"] == "slower")
+    assert slower["interval"]["ratio"] == pytest.approx(2.0)
+    assert (slower["base"], slower["head"]) == (0.001, 0.002)
+    assert (content["base"], content["head"]) == ("base", "head")
+    printed = capsys.readouterr().out
+    assert "1 slower, 1 missing, 4 failed, 1 new" in printed
+    assert "`base` against `head`" in (tmp_path / "out.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("base", "head", "only", "expected"),
+    [
+        ("base", "head", "fine", 0),
+        ("base", "head", "slow", 1),
+        ("head", "head", "fit", 0),
+        ("base", "head", "gone", 1),
+        ("base", "head", "fresh", 0),
+        ("base", "head", "zz", 2),
+    ],
+)
+def test_the_status(built, base, head, only, expected):
+    assert status(compare, base, head, "--only", only, "--minutes", "0.001") == expected
+
+
+def test_without_git_that_is_said(monkeypatch, capsys):
+    def run(*_, **__):
+        raise FileNotFoundError
+
+    monkeypatch.setattr(sides.subprocess, "run", run)
+    assert status(compare, "HEAD", "HEAD") == 2
+    assert "git is not installed" in capsys.readouterr().err
+    assert "Traceback" not in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no signals of this kind")
+@pytest.mark.parametrize(("name", "expected"), [("SIGINT", 130), ("SIGTERM", 143)])
+def test_a_signal_ends_it_and_leaves_nothing(name, expected, tmp_path):
+    """While it waits for a build that takes long."""
+    program = tmp_path / "git"
+    program.write_text("#!/bin/sh\ntouch begun\nexec sleep 60\n")
+    program.chmod(0o755)
+    environment = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}", "TMPDIR": str(tmp_path)}
+    command = [sys.executable, "-m", "bench", "compare", "HEAD", "HEAD"]
+    begun = ROOT / "begun"
+    process = subprocess.Popen(
+        command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True, process_group=0
+    )
+    try:
+        while not begun.exists():
+            assert process.poll() is None
+            time.sleep(0.05)
+    finally:
+        begun.unlink(missing_ok=True)
+    os.killpg(process.pid, getattr(signal, name))
+    said = process.communicate()[1]
+    assert process.returncode == expected
+    assert "Traceback" not in said
+    assert not list(tmp_path.glob("fastlogit-*"))
+
+
+# Gate -------------------------------------------------------------------------------------
+
+BASE_S = 0.001
+
+
+@pytest.fixture
+def repository(tmp_path, monkeypatch):
+    """A repository of git with two commits and a stored baseline; and what git says there."""
+    root = tmp_path / "repository"
+    root.mkdir()
+    monkeypatch.setattr(sides, "ROOT", root)
+
+    def run(*arguments):
+        who = ["-c", "user.name=x", "-c", "user.email=x@example.com"]
+        done = subprocess.run(["git", *who, *arguments], cwd=root, check=True, capture_output=True)
+        return done.stdout.decode().strip()
+
+    run("init", "--quiet")
+    for message in ("one", "two"):
+        run("commit", "--quiet", "--allow-empty", "--message", message)
+    monkeypatch.setattr(gate, "BASELINE", tmp_path / "baseline.json")
+    store("0" * 40)
+    return run
+
+
+def store(revision, **changed):
+    times = {name: {"seconds": BASE_S, "ratio": 1.0} for name in LISTED["base"]}
+    others = {"compile all of it, CPU time": 10.0, "wheel": 100_000, "memory: import": 1e9}
+    content = {"revision": revision, "date": "2026-01-02", "machine": machine.brief()}
+    content |= {"times": times, "others": others}
+    gate.BASELINE.write_text(json.dumps(content | changed))
+
+
+def test_the_gate_takes_the_last_tag_or_else_the_baseline(repository, monkeypatch):
+    asked = []
+
+    def report(base, head, options):
+        asked.append((base, head))
+        return 7
+
+    monkeypatch.setattr(compare, "report", report)
+    revision = repository("rev-parse", "HEAD~1")
+    store(revision)
+    assert status(gate) == 7
+    repository("tag", "v1")
+    assert status(gate, "--head", "HEAD") == 7
+    assert asked == [(revision, "."), ("v1", "HEAD")]
+
+
+def test_without_either_the_gate_takes_what_is_stored(repository, built, tmp_path, capsys):
+    path = tmp_path / "out.json"
+    assert status(gate, "--minutes", "0.001", "--json", path) == 1
+    assert "against what was stored of 0000" in capsys.readouterr().err
+    assert verdicts(path) == {
+        "fit, gone": "missing",
+        "fit, fresh": "new",
+        "fit, fine": "same",
+        "fit, is slow in the head": "slower",
+        "compile all of it, CPU time": "same",
+        "wheel": "better",
+        "memory: import": "better",
+    }
+    references = {line["case"] for line in logged(tmp_path, "time")} - {*LISTED["head"]}
+    assert references == {REFERENCES[1]}
+    assert status(gate, "--stored", "--only", "fine", "--minutes", "0.001") == 0
+
+
+def test_a_baseline_of_another_machine_is_refused(repository, built, capsys):
+    store("0" * 40, machine=machine.brief() | {"cores": 4000})
+    assert status(gate, "--stored") == 2
+    assert "another kind of machine, cores 4000; this has" in capsys.readouterr().err
+    assert built == []
+
+
+def test_other_versions_are_told(repository, built, capsys):
+    here = machine.brief()
+    store("0" * 40, machine=here | {"versions": here["versions"] | {"numpy": "1.0"}})
+    status(gate, "--stored", "--only", "fine", "--minutes", "0.001")
+    assert f"numpy was 1.0, is {np.__version__}" in capsys.readouterr().err
+
+
+def test_renewing_measures_a_revision_and_stores_which(repository, built, monkeypatch, capsys):
+    before = gate.BASELINE.read_bytes()
+    assert status(gate, "--renew", "--minutes", "0.001") == 2
+    assert "largest error: logit, float64: infinite" in capsys.readouterr().err
+    assert gate.BASELINE.read_bytes() == before
+    built.clear()
+    monkeypatch.setattr(others, "exactness", lambda *_, only: [])
+    gate.main(["--renew", "--minutes", "0.001", "--head", "HEAD~1"])
+    stored = json.loads(gate.BASELINE.read_text())
+    assert built == [stored["revision"]] == [repository("rev-parse", "HEAD~1")]
+    assert stored["times"] == {name: {"seconds": BASE_S, "ratio": 1.0} for name in LISTED["base"]}
+    assert stored["others"]["wheel"] == 1000
+    gate.main(["--renew", "--minutes", "0.001"])
+    assert json.loads(gate.BASELINE.read_text())["revision"] == repository("rev-parse", "HEAD")
+
+
+@pytest.mark.parametrize("option", ["--quick", "--stored", "--only fit", "--head nowhere"])
+def test_renewing_part_of_it_is_wrong_usage(repository, built, option):
+    before = gate.BASELINE.read_bytes()
+    assert status(gate, "--renew", *option.split()) == 2
+    assert built == []
+    assert gate.BASELINE.read_bytes() == before
+
+
+def test_the_baseline_has_every_benchmark_and_says_of_what_it_is():
+    baseline = json.loads(gate.BASELINE.read_text())
+    assert gate.BASELINE.stat().st_size < 50_000
+    assert baseline.keys() == {"revision", "date", "machine", "times", "others"}
+    assert noise.CASES.keys() <= baseline["times"].keys()
+    assert all(one["seconds"] > 0 and one["ratio"] > 0 for one in baseline["times"].values())
+    assert any("ULP" not in name and "memory" in name for name in baseline["others"])
+
+
+def test_stored_times_are_compared_as_ratios_to_a_reference():
+    timing = Timing("x", 1, "reference", 2.0, Thresholds(0.3, 0.0), base_s=[1.0], head_s=[3.0])
+    timing.samples = [np.full(8, np.log(3.0) - np.log(2.0)) for _ in range(8)]
+    row = compare.row_of_time(timing)
+    assert (row.base, row.head, row.verdict) == (2.0, 3.0, "slower")
+    assert row.ratio == pytest.approx(1.5)
