@@ -6,6 +6,7 @@ import warnings
 
 import pytest
 
+_machine: dict[str, object] = {}
 _cache = tempfile.TemporaryDirectory(prefix="fastlogit-bench-")
 os.environ["NUMBA_CACHE_DIR"] = _cache.name
 
@@ -19,6 +20,12 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "proof: that comparisons can be trusted; only if asked for")
     # What torch.compile imports of its own, at its first call.
     config.addinivalue_line("filterwarnings", r"ignore::DeprecationWarning:torch(\.|$)")
+
+
+def pytest_sessionstart():
+    from bench import machine
+
+    _machine.update(machine.describe(), **machine.revision())
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -37,7 +44,5 @@ def pytest_collection_modifyitems(config, items):
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_benchmark_update_machine_info(machine_info):
-    from bench import machine
-
     machine_info.clear()
-    machine_info.update(machine.describe())
+    machine_info.update(_machine)

@@ -22,7 +22,7 @@ import numpy as np
 
 import fastlogit as fl
 from bench.data import COLUMNS, argument
-from bench.peers import LIBRARIES, Array, Library
+from bench.peers import LIBRARIES, Array, Library, buffer
 
 Implementation = Callable[..., Any]
 
@@ -200,7 +200,7 @@ def _tuned_cross_entropy_derivative(y: Array, t: Array, out: Array | None = None
 
 
 def _tuned_log_loss_gradient(z: Array, t: Array, out: Array | None = None) -> tuple[float, Array]:
-    u = _exponential(z)
+    u = _exponential(z, buffer(z.size, z.dtype))
     gradient = np.add(u, 0, out=out)
     gradient = _sigmoid_of(gradient, z)
     gradient -= t
@@ -349,7 +349,7 @@ SUMS = {
             FASTLOGIT: fl.log_loss,
             NAIVE: lambda z, t: np.sum(_naive_logistic_loss(z, t)),
             STABLE: lambda z, t: np.sum(_stable_logistic_loss(z, t)),
-            TUNED: lambda z, t: np.sum(_tuned_logistic_loss(z, t)),
+            TUNED: lambda z, t: np.sum(_tuned_logistic_loss(z, t, buffer(z.size, z.dtype))),
         },
         outputs=0,
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import subprocess
 import sys
 from importlib import import_module, metadata
 from pathlib import Path
@@ -77,6 +78,24 @@ def brief(*packages: str) -> dict[str, Any]:
         "python": _python(),
         "versions": {"fastlogit": fl.__version__, **named},
     }
+
+
+def revision() -> dict[str, str]:
+    """Short hash of the checkout that runs, and whether its sources were changed; {} elsewhere.
+
+    Stored results may have changed, as a run of several commands stores them one after another.
+    """
+    sources = Path(fl.__file__).parent
+    if sources.parent != Path(__file__).parents[1]:
+        return {}
+    try:
+        commit, changes = (
+            subprocess.run(["git", *words], cwd=sources, capture_output=True, text=True, check=True)
+            for words in (["rev-parse", "--short", "HEAD"], ["status", "--porcelain", "."])
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return {}
+    return {"revision": commit.stdout.strip() + (" with changes" if changes.stdout else "")}
 
 
 def text(*packages: str) -> str:

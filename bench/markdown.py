@@ -60,7 +60,9 @@ def measured(runs: Sequence[Run]) -> str:
 
 def machine(described: dict[str, Any]) -> str:
     """What `bench.machine.brief` gives, in a line."""
-    versions = (f"{name_of(name)} {version}" for name, version in described["versions"].items())
+    versions = [f"{name_of(name)} {version}" for name, version in described["versions"].items()]
+    if revision := described.get("revision"):
+        versions[0] += f" ({revision})"
     cores = f"{described['cores']} core{'' if described['cores'] == 1 else 's'}"
     return ", ".join([described["processor"], cores, described["python"], *versions])
 
@@ -154,7 +156,16 @@ def scoring(rows: Rows) -> str:
     return grid(["Files", OURS, "compared with", f"{OURS} takes"], lines, left=(0, 2))
 
 
-TABLES = {each.__name__: each for each in (table, accuracy, passes, fits, scoring)}
+def report(rows: Rows) -> str:
+    """How often fastlogit is the fastest; the cases are in bench/results/report.md."""
+    counts = rows["counts"]
+    return (
+        f"fastlogit is the fastest in {counts['fastest']} of {counts['cases']} cases; compared "
+        f"with one other at a time it is faster in {counts['faster']} of {counts['pairs']}."
+    )
+
+
+TABLES = {each.__name__: each for each in (table, accuracy, passes, fits, scoring, report)}
 
 
 # Cells ------------------------------------------------------------------------------------

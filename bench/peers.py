@@ -7,6 +7,7 @@ threads are set where a library lets one; JAX, which does not, takes all cores f
 
 The derivative is y (1 - y) of one sigmoid, as PyTorch's and JAX's own gradients have it: it loses
 the digits of 1 - y, and sigma(z) sigma(-z), which does not, would take them twice as long.
+Numexpr has no sigmoid, so that the formula which loses nothing takes it no longer.
 """
 
 from __future__ import annotations
@@ -87,8 +88,11 @@ def _scipy() -> Library:
         terms += special.xlog1py(1 - t, -y)
         return np.negative(terms, out=terms)
 
+    def log_loss(z: Array, t: Array) -> float:
+        return np.sum(logistic_loss(z, t, buffer(z.size, z.dtype)))
+
     def log_loss_gradient(z: Array, t: Array, out: Array = None) -> tuple[float, Array]:
-        return np.sum(logistic_loss(z, t)), residual(z, t, out)
+        return log_loss(z, t), residual(z, t, out)
 
     functions = {
         "sigmoid": expit,
@@ -99,19 +103,19 @@ def _scipy() -> Library:
         "logistic_loss": logistic_loss,
         "residual": residual,
         "cross_entropy": cross_entropy,
-        "log_loss": lambda z, t: np.sum(logistic_loss(z, t)),
+        "log_loss": log_loss,
         "log_loss_gradient": log_loss_gradient,
     }
     return Library(
         functions,
         source="https://docs.scipy.org/doc/scipy/reference/special.html",
-        writing=frozenset(functions.values()) - {functions["log_loss"]},
+        writing=frozenset(functions.values()) - {log_loss},
         threaded=False,
     )
 
 
 @cache
-def _buffer(n: int, dtype: Any) -> Array:
+def buffer(n: int, dtype: Any) -> Array:
     """Where to put what is summed afterwards: new memory would cost more than the loss."""
     return np.empty(n, dtype)
 
@@ -131,12 +135,12 @@ def _sklearn() -> Library:
         return half.gradient(t, z, gradient_out=out, n_threads=threads)
 
     def log_loss(z: Array, t: Array, threads: int = 1) -> float:
-        return logistic_loss(z, t, _buffer(z.size, z.dtype), threads).sum()
+        return logistic_loss(z, t, buffer(z.size, z.dtype), threads).sum()
 
     def log_loss_gradient(
         z: Array, t: Array, out: Array = None, threads: int = 1
     ) -> tuple[float, Array]:
-        outputs = {"loss_out": _buffer(z.size, z.dtype), "gradient_out": out}
+        outputs = {"loss_out": buffer(z.size, z.dtype), "gradient_out": out}
         loss, gradient = half.loss_gradient(t, z, **outputs, n_threads=threads)
         return loss.sum(), gradient
 
@@ -272,7 +276,10 @@ def _torch() -> Library:
 
 
 def _torch_compile() -> Library:
-    """Where there is more than one operation to fuse; compiled at the first call."""
+    """Where there is more than one operation to fuse; compiled at the first call.
+
+    For any size, as the default does from the second size on.
+    """
     import torch
     from torch.nn import functional
 
@@ -429,7 +436,7 @@ def _numexpr() -> Library:
     logistic_loss, residual = evaluated(loss, "z", "t"), evaluated(f"{sigmoid} - t", "z", "t")
 
     def log_loss(z: Array, t: Array) -> float:
-        return logistic_loss(z, t, out=_buffer(z.size, z.dtype)).sum()
+        return logistic_loss(z, t, out=buffer(z.size, z.dtype)).sum()
 
     def log_loss_gradient(z: Array, t: Array, out: Array = None) -> tuple[float, Array]:
         return log_loss(z, t), residual(z, t, out=out)

@@ -64,7 +64,8 @@ def write(results: Results, folder: Path) -> list[Path]:
             figure = draw(results)
             for kind in ("svg", "png"):
                 path = folder / f"{draw.__name__}.{kind}"
-                metadata = {"Date": None} if kind == "svg" else {"Software": None}
+                nothing = {"Date": None} if kind == "svg" else {"Software": None}
+                metadata = nothing | {"Description": results.name}
                 figure.savefig(path, dpi=120, metadata=metadata)
                 written.append(path)
     return written

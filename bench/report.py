@@ -1,7 +1,7 @@
 """``python -m bench report``: tables and pictures of what ``pytest bench`` stored.
 
-Ratios say how many times as fast fastlogit is, and are of medians; where it is slower they are
-marked.
+With ``--save`` they are those of the README, beside the timings that they are made of.  Ratios say
+how many times as fast fastlogit is, and are of medians; where it is slower they are marked.
 """
 
 from __future__ import annotations
@@ -9,21 +9,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench import pictures
+from bench import markdown, pictures
+from bench import results as stored
 from bench.commands import parser
 from bench.implementations import FASTLOGIT
 from bench.markdown import grid
-from bench.timings import STORAGE, Comparison, Results, load, newest
+from bench.timings import STORAGE, Comparison, Results, keep, load, newest
 
-FOLDER = Path("bench", "results")
+FOLDER = STORAGE / "report"
+KEPT = "report.json"
 LOSS = "▼"  # marks where fastlogit is slower
 
 
 def tables(results: Results) -> str:
     """All tables in Markdown, aligned so that they can be read as text."""
     parts = [_about(results), _wins_and_losses(results)]
-    counts = sorted({1, results.most_threads})
-    for threads in counts:
+    for threads in results.thread_counts:
         rows = results.comparisons(threads)
         for dtype in dict.fromkeys(row.ours.dtype for row in rows):
             title = f"{dtype}, {'one thread' if threads == 1 else f'{threads} threads'}"
@@ -35,27 +36,22 @@ def tables(results: Results) -> str:
 
 def _about(results: Results) -> str:
     machine = results.machine
+    revision = machine.get("revision")
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     return (
         f"{machine['processor']}, {machine['cores']} cores, {machine['python']}, {versions}; "
-        f"{results.date[:10]}.\n\n"
+        f"{results.date[:10]}{f', {revision}' if revision else ''}.\n\n"
         f"How many times as fast fastlogit is ({LOSS}: slower), and nanoseconds of an element: a "
         "logit, or one of X."
     )
 
 
 def _wins_and_losses(results: Results) -> str:
-    counts = sorted({1, results.most_threads})
-    rows = [row for threads in counts for row in results.comparisons(threads)]
-    ratios = [row.ratio(peer) for row in rows for peer in row.others]
+    rows = [row for threads in results.thread_counts for row in results.comparisons(threads)]
     lost = sorted((row for row in rows if row.ratio(row.best) < 1), key=lambda r: r.ratio(r.best))
-    won = sum(ratio >= 1 for ratio in ratios)
-    said = (
-        f"fastlogit is the fastest in {len(rows) - len(lost)} of {len(rows)} cases; compared with "
-        f"one other at a time it is faster in {won} of {len(ratios)}"
-    )
+    said = markdown.report({"counts": results.counts})
     if not lost:
-        return f"{said}."
+        return said
     lines = [
         [
             f"`{row.ours.function}`",
@@ -79,7 +75,7 @@ def _wins_and_losses(results: Results) -> str:
         f"{FASTLOGIT}, ns",
         "other, ns",
     ]
-    return f"{said}. Where it is not:\n\n{grid(header, lines, (0, 1, 4), padded=True)}"
+    return f"{said} Where it is not:\n\n{grid(header, lines, (0, 1, 4), padded=True)}"
 
 
 def _ratios(title: str, rows: list[Comparison]) -> str:
@@ -118,25 +114,34 @@ def main(arguments: Sequence[str] = ()) -> None:
     command.add_argument(
         "json", type=Path, nargs="?", help=f"of pytest-benchmark (default: the newest in {STORAGE})"
     )
-    command.add_argument("--folder", type=Path, default=FOLDER, help="default: %(default)s")
+    where = command.add_mutually_exclusive_group()
+    where.add_argument("--folder", type=Path, default=FOLDER, help="default: %(default)s")
+    where.add_argument(
+        "--save", action="store_true", help="into bench/results, for the README, with the timings"
+    )
     options = command.parse_args(arguments)
     try:
         path = options.json or newest()
     except ValueError:
         command.error(f"{STORAGE} is empty: run pytest bench, or name a file")
     try:
-        results = load(path)
+        found = load(path)
     except OSError as error:
         command.error(f"{path}: {error.strerror}")
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, LookupError, TypeError) as error:
         command.error(f"{path}: is no file of pytest-benchmark's: {error}")
-    if not results.timings:
+    if not found.timings:
         command.error(f"{path} holds no timings of functions")
-    text = tables(results)
+    folder = options.folder
+    if options.save:
+        folder = stored.FOLDER
+        stored.write(folder / KEPT, [keep(found)])
+        found = load(folder / KEPT)
+    text = tables(found)
     try:
-        written = pictures.write(results, options.folder)
-        (options.folder / "report.md").write_text(text, encoding="utf-8")
+        written = pictures.write(found, folder)
+        (folder / "report.md").write_text(text, encoding="utf-8")
     except OSError as error:
         command.error(f"{error.filename}: {error.strerror}")
     print(text)
-    print("\n".join(map(str, [options.folder / "report.md", *written])))
+    print("\n".join(map(str, [folder / "report.md", *written])))

@@ -22,7 +22,7 @@ STEPS = {
     "scoring": "-m bench scoring --save",
     "accuracy": "-m bench accuracy --save",
     "pytest": "-m pytest bench -q",
-    "report": "-m bench report",
+    "report": "-m bench report --save",
     "readme": "-m bench readme",
 }
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import commands, markdown
+from bench.machine import revision
 from bench.markdown import Row, Run
 
 FOLDER = Path(__file__).with_name("results")
@@ -46,7 +47,7 @@ def finish(
         {
             "command": shlex.join(["python", "-m", "bench", name, *words]),
             "date": today(),
-            "machine": machine,
+            "machine": machine | revision(),
             "rows": rows,
         }
     )

@@ -1,4 +1,4 @@
-"""What ``pytest bench --benchmark-json=FILE`` stored, and ratios of it."""
+"""What ``pytest bench`` stored, or ``report --save`` kept of that, and ratios of it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,19 @@ from typing import Any, NamedTuple
 from bench.implementations import FASTLOGIT, FUNCTIONS
 
 STORAGE = Path(".benchmarks")
+# Of what a reader wants to know the version.
+_PACKAGES = (
+    "fastlogit",
+    "numba",
+    "llvmlite",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "torch",
+    "jax",
+    "numexpr",
+    "pytest-benchmark",
+)
 
 
 class Timing(NamedTuple):
@@ -73,6 +86,28 @@ class Results(NamedTuple):
     first_calls: list[FirstCall]
 
     @property
+    def name(self) -> str:
+        """Which run it was, as pictures have it in their metadata."""
+        revision = self.machine.get("revision")
+        return f"pytest bench, {self.date}" + (f", fastlogit {revision}" if revision else "")
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """In how many of all cases fastlogit is the fastest, and faster than one of the others."""
+        rows = [row for threads in self.thread_counts for row in self.comparisons(threads)]
+        ratios = [row.ratio(peer) for row in rows for peer in row.others]
+        return {
+            "fastest": sum(row.ratio(row.best) >= 1 for row in rows),
+            "cases": len(rows),
+            "faster": sum(ratio >= 1 for ratio in ratios),
+            "pairs": len(ratios),
+        }
+
+    @property
+    def thread_counts(self) -> list[int]:
+        return sorted({1, self.most_threads})
+
+    @property
     def most_threads(self) -> int:
         return max(timing.threads for timing in self.timings)
 
@@ -115,8 +150,39 @@ class Results(NamedTuple):
 
 
 def load(path: Path) -> Results:
-    """Read a file of pytest-benchmark's."""
-    stored = json.loads(path.read_text())
+    """Read a file of pytest-benchmark's, or what was kept of one."""
+    stored = json.loads(path.read_text(encoding="utf-8"))
+    return _kept(stored[-1]) if isinstance(stored, list) else _of_pytest(stored)
+
+
+def keep(results: Results) -> dict[str, Any]:
+    """Make of it a run as `bench.results` has them, from which `load` makes it again."""
+    return {
+        "command": "pytest bench",
+        "date": results.date[:10],
+        "began": results.date,
+        "machine": results.machine,
+        "rows": {
+            "counts": results.counts,
+            "timings": results.timings,
+            "streams": results.streams,
+            "first calls": results.first_calls,
+        },
+    }
+
+
+def _kept(run: dict[str, Any]) -> Results:
+    rows = run["rows"]
+    return Results(
+        run["machine"],
+        run["began"],
+        [Timing(*row) for row in rows["timings"]],
+        [Stream(*row) for row in rows["streams"]],
+        [FirstCall(*row) for row in rows["first calls"]],
+    )
+
+
+def _of_pytest(stored: dict[str, Any]) -> Results:
     timings, streams, first_calls = [], [], []
     for benchmark in stored["benchmarks"]:
         info, seconds = benchmark["extra_info"], benchmark["stats"]["median"]
@@ -127,7 +193,16 @@ def load(path: Path) -> Results:
             first_calls.append(FirstCall(info["function"], info["cache"], seconds))
         elif "elements" in info:
             timings.append(Timing(*(info[field] for field in Timing._fields[:-1]), seconds))
-    return Results(stored["machine_info"], stored["datetime"], timings, streams, first_calls)
+    return Results(_machine(stored), stored["datetime"], timings, streams, first_calls)
+
+
+def _machine(stored: dict[str, Any]) -> dict[str, Any]:
+    """What is told of the machine, and which revision ran there."""
+    described = stored["machine_info"]
+    kept = {name: described[name] for name in ("processor", "cores", "caches", "python")}
+    found = described["versions"]
+    kept["versions"] = {name: found[name] for name in _PACKAGES if name in found}
+    return kept | {name: described[name] for name in ("revision",) if name in described}
 
 
 def newest(folder: Path = STORAGE) -> Path:

@@ -22,12 +22,12 @@ SECONDS = 1e-3
 def sampled(state, case, rng, slower=1.0, most=MOST_PAIRS):
     """A timing that is sampled until it is settled, of pairs that are drawn from what was recorded.
 
-    Either side may be the one that was called the base, so that signs are drawn as well.
+    Either side may be the one that was called the base: of all pairs, as one of them might be
+    favoured.
     """
     timing = Timing(case, 1, base_s=[SECONDS], head_s=[SECONDS])
-    pool = RECORDED[state][case]
+    pool, sign = RECORDED[state][case], rng.choice([-1.0, 1.0])
     while not timing.is_settled and len(timing.samples) < most:
-        sign = rng.choice([-1.0, 1.0])
         timing.samples.append(sign * pool[rng.integers(len(pool))] + np.log(slower))
     return timing
 

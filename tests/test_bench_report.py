@@ -17,6 +17,7 @@ from bench import (
     readme,
     report,
     reproduce,
+    results,
     roofline,
     timings,
 )
@@ -132,6 +133,45 @@ def test_the_command_writes_everything_and_the_same_again(stored, tmp_path, caps
         assert first == (tmp_path / "b" / name).read_bytes()
         assert len(first) < 300_000
     assert (tmp_path / "a" / "report.md").read_text(encoding="utf-8") == EXPECTED
+
+
+def test_what_is_saved_gives_the_same_report_again(stored, tmp_path, monkeypatch):
+    monkeypatch.setattr(results, "FOLDER", tmp_path / "results")
+    monkeypatch.chdir(tmp_path)
+    report.main([str(stored), "--save"])
+    kept = tmp_path / "results" / "report.json"
+    assert timings.load(kept).machine == timings.load(stored).machine
+    report.main([str(kept)])
+    for name in ("report.md", "times.svg", "ratios.png", "threads.svg"):
+        again = tmp_path / ".benchmarks" / "report" / name
+        assert again.read_bytes() == (tmp_path / "results" / name).read_bytes()
+    assert (tmp_path / "results" / "report.md").read_text(encoding="utf-8") == EXPECTED
+
+
+def test_a_run_says_of_which_revision_it_is(stored, tmp_path):
+    run = json.loads(stored.read_text())
+    for said in ("0123456", "0123456 with changes"):
+        run["machine_info"]["revision"] = said
+        stored.write_text(json.dumps(run))
+        report.main([str(stored), "--folder", str(tmp_path)])
+        assert f"2026-01-02, {said}." in (tmp_path / "report.md").read_text(encoding="utf-8")
+        for name in ("times.svg", "threads.png"):
+            picture = (tmp_path / name).read_bytes()
+            assert f"pytest bench, 2026-01-02T03:04:05, fastlogit {said}".encode() in picture
+
+
+@pytest.mark.parametrize("picture", ["times", "ratios", "threads", "tails"])
+def test_the_pictures_of_the_readme_are_of_the_run_that_is_stored(picture):
+    name = timings.load(results.FOLDER / report.KEPT).name
+    for kind in ("svg", "png"):
+        assert name.encode() in (results.FOLDER / f"{picture}.{kind}").read_bytes()
+
+
+def test_the_tables_of_the_report_are_of_the_run_that_is_stored():
+    path = results.FOLDER / report.KEPT
+    run = timings.load(path)
+    assert report.tables(run) == (path.with_name("report.md")).read_text(encoding="utf-8")
+    assert results.load(path)[-1]["rows"]["counts"] == run.counts
 
 
 def test_the_newest_is_found(tmp_path):
