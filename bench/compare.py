@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import math
+import subprocess
 import sys
 import tempfile
 from argparse import ArgumentTypeError
@@ -32,6 +33,8 @@ from bench.regression.verdicts import Interval
 
 # Minutes of taking turns, beside some two for all the rest; of the quick set.
 MINUTES, QUICK_MINUTES = 6.0, 1.2
+# What ends a comparison: whatever keeps a side from being built or measured.
+FAILURES = (SideError, OSError, subprocess.CalledProcessError)
 FAILING = ("slower", "worse", "missing", "failed")
 _ORDER = (*FAILING, "inconclusive", "new", "better", "faster", "same")
 # Columns of a table that are aligned to the left.
@@ -142,7 +145,8 @@ def positive(text: str) -> float:
 def row_of_time(timing: Timing) -> Row:
     """What came of a time."""
     if any(timing.errors):
-        verdict = "failed" if timing.errors[1] else "new"
+        # What stands for the machine (`Timing.base_case`) cannot be new.
+        verdict = "failed" if timing.errors[1] or timing.base_case else "new"
         return Row(timing.case, verdict, error="; ".join(filter(None, timing.errors)))
     pairs = len(timing.samples)
     return Row(timing.case, timing.verdict, *timing.seconds, "s", timing.interval, pairs)
@@ -283,7 +287,7 @@ def report(base: str, head: str, options: Any) -> int:
                 minutes=minutes(options),
                 only=options.only,
             )
-    except SideError as error:
+    except FAILURES as error:
         say(str(error))
         return 2
     return finish(base, head, rows, options)

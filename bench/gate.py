@@ -50,21 +50,40 @@ def main(arguments: Sequence[str] = ()) -> None:
         if options.renew:
             _renew("HEAD" if options.head == WORKING_TREE else options.head, options)
             return
-        baseline = json.loads(BASELINE.read_text())
-        base = None if options.stored else _tag() or _there(baseline["revision"])
-        if base is not None:
-            compare.say(f"against {base}")
-            sys.exit(compare.report(base, options.head, options))
-        compare.say(f"against what was stored of {baseline['revision']} on {baseline['date']}")
-        _must_be_alike(baseline["machine"], machine.brief())
-        for change in _changes(baseline["machine"], machine.brief()):
-            compare.say(change)
-        with tempfile.TemporaryDirectory(prefix="fastlogit-gate-") as folder:
-            rows = _apart(baseline, sides.build(options.head, Path(folder, "head")), options)
-        sys.exit(compare.finish(f"stored {baseline['revision']}", options.head, rows, options))
-    except SideError as error:
+        base = None if options.stored else _tag()
+        if base is None:
+            baseline = _baseline()
+            base = None if options.stored else _there(baseline["revision"])
+            if base is None:
+                sys.exit(_against_stored(baseline, options))
+        compare.say(f"against {base}")
+        sys.exit(compare.report(base, options.head, options))
+    except compare.FAILURES as error:
         compare.say(str(error))
         sys.exit(2)
+
+
+def _baseline() -> dict[str, Any]:
+    """What is stored."""
+    try:
+        stored: dict[str, Any] = json.loads(BASELINE.read_text())
+        if missing := {"revision", "date", "machine", "times", "others"} - stored.keys():
+            raise ValueError(f"without {', '.join(sorted(missing))}")
+    except (OSError, ValueError) as error:
+        said = error.strerror if isinstance(error, OSError) else error
+        raise SideError(f"{BASELINE.name}: {said} (--renew makes one)") from error
+    return stored
+
+
+def _against_stored(baseline: dict[str, Any], options: Namespace) -> int:
+    """Compare with what is stored; return the exit status."""
+    compare.say(f"against what was stored of {baseline['revision']} on {baseline['date']}")
+    _must_be_alike(baseline["machine"], machine.brief())
+    for change in _changes(baseline["machine"], machine.brief()):
+        compare.say(change)
+    with tempfile.TemporaryDirectory(prefix="fastlogit-gate-") as folder:
+        rows = _apart(baseline, sides.build(options.head, Path(folder, "head")), options)
+    return compare.finish(f"stored {baseline['revision']}", options.head, rows, options)
 
 
 def _tag() -> str | None:
@@ -119,17 +138,22 @@ def _apart(baseline: dict[str, Any], side: Side, options: Namespace) -> list[Row
     chosen, _ = compare.chosen(side, side, options.quick, options.only)
     # All that was compiled then, or times could not be compared.
     compiled = list(others.compile_all(side, cases=chosen if options.only else stored))
-    timings = _measured(side, chosen, options, {case: one["ratio"] for case, one in stored.items()})
-    found = {timing.case for timing in timings}
-    rows = [compare.row_of_time(timing) for timing in timings if timing.case in stored]
-    before, now = (dict.fromkeys(names, 1) for names in (stored, found))
-    _, apart = compare.matched(before, now, options.quick, options.only)
+    before = dict.fromkeys(stored, 1)
+    known, apart = compare.matched(before, chosen, options.quick, options.only)
+    expected = {case: stored[case]["ratio"] for case in known}
+    timed = {case: chosen[case] for case in known}
+    rows = [compare.row_of_time(timing) for timing in _measured(side, timed, options, expected)]
     rows += [Row(case, verdict) for case, verdict in apart.items()]
-    if not options.only:
-        for one in [*compiled, *compare.the_rest(side, quick=options.quick)]:
-            if one.what in baseline["others"]:
-                both = (baseline["others"][one.what], *one.values)
-                rows.append(compare.row(one._replace(values=both)))
+    if options.only:
+        return rows
+    others_before = baseline["others"]
+    measured = [*compiled, *compare.the_rest(side, quick=options.quick)]
+    for one in measured:
+        base = others_before.get(one.what)
+        rows.append(compare.row(one._replace(values=(base, *one.values))))
+    if not options.quick:  # which measures fewer
+        gone = others_before.keys() - {one.what for one in measured}
+        rows += [Row(what, "missing") for what in sorted(gone)]
     return rows
 
 

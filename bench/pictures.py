@@ -16,6 +16,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
+from bench import machine
 from bench.implementations import FASTLOGIT, FUNCTIONS, STABLE, TUNED
 from bench.peers import JAX, NUMEXPR, SCIPY, SKLEARN, TORCH, TORCH_COMPILE
 from bench.roofline import like
@@ -65,7 +66,8 @@ def write(results: Results, folder: Path) -> list[Path]:
             for kind in ("svg", "png"):
                 path = folder / f"{draw.__name__}.{kind}"
                 nothing = {"Date": None} if kind == "svg" else {"Software": None}
-                metadata = nothing | {"Description": results.name}
+                of = f"errors, {machine.text()}" if draw is tails else results.name
+                metadata = nothing | {"Description": of}
                 figure.savefig(path, dpi=120, metadata=metadata)
                 written.append(path)
     return written

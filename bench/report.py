@@ -12,7 +12,7 @@ from pathlib import Path
 from bench import markdown, pictures
 from bench import results as stored
 from bench.commands import parser
-from bench.implementations import FASTLOGIT
+from bench.implementations import FASTLOGIT, FUNCTIONS
 from bench.markdown import grid
 from bench.timings import STORAGE, Comparison, Results, keep, load, newest
 
@@ -135,6 +135,10 @@ def main(arguments: Sequence[str] = ()) -> None:
     folder = options.folder
     if options.save:
         folder = stored.FOLDER
+        most = found.most_threads
+        timed = {timing.function for timing in found.timings if timing.threads == most}
+        if left := [name for name in FUNCTIONS if name not in timed]:
+            command.error(f"{path} is a run of a part, without {', '.join(left)} on all threads")
         stored.write(folder / KEPT, [keep(found)])
         found = load(folder / KEPT)
     text = tables(found)

@@ -43,7 +43,7 @@ def finish(
 ) -> None:
     """Print what a command has measured as the README's table; with ``--save`` store it."""
     options, words = _unstored.parse_known_args(arguments)
-    run = _rounded(
+    run = rounded(
         {
             "command": shlex.join(["python", "-m", "bench", name, *words]),
             "date": today(),
@@ -73,14 +73,14 @@ def save(path: Path, run: Run) -> None:
 def write(path: Path, content: Any) -> None:
     """Store whatever JSON can hold, rounded, in few lines."""
     path.parent.mkdir(exist_ok=True)
-    path.write_text(f"{_text(_rounded(content))}\n", encoding="utf-8")
+    path.write_text(f"{_text(rounded(content))}\n", encoding="utf-8")
 
 
 def load(path: Path) -> list[Run]:
     return json.loads(path.read_text(encoding="utf-8"))
 
 
-def _rounded(value: Any) -> Any:
+def rounded(value: Any) -> Any:
     """As it will be read: numbers to so many digits, and all of them finite."""
     text = json.dumps(value, allow_nan=False)
     return json.loads(text, parse_float=lambda number: float(f"{float(number):.{DIGITS}g}"))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from bench.implementations import FASTLOGIT, FUNCTIONS
+from bench.results import rounded
 
 STORAGE = Path(".benchmarks")
 # Of what a reader wants to know the version.
@@ -157,18 +158,22 @@ def load(path: Path) -> Results:
 
 def keep(results: Results) -> dict[str, Any]:
     """Make of it a run as `bench.results` has them, from which `load` makes it again."""
-    return {
-        "command": "pytest bench",
-        "date": results.date[:10],
-        "began": results.date,
-        "machine": results.machine,
-        "rows": {
-            "counts": results.counts,
-            "timings": results.timings,
-            "streams": results.streams,
-            "first calls": results.first_calls,
-        },
+    rows = {
+        "timings": results.timings,
+        "streams": results.streams,
+        "first calls": results.first_calls,
     }
+    run: dict[str, Any] = rounded(
+        {
+            "command": "pytest bench",
+            "date": results.date[:10],
+            "began": results.date,
+            "machine": results.machine,
+            "rows": rows,
+        }
+    )
+    run["rows"]["counts"] = _kept(run).counts
+    return run
 
 
 def _kept(run: dict[str, Any]) -> Results:

@@ -37,6 +37,8 @@ for line in sys.stdin:
     else:
         answer = {"result": 0.001 * slow * (5.0 if "is long" in case else 1.0)}
     print(json.dumps(answer), flush=True)
+if os.path.exists("stays"):
+    time.sleep(300)
 """
 _CASES = """
 def nothing(*_):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import fastlogit as fl
-from bench import commands, markdown, readme, results
+from bench import commands, machine, markdown, readme, results
 from fastlogit import cli, plot
 from fastlogit.data import flights_path
 
@@ -283,7 +283,7 @@ def test_a_command_prints_its_table_and_stores_it_if_told_to(tmp_path, monkeypat
     assert "bench/results/passes.json" in capsys.readouterr().out
     (run,) = results.load(tmp_path / "passes.json")
     assert run["command"] == "python -m bench passes --only 'a b'"
-    assert run["machine"] == MACHINE
+    assert run["machine"] == MACHINE | machine.revision()
     assert run["rows"]["10 x 2"]["seconds"] == 0.33333
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -220,5 +221,7 @@ def verdict(measured: Measured) -> str:
         return {"slower": "worse", "faster": "better"}.get(found, found)
     if base == head:  # infinite errors as well
         return "same"
+    if math.isinf(base) or math.isinf(head):
+        return "worse" if head > base else "better"
     beyond = max(thresholds.relative * base, thresholds.absolute)
     return "worse" if head - base > beyond else "better" if base - head > beyond else "same"

@@ -24,6 +24,8 @@ _SOURCES = ("fastlogit", "pyproject.toml", "README.md", "LICENSE")
 WORKING_TREE = "."
 # Seconds after which what a side does is given up: it hangs.
 PATIENCE_S = 300.0
+# Seconds that a process may take to end.
+END_S = 20.0
 
 
 class SideError(Exception):
@@ -221,21 +223,26 @@ class Worker:
         return answer["result"]
 
     def end(self) -> None:
-        """End the process, whatever it does."""
+        """End the process, at once if it is busy."""
         if self.since is not None:
             self.process.kill()
             self.since = None
         with suppress(BrokenPipeError):
-            self.process.communicate()
+            try:
+                self.process.communicate(timeout=END_S)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.communicate()
 
 
 @contextmanager
 def workers(*sides: Side) -> Iterator[list[Worker]]:
     """Processes of some sides, started together."""
-    started = [Worker(side) for side in sides]
+    started: list[Worker] = []
     done = Event()
     Thread(target=_watch, args=(started, done), daemon=True).start()
     try:
+        started.extend(map(Worker, sides))
         yield started
     finally:
         done.set()
@@ -247,6 +254,6 @@ def _watch(started: list[Worker], done: Event) -> None:
     """Kill what hangs; seldom, as a timer for each turn would disturb what is timed."""
     while not done.wait(1.0):
         for worker in started:
-            since = worker.since
+            since, process = worker.since, worker.process
             if since is not None and time.monotonic() - since > PATIENCE_S:
-                worker.process.kill()
+                process.kill()

@@ -126,7 +126,7 @@ def sample(timing: Timing, a: Worker, b: Worker, pair: int) -> None:
             worker.do,
             "time",
             case=case,
-            calls=max(1, round(_TURN_S / of_a_call)),
+            calls=max(1, round(_TURN_S / (of_a_call if timing.base_case else longest))),
             warm=longest <= _WARM_S,
             core=core,
         )
