@@ -16,6 +16,9 @@ from fastlogit.cli import main
 # Not installed; and after the installed packages, so that those are what is tested.
 sys.path.append(str(Path(__file__).parents[1]))
 
+# A shell has what it starts in the background ignore Ctrl-C, and so would what tests start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 settings.register_profile("fastlogit", deadline=None, derandomize=True, max_examples=120)
 settings.load_profile("fastlogit")
 
@@ -76,11 +79,3 @@ def refuses(tmp_path, capsys):
         return err
 
     return run
-
-
-@pytest.fixture
-def interruptible():
-    """Let SIGINT interrupt, also where the tests run in the background of a shell."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)

@@ -693,7 +693,6 @@ def running(*argv):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="has other signals")
-@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("command", ["score", "evaluate"])
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal_ends_it_while_it_waits_for_a_pipe(here, command, number, status):

@@ -28,7 +28,6 @@ def test_tail_is_kept(tmp_path):
         np.testing.assert_array_equal(read(sink), fl.sigmoid([-745.1, -700.0, 0.0, np.nan, np.inf]))
 
 
-@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("sink", SUFFIXES)
 @pytest.mark.parametrize("exists", [False, True])
 def test_an_interrupt_leaves_no_output(tmp_path, table, model, sink, exists):
