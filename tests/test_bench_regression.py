@@ -176,7 +176,7 @@ def test_a_process_that_does_not_end_is_killed(both, monkeypatch):
 
 def test_an_import_that_takes_more_time_and_memory_is_worse(both, monkeypatch):
     heavy = (
-        "import time; held = bytearray(b'x') * 100_000_000\nwhile time.process_time() < 0.6: pass"
+        "import time; held = bytearray(b'x') * 40_000_000\nwhile time.process_time() < 0.2: pass"
     )
     (both[1].folder / "fastlogit.py").write_text(heavy)
     monkeypatch.setattr(others, "_MEMORY", {"import": "import fastlogit"})
