@@ -19,8 +19,8 @@ WRONG = "†"  # marks who gets a special value wrong
 WIDTH = 100
 NAMES = {
     "numpy-naive": "NumPy, naive",
-    "numpy-stable": "stable",
-    "numpy-tuned": "tuned",
+    "numpy-stable": "NumPy, stable",
+    "numpy-tuned": "NumPy, tuned",
     "numpy": "NumPy",
     "numba": "Numba",
     "scipy": "SciPy",
@@ -159,10 +159,23 @@ def scoring(rows: Rows) -> str:
 def report(rows: Rows) -> str:
     """How often fastlogit is the fastest; the cases are in bench/results/report.md."""
     counts = rows["counts"]
-    return (
+    said = (
         f"fastlogit is the fastest in {counts['fastest']} of {counts['cases']} cases; compared "
         f"with one other at a time it is faster in {counts['faster']} of {counts['pairs']}."
     )
+    lines = [
+        [
+            f"{part['n']:,} {'rows' if part['is_pass'] else 'logits'}",
+            part["dtype"],
+            f"{part['fastest']} of {part['cases']}",
+            f"`{part['worst']}`",
+            name_of(part["than"]),
+            f"{part['times_as_fast']:.2f}",
+        ]
+        for part in rows["parts"]
+    ]
+    head = ["fastest on", "type", "in", "the worst of these is", "compared with", "times as fast"]
+    return f"{said}\n\n{grid(head, lines, (0, 1, 3, 4), padded=True)}"
 
 
 TABLES = {each.__name__: each for each in (table, accuracy, passes, fits, scoring, report)}

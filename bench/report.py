@@ -47,9 +47,10 @@ def _about(results: Results) -> str:
 
 
 def _wins_and_losses(results: Results) -> str:
-    rows = [row for threads in results.thread_counts for row in results.comparisons(threads)]
-    lost = sorted((row for row in rows if row.ratio(row.best) < 1), key=lambda r: r.ratio(r.best))
-    said = markdown.report({"counts": results.counts})
+    lost = sorted(
+        (row for row in results.cases if row.ratio(row.best) < 1), key=lambda r: r.ratio(r.best)
+    )
+    said = markdown.report({"counts": results.counts, "parts": results.parts})
     if not lost:
         return said
     lines = [
@@ -75,7 +76,7 @@ def _wins_and_losses(results: Results) -> str:
         f"{FASTLOGIT}, ns",
         "other, ns",
     ]
-    return f"{said} Where it is not:\n\n{grid(header, lines, (0, 1, 4), padded=True)}"
+    return f"{said}\n\nWhere it is not:\n\n{grid(header, lines, (0, 1, 4), padded=True)}"
 
 
 def _ratios(title: str, rows: list[Comparison]) -> str:

@@ -95,14 +95,42 @@ class Results(NamedTuple):
     @property
     def counts(self) -> dict[str, int]:
         """In how many of all cases fastlogit is the fastest, and faster than one of the others."""
-        rows = [row for threads in self.thread_counts for row in self.comparisons(threads)]
-        ratios = [row.ratio(peer) for row in rows for peer in row.others]
+        ratios = [row.ratio(peer) for row in self.cases for peer in row.others]
         return {
-            "fastest": sum(row.ratio(row.best) >= 1 for row in rows),
-            "cases": len(rows),
+            "fastest": sum(row.ratio(row.best) >= 1 for row in self.cases),
+            "cases": len(self.cases),
             "faster": sum(ratio >= 1 for ratio in ratios),
             "pairs": len(ratios),
         }
+
+    @property
+    def parts(self) -> list[dict[str, Any]]:
+        """The same of passes or not, a type and a size each, and where fastlogit is worst."""
+        found: dict[tuple[bool, int, str], list[Comparison]] = {}
+        for row in self.cases:
+            is_pass = row.ours.n != row.ours.elements
+            found.setdefault((is_pass, row.ours.n, row.ours.dtype), []).append(row)
+        parts = []
+        for (is_pass, n, dtype), rows in sorted(found.items(), key=lambda item: item[0][:2]):
+            worst = min(rows, key=lambda row: row.ratio(row.best))
+            parts.append(
+                {
+                    "is_pass": is_pass,
+                    "dtype": dtype,
+                    "n": n,
+                    "fastest": sum(row.ratio(row.best) >= 1 for row in rows),
+                    "cases": len(rows),
+                    "worst": worst.ours.function,
+                    "than": worst.best,
+                    "times_as_fast": worst.ratio(worst.best),
+                }
+            )
+        return parts
+
+    @property
+    def cases(self) -> list[Comparison]:
+        """All that is compared, on one thread and on all."""
+        return [row for threads in self.thread_counts for row in self.comparisons(threads)]
 
     @property
     def thread_counts(self) -> list[int]:
@@ -172,7 +200,8 @@ def keep(results: Results) -> dict[str, Any]:
             "rows": rows,
         }
     )
-    run["rows"]["counts"] = _kept(run).counts
+    kept = _kept(run)
+    run["rows"] |= rounded({"counts": kept.counts, "parts": kept.parts})
     return run
 
 
