@@ -16,7 +16,7 @@ for line in sys.stdin:
         log.write(json.dumps({"side": side, **request}) + chr(10))
     do, case = request["do"], request.get("case", request.get("function", ""))
     slow = 2.0 if f"is slow in the {side}" in case else 1.0
-    if f"dies in the {side}" in case:
+    if f"dies in the {side}" in case or (do == "time" and f"dies late in the {side}" in case):
         os._exit(3)
     if f"hangs in the {side}" in case:
         time.sleep(60)
@@ -35,7 +35,8 @@ for line in sys.stdin:
             np.save(request["to"], value.get(case, lambda *args: args[0])(*z))
         answer = {"result": request["to"]}
     else:
-        answer = {"result": 0.001 * slow * (5.0 if "is long" in case else 1.0)}
+        seconds = 0.003 if "is long" in case else 0.0002 if "is short" in case else 0.001
+        answer = {"result": seconds * slow}
     print(json.dumps(answer), flush=True)
 if os.path.exists("stays"):
     time.sleep(300)

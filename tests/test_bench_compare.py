@@ -103,8 +103,8 @@ def test_a_revision_that_is_not_there_is_one_clear_line():
 # Commands ---------------------------------------------------------------------------------
 
 LISTED = {
-    "base": ["fit, fine", "fit, is slow in the head", "fit, gone"],
-    "head": ["fit, fine", "fit, is slow in the head", "fit, fresh"],
+    "base": ["fit, fine", "fit, is long", "fit, is slow in the head", "fit, gone"],
+    "head": ["fit, fine", "fit, is long", "fit, is slow in the head", "fit, fresh"],
 }
 
 
@@ -155,6 +155,7 @@ def test_everything_is_compared_and_what_is_worse_is_the_status(built, tmp_path,
         "fit, gone": "missing",
         "fit, fresh": "new",
         "fit, fine": "same",
+        "fit, is long": "same",
         "fit, is slow in the head": "slower",
         "compile all of it, CPU time": "same",
         "import fastlogit, CPU time": "same",
@@ -186,6 +187,18 @@ def test_everything_is_compared_and_what_is_worse_is_the_status(built, tmp_path,
 )
 def test_the_status(built, base, head, only, expected):
     assert status(compare, base, head, "--only", only, "--minutes", "0.001") == expected
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [((), 6.0), (("--quick",), 1.2), (("--quick", "--minutes", "3"), 3.0)],
+)
+def test_turns_are_taken_as_long_as_is_said(built, monkeypatch, options, expected):
+    given = []
+    monkeypatch.setattr(compare, "take_turns", lambda *args: given.append(args[-1]))
+    monkeypatch.setattr(compare, "row_of_time", lambda timing: compare.Row(timing.case, "same"))
+    assert status(compare, "base", "base", "--only", "fit", *options) == 0
+    assert given == [expected]
 
 
 def test_without_git_that_is_said(monkeypatch, capsys):
@@ -226,7 +239,11 @@ def test_a_signal_ends_it_and_leaves_nothing(name, expected, tmp_path):
 
 # Gate -------------------------------------------------------------------------------------
 
-BASE_S = 0.001
+# Of the base; what stands for the machine takes a millisecond.
+TIMES = {
+    name: {"seconds": seconds, "ratio": seconds / 0.001}
+    for name, seconds in zip(LISTED["base"], (0.001, 0.003, 0.001, 0.001), strict=True)
+}
 
 
 @pytest.fixture
@@ -250,11 +267,10 @@ def repository(tmp_path, monkeypatch):
 
 
 def store(revision, **changed):
-    times = {name: {"seconds": BASE_S, "ratio": 1.0} for name in LISTED["base"]}
     others = {"compile all of it, CPU time": 10.0, "wheel": 100_000}
     others |= {"memory: import": 1e9, "memory: former": 1e9}
     content = {"revision": revision, "date": "2026-01-02", "machine": machine.brief()}
-    content |= {"times": times, "others": others}
+    content |= {"times": TIMES, "others": others}
     gate.BASELINE.write_text(json.dumps(content | changed))
 
 
@@ -282,6 +298,7 @@ def test_without_either_the_gate_takes_what_is_stored(repository, built, tmp_pat
     assert {name: each for name, each in found.items() if each != "new"} == {
         "fit, gone": "missing",
         "fit, fine": "same",
+        "fit, is long": "same",
         "fit, is slow in the head": "slower",
         "compile all of it, CPU time": "same",
         "wheel": "better",
@@ -340,7 +357,7 @@ def test_renewing_measures_a_revision_and_stores_which(repository, built, monkey
     gate.main(["--renew", "--minutes", "0.001", "--head", "HEAD~1"])
     stored = json.loads(gate.BASELINE.read_text())
     assert built == [stored["revision"]] == [repository("rev-parse", "HEAD~1")]
-    assert stored["times"] == {name: {"seconds": BASE_S, "ratio": 1.0} for name in LISTED["base"]}
+    assert stored["times"] == TIMES
     assert stored["others"]["wheel"] == 1000
     gate.main(["--renew", "--minutes", "0.001"])
     assert json.loads(gate.BASELINE.read_text())["revision"] == repository("rev-parse", "HEAD")
