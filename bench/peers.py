@@ -35,6 +35,7 @@ TORCH = "torch"
 TORCH_COMPILE = "torch-compile"
 JAX = "jax"
 NUMEXPR = "numexpr"
+PEERS = (SCIPY, SKLEARN, TORCH, TORCH_COMPILE, JAX, NUMEXPR)
 
 
 def _itself(array: Array) -> Array:
@@ -199,11 +200,22 @@ def _torch_options(threads: int | None) -> dict[str, Any]:
     return {}
 
 
+def _torch_compile_options(threads: int | None) -> dict[str, Any]:
+    """Forget what was compiled for another number of threads: of a function eight are the most."""
+    import torch
+
+    if torch.get_num_threads() != (threads or _cores()):
+        torch.compiler.reset()
+    return _torch_options(threads)
+
+
 _TORCH_GUIDE = "https://docs.pytorch.org/tutorials/recipes/recipes/tuning_guide.html"
 
 
 def _torch() -> Library:
-    """Without autograd, and in place where that saves a tensor."""
+    """Without autograd, in place where that saves a tensor, and in huge pages as NumPy's arrays."""
+    # Since PyTorch 2.2, of 2 MB and more; it looks when it first needs memory.
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     import torch
     from torch.nn import functional
 
@@ -278,7 +290,7 @@ def _torch() -> Library:
 def _torch_compile() -> Library:
     """Where there is more than one operation to fuse; compiled at the first call.
 
-    For any size, as the default does from the second size on.
+    For the very shapes: what is compiled for any has some loops of a pass on one thread.
     """
     import torch
     from torch.nn import functional
@@ -290,7 +302,7 @@ def _torch_compile() -> Library:
         def made() -> Callable[..., Any]:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore", DeprecationWarning)  # of itself
-                return torch.compile(function, dynamic=True)
+                return torch.compile(function, dynamic=False)
 
         return lambda *args: made()(*args)
 
@@ -340,13 +352,13 @@ def _torch_compile() -> Library:
         {name: compiled(function) for name, function in functions.items()},
         source=_TORCH_GUIDE,
         convert=_torch_convert,
-        options=_torch_options,
+        options=_torch_compile_options,
         context=torch.inference_mode,
     )
 
 
 def _jax() -> Library:
-    """Compiled, and waited for."""
+    """Compiled, and waited for; results are new arrays, as it writes into none that is given."""
     import jax
     from jax import nn
     from jax import numpy as jnp
