@@ -33,7 +33,8 @@ THREADS = 2
 CHUNK = 1 << 15  # half as many or twice as many take longer
 PEERS_EVERY = 16  # chunks: fastlogit is measured on all of them, the others on these
 SPECIAL = "special values"
-RANGES = ("middle", "tails", "subnormal results", SPECIAL)
+_NORMAL = ("middle", "tails")
+RANGES = (*_NORMAL, "subnormal results", SPECIAL)
 LOST = "all digits"  # instead of a number where no decimal digit is right
 SPECIAL_VALUES = {
     "z": (0.0, -0.0, np.inf, -np.inf, np.nan),
@@ -293,6 +294,7 @@ def main(arguments: Sequence[str] = ()) -> None:
             rows[what] = errors(tables, _peers(table))
     results.finish("accuracy", arguments, here, rows)
     print(f"\n{markdown.WRONG} not what it should be at 0, 1, an infinity or NaN.")
+    print(f"{markdown.SUBNORMAL} and no digit of subnormal results is right.")
 
 
 def _print_ranges(what: str, table: Table) -> None:
@@ -312,17 +314,29 @@ def _peers(table: Table) -> list[str]:
 
 
 def errors(tables: dict[str, Table], peers: Iterable[str]) -> Row:
-    """Of each implementation the largest error by type, and the types of wrong special values."""
+    """Of each implementation the largest error by type, and what else is wrong of which types.
+
+    Where nothing but subnormal results are lost, the error is the largest of the others.
+    """
     found: Row = {}
     for peer in peers:
-        found[peer] = {dtype: largest(table, peer, dtype) for dtype, table in tables.items()}
-        wrong = [dtype for dtype, table in tables.items() if table[peer, SPECIAL].largest > 1]
-        if wrong:
-            found[peer]["wrong"] = wrong
+        row: Row = {"wrong": [], "subnormal": []}
+        for dtype, table in tables.items():
+            row[dtype] = largest(table, peer, dtype)
+            if row[dtype] == LOST:
+                of_normal = largest(table, peer, dtype, _NORMAL)
+                if of_normal != LOST:
+                    row[dtype] = of_normal
+                    row["subnormal"].append(dtype)
+            if table[peer, SPECIAL].largest > 1:
+                row["wrong"].append(dtype)
+        found[peer] = {key: value for key, value in row.items() if value != []}
     return found
 
 
-def largest(table: Table, peer: str, dtype: Any) -> float | str:
-    """The largest error over all ranges, in words where no decimal digit is right."""
-    worst = max(table[peer, which].largest for which in RANGES[:-1] if (peer, which) in table)
+def largest(
+    table: Table, peer: str, dtype: Any, ranges: Iterable[str] = RANGES[:-1]
+) -> float | str:
+    """The largest error over some ranges, in words where no decimal digit is right."""
+    worst = max(table[peer, which].largest for which in ranges if (peer, which) in table)
     return LOST if worst >= 2.0 ** (np.finfo(dtype).nmant - 3) else worst

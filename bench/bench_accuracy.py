@@ -47,3 +47,19 @@ def test_a_short_sweep(name, dtype):
 def test_a_sweep_finds_lost_tails():
     table = accuracy.sweep("logistic_loss", np.float64, soft=False, points=accuracy.CHUNK)
     assert accuracy.largest(table, STABLE, np.float64) == accuracy.LOST
+    found = accuracy.errors({"float64": table}, [STABLE, FASTLOGIT])
+    assert found[STABLE] == {"float64": accuracy.LOST, "wrong": ["float64"]}
+    assert found[FASTLOGIT] == {"float64": accuracy.largest(table, FASTLOGIT, np.float64)}
+
+
+@pytest.mark.parametrize(
+    ("tails", "expected"),
+    [
+        (2.5, {"float64": 2.5, "subnormal": ["float64"]}),
+        (1e15, {"float64": accuracy.LOST}),
+    ],
+)
+def test_an_error_is_of_the_other_results_where_subnormal_ones_alone_are_lost(tails, expected):
+    seen = dict(zip(accuracy.RANGES, (1.5, tails, 1e15, 0.0), strict=True))
+    table = {("x", which): accuracy.Errors(1, largest, largest) for which, largest in seen.items()}
+    assert accuracy.errors({"float64": table}, ["x"]) == {"x": expected}

@@ -16,6 +16,7 @@ Run = dict[str, Any]  # a command, its date and machine, and its rows: see `benc
 
 OURS = "fastlogit"
 WRONG = "†"  # marks who gets a special value wrong
+SUBNORMAL = "‡"  # marks who loses all digits of subnormal results, and of these alone
 WIDTH = 100
 NAMES = {
     "numpy-naive": "NumPy, naive",
@@ -220,7 +221,8 @@ def _error(found: Row, dtype: str) -> str:
     error = found.get(dtype, "")
     if not isinstance(error, str):
         error = f"{error:.2f}" if error < 1000 else f"{error:.0e}"
-    return error + (WRONG if dtype in found.get("wrong", ()) else "")
+    marks = {"wrong": WRONG, "subnormal": SUBNORMAL}
+    return error + "".join(mark for key, mark in marks.items() if dtype in found.get(key, ()))
 
 
 def duration(seconds: float) -> str:
