@@ -21,6 +21,7 @@ from bench.implementations import (
     thread_counts,
 )
 from bench.machine import cores
+from bench.sizes import few
 
 DTYPES = ("float64", "float32")
 
@@ -141,8 +142,8 @@ def grid(table: dict[str, Function], sizes: list[int]) -> list[Any]:
 
     found = []
     for name, peer in cases(table):
-        few = sizes if peer == FASTLOGIT else [sizes[0], sizes[len(sizes) // 2], sizes[-1]]
-        for dtype, n, threads in product(DTYPES, few, thread_counts(name, peer)):
+        ns = sizes if peer == FASTLOGIT else few(sizes)
+        for dtype, n, threads in product(DTYPES, ns, thread_counts(name, peer)):
             quick = (dtype, threads) == ("float64", 1) and n in (sizes[0], sizes[-1])
             marks = [pytest.mark.quick] if quick else []
             label = f"{name}-{peer}-{dtype}-{n}-{threads or 'all'}"

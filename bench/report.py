@@ -7,18 +7,24 @@ how many times as fast fastlogit is, and are of medians; where it is slower they
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 from pathlib import Path
+from typing import Any
 
 from bench import markdown, pictures
 from bench import results as stored
 from bench.commands import parser
-from bench.implementations import FASTLOGIT, FUNCTIONS
+from bench.implementations import FASTLOGIT, FUNCTIONS, cases, thread_counts
 from bench.markdown import grid
+from bench.measure import DTYPES
+from bench.peers import PEERS
+from bench.sizes import FEW
 from bench.timings import STORAGE, Comparison, Results, keep, load, newest
 
 FOLDER = STORAGE / "report"
 KEPT = "report.json"
 LOSS = "▼"  # marks where fastlogit is slower
+_SHOWN = 5  # of what a run is without
 
 
 def tables(results: Results) -> str:
@@ -93,6 +99,21 @@ def _ratios(title: str, rows: list[Comparison]) -> str:
     return grid([title, "n", f"{FASTLOGIT}, ns", *peers], lines, padded=True)
 
 
+def _left_out(run: Results) -> list[str]:
+    """Libraries that a run is without, and what it lacks of those that are installed."""
+    gone = sorted(set(PEERS) - {timing.implementation for timing in run.timings})
+    sizes: dict[Any, set[int]] = {}
+    for timing in run.timings:
+        sizes.setdefault((*timing[:3], timing.threads), set()).add(timing.n)
+    return gone + [
+        f"{name} by {peer} in {dtype} on {threads or 'all'} threads at {FEW} sizes"
+        for name, peer in cases(FUNCTIONS)
+        if peer not in gone
+        for dtype, threads in product(DTYPES, thread_counts(name, peer))
+        if len(sizes.get((name, peer, dtype, threads or run.machine["cores"]), ())) < FEW
+    ]
+
+
 def _cell(ratio: float) -> str:
     return f"{LOSS} {ratio:.2f}" if ratio < 1 else f"{ratio:.2f}"
 
@@ -136,10 +157,9 @@ def main(arguments: Sequence[str] = ()) -> None:
     folder = options.folder
     if options.save:
         folder = stored.FOLDER
-        most = found.most_threads
-        timed = {timing.function for timing in found.timings if timing.threads == most}
-        if left := [name for name in FUNCTIONS if name not in timed]:
-            command.error(f"{path} is a run of a part, without {', '.join(left)} on all threads")
+        if left := _left_out(found):
+            shown = ", ".join(left[:_SHOWN]) + (", ..." if len(left) > _SHOWN else "")
+            command.error(f"{path} is a run of a part, without {shown}")
         stored.write(folder / KEPT, [keep(found)])
         found = load(folder / KEPT)
     text = tables(found)

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import sys
+from contextlib import suppress
 from itertools import product
 from types import SimpleNamespace
 
@@ -144,7 +145,7 @@ def test_the_command_writes_everything_and_the_same_again(stored, tmp_path, caps
 
 def test_what_is_saved_gives_the_same_report_again(stored, tmp_path, monkeypatch):
     monkeypatch.setattr(results, "FOLDER", tmp_path / "results")
-    monkeypatch.setattr(report, "FUNCTIONS", ["sigmoid"])
+    monkeypatch.setattr(report, "_left_out", lambda _: [])
     monkeypatch.chdir(tmp_path)
     report.main([str(stored), "--save"])
     kept = tmp_path / "results" / "report.json"
@@ -160,8 +161,35 @@ def test_a_run_of_a_part_is_not_saved(stored, tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(results, "FOLDER", tmp_path / "results")
     with pytest.raises(SystemExit):
         report.main([str(stored), "--save"])
-    assert "is a run of a part, without sigmoid_derivative, log_sigmoid" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "is a run of a part, without jax, numexpr, sklearn, torch-compile, sigmoid by" in said
+    assert "in float64 on all threads at 3 sizes" not in said  # beyond those that are shown
     assert not (tmp_path / "results").exists()
+
+
+@pytest.mark.parametrize(
+    ("kept", "expected"),
+    [
+        (lambda timing: timing.implementation != "jax", "jax"),
+        (
+            lambda timing: timing.dtype == "float64",
+            "sigmoid by fastlogit in float32 on 1 threads at 3 sizes",
+        ),
+        (
+            lambda timing: timing.threads == 1,
+            "sigmoid by fastlogit in float64 on all threads at 3 sizes",
+        ),
+        (
+            lambda timing: timing.function != "logit" or timing.n > 4096,
+            "logit by numpy-stable in float64 on 1 threads at 3 sizes",
+        ),
+    ],
+)
+def test_what_is_stored_is_a_whole_run_and_its_parts_are_none(kept, expected):
+    run = timings.load(results.FOLDER / report.KEPT)
+    assert report._left_out(run) == []
+    part = run._replace(timings=[timing for timing in run.timings if kept(timing)])
+    assert report._left_out(part)[0] == expected
 
 
 def test_a_run_says_of_which_revision_it_is(stored, tmp_path):
@@ -433,6 +461,20 @@ def test_reproduce_does_what_is_named_in_order_and_tells_what_failed(monkeypatch
         reproduce.main([])
     assert len(done) == 2 + len(reproduce.STEPS)
     assert "== 8 of 8: python -m bench readme" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("status", "left_out"), [(0, False), (1, False), (2, True), (-9, True)])
+def test_nothing_is_reported_anew_where_pytest_stored_nothing(monkeypatch, status, left_out):
+    done = []
+
+    def run(words, **_):
+        done.append(words[-1])
+        return SimpleNamespace(returncode=status if "pytest" in words else 0)
+
+    monkeypatch.setattr(reproduce.subprocess, "run", run)
+    with suppress(SystemExit):
+        reproduce.main(["pytest", "report", "readme"])
+    assert done == ["-q", *([] if left_out else ["--save"]), "readme"]
 
 
 def test_reproduce_has_all_tables_of_the_readme():
