@@ -8,7 +8,7 @@ import shutil
 import numpy as np
 import pytest
 
-from bench.regression import others, sides, times
+from bench.regression import exactness, others, sides, times
 from bench.regression.cases import is_quick
 from bench.regression.noise import loaded_core
 from bench.regression.times import Timing
@@ -93,7 +93,7 @@ def test_another_process_on_one_core_makes_nothing_slower(built):
 
 
 def test_a_loss_of_exactness_is_found_and_it_alone(built):
-    found = list(others.exactness(built[0], built[2]))
+    found = list(exactness.errors(built[0], built[2]))
     worse = [one.what for one in found if others.verdict(one) == "worse" and "largest" in one.what]
     assert worse == [
         "largest error: log_sigmoid, float64",

@@ -25,7 +25,7 @@ from tqdm import tqdm
 from bench import machine
 from bench.commands import output, parser
 from bench.markdown import grid
-from bench.regression import others, sides, times
+from bench.regression import exactness, others, sides, times
 from bench.regression.cases import is_quick
 from bench.regression.sides import Side, SideError
 from bench.regression.times import Timing
@@ -39,7 +39,7 @@ FAILING = ("slower", "worse", "missing", "failed")
 _ORDER = (*FAILING, "inconclusive", "new", "better", "faster", "same")
 # Columns of a table that are aligned to the left.
 _LEFT = (0, 4, 5)
-_QUICK_EXACTNESS = ("sigmoid", "softplus", "logistic_loss")
+_QUICK_EXACTNESS = ("sigmoid", "softplus", "logistic_loss", "linear.log_loss_gradient", "fit")
 
 
 @dataclass
@@ -99,11 +99,12 @@ def take_turns(base: Side, head: Side, timings: Sequence[Timing], minutes: float
 def the_rest(*both: Side, quick: bool) -> list[others.Measured]:
     """Measure what is no time of a call."""
     found: list[others.Measured] = []
+    only = _QUICK_EXACTNESS if quick else ()
     for what, measured in (
         ("import", others.importing(*both)),
         ("memory", others.memory(*both)),
         ("size", others.size(*both)),
-        ("exactness", others.exactness(*both, only=_QUICK_EXACTNESS if quick else ())),
+        ("exactness", exactness.errors(*both, only=only)),
     ):
         found += measured
         say(f"measured {what}")
@@ -240,7 +241,7 @@ def _amount(value: float | None, unit: str) -> str:
     for size, name in _UNITS.get(unit, ()):
         if value >= size:
             return f"{value / size:.3g} {name}"
-    return f"{value:.3f} {unit}"
+    return f"{value:.3f} {unit}" if unit else f"{value:.2g}"
 
 
 def say(message: str) -> None:

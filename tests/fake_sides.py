@@ -34,6 +34,12 @@ for line in sys.stdin:
         with np.errstate(all="ignore"):
             np.save(request["to"], value.get(case, lambda *args: args[0])(*z))
         answer = {"result": request["to"]}
+    elif do == "results":
+        import numpy as np
+        parts = {"log_loss_gradient": 2, "linear.log_loss_gradient": 3}
+        parts["linear.log_loss_gradient_hessian"] = 3
+        np.savez(request["to"], *[1.0] * parts.get(case, 1))
+        answer = {"result": request["to"]}
     else:
         seconds = 0.003 if "is long" in case else 0.0002 if "is short" in case else 0.001
         answer = {"result": seconds * slow}

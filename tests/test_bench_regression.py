@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,7 +13,8 @@ import pytest
 from fake_sides import logged
 
 from bench import compare
-from bench.regression import noise, others, sides, times
+from bench.implementations import PASSES, SUMS
+from bench.regression import cases, exactness, noise, others, sides, times
 from bench.regression.times import MOST_PAIRS, Timing
 from bench.regression.verdicts import TIME, Interval, interval
 
@@ -131,12 +133,12 @@ def test_what_is_inconclusive_is_sampled_while_there_is_time(both, monkeypatch, 
 
 
 def test_a_function_that_is_gone_fails_and_a_new_one_does_not(both, monkeypatch):
-    monkeypatch.setattr(others, "_CHUNKS", 1)
-    rows = [compare.row(one) for one in others.exactness(*both, only=["softplus"])]
+    monkeypatch.setattr(exactness, "_CHUNKS", 1)
+    rows = [compare.row(one) for one in exactness.errors(*both, only=["softplus"])]
     assert {row.verdict for row in rows} == {"failed"}
     assert {row.error for row in rows} == {"head: AttributeError: gone"}
     assert all(row.base is not None and row.head is None for row in rows)
-    rows = [compare.row(one) for one in others.exactness(*both[::-1], only=["softplus"])]
+    rows = [compare.row(one) for one in exactness.errors(*both[::-1], only=["softplus"])]
     assert {row.verdict for row in rows} == {"new"}
     assert "head: AttributeError: gone" in compare.text(rows)
 
@@ -210,6 +212,22 @@ def test_an_import_that_takes_more_time_and_memory_is_worse(both, monkeypatch):
         (time,) = others.importing(*order)
         (memory,) = others.memory(*order)
         assert [others.verdict(time), others.verdict(memory)] == [expected] * 2
+
+
+def test_what_fails_has_no_memory_and_its_error(both, monkeypatch):
+    monkeypatch.setattr(others, "_MEMORY", {"import": "import fastlogit"})
+    (both[1].folder / "fastlogit.py").write_text("import no_such_module")
+    for order, expected in ((both, "failed"), (both[::-1], "new")):
+        (memory,) = others.memory(*order)
+        assert others.verdict(memory) == expected
+        assert "head: ModuleNotFoundError: No module named 'no_such_module'" in memory.error
+
+
+@pytest.mark.parametrize(("least", "expected"), [(1.11, "worse"), (1.09, "inconclusive")])
+def test_an_import_is_worse_by_more_than_a_tenth(least, expected):
+    found = Interval(1.2, least, 1.3)
+    measured = others.Measured("x", (0.4, 0.48), "s", others.IMPORT, found)
+    assert others.verdict(measured) == expected
 
 
 def test_compiling_that_seems_to_take_longer_is_done_once_more(both, monkeypatch):
@@ -292,17 +310,17 @@ def test_no_alarm_is_believed_before_eight_pairs():
 @pytest.mark.parametrize(
     ("base", "head", "thresholds", "expected"),
     [
-        (0.57, 0.77, others.EXACTNESS, "worse"),  # 0.2 ULP
-        (0.57, 0.60, others.EXACTNESS, "same"),
-        (0.77, 0.57, others.EXACTNESS, "better"),
-        (np.inf, np.inf, others.EXACTNESS, "same"),
-        (0.57, np.inf, others.EXACTNESS, "worse"),
-        (np.inf, 0.57, others.EXACTNESS, "better"),
+        (0.57, 0.77, exactness.EXACTNESS, "worse"),  # 0.2 ULP
+        (0.57, 0.60, exactness.EXACTNESS, "same"),
+        (0.77, 0.57, exactness.EXACTNESS, "better"),
+        (np.inf, np.inf, exactness.EXACTNESS, "same"),
+        (0.57, np.inf, exactness.EXACTNESS, "worse"),
+        (np.inf, 0.57, exactness.EXACTNESS, "better"),
         (300e6, 340e6, others.MEMORY, "worse"),
         (100e6, 112e6, others.MEMORY, "same"),  # more than a tenth, but only 12 MB
         (300e6, 320e6, others.MEMORY, "same"),
-        (0.25, 0.28, others.EXACTNESS_ON_AVERAGE, "worse"),
-        (0.25, 0.26, others.EXACTNESS_ON_AVERAGE, "same"),
+        (0.25, 0.28, exactness.EXACTNESS_ON_AVERAGE, "worse"),
+        (0.25, 0.26, exactness.EXACTNESS_ON_AVERAGE, "same"),
         (100.0, 125.0, others.COMPILATION, "worse"),
         (100.0, 115.0, others.COMPILATION, "same"),
         (4.0, 5.5, others.COMPILATION, "same"),  # more than a fifth, but only 1.5 s
@@ -315,6 +333,42 @@ def test_what_does_not_vary_is_compared_with_thresholds(base, head, thresholds, 
     assert others.verdict(measured) == expected
 
 
+class Altered:
+    """A worker that computes here, and changes what comes of it."""
+
+    def __init__(self, folder, change):
+        self.side, self.change = SimpleNamespace(folder=folder), change
+
+    def do(self, what, **given):
+        assert what == "results"
+        parts = cases.results(given["function"], given["n"], given["dtype"])
+        np.savez(given["to"], *map(self.change, parts))
+
+
+@pytest.fixture
+def altered(tmp_path, monkeypatch):
+    """Errors of two sides, of which the second changes its results."""
+
+    def errors(change, name):
+        both = Altered(tmp_path, lambda part: part), Altered(tmp_path, change)
+        monkeypatch.setattr(exactness, "workers", lambda *_: nullcontext(both))
+        return list(exactness.errors(*both, only=[name]))
+
+    return errors
+
+
+@pytest.mark.parametrize("name", [*SUMS, *PASSES, exactness.FIT])
+def test_a_sum_that_is_a_little_wrong_shows_and_a_last_place_does_not(altered, name):
+    """By a part of 10⁷, or by two units in the last place of float64."""
+    for change, expected in ((1e-7, "worse"), (2.0**-53, "same")):
+        found = altered(lambda part, change=change: part * (1 + change), name)
+        assert {one.what: others.verdict(one) for one in found} == {
+            f"relative error: {name}, float64": expected,
+            f"relative error: {name}, float32": expected,
+        }
+        assert all(one.values[0] < (1e-8 if "float64" in one.what else 1e-7) for one in found)
+
+
 def test_a_loss_of_a_fifth_of_a_unit_shows_in_the_errors(monkeypatch):
     """Beside the exact result, one that is rounded after a fifth of a unit was added."""
 
@@ -323,25 +377,27 @@ def test_a_loss_of_a_fifth_of_a_unit_shows_in_the_errors(monkeypatch):
             self.loss = loss
 
     def values(side, name, args):
-        exact = others._points(name, np.dtype(args[0].dtype).type, False)[1]
+        exact = exactness._points(name, np.dtype(args[0].dtype).type, False)[1]
         with np.errstate(all="ignore"):
             shift = side.loss * np.spacing(np.abs(exact).astype(args[0].dtype))
             shift[~np.isfinite(shift)] = 0.0
             return (exact + shift).astype(args[0].dtype)
 
-    class Both:
-        def __init__(self, *sides):
-            self.sides = sides
-
-        def __enter__(self):
-            return self.sides
-
-        def __exit__(self, *_):
-            pass
-
-    monkeypatch.setattr(others, "workers", Both)
-    monkeypatch.setattr(others, "_values", values)
+    monkeypatch.setattr(exactness, "workers", lambda *sides: nullcontext(sides))
+    monkeypatch.setattr(exactness, "_values", values)
     for loss, expected in ((0.0, {"same"}), (0.2, {"worse"})):
-        found = list(others.exactness(Side(0.0), Side(loss), only=["softplus"]))
+        found = list(exactness.errors(Side(0.0), Side(loss), only=["softplus"]))
         assert {others.verdict(one) for one in found if "largest" in one.what} == expected
         assert found[0].values[0] <= 0.5001
+
+
+def test_a_wrong_limit_shows_in_the_errors(monkeypatch):
+    def values(side, name, args):
+        exact = exactness._points(name, np.dtype(args[0].dtype).type, False)[1]
+        return np.where(np.isposinf(args[0]), side.limit, exact).astype(args[0].dtype)
+
+    monkeypatch.setattr(exactness, "workers", lambda *sides: nullcontext(sides))
+    monkeypatch.setattr(exactness, "_values", values)
+    both = (SimpleNamespace(limit=limit) for limit in (1.0, np.nan))
+    found = list(exactness.errors(*both, only=["sigmoid"]))
+    assert {others.verdict(one) for one in found if "largest" in one.what} == {"worse"}

@@ -11,6 +11,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from functools import cache, partial
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -98,7 +99,8 @@ def _call(function: Any, n: int, dtype: str, threads: int, lay: Any = None) -> C
     args = [
         argument(name, n, dtype)
         for name, parameter in parameters.items()
-        if parameter.default is inspect.Parameter.empty
+        if parameter.default is parameter.empty
+        and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
     ]
     if lay is not None:
         args[0] = lay(args[0])
@@ -149,12 +151,27 @@ def _predict_one() -> Call:
     return partial(_model().predict_proba, argument("X", 1, "float64"))
 
 
+def drawn(n: int, dtype: str = "float64") -> tuple[Any, Any]:
+    """Rows, and labels to which they lead now and then."""
+    X, z = argument("X", n, dtype), argument("z", n, dtype)
+    return X, (X @ argument("coef", n, dtype) + z > 0).astype(dtype)
+
+
 def fit(n: int) -> Call:
     import fastlogit as fl
 
-    X, z = argument("X", n, "float64"), argument("z", n, "float64")
-    t = (X @ argument("coef", n, "float64") + z > 0).astype(np.float64)
-    return partial(fl.fit, X, t)
+    return partial(fl.fit, *drawn(n))
+
+
+def results(name: str, n: int, dtype: str) -> list[Any]:
+    """What a sum, a pass or a fit gives on one thread, its parts apart."""
+    import fastlogit as fl
+
+    if name == "fit":
+        model = fl.fit(*drawn(n, dtype), threads=1)
+        return [np.append(model.coef, model.intercept)]
+    result = _call(attrgetter(name)(fl), n, dtype, 1)()
+    return list(result) if isinstance(result, tuple) else [result]
 
 
 def score_file() -> Call:

@@ -1,4 +1,4 @@
-"""What else is compared of two sides: exactness, memory, compilation, import and size."""
+"""What else is compared of two sides: memory, compilation, import and size of the wheel."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from tqdm import tqdm
@@ -16,10 +16,6 @@ from tqdm import tqdm
 from bench.regression.sides import Side, SideError, Worker, workers
 from bench.regression.verdicts import Interval, Thresholds, interval
 
-# Chunks of points (`bench.accuracy.CHUNK`) at which errors are compared: the same in every run.
-_CHUNKS = 8
-EXACTNESS = Thresholds(0.0, 0.1)
-EXACTNESS_ON_AVERAGE = Thresholds(0.0, 0.02)
 MEMORY = Thresholds(0.1, 16e6)
 COMPILATION = Thresholds(0.2, 2.0)
 IMPORT = Thresholds(0.1, 0.02)
@@ -127,7 +123,7 @@ def memory(*sides: Side) -> Iterable[Measured]:
 
         with ThreadPoolExecutor() as pool:
             peaks, errors = zip(*pool.map(peak, sides), strict=True)
-        yield Measured(f"memory: {what}", peaks, "B", MEMORY, error=_all(errors))
+        yield Measured(f"memory: {what}", peaks, "B", MEMORY, error=joined(errors))
 
 
 def size(*sides: Side) -> Iterable[Measured]:
@@ -135,76 +131,8 @@ def size(*sides: Side) -> Iterable[Measured]:
     yield Measured("wheel", tuple(side.wheel.stat().st_size for side in sides), "B", SIZE)
 
 
-def exactness(*sides: Side, only: Iterable[str] = ()) -> Iterable[Measured]:
-    """Errors in ULP at points of all exponents, as of `python -m bench accuracy`."""
-    try:
-        from bench import accuracy
-        from bench.implementations import ELEMENTWISE
-    except AttributeError as error:  # the fastlogit that is imported here lost what they name
-        nothing = (None,) * len(sides)
-        yield Measured("exactness", nothing, "ULP", EXACTNESS, error=f"the registry: {error}")
-        return
-    chosen = set(only) or set(ELEMENTWISE)
-    with workers(*sides) as started:
-        for name, function in ELEMENTWISE.items():
-            if name not in chosen:
-                continue
-            for labels in ("hard labels", "soft labels") if "t" in function.arguments else ("",):
-                for dtype in accuracy.TYPES:
-                    args, exact, counted = _points(name, dtype, labels == "soft labels")
-                    what = ", ".join(filter(None, [name, labels, np.dtype(dtype).name]))
-                    found = [_errors(worker, name, args, exact, counted) for worker in started]
-                    largest, mean, failures = zip(*found, strict=True)
-                    error = _all(failures)
-                    yield Measured(f"largest error: {what}", largest, "ULP", EXACTNESS, error=error)
-                    yield Measured(
-                        f"mean error: {what}", mean, "ULP", EXACTNESS_ON_AVERAGE, error=error
-                    )
-
-
-def _points(name: str, dtype: Any, soft: bool) -> tuple[list[Any], Any, Any]:
-    """Arguments, exact results, and which of them count: not those that are ill conditioned."""
-    from bench import accuracy, references
-    from bench.implementations import ELEMENTWISE
-
-    function = ELEMENTWISE[name]
-    chunks = [
-        accuracy.arguments(np.random.default_rng([2013, number]), function, dtype, soft)
-        for number in range(_CHUNKS)
-    ]
-    special = accuracy.special_points(function, dtype, soft)
-    args = [np.concatenate(arg) for arg in zip(*chunks, special.T, strict=True)]
-    with np.errstate(all="ignore"):
-        wide = [arg.astype(references.wider(dtype)) for arg in args]
-        exact = getattr(references, name)(*wide)
-        ranges = accuracy.in_ranges(name, args, wide, exact)
-    counted = np.logical_or.reduce(list(ranges.values()))
-    counted[-len(special) :] = True
-    return args, exact, counted
-
-
-def _errors(
-    worker: Worker, name: str, args: list[Any], exact: Any, counted: Any
-) -> tuple[float | None, float | None, str]:
-    """The largest and the mean of what counts, or why there is none."""
-    from bench import accuracy
-
-    try:
-        got = _values(worker, name, args)
-    except SideError as error:
-        return None, None, str(error)
-    errors = accuracy.ulp_errors(got, exact, args[0].dtype)[counted]
-    return float(errors.max()), float(errors.mean()), ""
-
-
-def _values(worker: Worker, name: str, args: list[Any]) -> Any:
-    given, got = (worker.side.folder / f"{file}.npy" for file in ("arguments", "values"))
-    np.save(given, np.stack(args))
-    worker.do("values", function=name, arguments=str(given), to=str(got))
-    return np.load(got)
-
-
-def _all(errors: Iterable[str]) -> str:
+def joined(errors: Iterable[str]) -> str:
+    """Why each side could not do it, as one text."""
     return "; ".join(filter(None, errors))
 
 

@@ -5,6 +5,7 @@
     {"do": "time", "case": name, "calls": 100, "warm": true, "core": 0}      seconds of a call
     {"do": "cpu_seconds"}                             of the process so far
     {"do": "values", "function": name, "arguments": file, "to": file}
+    {"do": "results", "function": name, "n": 1000, "dtype": "float64", "to": file}
 
 What fails is answered with the error.
 """
@@ -21,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.regression.cases import Call, cases, references
+from bench.regression.cases import Call, cases, references, results
 
 _ready: dict[str, Call] = {}
 
@@ -75,12 +76,18 @@ def _values(function: str, arguments: str, to: str) -> str:
     return to
 
 
+def _results(function: str, n: int, dtype: str, to: str) -> str:
+    np.savez(to, *results(function, n, dtype))
+    return to
+
+
 _DO: dict[str, Callable[..., Any]] = {
     "list": _list,
     "prepare": _prepare,
     "time": _time,
     "cpu_seconds": _cpu_seconds,
     "values": _values,
+    "results": _results,
 }
 
 
