@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 import fastlogit as fl
-from bench import machine, markdown, references, results
+from bench import commands, machine, markdown, references, results
 from bench.implementations import ELEMENTWISE, FASTLOGIT, Function
 from bench.markdown import Row
 
@@ -268,18 +268,17 @@ def _chunk_of_all(names: list[str], number: int) -> tuple[dict[str, Table], int,
 def main(arguments: Sequence[str] = ()) -> None:
     """Measure every function, and print as it goes: all ranges, then the largest errors only."""
     command = results.parser("accuracy")
-    command.add_argument(
-        "--points", type=int, default=POINTS, help="of float64 (default: %(default)s)"
-    )
+    command.add_argument("--points", type=commands.count, help=f"of float64 (default: {POINTS})")
     command.add_argument(
         "--exhaustive", action="store_true", help="instead, every float32 by functions of one"
     )
     options = command.parse_args(arguments)
     if options.exhaustive:
-        if options.save:
-            command.error("what --exhaustive gives is not stored")
+        if options.save or options.points:
+            command.error("--exhaustive takes no --save, as it is not stored, and no --points")
         exhaustive()
         return
+    points = options.points or POINTS
     here = machine.brief("scipy", "torch", "jax", "numexpr", "scikit-learn")
     print(f"{markdown.machine(here)}\n")
     rows: dict[str, Row] = {}
@@ -288,7 +287,7 @@ def main(arguments: Sequence[str] = ()) -> None:
             what = f"`{name}`, {labels} labels" if labels else f"`{name}`"
             tables = {}
             for dtype, share in TYPES.items():
-                table = sweep(name, dtype, labels == "soft", options.points // share)
+                table = sweep(name, dtype, labels == "soft", points // share)
                 _print_ranges(f"{what}, {dtype.__name__}", table)
                 tables[dtype.__name__] = table
             rows[what] = errors(tables, _peers(table))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 
@@ -45,6 +46,22 @@ def output(text: str) -> Path:
     if path.is_dir() or not os.access(path if path.exists() else path.parent, os.W_OK):
         raise argparse.ArgumentTypeError(f"{text!r} cannot be written")
     return path
+
+
+def positive(text: str) -> float:
+    """Of the command line: a finite number above 0."""
+    with suppress(ValueError):
+        if 0.0 < (number := float(text)) < float("inf"):
+            return number
+    raise argparse.ArgumentTypeError(f"must be a number above 0; got {text!r}")
+
+
+def count(text: str) -> int:
+    """Of the command line: how many, at least one."""
+    with suppress(ValueError):
+        if (number := int(text)) > 0:
+            return number
+    raise argparse.ArgumentTypeError(f"must be a whole number above 0; got {text!r}")
 
 
 def parser(command: str) -> argparse.ArgumentParser:

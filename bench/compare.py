@@ -12,7 +12,6 @@ import math
 import subprocess
 import sys
 import tempfile
-from argparse import ArgumentTypeError
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -23,7 +22,7 @@ from typing import Any
 from tqdm import tqdm
 
 from bench import machine
-from bench.commands import output, parser
+from bench.commands import output, parser, positive
 from bench.markdown import grid
 from bench.regression import exactness, others, sides, times
 from bench.regression.cases import is_quick
@@ -131,16 +130,9 @@ def matched(
     others = {name: "missing" for name in base if name not in head and is_wanted(name)}
     others |= {name: "new" for name in head if name not in base and is_wanted(name)}
     if not both and not others:
-        raise SideError(f"there is no benchmark with {' and '.join(only)} in its name")
+        of = " of the quick set" if quick else ""
+        raise SideError(f"there is no benchmark{of} with {' and '.join(only)} in its name")
     return both, others
-
-
-def positive(text: str) -> float:
-    """Minutes, of the command line."""
-    minutes = float(text)
-    if not 0.0 < minutes < float("inf"):
-        raise ArgumentTypeError(f"must be a number above 0; got {text!r}")
-    return minutes
 
 
 def row_of_time(timing: Timing) -> Row:
@@ -288,10 +280,10 @@ def report(base: str, head: str, options: Any) -> int:
                 minutes=minutes(options),
                 only=options.only,
             )
+        return finish(base, head, rows, options)
     except FAILURES as error:
         say(str(error))
         return 2
-    return finish(base, head, rows, options)
 
 
 def minutes(options: Any) -> float:

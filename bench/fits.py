@@ -28,6 +28,7 @@ from tqdm import tqdm
 
 import fastlogit as fl
 from bench import machine, markdown, results
+from bench.commands import count
 from bench.markdown import OURS, Row
 from bench.measure import PAUSE_S
 
@@ -360,6 +361,8 @@ def measure(data: Data, rounds: int, names: Sequence[str]) -> Row:
         for name, fit in contenders(data).items()
         if not names or name == OURS or any(part in name for part in names)
     }
+    if len(fits) == 1:
+        print(f"nobody else has {' or '.join(names)} in the name")
     chosen: dict[str, Chosen] = {}
     for name, fit in tqdm(fits.items(), unit="contender", disable=None):
         found = loosest(data, fit)
@@ -421,6 +424,8 @@ def main(arguments: Sequence[str] = ()) -> None:
     options = command.parse_args(arguments)
     if unknown := [number for number in options.problems if number not in range(len(PROBLEMS))]:
         command.error(f"problems go from 0 to {len(PROBLEMS) - 1}; got {unknown[0]}")
+    if options.names and options.save:
+        command.error("a row has all contenders: --save takes no --name")
     here = machine.brief("scikit-learn", "scikit-learn-intelex", "glum", "statsmodels", "torch")
     print(f"{markdown.machine(here)}\n")
     warnings.simplefilter("ignore")  # not converged: that is measured
@@ -442,6 +447,8 @@ def _parser() -> ArgumentParser:
     command.add_argument(
         "problems", nargs="*", type=int, help="which, by their numbers from 0 (default: all)"
     )
-    command.add_argument("--rounds", type=int, default=5, help="default: %(default)s")
-    command.add_argument("--names", nargs="+", default=(), help="parts of contenders' names")
+    command.add_argument("--rounds", type=count, default=5, help="default: %(default)s")
+    command.add_argument(
+        "--name", action="append", default=[], dest="names", help="part of a contender's name, ..."
+    )
     return command

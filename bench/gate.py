@@ -30,6 +30,7 @@ from bench.regression.verdicts import Thresholds
 BASELINE = Path(__file__).with_name("baseline.json")
 # Of times that were not taken side by side.
 _APART = Thresholds(0.3, 300e-9)
+_NOT_OF_RENEWING = ("quick", "only", "stored", "all", "json", "markdown")
 
 
 def main(arguments: Sequence[str] = ()) -> None:
@@ -44,13 +45,13 @@ def main(arguments: Sequence[str] = ()) -> None:
         "--stored", action="store_true", help="compare with what is stored, whatever git has"
     )
     options = command.parse_args(arguments)
-    if options.renew and (options.quick or options.only or options.stored):
-        command.error("a baseline has everything: --renew takes no --quick, --only or --stored")
+    if options.renew and any(getattr(options, name) for name in _NOT_OF_RENEWING):
+        command.error(f"--renew stores everything: it takes no --{', --'.join(_NOT_OF_RENEWING)}")
     try:
         if options.renew:
             _renew("HEAD" if options.head == WORKING_TREE else options.head, options)
             return
-        base = None if options.stored else _tag()
+        base = None if options.stored else _tag(options.head)
         if base is None:
             baseline = _baseline()
             base = None if options.stored else _there(baseline["revision"])
@@ -86,12 +87,21 @@ def _against_stored(baseline: dict[str, Any], options: Namespace) -> int:
     return compare.finish(f"stored {baseline['revision']}", options.head, rows, options)
 
 
-def _tag() -> str | None:
-    """The last tag before the working tree, if there is one."""
+def _tag(head: str) -> str | None:
+    """The last tag before what is measured, if there is one; not that of the very same."""
+    revision = _there(head) or "HEAD"
     try:
-        return sides.git("describe", "--tags", "--abbrev=0").decode().strip()
+        is_changed = head == WORKING_TREE and sides.git("status", "--porcelain")
+        tag = _described(revision)
+        if sides.resolved(tag) == sides.resolved(revision) and not is_changed:
+            tag = _described(f"{revision}^")
     except SideError:
         return None
+    return tag
+
+
+def _described(revision: str) -> str:
+    return sides.git("describe", "--tags", "--abbrev=0", revision).decode().strip()
 
 
 def _there(revision: str) -> str | None:
@@ -149,8 +159,11 @@ def _apart(baseline: dict[str, Any], side: Side, options: Namespace) -> list[Row
     others_before = baseline["others"]
     measured = [*compiled, *compare.the_rest(side, quick=options.quick)]
     for one in measured:
-        base = others_before.get(one.what)
-        rows.append(compare.row(one._replace(values=(base, *one.values))))
+        values = (others_before.get(one.what), *one.values)
+        thresholds = one.thresholds
+        if one.unit == "s":
+            thresholds = Thresholds(_APART.relative, thresholds.absolute)
+        rows.append(compare.row(one._replace(values=values, thresholds=thresholds)))
     if not options.quick:  # which measures fewer
         gone = others_before.keys() - {one.what for one in measured}
         rows += [Row(what, "missing") for what in sorted(gone)]

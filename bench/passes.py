@@ -21,10 +21,10 @@ from tqdm import tqdm
 
 import fastlogit as fl
 from bench import machine, markdown, results
-from bench.implementations import PASSES, TUNED
+from bench.implementations import PASSES, TUNED, library_of
 from bench.markdown import OURS, Row
 from bench.measure import interleaved, on_cores, ratio
-from bench.peers import SKLEARN, TORCH
+from bench.peers import SKLEARN, TORCH, Library
 
 Call = Callable[[], Any]
 ROUNDS, CALLS_OVER = 5, 0.05
@@ -76,10 +76,18 @@ def peers(X: Any, t: Any, coef: Any, threads: int | None) -> dict[str, Call]:
     row = PASSES["linear.log_loss_gradient"]
     names = {"numpy": TUNED, SKLEARN: SKLEARN, TORCH: TORCH}
     return {
-        name: row.ready(peer, (X, t, coef), threads)
+        name: _inside(library_of(peer), row.ready(peer, (X, t, coef), threads))
         for name, peer in names.items()
         if peer in row.implementations
     }
+
+
+def _inside(library: Library, call: Call) -> Call:
+    def call_inside() -> Any:
+        with library.context():
+            return call()
+
+    return call_inside
 
 
 def comparisons() -> Iterator[Comparison]:

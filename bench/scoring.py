@@ -41,6 +41,7 @@ from tqdm import tqdm
 
 import fastlogit as fl
 from bench import machine, markdown, results
+from bench.commands import count
 from bench.markdown import OURS, Row
 from bench.measure import interleaved, on_cores, ratio
 
@@ -792,9 +793,9 @@ def main(arguments: Sequence[str] = ()) -> None:
 def _parser() -> ArgumentParser:
     command = results.parser("scoring")
     command.add_argument(
-        "--rows", type=int, default=ROWS, help="of the tables (default: %(default)s)"
+        "--rows", type=count, default=ROWS, help="of the tables (default: %(default)s)"
     )
-    command.add_argument("--rounds", type=int, default=5, help="default: %(default)s")
+    command.add_argument("--rounds", type=count, default=5, help="default: %(default)s")
     command.add_argument("--only", nargs="+", choices=PARTS, metavar="PART", help=", ".join(PARTS))
     command.add_argument(
         "--folder", type=Path, help="for the files, which are used again (default: a temporary one)"

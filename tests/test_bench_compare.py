@@ -195,6 +195,28 @@ def test_the_status(built, base, head, only, expected):
     assert status(compare, base, head, "--only", only, "--minutes", "0.001") == expected
 
 
+def test_what_cannot_be_written_at_the_end_is_no_loss_of_speed(built, capsys):
+    full = Path("/dev/full")
+    if not full.exists():
+        pytest.skip("has no full device")
+    options = ["--only", "fine", "--minutes", "0.001", "--json", full]
+    assert status(compare, "base", "base", *options) == 2
+    assert "No space left on device" in capsys.readouterr().err
+
+
+def test_a_quick_set_without_a_word_is_said_to_be_one(built, capsys):
+    assert status(compare, "base", "base", "--quick", "--only", "zz") == 2
+    assert "no benchmark of the quick set with zz in its name" in capsys.readouterr().err
+
+
+def test_what_was_compared_can_be_found_again(tmp_path):
+    wheel = tmp_path / "x.whl"
+    wheel.write_bytes(b"x")
+    hashed = "sha256 2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
+    said = machine.revision().get("revision")
+    assert compare.content(".", str(wheel), [])["revisions"] == [said, hashed]
+
+
 @pytest.mark.parametrize(
     ("options", "expected"),
     [((), 6.0), (("--quick",), 1.2), (("--quick", "--minutes", "3"), 3.0)],
@@ -213,8 +235,9 @@ def test_without_git_that_is_said(monkeypatch, capsys):
 
     monkeypatch.setattr(sides.subprocess, "run", run)
     assert status(compare, "HEAD", "HEAD") == 2
-    assert "git is not installed" in capsys.readouterr().err
-    assert "Traceback" not in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "git is not installed" in said
+    assert "Traceback" not in said
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="has no signals of this kind")
@@ -291,9 +314,25 @@ def test_the_gate_takes_the_last_tag_or_else_the_baseline(repository, monkeypatc
     revision = repository("rev-parse", "HEAD~1")
     store(revision)
     assert status(gate) == 7
-    repository("tag", "v1")
+    repository("tag", "v1", "HEAD~1")
     assert status(gate, "--head", "HEAD") == 7
     assert asked == [(revision, "."), ("v1", "HEAD")]
+    # The last tag before what is measured, and not its own but where it was changed.
+    repository("tag", "v2")
+    for head in (".", "HEAD", "x.whl"):
+        assert status(gate, "--head", head) == 7
+        assert asked.pop() == ("v1", head)
+    (sides.ROOT / "new").touch()
+    assert status(gate) == 7
+    assert asked.pop() == ("v2", ".")
+    assert status(gate, "--head", "HEAD~1") == 7
+    assert asked.pop() == (revision, "HEAD~1")
+
+
+def test_the_gate_takes_what_is_stored_if_that_is_asked_for(repository, built, capsys):
+    repository("tag", "v1", "HEAD~1")
+    assert status(gate, "--stored", "--only", "fine", "--minutes", "0.001") == 0
+    assert "against what was stored" in capsys.readouterr().err
 
 
 def test_without_either_the_gate_takes_what_is_stored(repository, built, tmp_path, capsys):
@@ -329,7 +368,7 @@ def test_without_a_baseline_only_a_tag_will_do(
         gate.BASELINE.write_text(content)
     assert status(gate) == 2
     assert f"baseline.json: {message}" in capsys.readouterr().err
-    repository("tag", "v1")
+    repository("tag", "v1", "HEAD~1")
     monkeypatch.setattr(compare, "report", lambda base, *_: base)
     assert status(gate) == "v1"
 
@@ -369,7 +408,10 @@ def test_renewing_measures_a_revision_and_stores_which(repository, built, monkey
     assert json.loads(gate.BASELINE.read_text())["revision"] == repository("rev-parse", "HEAD")
 
 
-@pytest.mark.parametrize("option", ["--quick", "--stored", "--only fit", "--head nowhere"])
+@pytest.mark.parametrize(
+    "option",
+    ["--quick", "--stored", "--only fit", "--head nowhere", "--all", "--json x", "--markdown x"],
+)
 def test_renewing_part_of_it_is_wrong_usage(repository, built, option):
     before = gate.BASELINE.read_bytes()
     assert status(gate, "--renew", *option.split()) == 2
@@ -381,7 +423,7 @@ def test_the_baseline_has_every_benchmark_and_says_of_what_it_is():
     baseline = json.loads(gate.BASELINE.read_text())
     assert gate.BASELINE.stat().st_size < 50_000
     assert baseline.keys() == {"revision", "date", "machine", "times", "others"}
-    assert noise.CASES.keys() <= baseline["times"].keys()
+    assert baseline["times"].keys() == cases().keys()
     assert all(one["seconds"] > 0 and one["ratio"] > 0 for one in baseline["times"].values())
     assert any("ULP" not in name and "memory" in name for name in baseline["others"])
 

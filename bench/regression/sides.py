@@ -14,9 +14,12 @@ import venv
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
+
+from bench import machine
 
 ROOT = Path(__file__).parents[2]
 # What a wheel is made of.
@@ -133,7 +136,11 @@ def resolved(revision: str) -> str:
 
 
 def revision_of(name: str) -> str | None:
-    """Hash of what a side was asked for as; None of what is no revision."""
+    """Hash of what a side was asked for as, of the working tree with whether it was changed."""
+    if name == WORKING_TREE:
+        return machine.revision().get("revision")
+    if Path(name).suffix == ".whl":
+        return f"sha256 {sha256(Path(name).read_bytes()).hexdigest()}"
     try:
         return resolved(name)
     except SideError:
