@@ -14,7 +14,7 @@ from fake_sides import logged
 
 from bench import compare
 from bench.implementations import PASSES, SUMS
-from bench.regression import cases, exactness, noise, others, sides, times
+from bench.regression import cases, exactness, noise, others, sides, times, worker
 from bench.regression.times import MOST_PAIRS, Timing
 from bench.regression.verdicts import TIME, Interval, interval
 
@@ -151,9 +151,10 @@ def test_processes_take_turns_and_whoever_starts_first_changes(both, tmp_path):
     times.measure(*both, [timing], 0.0)
     assert len(timing.samples) == 5
     turns = ["".join(line["side"][0] for line in logged(tmp_path, "time"))]
-    assert turns == ["bhhb" * (24 * 5)]
+    pairs = ["bhhb" * 24, "hbbh" * 24]
+    assert turns == ["".join((pairs * 3)[:5])]
     prepared = [line["side"] for line in logged(tmp_path, "prepare")]
-    assert prepared == ["base", "head"] * 5
+    assert prepared == (["base", "head", "head", "base"] * 3)[:10]
 
 
 def test_what_has_one_thread_stays_on_one_core_which_is_another_in_each_pair(both, tmp_path):
@@ -178,6 +179,16 @@ def test_both_are_warmed_and_called_as_often(both, tmp_path):
     times.measure(*both, [Timing(name, 1) for name in expected], 0.0)
     found = {(line["case"], (line["warm"], line["calls"])) for line in logged(tmp_path, "time")}
     assert found == set(expected.items())
+
+
+@pytest.mark.parametrize(("warm", "expected"), [(True, 4), (False, 3)])
+def test_a_process_calls_as_often_as_it_is_told_where_it_is_told(monkeypatch, warm, expected):
+    done, cores = [], []
+    monkeypatch.setitem(worker._ready, "x", lambda: done.append(1))
+    monkeypatch.setattr(worker, "_stay_on", cores.append)
+    assert worker._time("x", 3, warm=warm, core=7) > 0
+    assert len(done) == expected
+    assert cores == [7]
 
 
 def test_processes_have_a_cache_of_their_own_and_nobody_elses_sources(both, monkeypatch):

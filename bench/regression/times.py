@@ -1,4 +1,4 @@
-"""Times of the cases of two sides, whose processes take turns: A B B A, and the next round."""
+"""Times of the cases of two sides, whose processes take turns: A B B A, or B A A B."""
 
 from __future__ import annotations
 
@@ -111,9 +111,13 @@ def sample(timing: Timing, a: Worker, b: Worker, pair: int) -> None:
     """Add what a pair of processes gives, or why that is nothing."""
     # Both on the same core, as others may be busy with something else; each pair on the next.
     core = pair if timing.threads == 1 else None
-    both = ((a, timing.base_case or timing.case), (b, timing.case))
+    order = ((a, timing.base_case or timing.case), (b, timing.case))
+    # Whoever is first gets other memory than who comes then, and is slower or faster for it.
+    is_base_first = pair % 2 == 0
+    if not is_base_first:
+        order = order[::-1]
     seconds = []
-    for worker, case in both:
+    for worker, case in order:
         try:
             seconds.append(worker.do("prepare", case=case))
         except SideError as error:
@@ -130,7 +134,7 @@ def sample(timing: Timing, a: Worker, b: Worker, pair: int) -> None:
             warm=longest <= _WARM_S,
             core=core,
         )
-        for (worker, case), of_a_call in zip(both, seconds, strict=True)
+        for (worker, case), of_a_call in zip(order, seconds, strict=True)
     )
     rounds = []
     for _ in range(min(_MOST_ROUNDS, max(_LEAST_ROUNDS, round(_PAIR_S / (4 * longest))))):
@@ -139,7 +143,10 @@ def sample(timing: Timing, a: Worker, b: Worker, pair: int) -> None:
         except SideError as error:
             timing.errors[error.worker is b] = str(error)
             return
-        timing.base_s.append(min(found[0], found[3]))
-        timing.head_s.append(min(found[1], found[2]))
-        rounds.append(math.log(found[1] * found[2] / (found[0] * found[3])) / 2)
+        base, head = (found[0], found[3]), (found[1], found[2])
+        if not is_base_first:
+            base, head = head, base
+        timing.base_s.append(min(base))
+        timing.head_s.append(min(head))
+        rounds.append(math.log(math.prod(head) / math.prod(base)) / 2)
     timing.samples.append(np.array(rounds) - math.log(timing.expected))
