@@ -17,7 +17,7 @@ from matplotlib.patches import Patch
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from bench import machine
-from bench.implementations import FASTLOGIT, FUNCTIONS, STABLE, TUNED
+from bench.implementations import FASTLOGIT, FUNCTIONS, NAIVE, STABLE, TUNED
 from bench.peers import JAX, NUMEXPR, SCIPY, SKLEARN, TORCH, TORCH_COMPILE
 from bench.roofline import like
 from bench.timings import Comparison, Results
@@ -35,6 +35,7 @@ STYLES = {
     NUMEXPR: ("#56B4E9", "P", "--"),
     TUNED: ("#999999", "X", ":"),
     STABLE: ("#555555", "p", ":"),
+    NAIVE: ("#BBBBBB", "x", ":"),
 }
 # One of each kind: with a result of each element, a sum, both, and over X.
 SHOWN = (
@@ -159,16 +160,19 @@ def ratios(results: Results) -> Figure:
     """How many times as fast fastlogit is as the fastest of all others, on one thread."""
     rows = [row for row in results.comparisons(1) if row.ours.function in FUNCTIONS]
     names = [name for name in FUNCTIONS if any(row.ours.function == name for row in rows)]
-    figure = Figure(figsize=(11, 1.7 + 0.42 * len(names)), layout="constrained")
-    panels = figure.subplots(1, 2, sharey=True, sharex=True)
+    sizes = {name: sorted({r.ours.n for r in rows if r.ours.function == name}) for name in names}
+    places = {"in the first caches": 0, "in the last cache": 1, "beyond all caches": -1}
+    if max(map(len, sizes.values()), default=0) < len(places):
+        del places["in the last cache"]
+    figure = Figure(figsize=(5.2 * len(places), 1.7 + 0.42 * len(names)), layout="constrained")
+    panels = figure.subplots(1, len(places), sharey=True, sharex=True)
     found: list[float] = []
-    places = ((0, "in the first caches"), (-1, "beyond all caches"))
-    for ax, (which, what) in zip(panels, places, strict=True):
-        chosen = {}
-        for row in rows:
-            sizes = sorted({r.ours.n for r in rows if r.ours.function == row.ours.function})
-            if row.ours.n == sizes[which]:
-                chosen[row.ours.function, row.ours.dtype] = row
+    for ax, (what, which) in zip(panels, places.items(), strict=True):
+        chosen = {
+            (row.ours.function, row.ours.dtype): row
+            for row in rows
+            if row.ours.n == sizes[row.ours.function][which]
+        }
         _draw_ratios(ax, names, chosen)
         elements = sorted({row.ours.elements for row in chosen.values()})
         numbers = " or ".join(f"{count:,}" for count in elements)
