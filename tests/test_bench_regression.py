@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import mmap
 import signal
 from contextlib import nullcontext
 from pathlib import Path
@@ -179,6 +180,16 @@ def test_both_are_warmed_and_called_as_often(both, tmp_path):
     times.measure(*both, [Timing(name, 1) for name in expected], 0.0)
     found = {(line["case"], (line["warm"], line["calls"])) for line in logged(tmp_path, "time")}
     assert found == set(expected.items())
+
+
+def test_memory_of_a_process_is_moved_by_any_number_of_pages_of_a_huge_one():
+    sizes = []
+    for _ in range(200):
+        with worker._anywhere() as pages:
+            sizes.append(len(pages))
+    assert {size % mmap.PAGESIZE for size in sizes} == {0}
+    assert max(sizes) <= 2 << 20 or mmap.PAGESIZE > 4096
+    assert len(set(sizes)) > 100
 
 
 @pytest.mark.parametrize(("warm", "expected"), [(True, 4), (False, 3)])
