@@ -257,7 +257,7 @@ def add_options(command: Any) -> None:
     command.add_argument(
         "--minutes",
         type=positive,
-        help=f"of taking turns; five of each benchmark, and eight of what seems slower or faster, "
+        help=f"of taking turns; five of each benchmark, and twelve of what seems slower or faster, "
         f"are always taken (default: {MINUTES:g}; quick: {QUICK_MINUTES:g})",
     )
     command.add_argument(

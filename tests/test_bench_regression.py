@@ -121,7 +121,7 @@ def test_what_seems_slower_is_sampled_until_that_is_sure_whatever_the_time(both)
     timings = [Timing(case, 1) for case in ("is slow in the head", "is slow in the base", "x")]
     times.measure(*both, timings, 0.0)
     assert [timing.verdict for timing in timings] == ["slower", "faster", "same"]
-    assert [len(timing.samples) for timing in timings] == [8, 8, 5]
+    assert [len(timing.samples) for timing in timings] == [12, 12, 5]
 
 
 @pytest.mark.parametrize(("budget_s", "expected"), [(0.0, 5), (600.0, 7)])
@@ -182,14 +182,15 @@ def test_both_are_warmed_and_called_as_often(both, tmp_path):
     assert found == set(expected.items())
 
 
-def test_memory_of_a_process_is_moved_by_any_number_of_pages_of_a_huge_one():
-    sizes = []
-    for _ in range(200):
-        with worker._anywhere() as pages:
-            sizes.append(len(pages))
-    assert {size % mmap.PAGESIZE for size in sizes} == {0}
-    assert max(sizes) <= 2 << 20 or mmap.PAGESIZE > 4096
-    assert len(set(sizes)) > 100
+def test_arrays_of_both_begin_elsewhere_with_each_pair(both):
+    moved = []
+    for _ in range(8):
+        with sides.workers(*both) as started:
+            moved.append({worker.pages for worker in started})
+            assert started[0].process.args[-1] == str(started[0].pages)
+    assert {len(pages) for pages in moved} == {1}
+    assert len(set.union(*moved)) > 4
+    assert all(0 < pages * mmap.PAGESIZE <= 2 << 20 for pages in set.union(*moved))
 
 
 @pytest.mark.parametrize(("warm", "expected"), [(True, 4), (False, 3)])
@@ -318,11 +319,11 @@ def test_both_thresholds_must_be_passed(least, most, base_s, expected):
     assert TIME.verdict(Interval((least + most) / 2, least, most), base_s) == expected
 
 
-def test_no_alarm_is_believed_before_eight_pairs():
+def test_no_alarm_is_believed_before_twelve_pairs():
     timing = Timing("x", 1, base_s=[SECONDS], head_s=[SECONDS])
-    for count in range(1, 9):
+    for count in range(1, 13):
         timing.samples.append(np.full(24, np.log(1.5)))
-        assert timing.is_settled == (count == 8)
+        assert timing.is_settled == (count == 12)
     assert timing.verdict == "slower"
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import mmap
 import os
+import random
 import shutil
 import site
 import subprocess
@@ -29,6 +31,7 @@ WORKING_TREE = "."
 PATIENCE_S = 300.0
 # Seconds that a process may take to end.
 END_S = 20.0
+_HUGE_PAGE = 2 << 20
 
 
 class SideError(Exception):
@@ -193,14 +196,14 @@ class Worker:
     Where it dies of something, or hangs, that has failed, and another process does the next thing.
     """
 
-    def __init__(self, side: Side) -> None:
-        self.side = side
+    def __init__(self, side: Side, pages: int) -> None:
+        self.side, self.pages = side, pages
         self.since: float | None = None  # when it began what it does, or did when it was left
         self.process = self._started()
 
     def _started(self) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [self.side.python, "-m", "bench.regression.worker"],
+            [self.side.python, "-m", "bench.regression.worker", str(self.pages)],
             cwd=self.side.folder,
             env=self.side.environment(),
             stdin=subprocess.PIPE,
@@ -244,12 +247,18 @@ class Worker:
 
 @contextmanager
 def workers(*sides: Side) -> Iterator[list[Worker]]:
-    """Processes of some sides, started together."""
+    """Processes of some sides, started together.
+
+    Where arrays begin within a huge page decides whether results of some MB get one, which is worth
+    7 % of a pass, and is the same in all processes of an environment.  So it is another place each
+    time, and the same of all sides.
+    """
+    pages = random.SystemRandom().randint(1, _HUGE_PAGE // mmap.PAGESIZE)
     started: list[Worker] = []
     done = Event()
     Thread(target=_watch, args=(started, done), daemon=True).start()
     try:
-        started.extend(map(Worker, sides))
+        started.extend(Worker(side, pages) for side in sides)
         yield started
     finally:
         done.set()

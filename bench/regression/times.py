@@ -20,7 +20,7 @@ _TURN_S, _WARM_S = 0.001, 0.004
 # Rounds of a pair of processes: so many, or fewer if they would take longer.
 _MOST_ROUNDS, _LEAST_ROUNDS, _PAIR_S = 24, 8, 0.5
 # Pairs of processes: at least, until slower or faster is believed, and at most.
-LEAST_PAIRS, SURE_PAIRS, MOST_PAIRS = 5, 8, 48
+LEAST_PAIRS, SURE_PAIRS, MOST_PAIRS = 5, 12, 48
 
 
 @dataclass

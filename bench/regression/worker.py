@@ -1,5 +1,7 @@
 """A process of one side: it does what a line of JSON on standard input says, and answers in one.
 
+Its argument is how many pages of memory it leaves out.
+
     {"do": "list"}                                    names of all cases, and how many threads
     {"do": "prepare", "case": name}                   seconds of a call, after a first one
     {"do": "time", "case": name, "calls": 100, "warm": true, "core": 0}      seconds of a call
@@ -15,7 +17,6 @@ from __future__ import annotations
 import json
 import mmap
 import os
-import random
 import signal
 import sys
 import time
@@ -93,18 +94,10 @@ _DO: dict[str, Callable[..., Any]] = {
 }
 
 
-def _anywhere() -> mmap.mmap:
-    """Take some pages, so that arrays begin anywhere within a huge page.
-
-    Where they do is the same in all processes of an environment, and decides whether a result of
-    some MB fits into huge pages: without this, the length of a path can be worth 7 % of a pass.
-    """
-    return mmap.mmap(-1, mmap.PAGESIZE * random.SystemRandom().randint(1, 512))
-
-
 def main() -> None:
     """Serve until standard input ends; nothing else can write to standard output."""
-    kept = _anywhere()
+    # Arrays that come later begin elsewhere within a huge page.
+    pages = mmap.mmap(-1, int(sys.argv[1]) * mmap.PAGESIZE)
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C is told by whoever started this
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
@@ -115,7 +108,7 @@ def main() -> None:
         except Exception as error:  # which is the other side's to judge
             answer = {"error": f"{type(error).__name__}: {error}"}
         print(json.dumps(answer), file=answers, flush=True)
-    kept.close()
+    pages.close()
 
 
 if __name__ == "__main__":
