@@ -16,7 +16,7 @@ from bench.regression.times import Timing
 pytestmark = pytest.mark.proof
 
 MINUTES, QUICKLY = 3.0, 2.0
-SAME, AGAIN, SLOWER, LESS_EXACT = "as it is", "the same again", "slower", "less exact"
+SAME, AGAIN, SLOWER, LESS_EXACT = "original", "repeated", "slowdown", "rounding"
 SLOWED = "logistic_loss, float64, 4,096"
 # A tenth of the elements once more, of a call of which the checks before take a tenth as well.
 TENTH = (

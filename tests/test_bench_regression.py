@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from fake_sides import logged
+from fake_sides import fake, logged
 
 from bench import compare
 from bench.implementations import PASSES, SUMS
@@ -180,6 +180,11 @@ def test_both_are_warmed_and_called_as_often(both, tmp_path):
     times.measure(*both, [Timing(name, 1) for name in expected], 0.0)
     found = {(line["case"], (line["warm"], line["calls"])) for line in logged(tmp_path, "time")}
     assert found == set(expected.items())
+
+
+def test_paths_of_both_must_be_equally_long(tmp_path):
+    with pytest.raises(ValueError, match="are not equally long"):
+        times.measure(fake(tmp_path, "base"), fake(tmp_path, "longer"), [Timing("x", 1)], 0.0)
 
 
 def test_arrays_of_both_begin_elsewhere_with_each_pair(both):

@@ -89,8 +89,11 @@ def measure(
     """Sample until all is settled or the time is used up.
 
     Whatever the time, every case gets `LEAST_PAIRS`, and what then seems slower or faster
-    `SURE_PAIRS`.
+    `SURE_PAIRS`.  Paths of both must be equally long: from their length follows where a process has
+    its memory, which is worth several percent of a pass.
     """
+    if len(str(base.folder)) != len(str(head.folder)):
+        raise ValueError(f"{base.folder} and {head.folder} are not equally long")
     end = time.monotonic() + budget_s
     for pair in range(MOST_PAIRS):
         left = [timing for timing in timings if not timing.is_settled]
