@@ -16,21 +16,18 @@ from bench.implementations import (
     library_of,
 )
 from bench.peers import LIBRARIES, TORCH, TORCH_COMPILE
+from bench.regression.cases import parts
 
 N = 1_000
 PEERS = [(name, peer) for name, peer in cases(FUNCTIONS) if peer != FASTLOGIT]
-
-
-def _parts(result):
-    return result if isinstance(result, tuple) else (result,)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize(("name", "peer"), PEERS)
 def test_peers_agree_with_fastlogit(name, peer, dtype):
     tolerance = np.sqrt(np.finfo(dtype).eps)
-    expected = _parts(FUNCTIONS[name].bind(FASTLOGIT, N, dtype)())
-    got = _parts(FUNCTIONS[name].bind(peer, N, dtype)())
+    expected = parts(FUNCTIONS[name].bind(FASTLOGIT, N, dtype)())
+    got = parts(FUNCTIONS[name].bind(peer, N, dtype)())
     for ours, theirs in zip(expected, got, strict=True):
         np.testing.assert_allclose(theirs, ours, rtol=tolerance, atol=tolerance)
         # scikit-learn gives a sum as a float of Python, which has no other precision.
@@ -40,8 +37,8 @@ def test_peers_agree_with_fastlogit(name, peer, dtype):
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize(("name", "peer"), cases(ELEMENTWISE | SUMS))
 def test_out_and_threads_change_no_result(name, peer, dtype):
-    expected = _parts(FUNCTIONS[name].bind(peer, N, dtype, 1)())
-    got = _parts(FUNCTIONS[name].bind(peer, N, dtype, 2, out=True)())
+    expected = parts(FUNCTIONS[name].bind(peer, N, dtype, 1)())
+    got = parts(FUNCTIONS[name].bind(peer, N, dtype, 2, out=True)())
     for one, two in zip(expected, got, strict=True):
         np.testing.assert_allclose(two, one, rtol=4 * np.finfo(dtype).eps)
 
@@ -72,7 +69,7 @@ def test_every_library_says_how_it_wants_to_be_called():
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_bytes_moved_are_those_of_long_arguments_and_results(name):
     function = FUNCTIONS[name]
-    results = _parts(function.bind(FASTLOGIT, N)())
+    results = parts(function.bind(FASTLOGIT, N)())
     arrays = [*map(np.asarray, results), *(argument(a, N, "float64") for a in function.arguments)]
     expected = sum(array.nbytes for array in arrays if len(np.atleast_1d(array)) == N)
     assert function.bytes_moved(N, "float64") == expected

@@ -361,7 +361,7 @@ def measure(data: Data, rounds: int, names: Sequence[str]) -> Row:
         for name, fit in contenders(data).items()
         if not names or name == OURS or any(part in name for part in names)
     }
-    if len(fits) == 1:
+    if names and len(fits) == 1:
         print(f"nobody else has {' or '.join(names)} in the name")
     chosen: dict[str, Chosen] = {}
     for name, fit in tqdm(fits.items(), unit="contender", disable=None):

@@ -161,7 +161,11 @@ def ratios(results: Results) -> Figure:
     rows = [row for row in results.comparisons(1) if row.ours.function in FUNCTIONS]
     names = [name for name in FUNCTIONS if any(row.ours.function == name for row in rows)]
     sizes = {name: sorted({r.ours.n for r in rows if r.ours.function == name}) for name in names}
-    places = {"in the first caches": 0, "in the last cache": 1, "beyond all caches": -1}
+    places = {
+        "in the first caches": slice(1),
+        "in the last cache": slice(1, -1),
+        "beyond all caches": slice(-1, None),
+    }
     if max(map(len, sizes.values()), default=0) < len(places):
         del places["in the last cache"]
     figure = Figure(figsize=(5.2 * len(places), 1.7 + 0.42 * len(names)), layout="constrained")
@@ -171,7 +175,7 @@ def ratios(results: Results) -> Figure:
         chosen = {
             (row.ours.function, row.ours.dtype): row
             for row in rows
-            if row.ours.n == sizes[row.ours.function][which]
+            if row.ours.n in sizes[row.ours.function][which]
         }
         _draw_ratios(ax, names, chosen)
         elements = sorted({row.ours.elements for row in chosen.values()})

@@ -95,10 +95,11 @@ class Results(NamedTuple):
     @property
     def counts(self) -> dict[str, int]:
         """In how many of all cases fastlogit is the fastest, and faster than one of the others."""
-        ratios = [row.ratio(peer) for row in self.cases for peer in row.others]
+        rows = self.cases
+        ratios = [row.ratio(peer) for row in rows for peer in row.others]
         return {
-            "fastest": sum(row.ratio(row.best) >= 1 for row in self.cases),
-            "cases": len(self.cases),
+            "fastest": sum(row.ratio(row.best) >= 1 for row in rows),
+            "cases": len(rows),
             "faster": sum(ratio >= 1 for ratio in ratios),
             "pairs": len(ratios),
         }

@@ -365,7 +365,7 @@ class Altered:
     """A worker that computes here, and changes what comes of it."""
 
     def __init__(self, folder, change):
-        self.side, self.change = SimpleNamespace(folder=folder), change
+        self.side, self.change = SimpleNamespace(name="head", folder=folder), change
 
     def do(self, what, **given):
         assert what == "results"
@@ -395,6 +395,12 @@ def test_a_sum_that_is_a_little_wrong_shows_and_a_last_place_does_not(altered, n
             f"relative error: {name}, float32": expected,
         }
         assert all(one.values[0] < (1e-8 if "float64" in one.what else 1e-7) for one in found)
+
+
+def test_a_pass_of_another_shape_fails_and_the_others_are_compared(altered):
+    found = altered(lambda part: np.zeros(7), "linear.decision")
+    assert {others.verdict(one) for one in found} == {"failed"}
+    assert all("could not be broadcast" in one.error for one in found)
 
 
 def test_a_loss_of_a_fifth_of_a_unit_shows_in_the_errors(monkeypatch):

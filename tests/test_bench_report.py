@@ -143,6 +143,20 @@ def test_the_command_writes_everything_and_the_same_again(stored, tmp_path, caps
     assert (tmp_path / "a" / "report.md").read_text(encoding="utf-8") == EXPECTED
 
 
+def test_a_function_of_one_size_beside_others_of_three_has_its_bars(run, tmp_path):
+    sizes = {timing.n for timing in run.timings}
+    several = [
+        timing._replace(n=n, elements=n)
+        for timing in run.timings
+        for n in (sizes if timing.function == "sigmoid" else ())
+    ]
+    one = [t for t in run.timings if t.function == "logit" and t.n == min(sizes)]
+    pictures.write(run._replace(timings=several + one), tmp_path)
+    assert "in the last cache" in pictures.ratios(run._replace(timings=several)).axes[1].get_title(
+        loc="left"
+    )
+
+
 def test_what_is_saved_gives_the_same_report_again(stored, tmp_path, monkeypatch):
     monkeypatch.setattr(results, "FOLDER", tmp_path / "results")
     monkeypatch.setattr(report, "_left_out", lambda _: [])

@@ -170,7 +170,11 @@ def results(name: str, n: int, dtype: str) -> list[Any]:
     if name == "fit":
         model = fl.fit(*drawn(n, dtype), threads=1)
         return [np.append(model.coef, model.intercept)]
-    result = _call(attrgetter(name)(fl), n, dtype, 1)()
+    return parts(_call(attrgetter(name)(fl), n, dtype, 1)())
+
+
+def parts(result: Any) -> list[Any]:
+    """Of a result its parts, or itself."""
     return list(result) if isinstance(result, tuple) else [result]
 
 

@@ -249,9 +249,9 @@ class Worker:
 def workers(*sides: Side) -> Iterator[list[Worker]]:
     """Processes of some sides, started together.
 
-    Where arrays begin within a huge page decides whether results of some MB get one, which is worth
-    7 % of a pass, and is the same in all processes of an environment.  So it is another place each
-    time, and the same of all sides.
+    Where arrays begin within a huge page is the same in all processes of an environment, and
+    decides whether results of some MB get one. So it is another place each time, and the same of
+    all sides.
     """
     pages = random.SystemRandom().randint(1, _HUGE_PAGE // mmap.PAGESIZE)
     started: list[Worker] = []

@@ -89,8 +89,8 @@ def measure(
     """Sample until all is settled or the time is used up.
 
     Whatever the time, every case gets `LEAST_PAIRS`, and what then seems slower or faster
-    `SURE_PAIRS`.  Paths of both must be equally long: from their length follows where a process has
-    its memory, which is worth several percent of a pass.
+    `SURE_PAIRS`. Paths of both must be equally long: from their length follows where a process has
+    its memory, and so how fast it is.
     """
     if len(str(base.folder)) != len(str(head.folder)):
         raise ValueError(f"{base.folder} and {head.folder} are not equally long")
@@ -115,7 +115,7 @@ def sample(timing: Timing, a: Worker, b: Worker, pair: int) -> None:
     # Both on the same core, as others may be busy with something else; each pair on the next.
     core = pair if timing.threads == 1 else None
     order = ((a, timing.base_case or timing.case), (b, timing.case))
-    # Whoever is first gets other memory than who comes then, and is slower or faster for it.
+    # Neither is always the first to get its memory and to begin a round.
     is_base_first = pair % 2 == 0
     if not is_base_first:
         order = order[::-1]
