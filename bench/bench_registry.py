@@ -19,11 +19,11 @@ from bench.peers import LIBRARIES, TORCH, TORCH_COMPILE
 from bench.regression.cases import parts
 
 N = 1_000
-PEERS = [(name, peer) for name, peer in cases(FUNCTIONS) if peer != FASTLOGIT]
+COMPARED = [(name, peer) for name, peer in cases(FUNCTIONS) if peer != FASTLOGIT]
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize(("name", "peer"), PEERS)
+@pytest.mark.parametrize(("name", "peer"), COMPARED)
 def test_peers_agree_with_fastlogit(name, peer, dtype):
     tolerance = np.sqrt(np.finfo(dtype).eps)
     expected = parts(FUNCTIONS[name].bind(FASTLOGIT, N, dtype)())
@@ -63,7 +63,7 @@ def test_pytorch_has_as_many_threads_as_it_is_told_and_no_autograd():
 
 
 def test_every_library_says_how_it_wants_to_be_called():
-    assert all(library_of(peer).source.startswith("https://") for _, peer in PEERS)
+    assert all(library_of(peer).source.startswith("https://") for _, peer in COMPARED)
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

@@ -27,6 +27,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import special
 
+from bench.machine import cores
+
 Array = Any  # of whatever library
 
 SCIPY = "scipy"
@@ -182,7 +184,7 @@ def _sklearn() -> Library:
         },
         source="https://github.com/scikit-learn/scikit-learn/blob/main/sklearn/_loss/loss.py",
         writing=frozenset([logistic_loss, residual, log_loss_gradient]),
-        options=lambda threads: {"threads": threads or _cores()},
+        options=lambda threads: {"threads": threads or cores()},
     )
 
 
@@ -196,7 +198,7 @@ def _torch_convert(array: Array) -> Array:
 def _torch_options(threads: int | None) -> dict[str, Any]:
     import torch
 
-    torch.set_num_threads(threads or _cores())
+    torch.set_num_threads(threads or cores())
     return {}
 
 
@@ -204,7 +206,7 @@ def _torch_compile_options(threads: int | None) -> dict[str, Any]:
     """Forget what was compiled for another number of threads: of a function eight are the most."""
     import torch
 
-    if torch.get_num_threads() != (threads or _cores()):
+    if torch.get_num_threads() != (threads or cores()):
         torch.compiler.reset()
     return _torch_options(threads)
 
@@ -454,7 +456,7 @@ def _numexpr() -> Library:
         return log_loss(z, t), residual(z, t, out=out)
 
     def options(threads: int | None) -> dict[str, Any]:
-        numexpr.set_num_threads(threads or _cores())
+        numexpr.set_num_threads(threads or cores())
         return {}
 
     functions = {
@@ -476,10 +478,6 @@ def _numexpr() -> Library:
         writing=frozenset(functions.values()) - {log_loss},
         options=options,
     )
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _has_compiler() -> bool:

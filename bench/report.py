@@ -106,7 +106,7 @@ def _left_out(run: Results) -> list[str]:
     for timing in run.timings:
         sizes.setdefault((*timing[:3], timing.threads), set()).add(timing.n)
     return gone + [
-        f"{name} by {peer} in {dtype} on {threads or 'all'} threads at {FEW} sizes"
+        f"{name} by {peer} in {dtype} at {FEW} sizes, threads: {threads or 'all'}"
         for name, peer in cases(FUNCTIONS)
         if peer not in gone
         for dtype, threads in product(DTYPES, thread_counts(name, peer))
