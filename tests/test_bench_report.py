@@ -177,7 +177,7 @@ def test_a_run_of_a_part_is_not_saved(stored, tmp_path, monkeypatch, capsys):
         report.main([str(stored), "--save"])
     said = capsys.readouterr().err
     assert "is a run of a part, without jax, numexpr, sklearn, torch-compile, sigmoid by" in said
-    assert "in float64 on all threads at 3 sizes" not in said  # beyond those that are shown
+    assert "in float64 at 3 sizes, threads: all" not in said  # beyond those that are shown
     assert not (tmp_path / "results").exists()
 
 
@@ -187,15 +187,15 @@ def test_a_run_of_a_part_is_not_saved(stored, tmp_path, monkeypatch, capsys):
         (lambda timing: timing.implementation != "jax", "jax"),
         (
             lambda timing: timing.dtype == "float64",
-            "sigmoid by fastlogit in float32 on 1 threads at 3 sizes",
+            "sigmoid by fastlogit in float32 at 3 sizes, threads: 1",
         ),
         (
             lambda timing: timing.threads == 1,
-            "sigmoid by fastlogit in float64 on all threads at 3 sizes",
+            "sigmoid by fastlogit in float64 at 3 sizes, threads: all",
         ),
         (
             lambda timing: timing.function != "logit" or timing.n > 4096,
-            "logit by numpy-stable in float64 on 1 threads at 3 sizes",
+            "logit by numpy-stable in float64 at 3 sizes, threads: 1",
         ),
     ],
 )
