@@ -1,7 +1,8 @@
-"""Rounds of a revision against itself, recorded: what the tests of the verdicts draw from.
+"""Rounds of two builds of a revision, recorded: what the tests of the verdicts draw from.
 
 ``python -m bench.regression.noise`` records them anew, in some ten minutes, on a quiet machine and
-with one core loaded by another process.
+with one core loaded by another process; to be done where `times` or `worker` take turns in another
+way.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench import machine, results
-from bench.regression import sides, times
-from bench.regression.sides import WORKING_TREE, Worker
+from bench.regression import others, sides, times
+from bench.regression.sides import WORKING_TREE
 from bench.regression.times import Timing
 
 FILE = Path(__file__).with_suffix(".json")
@@ -61,28 +62,18 @@ def main() -> None:
     ArgumentParser(prog="python -m bench.regression.noise", description=__doc__).parse_args()
     rounds: dict[str, dict[str, list[list[float]]]] = {}
     with tempfile.TemporaryDirectory(prefix="fastlogit-noise-") as folder:
-        side = sides.build(WORKING_TREE, Path(folder, "side"))
-        with sides.workers(side) as (worker,):  # compiles
-            for case in CASES:
-                worker.do("prepare", case=case)
+        both = [sides.build(WORKING_TREE, Path(folder, name)) for name in ("base", "head")]
+        list(others.compile_all(*both, cases=CASES))
         for state, load_of in ((QUIET, nullcontext()), (LOADED, loaded_core())):
             timings = [Timing(case, threads) for case, threads in CASES.items()]
             with load_of:
                 for pair in range(PAIRS):
-                    _one_pair(side, timings, pair)
+                    times.sample_all(*both, timings, pair)
             rounds[state] = {
                 timing.case: [np.round(sample, 4).tolist() for sample in timing.samples]
                 for timing in timings
             }
     results.write(FILE, {"date": results.today(), "machine": machine.brief(), "rounds": rounds})
-
-
-def _one_pair(side: sides.Side, timings: list[Timing], pair: int) -> None:
-    a: Worker
-    b: Worker
-    with sides.workers(side, side) as (a, b):
-        for timing in timings:
-            times.sample(timing, a, b, pair)
 
 
 if __name__ == "__main__":

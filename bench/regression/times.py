@@ -101,13 +101,24 @@ def measure(
             left = [timing for timing in left if timing.is_unsure]
         if not left:
             break
-        # Whoever starts first may lie elsewhere in memory.
-        order = (base, head) if pair % 2 == 0 else (head, base)
-        with workers(*order) as started:
-            a, b = started if pair % 2 == 0 else reversed(started)
-            for number, timing in enumerate(left):
-                progress(timing.case, len(left) - number)
-                sample(timing, a, b, pair)
+        sample_all(base, head, left, pair, progress)
+
+
+def sample_all(
+    base: Side,
+    head: Side,
+    timings: Sequence[Timing],
+    pair: int,
+    progress: Callable[[str, int], object] = lambda _case, _left: None,
+) -> None:
+    """Start a pair of processes, and add what it gives of each case."""
+    # Whoever starts first may lie elsewhere in memory.
+    order = (base, head) if pair % 2 == 0 else (head, base)
+    with workers(*order) as started:
+        a, b = started if pair % 2 == 0 else reversed(started)
+        for number, timing in enumerate(timings):
+            progress(timing.case, len(timings) - number)
+            sample(timing, a, b, pair)
 
 
 def sample(timing: Timing, a: Worker, b: Worker, pair: int) -> None:
