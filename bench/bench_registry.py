@@ -6,12 +6,14 @@ import pytest
 import fastlogit as fl
 from bench.data import argument
 from bench.implementations import (
+    BLOCK,
     ELEMENTWISE,
     FASTLOGIT,
     FUNCTIONS,
     PASSES,
     STABLE,
     SUMS,
+    TUNED,
     cases,
     library_of,
 )
@@ -41,6 +43,38 @@ def test_out_and_threads_change_no_result(name, peer, dtype):
     got = parts(FUNCTIONS[name].bind(peer, N, dtype, 2, out=True)())
     for one, two in zip(expected, got, strict=True):
         np.testing.assert_allclose(two, one, rtol=4 * np.finfo(dtype).eps)
+
+
+@pytest.mark.parametrize("out", [False, True])
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("name", ELEMENTWISE | SUMS)
+def test_blocks_of_numpy_give_what_the_whole_does(name, dtype, out):
+    n = 2 * BLOCK + 7
+    expected = parts(FUNCTIONS[name].bind(STABLE, n, dtype)())
+    got = parts(FUNCTIONS[name].bind(TUNED, n, dtype, out=out)())
+    tolerance = 100 * np.finfo(dtype).eps
+    for one, two in zip(expected, got, strict=True):
+        np.testing.assert_allclose(two, one, rtol=tolerance, atol=tolerance)
+        assert np.asarray(two).dtype == dtype
+
+
+@pytest.mark.parametrize(("name", "peer"), cases(FUNCTIONS))
+def test_results_lie_where_they_are_wanted(name, peer):
+    """Call by call, also where the memory of the last result is that of the next."""
+    call = FUNCTIONS[name].bind(peer, N, out=True)
+    out = call.keywords.get("out")
+    assert (out is None) == (FUNCTIONS[name].implementations[peer] not in library_of(peer).writing)
+    if out is None:
+        return
+    places = set()
+    for _ in range(3):
+        result = call()
+        long = result[-1] if isinstance(result, tuple) else result
+        if isinstance(out, list):  # JAX
+            places.add(long.unsafe_buffer_pointer())
+        else:
+            assert long is out
+    assert len(places) <= 1
 
 
 def test_the_table_is_complete():

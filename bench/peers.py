@@ -58,6 +58,8 @@ class Library(NamedTuple):
     writing: frozenset[Callable[..., Any]] = frozenset()
     # From a NumPy array.
     convert: Callable[[Array], Array] = _itself
+    # What to give as ``out=``, of a converted array.
+    place: Callable[[Array], Any] = _itself
     # For a number of threads, None for all cores; where there are no options it is set for all
     # later calls.
     options: Callable[[int | None], dict[str, Any]] = _no_options
@@ -290,7 +292,7 @@ def _torch() -> Library:
 
 
 def _torch_compile() -> Library:
-    """Where there is more than one operation to fuse; compiled at the first call.
+    """Compiled at the first call; what is copied to `out` is computed there.
 
     For the very shapes: what is compiled for any has some loops of a pass on one thread.
     """
@@ -299,14 +301,22 @@ def _torch_compile() -> Library:
 
     loss_with_logits = functional.binary_cross_entropy_with_logits
 
+    @cache
     def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
-        @cache
-        def made() -> Callable[..., Any]:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore", DeprecationWarning)  # of itself
-                return torch.compile(function, dynamic=False)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of itself
+            return torch.compile(function, dynamic=False)
 
-        return lambda *args: made()(*args)
+    def lazily(function: Callable[..., Any]) -> Callable[..., Any]:
+        return lambda *args: compiled(function)(*args)
+
+    def writing(function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Array, out: Array = None) -> Any:
+            if out is None:
+                out = args[0].new_empty(len(args[0]))
+            return compiled(function)(*args, out)
+
+        return call
 
     def sigmoid_derivative(z: Array) -> Array:
         y = torch.sigmoid(z)
@@ -333,14 +343,23 @@ def _torch_compile() -> Library:
         hessian = torch.cat([rows, column[:, None]], 1)
         return log_loss(z, t), torch.cat([gradient @ X, gradient.sum()[None]]), hessian
 
-    functions = {
-        "sigmoid_derivative": sigmoid_derivative,
-        "logistic_loss": partial(loss_with_logits, reduction="none"),
-        "residual": residual,
-        "cross_entropy": partial(functional.binary_cross_entropy, reduction="none"),
+    # Each of them a function of its own, as what is compiled is kept by the code.
+    long = {
+        "sigmoid": lambda z, out: out.copy_(torch.sigmoid(z)),
+        "sigmoid_derivative": lambda z, out: out.copy_(sigmoid_derivative(z)),
+        "log_sigmoid": lambda z, out: out.copy_(functional.logsigmoid(z)),
+        "softplus": lambda z, out: out.copy_(functional.softplus(z)),
+        "logit": lambda y, out: out.copy_(torch.logit(y)),
+        "logistic_loss": lambda z, t, out: out.copy_(loss_with_logits(z, t, reduction="none")),
+        "residual": lambda z, t, out: out.copy_(residual(z, t)),
+        "cross_entropy": lambda y, t, out: out.copy_(
+            functional.binary_cross_entropy(y, t, reduction="none")
+        ),
+        "log_loss_gradient": lambda z, t, out: (log_loss(z, t), out.copy_(residual(z, t))),
+        "linear.probability": lambda X, coef, out: out.copy_(torch.sigmoid(X @ coef)),
+    }
+    others = {
         "log_loss": log_loss,
-        "log_loss_gradient": lambda z, t: (log_loss(z, t), residual(z, t)),
-        "linear.probability": lambda X, coef: torch.sigmoid(X @ coef),
         "linear.log_loss": lambda X, t, coef: log_loss(X @ coef, t),
         "linear.log_loss_gradient": linear_log_loss_gradient,
         "linear.log_loss_gradient_hessian": newton,
@@ -350,9 +369,11 @@ def _torch_compile() -> Library:
             (sigmoid_derivative(X @ coef) * (X @ direction)) @ X
         ),
     }
+    functions = {name: writing(function) for name, function in long.items()}
     return Library(
-        {name: compiled(function) for name, function in functions.items()},
+        functions | {name: lazily(function) for name, function in others.items()},
         source=_TORCH_GUIDE,
+        writing=frozenset(functions.values()),
         convert=_torch_convert,
         options=_torch_compile_options,
         context=torch.inference_mode,
@@ -360,7 +381,7 @@ def _torch_compile() -> Library:
 
 
 def _jax() -> Library:
-    """Compiled, and waited for; results are new arrays, as it writes into none that is given."""
+    """Compiled, and waited for; results are where the last one was, which is donated."""
     import jax
     from jax import nn
     from jax import numpy as jnp
@@ -370,7 +391,19 @@ def _jax() -> Library:
 
     def ready(function: Callable[..., Any]) -> Callable[..., Any]:
         compiled = jax.jit(function)
-        return lambda *args: jax.block_until_ready(compiled(*args))
+
+        @partial(jax.jit, donate_argnames="out", keep_unused=True)
+        def donated(*args: Array, out: Array) -> Array:  # noqa: ARG001
+            return function(*args)
+
+        def call(*args: Array, out: list[Array] | None = None) -> Array:
+            if out is None:
+                return jax.block_until_ready(compiled(*args))
+            result = jax.block_until_ready(donated(*args, out=out[0]))
+            out[0] = result[1] if isinstance(result, tuple) else result
+            return result
+
+        return call
 
     def sigmoid_derivative(z: Array) -> Array:
         y = nn.sigmoid(z)
@@ -418,10 +451,18 @@ def _jax() -> Library:
             (sigmoid_derivative(X @ coef) * (X @ direction)) @ X
         ),
     }
+    # Those with a result as long as z, or as X has rows.
+    long = functions.keys() - {"log_loss"}
+    long -= {name for name in functions if name.startswith("linear.")}
+    long |= {"linear.decision", "linear.probability"}
+    compiled = {name: ready(function) for name, function in functions.items()}
     return Library(
-        {name: ready(function) for name, function in functions.items()},
-        source="https://docs.jax.dev/en/latest/benchmarking.html",
+        compiled,
+        # And https://docs.jax.dev/en/latest/benchmarking.html.
+        source="https://docs.jax.dev/en/latest/buffer_donation.html",
+        writing=frozenset(compiled[name] for name in long),
         convert=jnp.asarray,
+        place=lambda array: [jnp.array(array)],  # memory of its own
     )
 
 
