@@ -1,6 +1,6 @@
 """Rounds of two builds of a revision, recorded: what the tests of the verdicts draw from.
 
-``python -m bench.regression.noise`` records them anew, in some ten minutes, on a quiet machine and
+``python -m bench.regression.noise`` records them anew, in some minutes, on a quiet machine and
 with one core loaded by another process; to be done where `times` or `worker` take turns in another
 way.
 """
@@ -35,12 +35,13 @@ CASES = {
     "fit, 1,000 x 32": 1,
 }
 QUIET, LOADED = "quiet", "one core loaded"
+_BUSY = "import os\nparent = os.getppid()\nwhile os.getppid() == parent: pass"
 
 
 @contextmanager
 def loaded_core() -> Iterator[None]:
-    """Keep one core busy."""
-    busy = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    """Keep one core busy, at the longest until this process ends."""
+    busy = subprocess.Popen([sys.executable, "-c", _BUSY])
     try:
         yield
     finally:
