@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import traceback
 
 from bench.commands import run
 
@@ -15,3 +16,6 @@ if __name__ == "__main__":
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(128 + signal.SIGINT)
+    except Exception:  # 1, as Python would end, says that something is worse
+        traceback.print_exc()
+        sys.exit(2)

@@ -95,6 +95,12 @@ def test_another_process_on_one_core_makes_nothing_slower(built):
     assert set(found.values()) <= {"same", "inconclusive"}
 
 
+def test_a_slow_down_is_found_beside_another_process(built):
+    with loaded_core():
+        found = verdicts(built[SAME], built[SLOWER], MINUTES)
+    assert [case for case, verdict in found.items() if verdict == "slower"] == [SLOWED]
+
+
 def test_a_loss_of_exactness_is_found_and_it_alone(built):
     found = list(exactness.errors(built[SAME], built[LESS_EXACT]))
     worse = [one.what for one in found if others.verdict(one) == "worse" and "largest" in one.what]

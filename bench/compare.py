@@ -151,13 +151,15 @@ def row(measured: others.Measured) -> Row:
     return Row(what, others.verdict(measured), base, head, unit, interval, error=error)
 
 
-def content(base: str, head: str, rows: Iterable[Row]) -> dict[str, Any]:
+def content(
+    base: str, head: str, revisions: Sequence[str | None], rows: Iterable[Row]
+) -> dict[str, Any]:
     """All of it, for JSON."""
     return {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "base": base,
         "head": head,
-        "revisions": [sides.revision_of(base), sides.revision_of(head)],
+        "revisions": list(revisions),
         "machine": machine.describe(),
         "rows": [
             asdict(each)
@@ -271,6 +273,7 @@ def add_options(command: Any) -> None:
 def report(base: str, head: str, options: Any) -> int:
     """Compare, print and write; return the exit status."""
     try:
+        revisions = [sides.revision_of(base), sides.revision_of(head)]  # which may move meanwhile
         with tempfile.TemporaryDirectory(prefix="fastlogit-compare-") as folder:
             rows = compare(
                 base,
@@ -280,7 +283,7 @@ def report(base: str, head: str, options: Any) -> int:
                 minutes=minutes(options),
                 only=options.only,
             )
-        return finish(base, head, rows, options)
+        return finish(base, head, revisions, rows, options)
     except FAILURES as error:
         say(str(error))
         return 2
@@ -291,11 +294,13 @@ def minutes(options: Any) -> float:
     return float(options.minutes or (QUICK_MINUTES if options.quick else MINUTES))
 
 
-def finish(base: str, head: str, rows: Sequence[Row], options: Any) -> int:
+def finish(
+    base: str, head: str, revisions: Sequence[str | None], rows: Sequence[Row], options: Any
+) -> int:
     """Print and write; return the exit status."""
     print(text(rows, every=options.all))
     if options.json:
-        options.json.write_text(json.dumps(content(base, head, rows), indent=1) + "\n")
+        options.json.write_text(json.dumps(content(base, head, revisions, rows), indent=1) + "\n")
     if options.markdown:
         title = f"`{base}` against `{head}`, {machine.text()}"
         options.markdown.write_text(f"{title}\n\n{markdown(rows)}\n")

@@ -14,7 +14,7 @@ import math
 import sys
 import tempfile
 from argparse import Namespace
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,9 @@ from bench.regression.verdicts import Thresholds
 BASELINE = Path(__file__).with_name("baseline.json")
 # Of times that were not taken side by side.
 _APART = Thresholds(0.3, 300e-9)
+# What the file has at least.
+_STORED = {"revision": str, "date": str, "machine": dict, "times": dict, "others": dict}
+_OF_MACHINE = {"processor": str, "cores": int, "python": str, "versions": dict}
 _NOT_OF_RENEWING = ("quick", "only", "stored", "all", "json", "markdown")
 
 
@@ -68,12 +71,22 @@ def _baseline() -> dict[str, Any]:
     """What is stored."""
     try:
         stored: dict[str, Any] = json.loads(BASELINE.read_text())
-        if missing := {"revision", "date", "machine", "times", "others"} - stored.keys():
-            raise ValueError(f"without {', '.join(sorted(missing))}")
+        _must_have(stored, _STORED)
+        _must_have(stored["machine"], _OF_MACHINE)
+        for timing in stored["times"].values():
+            _must_have(timing, {"ratio": int | float})
     except (OSError, ValueError) as error:
         said = error.strerror if isinstance(error, OSError) else error
         raise SideError(f"{BASELINE.name}: {said} (--renew makes one)") from error
     return stored
+
+
+def _must_have(stored: Any, fields: Mapping[str, Any]) -> None:
+    if not isinstance(stored, dict):
+        raise ValueError(f"{type(stored).__name__} instead of an object")
+    wrong = [name for name, kind in fields.items() if not isinstance(stored.get(name), kind)]
+    if wrong:
+        raise ValueError(f"without {', '.join(wrong)}")
 
 
 def _against_stored(baseline: dict[str, Any], options: Namespace) -> int:
@@ -82,9 +95,10 @@ def _against_stored(baseline: dict[str, Any], options: Namespace) -> int:
     _must_be_alike(baseline["machine"], machine.brief())
     for change in _changes(baseline["machine"], machine.brief()):
         compare.say(change)
+    revisions = [baseline["revision"], sides.revision_of(options.head)]
     with tempfile.TemporaryDirectory(prefix="fastlogit-gate-") as folder:
         rows = _apart(baseline, sides.build(options.head, Path(folder, "head")), options)
-    return compare.finish(f"stored {baseline['revision']}", options.head, rows, options)
+    return compare.finish(f"stored {baseline['revision']}", options.head, revisions, rows, options)
 
 
 def _tag(head: str) -> str | None:

@@ -85,7 +85,9 @@ def test_markdown_and_json_have_all_rows():
     lines = compare.markdown(ROWS).splitlines()
     assert lines[2] == "| b | 2 µs | 2.4 µs | 1.200 | 1.100 to 1.300 | slower |"
     assert len(lines) == 2 + len(ROWS) + 2
-    content = json.loads(json.dumps(compare.content("HEAD", ".", ROWS), allow_nan=False))
+    content = json.loads(
+        json.dumps(compare.content("HEAD", ".", [None, None], ROWS), allow_nan=False)
+    )
     assert [row["what"] for row in content["rows"]] == list("abcdefg")
     assert content["rows"][-1]["base"] == "inf"
     assert content["rows"][1]["interval"] == {"ratio": 1.2, "least": 1.1, "most": 1.3}
@@ -214,7 +216,26 @@ def test_what_was_compared_can_be_found_again(tmp_path):
     wheel.write_bytes(b"x")
     hashed = "sha256 2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881"
     said = machine.revision().get("revision")
-    assert compare.content(".", str(wheel), [])["revisions"] == [said, hashed]
+    assert [sides.revision_of(name) for name in (".", str(wheel))] == [said, hashed]
+
+
+def test_what_was_compared_is_known_from_the_beginning(built, tmp_path, monkeypatch):
+    """A branch may have moved on when all is measured."""
+    monkeypatch.setattr(sides, "revision_of", lambda name: f"{name}, {len(built)} built")
+    path = tmp_path / "x.json"
+    status(compare, "base", "head", "--only", "fine", "--minutes", "0.001", "--json", path)
+    assert json.loads(path.read_text())["revisions"] == ["base, 0 built", "head, 0 built"]
+
+
+def test_a_fault_of_its_own_is_no_loss_of_speed(tmp_path):
+    code = (
+        "import runpy, sys; from bench import compare; del compare.report;"
+        "sys.argv = ['bench', 'compare', 'HEAD', 'HEAD'];"
+        "runpy.run_module('bench', run_name='__main__')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "NameError" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -356,9 +377,20 @@ def test_without_either_the_gate_takes_what_is_stored(repository, built, tmp_pat
     assert status(gate, "--stored", "--only", "fine", "--minutes", "0.001") == 0
 
 
+PART = '{"revision": "", "date": "", "others": {}, "machine": %s, "times": %s}'
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(None, "No such file"), ("[", "Expecting value"), ("{}", "without date, machine, others")],
+    [
+        (None, "No such file"),
+        ("[", "Expecting value"),
+        ("[]", "list instead of an object"),
+        ('{"revision": 7, "date": "", "times": {}}', "without revision, machine, others"),
+        (PART % ("{}", "{}"), "without processor, cores, python, versions"),
+        (PART % (json.dumps(machine.brief()), '{"x": {}}'), "without ratio"),
+        (PART % (json.dumps(machine.brief()), '{"x": 1}'), "int instead of an object"),
+    ],
 )
 def test_without_a_baseline_only_a_tag_will_do(
     repository, built, monkeypatch, capsys, content, message
@@ -425,7 +457,14 @@ def test_the_baseline_has_every_benchmark_and_says_of_what_it_is():
     assert baseline.keys() == {"revision", "date", "machine", "times", "others"}
     assert baseline["times"].keys() == cases().keys()
     assert all(one["seconds"] > 0 and one["ratio"] > 0 for one in baseline["times"].values())
-    assert any("ULP" not in name and "memory" in name for name in baseline["others"])
+
+
+def test_the_baseline_has_whatever_else_is_measured(built, tmp_path):
+    side = sides.build("head", tmp_path)
+    measured = [*others.compile_all(side, cases=["x"]), *compare.the_rest(side, quick=False)]
+    baseline = json.loads(gate.BASELINE.read_text())
+    assert baseline["others"].keys() == {one.what for one in measured}
+    assert all(value >= 0 for value in baseline["others"].values())
 
 
 def test_stored_times_are_compared_as_ratios_to_a_reference():

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from scipy.special import expit
 from fake_sides import fake, logged
 
 from bench import compare
@@ -105,8 +106,19 @@ def test_a_case_that_fails_is_named_and_the_others_are_timed(both, monkeypatch):
 
 
 def test_compiling_goes_on_where_a_case_fails(both):
-    (found,) = others.compile_all(*both, cases=["fails in the head", "dies in the head", "x"])
+    (found,) = others.compile_all(*both, cases=["fails in the head", "x"])
     assert found.values == (10.0, 10.0)
+
+
+@pytest.mark.parametrize(
+    ("side", "values", "verdict"),
+    [("base", (None, 10.0), "new"), ("head", (10.0, None), "failed")],
+)
+def test_of_a_process_that_dies_nobody_knows_how_long_it_compiled(both, side, values, verdict):
+    (found,) = others.compile_all(*both, cases=[f"dies in the {side}", "x"])
+    assert found.values == values
+    assert others.verdict(found) == verdict
+    assert found.error == f"{side}: a process ended before its time was known"
 
 
 def test_what_was_compiled_before_is_compiled_again(both):
@@ -401,6 +413,13 @@ def test_a_pass_of_another_shape_fails_and_the_others_are_compared(altered):
     found = altered(lambda part: np.zeros(7), "linear.decision")
     assert {others.verdict(one) for one in found} == {"failed"}
     assert all("could not be broadcast" in one.error for one in found)
+
+
+def test_a_function_of_another_shape_fails_and_nothing_else(altered, monkeypatch):
+    monkeypatch.setattr(exactness, "_values", lambda side, _, args: side.change(expit(args[0])))
+    found = altered(lambda part: part[:, None], "sigmoid")
+    assert {others.verdict(one) for one in found} == {"failed"}
+    assert all(": sigmoid gives results of shape" in one.error for one in found)
 
 
 def test_a_loss_of_a_fifth_of_a_unit_shows_in_the_errors(monkeypatch):

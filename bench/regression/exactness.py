@@ -97,6 +97,9 @@ def _errors(
         got = _values(worker, name, args)
     except SideError as error:
         return None, None, str(error)
+    if got.shape != exact.shape:
+        shapes = f"{got.shape}, not {exact.shape}"
+        return None, None, f"{worker.side.name}: {name} gives results of shape {shapes}"
     errors = accuracy.ulp_errors(got, exact, args[0].dtype)[counted]
     return float(errors.max()), float(errors.mean()), ""
 

@@ -41,21 +41,35 @@ def compile_all(*sides: Side, cases: Iterable[str]) -> Iterable[Measured]:
     runs = []
     while True:
         runs.append(_compile(sides, cases))
-        least = tuple(map(min, zip(*runs, strict=True)))
-        found = Measured("compile all of it, CPU time", least, "s", COMPILATION)
-        if len(sides) == 1 or len(runs) == _RUNS or verdict(found) == "same":
+        by_side = zip(*runs, strict=True)
+        least = tuple(None if None in seconds else min(seconds) for seconds in by_side)
+        found = Measured(
+            "compile all of it, CPU time",
+            least,
+            "s",
+            COMPILATION,
+            error=joined(
+                f"{side.name}: a process ended before its time was known" if value is None else ""
+                for side, value in zip(sides, least, strict=True)
+            ),
+        )
+        if len(sides) == 1 or len(runs) == _RUNS or found.error or verdict(found) == "same":
             break
     yield found
 
 
-def _compile(sides: Sequence[Side], cases: Sequence[str]) -> list[float]:
-    """Seconds of each side, all at the same time."""
+def _compile(sides: Sequence[Side], cases: Sequence[str]) -> list[float | None]:
+    """Seconds of each side, all at the same time; None where its process has ended in between."""
     for side in sides:
         side.empty_cache()
     with workers(*sides) as started, ThreadPoolExecutor() as pool:
+        processes = [worker.process for worker in started]
         for case in tqdm(cases, desc="compile", file=sys.stderr, disable=None):
             list(pool.map(_prepared, started, [case] * len(started)))
-        return [float(worker.do("cpu_seconds")) for worker in started]
+        return [
+            float(worker.do("cpu_seconds")) if worker.process is process else None
+            for worker, process in zip(started, processes, strict=True)
+        ]
 
 
 def _prepared(worker: Worker, case: str) -> None:
