@@ -11,8 +11,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from scipy.special import expit
 from fake_sides import fake, logged
+from scipy.special import expit
 
 from bench import compare
 from bench.implementations import PASSES, SUMS
