@@ -73,8 +73,11 @@ def _baseline() -> dict[str, Any]:
         stored: dict[str, Any] = json.loads(BASELINE.read_text())
         _must_have(stored, _STORED)
         _must_have(stored["machine"], _OF_MACHINE)
-        for timing in stored["times"].values():
+        for case, timing in stored["times"].items():
             _must_have(timing, {"ratio": int | float})
+            if not 0 < timing["ratio"] < math.inf:
+                raise ValueError(f"the ratio of {case} is {timing['ratio']}")
+        _must_have(stored["others"], dict.fromkeys(stored["others"], int | float))
     except (OSError, ValueError) as error:
         said = error.strerror if isinstance(error, OSError) else error
         raise SideError(f"{BASELINE.name}: {said} (--renew makes one)") from error

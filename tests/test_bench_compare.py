@@ -390,6 +390,11 @@ PART = '{"revision": "", "date": "", "others": {}, "machine": %s, "times": %s}'
         (PART % ("{}", "{}"), "without processor, cores, python, versions"),
         (PART % (json.dumps(machine.brief()), '{"x": {}}'), "without ratio"),
         (PART % (json.dumps(machine.brief()), '{"x": 1}'), "int instead of an object"),
+        (PART % (json.dumps(machine.brief()), '{"x": {"ratio": 0}}'), "the ratio of x is 0"),
+        (
+            (PART % (json.dumps(machine.brief()), "{}")).replace("{}", '{"wheel": "x"}', 1),
+            "without wheel",
+        ),
     ],
 )
 def test_without_a_baseline_only_a_tag_will_do(

@@ -121,6 +121,14 @@ def test_of_a_process_that_dies_nobody_knows_how_long_it_compiled(both, side, va
     assert found.error == f"{side}: a process ended before its time was known"
 
 
+def test_of_a_process_that_dies_once_the_other_time_counts(both, monkeypatch):
+    found = iter([[10.0, None], [12.0, 11.0]])
+    monkeypatch.setattr(others, "_compile", lambda *_: next(found))
+    (measured,) = others.compile_all(*both, cases=["x"])
+    assert measured.values == (10.0, 11.0)
+    assert measured.error == ""
+
+
 def test_what_was_compiled_before_is_compiled_again(both):
     for side in both:
         side.cache.mkdir()
@@ -407,6 +415,14 @@ def test_a_sum_that_is_a_little_wrong_shows_and_a_last_place_does_not(altered, n
             f"relative error: {name}, float32": expected,
         }
         assert all(one.values[0] < (1e-8 if "float64" in one.what else 1e-7) for one in found)
+
+
+@pytest.mark.parametrize("name", ["linear.log_loss_gradient", "log_loss"])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_result_that_is_no_number_is_worse_than_any(altered, name, value):
+    found = altered(lambda part: part * value, name)
+    assert {others.verdict(one) for one in found} == {"worse"}
+    assert all(one.values[1] == np.inf for one in found)
 
 
 def test_a_pass_of_another_shape_fails_and_the_others_are_compared(altered):
