@@ -451,11 +451,10 @@ def _jax() -> Library:
             (sigmoid_derivative(X @ coef) * (X @ direction)) @ X
         ),
     }
-    # Those with a result as long as z, or as X has rows.
-    long = functions.keys() - {"log_loss"}
-    long -= {name for name in functions if name.startswith("linear.")}
-    long |= {"linear.decision", "linear.probability"}
     compiled = {name: ready(function) for name, function in functions.items()}
+    # Those with a result as long as z, or as X has rows.
+    long = {name for name in functions if not name.startswith("linear.")} - {"log_loss"}
+    long |= {"linear.decision", "linear.probability"}
     return Library(
         compiled,
         # And https://docs.jax.dev/en/latest/benchmarking.html.
