@@ -118,6 +118,53 @@ def test_labels_may_be_integers_or_bools():
         assert (out == ufunc("logistic_loss")(z, [1.0, 0.0])).all()
 
 
+def every_kernel(v):
+    return (
+        kernels.sigmoid(v),
+        kernels.sigmoid_derivative(v),
+        kernels.log_sigmoid(v),
+        kernels.softplus(v),
+        kernels.logit(v),
+        kernels.logistic_loss(v, v),
+        kernels.residual(v, v),
+        kernels.cross_entropy(v, v),
+        kernels.cross_entropy_derivative(v, v),
+    )
+
+
+@pytest.mark.parametrize(
+    "dtype", [types.float64, types.float32, types.int64, types.boolean], ids=str
+)
+def test_optional_numbers_give_what_the_numbers_give(dtype):
+    element = numba.njit(every_kernel)
+
+    @numba.njit
+    def of_entry(table, key):
+        value = table.get(key)
+        return None if value is None else element(value)
+
+    table = numba.typed.Dict.empty(types.int64, dtype)
+    table[0] = np.dtype(str(dtype)).type(1)
+    plain = numba.njit(every_kernel)
+    expected = plain(table[0])
+    assert len(expected) == len(NAMES)
+    assert same_bits(of_entry(table, 0), expected)
+    assert of_entry(table, 1) is None
+    (result,) = plain.nopython_signatures
+    (optional,) = element.nopython_signatures
+    assert optional.return_type == result.return_type
+
+
+def test_none_is_no_number():
+    table = numba.typed.Dict.empty(types.int64, types.float64)
+    get = numba.njit(lambda table: kernels.sigmoid(table.get(0)))
+    with pytest.raises(TypeError, match="expected float64, got None"):
+        get(table)
+    for wrong in (None, "a", 1j):
+        with pytest.raises(numba.TypingError):
+            kernels.sigmoid(wrong)
+
+
 IN_OTHER_DECORATORS = """
 import re
 import numba
