@@ -220,7 +220,7 @@ def plain(rng: Any, d: int, n: int) -> dict[str, Any]:
 
 
 def a_penalty(rng: Any) -> float:
-    return float(rng.choice([0.0, 1e-6, 0.1, 1.0, 10.0]))
+    return float(rng.choice([0.0, 0.0, 0.0, 1e-6, 0.1, 1.0, 10.0]))
 
 
 def ordinary(rng: Any) -> dict[str, Any]:
