@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import sparse
+from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state, check_scalar
@@ -24,6 +25,18 @@ from fastlogit import arrays, linear, trainer
 from fastlogit import threads as _threads
 from fastlogit.elementwise import log_sigmoid, sigmoid
 from fastlogit.model import LogisticModel, of_both_classes
+
+try:
+    from sklearn.callback import CallbackSupportMixin as _Callbacks
+    from sklearn.callback import with_callbacks
+except ImportError:  # scikit-learn before 1.9 has no callbacks
+
+    class _Callbacks:  # type: ignore[no-redef]
+        pass
+
+    def with_callbacks(method: Any) -> Any:
+        return method
+
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -38,9 +51,14 @@ _DTYPES = [np.float64, np.float32]
 # penalises the intercept.
 _THEIR_SOLVERS = ("lbfgs", "liblinear", "newton-cg", "newton-cholesky", "sag", "saga")
 _OUR_SOLVERS = ("auto", "newton", "sampled-newton", "gradient-descent")
+# What messages of the trainer advise, and what that is called here.
+_REMEDIES = {
+    "raise max_passes, l2 or tol": "raise max_iter or tol, or lower C",
+    "raise l2 above 0": "lower C",
+}
 
 
-class LogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class LogisticRegression(ClassifierMixin, BaseEstimator, _Callbacks):  # type: ignore[misc]
     """Logistic regression for two classes, with the parameters of scikit-learn's own.
 
     Minimises C Σ ξ + Σ coef² / 2, where ξ is the cross-entropy of a row; the intercept is not
@@ -100,6 +118,15 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Number of features, d.
     feature_names_in_ : ndarray (d,)
         Names of the features; there only if X had columns with names.
+
+    Notes
+    -----
+    Callbacks (`set_callbacks`, from scikit-learn 1.9 on) are called for the fit and for each
+    iteration of every solver, and may end the fit.  They get a `fitted_estimator` at the end of
+    the fit alone.
+
+    Arrays of other libraries are converted to NumPy's, and all results are NumPy's, also with
+    ``array_api_dispatch=True``.
 
     See Also
     --------
@@ -186,41 +213,45 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Warns
         -----
         sklearn.exceptions.ConvergenceWarning
-            If it did not converge; the message says what was reached and what to change.
+            If it did not converge, or cannot, as the labels are separable; the message says
+            what was reached and what to change.
+        fastlogit.trainer.CollinearityWarning
+            With C infinite, if columns are sums of multiples of others.
         """
+        for warning in self._fit(X, y, sample_weight):
+            warnings.warn(warning, stacklevel=2)
+        return self
+
+    @with_callbacks  # type: ignore[untyped-decorator]
+    def _fit(self, X: Any, y: Any, sample_weight: Any) -> list[Warning]:
+        """Do what `fit` does, but give back what it warns of."""
         l2, options = self._options()
         features, labels = self._validated(X, y)
         classes = _two_classes(labels)
-        weight = sample_weight
-        if weight is not None:
-            # float64 for every X: no digit is lost, and fewer kernels have to be compiled.
-            weight = _check_sample_weight(
-                weight, features, dtype=np.float64, ensure_non_negative=True
-            )
-            arrays.total_weight(weight, "sample_weight")
-
+        weight = _weights(sample_weight, features)
+        tasks = _Tasks(self, features, labels, weight)
+        start = self._start(features.shape[1])
         model, found = trainer.train(
             features,
             labels == classes[1],
-            trainer.Options(**options, start=self._start(features.shape[1])),
+            trainer.Options(**options, start=start, callback=tasks.next_iteration),
             l2=l2,
             weight=weight,
             class_weight=_class_weight(self.class_weight, classes),
+            feature_names=getattr(self, "feature_names_in_", None),
         )
         self.classes_ = classes
         self.coef_ = model.coef[np.newaxis].astype(features.dtype)
         self.intercept_ = np.array([model.intercept], dtype=features.dtype)
         # The first is the start.
         assert model.history is not None
-        self.n_iter_ = np.array([len(model.history.passes) - 1], dtype=np.int32)
-        for warning in found:
-            ours: Warning = warning
-            if isinstance(warning, trainer.ConvergenceWarning):
-                text = re.sub(r"\d+ pass(es)?", f"{self.n_iter_[0]} iterations", str(warning))
-                text = text.replace("max_passes, l2 or tol", "max_iter or tol, or lower C")
-                ours = ConvergenceWarning(text)
-            warnings.warn(ours, stacklevel=2)
-        return self
+        steps = len(model.history.passes) - 1
+        self.n_iter_ = np.array([steps], dtype=np.int32)
+        tasks.end()
+        warned = [_in_our_words(warning, steps) for warning in found]
+        if self.penalty is None and self.C != 1.0:
+            warned.append(UserWarning(f"Setting penalty=None will ignore the C of {self.C}"))
+        return warned
 
     def _options(self) -> tuple[float, dict[str, Any]]:
         """Penalty, and other arguments of `trainer.Options`, from parameters that are checked."""
@@ -272,6 +303,8 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             return None
         return LogisticModel(_dense(self.coef_)[0], float(self.intercept_[0]))
 
+    # Arrays of other libraries become NumPy's, as without dispatch.
+    @config_context(array_api_dispatch=False)  # type: ignore[untyped-decorator]
     def _validated(self, X: Any, *y: Any, reset: bool = True) -> Any:
         return validate_data(
             self, X, *y, reset=reset, dtype=_DTYPES, accept_sparse="csr", accept_large_sparse=True
@@ -410,6 +443,61 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return tags
 
 
+class _Tasks:
+    """The fit and its iterations, as tasks of which scikit-learn's callbacks are told.
+
+    As in scikit-learn, the last iteration begins when the one before has converged, and does
+    nothing.
+    """
+
+    def __init__(self, estimator: Any, X: Any, y: Any, weight: Any) -> None:
+        metadata = None if weight is None else {"sample_weight": weight}
+        self.arguments = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
+        self.fit: Any = None  # where there are no callbacks
+        self.iteration: Any = None
+        if hasattr(estimator, "_skl_callbacks"):
+            self.fit = estimator._init_callback_context(max_subtasks=estimator.max_iter + 1)
+            self.fit.call_on_fit_task_begin(**self.arguments)
+
+    def next_iteration(self, _: trainer.Progress) -> bool:
+        """End an iteration and begin the next; True if a callback asks to stop."""
+        if self.fit is None:
+            return False
+        stop = False
+        if self.iteration is not None:
+            stop = self.iteration.call_on_fit_task_end(**self.arguments)
+        self.iteration = self.fit.subcontext(task_name="iteration")
+        self.iteration.call_on_fit_task_begin(**self.arguments)
+        return stop
+
+    def end(self) -> None:
+        """End the fit; the estimator can predict by now."""
+        if self.iteration is not None:
+            self.iteration.call_on_fit_task_end(estimator=self.arguments["estimator"])
+        if self.fit is not None:
+            self.fit.call_on_fit_task_end(**self.arguments, reconstruction_attributes={})
+
+
+@config_context(array_api_dispatch=False)  # type: ignore[untyped-decorator]
+def _weights(sample_weight: Any, X: Any) -> Any:
+    """Weights as float64 for every X: no digit is lost, and fewer kernels have to be compiled."""
+    if sample_weight is None:
+        return None
+    weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    arrays.total_weight(weight, "sample_weight")
+    return weight
+
+
+def _in_our_words(warning: Warning, steps: int) -> Warning:
+    """A warning of the trainer, with the parameters that the estimator has."""
+    text = re.sub(r"\d+ pass(es)?", f"{steps} iteration{'s' * (steps != 1)}", str(warning))
+    for theirs, ours in _REMEDIES.items():
+        text = text.replace(theirs, ours)
+    not_converged = isinstance(warning, trainer.ConvergenceWarning | trainer.SeparationWarning)
+    translated: Warning = ConvergenceWarning(text) if not_converged else type(warning)(text)
+    return translated
+
+
 def _dense(coef: Any) -> Any:
     return coef.toarray() if hasattr(coef, "toarray") else coef
 
@@ -418,15 +506,16 @@ def _class_weight(class_weight: Any, classes: NDArray[Any]) -> Any:
     """Weights of classes for targets that are False and True."""
     if not isinstance(class_weight, Mapping):
         return class_weight
-    unknown = [label for label in class_weight if label not in classes.tolist()]
+    labels = classes.tolist()
+    unknown = [label for label in class_weight if label not in labels]
     if unknown:
         raise ValueError(
-            f"class_weight must have labels of y, {classes[0]!r} and {classes[1]!r}; got "
+            f"class_weight must have labels of y, {labels[0]!r} and {labels[1]!r}; got "
             f"{unknown[0]!r}"
         )
     return {
         second: arrays.not_negative(class_weight.get(label, 1.0), f"class_weight[{label!r}]")
-        for second, label in zip((False, True), classes.tolist(), strict=True)
+        for second, label in zip((False, True), labels, strict=True)
     }
 
 
@@ -463,5 +552,5 @@ def _two_classes(labels: NDArray[Any]) -> NDArray[Any]:
         )
     classes = np.unique(labels)
     if classes.size < 2:
-        raise ValueError(f"y must have two classes; it has one class only, {classes[0]!r}")
+        raise ValueError(f"y must have two classes; it has one class only, {classes.tolist()[0]!r}")
     return classes
