@@ -243,9 +243,9 @@ class LogisticRegression(ClassifierMixin, BaseEstimator, _Callbacks):  # type: i
         self.classes_ = classes
         self.coef_ = model.coef[np.newaxis].astype(features.dtype)
         self.intercept_ = np.array([model.intercept], dtype=features.dtype)
-        # The first is the start.
+        # One read of X each, after that of the start; the point of the end may stand there twice.
         assert model.history is not None
-        steps = len(model.history.passes) - 1
+        steps = np.unique(model.history.passes).size - 1
         self.n_iter_ = np.array([steps], dtype=np.int32)
         tasks.end()
         warned = [_in_our_words(warning, steps) for warning in found]
@@ -257,13 +257,13 @@ class LogisticRegression(ClassifierMixin, BaseEstimator, _Callbacks):  # type: i
         """Penalty, and other arguments of `trainer.Options`, from parameters that are checked."""
         l2 = _inverse(self.C)
         if not (self.penalty is None or _is_one_of(self.penalty, ("deprecated", "l2"))):
-            raise ValueError(f"penalty must be 'l2' or None; got {self.penalty!r}")
+            raise ValueError(f"penalty must be 'l2' or None; got {_shown(self.penalty)}")
         if not (self.l1_ratio is None or (np.ndim(self.l1_ratio) == 0 and self.l1_ratio == 0)):
             raise ValueError(
-                f"l1_ratio must be 0, as there is no l1 penalty; got {self.l1_ratio!r}"
+                f"l1_ratio must be 0, as there is no l1 penalty; got {_shown(self.l1_ratio)}"
             )
         if not (isinstance(self.dual, bool | np.bool_) and not self.dual):
-            raise ValueError(f"dual must be False; got {self.dual!r}")
+            raise ValueError(f"dual must be False; got {_shown(self.dual)}")
         check_scalar(self.fit_intercept, "fit_intercept", (bool, np.bool_))
         check_scalar(
             self.intercept_scaling,
@@ -277,7 +277,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator, _Callbacks):  # type: i
         check_scalar(self.warm_start, "warm_start", (bool, np.bool_))
         if not _is_one_of(self.solver, (*_THEIR_SOLVERS, *_OUR_SOLVERS)):
             names = ", ".join(map(repr, (*_THEIR_SOLVERS, *_OUR_SOLVERS)))
-            raise ValueError(f"solver must be one of {names}; got {self.solver!r}")
+            raise ValueError(f"solver must be one of {names}; got {_shown(self.solver)}")
         l2 = 0.0 if self.penalty is None else l2
         seed = 0
         if self.random_state is not None:
@@ -511,12 +511,17 @@ def _class_weight(class_weight: Any, classes: NDArray[Any]) -> Any:
     if unknown:
         raise ValueError(
             f"class_weight must have labels of y, {labels[0]!r} and {labels[1]!r}; got "
-            f"{unknown[0]!r}"
+            f"{_shown(unknown[0])}"
         )
     return {
         second: arrays.not_negative(class_weight.get(label, 1.0), f"class_weight[{label!r}]")
         for second, label in zip((False, True), labels, strict=True)
     }
+
+
+def _shown(value: Any) -> str:
+    """A value as a message shows it: NumPy's scalars as Python's."""
+    return repr(value.item() if isinstance(value, np.generic) else value)
 
 
 def _is_one_of(value: Any, names: Sequence[str]) -> bool:
@@ -527,7 +532,7 @@ def _inverse(C: Any) -> float:
     """Penalty l2 = 1 / C."""
     number = arrays.number(C, "C")
     if not (number > 0.0 and 1.0 / number < np.inf):
-        raise ValueError(f"C must be above 0, and 1 / C finite; got {C!r}")
+        raise ValueError(f"C must be above 0, and 1 / C finite; got {_shown(C)}")
     return 1.0 / number
 
 
@@ -552,5 +557,5 @@ def _two_classes(labels: NDArray[Any]) -> NDArray[Any]:
         )
     classes = np.unique(labels)
     if classes.size < 2:
-        raise ValueError(f"y must have two classes; it has one class only, {classes.tolist()[0]!r}")
+        raise ValueError(f"y must have two classes; it has one class only, {_shown(classes[0])}")
     return classes
