@@ -266,8 +266,11 @@ def far_means(rng: Any) -> dict[str, Any]:
     made = plain(rng, int(rng.integers(1, 6)), int(10 ** rng.uniform(2, 3.5)))
     d = made["X"].shape[1]
     far = np.where(rng.random(d) < 0.6, 10 ** rng.uniform(2, 9, size=d), 0.0)
-    scale = 10 ** rng.uniform(-3, 3, size=d)
-    return {**made, "X": (made["X"] + far) * scale, "l2": a_penalty(rng)}
+    X = (made["X"] + far) * 10 ** rng.uniform(-3, 3, size=d)
+    l2 = a_penalty(rng)
+    # float32 holds no more digits than this.
+    narrow = far.max() < 1e5 and rng.random() < 0.7
+    return {**made, "X": X.astype(np.float32) if narrow else X, "l2": l2}
 
 
 def time_stamps(rng: Any) -> dict[str, Any]:
@@ -383,6 +386,16 @@ KINDS: tuple[Callable[[Any], dict[str, Any]], ...] = (
 LARGE = {7: wide, 11: many_rows, 23: imbalance_by_rows}
 
 
+def laid_out(X: Any, seed: int) -> Any:
+    """X in the order of rows, of columns, or as CSR although nearly all is there."""
+    order = seed // len(KINDS) % 3
+    if order == 0 or sparse.issparse(X):
+        return X
+    if order == 1 and X.dtype.kind == "f" and X.size < 100_000:
+        return sparse.csr_array(X)
+    return np.asfortranarray(X)
+
+
 def problem(seed: int) -> Problem:
     """The problem of a seed; drawn again where its labels are separable without a penalty."""
     kind = LARGE.get(seed % 25, KINDS[seed % len(KINDS)])
@@ -395,7 +408,7 @@ def problem(seed: int) -> Problem:
             continue
         if repeats is not None:
             X, t = np.repeat(X, repeats, axis=0), np.repeat(t, repeats)
-        return Problem(seed, kind.__name__, X, t, made, *optimum)
+        return Problem(seed, kind.__name__, laid_out(X, seed), t, made, *optimum)
     raise AssertionError(f"no problem of seed {seed} has an optimum")
 
 

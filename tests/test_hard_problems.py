@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from hard_problems import NoOptimumError, check, fit, problem, solve
 from mpmath import mpf
+from scipy import sparse
 
 # Small ones, among them a mean/std of 10⁶, weights over 24 decades, int64, soft labels, offsets.
-SMALL = [3, 20, 25, 35, 79, 101, 163, 168, 185, 241, 289]
+SMALL = [3, 35, 79, 101, 163, 168, 185, 241, 289]
 
 
 def exact(value):
@@ -25,7 +26,8 @@ def newton(hard, steps):
     n, d = hard.X.shape
     given = hard.arguments
     with_intercept = given.get("intercept", True)
-    rows = [[*map(exact, row)] + [mpf(1)] * with_intercept for row in hard.X.astype(np.longdouble)]
+    X = hard.X.toarray() if sparse.issparse(hard.X) else hard.X
+    rows = [[*map(exact, row)] + [mpf(1)] * with_intercept for row in X.astype(np.longdouble)]
     weight, offset = (
         [exact(x) for x in np.broadcast_to(given.get(name, default), n)]
         for name, default in (("weight", 1.0), ("offset", 0.0))
