@@ -51,7 +51,7 @@ _DTYPES = [np.float64, np.float32]
 # penalises the intercept.
 _THEIR_SOLVERS = ("lbfgs", "liblinear", "newton-cg", "newton-cholesky", "sag", "saga")
 _OUR_SOLVERS = ("auto", "newton", "sampled-newton", "gradient-descent")
-# What messages of the trainer advise, and what that is called here.
+# Remedies in the messages of the trainer, and their names here.
 _REMEDIES = {
     "raise max_passes, l2 or tol": "raise max_iter or tol, or lower C",
     "raise l2 above 0": "lower C",
@@ -62,8 +62,8 @@ class LogisticRegression(ClassifierMixin, BaseEstimator, _Callbacks):  # type: i
     """Logistic regression for two classes, with the parameters of scikit-learn's own.
 
     Minimises C Σ ξ + Σ coef² / 2, where ξ is the cross-entropy of a row; the intercept is not
-    penalised.  A parameter means what it means there; those that have nothing to say here are
-    taken with their default alone, and none is deprecated.
+    penalised.  Parameters have the meaning that they have there, and none is deprecated.  Those
+    that do not apply here must keep their default.
 
     Parameters
     ----------
@@ -84,12 +84,12 @@ class LogisticRegression(ClassifierMixin, BaseEstimator, _Callbacks):  # type: i
     fit_intercept : bool, default=True
         Whether the model has an intercept; it is 0 if not.
     intercept_scaling : float, default=1.0
-        Ignored, as by all of scikit-learn's solvers but liblinear.
+        Ignored; in scikit-learn only liblinear uses it.
     class_weight : dict or "balanced", optional
-        What the weights of each class are multiplied by; "balanced" makes both weigh as much.
+        Factors for the weights of each class; "balanced" gives both the same total weight.
     random_state : int, RandomState instance or None, default=None
-        Of the rows that a solver may draw first.  The optimum does not depend on it beyond
-        `tol`; None always draws the same ones.
+        Seed of the sample of rows that a solver may begin with.  The optimum does not depend on
+        it beyond `tol`; None always draws the same rows.
     solver : str, default="lbfgs"
         Any of scikit-learn's, which leaves the choice to fastlogit, or one of
         :func:`fastlogit.fit` that is not one of scikit-learn's.
@@ -213,8 +213,8 @@ class LogisticRegression(ClassifierMixin, BaseEstimator, _Callbacks):  # type: i
         Warns
         -----
         sklearn.exceptions.ConvergenceWarning
-            If it did not converge, or cannot, as the labels are separable; the message says
-            what was reached and what to change.
+            If it did not converge, or cannot because the labels are separable; the message
+            gives the remedy.
         fastlogit.trainer.CollinearityWarning
             With C infinite, if columns are sums of multiples of others.
         """
@@ -224,7 +224,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator, _Callbacks):  # type: i
 
     @with_callbacks  # type: ignore[untyped-decorator]
     def _fit(self, X: Any, y: Any, sample_weight: Any) -> list[Warning]:
-        """Do what `fit` does, but give back what it warns of."""
+        """Fit as `fit` does, and return the warnings."""
         l2, options = self._options()
         features, labels = self._validated(X, y)
         classes = _two_classes(labels)
@@ -243,7 +243,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator, _Callbacks):  # type: i
         self.classes_ = classes
         self.coef_ = model.coef[np.newaxis].astype(features.dtype)
         self.intercept_ = np.array([model.intercept], dtype=features.dtype)
-        # One read of X each, after that of the start; the point of the end may stand there twice.
+        # Each step reads X once, as does the start; the returned point may be listed twice.
         assert model.history is not None
         steps = np.unique(model.history.passes).size - 1
         self.n_iter_ = np.array([steps], dtype=np.int32)
@@ -289,8 +289,8 @@ class LogisticRegression(ClassifierMixin, BaseEstimator, _Callbacks):  # type: i
             "tol": self.tol,
             "max_passes": int(self.max_iter) + 1,  # the first is for the start
             "seed": seed,
-            # With a penalty only labels that are all the same can be separated, by rows without
-            # a weight, of which scikit-learn says nothing.
+            # With a penalty only rows without a weight can hide a class, and scikit-learn does
+            # not warn of that.
             "on_separation": "warn" if l2 == 0.0 else "ignore",
             "progress": bool(self.verbose),
             "threads": _thread_count(self.n_jobs),
@@ -298,7 +298,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator, _Callbacks):  # type: i
         return l2, options
 
     def _start(self, d: int) -> LogisticModel | None:
-        """Where the last fit ended, if that is wanted and there was one of as many columns."""
+        """The last fit's model for a warm start; None if there is none with d columns."""
         if not (self.warm_start and hasattr(self, "coef_")) or self.coef_.shape[1] != d:
             return None
         return LogisticModel(_dense(self.coef_)[0], float(self.intercept_[0]))
@@ -444,10 +444,9 @@ class LogisticRegression(ClassifierMixin, BaseEstimator, _Callbacks):  # type: i
 
 
 class _Tasks:
-    """The fit and its iterations, as tasks of which scikit-learn's callbacks are told.
+    """Calls scikit-learn's callbacks at the beginning and end of the fit and its iterations.
 
-    As in scikit-learn, the last iteration begins when the one before has converged, and does
-    nothing.
+    As in scikit-learn, a last iteration begins after convergence and does nothing.
     """
 
     def __init__(self, estimator: Any, X: Any, y: Any, weight: Any) -> None:

@@ -43,8 +43,8 @@ class Problem:
     t: Any
     # Keyword arguments: l2, and others where the kind has them.
     arguments: dict[str, Any]
-    # The optimum; its standard errors, from the Hessian with its penalty, that of the intercept
-    # last; and the means of the columns.
+    # The optimum; standard errors of coefficients and intercept, from the penalised Hessian; and
+    # the means of the columns.
     coef: Any
     intercept: Any
     errors: Any
@@ -78,7 +78,7 @@ def inverse_lower(factor: Any) -> Any:
 
 
 class Likelihood:
-    """f(θ) over the columns of `rows`, of which the last may be ones; all of one float type."""
+    """f(θ) over the columns of `rows`; all arrays have one float type."""
 
     def __init__(self, rows: Any, t: Any, weight: Any, offset: Any, penalties: Any) -> None:
         # One row of memory for each column, as it is read by column.
@@ -247,7 +247,7 @@ def imbalance_by_weight(rng: Any) -> dict[str, Any]:
 
 
 def imbalance_by_rows(rng: Any) -> dict[str, Any]:
-    """A few positives in more than a million rows, of which many are the same."""
+    """A few positives in more than a million rows, 500 of them different."""
     positives = int(rng.integers(3, 13))
     X = np.concatenate([rng.normal(size=(500, 3)), rng.normal(0.3, 1.0, size=(positives, 3))])
     t = np.repeat([0.0, 1.0], [500, positives])
@@ -387,7 +387,7 @@ LARGE = {7: wide, 11: many_rows, 23: imbalance_by_rows}
 
 
 def laid_out(X: Any, seed: int) -> Any:
-    """X in the order of rows, of columns, or as CSR although nearly all is there."""
+    """X by rows, by columns or, although it has few zeros, as CSR."""
     order = seed // len(KINDS) % 3
     if order == 0 or sparse.issparse(X):
         return X
@@ -429,7 +429,7 @@ def fit(hard: Problem, **arguments: Any) -> tuple[fl.LogisticModel, list[str]]:
 
 
 def check(model: fl.LogisticModel, hard: Problem, warned: Sequence[str]) -> list[str]:
-    """What is wrong with a model; nothing if it says that it did not converge."""
+    """List the errors of a model; none if it warns that it did not converge."""
     if not model.converged:
         return [] if warned else ["not converged, without a warning"]
     found = []
@@ -487,7 +487,7 @@ def main(count: int) -> int:
     )
     print(f"{'all':22}{right:8}{ended:16}{wrong_ones:8}")
     seconds = time.perf_counter() - begin
-    print(f"{seconds:.0f} s, of which {solving:.0f} for the references, {fitting:.0f} for fits")
+    print(f"{seconds:.0f} s: {solving:.0f} for the references, {fitting:.0f} for fits")
     return int(wrong_ones > 0)
 
 

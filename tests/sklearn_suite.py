@@ -53,7 +53,7 @@ REASONS = {
     r"test_large_sparse_matrix.*": "sparse matrices with 64-bit indices are taken",
     r"test_liblinear_with_large_values": "values above 1e30 are taken",
     r"test_logistic_regression_callback_fitted_estimator.*": (
-        "callbacks get no fitted_estimator of an iteration, only that of the fit"
+        "callbacks get a fitted_estimator at the end of the fit, not of an iteration"
     ),
     r"test_logistic_regression_callback_support\[0\]": "max_iter=0 has no iteration that does work",
     r"test_logistic_regression_callback_support_warning": "callbacks are called for every solver",
