@@ -245,7 +245,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator, _Callbacks):  # type: i
         self.intercept_ = np.array([model.intercept], dtype=features.dtype)
         # Each step reads X once, as does the start; the returned point may be listed twice.
         assert model.history is not None
-        steps = np.unique(model.history.passes).size - 1
+        steps = len(set(model.history.passes)) - 1
         self.n_iter_ = np.array([steps], dtype=np.int32)
         tasks.end()
         warned = [_in_our_words(warning, steps) for warning in found]
