@@ -452,7 +452,8 @@ class _Tasks:
     def __init__(self, estimator: Any, X: Any, y: Any, weight: Any) -> None:
         metadata = None if weight is None else {"sample_weight": weight}
         self.arguments = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
-        self.fit: Any = None  # where there are no callbacks
+        # None without callbacks.
+        self.fit: Any = None
         self.iteration: Any = None
         if hasattr(estimator, "_skl_callbacks"):
             self.fit = estimator._init_callback_context(max_subtasks=estimator.max_iter + 1)

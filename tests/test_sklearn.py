@@ -340,14 +340,13 @@ def test_callbacks_of_a_search_are_called_for_its_fits():
 def test_arrays_of_other_libraries_are_taken_with_array_api_dispatch_too():
     # A process of its own: SciPy reads the variable when it is imported.
     script = """if True:
-        import numpy as np, sklearn
+        import array_api_strict, numpy as np, sklearn
         from sklearn.datasets import make_classification
         from fastlogit.sklearn import LogisticRegression
-        {imports}
         X, y = make_classification(60, 3, n_redundant=0, random_state=0)
         own = LogisticRegression().fit(X, y)
         with sklearn.config_context(array_api_dispatch=True):
-            for convert in (np.asarray, {others}):
+            for convert in (np.asarray, array_api_strict.asarray):
                 rows, labels = convert(X), convert(y)
                 for weight in (None, convert(np.ones(60))):
                     classifier = LogisticRegression().fit(rows, labels, weight)
@@ -358,8 +357,6 @@ def test_arrays_of_other_libraries_are_taken_with_array_api_dispatch_too():
                         np.testing.assert_array_equal(got, getattr(own, name)(X))
                     assert classifier.score(rows, labels) == own.score(X, y)
     """
-    # As array_api_strict's and torch's arrays: not NumPy's, and with a namespace.
-    script = script.format(imports="import array_api_strict", others="array_api_strict.asarray")
     environment = {**os.environ, "SCIPY_ARRAY_API": "1"}
     subprocess.run([sys.executable, "-c", script], check=True, env=environment)
 
