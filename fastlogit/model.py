@@ -8,18 +8,24 @@ from __future__ import annotations
 
 import json
 import math
-from collections import Counter
-from collections.abc import Iterable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import numpy as np
 
-from fastlogit import arrays, features, files, hessians, inference, linear, onehot
+from fastlogit import (
+    arrays,
+    features,
+    files,
+    hessians,
+    inference,
+    linear,
+    model_file,
+    onehot,
+)
 from fastlogit.elementwise import sigmoid
+from fastlogit.model_fields import MEASURED, History, checked_classes, checked_l2, checked_names
 
 if TYPE_CHECKING:
     import os
@@ -29,49 +35,6 @@ if TYPE_CHECKING:
 
     from fastlogit.features import Missing
     from fastlogit.onehot import Unknown
-
-FORMAT = "fastlogit.LogisticModel"
-VERSION = 3
-# What earlier versions did not have.
-_SINCE_3: dict[str, Any] = {"categories": {}}
-_SINCE_2 = _SINCE_3 | {
-    "classes": [0, 1],
-    "with_intercept": True,
-    "null_log_loss": None,
-    "total_weight": None,
-    "solver": None,
-    "seconds": None,
-    "history": None,
-    "variances": None,
-}
-
-
-# Numbers that are not negative, or NaN where they are not known.
-_MEASURED = ("log_loss", "null_log_loss", "total_weight", "gradient_norm", "seconds")
-
-
-class History(NamedTuple):
-    """What each read of X found, a tuple of as many numbers for each.
-
-    Attributes
-    ----------
-    passes : tuple of int
-        Reads of X so far.
-    objective : tuple of float
-        Mean loss plus penalty at the point that was tried.
-    gradient_norm : tuple of float
-        Largest element of its gradient.
-    step : tuple of float
-        How much of the solver's step was taken to get there.
-    seconds : tuple of float
-        Since training began.
-    """
-
-    passes: tuple[int, ...]
-    objective: tuple[float, ...]
-    gradient_norm: tuple[float, ...]
-    step: tuple[float, ...]
-    seconds: tuple[float, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,9 +122,9 @@ class LogisticModel:
             "coef": coef,
             "intercept": intercept,
             "feature_names": None if names is None else checked_names(names, coef.size),
-            "classes": _checked_classes(self.classes),
+            "classes": checked_classes(self.classes),
             "with_intercept": arrays.true_or_false(self.with_intercept, "with_intercept"),
-            "l2": _checked_l2(self.l2, coef.size),
+            "l2": checked_l2(self.l2, coef.size),
             "converged": arrays.true_or_false(self.converged, "converged"),
             "passes": arrays.whole_number(self.passes, "passes", 0),
         }
@@ -169,7 +132,7 @@ class LogisticModel:
             raise TypeError(f"solver must be a name or None; got {arrays.short(self.solver)}")
         if not isinstance(self.history, History | None):
             raise TypeError(f"history must be a History or None; got {self.history!r}")
-        for name in _MEASURED:
+        for name in MEASURED:
             number = arrays.number(getattr(self, name), name)
             checked[name] = number if math.isnan(number) else arrays.not_negative(number, name)
         if self.variances is not None:
@@ -538,25 +501,7 @@ class LogisticModel:
         -------
         dict
         """
-        return {
-            "format": FORMAT,
-            "version": VERSION,
-            "coef": self.coef.tolist(),
-            "intercept": self.intercept,
-            "feature_names": self.feature_names,
-            "classes": self.classes,
-            "with_intercept": self.with_intercept,
-            "l2": np.asarray(self.l2).tolist(),
-            **{name: _none_for_nan(getattr(self, name)) for name in _MEASURED},
-            "converged": self.converged,
-            "passes": self.passes,
-            "solver": self.solver,
-            "history": None if self.history is None else _finite_or_none(self.history),
-            "variances": None
-            if self.variances is None
-            else [_none_for_nan(value) for value in self.variances.tolist()],
-            "categories": self.categories,
-        }
+        return model_file.content(vars(self))
 
 
 def of_both_classes(
@@ -598,126 +543,7 @@ def load(path: str | os.PathLike[str]) -> LogisticModel:
     ...     fl.load(path).coef
     array([0.1, 0.2])
     """
-    text = Path(path).read_bytes()
-    try:
-        content = json.loads(text, object_pairs_hook=_unique)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path}: not a model file: {error}") from None
-    try:
-        return _from_content(content)
-    except (KeyError, TypeError, ValueError) as error:
-        missing = isinstance(error, KeyError)
-        reason = f"{error.args[0]!r} is missing" if missing else str(error)
-        raise ValueError(f"{path}: not a valid model: {reason}") from None
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object of JSON, in which a key that is there twice would hide what it said first."""
-    result = dict(pairs)
-    if len(result) < len(pairs):
-        raise ValueError(
-            f"the key {arrays.short(_repeated(key for key, _ in pairs))} is there twice"
-        )
-    return result
-
-
-def _from_content(content: Any) -> LogisticModel:
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise ValueError(f"its 'format' is not {FORMAT!r}")
-    version = content["version"]
-    if isinstance(version, bool) or version not in (1, 2, VERSION):
-        raise ValueError(
-            f"version {arrays.short(version)} is not known; this fastlogit reads 1 to {VERSION}"
-        )
-    content = {**content, **{1: _SINCE_2, 2: _SINCE_3}.get(version, {})}
-    coef, names = content["coef"], content["feature_names"]
-    if not (names is None or isinstance(names, list)):
-        raise TypeError("'feature_names' must be a list of names or null")
-    for name in ("converged", "with_intercept"):
-        if not isinstance(content[name], bool):
-            raise TypeError(f"{name!r} must be true or false; got {arrays.short(content[name])}")
-    return LogisticModel(
-        coef=np.array([_number(value, "coef") for value in _list(coef, "coef")]),
-        intercept=_number(content["intercept"], "intercept"),
-        feature_names=None if names is None else tuple(names),
-        classes=tuple(_list(content["classes"], "classes")),
-        with_intercept=content["with_intercept"],
-        l2=_numbers_or_one(content["l2"], "l2"),
-        **{name: _number_or_nan(content[name], name) for name in _MEASURED},
-        converged=content["converged"],
-        passes=_count(content["passes"], "passes"),
-        solver=content["solver"],
-        history=_history(content["history"]),
-        variances=None
-        if content["variances"] is None
-        else np.array(
-            [_number_or_nan(one, "variances") for one in _list(content["variances"], "variances")]
-        ),
-        categories=content["categories"],
-    )
-
-
-def _numbers_or_one(value: Any, name: str) -> float | NDArray[np.float64]:
-    if isinstance(value, list):
-        return np.array([_number(one, name, least=0) for one in value])
-    return _number(value, name, least=0)
-
-
-def _history(value: Any) -> History | None:
-    if value is None:
-        return None
-    if not isinstance(value, dict) or set(value) != set(History._fields):
-        raise ValueError(f"'history' must have {', '.join(History._fields)}")
-    columns: list[Any] = []
-    for name in History._fields:
-        one = _count if name == "passes" else _number_or_inf
-        given = _list(value[name], f"history.{name}")
-        columns.append(tuple(one(number, f"history.{name}") for number in given))
-    if len(set(map(len, columns))) != 1:
-        raise ValueError("'history' must have as many numbers of each kind")
-    return History(*columns)
-
-
-def _list(value: Any, name: str) -> list[Any]:
-    if not isinstance(value, list):
-        raise TypeError(f"{name!r} must be a list; got {arrays.short(value)}")
-    return value
-
-
-def _number(value: Any, name: str, least: float = -math.inf) -> float:
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        with suppress(OverflowError):  # JSON's integers have no end
-            if math.isfinite(value) and value >= least:
-                return float(value)
-    raise ValueError(
-        f"{name!r} must be a finite number{_at_least(least)}; got {arrays.short(value)}"
-    )
-
-
-def _number_or_nan(value: Any, name: str) -> float:
-    return math.nan if value is None else _number(value, name, least=0)
-
-
-def _number_or_inf(value: Any, name: str) -> float:
-    return math.inf if value is None else _number(value, name)
-
-
-def _finite_or_none(history: History) -> dict[str, list[float | None]]:
-    """For JSON, which has no infinities: what a step that was far too long came to."""
-    return {
-        name: [value if math.isfinite(value) else None for value in values]
-        for name, values in history._asdict().items()
-    }
-
-
-def _count(value: Any, name: str) -> int:
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-        return value
-    raise ValueError(f"{name!r} must be a whole number of at least 0; got {arrays.short(value)}")
-
-
-def _at_least(least: float) -> str:
-    return "" if least == -math.inf else f" of at least {least}"
+    return model_file.read(path, LogisticModel)
 
 
 def _check_columns(given: list[str], wanted: tuple[str, ...]) -> None:
@@ -738,57 +564,3 @@ def _check_columns(given: list[str], wanted: tuple[str, ...]) -> None:
 
 def _listed(names: list[str]) -> str:
     return ", ".join(map(repr, names[:5])) + (f" and {len(names) - 5} more" * (len(names) > 5))
-
-
-def _checked_classes(classes: Any) -> tuple[Any, Any]:
-    """Two different labels."""
-    if isinstance(classes, str) or not isinstance(classes, Iterable):
-        raise TypeError(f"classes must be two labels; got {classes!r}")
-    result = tuple(one.item() if isinstance(one, np.generic) else one for one in classes)
-    if len(result) != 2 or result[0] == result[1]:
-        raise ValueError(f"classes must be two different labels; got {arrays.short(result)}")
-    for label in result:
-        if not isinstance(label, bool | int | float | str) or label != label:
-            raise TypeError(f"classes must be bool, int, float or str; got {arrays.short(label)}")
-        if isinstance(label, int) and not -(2**63) <= label < 2**63:
-            raise ValueError(f"classes must be of 64 bits; got {arrays.short(label)}")
-    if isinstance(result[0], str) != isinstance(result[1], str):
-        raise TypeError(f"classes must be of the same kind; got {arrays.short(result)}")
-    return result
-
-
-def _checked_l2(l2: Any, d: int) -> float | NDArray[np.float64]:
-    if np.ndim(l2) == 0:
-        return arrays.not_negative(l2, "l2")
-    penalties = arrays.vector(l2, "l2", d, "coefficient").astype(np.float64)
-    for value in penalties:
-        arrays.not_negative(value, "l2")
-    penalties.flags.writeable = False
-    return penalties
-
-
-def checked_names(names: Any, d: int) -> tuple[str, ...]:
-    """Feature names as a tuple of `d` different strings."""
-    if isinstance(names, str) or not isinstance(names, Iterable):
-        raise TypeError(f"feature_names must be a sequence of strings; got {names!r}")
-    result = tuple(names)
-    if len(result) != d:
-        raise ValueError(
-            f"feature_names must have one name for each column, {d}; got {len(result)}"
-        )
-    for name in result:
-        if not isinstance(name, str):
-            raise TypeError(f"feature_names must be strings; got {arrays.short(name)}")
-    if len(set(result)) < d:
-        raise ValueError(
-            f"feature_names must differ; got {arrays.short(_repeated(result))} more than once"
-        )
-    return result
-
-
-def _repeated(names: Iterable[str]) -> str:
-    return next(name for name, count in Counter(names).items() if count > 1)
-
-
-def _none_for_nan(value: float) -> float | None:
-    return None if math.isnan(value) else value

@@ -24,7 +24,8 @@ import numpy as np
 
 from fastlogit import arrays, features
 from fastlogit import threads as _threads
-from fastlogit.model import History, LogisticModel, checked_names
+from fastlogit.model import LogisticModel
+from fastlogit.model_fields import History, checked_names
 from fastlogit.training import labels, solvers
 from fastlogit.training.diagnosis import (
     CollinearityWarning,

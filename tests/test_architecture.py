@@ -49,6 +49,8 @@ ROWS = [
     ["training"],  # its __init__.py
     ["conversion"],
     ["model"],
+    ["model_file"],
+    ["model_fields"],
     ["inference"],
     ["losses", "linear", "elementwise"],
     ["features"],

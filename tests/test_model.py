@@ -17,7 +17,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import fastlogit as fl
-from fastlogit.model import FORMAT, VERSION, History
+from fastlogit.model_fields import History
+from fastlogit.model_file import FORMAT, VERSION
 
 HISTORY = History((1, 2), (0.5, 0.25), (0.1, 1e-9), (0.0, 1.0), (0.01, 0.02))
 MODEL = fl.LogisticModel(
