@@ -21,11 +21,12 @@ from fastlogit import (
     hessians,
     inference,
     linear,
+    model_fields,
     model_file,
     onehot,
 )
 from fastlogit.elementwise import sigmoid
-from fastlogit.model_fields import MEASURED, History, checked_classes, checked_l2, checked_names
+from fastlogit.model_fields import History as History
 
 if TYPE_CHECKING:
     import os
@@ -35,6 +36,14 @@ if TYPE_CHECKING:
 
     from fastlogit.features import Missing
     from fastlogit.onehot import Unknown
+
+
+# What `summary` writes of a name, at most.
+_MOST_TEXT = 60
+
+
+class OffsetWarning(UserWarning):
+    """A model that was trained with an offset predicts without one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,6 +87,8 @@ class LogisticModel:
     categories : dict of tuple of str
         The categories of each column of text, which has a feature ``column=category`` for each
         of them; one without a feature has the coefficient 0.
+    with_offset : bool
+        Whether it was trained with an offset, which predictions then need as well.
 
     A model made by hand, from coefficients, has NaN, 0 or None for what training would tell.
 
@@ -107,44 +118,11 @@ class LogisticModel:
     history: History | None = None
     variances: NDArray[np.float64] | None = None
     categories: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    with_offset: bool = False
 
     def __post_init__(self) -> None:
         """Check and normalise what was given."""
-        coef = np.array(arrays.real_array(self.coef, "coef", 1), dtype=np.float64)
-        if not np.isfinite(coef).all():
-            raise ValueError(f"coef must be finite; got {coef[~np.isfinite(coef)][0]}")
-        intercept = arrays.number(self.intercept, "intercept")
-        if not math.isfinite(intercept):
-            raise ValueError(f"intercept must be finite; got {intercept}")
-        coef.flags.writeable = False
-        names = self.feature_names
-        checked: dict[str, Any] = {
-            "coef": coef,
-            "intercept": intercept,
-            "feature_names": None if names is None else checked_names(names, coef.size),
-            "classes": checked_classes(self.classes),
-            "with_intercept": arrays.true_or_false(self.with_intercept, "with_intercept"),
-            "l2": checked_l2(self.l2, coef.size),
-            "converged": arrays.true_or_false(self.converged, "converged"),
-            "passes": arrays.whole_number(self.passes, "passes", 0),
-        }
-        if not isinstance(self.solver, str | None):
-            raise TypeError(f"solver must be a name or None; got {arrays.short(self.solver)}")
-        if not isinstance(self.history, History | None):
-            raise TypeError(f"history must be a History or None; got {self.history!r}")
-        for name in MEASURED:
-            number = arrays.number(getattr(self, name), name)
-            checked[name] = number if math.isnan(number) else arrays.not_negative(number, name)
-        if self.variances is not None:
-            size = coef.size + int(checked["with_intercept"])
-            variances = arrays.vector(self.variances, "variances", size, "estimate")
-            variances = variances.astype(np.float64)
-            if (variances < 0.0).any():
-                raise ValueError(f"variances must not be negative; got {variances.min()}")
-            variances.flags.writeable = False
-            checked["variances"] = variances
-        checked["categories"] = onehot.checked(self.categories, checked["feature_names"])
-        for name, value in checked.items():
+        for name, value in model_fields.checked(vars(self)).items():
             object.__setattr__(self, name, value)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -436,9 +414,10 @@ class LogisticModel:
         x            0.908184    1.085   0.837  0.403  -1.219   3.035
         (intercept)  -1.36228    1.975  -0.690  0.490  -5.233   2.508
         """
-        errors = None if self.variances is None else self.standard_errors()
+        has_errors = self.variances is not None and not np.any(self.l2)
+        errors = self.standard_errors() if has_errors else None
         names = list(self.feature_names or (f"x{j}" for j in range(self.coef.size)))
-        names = [" ".join(name.split()) for name in names]
+        names = [" ".join(arrays.cut(name, _MOST_TEXT).split()) for name in names]
         names += ["(intercept)"] * self.with_intercept
         return inference.table(self._facts(), names, self._estimates, errors, level)
 
@@ -450,7 +429,7 @@ class LogisticModel:
         """What `summary` tells in its head."""
         penalty = "one for each column" if np.ndim(self.l2) else f"{self.l2:g}"
         facts = [
-            ("probability of", repr(self.classes[1])),
+            ("probability of", arrays.short(self.classes[1])),
             ("l2 penalty", penalty if np.any(self.l2) else "none"),
         ]
         if self.solver is None:

@@ -23,7 +23,8 @@ T = TypeVar("T")
 
 FORMAT = "fastlogit.LogisticModel"
 VERSION = 3
-# What earlier versions did not have.
+# What earlier versions, and some files of this one, did not have.
+_DEFAULTS: dict[str, Any] = {"with_offset": False}
 _SINCE_3: dict[str, Any] = {"categories": {}}
 _SINCE_2 = _SINCE_3 | {
     "classes": [0, 1],
@@ -58,6 +59,7 @@ def content(fields: Mapping[str, Any]) -> dict[str, Any]:
         if variances is None
         else [_none_for_nan(value) for value in variances.tolist()],
         "categories": fields["categories"],
+        "with_offset": fields["with_offset"],
     }
 
 
@@ -106,53 +108,45 @@ def _fields(content: Any) -> dict[str, Any]:
         raise ValueError(
             f"version {arrays.short(version)} is not known; this fastlogit reads 1 to {VERSION}"
         )
-    content = {**content, **{1: _SINCE_2, 2: _SINCE_3}.get(version, {})}
+    content = {**_DEFAULTS, **content, **{1: _SINCE_2, 2: _SINCE_3}.get(version, {})}
     coef, names = content["coef"], content["feature_names"]
     if not (names is None or isinstance(names, list)):
         raise TypeError("'feature_names' must be a list of names or null")
-    for name in ("converged", "with_intercept"):
+    for name in ("converged", "with_intercept", "with_offset"):
         if not isinstance(content[name], bool):
             raise TypeError(f"{name!r} must be true or false; got {arrays.short(content[name])}")
-    return dict(
-        coef=np.array([_number(value, "coef") for value in _list(coef, "coef")]),
-        intercept=_number(content["intercept"], "intercept"),
-        feature_names=None if names is None else tuple(names),
-        classes=tuple(_list(content["classes"], "classes")),
-        with_intercept=content["with_intercept"],
-        l2=_numbers_or_one(content["l2"], "l2"),
+    history, variances = content["history"], content["variances"]
+    return {
+        "coef": _numbers(coef, "coef"),
+        "intercept": _number(content["intercept"], "intercept"),
+        "feature_names": None if names is None else tuple(names),
+        "classes": tuple(_list(content["classes"], "classes")),
+        "with_intercept": content["with_intercept"],
+        "l2": _numbers_or_one(content["l2"], "l2"),
         **{name: _number_or_nan(content[name], name) for name in MEASURED},
-        converged=content["converged"],
-        passes=_count(content["passes"], "passes"),
-        solver=content["solver"],
-        history=_history(content["history"]),
-        variances=None
-        if content["variances"] is None
-        else np.array(
-            [_number_or_nan(one, "variances") for one in _list(content["variances"], "variances")]
-        ),
-        categories=content["categories"],
-    )
+        "converged": content["converged"],
+        "passes": _count(content["passes"], "passes"),
+        "solver": content["solver"],
+        "history": None if history is None else _history(history),
+        "variances": None if variances is None else _numbers(variances, "variances", null=math.nan),
+        "categories": content["categories"],
+        "with_offset": content["with_offset"],
+    }
 
 
-def _numbers_or_one(value: Any, name: str) -> float | NDArray[np.float64]:
-    if isinstance(value, list):
-        return np.array([_number(one, name, least=0) for one in value])
-    return _number(value, name, least=0)
-
-
-def _history(value: Any) -> History | None:
-    if value is None:
-        return None
+def _history(value: Any) -> History:
     if not isinstance(value, dict) or set(value) != set(History._fields):
         raise ValueError(f"'history' must have {', '.join(History._fields)}")
-    columns: list[Any] = []
-    for name in History._fields:
-        one = _count if name == "passes" else _number_or_inf
-        given = _list(value[name], f"history.{name}")
-        columns.append(tuple(one(number, f"history.{name}") for number in given))
-    if len(set(map(len, columns))) != 1:
-        raise ValueError("'history' must have as many numbers of each kind")
-    return History(*columns)
+    passes = _list(value["passes"], "history.passes")
+    if not set(map(type, passes)) <= {int}:
+        wrong = next(one for one in passes if type(one) is not int)
+        raise TypeError(f"'history.passes' must be whole numbers; got {arrays.short(wrong)}")
+    numbers = {
+        name: tuple(_numbers(value[name], f"history.{name}", null=math.inf).tolist())
+        for name in History._fields
+        if name != "passes"
+    }
+    return History(tuple(passes), **numbers)
 
 
 def _list(value: Any, name: str) -> list[Any]:
@@ -161,29 +155,36 @@ def _list(value: Any, name: str) -> list[Any]:
     return value
 
 
-def _number(value: Any, name: str, least: float = -math.inf) -> float:
-    if isinstance(value, int | float) and not isinstance(value, bool):
+def _numbers_or_one(value: Any, name: str) -> float | NDArray[np.float64]:
+    return _numbers(value, name) if isinstance(value, list) else _number(value, name)
+
+
+def _numbers(value: Any, name: str, *, null: float | None = None) -> NDArray[np.float64]:
+    """Finite numbers; null stands for the number `null`, if there is one."""
+    values = _list(value, name)
+    kinds = {int, float} if null is None else {int, float, type(None)}
+    if set(map(type, values)) <= kinds:
         with suppress(OverflowError):  # JSON's integers have no end
-            if math.isfinite(value) and value >= least:
-                return float(value)
-    raise ValueError(
-        f"{name!r} must be a finite number{_at_least(least)}; got {arrays.short(value)}"
-    )
+            array = np.array(values, dtype=np.float64)  # in which None is NaN
+            if np.count_nonzero(~np.isfinite(array)) == values.count(None):
+                return array if null is None else np.where(np.isnan(array), null, array)
+    checked = (_number(one, name) for one in values if null is None or one is not None)
+    return np.array(list(checked))
 
 
 def _number_or_nan(value: Any, name: str) -> float:
-    return math.nan if value is None else _number(value, name, least=0)
+    return math.nan if value is None else _number(value, name)
 
 
-def _number_or_inf(value: Any, name: str) -> float:
-    return math.inf if value is None else _number(value, name)
+def _number(value: Any, name: str) -> float:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        with suppress(OverflowError):
+            if math.isfinite(value):
+                return float(value)
+    raise ValueError(f"{name!r} must be a finite number; got {arrays.short(value)}")
 
 
 def _count(value: Any, name: str) -> int:
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+    if isinstance(value, int) and not isinstance(value, bool):
         return value
-    raise ValueError(f"{name!r} must be a whole number of at least 0; got {arrays.short(value)}")
-
-
-def _at_least(least: float) -> str:
-    return "" if least == -math.inf else f" of at least {least}"
+    raise ValueError(f"{name!r} must be a whole number; got {arrays.short(value)}")

@@ -34,6 +34,7 @@ _UNIT = (-0.02, 1.02)  # of a picture of shares, so that curves do not lie under
 _LEAST_GAP = 14.0
 _LEVELS = (0.1, 0.25, 0.5, 0.75, 0.9)
 _MOST_TEXT = 40
+_MOST_DRAWN = 1e300
 
 
 # Of a model ----------------------------------------------------------------------------
@@ -132,9 +133,11 @@ def coefficients(
     _check(model, ax)
     most = arrays.whole_number(most, "most", 1)
     errors = np.full(model.coef.size, np.nan)
-    if model.variances is not None:
+    if model.variances is not None and not np.any(model.l2):
         errors = model.standard_errors()[: model.coef.size]
-    intervals = confidence_intervals(model.coef, errors, level)
+    # Beyond that, matplotlib finds no ticks.
+    coef = np.clip(model.coef, -_MOST_DRAWN, _MOST_DRAWN)
+    intervals = confidence_intervals(coef, errors, level)
     names = model.feature_names or tuple(f"x{j}" for j in range(model.coef.size))
     size = min(most, model.coef.size)
     chosen = np.sort(np.argsort(-np.abs(model.coef), kind="stable")[:size])
@@ -145,7 +148,7 @@ def coefficients(
     if not np.isnan(intervals[chosen]).all():
         label += f", {100 * level:g} % interval"
         ax.hlines(places, *intervals[chosen].T, color=axes.BLUE, linewidth=1.5)
-    ax.plot(model.coef[chosen], places, "o", color=axes.BLUE, markersize=5.0, label=label)
+    ax.plot(coef[chosen], places, "o", color=axes.BLUE, markersize=5.0, label=label)
     ax.set_yticks(places, [_name(names[j]) for j in chosen])
     ax.set_ylim(size - 0.5, -0.5)
     what = "log-odds per unit of a feature"
