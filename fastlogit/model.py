@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import math
+import os
+import warnings
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, SupportsIndex
@@ -26,10 +28,9 @@ from fastlogit import (
     onehot,
 )
 from fastlogit.elementwise import sigmoid
-from fastlogit.model_fields import History as History
+from fastlogit.model_fields import History
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable
 
     from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from fastlogit.features import Missing
     from fastlogit.onehot import Unknown
 
+__all__ = ["History", "LogisticModel", "OffsetWarning", "load"]
 
 # What `summary` writes of a name, at most.
 _MOST_TEXT = 60
@@ -156,18 +158,21 @@ class LogisticModel:
         self,
         X: Any,
         *,
+        offset: ArrayLike | None = None,
         missing: Missing = "error",
         unknown: Unknown = "error",
         out: NDArray[Any] | None = None,
         threads: SupportsIndex | None = None,
     ) -> NDArray[Any]:
-        """Logits of rows, z = X @ coef + intercept.
+        """Logits of rows, z = X @ coef + intercept + offset.
 
         Parameters
         ----------
         X : array_like (n, d), CSR matrix (n, d), or table of n rows
             As of :func:`fastlogit.linear.decision`; the names of its columns, if it has names, are
             checked.  Of a model with `categories` it may be a table with these columns of text.
+        offset : array_like (n,), optional
+            A known addition to z, which a model that was trained with one needs.
         missing : {"error", "nan"}
             What to do about nulls: an error that names the column, or take them as NaN.
         unknown : {"error", "ignore"}
@@ -186,15 +191,37 @@ class LogisticModel:
         ------
         TypeError, ValueError
             If X does not suit the model, naming the column, or another argument is wrong.
+
+        Warns
+        -----
+        OffsetWarning
+            If the model was trained with an offset, and there is none.
         """
+        warn_without_offset(self, offset)
+        return self._decision(X, offset, missing, unknown, out, threads)
+
+    def _decision(
+        self,
+        X: Any,
+        offset: ArrayLike | None,
+        missing: Missing = "error",
+        unknown: Unknown = "error",
+        out: NDArray[Any] | None = None,
+        threads: SupportsIndex | None = None,
+    ) -> NDArray[Any]:
         onehot.checked_unknown(unknown)
+        offset = _plain_offset(offset, missing)
         names = onehot.names_of(X) if self.categories else []
         if not set(names) & set(self.categories):
             given = self._features(X, missing)
-            return linear.decision(given, self.coef, self.intercept, out=out, threads=threads)
+            return linear.decision(
+                given, self.coef, self.intercept, offset=offset, out=out, threads=threads
+            )
         numbers, coef, text = self.columns
         _check_columns(sorted(names), tuple(sorted([*numbers, *text])))
         logits = onehot.sum_of(X, text, missing, unknown)
+        if offset is not None:
+            logits = logits + arrays.vector(offset, "offset", logits.size, "row of X")
         if numbers:
             rows = {name: X[name] for name in numbers}
             return linear.decision(
@@ -207,6 +234,7 @@ class LogisticModel:
         self,
         X: Any,
         *,
+        offset: ArrayLike | None = None,
         missing: Missing = "error",
         unknown: Unknown = "error",
         threads: SupportsIndex | None = None,
@@ -215,7 +243,7 @@ class LogisticModel:
 
         Parameters
         ----------
-        X, missing, unknown, threads
+        X, offset, missing, unknown, threads
             As of `decision`.
 
         Returns
@@ -228,18 +256,29 @@ class LogisticModel:
         ------
         TypeError, ValueError
             As by `decision`.
+
+        Warns
+        -----
+        OffsetWarning
+            As `decision`.
         """
-        z = self.decision(X, missing=missing, unknown=unknown, threads=threads)
+        warn_without_offset(self, offset)
+        z = self._decision(X, offset, missing, unknown, threads=threads)
         return of_both_classes(sigmoid, z, np.float64, threads)
 
     def predict(
-        self, X: Any, *, threshold: float = 0.5, threads: SupportsIndex | None = None
+        self,
+        X: Any,
+        *,
+        offset: ArrayLike | None = None,
+        threshold: float = 0.5,
+        threads: SupportsIndex | None = None,
     ) -> NDArray[Any]:
         """Labels: the second of `classes` where its probability is above `threshold`.
 
         Parameters
         ----------
-        X, threads
+        X, offset, threads
             As of `decision`.
         threshold : float
             In [0, 1].
@@ -253,11 +292,17 @@ class LogisticModel:
         ------
         TypeError, ValueError
             As by `decision`; if `threshold` is no number in [0, 1], or a row's probability is NaN.
+
+        Warns
+        -----
+        OffsetWarning
+            As `decision`.
         """
         threshold = arrays.number(threshold, "threshold")
         if not 0.0 <= threshold <= 1.0:
             raise ValueError(f"threshold must lie between 0 and 1; got {threshold}")
-        y = sigmoid(self.decision(X, threads=threads), threads=threads)
+        warn_without_offset(self, offset)
+        y = sigmoid(self._decision(X, offset, threads=threads), threads=threads)
         if np.isnan(y).any():
             row = int(np.argmax(np.isnan(y)))
             raise ValueError(f"X gives no label in row {row}: its probability is NaN")
@@ -297,6 +342,11 @@ class LogisticModel:
             If the model was trained with a penalty, for which they would mean nothing, or none
             are kept and X is not given.
 
+        Warns
+        -----
+        OffsetWarning
+            If the model was trained with an offset, and X is given without one.
+
         Examples
         --------
         >>> import fastlogit as fl
@@ -310,6 +360,7 @@ class LogisticModel:
             if self.variances is None:
                 raise ValueError("none are kept: give X")
             return np.sqrt(self.variances)
+        warn_without_offset(self, offset)
         hessian = linear.hessian(
             self._features(X),
             self.coef,
@@ -432,6 +483,8 @@ class LogisticModel:
             ("probability of", arrays.short(self.classes[1])),
             ("l2 penalty", penalty if np.any(self.l2) else "none"),
         ]
+        if self.with_offset:
+            facts += [("offset", "yes, predictions need one")]
         if self.solver is None:
             return [*facts, ("converged", "not known")]
         facts += [
@@ -523,6 +576,36 @@ def load(path: str | os.PathLike[str]) -> LogisticModel:
     array([0.1, 0.2])
     """
     return model_file.read(path, LogisticModel)
+
+
+def loaded(model: LogisticModel | str | os.PathLike[str]) -> LogisticModel:
+    """Return a model as it is, or the one in the file of this path."""
+    if isinstance(model, LogisticModel):
+        return model
+    if isinstance(model, str | os.PathLike):
+        return load(model)
+    raise TypeError(
+        f"model must be a LogisticModel or the path of its file; got {type(model).__name__} "
+        "(from_sklearn and from_statsmodels take over other libraries' models)"
+    )
+
+
+def warn_without_offset(model: LogisticModel, offset: object, stacklevel: int = 3) -> None:
+    """Warn if a model was trained with an offset, and there is none to predict with."""
+    if model.with_offset and offset is None:
+        warnings.warn(
+            "the model was trained with an offset, and predicts without one as if it were 0: "
+            "give offset",
+            OffsetWarning,
+            stacklevel,
+        )
+
+
+def _plain_offset(offset: Any, missing: Missing) -> Any:
+    """An offset in which other libraries' nulls are NaN, or an error, as in a column of X."""
+    if offset is None or isinstance(offset, np.ndarray | list | tuple):
+        return offset
+    return linear.decision({"offset": offset}, [1.0], missing=missing)
 
 
 def _check_columns(given: list[str], wanted: tuple[str, ...]) -> None:

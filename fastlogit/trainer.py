@@ -106,7 +106,7 @@ def fit(
         What the weights of each class are multiplied by (1 for a label that is not there);
         "balanced" makes both classes weigh half of what all rows weigh.
     offset : array_like (n,), optional
-        A known addition to z.  It is no part of the model.
+        A known addition to z.  It is no part of the model, whose predictions need one as well.
     intercept : bool
         Whether the model has one.
     start : LogisticModel, optional
@@ -267,6 +267,7 @@ def train(
         seconds=time.perf_counter() - begin,
         history=History(*zip(*reached.seen, strict=True)),
         variances=found.variances,
+        with_offset=offset is not None,
     )
     return model, warned
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 import math
 import pickle
 from copy import deepcopy
+from dataclasses import replace
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pytest
 
 import fastlogit as fl
-from fastlogit.model_fields import History
+from fastlogit.model import History, OffsetWarning, loaded
 
 HISTORY = History((1, 2), (0.5, 0.25), (0.1, 1e-9), (0.0, 1.0), (0.01, 0.02))
 MODEL = fl.LogisticModel(
@@ -112,6 +115,112 @@ def test_nulls_are_an_error_unless_they_shall_be_nan():
     np.testing.assert_array_equal(model.decision(table, missing="nan"), [2.0, np.nan])
     y = model.predict_proba(table, missing="nan")
     np.testing.assert_array_equal(y[:, 1], [fl.sigmoid(2.0), np.nan])
+
+
+# Offsets ----------------------------------------------------------------------------------
+
+OFFSET = np.array([0.5, -1.0, 3.0])
+ROWS = np.array([[0.0, 1.0], [2.0, -1.0], [1.0, 0.5]])
+TRAINED_WITH = replace(MODEL, with_offset=True)
+
+
+@pytest.mark.parametrize(
+    "offset",
+    [
+        OFFSET,
+        OFFSET.tolist(),
+        OFFSET.astype(np.float32),
+        pa.array(OFFSET),
+        pa.chunked_array([OFFSET[:1], OFFSET[1:]]),
+        pd.Series(OFFSET, index=[7, 8, 9]),
+        pd.Series(OFFSET, dtype="Float64"),
+        pl.Series(OFFSET),
+    ],
+    ids=lambda offset: f"{type(offset).__module__}.{type(offset).__name__}",
+)
+@pytest.mark.parametrize("model", [MODEL, TRAINED_WITH], ids=["without", "with"])
+def test_an_offset_is_added_to_the_logits(model, offset):
+    z = ROWS @ MODEL.coef + MODEL.intercept + OFFSET
+    np.testing.assert_allclose(model.decision(ROWS, offset=offset), z, rtol=1e-15)
+    y = model.predict_proba(ROWS, offset=offset)
+    np.testing.assert_allclose(y, np.column_stack([fl.sigmoid(-z), fl.sigmoid(z)]), rtol=1e-14)
+    labels = np.array(["no", "yes"])[(z > 0).astype(int)]
+    assert model.predict(ROWS, offset=offset).tolist() == labels.tolist()
+
+
+def test_an_offset_is_added_beside_columns_of_text():
+    model = fl.LogisticModel(
+        [2.0, -1.0], 0.5, ("a", "b=x"), categories={"b": ("x", "y")}, with_offset=True
+    )
+    table = pa.table({"a": [0.0, 1.0, 2.0], "b": ["x", "y", "x"]})
+    z = [-0.5 + 0.5, 2.5 - 1.0, 3.5 + 3.0]
+    assert model.decision(table, offset=OFFSET).tolist() == z
+    only_text = fl.LogisticModel([-1.0], 0.5, ("b=x",), categories={"b": ("x", "y")})
+    assert only_text.decision(table.select(["b"]), offset=OFFSET).tolist() == [0.0, -0.5, 2.5]
+    with pytest.raises(ValueError, match=r"offset must have one element for each row of X, 3"):
+        model.decision(table, offset=OFFSET[:2])
+
+
+@pytest.mark.parametrize("method", ["decision", "predict_proba", "predict"])
+def test_a_model_that_was_trained_with_an_offset_warns_once_without_one(method):
+    predict = getattr(TRAINED_WITH, method)
+    with pytest.warns(OffsetWarning, match=r"trained with an offset.*: give offset$") as caught:
+        found = predict(ROWS)
+    assert len(caught) == 1
+    assert caught[0].filename == __file__
+    np.testing.assert_array_equal(found, getattr(MODEL, method)(ROWS))
+
+
+def test_standard_errors_of_data_without_the_offset_warn():
+    model = replace(TRAINED_WITH, l2=0.0)
+    with pytest.warns(OffsetWarning):
+        model.standard_errors(ROWS)
+    model.standard_errors(ROWS, offset=OFFSET)
+    model.standard_errors()
+
+
+@pytest.mark.parametrize(
+    "offset",
+    [pa.array([0.5, None, 3.0]), pd.Series([0.5, None, 3.0], dtype="Float64")],
+    ids=["Arrow", "pandas"],
+)
+def test_nulls_of_an_offset_follow_missing(offset):
+    with pytest.raises(ValueError, match="must have no nulls; column 'offset' has 1"):
+        MODEL.decision(ROWS, offset=offset)
+    expected = MODEL.decision(ROWS, offset=[0.5, np.nan, 3.0])
+    assert np.isnan(expected).tolist() == [False, True, False]
+    np.testing.assert_array_equal(MODEL.decision(ROWS, offset=offset, missing="nan"), expected)
+
+
+@pytest.mark.parametrize("offset", ["x", ["a"] * 3, 0.5, np.zeros(2), [[1.0]] * 3, pd.NA])
+def test_an_offset_that_is_none_is_an_error(offset):
+    with pytest.raises((TypeError, ValueError), match="offset"):
+        MODEL.decision(ROWS, offset=offset)
+
+
+def test_fit_says_whether_there_was_an_offset():
+    t = [0, 1, 0]
+    assert fl.fit(ROWS, t, offset=OFFSET).with_offset
+    assert not fl.fit(ROWS, t).with_offset
+
+
+# A model or its file ----------------------------------------------------------------------
+
+
+def test_a_model_or_the_path_of_its_file(tmp_path):
+    path = tmp_path / "model.json"
+    MODEL.save(path)
+    assert loaded(MODEL) is MODEL
+    for given in (path, str(path)):
+        assert fields(loaded(given)) == fields(MODEL)
+    with pytest.raises(FileNotFoundError, match=r"nowhere\.json"):
+        loaded(tmp_path / "nowhere.json")
+
+
+@pytest.mark.parametrize("given", [None, pd.NA, 3, b"model.json", {"coef": [1.0]}, [1.0]])
+def test_what_is_no_model_is_an_error(given):
+    with pytest.raises(TypeError, match=r"^model must be a LogisticModel or the path of its file"):
+        loaded(given)
 
 
 # Making one -------------------------------------------------------------------------------
