@@ -49,6 +49,7 @@ _OPTIONS = {
     "sink_format": "--output-format",
     "unknown='ignore'": "--unknown ignore",
     "categorical=[...] with its name": "--categorical",
+    "give offset": "give --offset",
 }
 
 
@@ -189,7 +190,7 @@ def _score(args: argparse.Namespace) -> None:
     for path in filter(None, (args.out, args.skipped)):
         keep_apart(path, args.model)
     start = time.perf_counter()
-    with _progress_bar(args.quiet) as progress:
+    with _reported_warnings(), _progress_bar(args.quiet) as progress:
         done = scoring.score(
             fastlogit.load(args.model),
             args.input,
@@ -197,6 +198,7 @@ def _score(args: argparse.Namespace) -> None:
             output=args.outputs or "probability",
             names=args.names,
             keep=args.keep,
+            offset=args.offset,
             threshold=args.threshold,
             missing=args.missing,
             unknown=args.unknown,
@@ -230,11 +232,12 @@ def _evaluate(args: argparse.Namespace) -> None:
 
     if sys.stdout is None:
         raise ValueError("standard output is closed")
-    with _progress_bar(args.quiet) as progress:
+    with _reported_warnings(), _progress_bar(args.quiet) as progress:
         found = evaluate(
             fastlogit.load(args.model),
             args.input,
             args.label,
+            offset=args.offset,
             threshold=args.threshold,
             unknown=args.unknown,
             source_format=args.input_format,
@@ -267,7 +270,7 @@ def _plot(args: argparse.Namespace) -> None:
     for path in filter(None, (args.model, args.data)):
         keep_apart(args.out, path)
     options = {name: value for name, value in given.items() if value is not None}
-    with replacing(args.out, force=args.force) as temporary:
+    with _reported_warnings(), replacing(args.out, force=args.force) as temporary:
         if args.model is not None:
             options["model"] = fastlogit.load(args.model)
         drawn = draw(**options)
@@ -307,6 +310,16 @@ def _progress_bar(quiet: bool) -> Iterator[Callable[[Progress], object]]:
         yield show
 
 
+@contextmanager
+def _reported_warnings() -> Iterator[None]:
+    """Report each warning in one line, after the block."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        yield
+    for warning in caught:
+        _report("warning", _with_options(str(warning.message)))
+
+
 def _rows(number: int) -> str:
     return f"{number:,} row{'s' * (number != 1)}"
 
@@ -325,7 +338,12 @@ def _one_line(error: BaseException) -> str:
     if isinstance(error, ModuleNotFoundError):
         extra = "plot" if str(error.name).startswith("matplotlib") else "cli"
         return f"this needs {error.name}: pip install 'fastlogit[{extra}]'"
-    text = " ".join(str(error).split()) or type(error).__name__
+    return _with_options(str(error)) or type(error).__name__
+
+
+def _with_options(message: str) -> str:
+    """A message of the library in one line, with the options of the command for arguments."""
+    text = " ".join(message.split())
     for argument, option in _OPTIONS.items():
         text = text.replace(argument, option)
     return text
@@ -492,6 +510,12 @@ def _parser() -> argparse.ArgumentParser:
             default="error",
             help="what to do with a text that is none of the model's categories: stop, or score as "
             "if its column added nothing (default: %(default)s)",
+        )
+        command.add_argument(
+            "--offset",
+            metavar="COLUMN",
+            help="a column of numbers that is added to the logits, which a model that was trained "
+            "with one needs",
         )
         command.add_argument(
             "-q", "--quiet", action="store_true", help="no progress bar, and no message but errors"

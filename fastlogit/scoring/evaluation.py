@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 import numpy as np
 
 from fastlogit import elementwise, losses
+from fastlogit.model import loaded, warn_without_offset
 from fastlogit.scoring.labelled import labelled
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable
 
     from numpy.typing import NDArray
@@ -100,10 +102,11 @@ class Evaluation(NamedTuple):
 
 
 def evaluate(
-    model: LogisticModel,
+    model: LogisticModel | str | os.PathLike[str],
     source: Any,
     label: str | int | None = None,
     *,
+    offset: str | int | None = None,
     threshold: float = 0.5,
     unknown: Unknown = "error",
     source_format: str | None = None,
@@ -114,8 +117,8 @@ def evaluate(
 
     Parameters
     ----------
-    model : LogisticModel
-    source, unknown, source_format, threads, progress
+    model : LogisticModel, or path of its file
+    source, offset, unknown, source_format, threads, progress
         As of :func:`fastlogit.score`.
     label : str or int, optional
         The column of the labels, which are two of any kind, as the model's `classes`: its name, or
@@ -135,6 +138,11 @@ def evaluate(
         If `source` does not suit the model, or has a label that is none of its classes, naming
         the row; or if no row has a label and a score.
 
+    Warns
+    -----
+    OffsetWarning
+        If the model was trained with an offset, and there is none.
+
     Notes
     -----
     Rows whose label or logit is missing (null or NaN) are left out, and counted.
@@ -148,11 +156,14 @@ def evaluate(
     >>> found.accuracy, found.auc, round(found.log_loss, 4)
     (0.75, 0.75, 0.4907)
     """
+    model = loaded(model)
+    warn_without_offset(model, offset)
     found = Evaluator(threshold, threads)
     for rows in labelled(
         model,
         source,
         label,
+        offset=offset,
         unknown=unknown,
         source_format=source_format,
         threads=threads,

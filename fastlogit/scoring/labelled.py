@@ -34,6 +34,7 @@ def labelled(
     source: Any,
     label: str | int | None,
     *,
+    offset: str | int | None = None,
     unknown: Unknown = "error",
     source_format: str | None = None,
     threads: SupportsIndex | None = None,
@@ -41,13 +42,17 @@ def labelled(
     with_features: bool = False,
 ) -> Iterator[Labelled]:
     """Read a table once; arguments and errors as of :func:`fastlogit.scoring.evaluate`."""
-    table = open_table(source, file_format=source_format, width=model.coef.size)
+    width = model.coef.size + (offset is not None)
+    table = open_table(source, file_format=source_format, width=width)
     target = None if label is None else table.position(label)
     of_arrays = table.names is None and target is not None
-    features = Columns(model, table, missing="nan", unknown=unknown, without=target, threads=1)
+    features = Columns(
+        model, table, offset=offset, missing="nan", unknown=unknown, without=target, threads=1
+    )
     columns, text = list(features.positions), set(features.text)
-    if target is not None and target in columns and not of_arrays:
-        raise ValueError(f"{table.name}: {table.label(target)} is a feature of the model, no label")
+    if target is not None and (target == features.offset or (target in columns and not of_arrays)):
+        role = "the offset" if target == features.offset else "a feature of the model"
+        raise ValueError(f"{table.name}: {table.label(target)} is {role}, no label")
     if target is not None:
         columns.append(target)
         text |= {target} if isinstance(model.classes[0], str) else set()

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from itertools import pairwise
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
@@ -147,19 +148,21 @@ class Table:
                 )
         return [positions[0] for positions in found]
 
-    def position(self, label: str | int) -> int:
-        """Position of the column of the labels, of a name or, where there are none, a number."""
+    def position(self, column: str | int, role: str = "label") -> int:
+        """Position of a column, of a name or, where there are none, a number."""
+        if isinstance(column, bool) or not isinstance(column, str | Integral):
+            raise TypeError(f"{role} must be the name or position of a column; got {short(column)}")
         if self.names is not None:
-            return self.find([str(label)])[0]
+            return self.find([str(column)])[0]
         width = len(self.dtypes)
         try:
-            position = int(label)
+            position = int(column)
         except ValueError:
             position = width
         if not -width <= position < width:
             raise ValueError(
-                f"{self.name}: columns have no names here, so that the label must be a position "
-                f"from {-width} to {width - 1}; got {label!r}"
+                f"{self.name}: columns have no names here, so that the {role} must be a position "
+                f"from {-width} to {width - 1}; got {short(column)}"
             )
         return position % width
 
