@@ -261,7 +261,13 @@ def _plot(args: argparse.Namespace) -> None:
     file_format = Path(args.out).suffix.lower().removeprefix(".")
     if file_format not in _PICTURES:
         raise ValueError(f"{args.out}: a picture's name must end in {', '.join(_SUFFIXES)}")
-    given = {"model": args.model, "X": args.data, "t": args.label, "function": args.function}
+    given = {
+        "model": args.model,
+        "X": args.data,
+        "t": args.label,
+        "offset": args.offset,
+        "function": args.function,
+    }
     for argument, value in given.items():
         if value is not None and argument not in takes:
             args.wrong_usage(f"{args.name} takes no {_PLOTTED[argument]}; got {value!r}")
@@ -512,12 +518,6 @@ def _parser() -> argparse.ArgumentParser:
             "if its column added nothing (default: %(default)s)",
         )
         command.add_argument(
-            "--offset",
-            metavar="COLUMN",
-            help="a column of numbers that is added to the logits, which a model that was trained "
-            "with one needs",
-        )
-        command.add_argument(
             "-q", "--quiet", action="store_true", help="no progress bar, and no message but errors"
         )
 
@@ -546,6 +546,13 @@ def _parser() -> argparse.ArgumentParser:
         choices=("log_sigmoid", "softplus", "sigmoid", "sigmoid_derivative"),
         help="of 'tails': whose errors to draw (default: log_sigmoid)",
     )
+    for command in (score, evaluate, plot):
+        command.add_argument(
+            "--offset",
+            metavar="COLUMN",
+            help="a column of numbers that is added to the logits, which a model that was trained "
+            "with one needs",
+        )
     _add_output(plot, "FILE", "a .png, .svg or .pdf file")
 
     demo = _command(
@@ -594,7 +601,13 @@ PLOTS = (
 _PICTURES = ("png", "svg", "pdf")
 _SUFFIXES = tuple(f".{name}" for name in _PICTURES)
 # What messages call the arguments of what draws.
-_PLOTTED = {"model": "MODEL", "X": "DATA", "t": "--label", "function": "--function"}
+_PLOTTED = {
+    "model": "MODEL",
+    "X": "DATA",
+    "t": "--label",
+    "offset": "--offset",
+    "function": "--function",
+}
 _TABLE = (
     "a table: .parquet, .arrow, .csv or .tsv (with a header; also .gz, .zst), .npy, .npz or "
     ".libsvm; a folder or a 'pattern*' of such files; or - for standard input"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 import numpy as np
@@ -11,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from fastlogit import arrays, linear
 from fastlogit.elementwise import logit, sigmoid
 from fastlogit.inference import confidence_intervals, proportion_intervals
-from fastlogit.model import LogisticModel
+from fastlogit.model import LogisticModel, loaded, warn_without_offset
 from fastlogit.plot import axes
 from fastlogit.scoring.evaluation import area, ranked
 from fastlogit.scoring.labelled import labelled, t_of
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     Labels = ArrayLike | str | int | None
+    Model = LogisticModel | str | os.PathLike[str]
+    Offset = ArrayLike | str | int | None
     Source = os.PathLike[str] | str | Any
 
 Strategy = Literal["uniform", "quantile"]
@@ -40,7 +43,7 @@ _MOST_DRAWN = 1e300
 # Of a model ----------------------------------------------------------------------------
 
 
-def convergence(model: LogisticModel, ax: Axes | None = None) -> Axes:
+def convergence(model: Model, ax: Axes | None = None) -> Axes:
     """Draw how training came to its optimum: the loss and the gradient norm, pass by pass.
 
     The loss is the mean loss plus the penalty, in nats, of which what is above the smallest that
@@ -49,7 +52,7 @@ def convergence(model: LogisticModel, ax: Axes | None = None) -> Axes:
 
     Parameters
     ----------
-    model : LogisticModel
+    model : LogisticModel, or path of its file
         With a `history`, as :func:`fastlogit.fit` gives.
     ax : matplotlib Axes, optional
         Where to draw; default: a new figure.
@@ -73,7 +76,7 @@ def convergence(model: LogisticModel, ax: Axes | None = None) -> Axes:
     >>> convergence(model).get_xlabel()
     'passes over X'
     """
-    _check(model, ax)
+    model = _checked(model, ax)
     history = model.history
     if history is None or not history.passes:
         raise ValueError("model must have a history, as fastlogit.fit gives; it has none")
@@ -97,7 +100,7 @@ def convergence(model: LogisticModel, ax: Axes | None = None) -> Axes:
 
 
 def coefficients(
-    model: LogisticModel, ax: Axes | None = None, *, level: float = 0.95, most: int = 30
+    model: Model, ax: Axes | None = None, *, level: float = 0.95, most: int = 30
 ) -> Axes:
     """Draw the coefficients, and their confidence intervals where there are standard errors.
 
@@ -105,7 +108,7 @@ def coefficients(
 
     Parameters
     ----------
-    model : LogisticModel
+    model : LogisticModel, or path of its file
     ax : matplotlib Axes, optional
         Where to draw; default: a new figure.
     level : float
@@ -130,7 +133,7 @@ def coefficients(
     >>> [label.get_text() for label in ax.get_yticklabels()]
     ['age', 'dose']
     """
-    _check(model, ax)
+    model = _checked(model, ax)
     most = arrays.whole_number(most, "most", 1)
     errors = np.full(model.coef.size, np.nan)
     if model.variances is not None and not np.any(model.l2):
@@ -162,11 +165,12 @@ def coefficients(
 
 
 def reliability(
-    model: LogisticModel,
+    model: Model,
     X: Source,
     t: Labels = None,
     ax: Axes | None = None,
     *,
+    offset: Offset = None,
     bins: int = 10,
     strategy: Strategy = "uniform",
     level: float = 0.95,
@@ -180,7 +184,7 @@ def reliability(
 
     Parameters
     ----------
-    model : LogisticModel
+    model : LogisticModel, or path of its file
     X : array_like (n, d), CSR, table, or path
         Features, of any real dtype, in the order of the coefficients; or, if `t` says which
         column the labels are, any table or file that :func:`fastlogit.score` takes, where columns
@@ -190,6 +194,9 @@ def reliability(
         column, by its name or, where columns have none, its position; LIBSVM needs none.
     ax : matplotlib Axes, optional
         Where to draw; default: a new figure.
+    offset : array_like (n,), or str or int, optional
+        A known addition to the logits, which a model that was trained with one needs; or its
+        column, where `t` is one.
     bins : int
         How many.
     strategy : {"uniform", "quantile"}
@@ -229,8 +236,8 @@ def reliability(
     """
     bins = arrays.whole_number(bins, "bins", 1)
     if strategy not in get_args(Strategy):
-        raise ValueError(f"strategy must be 'uniform' or 'quantile'; got {strategy!r}")
-    rows = _rows(model, X, t, ax)
+        raise ValueError(f"strategy must be 'uniform' or 'quantile'; got {arrays.short(strategy)}")
+    name, (model, rows) = _checked_name(name), _rows(model, X, t, ax, offset)
     y = sigmoid(rows.z)
     edges = np.linspace(0.0, 1.0, bins + 1)
     if strategy == "quantile":
@@ -278,13 +285,19 @@ def _draw_counts(
 
 
 def roc(
-    model: LogisticModel, X: Source, t: Labels = None, ax: Axes | None = None, *, name: str = ""
+    model: Model,
+    X: Source,
+    t: Labels = None,
+    ax: Axes | None = None,
+    *,
+    offset: Offset = None,
+    name: str = "",
 ) -> Axes:
     """Draw the ROC curve: true positives against false positives, for all thresholds.
 
     Parameters
     ----------
-    model, X, t, ax, name
+    model, X, t, ax, offset, name
         As of `reliability`.
 
     Returns
@@ -304,7 +317,7 @@ def roc(
     >>> ax.lines[-1].get_label()
     '4 rows, AUC 0.7500'
     """
-    rows = _rows(model, X, t, ax)
+    name, (_, rows) = _checked_name(name), _rows(model, X, t, ax, offset)
     false, true = _counts(rows)
     auc, _ = area(*ranked(rows.z, rows.t == 1.0)[1:])
     x, y = _thinned(false / false[-1], true / true[-1])
@@ -319,13 +332,19 @@ def roc(
 
 
 def precision_recall(
-    model: LogisticModel, X: Source, t: Labels = None, ax: Axes | None = None, *, name: str = ""
+    model: Model,
+    X: Source,
+    t: Labels = None,
+    ax: Axes | None = None,
+    *,
+    offset: Offset = None,
+    name: str = "",
 ) -> Axes:
     """Draw precision against recall, for all thresholds.
 
     Parameters
     ----------
-    model, X, t, ax, name
+    model, X, t, ax, offset, name
         As of `reliability`.
 
     Returns
@@ -350,7 +369,7 @@ def precision_recall(
     >>> ax.lines[-1].get_label()
     '4 rows, average precision 0.8333'
     """
-    rows = _rows(model, X, t, ax)
+    name, (_, rows) = _checked_name(name), _rows(model, X, t, ax, offset)
     false, true = (counts[1:] for counts in _counts(rows))
     precision, recall = true / (true + false), true / true[-1]
     average = float(np.diff(recall, prepend=0.0) @ precision)
@@ -366,16 +385,14 @@ def precision_recall(
     return ax
 
 
-def decision_boundary(
-    model: LogisticModel, X: Source, t: Labels = None, ax: Axes | None = None
-) -> Axes:
+def decision_boundary(model: Model, X: Source, t: Labels = None, ax: Axes | None = None) -> Axes:
     """Draw the rows of two features, and lines of equal probability of t = 1 between them.
 
     The line of 0.5 is the thick one.  Of many rows two thousand are drawn, evenly spaced.
 
     Parameters
     ----------
-    model : LogisticModel
+    model : LogisticModel, or path of its file
         With two features.
     X, t, ax
         As of `reliability`.
@@ -398,11 +415,11 @@ def decision_boundary(
     >>> ax.get_xlabel(), ax.get_ylabel()
     ('age', 'dose')
     """
-    _check(model, ax)
+    model = _checked(model, ax)
     if model.coef.size != 2 or model.categories:
         what = "text among them" if model.categories else f"{model.coef.size}"
         raise ValueError(f"model must have two features, of numbers; it has {what}")
-    rows = _rows(model, X, t, ax, with_features=True)
+    _, rows = _rows(model, X, t, ax, with_features=True)
     ax = axes.one(ax)
     every = -(-rows.t.size // _MOST_ROWS)
     points, labels = rows.X[::every], rows.t[::every]
@@ -452,10 +469,15 @@ class _Rows(NamedTuple):
     X: NDArray[np.float64]
 
 
-def _check(model: LogisticModel, ax: Axes | None) -> None:
-    if not isinstance(model, LogisticModel):
-        raise TypeError(f"model must be a LogisticModel; got {type(model).__name__}")
+def _checked(model: Model, ax: Axes | None) -> LogisticModel:
     axes.check(ax)
+    return loaded(model)
+
+
+def _checked_name(name: str) -> str:
+    if not isinstance(name, str):
+        raise TypeError(f"name must be text; got {arrays.short(name)}")
+    return name
 
 
 def _name(text: str) -> str:
@@ -476,20 +498,28 @@ def _labelled(name: str, rows: _Rows, what: str) -> str:
 
 
 def _rows(
-    model: LogisticModel, X: Source, t: Labels, ax: Axes | None, *, with_features: bool = False
-) -> _Rows:
-    _check(model, ax)
+    model: Model,
+    X: Source,
+    t: Labels,
+    ax: Axes | None,
+    offset: Offset = None,
+    *,
+    with_features: bool = False,
+) -> tuple[LogisticModel, _Rows]:
+    model = _checked(model, ax)
     is_path = isinstance(X, str | os.PathLike)
     if t is None and not is_path:
         raise TypeError("t must be the labels of the rows of X, or name their column")
-    if t is None or isinstance(t, str | int):
-        parts = list(labelled(model, X, t, with_features=with_features))
+    if t is None or isinstance(t, str | Integral):
+        warn_without_offset(model, offset, stacklevel=4)
+        column: Any = offset  # which is checked there
+        parts = list(labelled(model, X, t, offset=column, with_features=with_features))
         z, labels = (np.concatenate([part[i] for part in parts]) for i in (0, 1))
         features = [_matrix(part.X) for part in parts] if with_features else []
     elif is_path:
         raise TypeError("t must name the column of the labels where X is a path")
     else:
-        z = model.decision(X, missing="nan")
+        z = model.decision(X, offset=offset, missing="nan")
         given = np.asarray(t)
         if given.shape != z.shape:
             raise ValueError(
@@ -501,7 +531,7 @@ def _rows(
     if not known.any():
         raise ValueError("there is no row with a label and a score")
     matrix = np.concatenate(features)[known] if with_features else np.empty((0, 0))
-    return _Rows(z[known], labels[known], matrix)
+    return model, _Rows(z[known], labels[known], matrix)
 
 
 def _matrix(X: Any) -> NDArray[np.float64]:
