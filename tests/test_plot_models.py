@@ -358,7 +358,7 @@ def test_an_offset_of_rows_or_a_column(draw):
 @pytest.mark.parametrize("draw", OF_DATA[:3])
 @pytest.mark.parametrize("name", [[], None, 3, b"x"])
 def test_a_name_that_is_no_text_is_an_error(draw, name):
-    with pytest.raises(TypeError, match="^name must be text; got"):
+    with pytest.raises(TypeError, match=r"^name must be text; got"):
         draw(MODEL, X, T, name=name)
     assert not plt.get_fignums()
 
