@@ -99,7 +99,11 @@ def test_numbers_from_0_to_1_are_taken_as_they_are(t, classes, soft):
         ),
         ([5, 5, 5, 5, 5], ValueError, "every element of t must lie between 0 and 1; got 5.0"),
         ([1, 1, 1, math.inf, 1], ValueError, "every element of t must .*inf at index 3"),
-        ([1, 1, math.nan, 1, 1], ValueError, r"t must have no missing values; got nan at index 2 \(1"),
+        (
+            [1, 1, math.nan, 1, 1],
+            ValueError,
+            r"t must have no missing values; got nan at index 2 \(1",
+        ),
         (["a"] * 5, ValueError, "t must have two different labels; got 1: 'a'"),
         (list("abcde"), ValueError, "t must have two different labels; got 5: 'a', 'b', .*'e'$"),
         (list("abc"), ValueError, "t must have one element for each row of X, 5; got 3"),

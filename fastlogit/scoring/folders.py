@@ -113,7 +113,9 @@ def chain(name: str, tables: list[Table], keys: dict[str, list[Any]]) -> Table:
         schema = schema.append(pa.field(key, values.type))
     dtypes = (*first.dtypes, *kinds)
     edges = _edges(tables)
-    return Table(name, names, dtypes, rows, files, read, schema, first.typed, edges=edges)
+    return Table(
+        name, names, dtypes, rows, files, read, schema, first.typed, first.has_labels, edges=edges
+    )
 
 
 def _must_agree(table: Table, first: Table, names: list[str]) -> None:

@@ -116,6 +116,8 @@ class Table:
     # Of Arrow; and whether it is the source's own, so that no column can be read as text.
     schema: Any = None
     typed: bool = True
+    # Whether batches have labels beside their columns.
+    has_labels: bool = False
     # Where any thread can begin to read without what is before, from row 0 to the last; None for
     # what is read by one, or has threads of its own.
     edges: Sequence[int] | None = None
