@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import ArrayLike, NDArray
 
+    from fastlogit.scoring.csv_options import CSVOptions
+
     Labels = ArrayLike | str | int | None
     Source = os.PathLike[str] | str | Any
 
@@ -168,6 +170,7 @@ def reliability(
     strategy: Strategy = "uniform",
     level: float = 0.95,
     name: str = "",
+    csv: CSVOptions | None = None,
 ) -> Axes:
     """Draw how often t = 1 among rows of about the same predicted probability.
 
@@ -195,6 +198,8 @@ def reliability(
         With what probability an interval holds the true frequency.
     name : str
         What the legend calls the curve.
+    csv : CSVOptions, optional
+        How a CSV or TSV is written: its delimiter, decimals, encoding and missing values.
 
     Returns
     -------
@@ -227,7 +232,7 @@ def reliability(
     bins = arrays.whole_number(bins, "bins", 1)
     if strategy not in get_args(Strategy):
         raise ValueError(f"strategy must be 'uniform' or 'quantile'; got {strategy!r}")
-    rows = _rows(model, X, t, ax)
+    rows = _rows(model, X, t, ax, csv=csv)
     y = sigmoid(rows.z)
     edges = np.linspace(0.0, 1.0, bins + 1)
     if strategy == "quantile":
@@ -275,13 +280,19 @@ def _draw_counts(
 
 
 def roc(
-    model: LogisticModel, X: Source, t: Labels = None, ax: Axes | None = None, *, name: str = ""
+    model: LogisticModel,
+    X: Source,
+    t: Labels = None,
+    ax: Axes | None = None,
+    *,
+    name: str = "",
+    csv: CSVOptions | None = None,
 ) -> Axes:
     """Draw the ROC curve: true positives against false positives, for all thresholds.
 
     Parameters
     ----------
-    model, X, t, ax, name
+    model, X, t, ax, name, csv
         As of `reliability`.
 
     Returns
@@ -301,7 +312,7 @@ def roc(
     >>> ax.lines[-1].get_label()
     '4 rows, AUC 0.7500'
     """
-    rows = _rows(model, X, t, ax)
+    rows = _rows(model, X, t, ax, csv=csv)
     false, true = _counts(rows)
     auc, _ = area(*ranked(rows.z, rows.t == 1.0)[1:])
     x, y = _thinned(false / false[-1], true / true[-1])
@@ -316,13 +327,19 @@ def roc(
 
 
 def precision_recall(
-    model: LogisticModel, X: Source, t: Labels = None, ax: Axes | None = None, *, name: str = ""
+    model: LogisticModel,
+    X: Source,
+    t: Labels = None,
+    ax: Axes | None = None,
+    *,
+    name: str = "",
+    csv: CSVOptions | None = None,
 ) -> Axes:
     """Draw precision against recall, for all thresholds.
 
     Parameters
     ----------
-    model, X, t, ax, name
+    model, X, t, ax, name, csv
         As of `reliability`.
 
     Returns
@@ -347,7 +364,7 @@ def precision_recall(
     >>> ax.lines[-1].get_label()
     '4 rows, average precision 0.8333'
     """
-    rows = _rows(model, X, t, ax)
+    rows = _rows(model, X, t, ax, csv=csv)
     false, true = (counts[1:] for counts in _counts(rows))
     precision, recall = true / (true + false), true / true[-1]
     average = float(np.diff(recall, prepend=0.0) @ precision)
@@ -364,7 +381,12 @@ def precision_recall(
 
 
 def decision_boundary(
-    model: LogisticModel, X: Source, t: Labels = None, ax: Axes | None = None
+    model: LogisticModel,
+    X: Source,
+    t: Labels = None,
+    ax: Axes | None = None,
+    *,
+    csv: CSVOptions | None = None,
 ) -> Axes:
     """Draw the rows of two features, and lines of equal probability of t = 1 between them.
 
@@ -374,7 +396,7 @@ def decision_boundary(
     ----------
     model : LogisticModel
         With two features.
-    X, t, ax
+    X, t, ax, csv
         As of `reliability`.
 
     Returns
@@ -399,7 +421,7 @@ def decision_boundary(
     if model.coef.size != 2 or model.categories:
         what = "text among them" if model.categories else f"{model.coef.size}"
         raise ValueError(f"model must have two features, of numbers; it has {what}")
-    rows = _rows(model, X, t, ax, with_features=True)
+    rows = _rows(model, X, t, ax, csv=csv, with_features=True)
     ax = axes.one(ax)
     every = -(-rows.t.size // _MOST_ROWS)
     points, labels = rows.X[::every], rows.t[::every]
@@ -473,14 +495,20 @@ def _labelled(name: str, rows: _Rows, what: str) -> str:
 
 
 def _rows(
-    model: LogisticModel, X: Source, t: Labels, ax: Axes | None, *, with_features: bool = False
+    model: LogisticModel,
+    X: Source,
+    t: Labels,
+    ax: Axes | None,
+    *,
+    csv: CSVOptions | None,
+    with_features: bool = False,
 ) -> _Rows:
     _check(model, ax)
     is_path = isinstance(X, str | os.PathLike)
     if t is None and not is_path:
         raise TypeError("t must be the labels of the rows of X, or name their column")
     if t is None or isinstance(t, str | int):
-        parts = list(labelled(model, X, t, with_features=with_features))
+        parts = list(labelled(model, X, t, csv=csv, with_features=with_features))
         z, labels = (np.concatenate([part[i] for part in parts]) for i in (0, 1))
         features = [_matrix(part.X) for part in parts] if with_features else []
     elif is_path:

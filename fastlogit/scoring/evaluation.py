@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from fastlogit.model import LogisticModel
     from fastlogit.onehot import Unknown
+    from fastlogit.scoring.csv_options import CSVOptions
     from fastlogit.scoring.table import Progress
 
 # Up to so many rows, logits are kept, and the area under the ROC curve is exact.
@@ -107,6 +108,7 @@ def evaluate(
     threshold: float = 0.5,
     unknown: Unknown = "error",
     source_format: str | None = None,
+    csv: CSVOptions | None = None,
     threads: SupportsIndex | None = None,
     progress: Callable[[Progress], object] | None = None,
 ) -> Evaluation:
@@ -115,7 +117,7 @@ def evaluate(
     Parameters
     ----------
     model : LogisticModel
-    source, unknown, source_format, threads, progress
+    source, unknown, source_format, csv, threads, progress
         As of :func:`fastlogit.score`.
     label : str or int, optional
         The column of the labels, which are two of any kind, as the model's `classes`: its name, or
@@ -155,6 +157,7 @@ def evaluate(
         label,
         unknown=unknown,
         source_format=source_format,
+        csv=csv,
         threads=threads,
         progress=progress,
     ):

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from fastlogit.model import LogisticModel
     from fastlogit.onehot import Unknown
+    from fastlogit.scoring.csv_options import CSVOptions
     from fastlogit.scoring.table import Batch, Progress
 
 
@@ -36,12 +37,13 @@ def labelled(
     *,
     unknown: Unknown = "error",
     source_format: str | None = None,
+    csv: CSVOptions | None = None,
     threads: SupportsIndex | None = None,
     progress: Callable[[Progress], object] | None = None,
     with_features: bool = False,
 ) -> Iterator[Labelled]:
     """Read a table once; arguments and errors as of :func:`fastlogit.scoring.evaluate`."""
-    table = open_table(source, file_format=source_format, width=model.coef.size)
+    table = open_table(source, file_format=source_format, width=model.coef.size, csv=csv)
     target = None if label is None else table.position(label)
     of_arrays = table.names is None and target is not None
     features = Columns(model, table, missing="nan", unknown=unknown, without=target, threads=1)

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from fastlogit.scoring.csv_options import CSVOptions
     from fastlogit.scoring.table import Batch, Table
 
 
@@ -58,6 +59,7 @@ def read_table(
     ignore: Sequence[str] = (),
     drop_first: bool = False,
     intercept: bool = True,
+    csv: CSVOptions | None = None,
 ) -> TrainingData:
     """Read one column of a table as the target t, and all others as the features X.
 
@@ -78,6 +80,8 @@ def read_table(
         and the intercept would else not be independent.
     intercept : bool
         Whether there will be one; without, the first column of text keeps all categories.
+    csv : CSVOptions, optional
+        How a CSV or TSV is written: its delimiter, decimals, encoding and missing values.
 
     Returns
     -------
@@ -109,7 +113,7 @@ def read_table(
     """
     if missing not in ("error", "skip"):
         raise ValueError(f"missing must be 'error' or 'skip'; got {missing!r}")
-    table = open_table(source)
+    table = open_table(source, csv=csv)
     target = table.position(label)
     left_out = {target, *_find(table, ignore, "ignore")}
     features = [position for position in range(len(table.dtypes)) if position not in left_out]
