@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 import fastlogit
 from fastlogit import threads
 from fastlogit.files import keep_apart
+from fastlogit.scoring.csv_options import NULLS, CSVOptions
 from fastlogit.scoring.predictions import OUTPUTS
 
 if TYPE_CHECKING:
@@ -146,6 +147,7 @@ def _train(args: argparse.Namespace) -> None:
             ignore=args.ignore,
             drop_first=args.l2 == 0.0,
             intercept=args.intercept,
+            csv=_csv_options(args),
         )
         if data.skipped:
             _report("note", f"left out {_rows(data.skipped)} of {args.data} with a missing value")
@@ -202,6 +204,7 @@ def _score(args: argparse.Namespace) -> None:
             unknown=args.unknown,
             skipped=args.skipped,
             source_format=args.input_format,
+            csv=_csv_options(args),
             sink_format=args.output_format,
             compression=args.compression,
             batch_rows=args.batch_rows,
@@ -238,6 +241,7 @@ def _evaluate(args: argparse.Namespace) -> None:
             threshold=args.threshold,
             unknown=args.unknown,
             source_format=args.input_format,
+            csv=_csv_options(args),
             threads=args.threads,
             progress=progress,
         )
@@ -258,7 +262,13 @@ def _plot(args: argparse.Namespace) -> None:
     file_format = Path(args.out).suffix.lower().removeprefix(".")
     if file_format not in _PICTURES:
         raise ValueError(f"{args.out}: a picture's name must end in {', '.join(_SUFFIXES)}")
-    given = {"model": args.model, "X": args.data, "t": args.label, "function": args.function}
+    given = {
+        "model": args.model,
+        "X": args.data,
+        "t": args.label,
+        "function": args.function,
+        "csv": _csv_options(args),
+    }
     for argument, value in given.items():
         if value is not None and argument not in takes:
             args.wrong_usage(f"{args.name} takes no {_PLOTTED[argument]}; got {value!r}")
@@ -535,6 +545,8 @@ def _parser() -> argparse.ArgumentParser:
         "--rows", type=_positive, default=10_000_000, help="rows to score (default: %(default)s)"
     )
     demo.add_argument("--keep", metavar="DIR", type=Path, help="keep the files in this new folder")
+    for reading in (train, score, evaluate, plot):
+        _add_csv_options(reading)
     for parallel in (train, score, evaluate, demo):
         parallel.add_argument(
             "--threads",
@@ -570,7 +582,13 @@ PLOTS = (
 _PICTURES = ("png", "svg", "pdf")
 _SUFFIXES = tuple(f".{name}" for name in _PICTURES)
 # What messages call the arguments of what draws.
-_PLOTTED = {"model": "MODEL", "X": "DATA", "t": "--label", "function": "--function"}
+_PLOTTED = {
+    "model": "MODEL",
+    "X": "DATA",
+    "t": "--label",
+    "function": "--function",
+    "csv": "options of CSV",
+}
 _TABLE = (
     "a table: .parquet, .arrow, .csv or .tsv (with a header; also .gz, .zst), .npy, .npz or "
     ".libsvm; a folder or a 'pattern*' of such files; or - for standard input"
@@ -625,6 +643,35 @@ def _command(
 def _add_output(parser: argparse.ArgumentParser, metavar: str, what: str) -> None:
     parser.add_argument("-o", "--out", metavar=metavar, required=True, help=what)
     parser.add_argument("--force", action="store_true", help="replace the output if it exists")
+
+
+def _add_csv_options(parser: argparse.ArgumentParser) -> None:
+    """Add what says how a CSV is written, as `_csv_options` reads it."""
+    group = parser.add_argument_group("of CSV and TSV input")
+    group.add_argument(
+        "--delimiter", metavar="C", help="character between cells (default: a comma, or a tab)"
+    )
+    group.add_argument("--decimal", metavar="C", help="'.' (default) or ',', as in 1,5")
+    group.add_argument(
+        "--thousands", metavar="C", help="character between groups of digits, as in 1,234"
+    )
+    group.add_argument(
+        "--encoding", metavar="NAME", help="utf-8 (default), utf-16, latin-1, cp1252, ..."
+    )
+    group.add_argument(
+        "--null-values",
+        nargs="+",
+        metavar="TEXT",
+        help="what stands for a missing value, instead of "
+        f"{', '.join(filter(None, NULLS))}; a blank cell always does",
+    )
+
+
+def _csv_options(args: argparse.Namespace) -> CSVOptions | None:
+    """What is said of a CSV; None if nothing is."""
+    names = [field.name for field in dataclasses.fields(CSVOptions)]
+    given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+    return CSVOptions(**given) if given else None
 
 
 def _add_input(parser: argparse.ArgumentParser, metavar: str) -> None:

@@ -40,7 +40,7 @@ ROWS = [
     ["scoring.sources"],
     ["scoring.columnar", "scoring.positional", "scoring.folders"],
     ["scoring.table"],
-    ["scoring.texts", "scoring.overlap"],
+    ["scoring.texts", "scoring.overlap", "scoring.csv_options"],
     ["trainer"],
     ["training.diagnosis", "training.options"],
     ["training.solvers"],

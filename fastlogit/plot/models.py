@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import ArrayLike, NDArray
 
+    from fastlogit.scoring.csv_options import CSVOptions
     from fastlogit.scoring.targets import Missing
 
     Labels = ArrayLike | str | int | None
@@ -172,6 +173,7 @@ def reliability(
     level: float = 0.95,
     missing: Missing = "skip",
     name: str = "",
+    csv: CSVOptions | None = None,
 ) -> Axes:
     """Draw how often t = 1 among rows of about the same predicted probability.
 
@@ -202,6 +204,8 @@ def reliability(
         or raise an error that names the first.
     name : str
         What the legend calls the curve.
+    csv : CSVOptions, optional
+        How a CSV or TSV is written: its delimiter, decimals, encoding and missing values.
 
     Returns
     -------
@@ -232,7 +236,7 @@ def reliability(
     bins = arrays.whole_number(bins, "bins", 1)
     if strategy not in get_args(Strategy):
         raise ValueError(f"strategy must be 'uniform' or 'quantile'; got {strategy!r}")
-    rows = _rows(model, X, t, ax, missing)
+    rows = _rows(model, X, t, ax, missing, csv=csv)
     y = sigmoid(rows.z)
     edges = np.linspace(0.0, 1.0, bins + 1)
     if strategy == "quantile":
@@ -287,12 +291,13 @@ def roc(
     *,
     missing: Missing = "skip",
     name: str = "",
+    csv: CSVOptions | None = None,
 ) -> Axes:
     """Draw the ROC curve: true positives against false positives, for all thresholds.
 
     Parameters
     ----------
-    model, X, t, ax, missing, name
+    model, X, t, ax, missing, name, csv
         As of `reliability`.
 
     Returns
@@ -312,7 +317,7 @@ def roc(
     >>> ax.lines[-1].get_label()
     '4 rows, AUC 0.7500'
     """
-    rows = _rows(model, X, t, ax, missing)
+    rows = _rows(model, X, t, ax, missing, csv=csv)
     false, true = _counts(rows)
     auc, _ = area(*ranked(rows.z, rows.t == 1.0)[1:])
     x, y = _thinned(false / false[-1], true / true[-1])
@@ -334,12 +339,13 @@ def precision_recall(
     *,
     missing: Missing = "skip",
     name: str = "",
+    csv: CSVOptions | None = None,
 ) -> Axes:
     """Draw precision against recall, for all thresholds.
 
     Parameters
     ----------
-    model, X, t, ax, missing, name
+    model, X, t, ax, missing, name, csv
         As of `reliability`.
 
     Returns
@@ -364,7 +370,7 @@ def precision_recall(
     >>> ax.lines[-1].get_label()
     '4 rows, average precision 0.8333'
     """
-    rows = _rows(model, X, t, ax, missing)
+    rows = _rows(model, X, t, ax, missing, csv=csv)
     false, true = (counts[1:] for counts in _counts(rows))
     precision, recall = true / (true + false), true / true[-1]
     average = float(np.diff(recall, prepend=0.0) @ precision)
@@ -387,6 +393,7 @@ def decision_boundary(
     ax: Axes | None = None,
     *,
     missing: Missing = "skip",
+    csv: CSVOptions | None = None,
 ) -> Axes:
     """Draw the rows of two features, and lines of equal probability of t = 1 between them.
 
@@ -396,7 +403,7 @@ def decision_boundary(
     ----------
     model : LogisticModel
         With two features.
-    X, t, ax, missing
+    X, t, ax, missing, csv
         As of `reliability`.
 
     Returns
@@ -421,7 +428,7 @@ def decision_boundary(
     if model.coef.size != 2 or model.categories:
         what = "text among them" if model.categories else f"{model.coef.size}"
         raise ValueError(f"model must have two features, of numbers; it has {what}")
-    rows = _rows(model, X, t, ax, missing, with_features=True)
+    rows = _rows(model, X, t, ax, missing, csv=csv, with_features=True)
     ax = axes.one(ax)
     every = -(-rows.t.size // _MOST_ROWS)
     points, labels = rows.X[::every], rows.t[::every]
@@ -504,6 +511,7 @@ def _rows(
     ax: Axes | None,
     missing: Missing,
     *,
+    csv: CSVOptions | None,
     with_features: bool = False,
 ) -> _Rows:
     _check(model, ax)
@@ -512,7 +520,7 @@ def _rows(
     if t is None and not is_path:
         raise TypeError("t must be the labels of the rows of X, or name their column")
     if t is None or isinstance(t, str | int):
-        parts = list(labelled(model, X, t, missing=missing, with_features=with_features))
+        parts = list(labelled(model, X, t, missing=missing, csv=csv, with_features=with_features))
         z, labels = (np.concatenate([part[i] for part in parts]) for i in (0, 1))
         features = [_matrix(part.X) for part in parts] if with_features else []
     elif is_path:

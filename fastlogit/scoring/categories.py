@@ -26,7 +26,7 @@ _SIGN, _CURRENCY, _BLANKS = (
     "(?:[$€£¥₹]|[A-Z]{3}(?![A-Z]))?",
     "[ \u00a0\u202f]?",
 )
-_DIGITS = r"(?:\d{1,3}([,. '’\u00a0\u202f])(?:\d{2,3}\1)*\d{3}|\d+)?(?:[.,]\d+|(?<=\d)[.,]?)"
+_DIGITS = r"(?:\d{1,3}([,. '\u2019\u00a0\u202f])(?:\d{2,3}\1)*\d{3}|\d+)?(?:[.,]\d+|(?<=\d)[.,]?)"
 # A unit stands behind a blank, as "1st" and "4WD" are categories.
 _UNIT = "(?:[ \u00a0\u202f]?(?:[%‰$€£¥₹°]|[A-Z]{3})|[ \u00a0\u202f][A-Za-zµ°]{1,3}[²³]?)?"
 _FORMATTED = re.compile(
@@ -150,7 +150,7 @@ def is_number(text: str) -> bool:
 def _options(texts: Sequence[str]) -> list[str]:
     """Options with which all texts are numbers."""
     found = []
-    for thousands, decimal in product((None, *",. '’"), ".,"):
+    for thousands, decimal in product((None, *",. '\u2019"), ".,"):
         if thousands != decimal and all(_is_written(text, thousands, decimal) for text in texts):
             given = {"thousands": thousands, "decimal": decimal if decimal != "." else None}
             found.append(", ".join(f"{key}={one!r}" for key, one in given.items() if one))

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastlogit.scoring import texts
+from fastlogit.scoring.csv_options import CSVOptions, with_delimiter
 from fastlogit.scoring.overlap import side_by_side
-from fastlogit.scoring.table import NULLS, Batch, Table, naming
+from fastlogit.scoring.table import Batch, Table, naming
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -28,7 +29,7 @@ _ARROW_BYTES = 1 << 28
 _ARROW_FILE, ARROW_STREAM = b"ARROW1", b"\xff"
 
 
-def open_parquet(path: Path, _width: int | None) -> Table:
+def open_parquet(path: Path, *_: Any) -> Table:
     """Parquet, of which each column is read alone."""
     import pyarrow.parquet as pq
 
@@ -110,7 +111,7 @@ def _width_of(kind: Any) -> int:
         return 64
 
 
-def open_arrow(path: Path, _width: int | None) -> Table:
+def open_arrow(path: Path, *_: Any) -> Table:
     """Arrow's IPC format, as a file or as a stream."""
     import pyarrow as pa
 
@@ -149,12 +150,15 @@ def _valid(batch: Any) -> Any:
     return batch
 
 
-def open_csv(path: Path, _width: int | None, *, delimiter: str = ",") -> Table:
+def open_csv(
+    path: Path, _width: int | None, csv: CSVOptions | None, *, delimiter: str = ","
+) -> Table:
     """CSV with a header, compressed or not."""
-    return of_csv(texts.of_file(path, delimiter.encode()), delimiter)
+    options = with_delimiter(csv, delimiter)
+    return of_csv(texts.of_file(path, options.delimiter), options)
 
 
-def of_csv(text: Text, delimiter: str = ",") -> Table:
+def of_csv(text: Text, how: CSVOptions) -> Table:
     """Read a CSV: its first lines, for names and types, and then all of it, in blocks of lines.
 
     A thread reads a block alone, as Arrow's errors tell the row only without its own threads.
@@ -165,7 +169,7 @@ def of_csv(text: Text, delimiter: str = ",") -> Table:
     def parsed(lines: bytes, **options: Any) -> Any:
         is_quoted = b'"' in lines
         end = b"" if lines.endswith(b"\n") else b"\n"  # which a header must have
-        options = _csv_options(delimiter, newlines_in_values=is_quoted, **options)
+        options = _csv_options(how, newlines_in_values=is_quoted, **options)
         return csv.read_csv(pa.BufferReader(lines + end if end else lines), **options)
 
     schema = parsed(text.head).schema
@@ -199,7 +203,7 @@ def of_csv(text: Text, delimiter: str = ",") -> Table:
 
 
 def _csv_options(
-    delimiter: str,
+    how: CSVOptions,
     *,
     newlines_in_values: bool,
     names: Sequence[str] = (),
@@ -212,12 +216,12 @@ def _csv_options(
     return {
         "read_options": csv.ReadOptions(use_threads=False, column_names=list(names)),
         "parse_options": csv.ParseOptions(
-            delimiter=delimiter, newlines_in_values=newlines_in_values
+            delimiter=how.delimiter, newlines_in_values=newlines_in_values
         ),
         "convert_options": csv.ConvertOptions(
             include_columns=list(types),
             column_types=types,
-            null_values=NULLS,
+            null_values=how.null_values,
             strings_can_be_null=False,  # as what is kept is kept as it is
         ),
     }

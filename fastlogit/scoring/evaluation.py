@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from fastlogit.model import LogisticModel
     from fastlogit.onehot import Unknown
+    from fastlogit.scoring.csv_options import CSVOptions
     from fastlogit.scoring.table import Progress
     from fastlogit.scoring.targets import Missing
 
@@ -109,6 +110,7 @@ def evaluate(
     missing: Missing = "skip",
     unknown: Unknown = "error",
     source_format: str | None = None,
+    csv: CSVOptions | None = None,
     threads: SupportsIndex | None = None,
     progress: Callable[[Progress], object] | None = None,
 ) -> Evaluation:
@@ -117,7 +119,7 @@ def evaluate(
     Parameters
     ----------
     model : LogisticModel
-    source, unknown, source_format, threads, progress
+    source, unknown, source_format, csv, threads, progress
         As of :func:`fastlogit.score`.
     label : str or int, optional
         The column of the labels: its name, or of an array its position.  LIBSVM has labels of its
@@ -158,6 +160,7 @@ def evaluate(
         missing=missing,
         unknown=unknown,
         source_format=source_format,
+        csv=csv,
         threads=threads,
         progress=progress,
     ):

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from fastlogit.model import LogisticModel
     from fastlogit.onehot import Unknown
+    from fastlogit.scoring.csv_options import CSVOptions
     from fastlogit.scoring.table import Batch, Progress
     from fastlogit.scoring.targets import Missing
 
@@ -39,13 +40,14 @@ def labelled(
     missing: Missing = "skip",
     unknown: Unknown = "error",
     source_format: str | None = None,
+    csv: CSVOptions | None = None,
     threads: SupportsIndex | None = None,
     progress: Callable[[Progress], object] | None = None,
     with_features: bool = False,
 ) -> Iterator[Labelled]:
     """Read a table once; arguments and errors as of :func:`fastlogit.scoring.evaluate`."""
     checked_missing(missing)
-    table = open_table(source, file_format=source_format, width=model.coef.size)
+    table = open_table(source, file_format=source_format, width=model.coef.size, csv=csv)
     target = None if label is None else table.position(label)
     if target is None and not table.has_labels:
         raise ValueError(f"{table.name}: label must say which column the labels are")

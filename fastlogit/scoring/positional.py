@@ -29,7 +29,7 @@ _BLOCK_BYTES = 1 << 22
 _RANGE_ROWS = 1 << 17
 
 
-def open_npy(path: Path, _width: int | None) -> Table:
+def open_npy(path: Path, *_: Any) -> Table:
     """NumPy's own format.
 
     It is read, and not mapped into memory: if the file is cut short meanwhile, a map kills the
@@ -64,7 +64,7 @@ def open_npy(path: Path, _width: int | None) -> Table:
     return Table(str(path), None, kinds, n, (path,), read, edges=_edges(n))
 
 
-def open_npz(path: Path, _width: int | None) -> Table:
+def open_npz(path: Path, *_: Any) -> Table:
     """The only array of an archive, or the one called X, unpacked as it is read."""
     with zipfile.ZipFile(path) as archive:
         names = archive.namelist()
@@ -119,7 +119,7 @@ def _native(array: NDArray[Any]) -> NDArray[Any]:
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
-def open_libsvm(path: Path, width: int | None, *, first_column: int = 1) -> Table:
+def open_libsvm(path: Path, width: int | None, *_: Any, first_column: int = 1) -> Table:
     """Text with ``label column:value ...`` in each line, the columns counted from 1 or from 0."""
     return of_libsvm(texts.of_file(path), width, first_column)
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from fastlogit.arrays import cut, short
 from fastlogit.arrow import plain_type, texts_of
+from fastlogit.scoring.csv_options import NULLS
 from fastlogit.scoring.overlap import side_by_side
 
 if TYPE_CHECKING:
@@ -34,8 +35,6 @@ T = TypeVar("T")
 _BATCH_BYTES = 32 << 20
 # ... and has this many rows at most and at least, whatever the number of columns.
 _MOST_ROWS, _LEAST_ROWS = 1 << 17, 1 << 10
-# What an empty field of a CSV file looks like; "nan" is none of these, but a number.
-NULLS = ("", "NA", "N/A", "NULL", "null")
 # What is said of a reader's error, at most: a file may hold names of any length.
 _MOST_TEXT = 400
 # What Arrow says of lines that do not fit into what it reads at a time.

@@ -59,7 +59,7 @@ class Text(NamedTuple):
     blocks: Callable[[], Iterator[Block]]
 
 
-def of_file(path: Path, delimiter: bytes | None = None) -> Text:
+def of_file(path: Path, delimiter: str | None = None) -> Text:
     """Open a file, compressed as its suffix says.
 
     With a `delimiter`, lines do not end within a quoted field of a CSV.
@@ -73,7 +73,7 @@ def of_file(path: Path, delimiter: bytes | None = None) -> Text:
     return Text(str(path), (path,), first.lines, blocks)
 
 
-def of_stream(name: str, file: Any, delimiter: bytes | None = None) -> Text:
+def of_stream(name: str, file: Any, delimiter: str | None = None) -> Text:
     """Read a stream, once."""
     blocks = _blocks(file, delimiter)
     first = next(blocks, Block(b"", 0, 0))
@@ -95,9 +95,10 @@ def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
 
 
 def _blocks(
-    file: Any, delimiter: bytes | None, position: Callable[[], int] | None = None
+    file: Any, separator: str | None, position: Callable[[], int] | None = None
 ) -> Iterator[Block]:
     """Cut at the last end of a line; by default, positions are those in the text."""
+    delimiter = None if separator is None else separator.encode()
     rest, start, stop = b"", 0, 0
     while block := file.read(_BLOCK_BYTES):
         stop = stop + len(block) if position is None else position()

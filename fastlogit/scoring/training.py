@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from fastlogit.scoring.csv_options import CSVOptions
     from fastlogit.scoring.table import Batch, Table
     from fastlogit.scoring.targets import Missing
     from fastlogit.training.labels import Label
@@ -84,6 +85,7 @@ def read_table(
     intercept: bool = True,
     source_format: str | None = None,
     width: int | None = None,
+    csv: CSVOptions | None = None,
 ) -> TrainingData:
     """Read one column of a table as the target t, and all others as the features X.
 
@@ -111,6 +113,8 @@ def read_table(
         Whether there will be one; without, the first column of text keeps all categories.
     width : int, optional
         How many columns LIBSVM has; default: as many as its largest index says.
+    csv : CSVOptions, optional
+        How a CSV or TSV is written: its delimiter, decimals, encoding and missing values.
 
     Returns
     -------
@@ -147,7 +151,7 @@ def read_table(
     (('month', 'from=JFK', 'from=LGA'), {'from': ('JFK', 'LGA')}, ('no', 'yes'))
     """
     checked_missing(missing)
-    table = open_table(source, file_format=source_format, width=width)
+    table = open_table(source, file_format=source_format, width=width, csv=csv)
     if table.has_labels:
         _must_be_absent(table, label=label, weight=weight, offset=offset)
         for argument, names in (("ignore", ignore), ("categorical", categorical)):
