@@ -86,7 +86,11 @@ def test_missing_values_in_another_column_and_another_row(tmp_path):
     ("column", "value", "message"),
     [
         ("late", 2.0, r"column 'late' must .* labels, or .*; got 3: 0.0, 1.0, 2.0 \(2.0 in row 3"),
-        ("late", -1.0, r"column 'late' must .*, or lie between 0 and 1; got 3: -1.0, 0.0, 1.0 \(-1"),
+        (
+            "late",
+            -1.0,
+            r"column 'late' must .*, or lie between 0 and 1; got 3: -1.0, 0.0, 1.0 \(-1",
+        ),
         ("late", np.inf, r"column 'late' must .*; got 3: 0.0, 1.0, inf \(inf in row 30000\)"),
         ("a", np.inf, "column 'a' must be finite; got inf in row 30000"),
     ],
