@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from fastlogit.scoring.csv_options import CSVOptions
+
 # Identifiers have about as many values as there are rows: with fewer than two rows for each value
 # there is nothing to learn of most of them.  Of a few rows that says little: examples are small.
 _LEAST_ROWS = 50
@@ -77,37 +79,42 @@ class Categories:
         return tuple(sorted(self.numbers))
 
 
-def refuse(name: str, columns: dict[str, Categories], rows: int, *, has_options: bool) -> None:
-    """Raise one error for all columns of text that are numbers, dates or identifiers.
+def refuse(name: str, reasons: dict[str, str | None], *, may_be_text: bool) -> None:
+    """Raise one error for all columns with a reason why they can be no features.
 
     Parameters
     ----------
     name : str
         What messages call the table.
-    columns : dict of str to Categories
-        Columns that nobody has called categorical.
-    rows : int
-    has_options : bool
-        Whether :class:`~fastlogit.scoring.CSVOptions` could make numbers of them.
+    reasons : dict of str to str or None
+        Of each column.
+    may_be_text : bool
+        Whether `categorical` helps.
     """
-    found = {}
-    for column, categories in columns.items():
-        if reason := _why_none(categories, name, rows, has_options=has_options):
-            found[column] = reason
+    found = [column for column, reason in reasons.items() if reason]
     if not found:
         return
-    shown = list(found)[:_MOST_COLUMNS]
-    reasons = [f"column {short(column)} {found[column]}" for column in shown]
-    reasons += [f"{len(found) - len(shown)} more columns are such"] * (len(found) > len(shown))
+    shown = found[:_MOST_COLUMNS]
+    told = [f"column {short(column)} {reasons[column]}" for column in shown]
+    told += [f"{len(found) - len(shown)} more columns are such"] * (len(found) > len(shown))
     it = "it" if len(found) == 1 else "them"
-    raise ValueError(
-        f"{name}: {'; '.join(reasons)} (categorical={shown!r} takes {it} as text, "
-        f"ignore={shown!r} leaves {it} out)"
-    )
+    remedies = [f"categorical={shown!r} takes {it} as text"] * may_be_text
+    remedies.append(f"ignore={shown!r} leaves {it} out")
+    raise ValueError(f"{name}: {'; '.join(told)} ({', '.join(remedies)})")
 
 
-def _why_none(categories: Categories, name: str, rows: int, *, has_options: bool) -> str | None:
-    """Why the texts of a column are no categories, or None."""
+def why_none(categories: Categories, name: str, rows: int, csv: CSVOptions | None) -> str | None:
+    """Why the texts of a column are numbers, dates or identifiers; None if they are categories.
+
+    Parameters
+    ----------
+    name : str
+        What messages call the table.
+    rows : int
+        How many it has.
+    csv : CSVOptions or None
+        How it was read; other options might make numbers of the texts.
+    """
     texts = list(categories.numbers)
 
     def example(text: str) -> str:
@@ -119,15 +126,14 @@ def _why_none(categories: Categories, name: str, rows: int, *, has_options: bool
         others = [text for text in texts if not is_number(text)]
         if not others:
             return f"holds numbers as text, as {example(numbers[0])}"
-        remedy = f" (null_values={others[:_MOST_COLUMNS]!r} takes it as missing)"
         return (
             f"has numbers, as {short(numbers[0])}, and other text, as {example(others[0])}"
-            + remedy * has_options
+            f"{as_missing(others, csv)}"
         )
     for pattern, kind in ((_DATE_OR_TIME, "dates or times"), (_FORMATTED, "formatted numbers")):
         fitting = [text for text in texts if pattern.fullmatch(text.strip())]
         if 2 * len(fitting) > len(texts):
-            options = _options(texts) if has_options else []
+            options = _options(texts) if csv else []
             remedy = f" ({' or '.join(options)} reads them as numbers)" if options else ""
             return f"looks like {kind}, as {example(fitting[0])}{remedy}"
     if rows > _LEAST_ROWS and 2 * len(texts) > rows:
@@ -136,6 +142,14 @@ def _why_none(categories: Categories, name: str, rows: int, *, has_options: bool
             f"{example(texts[0])}"
         )
     return None
+
+
+def as_missing(texts: list[str], csv: CSVOptions | None) -> str:
+    """The remedy where texts of a CSV stand for missing values, as others did already."""
+    if csv is None:
+        return ""
+    nulls = [*texts[:_MOST_COLUMNS], *filter(None, csv.null_values)]
+    return f" (null_values={nulls!r} takes {short(texts[0])} as missing)"
 
 
 def is_number(text: str) -> bool:
@@ -150,7 +164,10 @@ def is_number(text: str) -> bool:
 def _options(texts: Sequence[str]) -> list[str]:
     """Options with which all texts are numbers."""
     found = []
-    for thousands, decimal in product((None, *",. '\u2019"), ".,"):
+    written = set("".join(texts))
+    for thousands, decimal in product(
+        [None, *written & set(",. '\u2019")], {".", *written & {","}}
+    ):
         if thousands != decimal and all(_is_written(text, thousands, decimal) for text in texts):
             given = {"thousands": thousands, "decimal": decimal if decimal != "." else None}
             found.append(", ".join(f"{key}={one!r}" for key, one in given.items() if one))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -199,7 +200,7 @@ def of_csv(text: Text, how: CSVOptions) -> Table:
                 yield batch._replace(position=block.position(after, table.num_rows))
             row, is_first = row + table.num_rows, False
 
-    return _of_schema(text.name, text.files, schema, None, read, typed=False)
+    return replace(_of_schema(text.name, text.files, schema, None, read, typed=False), csv=how)
 
 
 def _csv_options(

@@ -117,6 +117,7 @@ class Table:
     typed: bool = True
     # Whether batches have labels beside their columns.
     has_labels: bool = False
+    csv: Any = None
     # Where any thread can begin to read without what is before, from row 0 to the last; None for
     # what is read by one, or has threads of its own.
     edges: Sequence[int] | None = None

@@ -9,7 +9,7 @@ import numpy as np
 
 from fastlogit.arrays import short
 from fastlogit.arrow import plain
-from fastlogit.scoring.categories import Categories, Place, is_number
+from fastlogit.scoring.categories import Categories, Place, as_missing, is_number
 from fastlogit.training import labels
 
 if TYPE_CHECKING:
@@ -119,7 +119,7 @@ class Labels:
             file, row = self.texts.places[self.texts.numbers[words[0]]]
             raise ValueError(
                 f"{file}: {self.name} has numbers, as {number!r}, and other text, as "
-                f"{short(words[0])} in row {row} (null_values={words[:5]!r} takes it as missing)"
+                f"{short(words[0])} in row {row}{as_missing(words, self.table.csv)}"
             )
 
     def _of_numbers(self, numbers: NDArray[np.float64]) -> labels.Targets:

@@ -10,7 +10,7 @@ import numpy as np
 from fastlogit import onehot
 from fastlogit.arrays import short
 from fastlogit.arrow import array_of
-from fastlogit.scoring.categories import Categories, refuse
+from fastlogit.scoring.categories import Categories, refuse, why_none
 from fastlogit.scoring.sources import open_table
 from fastlogit.scoring.targets import Labels, checked_missing, must_be_labels
 
@@ -165,12 +165,12 @@ def read_table(
     skipped = rows - found.count
     if table.names is None:
         return TrainingData(found.X, t, None, skipped, {}, classes, weights, offsets)
-    unclear = {
-        table.names[position]: values
+    reasons = {
+        table.names[position]: why_none(values, table.name, found.count, table.csv)
         for position, values in zip(columns.text, categories, strict=True)
         if position not in columns.chosen
     }
-    refuse(table.name, unclear, found.count, has_options=not table.typed)
+    refuse(table.name, reasons, may_be_text=True)
     dropped = [int(drop_first and (intercept or place > 0)) for place in range(len(categories))]
     names, texts = _name_features(table, columns, categories, dropped)
     X = _encode(found, categories, list(texts.values()), dropped) if texts else found.X
@@ -223,6 +223,13 @@ def _choose(
     is_text = {one: one in chosen or table.holds_text(one) for one in features}
     text = [one for one in features if is_text[one]]
     numbers = [one for one in features if not is_text[one]]
+    if table.names is not None:
+        held = {table.names[one]: table.dtypes[one] for one in numbers}
+        reasons = {
+            name: f"must hold numbers; it holds {dtype}" if isinstance(dtype, str) else None
+            for name, dtype in held.items()
+        }
+        refuse(table.name, reasons, may_be_text=False)
     table.must_hold_numbers([*numbers, *measures])
     must_be_labels(table, target)
     table.must_hold_text(text)
