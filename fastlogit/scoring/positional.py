@@ -138,7 +138,7 @@ def of_libsvm(text: Text, width: int | None, first_column: int) -> Table:
 
         row = 0
         with naming(text.name):
-            for block in text.blocks():
+            for block in texts.without_blank_lines(text.blocks()):
                 try:
                     X, labels = parse(block.lines)
                 except ValueError as error:

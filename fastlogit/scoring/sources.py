@@ -23,7 +23,7 @@ from fastlogit.scoring.columnar import (
     open_csv,
     open_parquet,
 )
-from fastlogit.scoring.csv_options import with_delimiter
+from fastlogit.scoring.csv_options import CSVOptions
 from fastlogit.scoring.folders import chain, find_files, partition_keys
 from fastlogit.scoring.positional import of_libsvm, of_matrix, open_libsvm, open_npy, open_npz
 from fastlogit.scoring.table import Table, naming
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
     from pathlib import Path
 
-    from fastlogit.scoring.csv_options import CSVOptions
     from fastlogit.scoring.table import Batch, Read, Wanted
 
 FORMATS: dict[str, Callable[[Path, int | None, CSVOptions | None], Table]] = {
@@ -146,8 +145,9 @@ def _of_stream(
 
             return of_reader(name, pa.ipc.open_stream(file))
         if file_format in ("csv", "tsv"):
-            options = with_delimiter(csv, {"csv": ",", "tsv": "\t"}[file_format])
-            return of_csv(texts.of_stream(name, file, options.delimiter), options)
+            how, delimiter = csv or CSVOptions(), {"csv": ",", "tsv": "\t"}[file_format]
+            text = texts.of_stream(name, file, how.delimiter or delimiter, how.encoding)
+            return of_csv(text, how, delimiter)
         if file_format.startswith("libsvm"):
             return of_libsvm(texts.of_stream(name, file), width, int(file_format == "libsvm"))
         raise ValueError(f"must be arrow, csv, tsv or libsvm; it cannot be {file_format}")
