@@ -207,22 +207,24 @@ def _choose(
     if label is None:
         raise ValueError(f"{table.name}: label must say which column the labels are")
     target = table.position(label)
-    rules = {
-        table.position(name): rule
-        for name, rule in ((weight, _WEIGHT), (offset, _FINITE))
-        if name is not None
-    }
+    what, rules = {target: "label"}, {}
+    for argument, name, rule in (("weight", weight, _WEIGHT), ("offset", offset, _FINITE)):
+        if name is not None:
+            position = table.position(name)
+            if position in what:
+                raise ValueError(
+                    f"{table.name}: {argument} must be a column of its own; got {name!r}, which is "
+                    f"the {what[position]}"
+                )
+            what[position], rules[position] = argument, rule
     measures = list(rules)
-    if len({target, *measures}) < 1 + (weight is not None) + (offset is not None):
-        raise ValueError(f"{table.name}: label, weight and offset must be different columns")
     left_out = {target, *measures, *_find(table, ignore, "ignore")}
     features = [position for position in range(len(table.dtypes)) if position not in left_out]
     if table.names is not None:
         table.find([table.names[position] for position in features])  # whether they differ
     chosen = _find(table, categorical, "categorical")
-    is_text = {one: one in chosen or table.holds_text(one) for one in features}
-    text = [one for one in features if is_text[one]]
-    numbers = [one for one in features if not is_text[one]]
+    text = [one for one in features if one in chosen or _is_text(table, one)]
+    numbers = sorted(set(features) - set(text))
     if table.names is not None:
         held = {table.names[one]: table.dtypes[one] for one in numbers}
         reasons = {
@@ -343,6 +345,12 @@ def _must_be_absent(table: Table, **columns: str | int | None) -> None:
                 f"{table.name}: {argument} must not be given for LIBSVM, whose lines begin with "
                 f"their labels; got {short(column)}"
             )
+
+
+def _is_text(table: Table, position: int) -> bool:
+    """Whether a column is read as text: in a CSV also dates, so that the error names one."""
+    is_date = not table.typed and isinstance(table.dtypes[position], str)
+    return is_date or table.holds_text(position)
 
 
 def _find(table: Table, names: Sequence[str], argument: str) -> set[int]:

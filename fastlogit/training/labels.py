@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _NUMBERS = (bool, int, float, np.number, Decimal)
 # How CSV files write booleans.
-_TRUTHS = {"false": False, "true": True}
+TRUTHS = {"false": False, "true": True}
 
 
 class Targets(NamedTuple):
@@ -111,8 +111,8 @@ def key(label: Any) -> Any:
     if not isinstance(label, str):
         return label
     text = label.strip()
-    if text.lower() in _TRUTHS:
-        return _TRUTHS[text.lower()]
+    if text.lower() in TRUTHS:
+        return TRUTHS[text.lower()]
     with suppress(ValueError):
         if "_" not in text and math.isfinite(float(text)):
             return int(text) if text.lstrip("+-").isdecimal() else float(text)
