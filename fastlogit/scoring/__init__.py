@@ -13,6 +13,8 @@ sinks        what is written
 journal      what a run that dies leaves, to be taken up again
 stream       from one to the other
 overlap      reading, scoring and writing at the same time
+targets      the labels of a table, as t
+categories   which texts are categories
 labelled     the rows of a table with their logits and labels
 evaluation   how good the predictions are
 training     a whole file as X and t

@@ -150,7 +150,8 @@ def of_libsvm(text: Text, width: int | None, first_column: int) -> Table:
                     yield Batch(X[here], text.name, row + first, labels[here], after)
                 row += X.shape[0]
 
-    return Table(text.name, None, (np.dtype(np.float64),) * width, None, text.files, read)
+    dtypes = (np.dtype(np.float64),) * width
+    return Table(text.name, None, dtypes, None, text.files, read, has_labels=True)
 
 
 def _first_bad(text: bytes, parse: Callable[[bytes], Any]) -> int:
