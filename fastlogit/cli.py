@@ -143,6 +143,8 @@ def _train(args: argparse.Namespace) -> None:
             width=args.width,
             csv=_csv_options(args),
         )
+        for note in data.notes:
+            _report("note", note)
         if data.skipped:
             _report("note", f"left out {_rows(data.skipped)} of {args.data} with a missing value")
         start = time.perf_counter()

@@ -302,7 +302,7 @@ def test_categories_of_rows_that_are_left_out_are_none(kind):
 
 MEASURED = {
     "x": [0.5, 1.5, 2.5, 3.5],
-    "late": ["no", "yes", "yes", "no"],
+    "late": ["no", "no", "yes", "yes"],
     "rows": [1, 2, 0, 4],
     "known": [0.5, -1.0, 0.0, 2.5],
 }
@@ -323,7 +323,7 @@ def test_weights_and_offsets_are_no_features(tmp_path, suffix):
 
 
 def test_weights_and_offsets_of_an_array_are_positions(tmp_path):
-    array = np.column_stack([MEASURED["x"], MEASURED["rows"], MEASURED["known"], [0, 1, 1, 0]])
+    array = np.column_stack([MEASURED["x"], MEASURED["rows"], MEASURED["known"], [0, 0, 1, 1]])
     np.save(tmp_path / "in.npy", array)
     found = read_table(tmp_path / "in.npy", -1, weight=1, offset="2")
     np.testing.assert_array_equal(found.X, array[:, :1])

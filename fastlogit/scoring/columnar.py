@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastlogit.arrays import short
+from fastlogit.arrow import is_number
 from fastlogit.scoring import texts
 from fastlogit.scoring.csv_options import CellError, CSVOptions
 from fastlogit.scoring.overlap import side_by_side
@@ -250,9 +251,10 @@ def _parsed(
 
 
 def _seen(head: Any, how: CSVOptions) -> Any:
-    """The schema of the first rows of a CSV.
+    """The schema of the first rows of a CSV: numbers, truth values and text.
 
-    Arrow alone sees no numbers where there are blank cells or groups of digits among them.
+    Arrow alone sees no numbers where there are blank cells or groups of digits among them; and it
+    sees dates, which are text here.
     """
     import pyarrow as pa
 
@@ -263,7 +265,7 @@ def _seen(head: Any, how: CSVOptions) -> Any:
             with suppress(CellError):
                 found = how.numbers(column)
                 kind = pa.null() if found.null_count == len(found) else found.type
-        types.append(kind)
+        types.append(kind if is_number(kind) or pa.types.is_null(kind) else pa.string())
     return pa.schema(list(zip(head.column_names, types, strict=True)))
 
 
@@ -280,7 +282,7 @@ def _must_be_one_column(name: str, delimiter: str) -> None:
         if other in name and other != delimiter:
             raise ValueError(
                 f"its header {short(name)} has {other!r} and no {delimiter!r} "
-                f"(delimiter={other!r} takes it for several columns, {delimiter!r} for one)"
+                f"(csv=CSVOptions(delimiter={other!r}) reads several columns)"
             )
 
 
@@ -305,7 +307,10 @@ def _of_schema(
     csv: CSVOptions | None = None,
     index: tuple[str, ...] | None = None,
 ) -> Table:
-    dtypes = tuple(dtype_of(kind, csv) for kind in schema.types)
+    # A CSV's columns are read as numbers or text, whatever the first rows look like.
+    dtypes = tuple(
+        np.dtype(np.float64) if csv is not None else dtype_of(kind) for kind in schema.types
+    )
     index = _index_of(schema) if index is None else index
     return Table(name, tuple(schema.names), dtypes, rows, files, read, schema, csv, index)
 

@@ -143,6 +143,7 @@ def _common_schema(tables: list[Table]) -> tuple[Any, list[np.dtype[Any] | str]]
     """The columns of any of the tables, each with the type for its values in all of them."""
     import pyarrow as pa
 
+    is_typed = tables[0].typed
     kinds: dict[str, list[tuple[Any, str]]] = {}
     for table in tables:
         for field in table.schema:
@@ -151,8 +152,11 @@ def _common_schema(tables: list[Table]) -> tuple[Any, list[np.dtype[Any] | str]]
     dtypes: dict[str, np.dtype[Any] | str] = {}
     for name, found in kinds.items():
         common = common_type([kind for kind, _ in found])
-        fields[name] = pa.field(name, found[0][0] if common is None else common)
-        dtypes[name] = _conflict(found) if common is None else dtype_of(common, tables[0].csv)
+        if common is None:
+            common, dtypes[name] = pa.struct([]), _conflict(found)  # neither number nor text
+        else:
+            dtypes[name] = dtype_of(common) if is_typed else np.dtype(np.float64)
+        fields[name] = pa.field(name, common)
     own = tables[0].names or ()  # of which some may be the same
     names = [*own, *(name for name in kinds if name not in set(own))]
     return pa.schema([fields[name] for name in names]), [dtypes[name] for name in names]

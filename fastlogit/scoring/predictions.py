@@ -9,7 +9,7 @@ import numpy as np
 from fastlogit import arrays, elementwise
 from fastlogit.arrow import array_of, as_type, texts_of
 from fastlogit.scoring.logits import Columns
-from fastlogit.scoring.table import naming
+from fastlogit.scoring.table import checked_names, naming
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,6 +73,7 @@ class Predictions:
         self.model, self.table = model, table
         self.features = Columns(model, table, missing=missing, unknown=unknown, threads=1)
         features = self.features.positions
+        keep = checked_names(keep, "keep")
         kept = _kept(table, keep)
         others = [column for column in kept if column not in set(features)]
         self.columns = features + others
@@ -189,8 +190,6 @@ def _checked_names(
 
 
 def _kept(table: Table, keep: Sequence[str]) -> list[int]:
-    if isinstance(keep, str):
-        raise TypeError(f"keep must be a sequence of names; got {keep!r}")
     if keep and table.names is None:
         raise ValueError(f"{table.name}: has no names of columns, so that none can be kept")
-    return table.find(list(keep)) if keep else []
+    return table.find(keep)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import re
 import stat
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from itertools import pairwise
@@ -48,7 +48,7 @@ _OF_ARROW = {
     "straddling object straddles two block boundaries (try to increase block size?)": (
         "a line is longer than a megabyte"
     ),
-    "invalid UTF8 data": "invalid UTF-8 (encoding='cp1252' or another reads other texts)",
+    "invalid UTF8 data": "invalid UTF-8 (csv=CSVOptions(encoding='cp1252') reads what Windows writes)",
 }
 
 
@@ -212,10 +212,11 @@ class Table:
 
     def must_hold_numbers(self, columns: Sequence[int], *, may_ignore: bool = False) -> None:
         """Check the types of columns; the error says whether they can be ignored."""
-        remedy = "convert it to numbers first"
-        remedy += ", or leave it out: ignore=[...] with its name" * may_ignore
         for position in columns:
             if isinstance(self.dtypes[position], str):
+                remedy = "convert it to numbers first"
+                if may_ignore and self.names:
+                    remedy += f", or leave it out with ignore=[{short(self.names[position])}]"
                 raise ValueError(
                     f"{self.name}: {self.label(position)} must hold numbers; it holds "
                     f"{self.dtypes[position]} ({remedy})"
@@ -225,7 +226,7 @@ class Table:
         """Whether a column is of text, as far as its type tells."""
         import pyarrow as pa
 
-        if self.schema is None or isinstance(self.dtypes[position], Conflict):
+        if self.schema is None:
             return False
         return plain_type(self.schema.field(position).type) in (pa.string(), pa.large_string())
 
@@ -344,16 +345,11 @@ class Table:
                 raise ValueError(f"{path}: has changed while it was read")
 
 
-def dtype_of(kind: Any, csv: CSVOptions | None = None) -> np.dtype[Any] | str:
-    """What columns of an Arrow type are read as, or what Arrow calls it where that is no number.
-
-    A CSV's columns are read as numbers or text, whatever the first rows look like, but for dates.
-    """
+def dtype_of(kind: Any) -> np.dtype[Any] | str:
+    """What columns of an Arrow type are read as, or what Arrow calls it where that is no number."""
     import pyarrow as pa
 
     plain = plain_type(kind)
-    if csv is not None:
-        return str(plain) if pa.types.is_temporal(plain) else np.dtype(np.float64)
     if pa.types.is_decimal(plain):
         return np.dtype(np.float64)
     if pa.types.is_null(plain):  # of which any type holds all
@@ -406,6 +402,16 @@ def naming(name: str, columns: Sequence[str] = (), first: int = -1) -> Iterator[
         for one, ours in _OF_ARROW.items():
             text = text.replace(one, ours)
         raise ValueError(f"{name}: {cut(text, _MOST_TEXT)}") from error
+
+
+def checked_names(names: Any, argument: str) -> list[str]:
+    """Check an argument that names columns."""
+    if not isinstance(names, str | bytes):
+        with suppress(TypeError):  # of what is no sequence, or of pandas' NA
+            listed = list(names)
+            if all(isinstance(name, str) for name in listed):
+                return listed
+    raise TypeError(f"{argument} must be a sequence of names; got {short(names)}")
 
 
 def _with_nearest(name: str, names: Sequence[str]) -> str:

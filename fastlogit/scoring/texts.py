@@ -101,14 +101,16 @@ def without_blank_lines(blocks: Iterable[Block], *, only_first: bool = False) ->
 def must_be_utf8(text: bytes) -> None:
     """Check the encoding of the first lines of a text."""
     if text.startswith(_UTF16) or b"\0" in text[:4]:
-        raise ValueError("must be UTF-8 text; it looks like UTF-16 (encoding='utf-16' reads that)")
+        raise ValueError(
+            "must be UTF-8 text; it looks like UTF-16 (csv=CSVOptions(encoding='utf-16'))"
+        )
     try:
         text.decode()
     except UnicodeDecodeError as error:
         line = text.count(b"\n", 0, error.start) + 1
         raise ValueError(
             f"must be UTF-8 text; got the byte {text[error.start]:#x} in line {line} "
-            "(encoding='cp1252' or encoding='latin-1' reads most of such texts)"
+            "(csv=CSVOptions(encoding='cp1252') reads what Windows writes)"
         ) from None
 
 

@@ -12,6 +12,7 @@ from fastlogit.arrays import short
 from fastlogit.arrow import array_of
 from fastlogit.scoring.categories import Categories, refuse, why_none
 from fastlogit.scoring.sources import open_table
+from fastlogit.scoring.table import checked_names
 from fastlogit.scoring.targets import Labels, checked_missing, must_be_labels
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ class TrainingData(NamedTuple):
         What t = 0 and t = 1 stand for, as :class:`fastlogit.LogisticModel` wants them.
     weight, offset : ndarray (n,), or None
         float64.
+    notes : tuple of str
+        What was done without being asked for: an index of the rows that is no feature.
     """
 
     X: Any
@@ -69,6 +72,7 @@ class TrainingData(NamedTuple):
     classes: tuple[Label, Label] = (0, 1)
     weight: NDArray[np.float64] | None = None
     offset: NDArray[np.float64] | None = None
+    notes: tuple[str, ...] = ()
 
 
 def read_table(
@@ -165,6 +169,11 @@ def read_table(
     skipped = rows - found.count
     if table.names is None:
         return TrainingData(found.X, t, None, skipped, {}, classes, weights, offsets)
+    notes = tuple(
+        f"left out {table.label(position)} of {table.name}, which is an index of the rows "
+        "(under another name it is a feature)"
+        for position in columns.index
+    )
     reasons = {
         table.names[position]: why_none(values, table.name, found.count, table.csv)
         for position, values in zip(columns.text, categories, strict=True)
@@ -174,7 +183,7 @@ def read_table(
     dropped = [int(drop_first and (intercept or place > 0)) for place in range(len(categories))]
     names, texts = _name_features(table, columns, categories, dropped)
     X = _encode(found, categories, list(texts.values()), dropped) if texts else found.X
-    return TrainingData(X, t, names, skipped, texts, classes, weights, offsets)
+    return TrainingData(X, t, names, skipped, texts, classes, weights, offsets, notes)
 
 
 class _Columns(NamedTuple):
@@ -187,6 +196,8 @@ class _Columns(NamedTuple):
     text: list[int]
     # Those of them that are text because it was said so.
     chosen: set[int]
+    # Those that are no features, as they are the index of a data frame.
+    index: list[int]
     rules: dict[int, Rule]
 
     @property
@@ -218,11 +229,13 @@ def _choose(
                 )
             what[position], rules[position] = argument, rule
     measures = list(rules)
+    chosen = _find(table, categorical, "categorical")
     left_out = {target, *measures, *_find(table, ignore, "ignore")}
+    index = [one for one in table.index_columns if one not in left_out | chosen]
+    left_out.update(index)
     features = [position for position in range(len(table.dtypes)) if position not in left_out]
     if table.names is not None:
         table.find([table.names[position] for position in features])  # whether they differ
-    chosen = _find(table, categorical, "categorical")
     text = [one for one in features if one in chosen or _is_text(table, one)]
     numbers = sorted(set(features) - set(text))
     if table.names is not None:
@@ -237,7 +250,7 @@ def _choose(
     table.must_hold_text(text)
     if not features:
         raise ValueError(f"{table.name}: has no column beside {table.label(target)}")
-    return _Columns(numbers, measures, target, text, chosen, rules)
+    return _Columns(numbers, measures, target, text, chosen, index, rules)
 
 
 def _read_rows(
@@ -354,11 +367,10 @@ def _is_text(table: Table, position: int) -> bool:
 
 
 def _find(table: Table, names: Sequence[str], argument: str) -> set[int]:
-    if isinstance(names, str):
-        raise TypeError(f"{argument} must be a sequence of names; got {names!r}")
+    names = checked_names(names, argument)
     if names and table.names is None:
         raise ValueError(f"{table.name}: has no names of columns, so that {argument} finds none")
-    return {position for found in table.find_all(list(names)) for position in found}
+    return {position for found in table.find_all(names) for position in found}
 
 
 class _Rows:
