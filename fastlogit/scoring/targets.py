@@ -177,14 +177,31 @@ def _kind(table: Table, position: int) -> str:
     return dtype.kind if table.typed and isinstance(dtype, np.dtype) else ""
 
 
-def must_be_labels(table: Table, position: int) -> None:
-    """Check the type of a column."""
-    holds_numbers = isinstance(table.dtypes[position], np.dtype)
-    if table.typed and not holds_numbers and not table.holds_text(position):
+def find_labels(table: Table, label: str | int | None) -> int | None:
+    """Position of the column of the labels; None of LIBSVM, where they are no column."""
+    if table.has_labels:
+        must_be_absent(table, label=label)
+        return None
+    if label is None:
+        raise ValueError(f"{table.name}: label must say which column the labels are")
+    position = table.position(label)
+    dtype = table.dtypes[position]
+    if table.typed and isinstance(dtype, str) and not table.holds_text(position):
         raise ValueError(
             f"{table.name}: {table.label(position)} must have labels: numbers, text or booleans; "
-            f"it holds {table.dtypes[position]}"
+            f"it holds {dtype}"
         )
+    return position
+
+
+def must_be_absent(table: Table, **columns: str | int | None) -> None:
+    """Check that no columns are given of LIBSVM."""
+    for argument, column in columns.items():
+        if column is not None:
+            raise ValueError(
+                f"{table.name}: {argument} must not be given for LIBSVM, whose lines begin with "
+                f"their labels; got {short(column)}"
+            )
 
 
 def checked_missing(missing: Missing) -> Missing:
@@ -243,6 +260,8 @@ def _different(values: Any) -> tuple[list[Any], NDArray[np.intp]]:
         encoded = values.dictionary_encode()
         different = [*encoded.dictionary.to_pylist(), None]
         return different, encoded.indices.fill_null(len(different) - 1).to_numpy()
-    listed = np.where(labels.missing(values), None, np.ma.getdata(values).astype(object)).tolist()
+    absent = labels.missing(values).tolist()
+    given = np.ma.getdata(values).tolist()
+    listed = [None if gone else label for label, gone in zip(given, absent, strict=True)]
     number = {label: place for place, label in enumerate(dict.fromkeys(listed))}
     return list(number), np.array([number[label] for label in listed], np.intp)

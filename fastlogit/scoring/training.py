@@ -13,7 +13,7 @@ from fastlogit.arrow import array_of
 from fastlogit.scoring.categories import Categories, refuse, why_none
 from fastlogit.scoring.sources import open_table
 from fastlogit.scoring.table import checked_names
-from fastlogit.scoring.targets import Labels, checked_missing, must_be_labels
+from fastlogit.scoring.targets import Labels, checked_missing, find_labels, must_be_absent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -156,12 +156,13 @@ def read_table(
     """
     checked_missing(missing)
     table = open_table(source, file_format=source_format, width=width, csv=csv)
-    if table.has_labels:
-        _must_be_absent(table, label=label, weight=weight, offset=offset)
+    target = find_labels(table, label)
+    if target is None:
+        must_be_absent(table, weight=weight, offset=offset)
         for argument, names in (("ignore", ignore), ("categorical", categorical)):
             _find(table, names, argument)
         return _read_sparse(table, missing, positive)
-    columns = _choose(table, label, weight, offset, categorical, ignore)
+    columns = _choose(table, target, weight, offset, categorical, ignore)
     found, labels, categories, rows = _read_rows(table, columns, missing)
     t, classes = labels.targets(found.vectors[0], positive)
     others = iter(found.vectors[1:])
@@ -172,7 +173,7 @@ def read_table(
     notes = tuple(
         f"left out {table.label(position)} of {table.name}, which is an index of the rows "
         "(under another name it is a feature)"
-        for position in columns.index
+        for position in columns.row_names
     )
     reasons = {
         table.names[position]: why_none(values, table.name, found.count, table.csv)
@@ -197,7 +198,7 @@ class _Columns(NamedTuple):
     # Those of them that are text because it was said so.
     chosen: set[int]
     # Those that are no features, as they are the index of a data frame.
-    index: list[int]
+    row_names: list[int]
     rules: dict[int, Rule]
 
     @property
@@ -208,16 +209,13 @@ class _Columns(NamedTuple):
 
 def _choose(
     table: Table,
-    label: str | int | None,
+    target: int,
     weight: str | int | None,
     offset: str | int | None,
     categorical: Sequence[str],
     ignore: Sequence[str],
 ) -> _Columns:
     """Find and check the columns."""
-    if label is None:
-        raise ValueError(f"{table.name}: label must say which column the labels are")
-    target = table.position(label)
     what, rules = {target: "label"}, {}
     for argument, name, rule in (("weight", weight, _WEIGHT), ("offset", offset, _FINITE)):
         if name is not None:
@@ -231,8 +229,8 @@ def _choose(
     measures = list(rules)
     chosen = _find(table, categorical, "categorical")
     left_out = {target, *measures, *_find(table, ignore, "ignore")}
-    index = [one for one in table.index_columns if one not in left_out | chosen]
-    left_out.update(index)
+    row_names = [one for one in table.index_columns if one not in left_out | chosen]
+    left_out.update(row_names)
     features = [position for position in range(len(table.dtypes)) if position not in left_out]
     if table.names is not None:
         table.find([table.names[position] for position in features])  # whether they differ
@@ -246,11 +244,10 @@ def _choose(
         }
         refuse(table.name, reasons, may_be_text=False)
     table.must_hold_numbers([*numbers, *measures])
-    must_be_labels(table, target)
     table.must_hold_text(text)
     if not features:
         raise ValueError(f"{table.name}: has no column beside {table.label(target)}")
-    return _Columns(numbers, measures, target, text, chosen, index, rules)
+    return _Columns(numbers, measures, target, text, chosen, row_names, rules)
 
 
 def _read_rows(
@@ -349,15 +346,6 @@ def _read_sparse(table: Table, missing: str, positive: Label | None) -> Training
 def _must_have_rows(table: Table, count: int, rows: int) -> None:
     if count == 0:
         raise ValueError(f"{table.name}: has no rows{' without a missing value' * (rows > 0)}")
-
-
-def _must_be_absent(table: Table, **columns: str | int | None) -> None:
-    for argument, column in columns.items():
-        if column is not None:
-            raise ValueError(
-                f"{table.name}: {argument} must not be given for LIBSVM, whose lines begin with "
-                f"their labels; got {short(column)}"
-            )
 
 
 def _is_text(table: Table, position: int) -> bool:

@@ -90,13 +90,14 @@ def must_be_present(t: NDArray[Any]) -> None:
 
 def missing(t: NDArray[Any]) -> NDArray[np.bool_]:
     """Which labels are missing."""
+    absent: NDArray[np.bool_] = np.zeros(t.size, np.bool_)
     if np.ma.is_masked(t):
-        return np.ma.getmaskarray(t)
-    if t.dtype.kind in "fmM":
-        return np.isnan(t)
-    if t.dtype.kind in "OT" and not all(issubclass(kind, str) for kind in set(map(type, t.flat))):
-        return np.fromiter(map(_is_missing, t.flat), np.bool_, t.size)
-    return np.zeros(t.size, np.bool_)
+        absent = np.ma.getmaskarray(t)
+    elif t.dtype.kind in "fmM":
+        absent = np.isnan(t)
+    elif t.dtype.kind in "OT" and not all(issubclass(kind, str) for kind in set(map(type, t.flat))):
+        absent = np.fromiter(map(_is_missing, t.flat), np.bool_, t.size)
+    return absent
 
 
 def _is_missing(label: Any) -> bool:
