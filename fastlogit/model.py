@@ -594,8 +594,8 @@ def warn_without_offset(model: LogisticModel, offset: object, stacklevel: int = 
     """Warn if a model was trained with an offset, and there is none to predict with."""
     if model.with_offset and offset is None:
         warnings.warn(
-            "the model was trained with an offset, and predicts without one as if it were 0: "
-            "give offset",
+            "offset must be given, as the model was trained with one; without it, the model "
+            "predicts as if it were 0",
             OffsetWarning,
             stacklevel,
         )

@@ -253,7 +253,7 @@ def test_a_model_with_an_offset_says_so_and_needs_it(make):
     theirs = np.asarray(results.predict(offset=OFFSET))
     y = model.predict_proba(RESPONSES[["x", "y"]], offset=OFFSET)[:, 1]
     np.testing.assert_allclose(y, theirs, rtol=1e-9)
-    with pytest.warns(OffsetWarning, match="was trained with an offset"):
+    with pytest.warns(OffsetWarning, match="was trained with one"):
         without = model.predict_proba(RESPONSES[["x", "y"]])[:, 1]
     assert np.abs(without - y).max() > 0.1
 

@@ -288,11 +288,11 @@ def test_missing_offsets(tmp_path, missing, suffix):
         (MATRIX, 3, "so that the offset must be a position from -3 to 2; got 3"),
         (MATRIX, "w", "so that the offset must be a position from -3 to 2; got 'w'"),
         (MATRIX[:, :2], 1, "must have 2 columns beside the label and the offset, .*it has 1"),
-        (TABLE, 1.0, "offset must be the name or position of a column; got 1.0"),
-        (TABLE, pd.NA, "offset must be the name or position of a column; got <NA>"),
-        (TABLE, OFFSET, "offset must be the name or position of a column; got array"),
-        (TABLE, b"w", "offset must be the name or position of a column; got b'w'"),
-        (MATRIX, True, "offset must be the name or position of a column; got True"),
+        (TABLE, 1.0, "offset must be the name or the position of a column; got 1.0"),
+        (TABLE, pd.NA, "offset must be the name or the position of a column; got <NA>"),
+        (TABLE, OFFSET, "offset must be the name or the position of a column; got array"),
+        (TABLE, b"w", "offset must be the name or the position of a column; got b'w'"),
+        (MATRIX, True, "offset must be the name or the position of a column; got True"),
     ],
 )
 def test_an_offset_that_cannot_be_read_is_an_error(source, offset, message):

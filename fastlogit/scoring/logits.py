@@ -128,8 +128,9 @@ class Columns:
 
 
 def _all_columns(table: Table, count: int, others: Collection[int | None]) -> list[int]:
-    """Positions of all columns but the label and the offset."""
-    columns = [column for column in range(len(table.dtypes)) if column not in others]
+    """Positions of all columns but an index, the label and the offset."""
+    left_out = {*others, *table.index_columns}
+    columns = [column for column in range(len(table.dtypes)) if column not in left_out]
     if len(columns) != count:
         beside = " beside the label and the offset" if any(x is not None for x in others) else ""
         raise ValueError(
@@ -137,7 +138,7 @@ def _all_columns(table: Table, count: int, others: Collection[int | None]) -> li
             f"{len(columns)}"
         )
     if table.names is not None:
-        table.find(table.names)  # whether they differ
+        table.find([table.names[column] for column in columns])  # whether they differ
     return columns
 
 

@@ -29,7 +29,7 @@ _BLOCK_BYTES = 1 << 22
 _RANGE_ROWS = 1 << 17
 
 
-def open_npy(path: Path, _width: int | None) -> Table:
+def open_npy(path: Path, *_: Any) -> Table:
     """NumPy's own format.
 
     It is read, and not mapped into memory: if the file is cut short meanwhile, a map kills the
@@ -64,7 +64,7 @@ def open_npy(path: Path, _width: int | None) -> Table:
     return Table(str(path), None, kinds, n, (path,), read, edges=_edges(n))
 
 
-def open_npz(path: Path, _width: int | None) -> Table:
+def open_npz(path: Path, *_: Any) -> Table:
     """The only array of an archive, or the one called X, unpacked as it is read."""
     with zipfile.ZipFile(path) as archive:
         names = archive.namelist()
@@ -119,7 +119,7 @@ def _native(array: NDArray[Any]) -> NDArray[Any]:
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
-def open_libsvm(path: Path, width: int | None, *, first_column: int = 1) -> Table:
+def open_libsvm(path: Path, width: int | None, *_: Any, first_column: int = 1) -> Table:
     """Text with ``label column:value ...`` in each line, the columns counted from 1 or from 0."""
     return of_libsvm(texts.of_file(path), width, first_column)
 
@@ -138,7 +138,7 @@ def of_libsvm(text: Text, width: int | None, first_column: int) -> Table:
 
         row = 0
         with naming(text.name):
-            for block in text.blocks():
+            for block in texts.without_blank_lines(text.blocks()):
                 try:
                     X, labels = parse(block.lines)
                 except ValueError as error:
@@ -150,7 +150,8 @@ def of_libsvm(text: Text, width: int | None, first_column: int) -> Table:
                     yield Batch(X[here], text.name, row + first, labels[here], after)
                 row += X.shape[0]
 
-    return Table(text.name, None, (np.dtype(np.float64),) * width, None, text.files, read)
+    dtypes = (np.dtype(np.float64),) * width
+    return Table(text.name, None, dtypes, None, text.files, read, has_labels=True)
 
 
 def _first_bad(text: bytes, parse: Callable[[bytes], Any]) -> int:

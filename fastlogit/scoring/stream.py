@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from fastlogit.model import LogisticModel
     from fastlogit.onehot import Unknown
+    from fastlogit.scoring.csv_options import CSVOptions
     from fastlogit.scoring.logits import Missing
     from fastlogit.scoring.predictions import Output, Part, Predictions
     from fastlogit.scoring.table import Progress
@@ -80,6 +82,7 @@ def score(
     unknown: Unknown = "error",
     skipped: str | os.PathLike[str] | None = None,
     source_format: str | None = None,
+    csv: CSVOptions | None = None,
     sink_format: str | None = None,
     compression: str | None = None,
     batch_rows: int | None = None,
@@ -129,6 +132,8 @@ def score(
     source_format, sink_format : str, optional
         Names of formats; default: by the suffix, and for standard input and output CSV, or Arrow
         if it begins like that.  "libsvm" counts columns from 1, "libsvm0" from 0.
+    csv : CSVOptions, optional
+        How a CSV or TSV is written: its delimiter, decimals, encoding and missing values.
     compression : str, optional
         Of Parquet ("snappy", "zstd", "none", ...; default: "snappy", and "none" for scores, which
         it would hardly make smaller) and Arrow ("lz4", "zstd").
@@ -180,7 +185,7 @@ def score(
     if sink is not None and skipped is not None and Path(sink).resolve() == Path(skipped).resolve():
         raise ValueError(f"skipped must be another file than sink; got {skipped} for both")
     width = model.coef.size + (offset is not None)
-    table = open_table(source, file_format=source_format, width=width)
+    table = open_table(source, file_format=source_format, width=width, csv=csv)
     given = Predictions(
         model,
         table,
@@ -204,6 +209,7 @@ def score(
                 resume,
                 skipped=None if skipped is None else str(Path(skipped).resolve()),
                 source_format=source_format,
+                csv=None if csv is None else asdict(csv),
                 sink_format=sink_format,
                 compression=compression,
             )
