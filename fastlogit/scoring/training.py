@@ -172,7 +172,7 @@ def read_table(
     notes = tuple(
         f"left out {table.label(position)} of {table.name}, which is an index of the rows "
         "(under another name it is a feature)"
-        for position in columns.index
+        for position in columns.index_columns
     )
     unclear = {
         table.names[position]: values
@@ -197,7 +197,7 @@ class _Columns(NamedTuple):
     # Those of them that are text because it was said so.
     chosen: set[int]
     # Those that are no features, as they are the index of a data frame.
-    index: list[int]
+    index_columns: list[int]
     rules: dict[int, Rule]
 
     @property
