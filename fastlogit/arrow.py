@@ -83,6 +83,11 @@ def common_type(kinds: Collection[Any]) -> Any:
     kinds = {plain_type(kind) for kind in kinds} - {pa.null()}
     if len(kinds) > 1 and all(map(is_number, kinds)):
         kinds -= {pa.bool_()}
+        if any(map(pa.types.is_decimal, kinds)):
+            # Floats among decimals make floats of all; whole numbers have up to 20 digits.
+            other = pa.decimal128(20, 0)
+            other = pa.float64() if any(map(pa.types.is_floating, kinds)) else other
+            kinds = {kind if pa.types.is_decimal(kind) else other for kind in kinds}
     if len(kinds) < 2:
         return next(iter(kinds), pa.null())
     schemas = [pa.schema([("", kind)]) for kind in kinds]

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 from scoring_data import write
 
-from fastlogit.scoring import read_table
+from fastlogit.scoring import CSVOptions, read_table
 
 T = [0, 1, 1, 0]
 
@@ -88,8 +88,8 @@ def test_formatted_numbers_and_dates_are_told_in_every_format(tmp_path, texts, s
 
 @pytest.mark.parametrize("texts", NUMBERS, ids=lambda texts: texts[0])
 def test_formatted_numbers_are_no_categories(texts):
-    is_plain = any(map(str.isdecimal, texts)) or texts[0] in ("+1", "1e5")
-    kind = "numbers" if is_plain else "looks like formatted numbers, as "
+    is_plain = texts[0] in ("+1", "1e5")
+    kind = "holds numbers as text" if is_plain else "looks like formatted numbers"
     assert kind in refused({"k": texts, "t": T[:3]})
 
 
@@ -186,12 +186,30 @@ def test_the_file_of_a_folder_is_named(tmp_path):
         (["1.234,5", "1,0"], "(thousands='.', decimal=',' reads them as numbers)"),
         (["1,234.5", "2,000.0"], "(thousands=',' reads them as numbers)"),
         (["1 234", "2 000"], "(thousands=' ' reads"),
+        (["900", "1,234"], "as '1,234' in row 1 (decimal=',' or thousands=',' reads them"),
+        (["1,5", "2,5", "?"], "(decimal=',' reads them as numbers)"),
     ],
 )
 def test_options_of_a_csv_that_would_read_numbers_are_told(tmp_path, texts, remedy):
     path = tmp_path / "in.tsv"
-    path.write_text("k\tt\n" + "".join(f"{text}\t{t}\n" for t, text in enumerate(texts)))
+    path.write_text("k\tt\n" + "".join(f"{text}\t{t % 2}\n" for t, text in enumerate(texts)))
     assert remedy in refused(path)
+
+
+def test_words_among_numbers_are_told_with_the_options_that_are_there(tmp_path):
+    path = tmp_path / "in.csv"
+    path.write_text("k;x;t\n" + "1,5;1;0\n2,5;2;1\n-;3;0\n3,5;4;1\nk.A.;5;1\n")
+    how = CSVOptions(delimiter=";", decimal=",", null_values=["NA"])
+    message = refused(path, csv=how)
+    assert "has numbers, as '1,5', and other text, as '-' in row 2 (null_values=['-', 'k.A.', " in (
+        message
+    )
+    how = CSVOptions(delimiter=";", decimal=",", null_values=["-", "k.A.", "NA"])
+    assert read_table(path, "t", csv=how, missing="skip").X.tolist() == [
+        [1.5, 1],
+        [2.5, 2],
+        [3.5, 4],
+    ]
 
 
 @pytest.mark.parametrize(

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from itertools import product
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from fastlogit.arrays import short
+from fastlogit.arrow import texts_of
+from fastlogit.scoring.csv_options import CellError, CSVOptions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
-    from fastlogit.scoring.csv_options import CSVOptions
 
 # Identifiers have about as many values as there are rows: with fewer than two rows for each value
 # there is nothing to learn of most of them.  Of a few rows that says little: examples are small.
@@ -121,21 +123,23 @@ def why_none(categories: Categories, name: str, rows: int, csv: CSVOptions | Non
         file, row = categories.places[categories.numbers[text]]
         return f"{short(text)} in row {row}{'' if file == name else f' of {file}'}"
 
-    numbers = [text for text in texts if is_number(text)]
+    numbers = [text for text in texts if is_number(_plain(text, csv))]
+    if texts and len(numbers) == len(texts):
+        return f"holds numbers as text, as {example(numbers[0])}"
+    others = sorted(set(texts) - set(numbers), key=categories.numbers.__getitem__)
+    dates = [text for text in others if _DATE_OR_TIME.fullmatch(text.strip())]
+    if 2 * len(dates) > len(texts):
+        return f"looks like dates or times, as {example(dates[0])}"
+    formatted = [text for text in others if _FORMATTED.fullmatch(text.strip())]
+    if formatted and 2 * len(numbers + formatted) > len(texts):
+        options = _options(numbers + formatted) if csv else []
+        remedy = f" ({' or '.join(options)} reads them as numbers)" if options else ""
+        return f"looks like formatted numbers, as {example(formatted[0])}{remedy}"
     if numbers:
-        others = [text for text in texts if not is_number(text)]
-        if not others:
-            return f"holds numbers as text, as {example(numbers[0])}"
         return (
             f"has numbers, as {short(numbers[0])}, and other text, as {example(others[0])}"
             f"{as_missing(others, csv)}"
         )
-    for pattern, kind in ((_DATE_OR_TIME, "dates or times"), (_FORMATTED, "formatted numbers")):
-        fitting = [text for text in texts if pattern.fullmatch(text.strip())]
-        if 2 * len(fitting) > len(texts):
-            options = _options(texts) if csv else []
-            remedy = f" ({' or '.join(options)} reads them as numbers)" if options else ""
-            return f"looks like {kind}, as {example(fitting[0])}{remedy}"
     if rows > _LEAST_ROWS and 2 * len(texts) > rows:
         return (
             f"has {len(texts):,} different texts in {rows:,} rows, which identify rows, as "
@@ -161,23 +165,23 @@ def is_number(text: str) -> bool:
     return True
 
 
+def _plain(text: str, csv: CSVOptions | None) -> str:
+    """A text as Python would write the number, if it is one to a CSV's options."""
+    if csv is None or csv.decimal == ".":
+        return text
+    return text.replace(".", "..").replace(csv.decimal, ".")
+
+
 def _options(texts: Sequence[str]) -> list[str]:
     """Options with which all texts are numbers."""
     found = []
-    written = set("".join(texts))
-    for thousands, decimal in product(
-        [None, *written & set(",. '\u2019")], {".", *written & {","}}
-    ):
-        if thousands != decimal and all(_is_written(text, thousands, decimal) for text in texts):
-            given = {"thousands": thousands, "decimal": decimal if decimal != "." else None}
-            found.append(", ".join(f"{key}={one!r}" for key, one in given.items() if one))
+    cells, written = texts_of(texts), set("".join(texts))
+    marks = [mark for mark in ",. '\u2019" if mark in written]
+    for thousands, decimal in product([None, *marks], [".", *"," * ("," in written)]):
+        if thousands != decimal:
+            with suppress(CellError):
+                CSVOptions(thousands=thousands, decimal=decimal).numbers(cells)
+                given = [f"thousands={thousands!r}"] * bool(thousands)
+                given += [f"decimal={decimal!r}"] * (decimal != ".")
+                found.append(", ".join(given))
     return found[:2]
-
-
-def _is_written(text: str, thousands: str | None, decimal: str) -> bool:
-    mark = re.escape(thousands) if thousands else ""
-    digits = rf"(?:\d+|\d{{1,3}}(?:{mark}\d{{3}})+)" if thousands else r"\d+"
-    pattern = (
-        rf"[-+]?(?:{digits}(?:{re.escape(decimal)}\d*)?|{re.escape(decimal)}\d+)(?:[eE][-+]?\d+)?"
-    )
-    return re.fullmatch(pattern, text.strip()) is not None

@@ -48,7 +48,9 @@ _OF_ARROW = {
     "straddling object straddles two block boundaries (try to increase block size?)": (
         "a line is longer than a megabyte"
     ),
-    "invalid UTF8 data": "invalid UTF-8 (csv=CSVOptions(encoding='cp1252') reads what Windows writes)",
+    "invalid UTF8 data": (
+        "invalid UTF-8 (csv=CSVOptions(encoding='cp1252') reads what Windows writes)"
+    ),
 }
 
 

@@ -102,7 +102,7 @@ def must_be_utf8(text: bytes) -> None:
     """Check the encoding of the first lines of a text."""
     if text.startswith(_UTF16) or b"\0" in text[:4]:
         raise ValueError(
-            "must be UTF-8 text; it looks like UTF-16 (csv=CSVOptions(encoding='utf-16'))"
+            "must be UTF-8 text; it looks like UTF-16 (csv=CSVOptions(encoding='utf-16') reads it)"
         )
     try:
         text.decode()

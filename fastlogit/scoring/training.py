@@ -173,7 +173,7 @@ def read_table(
     notes = tuple(
         f"left out {table.label(position)} of {table.name}, which is an index of the rows "
         "(under another name it is a feature)"
-        for position in columns.row_names
+        for position in columns.index_columns
     )
     reasons = {
         table.names[position]: why_none(values, table.name, found.count, table.csv)
@@ -198,7 +198,7 @@ class _Columns(NamedTuple):
     # Those of them that are text because it was said so.
     chosen: set[int]
     # Those that are no features, as they are the index of a data frame.
-    row_names: list[int]
+    index_columns: list[int]
     rules: dict[int, Rule]
 
     @property
@@ -229,8 +229,8 @@ def _choose(
     measures = list(rules)
     chosen = _find(table, categorical, "categorical")
     left_out = {target, *measures, *_find(table, ignore, "ignore")}
-    row_names = [one for one in table.index_columns if one not in left_out | chosen]
-    left_out.update(row_names)
+    index_columns = [one for one in table.index_columns if one not in left_out | chosen]
+    left_out.update(index_columns)
     features = [position for position in range(len(table.dtypes)) if position not in left_out]
     if table.names is not None:
         table.find([table.names[position] for position in features])  # whether they differ
@@ -247,7 +247,7 @@ def _choose(
     table.must_hold_text(text)
     if not features:
         raise ValueError(f"{table.name}: has no column beside {table.label(target)}")
-    return _Columns(numbers, measures, target, text, chosen, row_names, rules)
+    return _Columns(numbers, measures, target, text, chosen, index_columns, rules)
 
 
 def _read_rows(
