@@ -100,9 +100,10 @@ def refuse(name: str, reasons: dict[str, str | None], *, may_be_text: bool) -> N
     told = [f"column {short(column)} {reasons[column]}" for column in shown]
     told += [f"{len(found) - len(shown)} more columns are such"] * (len(found) > len(shown))
     it = "it" if len(found) == 1 else "them"
-    remedies = [f"categorical={shown!r} takes {it} as text"] * may_be_text
-    remedies.append(f"ignore={shown!r} leaves {it} out")
-    raise ValueError(f"{name}: {'; '.join(told)} ({', '.join(remedies)})")
+    remedy = f"convert {it} to numbers first, or leave {it} out with ignore={shown!r}"
+    if may_be_text:
+        remedy = f"categorical={shown!r} takes {it} as text, ignore={shown!r} leaves {it} out"
+    raise ValueError(f"{name}: {'; '.join(told)} ({remedy})")
 
 
 def why_none(categories: Categories, name: str, rows: int, csv: CSVOptions | None) -> str | None:
