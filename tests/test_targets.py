@@ -210,7 +210,9 @@ def test_other_labels_are_errors_that_list_them(tmp_path, labels, message):
 def test_words_among_the_numbers_of_another_batch_are_told(tmp_path, monkeypatch):
     monkeypatch.setattr("fastlogit.scoring.training._BATCH_ROWS", 3)
     for labels in (["0", "1", "1", "0", "?", "1"], ["?", "?", "?", "0", "1", "0"]):
-        with pytest.raises(ValueError, match=r"as '\?' in row .*null_values=\['\?', 'NA'") as error:
+        with pytest.raises(
+            ValueError, match=r"as '\?' in row .*csv=CSVOptions\(null_values=\['\?', 'NA'"
+        ) as error:
             of_csv(tmp_path, *labels)
         assert f"row {labels.index('?')} (" in str(error.value)
 

@@ -154,7 +154,7 @@ def as_missing(texts: list[str], csv: CSVOptions | None) -> str:
     if csv is None:
         return ""
     nulls = [*texts[:_MOST_COLUMNS], *filter(None, csv.null_values)]
-    return f" (null_values={nulls!r} takes {short(texts[0])} as missing)"
+    return f" (csv=CSVOptions(null_values={nulls!r}) takes {short(texts[0])} as missing)"
 
 
 def is_number(text: str) -> bool:
@@ -184,5 +184,5 @@ def _options(texts: Sequence[str]) -> list[str]:
                 CSVOptions(thousands=thousands, decimal=decimal).numbers(cells)
                 given = [f"thousands={thousands!r}"] * bool(thousands)
                 given += [f"decimal={decimal!r}"] * (decimal != ".")
-                found.append(", ".join(given))
+                found.append(f"csv=CSVOptions({', '.join(given)})")
     return found[:2]
