@@ -31,8 +31,8 @@ _PARQUET_BUFFER = 1 << 18
 _GROUP_BYTES = 1 << 27
 # Record batches of Arrow up to this size, on average, are read; larger ones are mapped.
 _ARROW_BYTES = 1 << 28
-# What Arrow's files and streams begin with; no text does with the latter.
-_ARROW_FILE, ARROW_STREAM = b"ARROW1", b"\xff"
+# What Arrow's files and streams begin with; no text does with the latter, also not in UTF-16.
+_ARROW_FILE, ARROW_STREAM = b"ARROW1", b"\xff\xff"
 # What a column without a name is called: by pandas when it reads one, and by others.
 _UNNAMED = ("Unnamed: 0", "")
 
