@@ -173,7 +173,7 @@ class Table:
             if len(positions) > 1:
                 raise ValueError(
                     f"{self.name}: {len(positions)} columns have the name {short(name)}; "
-                    "it must be that of one"
+                    "rename or leave out all but one"
                 )
         return [positions[0] for positions in found]
 
