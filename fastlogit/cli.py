@@ -696,6 +696,8 @@ def _csv_options(args: argparse.Namespace) -> CSVOptions | None:
     """What is said of a CSV; None if nothing is."""
     names = [field.name for field in dataclasses.fields(CSVOptions)]
     given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+    if given.get("delimiter") == r"\t":  # as it is mostly typed
+        given["delimiter"] = "\t"
     return CSVOptions(**given) if given else None
 
 

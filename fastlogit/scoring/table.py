@@ -173,14 +173,14 @@ class Table:
             if len(positions) > 1:
                 raise ValueError(
                     f"{self.name}: {len(positions)} columns have the name {short(name)}; "
-                    "it must be that of one"
+                    "rename or leave out all but one"
                 )
         return [positions[0] for positions in found]
 
     def position(self, label: str | int) -> int:
         """Position of the column of the labels, of a name or, where there are none, a number."""
         if not isinstance(label, str | Integral) or isinstance(label, bool):
-            raise TypeError(f"label must be the name or the position of a column; got {label!r}")
+            raise TypeError(f"a column must be given by its name or position; got {label!r}")
         if self.names is not None:
             return self.find([str(label)])[0]
         width = len(self.dtypes)
