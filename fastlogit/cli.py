@@ -190,7 +190,7 @@ def _score(args: argparse.Namespace) -> None:
     for path in filter(None, (args.out, args.skipped)):
         keep_apart(path, args.model)
     start = time.perf_counter()
-    with _progress_bar(args.quiet) as progress:
+    with _reported_warnings(args), _progress_bar(args.quiet) as progress:
         done = scoring.score(
             fastlogit.load(args.model),
             args.input,
@@ -198,6 +198,7 @@ def _score(args: argparse.Namespace) -> None:
             output=args.outputs or "probability",
             names=args.names,
             keep=args.keep,
+            offset=args.offset,
             threshold=args.threshold,
             missing=args.missing,
             unknown=args.unknown,
@@ -232,11 +233,12 @@ def _evaluate(args: argparse.Namespace) -> None:
 
     if sys.stdout is None:
         raise ValueError("standard output is closed")
-    with _progress_bar(args.quiet) as progress:
+    with _reported_warnings(args), _progress_bar(args.quiet) as progress:
         found = evaluate(
             fastlogit.load(args.model),
             args.input,
             args.label,
+            offset=args.offset,
             threshold=args.threshold,
             missing=args.missing,
             unknown=args.unknown,
@@ -266,6 +268,7 @@ def _plot(args: argparse.Namespace) -> None:
         "model": args.model,
         "X": args.data,
         "t": args.label,
+        "offset": args.offset,
         "function": args.function,
         "missing": args.missing,
         "csv": _csv_options(args),
@@ -278,7 +281,7 @@ def _plot(args: argparse.Namespace) -> None:
     for path in filter(None, (args.model, args.data)):
         keep_apart(args.out, path)
     options = {name: value for name, value in given.items() if value is not None}
-    with replacing(args.out, force=args.force) as temporary:
+    with _reported_warnings(args), replacing(args.out, force=args.force) as temporary:
         if args.model is not None:
             options["model"] = fastlogit.load(args.model)
         drawn = draw(**options)
@@ -316,6 +319,17 @@ def _progress_bar(quiet: bool) -> Iterator[Callable[[Progress], object]]:
             bar.update(rows - bar.n)
 
         yield show
+
+
+@contextmanager
+def _reported_warnings(args: argparse.Namespace) -> Iterator[None]:
+    """Report each warning in one line, after the block."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        yield
+    options = wording.options_of(args.parser)
+    for warning in caught:
+        _report("warning", wording.as_options(str(warning.message), options))
 
 
 def _rows(number: int) -> str:
@@ -548,6 +562,13 @@ def _parser() -> argparse.ArgumentParser:
         choices=("log_sigmoid", "softplus", "sigmoid", "sigmoid_derivative"),
         help="of 'tails': whose errors to draw (default: log_sigmoid)",
     )
+    for command in (score, evaluate, plot):
+        command.add_argument(
+            "--offset",
+            metavar="COLUMN",
+            help="a column of numbers that is added to the logits, which a model that was trained "
+            "with one needs",
+        )
     for command, default in ((evaluate, "skip"), (plot, None)):
         command.add_argument(
             "--missing",
@@ -610,6 +631,7 @@ _PLOTTED = {
     "model": "MODEL",
     "X": "DATA",
     "t": "--label",
+    "offset": "--offset",
     "function": "--function",
     "missing": "--missing",
     "csv": "options of CSV",

@@ -52,6 +52,8 @@ ROWS = [
     ["training"],  # its __init__.py
     ["conversion"],
     ["model"],
+    ["model_file"],
+    ["model_fields"],
     ["inference"],
     ["losses", "linear", "elementwise"],
     ["features"],

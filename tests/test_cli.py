@@ -116,6 +116,33 @@ def test_train_warns_when_it_did_not_converge(here, capsys):
     assert not fl.load("m.json").converged
 
 
+def test_an_offset_in_the_commands(here, capsys):
+    model = fl.LogisticModel([2.0, -1.0], 0.5, ("x", "k"), with_offset=True)
+    model.save("model.json")
+    pq.write_table(pa.table({**ROWS, "w": [3.0, -3.0, 0.5, 0.0, 1.0]}), "data.parquet")
+    z = 2.0 * np.array(ROWS["x"]) - np.array(ROWS["k"]) + 0.5
+    score = ["score", "model.json", "data.parquet", "-o", "y.npy", "--output", "logit", "--force"]
+    assert main([*score, "-q", "--offset", "w"]) == 0
+    assert capsys.readouterr().err == ""
+    np.testing.assert_array_equal(np.load("y.npy") - z, [3.0, -3.0, 0.5, 0.0, 1.0])
+    evaluate = ["evaluate", "model.json", "data.parquet", "--label", "t", "--json"]
+    assert main([*evaluate, "--offset", "w"]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert json.loads(out)["accuracy"] == 0.4
+    for command in ([*score, "-q"], evaluate):
+        assert main(command) == 0
+        assert re.fullmatch(
+            "fastlogit: warning: --offset must be given, as the model was trained with one; .*\n",
+            capsys.readouterr().err,
+        )
+    np.testing.assert_array_equal(np.load("y.npy"), z)
+
+
+def test_an_offset_that_is_not_there(fails):
+    assert "missing column 'w'" in fails(*SCORE, "--offset", "w")
+
+
 def test_score(here, capsys):
     assert main(["score", "model.json", "data.parquet", "-o", "scores.npy"]) == 0
     out, err = capsys.readouterr()

@@ -177,21 +177,23 @@ class Table:
                 )
         return [positions[0] for positions in found]
 
-    def position(self, label: str | int) -> int:
-        """Position of the column of the labels, of a name or, where there are none, a number."""
-        if not isinstance(label, str | Integral) or isinstance(label, bool):
-            raise TypeError(f"a column must be given by its name or position; got {label!r}")
+    def position(self, column: str | int, role: str = "label") -> int:
+        """Position of a column, of a name or, where there are none, a number."""
+        if not isinstance(column, str | Integral) or isinstance(column, bool):
+            raise TypeError(
+                f"{role} must be the name or the position of a column; got {short(column)}"
+            )
         if self.names is not None:
-            return self.find([str(label)])[0]
+            return self.find([str(column)])[0]
         width = len(self.dtypes)
         try:
-            position = int(label)
+            position = int(column)
         except ValueError:
             position = width
         if not -width <= position < width:
             raise ValueError(
-                f"{self.name}: columns have no names here, so that the label must be a position "
-                f"from {-width} to {width - 1}; got {label!r}"
+                f"{self.name}: columns have no names here, so that the {role} must be a position "
+                f"from {-width} to {width - 1}; got {short(column)}"
             )
         return position % width
 

@@ -219,7 +219,7 @@ def _choose(
     what, rules = {target: "label"}, {}
     for argument, name, rule in (("weight", weight, _WEIGHT), ("offset", offset, _FINITE)):
         if name is not None:
-            position = table.position(name)
+            position = table.position(name, argument)
             if position in what:
                 raise ValueError(
                     f"{table.name}: {argument} must be a column of its own; got {name!r}, which is "
