@@ -18,6 +18,7 @@ from fastlogit.training import labels
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from fastlogit.scoring.csv_options import CSVOptions
     from fastlogit.scoring.table import Table
 
 # What a row without a label, or with another null or NaN, gives.
@@ -70,7 +71,7 @@ class Labels:
         from pyarrow import compute
 
         assert self.table.csv is not None
-        texts = compute.utf8_trim_whitespace(self.table.text_of(column))
+        texts = _texts(self.table.csv, column)
         words = texts_of(labels.TRUTHS)
         if not compute.any(compute.is_in(compute.utf8_lower(texts), words)).as_py():
             with suppress(CellError):
@@ -211,6 +212,23 @@ def checked_missing(missing: Missing) -> Missing:
     return missing
 
 
+def labels_of(table: Table, column: Any, classes: tuple[Any, Any]) -> Any:
+    """The labels of a batch as `t_of` takes them: cells of a CSV as numbers, if the classes are."""
+    if table.csv is None:
+        return column
+    if not isinstance(classes[0], str):
+        with suppress(CellError):
+            return table.csv.numbers(column)
+    return _texts(table.csv, column)
+
+
+def _texts(csv: CSVOptions, column: Any) -> Any:
+    """Cells without the spaces around them."""
+    from pyarrow import compute
+
+    return compute.utf8_trim_whitespace(csv.texts(column))
+
+
 def t_of(given: Any, classes: tuple[Any, Any], where: str, first: int = 0) -> NDArray[np.float64]:
     """T of each label, NaN where it is missing; messages call the first row by its number.
 
@@ -226,8 +244,6 @@ def t_of(given: Any, classes: tuple[Any, Any], where: str, first: int = 0) -> ND
     else:
         different, codes = _different(values)
         t_of_label = {None: math.nan, negative: 0.0, positive: 1.0}
-        if not isinstance(classes[0], str):
-            different = [None if _is_nan(label) else label for label in different]
         t = np.array([t_of_label.get(key(label), -1.0) for label in different])[codes]
     if (t < 0.0).any():
         row = int(np.argmax(t < 0.0))
@@ -241,10 +257,6 @@ def t_of(given: Any, classes: tuple[Any, Any], where: str, first: int = 0) -> ND
 def _itself(label: Any) -> Any:
     """Of classes that are two texts of one number."""
     return label
-
-
-def _is_nan(label: Any) -> bool:
-    return isinstance(label, str) and is_number(label) and math.isnan(float(label))
 
 
 def _numbers(column: Any) -> Any:
