@@ -41,6 +41,7 @@ ROWS = [
     ["scoring.sources"],
     ["scoring.targets"],
     ["scoring.categories"],
+    ["scoring.partitions"],
     ["scoring.columnar", "scoring.positional", "scoring.folders"],
     ["scoring.table"],
     ["scoring.texts", "scoring.overlap", "scoring.csv_options"],

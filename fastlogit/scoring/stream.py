@@ -103,7 +103,8 @@ def score(
         (file or stream), CSV or TSV with a header (also ``.gz``, ``.zst``), NPY or NPZ (two axes),
         LIBSVM.  Names of folders such as ``year=2013`` are columns.  Or standard input; or
         anything that gives a stream of Arrow (a frame of Polars or pandas, a relation of DuckDB, a
-        table, reader or data set of pyarrow), a dict of arrays, an array or a CSR matrix.  Columns
+        table, reader or data set of pyarrow), a data frame of Dask, which is computed partition by
+        partition, a dict of arrays, an array or a CSR matrix.  Columns
         are of any real dtype, or text where the model has `categories`.
     sink : path, "-", optional
         A ``.parquet``, ``.arrow``, ``.csv``, ``.tsv`` or ``.npy`` file, another than `source`; it
