@@ -124,7 +124,7 @@ def why_none(categories: Categories, name: str, rows: int, csv: CSVOptions | Non
         file, row = categories.places[categories.numbers[text]]
         return f"{short(text)} in row {row}{'' if file == name else f' of {file}'}"
 
-    numbers = [text for text in texts if is_number(_plain(text, csv))]
+    numbers = [text for text in texts if is_number(text, csv)]
     if texts and len(numbers) == len(texts):
         return f"holds numbers as text, as {example(numbers[0])}"
     others = sorted(set(texts) - set(numbers), key=categories.numbers.__getitem__)
@@ -157,20 +157,15 @@ def as_missing(texts: list[str], csv: CSVOptions | None) -> str:
     return f" (csv=CSVOptions(null_values={nulls!r}) takes {short(texts[0])} as missing)"
 
 
-def is_number(text: str) -> bool:
-    """Whether Python reads a number."""
+def is_number(text: str, csv: CSVOptions | None) -> bool:
+    """Whether Python reads a number, or would if a CSV's decimal sign were a point."""
+    if csv is not None and csv.decimal != ".":
+        text = text.replace(".", "..").replace(csv.decimal, ".")
     try:
         float(text)
     except ValueError:
         return False
     return True
-
-
-def _plain(text: str, csv: CSVOptions | None) -> str:
-    """A text as Python would write the number, if it is one to a CSV's options."""
-    if csv is None or csv.decimal == ".":
-        return text
-    return text.replace(".", "..").replace(csv.decimal, ".")
 
 
 def _options(texts: Sequence[str]) -> list[str]:

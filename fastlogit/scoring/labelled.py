@@ -72,7 +72,8 @@ def labelled(
     def compare(batch: Batch) -> tuple[Labelled, int | None]:
         X, labels = _split(batch, len(features.positions), target if of_arrays else None)
         z, _ = features.logits(X, batch)
-        t = t_of(labels_of(table, labels, model.classes), model.classes, batch.file, batch.first)
+        labels = labels_of(table, labels, model.classes, batch)
+        t = t_of(labels, model.classes, batch.file, batch.first)
         if missing == "error":
             _refuse_missing(z, t, batch)
         return Labelled(z, t, X if with_features else None), batch.position
