@@ -96,7 +96,7 @@ class Labels:
         return values
 
     def targets(self, added: NDArray[np.float64], positive: Any = None) -> Targets:
-        """t and the classes, from the numbers that `add` gave for all rows.
+        """Targets and their classes, from the numbers that `add` gave for all rows.
 
         `positive` is the label that is t = 1; None stands for the later one in their order.
         """
@@ -238,7 +238,7 @@ def _texts(csv: CSVOptions, column: Any) -> Any:
 
 
 def t_of(given: Any, classes: tuple[Any, Any], where: str, first: int = 0) -> NDArray[np.float64]:
-    """t of each label, NaN where it is missing; `first` is the number of the first row.
+    """The target of each label, NaN where it is missing; `first` is the number of the first row.
 
     A label is one of the classes however it is written: 1 is 1.0, True, "1" and "true".
     """
