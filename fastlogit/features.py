@@ -24,7 +24,7 @@ import numpy as np
 
 from fastlogit import arrays
 from fastlogit import threads as _threads
-from fastlogit.arrow import column_of
+from fastlogit.arrow import column_of, numbers
 from fastlogit.kernels import columns, passes, sparse
 
 if TYPE_CHECKING:
@@ -477,6 +477,9 @@ def _of_batch(batch: Any, missing: Missing) -> tuple[_Chunk, Any]:
             formats[number] = 0
     found = {code: _FORMATS.get(chr(code)) for code in set(formats.tolist())}
     for number in np.flatnonzero([found[code] is None for code in formats.tolist()])[:1]:
+        other = [numbers(column) for column in batch.columns]
+        if [column.type for column in other] != batch.schema.types:
+            return _of_batch(type(batch).from_arrays(other, batch.schema.names), missing)
         name, kind = batch.schema.names[number], batch.schema.types[number]
         raise TypeError(f"X must hold real numbers; got {kind} in column {name!r}")
     nulls = np.where(validity == 0, 0, nulls)
