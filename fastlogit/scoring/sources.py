@@ -181,6 +181,14 @@ def _of_object(source: Any) -> Table:
         source = pa.table(dict(source))
     elif isinstance(source, dataset.Dataset):
         source = source.scanner().to_reader()
+    elif isinstance(source, pa.RecordBatch):
+        source = pa.Table.from_batches([source])
     elif not hasattr(source, "__arrow_c_stream__"):
         raise TypeError(f"source must be a path or a table; got {name}")
-    return of_reader(name, pa.RecordBatchReader.from_stream(source))
+    # What is Arrow's own is taken as it is: the interface to other libraries does not tell how
+    # long its buffers are, so that nothing could be checked any more.
+    if isinstance(source, pa.Table):
+        source = source.to_reader()
+    elif not isinstance(source, pa.RecordBatchReader):
+        source = pa.RecordBatchReader.from_stream(source)
+    return of_reader(name, source)
