@@ -127,7 +127,7 @@ def _train(args: argparse.Namespace) -> None:
     from fastlogit.scoring.sinks import replacing
 
     keep_apart(args.out, args.data)
-    with replacing(args.out, force=args.force) as temporary:
+    with _reported_warnings(args), replacing(args.out, force=args.force) as temporary:
         data = read_table(
             args.data,
             args.label,
@@ -148,29 +148,24 @@ def _train(args: argparse.Namespace) -> None:
         if data.skipped:
             _report("note", f"left out {_rows(data.skipped)} of {args.data} with a missing value")
         start = time.perf_counter()
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            try:
-                model = fastlogit.fit(
-                    data.X,
-                    data.t,
-                    weight=data.weight,
-                    offset=data.offset,
-                    l2=args.l2,
-                    tol=args.tol,
-                    max_passes=args.max_passes,
-                    intercept=args.intercept,
-                    feature_names=data.feature_names,
-                    threads=args.threads,
-                )
-            except ValueError as error:
-                raise ValueError(f"{args.data}: {error}") from error
+        try:
+            model = fastlogit.fit(
+                data.X,
+                data.t,
+                weight=data.weight,
+                offset=data.offset,
+                l2=args.l2,
+                tol=args.tol,
+                max_passes=args.max_passes,
+                intercept=args.intercept,
+                feature_names=data.feature_names,
+                threads=args.threads,
+            )
+        except ValueError as error:
+            raise ValueError(f"{args.data}: {error}") from error
         seconds = time.perf_counter() - start
         model = dataclasses.replace(model, categories=data.categories, classes=data.classes)
         model.save(temporary)
-    for warning in caught:
-        options = wording.options_of(args.parser)
-        _report("warning", wording.as_options(str(warning.message), options))
     print(
         f"rows           {len(data.t):,}\n"
         f"features       {model.coef.size:,}\n"
@@ -395,23 +390,13 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--offset", metavar="COLUMN", help="a known addition to each row's logit; no feature"
     )
-    train.add_argument(
+    _add_columns(
+        train,
         "--categorical",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="COLUMN",
-        help="columns to take as text: of text that looks like numbers, dates or identifiers, of "
+        "columns to take as text: of text that looks like numbers, dates or identifiers, of "
         "integers, or of booleans",
     )
-    train.add_argument(
-        "--ignore",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="COLUMN",
-        help="columns that are no features",
-    )
+    _add_columns(train, "--ignore", "columns that are no features")
     train.add_argument(
         "--columns",
         dest="width",
@@ -476,14 +461,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="COLUMN",
         help="name of the column of an output; as often as --output",
     )
-    score.add_argument(
-        "--keep",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="COLUMN",
-        help="columns of the input to write as well",
-    )
+    _add_columns(score, "--keep", "columns of the input to write as well")
     _add_threshold(score, "probability above which the label is the second one")
     score.add_argument(
         "--missing",
@@ -612,18 +590,9 @@ def _parser() -> argparse.ArgumentParser:
 
 # What can be drawn, in the order of the help.
 PLOTS = (
-    "logistic",
-    "derivative",
-    "cross_entropy",
-    "gradient",
-    "tails",
-    "convergence",
-    "coefficients",
-    "reliability",
-    "roc",
-    "precision_recall",
-    "decision_boundary",
-)
+    "logistic", "derivative", "cross_entropy", "gradient", "tails", "convergence", "coefficients",
+    "reliability", "roc", "precision_recall", "decision_boundary",
+)  # fmt: skip
 _PICTURES = ("png", "svg", "pdf")
 _SUFFIXES = tuple(f".{name}" for name in _PICTURES)
 # What messages call the arguments of what draws.
@@ -692,6 +661,10 @@ def _add_output(parser: argparse.ArgumentParser, metavar: str, what: str) -> Non
     parser.add_argument("--force", action="store_true", help="replace the output if it exists")
 
 
+def _add_columns(parser: argparse.ArgumentParser, option: str, what: str) -> None:
+    parser.add_argument(option, nargs="+", action="extend", default=[], metavar="COLUMN", help=what)
+
+
 def _add_csv_options(parser: argparse.ArgumentParser) -> None:
     """Add what says how a CSV is written, as `_csv_options` reads it."""
     group = parser.add_argument_group("of CSV and TSV input")
@@ -718,6 +691,8 @@ def _csv_options(args: argparse.Namespace) -> CSVOptions | None:
     """What is said of a CSV; None if nothing is."""
     names = [field.name for field in dataclasses.fields(CSVOptions)]
     given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+    if given.get("delimiter") == r"\t":  # as it is mostly typed
+        given["delimiter"] = "\t"
     return CSVOptions(**given) if given else None
 
 

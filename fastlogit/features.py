@@ -24,6 +24,7 @@ import numpy as np
 
 from fastlogit import arrays
 from fastlogit import threads as _threads
+from fastlogit.arrow import column_of, numbers
 from fastlogit.kernels import columns, passes, sparse
 
 if TYPE_CHECKING:
@@ -404,9 +405,8 @@ def _chunks_of(value: Any, name: str, missing: Missing) -> list[_Column]:
     elif _is_of_arrow(value) or (_is_of_pandas(value) and dtype is not None):
         import pyarrow as pa
 
-        is_stream = hasattr(value, "__arrow_c_stream__") and not _is_of_pandas(value)
         try:
-            whole = pa.chunked_array(value) if is_stream else pa.array(value)
+            whole = pa.array(value) if _is_of_pandas(value) else column_of(value)
         except (pa.ArrowException, TypeError):
             raise TypeError(f"X must hold real numbers; got {dtype} in column {name!r}") from None
         chunks = whole.chunks if isinstance(whole, pa.ChunkedArray) else [whole]
@@ -432,7 +432,9 @@ def _of_frame(X: Any, missing: Missing) -> Features:
         whole, names = [X], X.schema.names
     else:
         try:
-            table = X if isinstance(X, pa.Table) else pa.table(X)
+            # (As in `column_of`, Arrow's own are not handed over to itself.)
+            table = X.read_all() if isinstance(X, pa.RecordBatchReader) else X
+            table = table if isinstance(table, pa.Table) else pa.table(table)
         except pa.ArrowException as error:
             raise TypeError(
                 f"X must be a table of real numbers; got {type(X).__name__} ({error})"
@@ -468,6 +470,7 @@ def _of_batch(batch: Any, missing: Missing) -> tuple[_Chunk, Any]:
     By the Arrow C data interface, as to ask pyarrow for each column of many would take longer
     than to read them.
     """
+    batch.validate()  # that no buffer is shorter than the rows, as of a file that is damaged
     capsules = batch.__arrow_c_array__()
     names = (b"arrow_schema", b"arrow_array")
     fields = np.empty((batch.num_columns, 6), np.int64)
@@ -479,6 +482,9 @@ def _of_batch(batch: Any, missing: Missing) -> tuple[_Chunk, Any]:
             formats[number] = 0
     found = {code: _FORMATS.get(chr(code)) for code in set(formats.tolist())}
     for number in np.flatnonzero([found[code] is None for code in formats.tolist()])[:1]:
+        other = [numbers(column) for column in batch.columns]
+        if [column.type for column in other] != batch.schema.types:
+            return _of_batch(type(batch).from_arrays(other, batch.schema.names), missing)
         name, kind = batch.schema.names[number], batch.schema.types[number]
         raise TypeError(f"X must hold real numbers; got {kind} in column {name!r}")
     nulls = np.where(validity == 0, 0, nulls)

@@ -197,8 +197,9 @@ def reliability(
         column the labels are, any table or file that :func:`fastlogit.score` takes, where columns
         are found by their names; it is read once.
     t : array_like (n,), or str or int
-        Labels, which are the model's `classes`, as :func:`fastlogit.scoring.evaluate` takes them.
-        Or their column, by its name or, where columns have none, its position; LIBSVM needs none.
+        Labels: numbers, strings or truth values, of which each is one of the model's `classes`, as
+        :func:`fastlogit.scoring.evaluate` takes them.  Or their column, by its name or, where
+        columns have none, its position; LIBSVM needs none.
     ax : matplotlib Axes, optional
         Where to draw; default: a new figure.
     offset : array_like (n,), or str or int, optional

@@ -1,4 +1,8 @@
-"""The categories of columns of text, and which columns of text are none."""
+"""The categories of columns of text, and the columns of text that have none.
+
+Numbers that are formatted, dates and identifiers would each become a feature for every text, which
+nobody wants of them: such columns are errors, unless somebody calls them categorical.
+"""
 
 from __future__ import annotations
 
@@ -18,24 +22,23 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-
-# Identifiers have about as many values as there are rows: with fewer than two rows for each value
-# there is nothing to learn of most of them.  Of a few rows that says little: examples are small.
+# A column with fewer than two rows for each of its texts identifies rows: most of its coefficients
+# would tell of a single row.  In a table of few rows, true categories are as rare.
 _LEAST_ROWS = 50
 # How many columns a message names.
 _MOST_COLUMNS = 6
 
-_SIGN, _CURRENCY, _BLANKS = (
-    "[-+\u2212\u2013]?",
-    "(?:[$€£¥₹]|[A-Z]{3}(?![A-Z]))?",
-    "[ \u00a0\u202f]?",
-)
+# Numbers as people write them: "-1,234.50", "(12)", "$ 3", "EUR 4", "12 %", "1e5 kg", "1'234".
+_SIGN = "[-+\u2212\u2013]?"
+_BLANK = "[ \u00a0\u202f]?"
+_CURRENCY = "(?:[$€£¥₹]|[A-Z]{3}(?![A-Z]))?"
 _DIGITS = r"(?:\d{1,3}([,. '\u2019\u00a0\u202f])(?:\d{2,3}\1)*\d{3}|\d+)?(?:[.,]\d+|(?<=\d)[.,]?)"
 # A unit stands behind a blank, as "1st" and "4WD" are categories.
 _UNIT = "(?:[ \u00a0\u202f]?(?:[%‰$€£¥₹°]|[A-Z]{3})|[ \u00a0\u202f][A-Za-zµ°]{1,3}[²³]?)?"
 _FORMATTED = re.compile(
-    rf"\(?{_SIGN}{_BLANKS}{_CURRENCY}{_BLANKS}{_SIGN}{_DIGITS}(?:[eE][-+]?\d+)?{_UNIT}\)?-?"
+    rf"\(?{_SIGN}{_BLANK}{_CURRENCY}{_BLANK}{_SIGN}{_DIGITS}(?:[eE][-+]?\d+)?{_UNIT}\)?-?"
 )
+# Dates with a year, or a year and a month, and times of day.
 _MONTH = "(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*[.,]?"
 _TIME = r"\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?: ?[ap]m)?(?: ?(?:z|utc|[-+]\d{2}:?\d{2}))?"
 _DATE = (
@@ -62,7 +65,7 @@ class Categories:
         self.places: list[Place] = []
 
     def number(self, column: Any, file: str, rows: NDArray[np.int64]) -> NDArray[np.int32]:
-        """Number the values of some rows of a file, of which none is null."""
+        """Number the values of some rows of a file; none may be null."""
         encoded = column.dictionary_encode()
         texts = encoded.dictionary.to_pylist()
         codes = encoded.indices.to_numpy(zero_copy_only=False)
@@ -100,9 +103,10 @@ def refuse(name: str, reasons: dict[str, str | None], *, may_be_text: bool) -> N
     told = [f"column {short(column)} {reasons[column]}" for column in shown]
     told += [f"{len(found) - len(shown)} more columns are such"] * (len(found) > len(shown))
     it = "it" if len(found) == 1 else "them"
-    remedies = [f"categorical={shown!r} takes {it} as text"] * may_be_text
-    remedies.append(f"ignore={shown!r} leaves {it} out")
-    raise ValueError(f"{name}: {'; '.join(told)} ({', '.join(remedies)})")
+    remedy = f"convert {it} to numbers first, or leave {it} out with ignore={shown!r}"
+    if may_be_text:
+        remedy = f"categorical={shown!r} takes {it} as text, ignore={shown!r} leaves {it} out"
+    raise ValueError(f"{name}: {'; '.join(told)} ({remedy})")
 
 
 def why_none(categories: Categories, name: str, rows: int, csv: CSVOptions | None) -> str | None:
@@ -123,7 +127,7 @@ def why_none(categories: Categories, name: str, rows: int, csv: CSVOptions | Non
         file, row = categories.places[categories.numbers[text]]
         return f"{short(text)} in row {row}{'' if file == name else f' of {file}'}"
 
-    numbers = [text for text in texts if is_number(_plain(text, csv))]
+    numbers = [text for text in texts if is_number(text, csv)]
     if texts and len(numbers) == len(texts):
         return f"holds numbers as text, as {example(numbers[0])}"
     others = sorted(set(texts) - set(numbers), key=categories.numbers.__getitem__)
@@ -153,23 +157,18 @@ def as_missing(texts: list[str], csv: CSVOptions | None) -> str:
     if csv is None:
         return ""
     nulls = [*texts[:_MOST_COLUMNS], *filter(None, csv.null_values)]
-    return f" (null_values={nulls!r} takes {short(texts[0])} as missing)"
+    return f" (csv=CSVOptions(null_values={nulls!r}) takes {short(texts[0])} as missing)"
 
 
-def is_number(text: str) -> bool:
-    """Whether Python reads a number."""
+def is_number(text: str, csv: CSVOptions | None) -> bool:
+    """Whether Python reads a number, or would if a CSV's decimal sign were a point."""
+    if csv is not None and csv.decimal != ".":
+        text = text.replace(".", "..").replace(csv.decimal, ".")
     try:
         float(text)
     except ValueError:
         return False
     return True
-
-
-def _plain(text: str, csv: CSVOptions | None) -> str:
-    """A text as Python would write the number, if it is one to a CSV's options."""
-    if csv is None or csv.decimal == ".":
-        return text
-    return text.replace(".", "..").replace(csv.decimal, ".")
 
 
 def _options(texts: Sequence[str]) -> list[str]:
@@ -183,5 +182,5 @@ def _options(texts: Sequence[str]) -> list[str]:
                 CSVOptions(thousands=thousands, decimal=decimal).numbers(cells)
                 given = [f"thousands={thousands!r}"] * bool(thousands)
                 given += [f"decimal={decimal!r}"] * (decimal != ".")
-                found.append(", ".join(given))
+                found.append(f"csv=CSVOptions({', '.join(given)})")
     return found[:2]

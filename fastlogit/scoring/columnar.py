@@ -31,8 +31,8 @@ _PARQUET_BUFFER = 1 << 18
 _GROUP_BYTES = 1 << 27
 # Record batches of Arrow up to this size, on average, are read; larger ones are mapped.
 _ARROW_BYTES = 1 << 28
-# What Arrow's files and streams begin with; no text does with the latter.
-_ARROW_FILE, ARROW_STREAM = b"ARROW1", b"\xff"
+# What Arrow's files and streams begin with; no text does with the latter, also not in UTF-16.
+_ARROW_FILE, ARROW_STREAM = b"ARROW1", b"\xff\xff"
 # What a column without a name is called: by pandas when it reads one, and by others.
 _UNNAMED = ("Unnamed: 0", "")
 
@@ -168,12 +168,12 @@ def of_csv(text: Text, how: CSVOptions, delimiter: str) -> Table:
 
     if how.encoding == "utf-8":
         texts.must_be_utf8(text.head)
+    if how.delimiter is None:
+        _must_have(delimiter, text.head)
     parsed = partial(_parsed, how, how.delimiter or delimiter)
     head = parsed(text.head)
     schema = _seen(head, how)
     is_one = len(schema) == 1
-    if is_one and how.delimiter is None:
-        _must_be_one_column(schema.names[0], delimiter)
     index = _index_of(schema)
     if index and len(head.column(0).unique()) < len(head):  # it only has no name
         index = ()
@@ -276,13 +276,16 @@ def _is_plain(kind: Any) -> bool:
     return any(is_(kind) for is_ in (types.is_null, types.is_integer, types.is_floating))
 
 
-def _must_be_one_column(name: str, delimiter: str) -> None:
-    """Check that the only name of a header is not several, with another delimiter."""
+def _must_have(delimiter: str, head: bytes) -> None:
+    """Check that the header is not several names with another delimiter."""
+    header = head.partition(b"\n")[0].decode()
     for other in ";\t|,":
-        if other in name and other != delimiter:
+        if other in header and delimiter not in header:
+            remedy = f"csv=CSVOptions(delimiter={other!r})"
+            remedy = "source_format='tsv'" if other == "\t" else remedy
             raise ValueError(
-                f"its header {short(name)} has {other!r} and no {delimiter!r} "
-                f"(csv=CSVOptions(delimiter={other!r}) reads several columns)"
+                f"its header {short(header)} has {other!r} and no {delimiter!r} ({remedy} reads it "
+                "as several columns)"
             )
 
 

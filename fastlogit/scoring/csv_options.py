@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import codecs
 import re
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from fastlogit.arrays import short
@@ -21,6 +22,14 @@ if TYPE_CHECKING:
 NULLS = ("", "NA", "N/A", "NULL", "null")
 # Truth values, as Python, R, SQL and spreadsheets write them.
 _FALSE, _TRUE = (("false", "False", "FALSE"), ("true", "True", "TRUE"))
+# How numbers are mostly written, if not as Python writes them.
+_OTHER_OPTIONS: tuple[dict[str, Any], ...] = (
+    {"decimal": ","},
+    {"thousands": ","},
+    {"thousands": " "},
+    {"thousands": "'"},
+    {"decimal": ",", "thousands": "."},
+)
 # What can be part of a number, or of how a cell is quoted, so that it separates nothing.
 _OF_NUMBERS = '0123456789+-eE"\r\n'
 
@@ -115,9 +124,20 @@ class CSVOptions:
             If one is none of these.
         """
         import pyarrow as pa
+
+        texts = self._spelled(self.texts(cells))
+        try:
+            return texts.cast(pa.float64())
+        except pa.ArrowInvalid:
+            place = _first_bad(texts)
+            text = cells[place].as_py()
+            raise CellError(place, f"{short(text)}{self._remedy(text)}") from None
+
+    def _spelled(self, cells: Any) -> Any:
+        """Cells with numbers and truth values as Arrow reads them."""
         from pyarrow import compute
 
-        texts = compute.utf8_trim_whitespace(self.texts(cells))
+        texts = compute.utf8_trim_whitespace(cells)
         for number, words in enumerate((_FALSE, _TRUE)):
             texts = compute.if_else(compute.is_in(texts, texts_of(words)), str(number), texts)
         if self.thousands is not None:
@@ -128,18 +148,26 @@ class CSVOptions:
             # (A point is now none, and must not become one.)
             texts = compute.replace_substring(texts, ".", "..")
             texts = compute.replace_substring(texts, self.decimal, ".")
-        try:
-            return texts.cast(pa.float64())
-        except pa.ArrowInvalid:
-            place = _first_bad(texts)
-            raise CellError(place, cells[place].as_py()) from None
+        return texts
+
+    def _remedy(self, text: str) -> str:
+        """Which other options read a cell as a number, as messages say it."""
+        found: list[str] = []
+        for options in _OTHER_OPTIONS:
+            if len(options) > 1 and found:  # of which one is enough
+                break
+            with suppress(ValueError):  # of a cell that is none then either
+                replace(self, **options)._spelled(texts_of([text])).cast("float64")
+                given = ", ".join(f"{name}={value!r}" for name, value in options.items())
+                found.append(f"csv=CSVOptions({given})")
+        return f" ({' or '.join(found)} reads it)" if found else ""
 
 
 class CellError(ValueError):
-    """A cell that is no number: its place in the column, and its text."""
+    """A cell that is no number: its place in the column, and what it is."""
 
     def __init__(self, place: int, text: str) -> None:
-        super().__init__(f"CSV conversion error to double: invalid value {short(text)}")
+        super().__init__(f"CSV conversion error to double: invalid value {text}")
         self.place = place
 
 

@@ -10,7 +10,7 @@ from fastlogit import threads as _threads
 from fastlogit.arrays import function
 from fastlogit.scoring.logits import Columns
 from fastlogit.scoring.sources import open_table
-from fastlogit.scoring.targets import checked_missing, find_labels, t_of
+from fastlogit.scoring.targets import checked_missing, find_labels, labels_of, t_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -74,7 +74,8 @@ def labelled(
     def compare(batch: Batch) -> tuple[Labelled, int | None]:
         X, labels = _split(batch, len(features.positions), target if of_arrays else None)
         z, _ = features.logits(X, batch)
-        t = t_of(table.text_of(labels), model.classes, batch.file, batch.first)
+        labels = labels_of(table, labels, model.classes, batch)
+        t = t_of(labels, model.classes, batch.file, batch.first)
         if missing == "error":
             _refuse_missing(z, t, batch)
         return Labelled(z, t, X if with_features else None), batch.position

@@ -79,7 +79,8 @@ def open_table(
     file_format : str, optional
         One of `FORMATS`; default: by the suffix.
     width : int, optional
-        How many columns it must have where the format does not tell (LIBSVM).
+        How many columns it must have where the format does not tell (LIBSVM); default: files are
+        read once to find out.
     csv : CSVOptions, optional
         How a CSV or TSV is written.
 
@@ -93,6 +94,7 @@ def open_table(
     if file_format is not None and file_format not in FORMATS:
         raise ValueError(f"source_format must be one of {', '.join(FORMATS)}; got {file_format!r}")
     if not (isinstance(source, str) or hasattr(source, "__fspath__")):
+        _must_be_csv(type(source).__name__, csv)
         return _of_object(source)
     if str(source) == STANDARD:
         if sys.stdin is None:
@@ -100,6 +102,9 @@ def open_table(
         return _of_stream("standard input", sys.stdin.buffer, file_format, width, csv)
     base, files = find_files(source)
     tables = [_open_file(file, file_format, width, csv) for file in files]
+    if width is None and tables[0].has_labels:  # of which some files may not have the last columns
+        width = max(len(table.dtypes) for table in tables)
+        tables = [_open_file(file, file_format, width, csv) for file in files]
     keys = partition_keys(base, files)
     return tables[0] if len(tables) == 1 and not keys else chain(str(source), tables, keys)
 
@@ -124,9 +129,15 @@ def _open_file(
         return replace(table, _read=partial(_closing, file, table._read))
     with path.open("rb"):  # for the operating system's own error
         pass
-    open_format = FORMATS[file_format or format_of(path, FORMATS)]
+    file_format = file_format or format_of(path, FORMATS)
     with naming(str(path)):
-        return open_format(path, width, csv)
+        _must_be_csv(file_format, csv)
+        return FORMATS[file_format](path, width, csv)
+
+
+def _must_be_csv(file_format: str, csv: CSVOptions | None) -> None:
+    if csv is not None and file_format not in ("csv", "tsv"):
+        raise ValueError(f"csv must be for a CSV or TSV; got it for {file_format}")
 
 
 def _closing(file: Any, read: Read, wanted: Wanted) -> Iterator[Batch]:
@@ -139,8 +150,10 @@ def _of_stream(
 ) -> Table:
     """Arrow's stream, CSV, TSV or LIBSVM; by default whichever of the first two it begins like."""
     if file_format is None:
-        file_format = "arrow" if file.peek(1).startswith(ARROW_STREAM) else "csv"
+        is_arrow = csv is None and file.peek(2).startswith(ARROW_STREAM)
+        file_format = "arrow" if is_arrow else "csv"
     with naming(name):
+        _must_be_csv(file_format, csv)
         if file_format == "arrow":
             import pyarrow as pa
 
@@ -168,6 +181,14 @@ def _of_object(source: Any) -> Table:
         source = pa.table(dict(source))
     elif isinstance(source, dataset.Dataset):
         source = source.scanner().to_reader()
+    elif isinstance(source, pa.RecordBatch):
+        source = pa.Table.from_batches([source])
     elif not hasattr(source, "__arrow_c_stream__"):
         raise TypeError(f"source must be a path or a table; got {name}")
-    return of_reader(name, pa.RecordBatchReader.from_stream(source))
+    # What is Arrow's own is taken as it is: the interface to other libraries does not tell how
+    # long its buffers are, so that nothing could be checked any more.
+    if isinstance(source, pa.Table):
+        source = source.to_reader()
+    elif not isinstance(source, pa.RecordBatchReader):
+        source = pa.RecordBatchReader.from_stream(source)
+    return of_reader(name, source)

@@ -173,7 +173,7 @@ class Table:
             if len(positions) > 1:
                 raise ValueError(
                     f"{self.name}: {len(positions)} columns have the name {short(name)}; "
-                    "it must be that of one"
+                    "rename or leave out all but one"
                 )
         return [positions[0] for positions in found]
 
@@ -214,16 +214,13 @@ class Table:
             )
         return field.with_type(plain_type(field.type))
 
-    def must_hold_numbers(self, columns: Sequence[int], *, may_ignore: bool = False) -> None:
-        """Check the types of columns; the error says whether they can be ignored."""
+    def must_hold_numbers(self, columns: Sequence[int]) -> None:
+        """Check the types of columns."""
         for position in columns:
             if isinstance(self.dtypes[position], str):
-                remedy = "convert it to numbers first"
-                if may_ignore and self.names:
-                    remedy += f", or leave it out with ignore=[{short(self.names[position])}]"
                 raise ValueError(
                     f"{self.name}: {self.label(position)} must hold numbers; it holds "
-                    f"{self.dtypes[position]} ({remedy})"
+                    f"{self.dtypes[position]} (convert it to numbers first)"
                 )
 
     def holds_text(self, position: int) -> bool:

@@ -26,8 +26,8 @@ _ENDS = b"\r\n"
 CODECS = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2", ".lz4": "lz4"}
 
 
-# What begins a text in UTF-16.
-_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+# What a text in UTF-16 begins with.
+_UTF16 = {b"\xff\xfe|\xfe\xff": "utf-16", b".\0": "utf-16-le", b"\0.": "utf-16-be"}
 
 
 class Block(NamedTuple):
@@ -100,10 +100,12 @@ def without_blank_lines(blocks: Iterable[Block], *, only_first: bool = False) ->
 
 def must_be_utf8(text: bytes) -> None:
     """Check the encoding of the first lines of a text."""
-    if text.startswith(_UTF16) or b"\0" in text[:4]:
-        raise ValueError(
-            "must be UTF-8 text; it looks like UTF-16 (csv=CSVOptions(encoding='utf-16') reads it)"
-        )
+    for begin, encoding in _UTF16.items():
+        if re.match(begin, text, re.DOTALL):
+            raise ValueError(
+                "must be UTF-8 text; it looks like UTF-16 "
+                f"(csv=CSVOptions(encoding={encoding!r}) reads it)"
+            )
     try:
         text.decode()
     except UnicodeDecodeError as error:

@@ -12,7 +12,7 @@ from fastlogit.arrays import short
 from fastlogit.arrow import array_of
 from fastlogit.scoring.categories import Categories, refuse, why_none
 from fastlogit.scoring.sources import open_table
-from fastlogit.scoring.table import checked_names
+from fastlogit.scoring.table import Conflict, checked_names
 from fastlogit.scoring.targets import Labels, checked_missing, find_labels, must_be_absent
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class Rule(NamedTuple):
-    """What the numbers of a column must be."""
+    """The least number that a column may hold, and how messages say it."""
 
     least: float
     text: str
@@ -61,7 +61,7 @@ class TrainingData(NamedTuple):
     weight, offset : ndarray (n,), or None
         float64.
     notes : tuple of str
-        What was done without being asked for: an index of the rows that is no feature.
+        Decisions that nobody asked for, as to leave out an index of the rows.
     """
 
     X: Any
@@ -107,7 +107,8 @@ def read_table(
     missing : {"error", "skip"}
         What a row with a null or NaN gives: an error that names the column, or nothing.
     categorical : sequence of str
-        Columns to take as text: of text whatever it looks like, of integers, or of booleans.
+        Columns to take as text: text that looks like numbers, dates or identifiers, integers, or
+        booleans.
     ignore : sequence of str
         Columns that are neither read nor features.
     drop_first : bool
@@ -123,7 +124,8 @@ def read_table(
     Returns
     -------
     TrainingData
-        Memory is for one copy of X; a quarter more while the number of rows is not known.
+        Memory is for one copy of X, of LIBSVM for two; a quarter more while the number of rows is
+        not known.
 
     Raises
     ------
@@ -188,16 +190,16 @@ def read_table(
 
 
 class _Columns(NamedTuple):
-    """Positions of the columns of a table, by what they are."""
+    """Positions of the columns of a table, by their role."""
 
     numbers: list[int]
-    # That of the weights, if there are some, and then of the offsets.
+    # Weights, offsets, or both in this order.
     measures: list[int]
     target: int
     text: list[int]
-    # Those of them that are text because it was said so.
+    # Columns that the caller calls categorical.
     chosen: set[int]
-    # Those that are no features, as they are the index of a data frame.
+    # The index of a data frame, which is left out.
     index_columns: list[int]
     rules: dict[int, Rule]
 
@@ -219,7 +221,7 @@ def _choose(
     what, rules = {target: "label"}, {}
     for argument, name, rule in (("weight", weight, _WEIGHT), ("offset", offset, _FINITE)):
         if name is not None:
-            position = table.position(name)
+            position = table.position(name, argument)
             if position in what:
                 raise ValueError(
                     f"{table.name}: {argument} must be a column of its own; got {name!r}, which is "
@@ -242,7 +244,7 @@ def _choose(
             name: f"must hold numbers; it holds {dtype}" if isinstance(dtype, str) else None
             for name, dtype in held.items()
         }
-        refuse(table.name, reasons, may_be_text=False)
+        refuse(table.name, reasons, may_be_text=not table.typed)
     table.must_hold_numbers([*numbers, *measures])
     table.must_hold_text(text)
     if not features:
@@ -314,7 +316,7 @@ def _name_features(
 
 
 def _read_sparse(table: Table, missing: str, positive: Label | None) -> TrainingData:
-    """Read CSR matrices, beside which there are labels."""
+    """Read LIBSVM: CSR matrices, each with labels."""
     from scipy.sparse import csr_array, vstack
 
     labels = Labels(table, None)
@@ -350,7 +352,8 @@ def _must_have_rows(table: Table, count: int, rows: int) -> None:
 
 def _is_text(table: Table, position: int) -> bool:
     """Whether a column is read as text: in a CSV also dates, so that the error names one."""
-    is_date = not table.typed and isinstance(table.dtypes[position], str)
+    dtype = table.dtypes[position]
+    is_date = not table.typed and isinstance(dtype, str) and not isinstance(dtype, Conflict)
     return is_date or table.holds_text(position)
 
 
