@@ -168,6 +168,14 @@ def not_negative(value: Any, name: str) -> float:
     return result
 
 
+def share(value: Any, name: str) -> float:
+    """One number between 0 and 1."""
+    result = number(value, name)
+    if not 0.0 <= result <= 1.0:
+        raise ValueError(f"{name} must lie between 0 and 1; got {result:g}")
+    return result
+
+
 def whole_number(value: Any, name: str, least: int) -> int:
     """One whole number of at least `least`."""
     if not isinstance(value, Integral) or value < least:

@@ -298,9 +298,7 @@ class LogisticModel:
         OffsetWarning
             As `decision`.
         """
-        threshold = arrays.number(threshold, "threshold")
-        if not 0.0 <= threshold <= 1.0:
-            raise ValueError(f"threshold must lie between 0 and 1; got {threshold}")
+        threshold = arrays.share(threshold, "threshold")
         warn_without_offset(self, offset)
         y = sigmoid(self._decision(X, offset, threads=threads), threads=threads)
         if np.isnan(y).any():

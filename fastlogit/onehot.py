@@ -59,8 +59,8 @@ def checked(categories: Any, features: Sequence[str] | None) -> dict[str, tuple[
 
 def checked_unknown(unknown: Unknown) -> Unknown:
     """Check an option."""
-    if unknown not in get_args(Unknown):
-        raise ValueError(f"unknown must be 'error' or 'ignore'; got {unknown!r}")
+    if not isinstance(unknown, str) or unknown not in get_args(Unknown):
+        raise ValueError(f"unknown must be 'error' or 'ignore'; got {short(unknown)}")
     return unknown
 
 

@@ -68,9 +68,7 @@ class Predictions:
         import pyarrow as pa
 
         self.outputs = _checked_outputs(output)
-        self.threshold = arrays.number(threshold, "threshold")
-        if not 0.0 <= self.threshold <= 1.0:
-            raise ValueError(f"threshold must lie between 0 and 1; got {threshold}")
+        self.threshold = arrays.share(threshold, "threshold")
         self.model, self.table = model, table
         self.features = Columns(
             model, table, offset=offset, missing=missing, unknown=unknown, threads=1

@@ -212,8 +212,8 @@ def must_be_absent(table: Table, **columns: str | int | None) -> None:
 
 def checked_missing(missing: Missing) -> Missing:
     """Check an option."""
-    if missing not in get_args(Missing):
-        raise ValueError(f"missing must be 'error' or 'skip'; got {missing!r}")
+    if not isinstance(missing, str) or missing not in get_args(Missing):
+        raise ValueError(f"missing must be 'error' or 'skip'; got {short(missing)}")
     return missing
 
 
