@@ -183,7 +183,7 @@ class Evaluator:
     """Adds up what is to be measured."""
 
     def __init__(self, threshold: float = 0.5, threads: SupportsIndex | None = None) -> None:
-        self.threshold, self.threads = arrays.share(threshold, "threshold"), threads
+        self.threshold, self.threads = arrays.probability(threshold, "threshold"), threads
         self.rows = self.skipped = self.correct = 0
         self.losses: list[float] = []
         self.squares: list[float] = []

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 import numpy as np
 
 from fastlogit import arrow
-from fastlogit.arrays import short
+from fastlogit.arrays import choice, short
 from fastlogit.arrow import plain, texts_of
 from fastlogit.scoring.categories import Categories, Place, as_missing, is_number
 from fastlogit.scoring.csv_options import CellError
@@ -212,9 +212,8 @@ def must_be_absent(table: Table, **columns: str | int | None) -> None:
 
 def checked_missing(missing: Missing) -> Missing:
     """Check an option."""
-    if not isinstance(missing, str) or missing not in get_args(Missing):
-        raise ValueError(f"missing must be 'error' or 'skip'; got {short(missing)}")
-    return missing
+    checked: Missing = choice(missing, "missing", get_args(Missing))
+    return checked
 
 
 def labels_of(table: Table, column: Any, classes: tuple[Any, Any], batch: Batch) -> Any:
