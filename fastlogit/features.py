@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
@@ -300,22 +300,23 @@ def of(X: Any, missing: Missing = "error") -> Features:
 
     With `missing` "nan", what Arrow calls null is NaN instead of an error.
     """
-    if missing not in ("error", "nan"):
-        raise ValueError(f"missing must be 'error' or 'nan'; got {missing!r}")
+    arrays.choice(missing, "missing", get_args(Missing))
     if isinstance(X, Features):
         return X
     if hasattr(type(X), "tocsr"):  # of the class, as a data frame could have a column "tocsr"
         return _of_sparse(X)
     if isinstance(X, Mapping):
-        names = list(map(str, X))
+        try:
+            named = [(str(name), X[name]) for name in X]
+        except KeyError as error:
+            raise ValueError(
+                f"X must have a column for each of its names; not for {error}"
+            ) from None
         return _of_table(
-            [
-                _chunks_of(value, name, missing)
-                for name, value in zip(names, X.values(), strict=True)
-            ],
-            names,
+            [_chunks_of(value, name, missing) for name, value in named],
+            [name for name, _ in named],
         )
-    if _is_of_pandas(X) or _is_of_arrow(X):
+    if (_is_of_pandas(X) and hasattr(X, "ndim")) or _is_of_arrow(X):  # not pandas' NA
         return _of_frame(X, missing)
     return _of_array(arrays.real_array(X, "X", 2, float16=True))
 
@@ -389,11 +390,15 @@ def _is_of_pandas(value: Any) -> bool:
 
 
 def _is_of_arrow(value: Any) -> bool:
-    return hasattr(value, "__arrow_c_stream__") or hasattr(value, "__arrow_c_array__")
+    return any(
+        callable(getattr(value, f"__arrow_c_{kind}__", None)) for kind in ("stream", "array")
+    )
 
 
 def _chunks_of(value: Any, name: str, missing: Missing) -> list[_Column]:
     """Read one column, of whatever library."""
+    if getattr(value, "ndim", 1) != 1 and not isinstance(value, np.ndarray):
+        raise ValueError(f"X[{name!r}] must have one axis; got {type(value).__name__}")
     dtype = getattr(value, "dtype", None)
     if _is_of_pandas(value) and isinstance(dtype, np.dtype):
         value = value.to_numpy(copy=False)  # and not by Arrow, where NaN would be a null

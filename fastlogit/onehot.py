@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
-from fastlogit.arrays import short
+from fastlogit.arrays import choice, short
 from fastlogit.arrow import column_of, plain, texts_of
 
 if TYPE_CHECKING:
@@ -59,9 +59,8 @@ def checked(categories: Any, features: Sequence[str] | None) -> dict[str, tuple[
 
 def checked_unknown(unknown: Unknown) -> Unknown:
     """Check an option."""
-    if unknown not in get_args(Unknown):
-        raise ValueError(f"unknown must be 'error' or 'ignore'; got {unknown!r}")
-    return unknown
+    checked: Unknown = choice(unknown, "unknown", get_args(Unknown))
+    return checked
 
 
 class Columns(NamedTuple):
@@ -148,6 +147,8 @@ def as_text(column: Any) -> Any:
 
 def names_of(X: Any) -> list[str]:
     """Names of the columns of a table of any library; none of what is no table."""
+    if isinstance(X, type):
+        return []
     for attribute in ("column_names", "columns"):
         names = getattr(X, attribute, None)
         if names is not None and not isinstance(X, Mapping):
