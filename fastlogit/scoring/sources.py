@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastlogit.arrays import short
 from fastlogit.scoring import texts
 from fastlogit.scoring.columnar import (
     ARROW_STREAM,
@@ -91,8 +92,9 @@ def open_table(
     TypeError, ValueError
         If no format has this suffix, a file is not in it, or `source` is no table.
     """
-    if file_format is not None and file_format not in FORMATS:
-        raise ValueError(f"source_format must be one of {', '.join(FORMATS)}; got {file_format!r}")
+    if file_format is not None and not (isinstance(file_format, str) and file_format in FORMATS):
+        formats = ", ".join(FORMATS)
+        raise ValueError(f"source_format must be one of {formats}; got {short(file_format)}")
     if not (isinstance(source, str) or hasattr(source, "__fspath__")):
         _must_be_csv(type(source).__name__, csv)
         return _of_object(source)
@@ -178,17 +180,19 @@ def _of_object(source: Any) -> Table:
     from pyarrow import dataset
 
     if isinstance(source, Mapping):
-        source = pa.table(dict(source))
+        with naming(name):
+            source = pa.table({str(column): source[column] for column in source})
     elif isinstance(source, dataset.Dataset):
         source = source.scanner().to_reader()
     elif isinstance(source, pa.RecordBatch):
         source = pa.Table.from_batches([source])
-    elif not hasattr(source, "__arrow_c_stream__"):
+    elif not callable(getattr(source, "__arrow_c_stream__", None)):
         raise TypeError(f"source must be a path or a table; got {name}")
     # What is Arrow's own is taken as it is: the interface to other libraries does not tell how
     # long its buffers are, so that nothing could be checked any more.
     if isinstance(source, pa.Table):
         source = source.to_reader()
     elif not isinstance(source, pa.RecordBatchReader):
-        source = pa.RecordBatchReader.from_stream(source)
+        with naming(name):
+            source = pa.RecordBatchReader.from_stream(source)
     return of_reader(name, source)
