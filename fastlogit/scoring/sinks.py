@@ -17,6 +17,7 @@ import numpy as np
 
 from fastlogit import files
 from fastlogit.arrow import array_of
+from fastlogit.scoring.predictions import UNTYPED
 from fastlogit.scoring.sources import STANDARD, format_of
 from fastlogit.scoring.texts import CODECS
 
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 # Rows that are written at a time: a row group of a Parquet file.
 _GROUP_ROWS = 1 << 20
+# Rows whose text is made at a time, so that it stays in the cache.
+_CSV_ROWS = 1 << 16
 
 
 @contextmanager
@@ -227,12 +230,99 @@ def _copied(batch: Any) -> Any:
 def _csv(
     file: BinaryIO, schema: Any, compression: str | None, *, delimiter: str = ","
 ) -> Iterator[Write]:
-    from pyarrow import csv
+    """Write CSV of which every common reader finds the rows and types by default.
+
+    Arrow's own writer leaves a line empty for a null of the only column, and pandas and pyarrow
+    skip such lines.  It writes NaN as `nan`, with which Polars takes the column for text, and 1.0
+    as `1`, so that Polars and DuckDB fail at the first fraction after many such rows.
+    """
+    import pyarrow as pa
+    from pyarrow import compute
 
     _refuse(compression)
-    options = csv.WriteOptions(delimiter=delimiter, quoting_style="needed")
-    with csv.CSVWriter(file, schema, write_options=options) as writer:
-        yield writer.write_batch
+    for field in schema:
+        try:
+            pa.nulls(0, field.type).cast(pa.large_string())
+        except pa.ArrowNotImplementedError:
+            raise ValueError(
+                f"a CSV file cannot hold column {field.name!r}, which is {field.type}"
+            ) from None
+    null = ""
+    if len(schema) == 1:
+        null = "NaN" if pa.types.is_floating(schema.types[0]) else '""'
+    ends = [_binary(delimiter.encode())] * (len(schema) - 1) + [_binary(b"\n")]
+
+    def write(batch: Any) -> None:
+        for first in range(0, batch.num_rows, _CSV_ROWS):
+            rows = batch[first : first + _CSV_ROWS]
+            parts = []
+            for column, field, end in zip(rows.columns, schema, ends, strict=True):
+                parts += [*_csv_parts(column, field, delimiter), end]
+            lines = compute.binary_join_element_wise(
+                *parts, _binary(b""), null_handling="replace", null_replacement=null
+            )
+            file.write(_content(lines))
+
+    names = ('"' + name.replace('"', '""') + '"' for name in schema.names)
+    file.write(f"{delimiter.join(names)}\n".encode())
+    yield write
+
+
+def _csv_parts(column: Any, field: Any, delimiter: str) -> list[Any]:
+    """Binary strings that joined are the fields of a column; of a null, one is null."""
+    import pyarrow as pa
+
+    if column.type in (pa.string(), pa.large_string(), pa.binary(), pa.large_binary()):
+        is_untyped = (field.metadata or {}).items() >= UNTYPED.items()
+        return _csv_texts(column.cast(pa.large_binary()), delimiter, if_needed=is_untyped)
+    fields = _csv_floats(column) if pa.types.is_floating(column.type) else column
+    return [fields.cast(pa.large_string()).cast(pa.large_binary())]
+
+
+def _csv_texts(text: Any, delimiter: str, *, if_needed: bool) -> list[Any]:
+    """Text in quotes, with which Polars takes "1" for text; or only where it needs quotes."""
+    from pyarrow import compute
+
+    content = bytes(_content(text))
+    marks = [mark for mark in ('"', "\r", "\n", delimiter) if mark.encode() in content]
+    if if_needed and not marks:
+        return [text]
+    doubled = compute.replace_substring(text, b'"', b'""') if '"' in marks else text
+    parts = [_binary(b'"'), doubled, _binary(b'"')]
+    if not if_needed and not text.null_count:
+        return parts
+    quoted = compute.binary_join_element_wise(*parts, _binary(b""))
+    if not if_needed:
+        return [quoted]
+    needs = compute.match_substring_regex(text, f"[{''.join(marks)}]")
+    return [compute.if_else(needs, quoted, text)]
+
+
+def _csv_floats(column: Any) -> Any:
+    """Text that every reader takes for floating-point numbers."""
+    import pyarrow as pa
+    from pyarrow import compute
+
+    text = column.cast(pa.large_string())
+    values = column.to_numpy(zero_copy_only=False)
+    with np.errstate(invalid="ignore"):  # of infinities
+        if np.all(np.abs(values - np.trunc(values)) > 0):
+            return text
+    text = compute.replace_substring_regex(text, "^(-?[0-9]+)$", r"\1.0")
+    return compute.if_else(compute.equal(text, "nan"), "NaN", text)
+
+
+def _binary(value: bytes) -> Any:
+    import pyarrow as pa
+
+    return pa.scalar(value, pa.large_binary())
+
+
+def _content(column: Any) -> memoryview:
+    """All values of a column of binary strings, end to end."""
+    _, offsets, data = column.buffers()
+    ends = np.frombuffer(offsets, np.int64)
+    return memoryview(data or b"")[ends[column.offset] : ends[column.offset + len(column)]]
 
 
 @contextmanager

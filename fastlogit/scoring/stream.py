@@ -102,7 +102,8 @@ def score(
         are of any real dtype, or text where the model has `categories`.
     sink : path, "-", optional
         A ``.parquet``, ``.arrow``, ``.csv``, ``.tsv`` or ``.npy`` file, another than `source`; it
-        appears when it is complete.  Or standard output.
+        appears when it is complete.  Or standard output.  In a CSV a score of NaN is ``NaN``, and
+        a missing value is empty, or ``""`` in the only column: readers skip empty lines.
     output : {"probability", "logit", "label", "log-probability"}, or several of them
         A column each, in this order; all but labels are float64, so that tails are kept.
     names : str or sequence of str, optional
