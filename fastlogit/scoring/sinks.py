@@ -7,6 +7,8 @@ give the same bytes.
 
 from __future__ import annotations
 
+import io
+import json
 import sys
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
@@ -18,7 +20,7 @@ import numpy as np
 from fastlogit import files
 from fastlogit.arrow import array_of
 from fastlogit.scoring.predictions import UNTYPED
-from fastlogit.scoring.sources import STANDARD, format_of
+from fastlogit.scoring.sources import STANDARD, format_of, open_table
 from fastlogit.scoring.texts import CODECS
 
 if TYPE_CHECKING:
@@ -43,16 +45,18 @@ def open_sink(
     file_format: str | None = None,
     compression: str | None = None,
     force: bool = False,
+    compare: bool = False,
 ) -> Iterator[Write]:
     """Give a function that writes the next record batch to a file, or "-", standard output.
 
-    The file appears under its name at a clean end, and not at all otherwise.
+    The file appears under its name at a clean end, and not at all otherwise.  With `compare`, a
+    file that exists is not written; it must hold the bytes that would be written.
 
     Raises
     ------
     OSError
         If the folder is not there or cannot be written, or the file exists and `force` does
-        not say to replace it; before the block is entered.
+        not say to replace it, before the block is entered; or it differs where they `compare`.
     ValueError
         If no format has this suffix, or it cannot hold such columns; likewise.
     """
@@ -74,10 +78,12 @@ def open_sink(
         return
     target = Path(path)
     open_format = FORMATS[checked_format(file_format or format_of(target, FORMATS))]
-    with replacing(target, force=force) as temporary, ExitStack() as stack:
+    is_compared = compare and target.is_file()
+    opening = _compared(target) if is_compared else _replaced(target, force=force)
+    with opening as file, ExitStack() as stack:
         with _writing(target):
-            file = stack.enter_context(_compressed(temporary, target))
-            write = stack.enter_context(open_format(file, schema, compression))
+            uncompressed = stack.enter_context(_compressed(file, target))
+            write = stack.enter_context(open_format(uncompressed, schema, compression))
             write_groups = stack.enter_context(_grouped(write, schema))
 
         def named(batch: Any) -> None:
@@ -116,13 +122,81 @@ def _refuse_existing(path: str | os.PathLike[str], force: bool) -> None:
 
 
 @contextmanager
+def _replaced(target: Path, *, force: bool) -> Iterator[BinaryIO]:
+    with replacing(target, force=force) as temporary, temporary.open("wb") as file:
+        yield file
+
+
+@contextmanager
+def _compared(target: Path) -> Iterator[BinaryIO]:
+    with target.open("rb") as file:
+        comparison = _Comparison(target, file)
+        yield comparison  # type: ignore[misc]
+        comparison.must_end()
+
+
+class _Comparison(io.RawIOBase):
+    """A file that takes just the bytes that another one has."""
+
+    def __init__(self, path: Path, file: BinaryIO) -> None:
+        self.path, self.other, self.stop = path, file, 0
+
+    def writable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self.other.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self.other.tell()
+
+    def write(self, data: Any) -> int:
+        size = memoryview(data).nbytes
+        if self.other.read(size) != bytes(data):
+            self._refuse()
+        self.stop = max(self.stop, self.tell())
+        return size
+
+    def must_end(self) -> None:
+        """Check that the other file has no more."""
+        if self.stop < self.seek(0, io.SEEK_END):
+            self._refuse()
+
+    def _refuse(self) -> None:
+        raise FileExistsError(
+            f"{self.path}: exists already, and is not what this run writes: the model, the input "
+            "or an option has changed (force=True replaces it)"
+        )
+
+
+# Of the metadata of Parquet and Arrow.
+_RUN = b"fastlogit.run"
+
+
+def with_run(schema: Any, run: dict[str, str]) -> Any:
+    """A schema with which Parquet and Arrow files say which run has written them."""
+    return schema.with_metadata({_RUN: json.dumps(run, sort_keys=True)}) if run else schema
+
+
+def run_of(path: str | os.PathLike[str]) -> dict[str, str] | None:
+    """The run that has written a file, if the file says it."""
+    if not Path(path).is_file():
+        return None
+    try:
+        run = json.loads(open_table(Path(path)).schema.metadata[_RUN])
+    except (AttributeError, KeyError, TypeError, ValueError):  # of any other file
+        return None
+    return run if isinstance(run, dict) else None
+
+
+@contextmanager
 def _writing(target: Path | str) -> Iterator[None]:
     """Put the file's name into errors of writing, which is all that they lack."""
     import pyarrow as pa
 
     try:
         yield
-    except BrokenPipeError:
+    except (BrokenPipeError, FileExistsError):
         raise
     except (OSError, pa.ArrowException) as error:
         kind = OSError if isinstance(error, OSError) else ValueError
@@ -130,17 +204,17 @@ def _writing(target: Path | str) -> Iterator[None]:
 
 
 @contextmanager
-def _compressed(temporary: Path, target: Path) -> Iterator[Any]:
-    """Open a file to write, compressed if its final name says so."""
+def _compressed(file: BinaryIO, target: Path) -> Iterator[Any]:
+    """Give what compresses into a file if its final name says so."""
     import pyarrow as pa
 
     codec = CODECS.get(target.suffix.lower())
-    with temporary.open("wb") as file:
-        if codec is None:
-            yield file
-        else:
-            with pa.CompressedOutputStream(file, codec) as compressed:
-                yield compressed
+    if codec is None:
+        yield file
+        file.flush()
+    else:
+        with pa.CompressedOutputStream(file, codec) as compressed:
+            yield compressed
 
 
 @contextmanager
@@ -202,6 +276,8 @@ def _arrow(
 
     options = pa.ipc.IpcWriteOptions(compression=compression)
     opening = pa.ipc.new_stream if stream else pa.ipc.new_file
+    if stream:  # one that is cut may look whole, and must not say which run has written it
+        schema = schema.remove_metadata()
     with opening(file, schema, options=options) as writer:
         yield lambda batch: writer.write_batch(_copied(batch))
 
@@ -335,7 +411,7 @@ def _npy(file: BinaryIO, schema: Any, compression: str | None) -> Iterator[Write
             raise ValueError(f"a .npy file holds numbers; column {field.name!r} is {field.type}")
     width = len(schema)
     rows = 0
-    _write_npy_header(file, rows, width)
+    file.seek(len(_npy_header(rows, width)))
 
     def write(batch: Any) -> None:
         nonlocal rows
@@ -353,14 +429,17 @@ def _npy(file: BinaryIO, schema: Any, compression: str | None) -> Iterator[Write
 
     yield write
     file.seek(0)
-    _write_npy_header(file, rows, width)
+    file.write(_npy_header(rows, width))
 
 
-def _write_npy_header(file: BinaryIO, rows: int, width: int) -> None:
-    """Write the header, which NumPy pads so that it has one length for any number of rows."""
+def _npy_header(rows: int, width: int) -> bytes:
+    """The header, which NumPy pads so that it has one length for any number of rows."""
     shape = (rows,) if width == 1 else (rows, width)
-    header = {"descr": "<f8", "fortran_order": False, "shape": shape}
-    np.lib.format.write_array_header_1_0(file, header)
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        header, {"descr": "<f8", "fortran_order": False, "shape": shape}
+    )
+    return header.getvalue()
 
 
 def _refuse(compression: str | None) -> None:

@@ -8,6 +8,7 @@ sources.Table ──▶ predictions.Predictions.of ──▶ sinks.open_sink
 
 from __future__ import annotations
 
+import hashlib
 import json
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -16,9 +17,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 from fastlogit import arrays, files
 from fastlogit import threads as _threads
 from fastlogit.arrow import array_of
-from fastlogit.scoring.journal import Journal, open_journal
+from fastlogit.scoring.journal import Journal, fingerprint, open_journal
 from fastlogit.scoring.overlap import write_behind
-from fastlogit.scoring.sinks import open_sink
+from fastlogit.scoring.sinks import open_sink, run_of, with_run
 from fastlogit.scoring.sources import STANDARD, open_table
 
 if TYPE_CHECKING:
@@ -43,11 +44,16 @@ class Scored(NamedTuple):
         How many of them were left out.
     unknown : int
         How many texts were none of the model's categories, and ignored.
+    was_complete : bool
+        Whether the output was there already, complete, so that it was not written.  Parquet and
+        Arrow files say it themselves: nothing is read then, and all numbers are 0.  For other
+        formats all rows are scored again and compared.
     """
 
     rows: int
     skipped: int
     unknown: int = 0
+    was_complete: bool = False
 
     def plus(self, part: Part) -> Scored:
         """Count one part more; raises nothing.
@@ -60,8 +66,10 @@ class Scored(NamedTuple):
         -------
         Scored
         """
-        return Scored(
-            self.rows + part.read, self.skipped + part.skipped.size, self.unknown + part.unknown
+        return self._replace(
+            rows=self.rows + part.read,
+            skipped=self.skipped + part.skipped.size,
+            unknown=self.unknown + part.unknown,
         )
 
 
@@ -136,7 +144,8 @@ def score(
         Whether to replace `sink` and `skipped` if they exist.
     resume : bool
         Go on with what a run that died has left beside `sink`, if there is something.  The same
-        model, files and options give the same bytes as a run that was not interrupted.
+        model, files and options give the same bytes as a run that was not interrupted.  If it
+        was complete, nothing is written; an output of another run is an error without `force`.
     progress : callable, optional
         Called after each batch with the :class:`Progress`.
 
@@ -181,28 +190,43 @@ def score(
     )
     if sink is None:
         return (part.rows for part in _parts(given, batch_rows, 0, most))
-    for path in (sink,) if skipped is None else (sink, skipped):
+    paths = [path for path in (sink, skipped) if path is not None]
+    for path in paths:
         files.keep_apart(path, *table.files)
+    run = _run(
+        given,
+        sink,
+        resume,
+        skipped=None if skipped is None else str(Path(skipped).resolve()),
+        source_format=source_format,
+        sink_format=sink_format,
+        compression=compression,
+    )
+    # Which rows are left out does not depend on where they are written.
+    said = fingerprint(run | {"an option": run["an option"] | {"skipped": None}}) if run else {}
+    if resume and not force and _are_complete(paths, said):
+        Journal(sink, run).discard()
+        return Scored(0, 0, was_complete=True)
+    was_there = resume and not force and Path(sink).is_file()
     with ExitStack() as stack:
-        journal = stack.enter_context(
-            _journal(
-                given,
-                sink,
-                resume,
-                skipped=None if skipped is None else str(Path(skipped).resolve()),
-                source_format=source_format,
-                sink_format=sink_format,
-                compression=compression,
-            )
-        )
+        journal = stack.enter_context(open_journal(sink, run)) if run else None
         write_rows = stack.enter_context(
             open_sink(
-                sink, given.schema, file_format=sink_format, compression=compression, force=force
+                sink,
+                with_run(given.schema, said),
+                file_format=sink_format,
+                compression=compression,
+                force=force,
+                compare=was_there,
             )
         )
-        resume = journal is not None and resume and journal.is_there()
+        is_resumed = resume and journal is not None and journal.is_there()
+        if was_there and not is_resumed:
+            journal = None  # nothing is written that could be lost
         # What was left out appears before the rest, so that a run that died may have written it.
-        write_skipped = stack.enter_context(_skipped_rows(skipped, force or resume))
+        write_skipped = stack.enter_context(
+            _skipped_rows(skipped, said, force=force or is_resumed, compare=resume)
+        )
 
         def write(part: Part) -> None:
             write_rows(part.rows)
@@ -213,8 +237,8 @@ def score(
                 journal.add(part)
             write(part)
 
-        done = Scored(0, 0)
-        for part in () if journal is None else journal.begin(given.schema, resume=resume):
+        done = Scored(0, 0, was_complete=was_there)
+        for part in () if journal is None else journal.begin(given.schema, resume=is_resumed):
             write(part)
             done = done.plus(part)
         for part in write_behind(_parts(given, batch_rows, done.rows, most), note):
@@ -222,6 +246,26 @@ def score(
             if progress is not None:
                 progress(table.progress(done.rows, part.position))
     return done
+
+
+def _are_complete(paths: Sequence[str | os.PathLike[str]], run: dict[str, str]) -> bool:
+    """Whether this run has written all of these files, as far as they say it.
+
+    Raises
+    ------
+    ValueError
+        If another run has written one, and what is different.
+    """
+    for path in paths:
+        before = run_of(path)
+        if before is None:
+            return False
+        if changed := [name for name in run if before.get(name) != run[name]]:
+            raise ValueError(
+                f"{path}: exists already, of another run: {', '.join(changed)} has changed "
+                "(force=True replaces it)"
+            )
+    return True
 
 
 def _parts(given: Predictions, batch_rows: int | None, start: int, threads: int) -> Iterator[Part]:
@@ -232,33 +276,27 @@ def _parts(given: Predictions, batch_rows: int | None, start: int, threads: int)
     return given.table.map(given.of, wanted)
 
 
-@contextmanager
-def _journal(
+def _run(
     given: Predictions, sink: str | os.PathLike[str], resume: bool, **options: Any
-) -> Iterator[Journal | None]:
-    """Give the journal of a run; None for one that cannot be taken up again."""
-    import hashlib
-
+) -> dict[str, Any]:
+    """What tells a run from others; empty for one that cannot be taken up again."""
     inputs = given.table.files
     if not inputs or str(sink) == STANDARD:
         if resume:
             raise ValueError("resume needs files: a stream that is gone cannot be read again")
-        yield None
-        return
+        return {}
     content = json.dumps(given.model.content(), sort_keys=True).encode()
     seen = [(str(path.resolve()), path.stat()) for path in inputs]
-    run = {
+    return {
         "the model": hashlib.sha256(content).hexdigest(),
         "the input": [[name, status.st_size, status.st_mtime_ns] for name, status in seen],
         "an option": given.options | options,
     }
-    with open_journal(Path(sink), run) as journal:
-        yield journal
 
 
 @contextmanager
 def _skipped_rows(
-    path: str | os.PathLike[str] | None, force: bool
+    path: str | os.PathLike[str] | None, run: dict[str, str], *, force: bool, compare: bool
 ) -> Iterator[Callable[[Part], object]]:
     """Give a function that writes which rows of a part were left out."""
     if path is None:
@@ -267,7 +305,8 @@ def _skipped_rows(
     import pyarrow as pa
 
     schema = pa.schema([("file", pa.string()), ("row", pa.int64())])
-    with open_sink(path, schema, force=force) as write:
+    compare = compare and not force
+    with open_sink(path, with_run(schema, run), force=force, compare=compare) as write:
 
         def write_skipped(part: Part) -> None:
             if part.skipped.size:
