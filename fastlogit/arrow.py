@@ -49,3 +49,67 @@ def plain(column: Any) -> Any:
     if pa.types.is_dictionary(column.type):
         return plain(column.dictionary).take(column.indices)
     return column.cast(plain_type(column.type))
+
+
+def is_number(kind: Any) -> bool:
+    """Whether a column of this plain type can be a feature."""
+    from pyarrow import types
+
+    return any(
+        is_one(kind)
+        for is_one in (types.is_integer, types.is_floating, types.is_boolean, types.is_decimal)
+    )
+
+
+def numbers(column: Any) -> Any:
+    """A column as integers, floats or booleans; as it is, if it holds no numbers."""
+    import pyarrow as pa
+
+    if pa.types.is_dictionary(column.type):
+        column = plain(column)
+    if pa.types.is_decimal(column.type):
+        # Arrow's own cast is not the nearest number for one in ten decimals.
+        return column.cast(pa.string()).cast(pa.float64())
+    return column.cast(pa.float64()) if pa.types.is_null(column.type) else column
+
+
+def common_type(kinds: Collection[Any]) -> Any:
+    """The narrowest plain type for the values of columns of all these; None if there is none.
+
+    Integers and floats together are floats, and truth values among numbers are 0 and 1.
+    """
+    import pyarrow as pa
+
+    kinds = {plain_type(kind) for kind in kinds} - {pa.null()}
+    if len(kinds) > 1 and all(map(is_number, kinds)):
+        kinds -= {pa.bool_()}
+        if any(map(pa.types.is_decimal, kinds)):
+            # Floats among decimals make floats of all; whole numbers have up to 20 digits.
+            other = pa.decimal128(20, 0)
+            other = pa.float64() if any(map(pa.types.is_floating, kinds)) else other
+            kinds = {kind if pa.types.is_decimal(kind) else other for kind in kinds}
+    if len(kinds) < 2:
+        return next(iter(kinds), pa.null())
+    schemas = [pa.schema([("", kind)]) for kind in kinds]
+    try:
+        return pa.unify_schemas(schemas, promote_options="permissive").types[0]
+    except pa.ArrowTypeError:
+        return None
+
+
+def as_type(column: Any, kind: Any) -> Any:
+    """A column as a type that `common_type` gave for it and others.
+
+    Raises
+    ------
+    pyarrow.ArrowInvalid
+        If a value has no equal of that type.
+    """
+    import pyarrow as pa
+
+    column = plain(column)
+    if pa.types.is_floating(kind):
+        column = numbers(column)
+    elif pa.types.is_boolean(column.type) and pa.types.is_decimal(kind):
+        column = column.cast(pa.int8())  # for which there is a cast
+    return column.cast(kind)

@@ -463,6 +463,7 @@ def _of_batch(batch: Any, missing: Missing) -> tuple[_Chunk, Any]:
     By the Arrow C data interface, as to ask pyarrow for each column of many would take longer
     than to read them.
     """
+    batch.validate()  # that no buffer is shorter than the rows, as of a file that is damaged
     capsules = batch.__arrow_c_array__()
     names = (b"arrow_schema", b"arrow_array")
     fields = np.empty((batch.num_columns, 6), np.int64)

@@ -168,6 +168,7 @@ def sum_of(
         values = X[name]
         column = values if hasattr(values, "__arrow_c_stream__") else pa.array(values)
         column = column if isinstance(column, pa.Array) else pa.chunked_array(column)
+        column.validate(full=True)  # that none of its indices points outside a dictionary
         found = look_up(column, Known.of(coefficients))
         if missing == "error" and (nulls := np.count_nonzero(np.isnan(found.logits))):
             raise ValueError(f"X must have no nulls; column {name!r} has {nulls}")

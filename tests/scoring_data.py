@@ -30,6 +30,22 @@ def write(table, path):
     return path
 
 
+def as_source(table, form, folder):
+    """A table as a file in a folder, or as an object."""
+    path = folder / f"in.{form}"
+    if form == "parquet":
+        pq.write_table(table, path)
+    elif form in ("arrow", "arrows"):
+        opening = {"arrow": pa.ipc.new_file, "arrows": pa.ipc.new_stream}[form]
+        with opening(path, table.schema) as writer:
+            writer.write_table(table)
+    elif form == "csv":
+        pa.csv.write_csv(table, path)
+    else:
+        return table.to_reader() if form == "reader" else table
+    return path
+
+
 def read(path):
     if path.suffix == ".npy":
         return np.load(path)

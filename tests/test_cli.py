@@ -166,7 +166,7 @@ def test_version(capsys):
     [
         ([], "required: COMMAND"),
         (["scoer"], "invalid choice: 'scoer'"),
-        ([*TRAIN[:2], "-o", "m.json"], "required: --label"),
+        ([*TRAIN[:4]], "required: -o/--out"),
         ([*TRAIN, "--l2", "much"], "--l2: must be a finite number that is not negative; got 'm"),
         ([*TRAIN, "--l2", "-1"], "--l2: must be a finite number that is not negative; got '-1'"),
         ([*TRAIN, "--l2", "inf"], "--l2: must be a finite number"),
@@ -200,6 +200,8 @@ def test_missing_column(fails):
 
 
 def test_missing_label(fails):
+    message = "data.parquet: --label must say which column the labels are\n"
+    assert message in fails("train", "data.parquet", "-o", "m.json")
     assert "data.parquet: missing column 'tt' (is it 't'?)" in fails(
         "train", "data.parquet", "--label", "tt", "-o", "m.json"
     )
@@ -209,7 +211,7 @@ def test_text_in_a_column_of_numbers(fails, here):
     (here / "data.csv").write_text("x,k,t\n1,2,0\n1,many,1\n")
     message = "data.csv: column 'k': row 1: CSV conversion error to double: invalid value 'many'"
     assert message in fails("score", "model.json", "data.csv", "-o", "y.csv")
-    message = "column 'k' has numbers, as '2', and other text, as 'many' in row 1 (--categorical "
+    message = "column 'k' has numbers, as '2', and other text, as 'many' in row 1 (--null-values "
     assert message in fails("train", "data.csv", "--label", "t", "-o", "m.json")
 
 
@@ -305,7 +307,8 @@ def test_nulls_say_how_to_go_on(fails):
 def test_a_label_that_is_no_label(fails):
     pq.write_table(pa.table({**ROWS, "t": [0, 1, 2, 0, 1]}), "data.parquet")
     message = (
-        "data.parquet: column 't' must lie between 0 and 1, as it is the target; got 2 in row 2"
+        "data.parquet: column 't' must have two different labels, or lie between 0 and 1; got 3: "
+        "0, 1, 2 (2 in row 2)\n"
     )
     assert message in fails("train", "data.parquet", "--label", "t", "-o", "m.json")
 

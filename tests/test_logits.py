@@ -152,5 +152,7 @@ def test_what_stands_for_nothing_in_a_csv_is_a_null(tmp_path, text):
 def test_files_of_a_folder_must_agree(tmp_path):
     pq.write_table(DATA, tmp_path / "1.parquet")
     pq.write_table(DATA.set_column(2, "age", DATA["from"]), tmp_path / "2.parquet")
-    with pytest.raises(ValueError, match=r"2\.parquet: column 'age' holds string; in .*1\.parquet"):
+    with pytest.raises(
+        ValueError, match=r"'age' .* holds double in .*1\.parquet and string in .*2\."
+    ):
         list(score(MODEL, tmp_path))

@@ -20,7 +20,7 @@ def test_read_table(tmp_path, table, suffix):
     t = np.arange(N) % 2
     table = table.add_column(1, "t", [t])
     label = 1 if suffix == ".npy" else "t"
-    X, targets, names, skipped, _ = read_table(write(table, tmp_path / f"in{suffix}"), label)
+    X, targets, names, skipped, *_ = read_table(write(table, tmp_path / f"in{suffix}"), label)
     features = table.drop_columns("t")
     assert X.dtype == np.float64
     assert X.flags.c_contiguous
@@ -59,7 +59,7 @@ def test_rows_with_missing_values(tmp_path, suffix):
     else:
         write(table, source)
     label = 0 if suffix == ".npy" else "t"
-    X, t, _, skipped, _ = read_table(source, label, missing="skip")
+    X, t, _, skipped, *_ = read_table(source, label, missing="skip")
     np.testing.assert_array_equal(X, [[1, 1], [5, 5]])
     np.testing.assert_array_equal(t, [0, 0])
     assert skipped == 3
@@ -85,18 +85,24 @@ def test_missing_values_in_another_column_and_another_row(tmp_path):
 @pytest.mark.parametrize(
     ("column", "value", "message"),
     [
-        ("late", 2.0, "column 'late' must lie between 0 and 1, as it is the target; got 2.0"),
-        ("late", -1.0, "column 'late' must lie between 0 and 1, as it is the target; got -1.0"),
-        ("a", np.inf, "column 'a' must be finite; got inf"),
+        ("late", 2.0, r"column 'late' must .* labels, or .*; got 3: 0.0, 1.0, 2.0 \(2.0 in row 3"),
+        (
+            "late",
+            -1.0,
+            r"column 'late' must .*, or lie between 0 and 1; got 3: -1.0, 0.0, 1.0 \(-1",
+        ),
+        ("late", np.inf, r"column 'late' must .*; got 3: 0.0, 1.0, inf \(inf in row 30000\)"),
+        ("a", np.inf, "column 'a' must be finite; got inf in row 30000"),
     ],
 )
 def test_values_out_of_range_name_the_row_of_the_file(tmp_path, column, value, message):
     values = {"a": np.zeros(40_000), "late": np.zeros(40_000)}
     values["late"][:5] = np.nan  # skipped, and counted
+    values["late"][5] = 1.0
     values[column][30_000] = value
     path = tmp_path / "x.parquet"
     pq.write_table(pa.table(values), path)
-    with pytest.raises(ValueError, match=rf"x\.parquet: {message} in row 30000$"):
+    with pytest.raises(ValueError, match=rf"x\.parquet: {message}"):
         read_table(path, "late", missing="skip")
 
 
@@ -178,7 +184,7 @@ def test_texts_of_many_batches_are_numbered_alike(monkeypatch):
     codes = pa.array(texts).dictionary_encode()
     views = pa.DictionaryArray.from_arrays(codes.indices, codes.dictionary.cast(pa.string_view()))
     for column in (pa.array(texts), codes, views):
-        found = read_table({"t": np.zeros(200), "k": column}, "t")
+        found = read_table({"t": np.zeros(200), "k": column}, "t", categorical=["k"])
         categories = np.array(found.categories["k"])
         assert categories.tolist() == sorted(set(texts.tolist()))
         assert (categories[found.X.indices] == texts).all()
@@ -192,7 +198,7 @@ def test_what_is_fitted_scores_the_table_it_came_from():
         | {"t": rng.integers(0, 2, 500)}
     )
     for l2 in (0.0, 1.0):
-        data = read_table(table, "t", drop_first=l2 == 0)
+        data = read_table(table, "t", drop_first=l2 == 0, categorical=["k"])
         fitted = fl.fit(data.X, data.t, l2=l2, feature_names=data.feature_names)
         model = dataclasses.replace(fitted, categories=data.categories)
         z = model.decision(table.drop_columns("t"))
@@ -277,7 +283,7 @@ def test_rows_of_a_folder_are_counted_within_their_file(tmp_path):
     for name, last in (("1", 1), ("2", 2)):
         table = pa.table({"x": [1.0, 2.0], "t": [0, last]})
         write(table, tmp_path / "in" / f"{name}.parquet")
-    with pytest.raises(ValueError, match=r"2\.parquet: column 't' must lie between .* in row 1$"):
+    with pytest.raises(ValueError, match=r"2\.parquet: column 't' must .* \(2 in row 1\)$"):
         read_table(tmp_path / "in", "t")
 
 

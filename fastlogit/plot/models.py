@@ -14,11 +14,15 @@ from fastlogit.inference import confidence_intervals, proportion_intervals
 from fastlogit.model import LogisticModel
 from fastlogit.plot import axes
 from fastlogit.scoring.evaluation import area, ranked
-from fastlogit.scoring.labelled import labelled, t_of
+from fastlogit.scoring.labelled import labelled
+from fastlogit.scoring.targets import checked_missing, t_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import ArrayLike, NDArray
+
+    from fastlogit.scoring.csv_options import CSVOptions
+    from fastlogit.scoring.targets import Missing
 
     Labels = ArrayLike | str | int | None
     Source = os.PathLike[str] | str | Any
@@ -167,7 +171,9 @@ def reliability(
     bins: int = 10,
     strategy: Strategy = "uniform",
     level: float = 0.95,
+    missing: Missing = "skip",
     name: str = "",
+    csv: CSVOptions | None = None,
 ) -> Axes:
     """Draw how often t = 1 among rows of about the same predicted probability.
 
@@ -183,8 +189,8 @@ def reliability(
         column the labels are, any table or file that :func:`fastlogit.score` takes, where columns
         are found by their names; it is read once.
     t : array_like (n,), or str or int
-        Labels: two different numbers, strings or truth values, as the model's `classes`.  Or their
-        column, by its name or, where columns have none, its position; LIBSVM needs none.
+        Labels, which are the model's `classes`, as :func:`fastlogit.scoring.evaluate` takes them.
+        Or their column, by its name or, where columns have none, its position; LIBSVM needs none.
     ax : matplotlib Axes, optional
         Where to draw; default: a new figure.
     bins : int
@@ -193,8 +199,13 @@ def reliability(
         Whether bins are equally wide, or have equally many rows.
     level : float
         With what probability an interval holds the true frequency.
+    missing : {"skip", "error"}
+        Whether rows without a label or a score (null or NaN) are left out, as the legend then says,
+        or raise an error that names the first.
     name : str
         What the legend calls the curve.
+    csv : CSVOptions, optional
+        How a CSV or TSV is written: its delimiter, decimals, encoding and missing values.
 
     Returns
     -------
@@ -209,8 +220,6 @@ def reliability(
 
     Notes
     -----
-    Rows whose label or logit is missing (null or NaN) are left out.
-
     E. B. Wilson, "Probable inference, the law of succession, and statistical inference",
     Journal of the American Statistical Association 22 (1927).
 
@@ -227,7 +236,7 @@ def reliability(
     bins = arrays.whole_number(bins, "bins", 1)
     if strategy not in get_args(Strategy):
         raise ValueError(f"strategy must be 'uniform' or 'quantile'; got {strategy!r}")
-    rows = _rows(model, X, t, ax)
+    rows = _rows(model, X, t, ax, missing, csv=csv)
     y = sigmoid(rows.z)
     edges = np.linspace(0.0, 1.0, bins + 1)
     if strategy == "quantile":
@@ -275,13 +284,20 @@ def _draw_counts(
 
 
 def roc(
-    model: LogisticModel, X: Source, t: Labels = None, ax: Axes | None = None, *, name: str = ""
+    model: LogisticModel,
+    X: Source,
+    t: Labels = None,
+    ax: Axes | None = None,
+    *,
+    missing: Missing = "skip",
+    name: str = "",
+    csv: CSVOptions | None = None,
 ) -> Axes:
     """Draw the ROC curve: true positives against false positives, for all thresholds.
 
     Parameters
     ----------
-    model, X, t, ax, name
+    model, X, t, ax, missing, name, csv
         As of `reliability`.
 
     Returns
@@ -301,7 +317,7 @@ def roc(
     >>> ax.lines[-1].get_label()
     '4 rows, AUC 0.7500'
     """
-    rows = _rows(model, X, t, ax)
+    rows = _rows(model, X, t, ax, missing, csv=csv)
     false, true = _counts(rows)
     auc, _ = area(*ranked(rows.z, rows.t == 1.0)[1:])
     x, y = _thinned(false / false[-1], true / true[-1])
@@ -316,13 +332,20 @@ def roc(
 
 
 def precision_recall(
-    model: LogisticModel, X: Source, t: Labels = None, ax: Axes | None = None, *, name: str = ""
+    model: LogisticModel,
+    X: Source,
+    t: Labels = None,
+    ax: Axes | None = None,
+    *,
+    missing: Missing = "skip",
+    name: str = "",
+    csv: CSVOptions | None = None,
 ) -> Axes:
     """Draw precision against recall, for all thresholds.
 
     Parameters
     ----------
-    model, X, t, ax, name
+    model, X, t, ax, missing, name, csv
         As of `reliability`.
 
     Returns
@@ -347,7 +370,7 @@ def precision_recall(
     >>> ax.lines[-1].get_label()
     '4 rows, average precision 0.8333'
     """
-    rows = _rows(model, X, t, ax)
+    rows = _rows(model, X, t, ax, missing, csv=csv)
     false, true = (counts[1:] for counts in _counts(rows))
     precision, recall = true / (true + false), true / true[-1]
     average = float(np.diff(recall, prepend=0.0) @ precision)
@@ -364,7 +387,13 @@ def precision_recall(
 
 
 def decision_boundary(
-    model: LogisticModel, X: Source, t: Labels = None, ax: Axes | None = None
+    model: LogisticModel,
+    X: Source,
+    t: Labels = None,
+    ax: Axes | None = None,
+    *,
+    missing: Missing = "skip",
+    csv: CSVOptions | None = None,
 ) -> Axes:
     """Draw the rows of two features, and lines of equal probability of t = 1 between them.
 
@@ -374,7 +403,7 @@ def decision_boundary(
     ----------
     model : LogisticModel
         With two features.
-    X, t, ax
+    X, t, ax, missing, csv
         As of `reliability`.
 
     Returns
@@ -399,7 +428,7 @@ def decision_boundary(
     if model.coef.size != 2 or model.categories:
         what = "text among them" if model.categories else f"{model.coef.size}"
         raise ValueError(f"model must have two features, of numbers; it has {what}")
-    rows = _rows(model, X, t, ax, with_features=True)
+    rows = _rows(model, X, t, ax, missing, csv=csv, with_features=True)
     ax = axes.one(ax)
     every = -(-rows.t.size // _MOST_ROWS)
     points, labels = rows.X[::every], rows.t[::every]
@@ -447,6 +476,8 @@ class _Rows(NamedTuple):
     z: NDArray[np.float64]
     t: NDArray[np.float64]
     X: NDArray[np.float64]
+    # How many more rows there are, without a label or a score.
+    skipped: int
 
 
 def _check(model: LogisticModel, ax: Axes | None) -> None:
@@ -468,26 +499,35 @@ def _class(model: LogisticModel, label: int) -> str:
 
 def _labelled(name: str, rows: _Rows, what: str) -> str:
     """What the legend says of a curve."""
-    count = f"{rows.z.size:,} row{'s' * (rows.z.size != 1)}"
+    total = rows.z.size + rows.skipped
+    count = f"{rows.z.size:,} of " * (rows.skipped > 0) + f"{total:,} row{'s' * (total != 1)}"
     return ", ".join(filter(None, [_name(name), count, what]))
 
 
 def _rows(
-    model: LogisticModel, X: Source, t: Labels, ax: Axes | None, *, with_features: bool = False
+    model: LogisticModel,
+    X: Source,
+    t: Labels,
+    ax: Axes | None,
+    missing: Missing,
+    *,
+    csv: CSVOptions | None,
+    with_features: bool = False,
 ) -> _Rows:
     _check(model, ax)
+    checked_missing(missing)
     is_path = isinstance(X, str | os.PathLike)
     if t is None and not is_path:
         raise TypeError("t must be the labels of the rows of X, or name their column")
     if t is None or isinstance(t, str | int):
-        parts = list(labelled(model, X, t, with_features=with_features))
+        parts = list(labelled(model, X, t, missing=missing, csv=csv, with_features=with_features))
         z, labels = (np.concatenate([part[i] for part in parts]) for i in (0, 1))
         features = [_matrix(part.X) for part in parts] if with_features else []
     elif is_path:
         raise TypeError("t must name the column of the labels where X is a path")
     else:
         z = model.decision(X, missing="nan")
-        given = np.asarray(t)
+        given = t if isinstance(t, np.ma.MaskedArray) else np.asarray(t)
         if given.shape != z.shape:
             raise ValueError(
                 f"t must have one label for each row of X, {z.size}; got shape {given.shape}"
@@ -497,8 +537,14 @@ def _rows(
     known = ~(np.isnan(z) | np.isnan(labels))
     if not known.any():
         raise ValueError("there is no row with a label and a score")
+    skipped = known.size - int(np.count_nonzero(known))
+    if missing == "error" and skipped:
+        raise ValueError(
+            f"row {int(np.argmin(known))} has no label or no score (missing='skip' leaves out such "
+            "rows)"
+        )
     matrix = np.concatenate(features)[known] if with_features else np.empty((0, 0))
-    return _Rows(z[known], labels[known], matrix)
+    return _Rows(z[known], labels[known], matrix, skipped)
 
 
 def _matrix(X: Any) -> NDArray[np.float64]:

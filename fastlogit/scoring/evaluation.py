@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
     from fastlogit.model import LogisticModel
     from fastlogit.onehot import Unknown
+    from fastlogit.scoring.csv_options import CSVOptions
     from fastlogit.scoring.table import Progress
+    from fastlogit.scoring.targets import Missing
 
 # Up to so many rows, logits are kept, and the area under the ROC curve is exact.
 EXACT_ROWS = 10_000_000
@@ -105,8 +107,10 @@ def evaluate(
     label: str | int | None = None,
     *,
     threshold: float = 0.5,
+    missing: Missing = "skip",
     unknown: Unknown = "error",
     source_format: str | None = None,
+    csv: CSVOptions | None = None,
     threads: SupportsIndex | None = None,
     progress: Callable[[Progress], object] | None = None,
 ) -> Evaluation:
@@ -115,13 +119,17 @@ def evaluate(
     Parameters
     ----------
     model : LogisticModel
-    source, unknown, source_format, threads, progress
+    source, unknown, source_format, csv, threads, progress
         As of :func:`fastlogit.score`.
     label : str or int, optional
-        The column of the labels, which are two of any kind, as the model's `classes`: its name, or
-        of an array its position.  Of LIBSVM they are what each line begins with.
+        The column of the labels: its name, or of an array its position.  LIBSVM has labels of its
+        own.  A label is one of the model's `classes`, however a format writes it: class 1 is 1,
+        1.0, True, "1" and "true".
     threshold : float
         The probability above which a row is taken for the second class, for the accuracy.
+    missing : {"skip", "error"}
+        Whether rows without a label or a score (null or NaN) are left out, and counted in
+        `Evaluation.skipped`, or raise an error that names the first.
 
     Returns
     -------
@@ -134,10 +142,6 @@ def evaluate(
     TypeError, ValueError
         If `source` does not suit the model, or has a label that is none of its classes, naming
         the row; or if no row has a label and a score.
-
-    Notes
-    -----
-    Rows whose label or logit is missing (null or NaN) are left out, and counted.
 
     Examples
     --------
@@ -153,8 +157,10 @@ def evaluate(
         model,
         source,
         label,
+        missing=missing,
         unknown=unknown,
         source_format=source_format,
+        csv=csv,
         threads=threads,
         progress=progress,
     ):

@@ -110,13 +110,14 @@ class Columns:
 
 
 def _all_columns(table: Table, count: int, without: int | None) -> list[int]:
-    columns = [column for column in range(len(table.dtypes)) if column != without]
+    left_out = {without, *table.index_columns}
+    columns = [column for column in range(len(table.dtypes)) if column not in left_out]
     if len(columns) != count:
         raise ValueError(
             f"{table.name}: must have {count} columns, as the model has; it has {len(columns)}"
         )
     if table.names is not None:
-        table.find(table.names)  # whether they differ
+        table.find([table.names[column] for column in columns])  # whether they differ
     return columns
 
 

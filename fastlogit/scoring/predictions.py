@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 import numpy as np
 
 from fastlogit import arrays, elementwise
-from fastlogit.arrow import array_of, plain, texts_of
+from fastlogit.arrow import array_of, as_type, texts_of
 from fastlogit.scoring.logits import Columns
+from fastlogit.scoring.table import checked_names, naming
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,13 +77,14 @@ class Predictions:
         self.model, self.table = model, table
         self.features = Columns(model, table, missing=missing, unknown=unknown, threads=1)
         features = self.features.positions
+        keep = checked_names(keep, "keep")
         kept = _kept(table, keep)
         others = [column for column in kept if column not in set(features)]
         self.columns = features + others
-        # Where the format knows no types, what is kept is read as text, features as well.
-        self.text = self.features.text | set(others if table.typed else kept)
+        # What is kept is read as it is, features as well.
+        self.text = self.features.text | set(kept)
         self.kept = [self.columns.index(column) for column in kept]
-        self.numbers_as_text = [
+        self.kept_numbers = [
             place
             for place, column in enumerate(features)
             if column in self.text - self.features.text
@@ -122,7 +124,7 @@ class Predictions:
 
         data = batch.data
         X = data.select(range(len(self.features.positions))) if hasattr(data, "schema") else data
-        for place in self.numbers_as_text:
+        for place in self.kept_numbers:
             numbers = self.table.numbers_of(X.column(place), self.columns[place], batch)
             X = X.set_column(place, X.schema.names[place], numbers)
         z, unknown = self.features.logits(X, batch)
@@ -141,13 +143,8 @@ class Predictions:
         return Part(rows, skipped, count, batch.file, unknown, batch.position)
 
     def _kept(self, column: Any, field: Any, batch: Batch) -> Any:
-        column = plain(column)
-        if self.table.typed and column.type != field.type:
-            raise ValueError(
-                f"{batch.file}: column {arrays.short(field.name)} is {column.type}, and before it "
-                f"was {field.type}, so that it cannot be kept"
-            )
-        return column.cast(field.type)
+        with naming(f"{batch.file}: column {arrays.short(field.name)} cannot be kept"):
+            return as_type(column, field.type)
 
     def _output(self, output: Output, z: NDArray[np.float64]) -> Any:
         if output == "logit":
@@ -200,8 +197,6 @@ def _checked_names(
 
 
 def _kept(table: Table, keep: Sequence[str]) -> list[int]:
-    if isinstance(keep, str):
-        raise TypeError(f"keep must be a sequence of names; got {keep!r}")
     if keep and table.names is None:
         raise ValueError(f"{table.name}: has no names of columns, so that none can be kept")
-    return table.find(list(keep)) if keep else []
+    return table.find(keep)

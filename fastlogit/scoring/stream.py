@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from fastlogit.model import LogisticModel
     from fastlogit.onehot import Unknown
+    from fastlogit.scoring.csv_options import CSVOptions
     from fastlogit.scoring.logits import Missing
     from fastlogit.scoring.predictions import Output, Part, Predictions
     from fastlogit.scoring.table import Progress
@@ -86,6 +88,7 @@ def score(
     unknown: Unknown = "error",
     skipped: str | os.PathLike[str] | None = None,
     source_format: str | None = None,
+    csv: CSVOptions | None = None,
     sink_format: str | None = None,
     compression: str | None = None,
     batch_rows: int | None = None,
@@ -133,6 +136,8 @@ def score(
     source_format, sink_format : str, optional
         Names of formats; default: by the suffix, and for standard input and output CSV, or Arrow
         if it begins like that.  "libsvm" counts columns from 1, "libsvm0" from 0.
+    csv : CSVOptions, optional
+        How a CSV or TSV is written: its delimiter, decimals, encoding and missing values.
     compression : str, optional
         Of Parquet ("snappy", "zstd", "none", ...; default: "snappy", and "none" for scores, which
         it would hardly make smaller) and Arrow ("lz4", "zstd").
@@ -177,7 +182,7 @@ def score(
     most = _threads.resolve(threads)
     if sink is not None and skipped is not None and Path(sink).resolve() == Path(skipped).resolve():
         raise ValueError(f"skipped must be another file than sink; got {skipped} for both")
-    table = open_table(source, file_format=source_format, width=model.coef.size)
+    table = open_table(source, file_format=source_format, width=model.coef.size, csv=csv)
     given = Predictions(
         model,
         table,
@@ -199,6 +204,7 @@ def score(
         resume,
         skipped=None if skipped is None else str(Path(skipped).resolve()),
         source_format=source_format,
+        csv=None if csv is None else asdict(csv),
         sink_format=sink_format,
         compression=compression,
     )

@@ -1,0 +1,251 @@
+"""The labels of a table as t: to train on, and as a model's classes."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
+
+import numpy as np
+
+from fastlogit.arrays import short
+from fastlogit.arrow import plain
+from fastlogit.scoring.categories import Categories, Place, is_number
+from fastlogit.training import labels
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from fastlogit.scoring.table import Table
+
+# What a row without a label, or with another null or NaN, gives.
+Missing = Literal["error", "skip"]
+# Integers up to here are float64 numbers.
+_MOST = 2**53
+
+
+class Targets(NamedTuple):
+    """t as numbers in [0, 1], and what 0 and 1 stand for."""
+
+    t: NDArray[np.float64]
+    classes: tuple[labels.Label, labels.Label]
+
+
+class Labels:
+    """The labels of a table, batch by batch: numbers as they are, texts numbered.
+
+    Parameters
+    ----------
+    table : Table
+    position : int or None
+        Of their column; None where they stand beside the columns.
+    """
+
+    def __init__(self, table: Table, position: int | None) -> None:
+        self.table = table
+        self.name = "the label" if position is None else table.label(position)
+        self.kind = "" if position is None else _kind(table, position)
+        self.texts = Categories()
+        # The first number, and the first that is no target.
+        self.number: tuple[float, Place] | None = None
+        self.outside: tuple[float, Place] | None = None
+
+    def values(self, column: Any) -> Any:
+        """The labels of a batch: an array with NaN for nulls, or texts of Arrow."""
+        if isinstance(column, np.ndarray):
+            return self._exact(column)
+        import pyarrow as pa
+        from pyarrow import compute
+
+        column = plain(column)
+        if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+            if self.table.typed:
+                return column.cast(pa.string())
+            texts = compute.ascii_trim_whitespace(self.table.text_of(column))
+            try:
+                return texts.cast(pa.float64()).to_numpy(zero_copy_only=False)
+            except pa.ArrowInvalid:
+                return texts
+        if pa.types.is_boolean(column.type):
+            column = column.cast(pa.uint8())
+        elif pa.types.is_decimal(column.type) or pa.types.is_null(column.type):
+            column = column.cast(pa.float64())
+        return self._exact(column.to_numpy(zero_copy_only=False))
+
+    def _exact(self, values: NDArray[Any]) -> NDArray[np.float64]:
+        if values.dtype.kind in "iu" and ((values > _MOST) | (values < -_MOST)).any():
+            raise ValueError(f"{self.table.name}: {self.name} must have labels within ±2**53")
+        return values.astype(np.float64)
+
+    def add(self, values: Any, file: str, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Numbers that stand for labels, of which none is missing, in some rows of a file."""
+        if not isinstance(values, np.ndarray):
+            return self.texts.number(values, file, rows).astype(np.float64)
+        if self.number is None and values.size:
+            self.number = float(values[0]), Place(file, int(rows[0]))
+        good = (values >= 0.0) & (values <= 1.0)
+        if self.outside is None and not good.all():
+            first = int(np.argmin(good))
+            self.outside = float(values[first]), Place(file, int(rows[first]))
+        return values
+
+    def targets(self, numbers: NDArray[np.float64], positive: Any = None) -> Targets:
+        """What `add` returned for all rows, as t; `positive` is the label that is t = 1."""
+        found = self._of_texts(numbers) if self.texts.numbers else self._of_numbers(numbers)
+        if positive is None:
+            return Targets(found.t, found.classes)
+        return self._chosen(found, positive)
+
+    def _of_texts(self, numbers: NDArray[np.float64]) -> labels.Targets:
+        texts = list(self.texts.numbers)
+        if not self.table.typed:
+            self._must_not_be_mixed(texts)
+            values = [labels.key(text) for text in texts]
+            if all(isinstance(value, bool) for value in values):
+                t = np.array(values, np.float64)[numbers.astype(np.intp)]
+                return labels.Targets(t, (False, True), soft=False)
+        if len(texts) != 2:
+            raise ValueError(
+                f"{self.table.name}: {self.name} must have two different labels; "
+                f"got {labels.listed(sorted(texts))}"
+            )
+        first, second = sorted(texts)
+        return labels.Targets(_float(numbers == self.texts.numbers[second]), (first, second), False)
+
+    def _must_not_be_mixed(self, texts: list[str]) -> None:
+        numbers = [text for text in texts if is_number(text)]
+        words = [text for text in texts if not is_number(text)]
+        if words and (numbers or self.number is not None):
+            number = numbers[0] if numbers else f"{self.number[0]:g}"  # type: ignore[index]
+            file, row = self.texts.places[self.texts.numbers[words[0]]]
+            raise ValueError(
+                f"{file}: {self.name} has numbers, as {number!r}, and other text, as "
+                f"{short(words[0])} in row {row} (null_values={words[:5]!r} takes it as missing)"
+            )
+
+    def _of_numbers(self, numbers: NDArray[np.float64]) -> labels.Targets:
+        if self.kind == "b":
+            return labels.Targets(numbers, (False, True), soft=False)
+        try:
+            found = labels.targets(numbers, numbers.size, 1)
+        except ValueError as error:
+            if self.outside is None:
+                raise
+            value, (file, row) = self.outside
+            different = [self._label(label) for label in np.unique(numbers).tolist()]
+            raise ValueError(
+                f"{file}: {self.name} must have two different labels, or lie between 0 and 1; got "
+                f"{labels.listed(different)} ({self._label(value)} in row {row})"
+            ) from error
+        first, second = map(self._label, found.classes)
+        return labels.Targets(_float(found.t), (first, second), found.soft)
+
+    def _label(self, value: Any) -> int | float:
+        """A number as its column has it; of a text, whole ones are integers."""
+        is_whole = float(value).is_integer() and self.kind != "f"
+        return int(value) if is_whole else float(value)
+
+    def _chosen(self, found: labels.Targets, positive: Any) -> Targets:
+        if found.soft:
+            raise ValueError(
+                f"{self.table.name}: positive must go with two labels; {self.name} has numbers "
+                "between 0 and 1"
+            )
+        first, second = found.classes
+        if labels.key(positive) == labels.key(second):
+            return Targets(found.t, (first, second))
+        if labels.key(positive) == labels.key(first):
+            return Targets(1.0 - found.t, (second, first))
+        raise ValueError(
+            f"{self.table.name}: positive must be a label of {self.name}, {first!r} or {second!r}; "
+            f"got {short(positive)}"
+        )
+
+
+def _float(values: NDArray[Any]) -> NDArray[np.float64]:
+    return values.astype(np.float64, copy=False)
+
+
+def _kind(table: Table, position: int) -> str:
+    """Of NumPy's kinds of dtypes; empty for a text, and what is read from one."""
+    dtype = table.dtypes[position]
+    return dtype.kind if table.typed and isinstance(dtype, np.dtype) else ""
+
+
+def must_be_labels(table: Table, position: int) -> None:
+    """Check the type of a column."""
+    import pyarrow as pa
+
+    if not isinstance(table.dtypes[position], str) or table.holds_text(position):
+        return
+    kind = None if table.schema is None else table.schema.field(position).type
+    if kind is not None and pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    tests = (pa.types.is_decimal, pa.types.is_null, pa.types.is_integer, pa.types.is_boolean)
+    if kind is None or not any(test(kind) for test in (*tests, pa.types.is_floating)):
+        raise ValueError(
+            f"{table.name}: {table.label(position)} must have labels: numbers, text or booleans; "
+            f"it holds {table.dtypes[position]}"
+        )
+
+
+def checked_missing(missing: Missing) -> Missing:
+    """Check an option."""
+    if missing not in get_args(Missing):
+        raise ValueError(f"missing must be 'error' or 'skip'; got {missing!r}")
+    return missing
+
+
+def t_of(given: Any, classes: tuple[Any, Any], where: str, first: int = 0) -> NDArray[np.float64]:
+    """T of each label, NaN where it is missing; messages call the first row by its number.
+
+    A label is one of the classes however it is written: 1 is 1.0, True, "1" and "true".
+    """
+    key = labels.key if labels.key(classes[0]) != labels.key(classes[1]) else _itself
+    negative, positive = map(key, classes)
+    values = given if isinstance(given, np.ndarray) else _numbers(given)
+    if isinstance(values, np.ndarray) and values.dtype.kind in "buif":
+        numbers = np.ma.getdata(values)
+        t = np.where(numbers == positive, 1.0, np.where(numbers == negative, 0.0, -1.0))
+        t[labels.missing(values)] = np.nan
+    else:
+        different, codes = _different(values)
+        t_of_label = {None: math.nan, negative: 0.0, positive: 1.0}
+        if not isinstance(classes[0], str):
+            different = [None if _is_nan(label) else label for label in different]
+        t = np.array([t_of_label.get(key(label), -1.0) for label in different])[codes]
+    if (t < 0.0).any():
+        row = int(np.argmax(t < 0.0))
+        raise ValueError(
+            f"{where}: the label must be {classes[0]!r} or {classes[1]!r}; got "
+            f"{short(given[row : row + 1].tolist()[0])} in row {first + row}"
+        )
+    return t
+
+
+def _itself(label: Any) -> Any:
+    """Of classes that are two texts of one number."""
+    return label
+
+
+def _is_nan(label: Any) -> bool:
+    return isinstance(label, str) and is_number(label) and math.isnan(float(label))
+
+
+def _numbers(column: Any) -> Any:
+    """A column of Arrow as an array, if it holds numbers."""
+    import pyarrow as pa
+
+    tests = (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean)
+    is_number_type = any(test(column.type) for test in tests)
+    return column.to_numpy(zero_copy_only=False) if is_number_type else plain(column)
+
+
+def _different(values: Any) -> tuple[list[Any], NDArray[np.intp]]:
+    """The different labels, of which None is missing, and which of them each row has."""
+    if not isinstance(values, np.ndarray):
+        encoded = values.dictionary_encode()
+        different = [*encoded.dictionary.to_pylist(), None]
+        return different, encoded.indices.fill_null(len(different) - 1).to_numpy()
+    listed = np.where(labels.missing(values), None, np.ma.getdata(values).astype(object)).tolist()
+    number = {label: place for place, label in enumerate(dict.fromkeys(listed))}
+    return list(number), np.array([number[label] for label in listed], np.intp)
