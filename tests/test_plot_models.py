@@ -374,3 +374,45 @@ def test_a_boundary_needs_two_features(model, message):
     with pytest.raises(ValueError, match=message):
         plot.decision_boundary(model, X, T)
     assert not plt.get_fignums()
+
+
+# Rows without a label or a score ----------------------------------------------------------
+
+GAPS = [0, 10, 20]
+
+
+def with_gaps(values):
+    return [None if row in GAPS else value for row, value in enumerate(values.tolist())]
+
+
+GIVEN = {
+    "a table": ({"age": X[:, 0], "dose": X[:, 1], "t": with_gaps(T)}, "t"),
+    "objects": (X, np.array(with_gaps(T), object)),
+    "floats": (X, np.where(np.isin(np.arange(900), GAPS), np.nan, T)),
+    "masked": (X, np.ma.masked_array(T, np.isin(np.arange(900), GAPS))),
+    "features": (np.where(np.isin(np.arange(900), GAPS)[:, None], np.nan, X), T),
+}
+
+
+@pytest.mark.parametrize("kind", GIVEN)
+def test_rows_that_are_left_out_are_told(kind):
+    ax = plot.roc(MODEL, *GIVEN[kind])
+    assert ax.lines[-1].get_label().startswith("897 of 900 rows, AUC ")
+    kept = np.delete(np.arange(900), GAPS)
+    np.testing.assert_array_equal(last(ax), last(plot.roc(MODEL, X[kept], T[kept])))
+
+
+@each
+@pytest.mark.parametrize("kind", GIVEN)
+def test_rows_that_would_be_left_out_may_be_an_error(draw, kind):
+    with pytest.raises(ValueError, match=r"row 0 has no (label|score).*missing='skip' leaves out"):
+        draw(MODEL, *GIVEN[kind], missing="error")
+    with pytest.raises(ValueError, match="missing must be 'error' or 'skip'; got 'nan'"):
+        draw(MODEL, *GIVEN[kind], missing="nan")
+    draw(MODEL, X, T, missing="error")
+
+
+@pytest.mark.parametrize("labels", [["0", "1"], [False, True], ["false", "true"], [0.0, 1.0]])
+def test_labels_are_classes_however_they_are_written(labels):
+    ax = plot.roc(MODEL, X, [labels[t] for t in T])
+    np.testing.assert_array_equal(last(ax), last(plot.roc(MODEL, X, T)))

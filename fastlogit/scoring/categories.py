@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from itertools import product
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from fastlogit.arrays import short
+from fastlogit.arrow import texts_of
+from fastlogit.scoring.csv_options import CellError, CSVOptions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+
 
 # Identifiers have about as many values as there are rows: with fewer than two rows for each value
 # there is nothing to learn of most of them.  Of a few rows that says little: examples are small.
@@ -77,65 +81,79 @@ class Categories:
         return tuple(sorted(self.numbers))
 
 
-def refuse(name: str, columns: dict[str, Categories], rows: int, *, has_options: bool) -> None:
-    """Raise one error for all columns of text that are numbers, dates or identifiers.
+def refuse(name: str, reasons: dict[str, str | None], *, may_be_text: bool) -> None:
+    """Raise one error for all columns with a reason why they can be no features.
 
     Parameters
     ----------
     name : str
         What messages call the table.
-    columns : dict of str to Categories
-        Columns that nobody has called categorical.
-    rows : int
-    has_options : bool
-        Whether :class:`~fastlogit.scoring.CSVOptions` could make numbers of them.
+    reasons : dict of str to str or None
+        Of each column.
+    may_be_text : bool
+        Whether `categorical` helps.
     """
-    found = {}
-    for column, categories in columns.items():
-        if reason := _why_none(categories, name, rows, has_options=has_options):
-            found[column] = reason
+    found = [column for column, reason in reasons.items() if reason]
     if not found:
         return
-    shown = list(found)[:_MOST_COLUMNS]
-    reasons = [f"column {short(column)} {found[column]}" for column in shown]
-    reasons += [f"{len(found) - len(shown)} more columns are such"] * (len(found) > len(shown))
+    shown = found[:_MOST_COLUMNS]
+    told = [f"column {short(column)} {reasons[column]}" for column in shown]
+    told += [f"{len(found) - len(shown)} more columns are such"] * (len(found) > len(shown))
     it = "it" if len(found) == 1 else "them"
-    raise ValueError(
-        f"{name}: {'; '.join(reasons)} (categorical={shown!r} takes {it} as text, "
-        f"ignore={shown!r} leaves {it} out)"
-    )
+    remedies = [f"categorical={shown!r} takes {it} as text"] * may_be_text
+    remedies.append(f"ignore={shown!r} leaves {it} out")
+    raise ValueError(f"{name}: {'; '.join(told)} ({', '.join(remedies)})")
 
 
-def _why_none(categories: Categories, name: str, rows: int, *, has_options: bool) -> str | None:
-    """Why the texts of a column are no categories, or None."""
+def why_none(categories: Categories, name: str, rows: int, csv: CSVOptions | None) -> str | None:
+    """Why the texts of a column are numbers, dates or identifiers; None if they are categories.
+
+    Parameters
+    ----------
+    name : str
+        What messages call the table.
+    rows : int
+        How many it has.
+    csv : CSVOptions or None
+        How it was read; other options might make numbers of the texts.
+    """
     texts = list(categories.numbers)
 
     def example(text: str) -> str:
         file, row = categories.places[categories.numbers[text]]
         return f"{short(text)} in row {row}{'' if file == name else f' of {file}'}"
 
-    numbers = [text for text in texts if is_number(text)]
+    numbers = [text for text in texts if is_number(_plain(text, csv))]
+    if texts and len(numbers) == len(texts):
+        return f"holds numbers as text, as {example(numbers[0])}"
+    others = sorted(set(texts) - set(numbers), key=categories.numbers.__getitem__)
+    dates = [text for text in others if _DATE_OR_TIME.fullmatch(text.strip())]
+    if 2 * len(dates) > len(texts):
+        return f"looks like dates or times, as {example(dates[0])}"
+    formatted = [text for text in others if _FORMATTED.fullmatch(text.strip())]
+    if formatted and 2 * len(numbers + formatted) > len(texts):
+        options = _options(numbers + formatted) if csv else []
+        remedy = f" ({' or '.join(options)} reads them as numbers)" if options else ""
+        return f"looks like formatted numbers, as {example(formatted[0])}{remedy}"
     if numbers:
-        others = [text for text in texts if not is_number(text)]
-        if not others:
-            return f"holds numbers as text, as {example(numbers[0])}"
-        remedy = f" (null_values={others[:_MOST_COLUMNS]!r} takes it as missing)"
         return (
             f"has numbers, as {short(numbers[0])}, and other text, as {example(others[0])}"
-            + remedy * has_options
+            f"{as_missing(others, csv)}"
         )
-    for pattern, kind in ((_DATE_OR_TIME, "dates or times"), (_FORMATTED, "formatted numbers")):
-        fitting = [text for text in texts if pattern.fullmatch(text.strip())]
-        if 2 * len(fitting) > len(texts):
-            options = _options(texts) if has_options else []
-            remedy = f" ({' or '.join(options)} reads them as numbers)" if options else ""
-            return f"looks like {kind}, as {example(fitting[0])}{remedy}"
     if rows > _LEAST_ROWS and 2 * len(texts) > rows:
         return (
             f"has {len(texts):,} different texts in {rows:,} rows, which identify rows, as "
             f"{example(texts[0])}"
         )
     return None
+
+
+def as_missing(texts: list[str], csv: CSVOptions | None) -> str:
+    """The remedy where texts of a CSV stand for missing values, as others did already."""
+    if csv is None:
+        return ""
+    nulls = [*texts[:_MOST_COLUMNS], *filter(None, csv.null_values)]
+    return f" (null_values={nulls!r} takes {short(texts[0])} as missing)"
 
 
 def is_number(text: str) -> bool:
@@ -147,20 +165,23 @@ def is_number(text: str) -> bool:
     return True
 
 
+def _plain(text: str, csv: CSVOptions | None) -> str:
+    """A text as Python would write the number, if it is one to a CSV's options."""
+    if csv is None or csv.decimal == ".":
+        return text
+    return text.replace(".", "..").replace(csv.decimal, ".")
+
+
 def _options(texts: Sequence[str]) -> list[str]:
     """Options with which all texts are numbers."""
     found = []
-    for thousands, decimal in product((None, *",. '\u2019"), ".,"):
-        if thousands != decimal and all(_is_written(text, thousands, decimal) for text in texts):
-            given = {"thousands": thousands, "decimal": decimal if decimal != "." else None}
-            found.append(", ".join(f"{key}={one!r}" for key, one in given.items() if one))
+    cells, written = texts_of(texts), set("".join(texts))
+    marks = [mark for mark in ",. '\u2019" if mark in written]
+    for thousands, decimal in product([None, *marks], [".", *"," * ("," in written)]):
+        if thousands != decimal:
+            with suppress(CellError):
+                CSVOptions(thousands=thousands, decimal=decimal).numbers(cells)
+                given = [f"thousands={thousands!r}"] * bool(thousands)
+                given += [f"decimal={decimal!r}"] * (decimal != ".")
+                found.append(", ".join(given))
     return found[:2]
-
-
-def _is_written(text: str, thousands: str | None, decimal: str) -> bool:
-    mark = re.escape(thousands) if thousands else ""
-    digits = rf"(?:\d+|\d{{1,3}}(?:{mark}\d{{3}})+)" if thousands else r"\d+"
-    pattern = (
-        rf"[-+]?(?:{digits}(?:{re.escape(decimal)}\d*)?|{re.escape(decimal)}\d+)(?:[eE][-+]?\d+)?"
-    )
-    return re.fullmatch(pattern, text.strip()) is not None

@@ -9,7 +9,7 @@ import numpy as np
 from fastlogit import threads as _threads
 from fastlogit.scoring.logits import Columns
 from fastlogit.scoring.sources import open_table
-from fastlogit.scoring.targets import checked_missing, must_be_labels, t_of
+from fastlogit.scoring.targets import checked_missing, find_labels, t_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -48,14 +48,7 @@ def labelled(
     """Read a table once; arguments and errors as of :func:`fastlogit.scoring.evaluate`."""
     checked_missing(missing)
     table = open_table(source, file_format=source_format, width=model.coef.size, csv=csv)
-    target = None if label is None else table.position(label)
-    if target is None and not table.has_labels:
-        raise ValueError(f"{table.name}: label must say which column the labels are")
-    if target is not None and table.has_labels:
-        raise ValueError(
-            f"{table.name}: label must not be given for LIBSVM, whose lines begin with their "
-            f"labels; got {label!r}"
-        )
+    target = find_labels(table, label)
     of_arrays = table.names is None and target is not None
     features = Columns(
         model,
@@ -69,7 +62,6 @@ def labelled(
     if target is not None and target in columns and not of_arrays:
         raise ValueError(f"{table.name}: {table.label(target)} is a feature of the model, no label")
     if target is not None:
-        must_be_labels(table, target)
         columns.append(target)
         text.add(target)
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
+from fastlogit import arrow
 from fastlogit.arrays import short
-from fastlogit.arrow import plain
-from fastlogit.scoring.categories import Categories, Place, is_number
+from fastlogit.arrow import plain, texts_of
+from fastlogit.scoring.categories import Categories, Place, as_missing, is_number
+from fastlogit.scoring.csv_options import CellError
 from fastlogit.training import labels
 
 if TYPE_CHECKING:
@@ -54,22 +57,25 @@ class Labels:
         if isinstance(column, np.ndarray):
             return self._exact(column)
         import pyarrow as pa
-        from pyarrow import compute
 
         column = plain(column)
         if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-            if self.table.typed:
-                return column.cast(pa.string())
-            texts = compute.ascii_trim_whitespace(self.table.text_of(column))
-            try:
-                return texts.cast(pa.float64()).to_numpy(zero_copy_only=False)
-            except pa.ArrowInvalid:
-                return texts
+            return self._of_cells(column) if self.table.csv else column.cast(pa.string())
         if pa.types.is_boolean(column.type):
             column = column.cast(pa.uint8())
-        elif pa.types.is_decimal(column.type) or pa.types.is_null(column.type):
-            column = column.cast(pa.float64())
-        return self._exact(column.to_numpy(zero_copy_only=False))
+        return self._exact(arrow.numbers(column).to_numpy(zero_copy_only=False))
+
+    def _of_cells(self, column: Any) -> Any:
+        """The same of a CSV, in which truth values are texts."""
+        from pyarrow import compute
+
+        assert self.table.csv is not None
+        texts = compute.utf8_trim_whitespace(self.table.text_of(column))
+        words = texts_of(labels.TRUTHS)
+        if not compute.any(compute.is_in(compute.utf8_lower(texts), words)).as_py():
+            with suppress(CellError):
+                return self.table.csv.numbers(column).to_numpy(zero_copy_only=False)
+        return texts
 
     def _exact(self, values: NDArray[Any]) -> NDArray[np.float64]:
         if values.dtype.kind in "iu" and ((values > _MOST) | (values < -_MOST)).any():
@@ -88,20 +94,20 @@ class Labels:
             self.outside = float(values[first]), Place(file, int(rows[first]))
         return values
 
-    def targets(self, numbers: NDArray[np.float64], positive: Any = None) -> Targets:
+    def targets(self, added: NDArray[np.float64], positive: Any = None) -> Targets:
         """What `add` returned for all rows, as t; `positive` is the label that is t = 1."""
-        found = self._of_texts(numbers) if self.texts.numbers else self._of_numbers(numbers)
+        found = self._of_texts(added) if self.texts.numbers else self._of_numbers(added)
         if positive is None:
             return Targets(found.t, found.classes)
         return self._chosen(found, positive)
 
-    def _of_texts(self, numbers: NDArray[np.float64]) -> labels.Targets:
+    def _of_texts(self, codes: NDArray[np.float64]) -> labels.Targets:
         texts = list(self.texts.numbers)
         if not self.table.typed:
             self._must_not_be_mixed(texts)
             values = [labels.key(text) for text in texts]
             if all(isinstance(value, bool) for value in values):
-                t = np.array(values, np.float64)[numbers.astype(np.intp)]
+                t = np.array(values, np.float64)[codes.astype(np.intp)]
                 return labels.Targets(t, (False, True), soft=False)
         if len(texts) != 2:
             raise ValueError(
@@ -109,32 +115,32 @@ class Labels:
                 f"got {labels.listed(sorted(texts))}"
             )
         first, second = sorted(texts)
-        return labels.Targets(_float(numbers == self.texts.numbers[second]), (first, second), False)
+        return labels.Targets(_float(codes == self.texts.numbers[second]), (first, second), False)
 
     def _must_not_be_mixed(self, texts: list[str]) -> None:
-        numbers = [text for text in texts if is_number(text)]
+        numbers = list(filter(is_number, texts))
         words = [text for text in texts if not is_number(text)]
         if words and (numbers or self.number is not None):
             number = numbers[0] if numbers else f"{self.number[0]:g}"  # type: ignore[index]
             file, row = self.texts.places[self.texts.numbers[words[0]]]
             raise ValueError(
                 f"{file}: {self.name} has numbers, as {number!r}, and other text, as "
-                f"{short(words[0])} in row {row} (null_values={words[:5]!r} takes it as missing)"
+                f"{short(words[0])} in row {row}{as_missing(words, self.table.csv)}"
             )
 
-    def _of_numbers(self, numbers: NDArray[np.float64]) -> labels.Targets:
+    def _of_numbers(self, values: NDArray[np.float64]) -> labels.Targets:
         if self.kind == "b":
-            return labels.Targets(numbers, (False, True), soft=False)
+            return labels.Targets(values, (False, True), soft=False)
         try:
-            found = labels.targets(numbers, numbers.size, 1)
+            found = labels.targets(values, values.size, 1)
         except ValueError as error:
             if self.outside is None:
                 raise
-            value, (file, row) = self.outside
-            different = [self._label(label) for label in np.unique(numbers).tolist()]
+            outside, (file, row) = self.outside
+            different = [self._label(label) for label in np.unique(values).tolist()]
             raise ValueError(
                 f"{file}: {self.name} must have two different labels, or lie between 0 and 1; got "
-                f"{labels.listed(different)} ({self._label(value)} in row {row})"
+                f"{labels.listed(different)} ({self._label(outside)} in row {row})"
             ) from error
         first, second = map(self._label, found.classes)
         return labels.Targets(_float(found.t), (first, second), found.soft)
@@ -171,21 +177,31 @@ def _kind(table: Table, position: int) -> str:
     return dtype.kind if table.typed and isinstance(dtype, np.dtype) else ""
 
 
-def must_be_labels(table: Table, position: int) -> None:
-    """Check the type of a column."""
-    import pyarrow as pa
-
-    if not isinstance(table.dtypes[position], str) or table.holds_text(position):
-        return
-    kind = None if table.schema is None else table.schema.field(position).type
-    if kind is not None and pa.types.is_dictionary(kind):
-        kind = kind.value_type
-    tests = (pa.types.is_decimal, pa.types.is_null, pa.types.is_integer, pa.types.is_boolean)
-    if kind is None or not any(test(kind) for test in (*tests, pa.types.is_floating)):
+def find_labels(table: Table, label: str | int | None) -> int | None:
+    """Position of the column of the labels; None of LIBSVM, where they are no column."""
+    if table.has_labels:
+        must_be_absent(table, label=label)
+        return None
+    if label is None:
+        raise ValueError(f"{table.name}: label must say which column the labels are")
+    position = table.position(label)
+    dtype = table.dtypes[position]
+    if table.typed and isinstance(dtype, str) and not table.holds_text(position):
         raise ValueError(
             f"{table.name}: {table.label(position)} must have labels: numbers, text or booleans; "
-            f"it holds {table.dtypes[position]}"
+            f"it holds {dtype}"
         )
+    return position
+
+
+def must_be_absent(table: Table, **columns: str | int | None) -> None:
+    """Check that no columns are given of LIBSVM."""
+    for argument, column in columns.items():
+        if column is not None:
+            raise ValueError(
+                f"{table.name}: {argument} must not be given for LIBSVM, whose lines begin with "
+                f"their labels; got {short(column)}"
+            )
 
 
 def checked_missing(missing: Missing) -> Missing:
@@ -204,8 +220,8 @@ def t_of(given: Any, classes: tuple[Any, Any], where: str, first: int = 0) -> ND
     negative, positive = map(key, classes)
     values = given if isinstance(given, np.ndarray) else _numbers(given)
     if isinstance(values, np.ndarray) and values.dtype.kind in "buif":
-        numbers = np.ma.getdata(values)
-        t = np.where(numbers == positive, 1.0, np.where(numbers == negative, 0.0, -1.0))
+        data = np.ma.getdata(values)
+        t = np.where(data == positive, 1.0, np.where(data == negative, 0.0, -1.0))
         t[labels.missing(values)] = np.nan
     else:
         different, codes = _different(values)
@@ -233,11 +249,9 @@ def _is_nan(label: Any) -> bool:
 
 def _numbers(column: Any) -> Any:
     """A column of Arrow as an array, if it holds numbers."""
-    import pyarrow as pa
-
-    tests = (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean)
-    is_number_type = any(test(column.type) for test in tests)
-    return column.to_numpy(zero_copy_only=False) if is_number_type else plain(column)
+    column = arrow.numbers(column)
+    holds_numbers = arrow.is_number(column.type)
+    return column.to_numpy(zero_copy_only=False) if holds_numbers else plain(column)
 
 
 def _different(values: Any) -> tuple[list[Any], NDArray[np.intp]]:
@@ -246,6 +260,8 @@ def _different(values: Any) -> tuple[list[Any], NDArray[np.intp]]:
         encoded = values.dictionary_encode()
         different = [*encoded.dictionary.to_pylist(), None]
         return different, encoded.indices.fill_null(len(different) - 1).to_numpy()
-    listed = np.where(labels.missing(values), None, np.ma.getdata(values).astype(object)).tolist()
+    absent = labels.missing(values).tolist()
+    given = np.ma.getdata(values).tolist()
+    listed = [None if gone else label for label, gone in zip(given, absent, strict=True)]
     number = {label: place for place, label in enumerate(dict.fromkeys(listed))}
     return list(number), np.array([number[label] for label in listed], np.intp)

@@ -10,10 +10,10 @@ import numpy as np
 from fastlogit import onehot
 from fastlogit.arrays import short
 from fastlogit.arrow import array_of
-from fastlogit.scoring.categories import Categories, refuse
+from fastlogit.scoring.categories import Categories, refuse, why_none
 from fastlogit.scoring.sources import open_table
 from fastlogit.scoring.table import checked_names
-from fastlogit.scoring.targets import Labels, checked_missing, must_be_labels
+from fastlogit.scoring.targets import Labels, checked_missing, find_labels, must_be_absent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -156,12 +156,13 @@ def read_table(
     """
     checked_missing(missing)
     table = open_table(source, file_format=source_format, width=width, csv=csv)
-    if table.has_labels:
-        _must_be_absent(table, label=label, weight=weight, offset=offset)
+    target = find_labels(table, label)
+    if target is None:
+        must_be_absent(table, weight=weight, offset=offset)
         for argument, names in (("ignore", ignore), ("categorical", categorical)):
             _find(table, names, argument)
         return _read_sparse(table, missing, positive)
-    columns = _choose(table, label, weight, offset, categorical, ignore)
+    columns = _choose(table, target, weight, offset, categorical, ignore)
     found, labels, categories, rows = _read_rows(table, columns, missing)
     t, classes = labels.targets(found.vectors[0], positive)
     others = iter(found.vectors[1:])
@@ -174,12 +175,12 @@ def read_table(
         "(under another name it is a feature)"
         for position in columns.index_columns
     )
-    unclear = {
-        table.names[position]: values
+    reasons = {
+        table.names[position]: why_none(values, table.name, found.count, table.csv)
         for position, values in zip(columns.text, categories, strict=True)
         if position not in columns.chosen
     }
-    refuse(table.name, unclear, found.count, has_options=not table.typed)
+    refuse(table.name, reasons, may_be_text=True)
     dropped = [int(drop_first and (intercept or place > 0)) for place in range(len(categories))]
     names, texts = _name_features(table, columns, categories, dropped)
     X = _encode(found, categories, list(texts.values()), dropped) if texts else found.X
@@ -208,41 +209,45 @@ class _Columns(NamedTuple):
 
 def _choose(
     table: Table,
-    label: str | int | None,
+    target: int,
     weight: str | int | None,
     offset: str | int | None,
     categorical: Sequence[str],
     ignore: Sequence[str],
 ) -> _Columns:
     """Find and check the columns."""
-    if label is None:
-        raise ValueError(f"{table.name}: label must say which column the labels are")
-    target = table.position(label)
-    rules = {
-        table.position(name): rule
-        for name, rule in ((weight, _WEIGHT), (offset, _FINITE))
-        if name is not None
-    }
+    what, rules = {target: "label"}, {}
+    for argument, name, rule in (("weight", weight, _WEIGHT), ("offset", offset, _FINITE)):
+        if name is not None:
+            position = table.position(name)
+            if position in what:
+                raise ValueError(
+                    f"{table.name}: {argument} must be a column of its own; got {name!r}, which is "
+                    f"the {what[position]}"
+                )
+            what[position], rules[position] = argument, rule
     measures = list(rules)
-    if len({target, *measures}) < 1 + (weight is not None) + (offset is not None):
-        raise ValueError(f"{table.name}: label, weight and offset must be different columns")
     chosen = _find(table, categorical, "categorical")
     left_out = {target, *measures, *_find(table, ignore, "ignore")}
-    index = [one for one in table.index_columns if one not in left_out | chosen]
-    left_out.update(index)
+    index_columns = [one for one in table.index_columns if one not in left_out | chosen]
+    left_out.update(index_columns)
     features = [position for position in range(len(table.dtypes)) if position not in left_out]
     if table.names is not None:
         table.find([table.names[position] for position in features])  # whether they differ
-    is_text = {one: one in chosen or table.holds_text(one) for one in features}
-    text = [one for one in features if is_text[one]]
-    numbers = [one for one in features if not is_text[one]]
-    table.must_hold_numbers(numbers, may_ignore=True)
-    table.must_hold_numbers(measures)
-    must_be_labels(table, target)
+    text = [one for one in features if one in chosen or _is_text(table, one)]
+    numbers = sorted(set(features) - set(text))
+    if table.names is not None:
+        held = {table.names[one]: table.dtypes[one] for one in numbers}
+        reasons = {
+            name: f"must hold numbers; it holds {dtype}" if isinstance(dtype, str) else None
+            for name, dtype in held.items()
+        }
+        refuse(table.name, reasons, may_be_text=False)
+    table.must_hold_numbers([*numbers, *measures])
     table.must_hold_text(text)
     if not features:
         raise ValueError(f"{table.name}: has no column beside {table.label(target)}")
-    return _Columns(numbers, measures, target, text, chosen, index, rules)
+    return _Columns(numbers, measures, target, text, chosen, index_columns, rules)
 
 
 def _read_rows(
@@ -343,13 +348,10 @@ def _must_have_rows(table: Table, count: int, rows: int) -> None:
         raise ValueError(f"{table.name}: has no rows{' without a missing value' * (rows > 0)}")
 
 
-def _must_be_absent(table: Table, **columns: str | int | None) -> None:
-    for argument, column in columns.items():
-        if column is not None:
-            raise ValueError(
-                f"{table.name}: {argument} must not be given for LIBSVM, whose lines begin with "
-                f"their labels; got {short(column)}"
-            )
+def _is_text(table: Table, position: int) -> bool:
+    """Whether a column is read as text: in a CSV also dates, so that the error names one."""
+    is_date = not table.typed and isinstance(table.dtypes[position], str)
+    return is_date or table.holds_text(position)
 
 
 def _find(table: Table, names: Sequence[str], argument: str) -> set[int]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _NUMBERS = (bool, int, float, np.number, Decimal)
 # How CSV files write booleans.
-_TRUTHS = {"false": False, "true": True}
+TRUTHS = {"false": False, "true": True}
 
 
 class Targets(NamedTuple):
@@ -90,13 +90,14 @@ def must_be_present(t: NDArray[Any]) -> None:
 
 def missing(t: NDArray[Any]) -> NDArray[np.bool_]:
     """Which labels are missing."""
+    absent: NDArray[np.bool_] = np.zeros(t.size, np.bool_)
     if np.ma.is_masked(t):
-        return np.ma.getmaskarray(t)
-    if t.dtype.kind in "fmM":
-        return np.isnan(t)
-    if t.dtype.kind in "OT" and not all(issubclass(kind, str) for kind in set(map(type, t.flat))):
-        return np.fromiter(map(_is_missing, t.flat), np.bool_, t.size)
-    return np.zeros(t.size, np.bool_)
+        absent = np.ma.getmaskarray(t)
+    elif t.dtype.kind in "fmM":
+        absent = np.isnan(t)
+    elif t.dtype.kind in "OT" and not all(issubclass(kind, str) for kind in set(map(type, t.flat))):
+        absent = np.fromiter(map(_is_missing, t.flat), np.bool_, t.size)
+    return absent
 
 
 def _is_missing(label: Any) -> bool:
@@ -111,8 +112,8 @@ def key(label: Any) -> Any:
     if not isinstance(label, str):
         return label
     text = label.strip()
-    if text.lower() in _TRUTHS:
-        return _TRUTHS[text.lower()]
+    if text.lower() in TRUTHS:
+        return TRUTHS[text.lower()]
     with suppress(ValueError):
         if "_" not in text and math.isfinite(float(text)):
             return int(text) if text.lstrip("+-").isdecimal() else float(text)
