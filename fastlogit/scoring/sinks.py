@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import json
 import sys
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -79,10 +79,11 @@ def open_sink(
     target = Path(path)
     open_format = FORMATS[checked_format(file_format or format_of(target, FORMATS))]
     is_compared = compare and target.is_file()
-    opening = _compared(target) if is_compared else _replaced(target, force=force)
-    with opening as file, ExitStack() as stack:
+    place = nullcontext(target) if is_compared else replacing(target, force=force)
+    with place as path, ExitStack() as stack:
         with _writing(target):
-            uncompressed = stack.enter_context(_compressed(file, target))
+            opening = _compared(target) if is_compared else path.open("wb")
+            uncompressed = stack.enter_context(_compressed(stack.enter_context(opening), target))
             write = stack.enter_context(open_format(uncompressed, schema, compression))
             write_groups = stack.enter_context(_grouped(write, schema))
 
@@ -119,12 +120,6 @@ def replacing(path: str | os.PathLike[str], *, force: bool) -> Iterator[Path]:
 def _refuse_existing(path: str | os.PathLike[str], force: bool) -> None:
     if Path(path).is_file() and not force:
         raise FileExistsError(f"{path}: exists already (force=True replaces it)")
-
-
-@contextmanager
-def _replaced(target: Path, *, force: bool) -> Iterator[BinaryIO]:
-    with replacing(target, force=force) as temporary, temporary.open("wb") as file:
-        yield file
 
 
 @contextmanager
@@ -211,7 +206,6 @@ def _compressed(file: BinaryIO, target: Path) -> Iterator[Any]:
     codec = CODECS.get(target.suffix.lower())
     if codec is None:
         yield file
-        file.flush()
     else:
         with pa.CompressedOutputStream(file, codec) as compressed:
             yield compressed
