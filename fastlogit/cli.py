@@ -127,7 +127,7 @@ def _train(args: argparse.Namespace) -> None:
     from fastlogit.scoring.sinks import replacing
 
     keep_apart(args.out, args.data)
-    with replacing(args.out, force=args.force) as temporary:
+    with _reported_warnings(args), replacing(args.out, force=args.force) as temporary:
         data = read_table(
             args.data,
             args.label,
@@ -148,29 +148,24 @@ def _train(args: argparse.Namespace) -> None:
         if data.skipped:
             _report("note", f"left out {_rows(data.skipped)} of {args.data} with a missing value")
         start = time.perf_counter()
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            try:
-                model = fastlogit.fit(
-                    data.X,
-                    data.t,
-                    weight=data.weight,
-                    offset=data.offset,
-                    l2=args.l2,
-                    tol=args.tol,
-                    max_passes=args.max_passes,
-                    intercept=args.intercept,
-                    feature_names=data.feature_names,
-                    threads=args.threads,
-                )
-            except ValueError as error:
-                raise ValueError(f"{args.data}: {error}") from error
+        try:
+            model = fastlogit.fit(
+                data.X,
+                data.t,
+                weight=data.weight,
+                offset=data.offset,
+                l2=args.l2,
+                tol=args.tol,
+                max_passes=args.max_passes,
+                intercept=args.intercept,
+                feature_names=data.feature_names,
+                threads=args.threads,
+            )
+        except ValueError as error:
+            raise ValueError(f"{args.data}: {error}") from error
         seconds = time.perf_counter() - start
         model = dataclasses.replace(model, categories=data.categories, classes=data.classes)
         model.save(temporary)
-    for warning in caught:
-        options = wording.options_of(args.parser)
-        _report("warning", wording.as_options(str(warning.message), options))
     print(
         f"rows           {len(data.t):,}\n"
         f"features       {model.coef.size:,}\n"
@@ -190,7 +185,7 @@ def _score(args: argparse.Namespace) -> None:
     for path in filter(None, (args.out, args.skipped)):
         keep_apart(path, args.model)
     start = time.perf_counter()
-    with _progress_bar(args.quiet) as progress:
+    with _reported_warnings(args), _progress_bar(args.quiet) as progress:
         done = scoring.score(
             fastlogit.load(args.model),
             args.input,
@@ -198,6 +193,7 @@ def _score(args: argparse.Namespace) -> None:
             output=args.outputs or "probability",
             names=args.names,
             keep=args.keep,
+            offset=args.offset,
             threshold=args.threshold,
             missing=args.missing,
             unknown=args.unknown,
@@ -236,11 +232,12 @@ def _evaluate(args: argparse.Namespace) -> None:
 
     if sys.stdout is None:
         raise ValueError("standard output is closed")
-    with _progress_bar(args.quiet) as progress:
+    with _reported_warnings(args), _progress_bar(args.quiet) as progress:
         found = evaluate(
             fastlogit.load(args.model),
             args.input,
             args.label,
+            offset=args.offset,
             threshold=args.threshold,
             missing=args.missing,
             unknown=args.unknown,
@@ -270,6 +267,7 @@ def _plot(args: argparse.Namespace) -> None:
         "model": args.model,
         "X": args.data,
         "t": args.label,
+        "offset": args.offset,
         "function": args.function,
         "missing": args.missing,
         "csv": _csv_options(args),
@@ -282,7 +280,7 @@ def _plot(args: argparse.Namespace) -> None:
     for path in filter(None, (args.model, args.data)):
         keep_apart(args.out, path)
     options = {name: value for name, value in given.items() if value is not None}
-    with replacing(args.out, force=args.force) as temporary:
+    with _reported_warnings(args), replacing(args.out, force=args.force) as temporary:
         if args.model is not None:
             options["model"] = fastlogit.load(args.model)
         drawn = draw(**options)
@@ -320,6 +318,17 @@ def _progress_bar(quiet: bool) -> Iterator[Callable[[Progress], object]]:
             bar.update(rows - bar.n)
 
         yield show
+
+
+@contextmanager
+def _reported_warnings(args: argparse.Namespace) -> Iterator[None]:
+    """Report each warning in one line, after the block."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        yield
+    options = wording.options_of(args.parser)
+    for warning in caught:
+        _report("warning", wording.as_options(str(warning.message), options))
 
 
 def _rows(number: int) -> str:
@@ -385,23 +394,13 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--offset", metavar="COLUMN", help="a known addition to each row's logit; no feature"
     )
-    train.add_argument(
+    _add_columns(
+        train,
         "--categorical",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="COLUMN",
-        help="columns to take as text: of text that looks like numbers, dates or identifiers, of "
+        "columns to take as text: of text that looks like numbers, dates or identifiers, of "
         "integers, or of booleans",
     )
-    train.add_argument(
-        "--ignore",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="COLUMN",
-        help="columns that are no features",
-    )
+    _add_columns(train, "--ignore", "columns that are no features")
     train.add_argument(
         "--columns",
         dest="width",
@@ -466,14 +465,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="COLUMN",
         help="name of the column of an output; as often as --output",
     )
-    score.add_argument(
-        "--keep",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="COLUMN",
-        help="columns of the input to write as well",
-    )
+    _add_columns(score, "--keep", "columns of the input to write as well")
     _add_threshold(score, "probability above which the label is the second one")
     score.add_argument(
         "--missing",
@@ -552,6 +544,13 @@ def _parser() -> argparse.ArgumentParser:
         choices=("log_sigmoid", "softplus", "sigmoid", "sigmoid_derivative"),
         help="of 'tails': whose errors to draw (default: log_sigmoid)",
     )
+    for command in (score, evaluate, plot):
+        command.add_argument(
+            "--offset",
+            metavar="COLUMN",
+            help="a column of numbers that is added to the logits, which a model that was trained "
+            "with one needs",
+        )
     for command, default in ((evaluate, "skip"), (plot, None)):
         command.add_argument(
             "--missing",
@@ -614,6 +613,7 @@ _PLOTTED = {
     "model": "MODEL",
     "X": "DATA",
     "t": "--label",
+    "offset": "--offset",
     "function": "--function",
     "missing": "--missing",
     "csv": "options of CSV",
@@ -672,6 +672,10 @@ def _command(
 def _add_output(parser: argparse.ArgumentParser, metavar: str, what: str) -> None:
     parser.add_argument("-o", "--out", metavar=metavar, required=True, help=what)
     parser.add_argument("--force", action="store_true", help="replace the output if it exists")
+
+
+def _add_columns(parser: argparse.ArgumentParser, option: str, what: str) -> None:
+    parser.add_argument(option, nargs="+", action="extend", default=[], metavar="COLUMN", help=what)
 
 
 def _add_csv_options(parser: argparse.ArgumentParser) -> None:

@@ -41,6 +41,7 @@ ROWS = [
     ["scoring.sources"],
     ["scoring.targets"],
     ["scoring.categories"],
+    ["scoring.partitions"],
     ["scoring.columnar", "scoring.positional", "scoring.folders"],
     ["scoring.table"],
     ["scoring.texts", "scoring.overlap", "scoring.csv_options"],
@@ -52,6 +53,8 @@ ROWS = [
     ["training"],  # its __init__.py
     ["conversion"],
     ["model"],
+    ["model_file"],
+    ["model_fields"],
     ["inference"],
     ["losses", "linear", "elementwise"],
     ["features"],

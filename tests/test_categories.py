@@ -181,13 +181,19 @@ def test_the_file_of_a_folder_is_named(tmp_path):
 @pytest.mark.parametrize(
     ("texts", "remedy"),
     [
-        (["1,234", "5,678"], "(decimal=',' or thousands=',' reads them as numbers)"),
-        (["1,5", "2,25"], "(decimal=',' reads them as numbers)"),
-        (["1.234,5", "1,0"], "(thousands='.', decimal=',' reads them as numbers)"),
-        (["1,234.5", "2,000.0"], "(thousands=',' reads them as numbers)"),
-        (["1 234", "2 000"], "(thousands=' ' reads"),
-        (["900", "1,234"], "as '1,234' in row 1 (decimal=',' or thousands=',' reads them"),
-        (["1,5", "2,5", "?"], "(decimal=',' reads them as numbers)"),
+        (
+            ["1,234", "5,678"],
+            "(csv=CSVOptions(decimal=',') or csv=CSVOptions(thousands=',') reads them as numbers)",
+        ),
+        (["1,5", "2,25"], "(csv=CSVOptions(decimal=',') reads them as numbers)"),
+        (["1.234,5", "1,0"], "(csv=CSVOptions(thousands='.', decimal=',') reads them as numbers)"),
+        (["1,234.5", "2,000.0"], "(csv=CSVOptions(thousands=',') reads them as numbers)"),
+        (["1 234", "2 000"], "(csv=CSVOptions(thousands=' ') reads"),
+        (
+            ["900", "1,234"],
+            "as '1,234' in row 1 (csv=CSVOptions(decimal=',') or csv=CSVOptions(thousands=',')",
+        ),
+        (["1,5", "2,5", "?"], "(csv=CSVOptions(decimal=',') reads them as numbers)"),
     ],
 )
 def test_options_of_a_csv_that_would_read_numbers_are_told(tmp_path, texts, remedy):
@@ -201,8 +207,9 @@ def test_words_among_numbers_are_told_with_the_options_that_are_there(tmp_path):
     path.write_text("k;x;t\n" + "1,5;1;0\n2,5;2;1\n-;3;0\n3,5;4;1\nk.A.;5;1\n")
     how = CSVOptions(delimiter=";", decimal=",", null_values=["NA"])
     message = refused(path, csv=how)
-    assert "has numbers, as '1,5', and other text, as '-' in row 2 (null_values=['-', 'k.A.', " in (
-        message
+    assert (
+        "has numbers, as '1,5', and other text, as '-' in row 2 (csv=CSVOptions(null_values=['-', '"
+        in (message)
     )
     how = CSVOptions(delimiter=";", decimal=",", null_values=["-", "k.A.", "NA"])
     assert read_table(path, "t", csv=how, missing="skip").X.tolist() == [

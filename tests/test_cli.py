@@ -8,6 +8,7 @@ import io
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -113,6 +114,33 @@ def test_train_warns_when_it_did_not_converge(here, capsys):
     assert "max_passes" not in err
     assert "converged      NO\n" in out
     assert not fl.load("m.json").converged
+
+
+def test_an_offset_in_the_commands(here, capsys):
+    model = fl.LogisticModel([2.0, -1.0], 0.5, ("x", "k"), with_offset=True)
+    model.save("model.json")
+    pq.write_table(pa.table({**ROWS, "w": [3.0, -3.0, 0.5, 0.0, 1.0]}), "data.parquet")
+    z = 2.0 * np.array(ROWS["x"]) - np.array(ROWS["k"]) + 0.5
+    score = ["score", "model.json", "data.parquet", "-o", "y.npy", "--output", "logit", "--force"]
+    assert main([*score, "-q", "--offset", "w"]) == 0
+    assert capsys.readouterr().err == ""
+    np.testing.assert_array_equal(np.load("y.npy") - z, [3.0, -3.0, 0.5, 0.0, 1.0])
+    evaluate = ["evaluate", "model.json", "data.parquet", "--label", "t", "--json"]
+    assert main([*evaluate, "--offset", "w"]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert json.loads(out)["accuracy"] == 0.4
+    for command in ([*score, "-q"], evaluate):
+        assert main(command) == 0
+        assert re.fullmatch(
+            "fastlogit: warning: --offset must be given, as the model was trained with one; .*\n",
+            capsys.readouterr().err,
+        )
+    np.testing.assert_array_equal(np.load("y.npy"), z)
+
+
+def test_an_offset_that_is_not_there(fails):
+    assert "missing column 'w'" in fails(*SCORE, "--offset", "w")
 
 
 def test_score(here, capsys):
@@ -800,3 +828,153 @@ def test_what_came_meanwhile_is_not_replaced(here, capsys, monkeypatch):
     assert main(SCORE) == 1
     assert "y.csv: exists already" in capsys.readouterr().err
     assert Path("y.csv").read_text() == "mine"
+
+
+# What people have -------------------------------------------------------------------------
+
+
+def test_a_spreadsheet_is_trained_on_by_doing_what_the_errors_say(here, capsys):
+    rng = np.random.default_rng(5)
+    lines = [";Datum;Einkommen;Distanz;Stadt;Abo;Kunde;gekauft"]
+    for row in range(80):
+        income = rng.integers(900, 9000)
+        amount = f"{income // 1000}.{income % 1000:03d},50" if income >= 1000 else f"{income},50"
+        distance = {3: "", 5: " ", 7: "k.A."}.get(row, f"{row % 9},{row % 7}")
+        city, member = ["Köln", "Bonn"][row % 2], ["True", "False"][row % 3 // 2]
+        bought = "ja" if income + 2000 * rng.normal() > 5000 else "nein"
+        day = f"{row % 28 + 1:02d}.02.2024"
+        cells = [row, day, amount, distance, city, member, f"K{row:03d}", bought]
+        lines.append(";".join(map(str, cells)))
+    Path("kunden.csv").write_bytes("\n".join(lines).encode("cp1252"))
+
+    command, model = ["train", "kunden.csv", "-o", "m.json"], "m.json"
+    for message, remedy in [
+        ("must be UTF-8 text", "--encoding cp1252"),
+        ("has ';' and no ','", "--delimiter ';'"),
+        ("--label must say which column", "--label gekauft"),
+        ("column 'Distanz' has 2 missing values in 80 rows", "--missing skip"),
+        ("column 'Einkommen' looks like formatted numbers", "--thousands . --decimal ,"),
+        ("column 'Datum' looks like dates or times", "--ignore Datum"),
+        ("as 'k.A.' in row 7", "--null-values k.A. NA N/A NULL null"),
+        ("column 'Kunde' has 77 different texts in 77 rows", "--ignore Kunde"),
+    ]:
+        assert main(command) == 1
+        err = capsys.readouterr().err
+        assert err.count("\n") == 1
+        assert message in err
+        assert remedy.split()[0] in err
+        if not remedy.startswith(("--label", "--ignore")):
+            assert remedy in err
+        command += shlex.split(remedy)
+    assert main(command) == 0
+    out, err = capsys.readouterr()
+    assert "rows           77\n" in out
+    assert err == (
+        "fastlogit: note: left out column '' of kunden.csv, which is an index of the rows (under "
+        "another name it is a feature)\n"
+        "fastlogit: note: left out 3 rows of kunden.csv with a missing value\n"
+    )
+    trained = fl.load(model)
+    assert trained.feature_names == ("Einkommen", "Distanz", "Abo", "Stadt=Bonn", "Stadt=Köln")
+    assert trained.classes == ("ja", "nein")
+
+    how = [*shlex.split("--encoding cp1252 --delimiter ';' --thousands . --decimal ,")]
+    how += ["--null-values", "k.A."]
+    score = ["score", model, "kunden.csv", "-o", "y.csv", "--missing", "skip", "--output", "label"]
+    assert main([*score, "--keep", "Kunde", *how, "-q"]) == 0
+    assert len(Path("y.csv").read_text().splitlines()) == 78
+    assert Path("y.csv").read_text().splitlines()[1] in ('"K000","ja"', '"K000","nein"')
+    assert main(["evaluate", model, "kunden.csv", "--label", "gekauft", *how, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["log_loss"] == pytest.approx(trained.log_loss)
+
+
+TRUE_OR_FALSE = "x,is,late\n0.5,True,no\n2,False,yes\n1,True,yes\n0,True,no\n-0.5,False,yes\n"
+
+
+def test_labels_and_features_of_any_kind_go_through_all_commands(here, capsys):
+    Path("in.csv").write_text(TRUE_OR_FALSE)
+    assert main(["train", "in.csv", "--label", "late", "-o", "m.json"]) == 0
+    model = fl.load("m.json")
+    assert (model.classes, model.feature_names) == (("no", "yes"), ("x", "is"))
+    X = np.column_stack([[0.5, 2, 1, 0, -0.5], [1, 0, 1, 1, 0]])
+    np.testing.assert_array_equal(model.coef, fl.fit(X, [0, 1, 1, 0, 1]).coef)
+    assert main(["score", "m.json", "in.csv", "-o", "y.csv", "--output", "label", "-q"]) == 0
+    written = [line.strip('"') for line in Path("y.csv").read_text().split()[1:]]
+    assert written == model.predict(X).tolist()
+    capsys.readouterr()
+    assert main(["evaluate", "m.json", "in.csv", "--label", "late", "--json"]) == 0
+    accuracy = json.loads(capsys.readouterr().out)["accuracy"]
+    assert accuracy == np.mean(model.predict(X) == ["no", "yes", "yes", "no", "yes"])
+    assert main(["plot", "roc", "m.json", "in.csv", "--label", "late", "-o", "x.svg"]) == 0
+
+    train = ["train", "in.csv", "--label", "late", "--force", "-o", "m.json"]
+    assert main([*train, "--positive", "no"]) == 0
+    other = fl.load("m.json")
+    assert other.classes == ("yes", "no")
+    np.testing.assert_allclose(other.coef, -model.coef, rtol=1e-6)
+    assert main([*train[:2], "--label", "is", *train[4:], "--categorical", "late"]) == 0
+    assert fl.load("m.json").classes == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            ["--positive", "maybe"],
+            "--positive must be a label of column 'late', 'no' or 'yes'; got",
+        ),
+        (
+            ["--weight", "late"],
+            "--weight must be a column of its own; got 'late', which is the lab",
+        ),
+        (["--weight", "x"], "column 'x' must be finite and not negative, as it is the weight; got"),
+        (["--offset", "z"], "missing column 'z'"),
+        (["--input-format", "excel"], "--input-format must be one of parquet, "),
+    ],
+)
+def test_options_of_train_are_named_in_errors(fails, options, message):
+    Path("in.csv").write_text(TRUE_OR_FALSE)
+    assert message in fails("train", "in.csv", "--label", "late", "-o", "m.json", *options)
+
+
+def test_train_takes_weights_and_offsets(here):
+    table = {**ROWS, "w": [1, 2, 1, 3, 0], "o": [0.5, 0.0, -1.0, 0.0, 2.0]}
+    pq.write_table(pa.table(table), "data.parquet")
+    assert main([*TRAIN, "--weight", "w", "--offset", "o"]) == 0
+    model = fl.load("m.json")
+    X = np.column_stack([ROWS["x"], ROWS["k"]])
+    expected = fl.fit(X, ROWS["t"], weight=table["w"], offset=table["o"])
+    np.testing.assert_array_equal(model.coef, expected.coef)
+    assert model.intercept == expected.intercept
+    assert model.feature_names == ("x", "k")
+
+
+def test_train_takes_libsvm(here, capsys):
+    Path("in.txt").write_text("+1 1:0.5 3:1\n-1 1:-1\n+1 2:3\n-1 3:0.5\n")
+    train = ["train", "in.txt", "--input-format", "libsvm", "-o", "svm.json"]
+    assert main(train) == 0
+    assert "features       3\n" in capsys.readouterr().out
+    assert main([*train, "--columns", "5", "--force"]) == 0
+    model = fl.load("svm.json")
+    assert (model.coef.size, model.classes, model.feature_names) == (5, (-1, 1), None)
+    options = ["--input-format", "libsvm", "--json"]
+    capsys.readouterr()
+    assert main(["evaluate", "svm.json", "in.txt", *options]) == 0
+    assert json.loads(capsys.readouterr().out)["log_loss"] == pytest.approx(model.log_loss)
+    assert main([*train, "--label", "0", "--force"]) == 1
+    assert "--label must not be given for LIBSVM" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["evaluate", "plot"])
+def test_rows_without_a_label_are_left_out_unless_they_are_errors(here, capsys, command):
+    pq.write_table(pa.table({**ROWS, "t": [0, 1, None, 0, 1]}), "gaps.parquet")
+    words = ["evaluate"] if command == "evaluate" else ["plot", "roc"]
+    words += ["model.json", "gaps.parquet", "--label", "t"]
+    words += ["-o", "x.svg"] if command == "plot" else []
+    assert main(words) == 0
+    shown = capsys.readouterr().out if command == "evaluate" else Path("x.svg").read_text()
+    assert "left out     1" in shown or "4 of 5 rows" in shown
+    assert main([*words, "--missing", "error", *["--force"] * (command == "plot")]) == 1
+    assert capsys.readouterr().err == (
+        "fastlogit: error: gaps.parquet: row 2 has no label (--missing skip leaves out such rows)\n"
+    )

@@ -16,6 +16,7 @@ import matplotlib.pyplot as plt
 
 import fastlogit as fl
 from fastlogit import plot
+from fastlogit.model import OffsetWarning
 
 RNG = np.random.default_rng(0)
 X = (8 * RNG.normal(size=(900, 2))).round() / 8  # whose logits are exact, and some are equal
@@ -323,10 +324,42 @@ def test_labels_that_do_not_go_with_the_data_are_an_error(draw, features, labels
         draw(MODEL, features, labels)
 
 
+@pytest.mark.parametrize("model", [None, 3, b"model.json", [1.0]])
 @pytest.mark.parametrize("draw", [*OF_DATA, plot.convergence, plot.coefficients])
-def test_what_is_no_model_is_an_error(draw):
-    with pytest.raises(TypeError, match="model must be a LogisticModel; got str"):
-        draw("model.json", *[X, T][: 2 * (draw in OF_DATA)])
+def test_what_is_no_model_is_an_error(draw, model):
+    with pytest.raises(TypeError, match=r"^model must be a LogisticModel or the path of its file"):
+        draw(model, *[X, T][: 2 * (draw in OF_DATA)])
+    assert not plt.get_fignums()
+
+
+@each
+def test_the_model_may_be_the_path_of_its_file(draw, tmp_path):
+    MODEL.save(tmp_path / "model.json")
+    found, expected = draw(tmp_path / "model.json", X, T), draw(MODEL, X, T)
+    for line, other in zip(found.lines, expected.lines, strict=True):
+        np.testing.assert_array_equal(line.get_xydata(), other.get_xydata())
+    assert found.get_xlabel() == expected.get_xlabel()
+
+
+@pytest.mark.parametrize("draw", OF_DATA[:3])
+def test_an_offset_of_rows_or_a_column(draw):
+    offset = X[:, 0] / 2.0
+    model = fl.LogisticModel([1.0, -1.0], 0.5, ("age", "dose"), with_offset=True)
+    expected = draw(MODEL, X, T)
+    table = pa.table({"w": offset, "late": T, "dose": X[:, 1], "age": X[:, 0]})
+    for found in (draw(model, X, T, offset=offset), draw(model, table, "late", offset="w")):
+        np.testing.assert_array_equal(last(found), last(expected))
+    for rows in ((X, T), (table, "late")):
+        with pytest.warns(OffsetWarning) as caught:
+            draw(model, *rows)
+        assert len(caught) == 1
+
+
+@pytest.mark.parametrize("draw", OF_DATA[:3])
+@pytest.mark.parametrize("name", [[], None, 3, b"x"])
+def test_a_name_that_is_no_text_is_an_error(draw, name):
+    with pytest.raises(TypeError, match=r"^name must be text; got"):
+        draw(MODEL, X, T, name=name)
     assert not plt.get_fignums()
 
 

@@ -14,7 +14,7 @@ import pytest
 from sklearn.datasets import dump_svmlight_file
 
 import fastlogit as fl
-from fastlogit.scoring import evaluate, read_table
+from fastlogit.scoring import CSVOptions, evaluate, read_table
 from fastlogit.scoring.targets import t_of
 
 X = [0.5, -1.5, 2.0, 1.0, -0.25]
@@ -27,6 +27,7 @@ PAIRS = {
     "signs": ([-1, 1], (-1, 1), (-1, 1)),
     "one or two": ([1, 2], (1, 2), (1, 2)),
     "0 and 1": ([0, 1], (0, 1), (0, 1)),
+    "0.0 and 1.0": ([0.0, 1.0], (0, 1), (0, 1)),
     "floats": ([1.0, 2.0], (1, 2), (1.0, 2.0)),
     "halves": ([-0.5, 1.5], (-0.5, 1.5), (-0.5, 1.5)),
     "text": (["A b", "ü"], ("A b", "ü"), ("A b", "ü")),
@@ -157,7 +158,6 @@ def test_labels_that_are_not_there_are_missing():
         np.ma.masked_array([0, 1, 1], [False, False, True]),
         pa.array([0, 1, None]),
         pa.array([False, True, None]),
-        pa.array(["0", "1", "nan"]),
         pa.array(["0", "1", None]),
         np.array(["0", "1", None], object),
         np.array([0, 1, pd.NA], object),
@@ -210,7 +210,9 @@ def test_other_labels_are_errors_that_list_them(tmp_path, labels, message):
 def test_words_among_the_numbers_of_another_batch_are_told(tmp_path, monkeypatch):
     monkeypatch.setattr("fastlogit.scoring.training._BATCH_ROWS", 3)
     for labels in (["0", "1", "1", "0", "?", "1"], ["?", "?", "?", "0", "1", "0"]):
-        with pytest.raises(ValueError, match=r"as '\?' in row .*null_values=\['\?', 'NA'") as error:
+        with pytest.raises(
+            ValueError, match=r"as '\?' in row .*csv=CSVOptions\(null_values=\['\?', 'NA'"
+        ) as error:
             of_csv(tmp_path, *labels)
         assert f"row {labels.index('?')} (" in str(error.value)
 
@@ -222,6 +224,21 @@ def test_missing_labels_are_missing_rows(tmp_path, null):
         assert (found.t.tolist(), found.skipped) == ([1.0, 0.0], 1)
         with pytest.raises(ValueError, match="column 't' has 1 missing value in 3 rows"):
             of_csv(tmp_path, *labels)
+
+
+def test_cells_are_read_alike_to_train_and_to_evaluate(tmp_path):
+    path = tmp_path / "in.csv"
+    how = CSVOptions(delimiter=";", decimal=",")
+    for first, second in (("0,5", "1,5"), (" no", "yes "), (" false", "TRUE"), ("1,0", "2,0")):
+        path.write_text(f"x;t\n1;{first}\n2;{second}\n3;\n4;NA\n")
+        data = read_table(path, "t", csv=how, missing="skip")
+        assert data.t.tolist() == [0.0, 1.0]
+        model = fl.LogisticModel([1.0], 0.0, ("x",), classes=data.classes)
+        found = evaluate(model, path, "t", csv=how)
+        assert (found.rows, found.positives, found.skipped) == (2, 1, 2)
+    path.write_text("x;t\n1;1,0\n2;maybe\n")
+    with pytest.raises(ValueError, match="the label must be 1 or 2; got 'maybe' in row 1"):
+        evaluate(model, path, "t", csv=how)
 
 
 def test_one_truth_value_is_one_class(tmp_path):

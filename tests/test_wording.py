@@ -32,6 +32,7 @@ COMMANDS = next(action.choices for action in PARSER._actions if action.dest == "
         ("train", "(null_values=['?', '#N/A'] takes", "(--null-values '?' '#N/A' takes"),
         ("train", "csv=CSVOptions(thousands='.', decimal=',')", "--thousands . --decimal ,"),
         ("train", "csv=CSVOptions(encoding='latin-1') reads", "--encoding latin-1 reads"),
+        ("train", "(csv=CSVOptions(null_values=['(', ')']) takes", "(--null-values '(' ')' takes"),
         ("train", "with intercept=False it", "with --no-intercept it"),
         ("train", "width=12 is", "--columns 12 is"),
         ("score", "source_format must be one of", "--input-format must be one of"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 import numpy as np
@@ -11,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from fastlogit import arrays, linear
 from fastlogit.elementwise import logit, sigmoid
 from fastlogit.inference import confidence_intervals, proportion_intervals
-from fastlogit.model import LogisticModel
+from fastlogit.model import LogisticModel, loaded, warn_without_offset
 from fastlogit.plot import axes
 from fastlogit.scoring.evaluation import area, ranked
 from fastlogit.scoring.labelled import labelled
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from fastlogit.scoring.targets import Missing
 
     Labels = ArrayLike | str | int | None
+    Model = LogisticModel | str | os.PathLike[str]
+    Offset = ArrayLike | str | int | None
     Source = os.PathLike[str] | str | Any
 
 Strategy = Literal["uniform", "quantile"]
@@ -38,12 +41,13 @@ _UNIT = (-0.02, 1.02)  # of a picture of shares, so that curves do not lie under
 _LEAST_GAP = 14.0
 _LEVELS = (0.1, 0.25, 0.5, 0.75, 0.9)
 _MOST_TEXT = 40
+_MOST_DRAWN = 1e300
 
 
 # Of a model ----------------------------------------------------------------------------
 
 
-def convergence(model: LogisticModel, ax: Axes | None = None) -> Axes:
+def convergence(model: Model, ax: Axes | None = None) -> Axes:
     """Draw how training came to its optimum: the loss and the gradient norm, pass by pass.
 
     The loss is the mean loss plus the penalty, in nats, of which what is above the smallest that
@@ -52,7 +56,7 @@ def convergence(model: LogisticModel, ax: Axes | None = None) -> Axes:
 
     Parameters
     ----------
-    model : LogisticModel
+    model : LogisticModel, or path of its file
         With a `history`, as :func:`fastlogit.fit` gives.
     ax : matplotlib Axes, optional
         Where to draw; default: a new figure.
@@ -76,7 +80,7 @@ def convergence(model: LogisticModel, ax: Axes | None = None) -> Axes:
     >>> convergence(model).get_xlabel()
     'passes over X'
     """
-    _check(model, ax)
+    model = _checked(model, ax)
     history = model.history
     if history is None or not history.passes:
         raise ValueError("model must have a history, as fastlogit.fit gives; it has none")
@@ -100,7 +104,7 @@ def convergence(model: LogisticModel, ax: Axes | None = None) -> Axes:
 
 
 def coefficients(
-    model: LogisticModel, ax: Axes | None = None, *, level: float = 0.95, most: int = 30
+    model: Model, ax: Axes | None = None, *, level: float = 0.95, most: int = 30
 ) -> Axes:
     """Draw the coefficients, and their confidence intervals where there are standard errors.
 
@@ -108,7 +112,7 @@ def coefficients(
 
     Parameters
     ----------
-    model : LogisticModel
+    model : LogisticModel, or path of its file
     ax : matplotlib Axes, optional
         Where to draw; default: a new figure.
     level : float
@@ -133,12 +137,14 @@ def coefficients(
     >>> [label.get_text() for label in ax.get_yticklabels()]
     ['age', 'dose']
     """
-    _check(model, ax)
+    model = _checked(model, ax)
     most = arrays.whole_number(most, "most", 1)
     errors = np.full(model.coef.size, np.nan)
-    if model.variances is not None:
+    if model.variances is not None and not np.any(model.l2):
         errors = model.standard_errors()[: model.coef.size]
-    intervals = confidence_intervals(model.coef, errors, level)
+    # Beyond that, matplotlib finds no ticks.
+    coef = np.clip(model.coef, -_MOST_DRAWN, _MOST_DRAWN)
+    intervals = confidence_intervals(coef, errors, level)
     names = model.feature_names or tuple(f"x{j}" for j in range(model.coef.size))
     size = min(most, model.coef.size)
     chosen = np.sort(np.argsort(-np.abs(model.coef), kind="stable")[:size])
@@ -149,7 +155,7 @@ def coefficients(
     if not np.isnan(intervals[chosen]).all():
         label += f", {100 * level:g} % interval"
         ax.hlines(places, *intervals[chosen].T, color=axes.BLUE, linewidth=1.5)
-    ax.plot(model.coef[chosen], places, "o", color=axes.BLUE, markersize=5.0, label=label)
+    ax.plot(coef[chosen], places, "o", color=axes.BLUE, markersize=5.0, label=label)
     ax.set_yticks(places, [_name(names[j]) for j in chosen])
     ax.set_ylim(size - 0.5, -0.5)
     what = "log-odds per unit of a feature"
@@ -163,11 +169,12 @@ def coefficients(
 
 
 def reliability(
-    model: LogisticModel,
+    model: Model,
     X: Source,
     t: Labels = None,
     ax: Axes | None = None,
     *,
+    offset: Offset = None,
     bins: int = 10,
     strategy: Strategy = "uniform",
     level: float = 0.95,
@@ -183,16 +190,20 @@ def reliability(
 
     Parameters
     ----------
-    model : LogisticModel
+    model : LogisticModel, or path of its file
     X : array_like (n, d), CSR, table, or path
         Features, of any real dtype, in the order of the coefficients; or, if `t` says which
         column the labels are, any table or file that :func:`fastlogit.score` takes, where columns
         are found by their names; it is read once.
     t : array_like (n,), or str or int
-        Labels, which are the model's `classes`, as :func:`fastlogit.scoring.evaluate` takes them.
-        Or their column, by its name or, where columns have none, its position; LIBSVM needs none.
+        Labels: numbers, strings or truth values, of which each is one of the model's `classes`, as
+        :func:`fastlogit.scoring.evaluate` takes them.  Or their column, by its name or, where
+        columns have none, its position; LIBSVM needs none.
     ax : matplotlib Axes, optional
         Where to draw; default: a new figure.
+    offset : array_like (n,), or str or int, optional
+        A known addition to the logits, which a model that was trained with one needs; or its
+        column, where `t` is one.
     bins : int
         How many.
     strategy : {"uniform", "quantile"}
@@ -235,8 +246,9 @@ def reliability(
     """
     bins = arrays.whole_number(bins, "bins", 1)
     if strategy not in get_args(Strategy):
-        raise ValueError(f"strategy must be 'uniform' or 'quantile'; got {strategy!r}")
-    rows = _rows(model, X, t, ax, missing, csv=csv)
+        raise ValueError(f"strategy must be 'uniform' or 'quantile'; got {arrays.short(strategy)}")
+    name = _checked_name(name)
+    model, rows = _rows(model, X, t, ax, offset, missing, csv=csv)
     y = sigmoid(rows.z)
     edges = np.linspace(0.0, 1.0, bins + 1)
     if strategy == "quantile":
@@ -284,11 +296,12 @@ def _draw_counts(
 
 
 def roc(
-    model: LogisticModel,
+    model: Model,
     X: Source,
     t: Labels = None,
     ax: Axes | None = None,
     *,
+    offset: Offset = None,
     missing: Missing = "skip",
     name: str = "",
     csv: CSVOptions | None = None,
@@ -297,7 +310,7 @@ def roc(
 
     Parameters
     ----------
-    model, X, t, ax, missing, name, csv
+    model, X, t, ax, offset, missing, name, csv
         As of `reliability`.
 
     Returns
@@ -317,7 +330,8 @@ def roc(
     >>> ax.lines[-1].get_label()
     '4 rows, AUC 0.7500'
     """
-    rows = _rows(model, X, t, ax, missing, csv=csv)
+    name = _checked_name(name)
+    model, rows = _rows(model, X, t, ax, offset, missing, csv=csv)
     false, true = _counts(rows)
     auc, _ = area(*ranked(rows.z, rows.t == 1.0)[1:])
     x, y = _thinned(false / false[-1], true / true[-1])
@@ -332,11 +346,12 @@ def roc(
 
 
 def precision_recall(
-    model: LogisticModel,
+    model: Model,
     X: Source,
     t: Labels = None,
     ax: Axes | None = None,
     *,
+    offset: Offset = None,
     missing: Missing = "skip",
     name: str = "",
     csv: CSVOptions | None = None,
@@ -345,7 +360,7 @@ def precision_recall(
 
     Parameters
     ----------
-    model, X, t, ax, missing, name, csv
+    model, X, t, ax, offset, missing, name, csv
         As of `reliability`.
 
     Returns
@@ -370,7 +385,8 @@ def precision_recall(
     >>> ax.lines[-1].get_label()
     '4 rows, average precision 0.8333'
     """
-    rows = _rows(model, X, t, ax, missing, csv=csv)
+    name = _checked_name(name)
+    model, rows = _rows(model, X, t, ax, offset, missing, csv=csv)
     false, true = (counts[1:] for counts in _counts(rows))
     precision, recall = true / (true + false), true / true[-1]
     average = float(np.diff(recall, prepend=0.0) @ precision)
@@ -387,7 +403,7 @@ def precision_recall(
 
 
 def decision_boundary(
-    model: LogisticModel,
+    model: Model,
     X: Source,
     t: Labels = None,
     ax: Axes | None = None,
@@ -401,7 +417,7 @@ def decision_boundary(
 
     Parameters
     ----------
-    model : LogisticModel
+    model : LogisticModel, or path of its file
         With two features.
     X, t, ax, missing, csv
         As of `reliability`.
@@ -424,11 +440,11 @@ def decision_boundary(
     >>> ax.get_xlabel(), ax.get_ylabel()
     ('age', 'dose')
     """
-    _check(model, ax)
+    model = _checked(model, ax)
     if model.coef.size != 2 or model.categories:
         what = "text among them" if model.categories else f"{model.coef.size}"
         raise ValueError(f"model must have two features, of numbers; it has {what}")
-    rows = _rows(model, X, t, ax, missing, csv=csv, with_features=True)
+    model, rows = _rows(model, X, t, ax, None, missing, csv=csv, with_features=True)
     ax = axes.one(ax)
     every = -(-rows.t.size // _MOST_ROWS)
     points, labels = rows.X[::every], rows.t[::every]
@@ -480,10 +496,15 @@ class _Rows(NamedTuple):
     skipped: int
 
 
-def _check(model: LogisticModel, ax: Axes | None) -> None:
-    if not isinstance(model, LogisticModel):
-        raise TypeError(f"model must be a LogisticModel; got {type(model).__name__}")
+def _checked(model: Model, ax: Axes | None) -> LogisticModel:
     axes.check(ax)
+    return loaded(model)
+
+
+def _checked_name(name: str) -> str:
+    if not isinstance(name, str):
+        raise TypeError(f"name must be text; got {arrays.short(name)}")
+    return name
 
 
 def _name(text: str) -> str:
@@ -505,28 +526,34 @@ def _labelled(name: str, rows: _Rows, what: str) -> str:
 
 
 def _rows(
-    model: LogisticModel,
+    model: Model,
     X: Source,
     t: Labels,
     ax: Axes | None,
+    offset: Offset,
     missing: Missing,
     *,
     csv: CSVOptions | None,
     with_features: bool = False,
-) -> _Rows:
-    _check(model, ax)
+) -> tuple[LogisticModel, _Rows]:
+    model = _checked(model, ax)
     checked_missing(missing)
     is_path = isinstance(X, str | os.PathLike)
     if t is None and not is_path:
         raise TypeError("t must be the labels of the rows of X, or name their column")
-    if t is None or isinstance(t, str | int):
-        parts = list(labelled(model, X, t, missing=missing, csv=csv, with_features=with_features))
+    if t is None or isinstance(t, str | Integral):
+        warn_without_offset(model, offset, stacklevel=4)
+        column: Any = offset  # which is checked there
+        found = labelled(
+            model, X, t, offset=column, missing=missing, csv=csv, with_features=with_features
+        )
+        parts = list(found)
         z, labels = (np.concatenate([part[i] for part in parts]) for i in (0, 1))
         features = [_matrix(part.X) for part in parts] if with_features else []
     elif is_path:
         raise TypeError("t must name the column of the labels where X is a path")
     else:
-        z = model.decision(X, missing="nan")
+        z = model.decision(X, offset=offset, missing="nan")
         given = t if isinstance(t, np.ma.MaskedArray) else np.asarray(t)
         if given.shape != z.shape:
             raise ValueError(
@@ -544,7 +571,7 @@ def _rows(
             "rows)"
         )
     matrix = np.concatenate(features)[known] if with_features else np.empty((0, 0))
-    return _Rows(z[known], labels[known], matrix, skipped)
+    return model, _Rows(z[known], labels[known], matrix, skipped)
 
 
 def _matrix(X: Any) -> NDArray[np.float64]:

@@ -5,6 +5,7 @@ sources      what is read: a table of any format, batch by batch
   columnar     Parquet, Arrow, CSV
   positional   NPY, NPZ, LIBSVM, arrays
   folders      many files as one
+  partitions   data frames of Dask
   texts        blocks of whole lines
   csv_options  how a CSV is written
 logits       what a model makes of a batch

@@ -100,9 +100,10 @@ def refuse(name: str, reasons: dict[str, str | None], *, may_be_text: bool) -> N
     told = [f"column {short(column)} {reasons[column]}" for column in shown]
     told += [f"{len(found) - len(shown)} more columns are such"] * (len(found) > len(shown))
     it = "it" if len(found) == 1 else "them"
-    remedies = [f"categorical={shown!r} takes {it} as text"] * may_be_text
-    remedies.append(f"ignore={shown!r} leaves {it} out")
-    raise ValueError(f"{name}: {'; '.join(told)} ({', '.join(remedies)})")
+    remedy = f"convert {it} to numbers first, or leave {it} out with ignore={shown!r}"
+    if may_be_text:
+        remedy = f"categorical={shown!r} takes {it} as text, ignore={shown!r} leaves {it} out"
+    raise ValueError(f"{name}: {'; '.join(told)} ({remedy})")
 
 
 def why_none(categories: Categories, name: str, rows: int, csv: CSVOptions | None) -> str | None:
@@ -123,7 +124,7 @@ def why_none(categories: Categories, name: str, rows: int, csv: CSVOptions | Non
         file, row = categories.places[categories.numbers[text]]
         return f"{short(text)} in row {row}{'' if file == name else f' of {file}'}"
 
-    numbers = [text for text in texts if is_number(_plain(text, csv))]
+    numbers = [text for text in texts if is_number(text, csv)]
     if texts and len(numbers) == len(texts):
         return f"holds numbers as text, as {example(numbers[0])}"
     others = sorted(set(texts) - set(numbers), key=categories.numbers.__getitem__)
@@ -153,23 +154,18 @@ def as_missing(texts: list[str], csv: CSVOptions | None) -> str:
     if csv is None:
         return ""
     nulls = [*texts[:_MOST_COLUMNS], *filter(None, csv.null_values)]
-    return f" (null_values={nulls!r} takes {short(texts[0])} as missing)"
+    return f" (csv=CSVOptions(null_values={nulls!r}) takes {short(texts[0])} as missing)"
 
 
-def is_number(text: str) -> bool:
-    """Whether Python reads a number."""
+def is_number(text: str, csv: CSVOptions | None) -> bool:
+    """Whether Python reads a number, or would if a CSV's decimal sign were a point."""
+    if csv is not None and csv.decimal != ".":
+        text = text.replace(".", "..").replace(csv.decimal, ".")
     try:
         float(text)
     except ValueError:
         return False
     return True
-
-
-def _plain(text: str, csv: CSVOptions | None) -> str:
-    """A text as Python would write the number, if it is one to a CSV's options."""
-    if csv is None or csv.decimal == ".":
-        return text
-    return text.replace(".", "..").replace(csv.decimal, ".")
 
 
 def _options(texts: Sequence[str]) -> list[str]:
@@ -183,5 +179,5 @@ def _options(texts: Sequence[str]) -> list[str]:
                 CSVOptions(thousands=thousands, decimal=decimal).numbers(cells)
                 given = [f"thousands={thousands!r}"] * bool(thousands)
                 given += [f"decimal={decimal!r}"] * (decimal != ".")
-                found.append(", ".join(given))
+                found.append(f"csv=CSVOptions({', '.join(given)})")
     return found[:2]

@@ -74,7 +74,7 @@ def open_parquet(path: Path, *_: Any) -> Table:
                 if row != stop:
                     raise ValueError(f"row groups {groups}: {row} rows, and should be {stop}")
 
-    return _of_schema(str(path), (path,), schema, metadata.num_rows, read)
+    return of_schema(str(path), (path,), schema, metadata.num_rows, read)
 
 
 def _together(sizes: Sequence[int], first: int, least: int, most: int) -> Iterator[range]:
@@ -146,9 +146,9 @@ def open_arrow(path: Path, *_: Any) -> Table:
             numbers = range(reader.num_record_batches) if is_file else None
             batches = map(reader.get_batch, numbers) if numbers is not None else iter(reader)
             names = [schema.names[column] for column in wanted.columns]
-            yield from _of_batches(batches, names, str(path), wanted)
+            yield from of_batches(batches, names, str(path), wanted)
 
-    return _of_schema(str(path), (path,), schema, None, read)
+    return of_schema(str(path), (path,), schema, None, read)
 
 
 def open_csv(
@@ -206,12 +206,12 @@ def of_csv(text: Text, how: CSVOptions, delimiter: str) -> Table:
             if found is None:
                 return
             table, block = found
-            for batch in _of_batches(table.to_batches(), names, text.name, wanted, row):
+            for batch in of_batches(table.to_batches(), names, text.name, wanted, row):
                 after = batch.first + batch.data.num_rows - row
                 yield batch._replace(position=block.position(after, table.num_rows))
             row, is_first = row + table.num_rows, False
 
-    return _of_schema(text.name, text.files, schema, None, read, csv=how, index=index)
+    return of_schema(text.name, text.files, schema, None, read, csv=how, index=index)
 
 
 def _parsed(
@@ -289,7 +289,7 @@ def _must_have(delimiter: str, head: bytes) -> None:
             )
 
 
-def _of_batches(
+def of_batches(
     batches: Iterable[Any], names: Sequence[str], file: str, wanted: Wanted, row: int = 0
 ) -> Iterator[Batch]:
     """Columns of these names, of record batches of any size, of which the first begins at `row`."""
@@ -300,7 +300,7 @@ def _of_batches(
         row += batch.num_rows
 
 
-def _of_schema(
+def of_schema(
     name: str,
     files: tuple[Path, ...],
     schema: Any,
@@ -310,6 +310,7 @@ def _of_schema(
     csv: CSVOptions | None = None,
     index: tuple[str, ...] | None = None,
 ) -> Table:
+    """Make a table of what reads batches of this schema."""
     # A CSV's columns are read as numbers or text, whatever the first rows look like.
     dtypes = tuple(
         np.dtype(np.float64) if csv is not None else dtype_of(kind) for kind in schema.types
@@ -342,6 +343,6 @@ def of_reader(name: str, reader: Any) -> Table:
     def read(wanted: Wanted) -> Iterator[Batch]:
         names = [schema.names[column] for column in wanted.columns]
         with naming(name), reader:
-            yield from _of_batches(reader, names, name, wanted)
+            yield from of_batches(reader, names, name, wanted)
 
-    return _of_schema(name, (), schema, None, read)
+    return of_schema(name, (), schema, None, read)

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 import numpy as np
 
 from fastlogit import elementwise, losses
+from fastlogit.model import loaded, warn_without_offset
 from fastlogit.scoring.labelled import labelled
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable
 
     from numpy.typing import NDArray
@@ -102,10 +104,11 @@ class Evaluation(NamedTuple):
 
 
 def evaluate(
-    model: LogisticModel,
+    model: LogisticModel | str | os.PathLike[str],
     source: Any,
     label: str | int | None = None,
     *,
+    offset: str | int | None = None,
     threshold: float = 0.5,
     missing: Missing = "skip",
     unknown: Unknown = "error",
@@ -118,8 +121,8 @@ def evaluate(
 
     Parameters
     ----------
-    model : LogisticModel
-    source, unknown, source_format, csv, threads, progress
+    model : LogisticModel, or path of its file
+    source, offset, unknown, source_format, csv, threads, progress
         As of :func:`fastlogit.score`.
     label : str or int, optional
         The column of the labels: its name, or of an array its position.  LIBSVM has labels of its
@@ -143,6 +146,11 @@ def evaluate(
         If `source` does not suit the model, or has a label that is none of its classes, naming
         the row; or if no row has a label and a score.
 
+    Warns
+    -----
+    OffsetWarning
+        If the model was trained with an offset, and there is none.
+
     Examples
     --------
     >>> import fastlogit as fl
@@ -152,11 +160,14 @@ def evaluate(
     >>> found.accuracy, found.auc, round(found.log_loss, 4)
     (0.75, 0.75, 0.4907)
     """
+    model = loaded(model)
+    warn_without_offset(model, offset)
     found = Evaluator(threshold, threads)
     for rows in labelled(
         model,
         source,
         label,
+        offset=offset,
         missing=missing,
         unknown=unknown,
         source_format=source_format,

@@ -9,7 +9,7 @@ import numpy as np
 from fastlogit import threads as _threads
 from fastlogit.scoring.logits import Columns
 from fastlogit.scoring.sources import open_table
-from fastlogit.scoring.targets import checked_missing, find_labels, t_of
+from fastlogit.scoring.targets import checked_missing, find_labels, labels_of, t_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,6 +37,7 @@ def labelled(
     source: Any,
     label: str | int | None,
     *,
+    offset: str | int | None = None,
     missing: Missing = "skip",
     unknown: Unknown = "error",
     source_format: str | None = None,
@@ -47,20 +48,23 @@ def labelled(
 ) -> Iterator[Labelled]:
     """Read a table once; arguments and errors as of :func:`fastlogit.scoring.evaluate`."""
     checked_missing(missing)
-    table = open_table(source, file_format=source_format, width=model.coef.size, csv=csv)
+    width = model.coef.size + (offset is not None)
+    table = open_table(source, file_format=source_format, width=width, csv=csv)
     target = find_labels(table, label)
     of_arrays = table.names is None and target is not None
     features = Columns(
         model,
         table,
+        offset=offset,
         missing="error" if missing == "error" else "nan",
         unknown=unknown,
         without=target,
         threads=1,
     )
     columns, text = list(features.positions), set(features.text)
-    if target is not None and target in columns and not of_arrays:
-        raise ValueError(f"{table.name}: {table.label(target)} is a feature of the model, no label")
+    if target is not None and (target == features.offset or (target in columns and not of_arrays)):
+        role = "the offset" if target == features.offset else "a feature of the model"
+        raise ValueError(f"{table.name}: {table.label(target)} is {role}, no label")
     if target is not None:
         columns.append(target)
         text.add(target)
@@ -68,7 +72,8 @@ def labelled(
     def compare(batch: Batch) -> tuple[Labelled, int | None]:
         X, labels = _split(batch, len(features.positions), target if of_arrays else None)
         z, _ = features.logits(X, batch)
-        t = t_of(table.text_of(labels), model.classes, batch.file, batch.first)
+        labels = labels_of(table, labels, model.classes, batch)
+        t = t_of(labels, model.classes, batch.file, batch.first)
         if missing == "error":
             _refuse_missing(z, t, batch)
         return Labelled(z, t, X if with_features else None), batch.position

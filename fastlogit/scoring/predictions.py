@@ -64,6 +64,7 @@ class Predictions:
         output: Output | Sequence[Output] = "probability",
         names: str | Sequence[str] | None = None,
         keep: Sequence[str] = (),
+        offset: str | int | None = None,
         threshold: float = 0.5,
         missing: Missing = "error",
         unknown: Unknown = "error",
@@ -75,7 +76,9 @@ class Predictions:
         if not 0.0 <= self.threshold <= 1.0:
             raise ValueError(f"threshold must lie between 0 and 1; got {threshold}")
         self.model, self.table = model, table
-        self.features = Columns(model, table, missing=missing, unknown=unknown, threads=1)
+        self.features = Columns(
+            model, table, offset=offset, missing=missing, unknown=unknown, threads=1
+        )
         features = self.features.positions
         keep = checked_names(keep, "keep")
         kept = _kept(table, keep)
@@ -113,6 +116,7 @@ class Predictions:
             "output": self.outputs,
             "names": self.names,
             "kept": [self.columns[column] for column in self.kept],
+            "offset": self.features.offset,
             "threshold": self.threshold,
             "missing": self.features.missing,
             "unknown": self.features.unknown,

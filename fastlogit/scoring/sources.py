@@ -25,6 +25,7 @@ from fastlogit.scoring.columnar import (
 )
 from fastlogit.scoring.csv_options import CSVOptions
 from fastlogit.scoring.folders import chain, find_files, partition_keys
+from fastlogit.scoring.partitions import is_frame, of_frame
 from fastlogit.scoring.positional import of_libsvm, of_matrix, open_libsvm, open_npy, open_npz
 from fastlogit.scoring.table import Table, naming
 
@@ -172,6 +173,8 @@ def _of_object(source: Any) -> Table:
     name = type(source).__name__
     if hasattr(type(source), "tocsr") or isinstance(source, np.ndarray | list | tuple):
         return of_matrix(name, source)
+    if is_frame(source):
+        return of_frame(name, source)
     import pyarrow as pa
     from pyarrow import dataset
 

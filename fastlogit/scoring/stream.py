@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 from fastlogit import arrays, files
 from fastlogit import threads as _threads
 from fastlogit.arrow import array_of
+from fastlogit.model import loaded, warn_without_offset
 from fastlogit.scoring.journal import Journal, fingerprint, open_journal
 from fastlogit.scoring.overlap import write_behind
 from fastlogit.scoring.sinks import open_sink, run_of, with_run
@@ -76,13 +77,14 @@ class Scored(NamedTuple):
 
 
 def score(
-    model: LogisticModel,
+    model: LogisticModel | str | os.PathLike[str],
     source: Any,
     sink: str | os.PathLike[str] | None = None,
     *,
     output: Output | Sequence[Output] = "probability",
     names: str | Sequence[str] | None = None,
     keep: Sequence[str] = (),
+    offset: str | int | None = None,
     threshold: float = 0.5,
     missing: Missing = "error",
     unknown: Unknown = "error",
@@ -101,7 +103,7 @@ def score(
 
     Parameters
     ----------
-    model : LogisticModel
+    model : LogisticModel, or path of its file
         Its columns are found by their names, and no others are read.  If the model or the
         table has no names, columns are taken by position and their number must be the same.
     source : path, "-", or table
@@ -109,7 +111,8 @@ def score(
         (file or stream), CSV or TSV with a header (also ``.gz``, ``.zst``), NPY or NPZ (two axes),
         LIBSVM.  Names of folders such as ``year=2013`` are columns.  Or standard input; or
         anything that gives a stream of Arrow (a frame of Polars or pandas, a relation of DuckDB, a
-        table, reader or data set of pyarrow), a dict of arrays, an array or a CSR matrix.  Columns
+        table, reader or data set of pyarrow), a data frame of Dask, which is computed partition by
+        partition, a dict of arrays, an array or a CSR matrix.  Columns
         are of any real dtype, or text where the model has `categories`.
     sink : path, "-", optional
         A ``.parquet``, ``.arrow``, ``.csv``, ``.tsv`` or ``.npy`` file, another than `source`; it
@@ -122,6 +125,9 @@ def score(
     keep : sequence of str
         Columns of the source that are written before them.  Of a CSV they are kept as text, also
         where they are features.
+    offset : str or int, optional
+        A column of numbers that is added to the logits: its name, or its position where columns
+        have no names.  A model that was trained with an offset needs one.
     threshold : float
         The label is the second of the model's `classes` where the probability is above this.
     missing : {"error", "nan", "skip"}
@@ -167,6 +173,11 @@ def score(
         If `source` does not suit the model or has a null, naming file and column; if `sink` is
         a file of `source`, what is to be resumed has changed, or an argument is out of range.
 
+    Warns
+    -----
+    OffsetWarning
+        If the model was trained with an offset, and there is none.
+
     Examples
     --------
     >>> import fastlogit as fl
@@ -177,18 +188,22 @@ def score(
     """
     from fastlogit.scoring.predictions import Predictions
 
+    model = loaded(model)
+    warn_without_offset(model, offset)
     if batch_rows is not None:
         arrays.whole_number(batch_rows, "batch_rows", 1)
     most = _threads.resolve(threads)
     if sink is not None and skipped is not None and Path(sink).resolve() == Path(skipped).resolve():
         raise ValueError(f"skipped must be another file than sink; got {skipped} for both")
-    table = open_table(source, file_format=source_format, width=model.coef.size, csv=csv)
+    width = model.coef.size + (offset is not None)
+    table = open_table(source, file_format=source_format, width=width, csv=csv)
     given = Predictions(
         model,
         table,
         output=output,
         names=names,
         keep=keep,
+        offset=offset,
         threshold=threshold,
         missing=missing,
         unknown=unknown,

@@ -177,21 +177,23 @@ class Table:
                 )
         return [positions[0] for positions in found]
 
-    def position(self, label: str | int) -> int:
-        """Position of the column of the labels, of a name or, where there are none, a number."""
-        if not isinstance(label, str | Integral) or isinstance(label, bool):
-            raise TypeError(f"a column must be given by its name or position; got {label!r}")
+    def position(self, column: str | int, role: str = "label") -> int:
+        """Position of a column, of a name or, where there are none, a number."""
+        if not isinstance(column, str | Integral) or isinstance(column, bool):
+            raise TypeError(
+                f"{role} must be the name or the position of a column; got {short(column)}"
+            )
         if self.names is not None:
-            return self.find([str(label)])[0]
+            return self.find([str(column)])[0]
         width = len(self.dtypes)
         try:
-            position = int(label)
+            position = int(column)
         except ValueError:
             position = width
         if not -width <= position < width:
             raise ValueError(
-                f"{self.name}: columns have no names here, so that the label must be a position "
-                f"from {-width} to {width - 1}; got {label!r}"
+                f"{self.name}: columns have no names here, so that the {role} must be a position "
+                f"from {-width} to {width - 1}; got {short(column)}"
             )
         return position % width
 
@@ -212,16 +214,13 @@ class Table:
             )
         return field.with_type(plain_type(field.type))
 
-    def must_hold_numbers(self, columns: Sequence[int], *, may_ignore: bool = False) -> None:
-        """Check the types of columns; the error says whether they can be ignored."""
+    def must_hold_numbers(self, columns: Sequence[int]) -> None:
+        """Check the types of columns."""
         for position in columns:
             if isinstance(self.dtypes[position], str):
-                remedy = "convert it to numbers first"
-                if may_ignore and self.names:
-                    remedy += f", or leave it out with ignore=[{short(self.names[position])}]"
                 raise ValueError(
                     f"{self.name}: {self.label(position)} must hold numbers; it holds "
-                    f"{self.dtypes[position]} ({remedy})"
+                    f"{self.dtypes[position]} (convert it to numbers first)"
                 )
 
     def holds_text(self, position: int) -> bool:

@@ -18,7 +18,8 @@ from fastlogit.training import labels
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from fastlogit.scoring.table import Table
+    from fastlogit.scoring.csv_options import CSVOptions
+    from fastlogit.scoring.table import Batch, Table
 
 # What a row without a label, or with another null or NaN, gives.
 Missing = Literal["error", "skip"]
@@ -70,7 +71,7 @@ class Labels:
         from pyarrow import compute
 
         assert self.table.csv is not None
-        texts = compute.utf8_trim_whitespace(self.table.text_of(column))
+        texts = _texts(self.table.csv, column)
         words = texts_of(labels.TRUTHS)
         if not compute.any(compute.is_in(compute.utf8_lower(texts), words)).as_py():
             with suppress(CellError):
@@ -118,8 +119,8 @@ class Labels:
         return labels.Targets(_float(codes == self.texts.numbers[second]), (first, second), False)
 
     def _must_not_be_mixed(self, texts: list[str]) -> None:
-        numbers = list(filter(is_number, texts))
-        words = [text for text in texts if not is_number(text)]
+        numbers = [text for text in texts if is_number(text, self.table.csv)]
+        words = [text for text in texts if not is_number(text, self.table.csv)]
         if words and (numbers or self.number is not None):
             number = numbers[0] if numbers else f"{self.number[0]:g}"  # type: ignore[index]
             file, row = self.texts.places[self.texts.numbers[words[0]]]
@@ -142,6 +143,8 @@ class Labels:
                 f"{file}: {self.name} must have two different labels, or lie between 0 and 1; got "
                 f"{labels.listed(different)} ({self._label(outside)} in row {row})"
             ) from error
+        if self.outside is None:
+            return found
         first, second = map(self._label, found.classes)
         return labels.Targets(_float(found.t), (first, second), found.soft)
 
@@ -211,6 +214,26 @@ def checked_missing(missing: Missing) -> Missing:
     return missing
 
 
+def labels_of(table: Table, column: Any, classes: tuple[Any, Any], batch: Batch) -> Any:
+    """The labels of a batch as `t_of` takes them: cells of a CSV as numbers, if the classes are."""
+    if table.csv is None:
+        return column
+    if isinstance(classes[0], str):
+        return _texts(table.csv, column)
+    try:
+        return table.csv.numbers(column)
+    except CellError as error:
+        cell = column[error.place].as_py()
+        raise _unknown(cell, classes, batch.file, batch.first + error.place) from error
+
+
+def _texts(csv: CSVOptions, column: Any) -> Any:
+    """Cells without the spaces around them."""
+    from pyarrow import compute
+
+    return compute.utf8_trim_whitespace(csv.texts(column))
+
+
 def t_of(given: Any, classes: tuple[Any, Any], where: str, first: int = 0) -> NDArray[np.float64]:
     """T of each label, NaN where it is missing; messages call the first row by its number.
 
@@ -226,25 +249,23 @@ def t_of(given: Any, classes: tuple[Any, Any], where: str, first: int = 0) -> ND
     else:
         different, codes = _different(values)
         t_of_label = {None: math.nan, negative: 0.0, positive: 1.0}
-        if not isinstance(classes[0], str):
-            different = [None if _is_nan(label) else label for label in different]
         t = np.array([t_of_label.get(key(label), -1.0) for label in different])[codes]
     if (t < 0.0).any():
         row = int(np.argmax(t < 0.0))
-        raise ValueError(
-            f"{where}: the label must be {classes[0]!r} or {classes[1]!r}; got "
-            f"{short(given[row : row + 1].tolist()[0])} in row {first + row}"
-        )
+        raise _unknown(given[row : row + 1].tolist()[0], classes, where, first + row)
     return t
+
+
+def _unknown(label: Any, classes: tuple[Any, Any], where: str, row: int) -> ValueError:
+    first, second = classes
+    return ValueError(
+        f"{where}: the label must be {first!r} or {second!r}; got {short(label)} in row {row}"
+    )
 
 
 def _itself(label: Any) -> Any:
     """Of classes that are two texts of one number."""
     return label
-
-
-def _is_nan(label: Any) -> bool:
-    return isinstance(label, str) and is_number(label) and math.isnan(float(label))
 
 
 def _numbers(column: Any) -> Any:

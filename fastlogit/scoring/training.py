@@ -12,7 +12,7 @@ from fastlogit.arrays import short
 from fastlogit.arrow import array_of
 from fastlogit.scoring.categories import Categories, refuse, why_none
 from fastlogit.scoring.sources import open_table
-from fastlogit.scoring.table import checked_names
+from fastlogit.scoring.table import Conflict, checked_names
 from fastlogit.scoring.targets import Labels, checked_missing, find_labels, must_be_absent
 
 if TYPE_CHECKING:
@@ -219,7 +219,7 @@ def _choose(
     what, rules = {target: "label"}, {}
     for argument, name, rule in (("weight", weight, _WEIGHT), ("offset", offset, _FINITE)):
         if name is not None:
-            position = table.position(name)
+            position = table.position(name, argument)
             if position in what:
                 raise ValueError(
                     f"{table.name}: {argument} must be a column of its own; got {name!r}, which is "
@@ -242,7 +242,7 @@ def _choose(
             name: f"must hold numbers; it holds {dtype}" if isinstance(dtype, str) else None
             for name, dtype in held.items()
         }
-        refuse(table.name, reasons, may_be_text=False)
+        refuse(table.name, reasons, may_be_text=not table.typed)
     table.must_hold_numbers([*numbers, *measures])
     table.must_hold_text(text)
     if not features:
@@ -350,7 +350,8 @@ def _must_have_rows(table: Table, count: int, rows: int) -> None:
 
 def _is_text(table: Table, position: int) -> bool:
     """Whether a column is read as text: in a CSV also dates, so that the error names one."""
-    is_date = not table.typed and isinstance(table.dtypes[position], str)
+    dtype = table.dtypes[position]
+    is_date = not table.typed and isinstance(dtype, str) and not isinstance(dtype, Conflict)
     return is_date or table.holds_text(position)
 
 
