@@ -28,6 +28,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+from scipy.optimize import minimize
+from scipy.special import expit
 from sklearn.datasets import dump_svmlight_file
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
@@ -60,6 +62,7 @@ class Case:
     # 0, 1 or NaN.
     t: np.ndarray
     weight: np.ndarray | None
+    offset: np.ndarray | None
     path: Path
     # What is scored, where that is another file.
     features: Path | None = None
@@ -104,10 +107,11 @@ def draw(rng, path):
             frame.loc[4 + np.flatnonzero(rng.random(rows - 4) < 0.04), name] = None
         t[4 + np.flatnonzero(rng.random(rows - 4) < 0.02)] = np.nan
     t[:4] = [0, 1, 0, 1]
-    weight = (
+    weight, offset = (
         np.round(rng.uniform(0.5, 3, rows), 2) if not is_numeric and rng.random() < 0.2 else None
+        for _ in range(2)
     )
-    case = Case(frame, kinds, t, weight, path)
+    case = Case(frame, kinds, t, weight, offset, path)
     case.sink = str(rng.choice([".parquet", ".csv", ".tsv.gz", ".arrow", ".npy"]))
     {"csv": write_csv, "npy": write_npy, "libsvm": write_libsvm}.get(form, write_typed)(
         case, rng, form
@@ -158,6 +162,9 @@ def all_columns(case, rng):
     if case.weight is not None:
         columns["weight"] = case.weight.tolist()
         case.training += ["--weight", "weight"]
+    if case.offset is not None:
+        columns["offset"] = case.offset.tolist()
+        case.reading += ["--offset", "offset"]
     rows = range(len(case.frame))
     odd = {
         "day": [datetime.date(2024, row % 12 + 1, row % 28 + 1) for row in rows],
@@ -253,9 +260,14 @@ def write_csv(case, rng, _form):
     style = draw_style(rng)
     columns = all_columns(case, rng)
     case.reading += style.options
+    if "--null-values" in case.reading and rng.random() < 0.5:
+        case.oddities.append("NA is a value")  # as of Namibia
+        columns |= {
+            name: ["NA" if one == "NA2" else one for one in columns[name]] for name in columns
+        }
     case.oddities.append(str(style))
     rows = len(case.frame)
-    if rng.random() < 0.3:
+    if rng.random() < 0.3 and case.offset is None:
         case.oddities.append("features alone")
         case.features = case.path / "features"
         of_features = [one for one in columns.items() if one[0] in case.kinds]
@@ -348,6 +360,7 @@ def write_typed(case, rng, form):
     order = np.concatenate([part for part, _ in kept])
     case.frame, case.t = case.frame.iloc[order].reset_index(drop=True), case.t[order]
     case.weight = None if case.weight is None else case.weight[order]
+    case.offset = None if case.offset is None else case.offset[order]
     case.path = case.path / "t" if len(kept) > 1 or key else target
     case.oddities += [form]
 
@@ -362,18 +375,11 @@ def typed(values, kind, rng):
     """A column of Arrow of one of the types that hold these values."""
     if all(value is None for value in values):
         return pa.nulls(len(values))
-    if kind in ("int", "code"):
+    if kind == "code":
         kinds = [pa.int8(), pa.int16(), pa.int32(), pa.int64()]
-        kinds += [pa.float32(), pa.float64(), pa.decimal128(9, 0), "dictionary"] * (kind == "int")
-    elif kind == "thousand":
-        kinds = [
-            pa.int16(),
-            pa.int32(),
-            pa.int64(),
-            pa.float32(),
-            pa.float64(),
-            pa.decimal128(9, 2),
-        ]
+    elif kind in ("int", "thousand"):
+        kinds = [pa.int16(), pa.int64(), pa.float32(), pa.float64(), pa.decimal128(9, 2)]
+        kinds += [pa.int8(), "dictionary"] * (kind == "int")
     elif kind == "float":
         kinds = [pa.float64(), pa.float64(), pa.decimal128(12, 3)]
     elif isinstance(next(value for value in values if value is not None), str):
@@ -403,19 +409,10 @@ def write_one(case, rng, table, path):
 
 
 def write_npy(case, rng, _form):
-    kinds = [
-        "<f8",
-        ">f8",
-        "<f4",
-        ">f4",
-        *["<i2", ">i4", "|i1"] * (not case.frame.isna().any(axis=None)),
-    ]
-    X = np.round(case.frame.astype(float).to_numpy())
-    X, t = np.clip(X, -100, 100), case.t
-    case.frame, dtype = (
-        pd.DataFrame(X, columns=case.frame.columns),
-        np.dtype(str(rng.choice(kinds))),
-    )
+    is_whole = not case.frame.isna().any(axis=None)
+    dtype = np.dtype(str(rng.choice(["<f8", ">f8", "<f4"] + ["<i2", ">i4", "|i1"] * is_whole)))
+    X = np.clip(np.round(case.frame.astype(float).to_numpy()), -100, 100)
+    case.frame, t = pd.DataFrame(X, columns=case.frame.columns), case.t
     if dtype.kind == "i":
         case.t = t = np.nan_to_num(t)
     X, t = X.astype(dtype), t.astype(dtype)
@@ -454,14 +451,44 @@ def reference(case):
         names = case.frame[texts].astype(str)
         encoder.fit(names[is_whole])
         X = np.column_stack([X, encoder.transform(names)])
+    weight = np.ones(len(X)) if case.weight is None else case.weight
+    offset = np.zeros(len(X)) if case.offset is None else case.offset
+    fitting = fit if case.offset is None else fit_with_offset
+    arrays = (one[is_whole] for one in (X, case.t, weight, offset))
+    coef, intercept = fitting(*arrays)
+    z = X @ coef + intercept + offset
+    z[~has_features] = np.nan
+    return expit(z), is_whole
+
+
+def fit(X, t, weight, _offset):
     model = LogisticRegression(C=1.0, solver="newton-cholesky", tol=1e-10, max_iter=1000)
-    weight = None if case.weight is None else case.weight[is_whole]
     with warnings.catch_warnings():
         warnings.simplefilter("error", ConvergenceWarning)
-        model.fit(X[is_whole], case.t[is_whole], sample_weight=weight)
-    y = np.full(len(X), np.nan)
-    y[has_features] = model.predict_proba(X[has_features])[:, 1]
-    return y, is_whole
+        model.fit(X, t, sample_weight=weight)
+    return model.coef_[0], model.intercept_[0]
+
+
+def fit_with_offset(X, t, weight, offset):
+    """The same of SciPy: scikit-learn knows no offsets."""
+    A = np.column_stack([X, np.ones(len(X))])
+    penalty = np.append(np.ones(X.shape[1]), 0.0)
+
+    def loss_gradient(theta):
+        z = A @ theta + offset
+        loss = weight @ (np.logaddexp(0, z) - t * z) + theta @ (penalty * theta) / 2
+        return loss, A.T @ (weight * (expit(z) - t)) + penalty * theta
+
+    def hessian(theta):
+        y = expit(A @ theta + offset)
+        return (A.T * (weight * y * (1 - y))) @ A + np.diag(penalty)
+
+    start = np.zeros(A.shape[1])
+    theta = minimize(loss_gradient, start, jac=True, hess=hessian, method="trust-exact").x
+    for _ in range(3):
+        theta -= (step := np.linalg.solve(hessian(theta), loss_gradient(theta)[1]))
+    assert np.abs(step).max() < 1e-9
+    return theta[:-1], theta[-1]
 
 
 # The command ------------------------------------------------------------------------------
@@ -487,24 +514,14 @@ def run(argv):
 def check(case, folder):
     """Train, score and evaluate; give the line of an error if there is one, or ""."""
     model, sink = folder / "model.json", folder / f"y{case.sink}"
-    missing = ["--missing", "skip"]
     options = [*case.reading, "--threads", "1"]
-    train = ["train", case.path, "-o", model, "--force", *missing, *case.label, *case.training]
-    _, error = run([*train, *options])
+    train = ["train", case.path, "-o", model, "--force", *case.label, *case.training]
+    _, error = run([*train, "--missing", "skip", *options])
     if error:
         return error
     y, is_whole = reference(case)
-    score = [
-        "score",
-        model,
-        case.features or case.path,
-        "-o",
-        sink,
-        "--force",
-        "-q",
-        "--missing",
-        "nan",
-    ]
+    source = case.features or case.path
+    score = ["score", model, source, "-o", sink, "--force", "-q", "--missing", "nan"]
     _, error = run([*score, "--unknown", "ignore", *options])
     if error:
         return error
@@ -553,6 +570,8 @@ def trial(seed):
             raise Violation(case_note + str(violation)) from violation
         if outcomes[-1] and not case.is_hopeless:
             raise Violation(f"{case_note}refused: {outcomes[-1]}")
+        if case.is_hopeless and not outcomes[-1]:
+            raise Violation(f"{case_note}not refused")
         return [one.replace(name, "") or "agrees" for one in outcomes if one is not None]
 
 
@@ -567,11 +586,14 @@ def check_missing_values(case, folder, outcome):
 
 def withheld(case, rng, folder):
     """What comes of it if an option is forgotten; None if none is."""
+    forgettable = {"--delimiter", "--decimal", "--thousands", "--encoding", "--ignore"}
+    if "NA is a value" not in case.oddities:
+        forgettable.add("--null-values")
     options = [
         (where, place)
         for where in (case.reading, case.training)
         for place, option in enumerate(where)
-        if option.startswith("--") and option not in ("--weight", "--positive", "--categorical")
+        if option in forgettable
     ]
     if not options or rng.random() < 0.5:
         return None
@@ -579,28 +601,36 @@ def withheld(case, rng, folder):
     before = list(where)
     del where[place : place + 2]
     try:
-        return check(case, folder)
+        outcome = check(case, folder)
     finally:
         where[:] = before
+    is_silent = not case.is_hopeless and before[place].removeprefix("--") not in outcome
+    return outcome + f" [does not name {before[place]}]" * bool(outcome and is_silent)
 
 
 def report(seeds):
-    """Run seeds; print what came of them, and give the number of violations."""
-    outcomes, violations = Counter(), []
+    """Try seeds, print what came of them, and give the number of violations."""
+    counts, violations = Counter(), []
     for seed in seeds:
         try:
-            for outcome in trial(seed):
-                outcomes["agrees" if outcome == "agrees" else "one clear line"] += 1
-                if outcome != "agrees":
-                    print(f"seed {seed}: {outcome}")
+            outcomes = trial(seed)
         except Violation as violation:
             violations.append(str(violation))
-    print(f"\n{len(seeds)} tables: {dict(outcomes)}, {len(violations)} violations")
+            continue
+        for outcome in outcomes:
+            is_error = outcome != "agrees"
+            counts[is_error] += 1
+            if is_error:
+                print(f"seed {seed}: {outcome}")
+    print(
+        f"\n{len(seeds)} tables, some of them also without an option: {counts[False]} runs agree, "
+        f"{counts[True]} end with one line, {len(violations)} violations"
+    )
     for violation in violations:
         print(f"  {violation}")
     return len(violations)
 
 
 if __name__ == "__main__":
-    count, first = (*map(int, sys.argv[1:]), 0)[:2] if sys.argv[1:] else (500, 0)
+    count, first = [*map(int, sys.argv[1:]), *[500, 0][len(sys.argv) - 1 :]]
     sys.exit(report(range(first, first + count)) > 0)
