@@ -246,7 +246,7 @@ def files():
 def run(*options):
     return main([*command, "-q", "--threads", "1", *options])
 
-def killed(number):
+def killed(number, *options):
     # Kill a run before this change of its files; give its status, which is 9 if it was killed.
     if (child := os.fork()) == 0:
         left = number
@@ -260,19 +260,22 @@ def killed(number):
                 if left < 0:
                     os._exit(9)
         sys.addaudithook(hook)
-        os._exit(run())
+        os._exit(run(*options))
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
-command = sys.argv[1:]
+command = sys.argv[2:]
 whole = run(), files()
-changes, status, resumed = 0, 9, []
-while status == 9:
-    for path in Path("out").iterdir():
-        path.unlink()
-    status = killed(changes)
-    changes += 1
-    resumed += [(run("--resume"), files()) == whole, (run("--resume"), files()) == whole]
-print(json.dumps([status, changes, all(resumed), list(whole[1])]))
+totals, resumed = [], []
+for options in json.loads(sys.argv[1]):
+    changes, status = 0, 9
+    while status == 9:
+        for path in Path("out").iterdir() if not options else ():
+            path.unlink()
+        status = killed(changes, *options)
+        changes += 1
+        resumed += [(run("--resume"), files()) == whole, (run("--resume"), files()) == whole]
+    totals.append([status, changes > 5])
+print(json.dumps([totals, all(resumed), list(whole[1])]))
 """
 
 
@@ -284,9 +287,11 @@ def test_a_run_is_resumed_from_wherever_it_was_killed(tmp_path, suffix):
     fl.LogisticModel([1.0], 0.0, ("x",)).save(tmp_path / "model.json")
     skipped = {".parquet": "s.parquet", ".csv": "s.csv", ".npy": "s.arrow"}.get(suffix)
     options = ["--missing", "skip", "--skipped", f"out/{skipped}"] if skipped else []
+    # Begun anew, or over the output of before.
+    runs = [[], ["--force"]] if suffix in (".parquet", ".csv") else [[]]
     command = ["score", "model.json", "in.csv", "-o", f"out/y{suffix}", "--missing", "nan"]
     done = subprocess.run(
-        [sys.executable, "-c", _KILL, *command, "--batch-rows", "7", *options],
+        [sys.executable, "-c", _KILL, json.dumps(runs), *command, "--batch-rows", "7", *options],
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -294,9 +299,8 @@ def test_a_run_is_resumed_from_wherever_it_was_killed(tmp_path, suffix):
     )
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    status, changes, are_resumed, names = json.loads(done.stdout)
-    assert status == 0
-    assert changes > 5
+    totals, are_resumed, names = json.loads(done.stdout)
+    assert totals == [[0, True]] * len(runs)
     assert are_resumed
     assert names == sorted([f"y{suffix}", *([skipped] if skipped else [])])
 

@@ -227,6 +227,7 @@ def score(
     said = fingerprint(run | {"an option": run["an option"] | {"skipped": None}}) if run else {}
     if resume and not force and _are_complete(paths, said):
         Journal(sink, run).discard()
+        _remove_partials(paths)
         return Scored(0, 0, was_complete=True)
     was_there = resume and not force and Path(sink).is_file()
     with ExitStack() as stack:
@@ -266,7 +267,14 @@ def score(
             done = done.plus(part)
             if progress is not None:
                 progress(table.progress(done.rows, part.position))
+    if was_there:
+        _remove_partials(paths)
     return done
+
+
+def _remove_partials(paths: Sequence[str | os.PathLike[str]]) -> None:
+    for path in paths:
+        files.remove_partial(path)
 
 
 def _are_complete(paths: Sequence[str | os.PathLike[str]], run: dict[str, str]) -> bool:
