@@ -12,6 +12,7 @@ import hashlib
 import json
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 
@@ -208,8 +209,9 @@ def score(
         missing=missing,
         unknown=unknown,
     )
+    parts = partial(_parts, given, batch_rows, most)
     if sink is None:
-        return (part.rows for part in _parts(given, batch_rows, 0, most))
+        return (part.rows for part in parts(0))
     paths = [path for path in (sink, skipped) if path is not None]
     for path in paths:
         files.keep_apart(path, *table.files)
@@ -225,56 +227,63 @@ def score(
     )
     # Which rows are left out does not depend on where they are written.
     said = fingerprint(run | {"an option": run["an option"] | {"skipped": None}}) if run else {}
-    if resume and not force and _are_complete(paths, said):
+    compare = resume and not force
+    if compare and _are_complete(paths, said):
         Journal(sink, run).discard()
-        _remove_partials(paths)
-        return Scored(0, 0, was_complete=True)
-    was_there = resume and not force and Path(sink).is_file()
-    with ExitStack() as stack:
-        journal = stack.enter_context(open_journal(sink, run)) if run else None
-        write_rows = stack.enter_context(
-            open_sink(
-                sink,
-                with_run(given.schema, said),
-                file_format=sink_format,
-                compression=compression,
-                force=force,
-                compare=was_there,
+        done = Scored(0, 0, was_complete=True)
+    else:
+        was_there = compare and Path(sink).is_file()
+        is_resumed = resume and Journal(sink, run).is_there()
+        with ExitStack() as stack:
+            # A run that only compares writes nothing that could be lost.
+            has_journal = run and (is_resumed or not was_there)
+            journal = stack.enter_context(open_journal(sink, run)) if has_journal else None
+            schema = with_run(given.schema, said)
+            how = {"file_format": sink_format, "compression": compression}
+            write_rows = stack.enter_context(
+                open_sink(sink, schema, force=force, compare=compare, **how)
             )
-        )
-        is_resumed = resume and journal is not None and journal.is_there()
-        if was_there and not is_resumed:
-            journal = None  # nothing is written that could be lost
-        # What was left out appears before the rest, so that a run that died may have written it.
-        write_skipped = stack.enter_context(
-            _skipped_rows(skipped, said, force=force or is_resumed, compare=resume)
-        )
+            # What was left out appears before the rest: a run that died may have written it.
+            write_skipped = stack.enter_context(
+                _skipped_rows(skipped, said, force=force or is_resumed, compare=compare)
+            )
 
-        def write(part: Part) -> None:
-            write_rows(part.rows)
-            write_skipped(part)
+            def write(part: Part) -> None:
+                write_rows(part.rows)
+                write_skipped(part)
 
-        def note(part: Part) -> None:
-            if journal is not None:
-                journal.add(part)
-            write(part)
-
-        done = Scored(0, 0, was_complete=was_there)
-        for part in () if journal is None else journal.begin(given.schema, resume=is_resumed):
-            write(part)
-            done = done.plus(part)
-        for part in write_behind(_parts(given, batch_rows, done.rows, most), note):
-            done = done.plus(part)
-            if progress is not None:
-                progress(table.progress(done.rows, part.position))
-    if was_there:
-        _remove_partials(paths)
+            done = _write(given, parts, journal, is_resumed, write, progress)
+        done = done._replace(was_complete=was_there)
+    if done.was_complete:
+        for path in paths:
+            files.remove_partial(path)
     return done
 
 
-def _remove_partials(paths: Sequence[str | os.PathLike[str]]) -> None:
-    for path in paths:
-        files.remove_partial(path)
+def _write(
+    given: Predictions,
+    parts: Callable[[int], Iterator[Part]],
+    journal: Journal | None,
+    is_resumed: bool,
+    write: Callable[[Part], object],
+    progress: Callable[[Progress], object] | None,
+) -> Scored:
+    """Write what the journal has, and then all other parts."""
+
+    def note(part: Part) -> None:
+        if journal is not None:
+            journal.add(part)
+        write(part)
+
+    done = Scored(0, 0)
+    for part in () if journal is None else journal.begin(given.schema, resume=is_resumed):
+        write(part)
+        done = done.plus(part)
+    for part in write_behind(parts(done.rows), note):
+        done = done.plus(part)
+        if progress is not None:
+            progress(given.table.progress(done.rows, part.position))
+    return done
 
 
 def _are_complete(paths: Sequence[str | os.PathLike[str]], run: dict[str, str]) -> bool:
@@ -297,7 +306,7 @@ def _are_complete(paths: Sequence[str | os.PathLike[str]], run: dict[str, str]) 
     return True
 
 
-def _parts(given: Predictions, batch_rows: int | None, start: int, threads: int) -> Iterator[Part]:
+def _parts(given: Predictions, batch_rows: int | None, threads: int, start: int) -> Iterator[Part]:
     """Score all rows from `start` on, some batches at a time."""
     wanted = given.table.want(
         given.columns, text=given.text, batch_rows=batch_rows, start=start, threads=threads
