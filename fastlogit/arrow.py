@@ -34,6 +34,19 @@ def texts_of(texts: Collection[str]) -> Any:
     return pa.Array.from_buffers(pa.string(), len(encoded), buffers)
 
 
+def column_of(values: Any) -> Any:
+    """A column of any library as an array of Arrow, in one chunk or several.
+
+    What is one is taken as it is: the interface to other libraries does not tell how long its
+    buffers are, so that they could not be checked any more.
+    """
+    import pyarrow as pa
+
+    if isinstance(values, pa.Array | pa.ChunkedArray):
+        return values
+    return pa.chunked_array(values) if hasattr(values, "__arrow_c_stream__") else pa.array(values)
+
+
 def plain_type(kind: Any) -> Any:
     """What a dictionary or a view holds: not all functions and formats know these."""
     import pyarrow as pa

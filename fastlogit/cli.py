@@ -594,18 +594,9 @@ def _parser() -> argparse.ArgumentParser:
 
 # What can be drawn, in the order of the help.
 PLOTS = (
-    "logistic",
-    "derivative",
-    "cross_entropy",
-    "gradient",
-    "tails",
-    "convergence",
-    "coefficients",
-    "reliability",
-    "roc",
-    "precision_recall",
-    "decision_boundary",
-)
+    "logistic", "derivative", "cross_entropy", "gradient", "tails", "convergence", "coefficients",
+    "reliability", "roc", "precision_recall", "decision_boundary",
+)  # fmt: skip
 _PICTURES = ("png", "svg", "pdf")
 _SUFFIXES = tuple(f".{name}" for name in _PICTURES)
 # What messages call the arguments of what draws.

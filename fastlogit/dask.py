@@ -11,12 +11,13 @@ from __future__ import annotations
 import math
 import os
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import dask.array as da
 import numpy as np
 
 from fastlogit import arrays, linear
+from fastlogit.features import Missing
 from fastlogit.model import LogisticModel, loaded, warn_without_offset
 from fastlogit.scoring.partitions import as_arrow, is_frame, of_frame, schema_of
 from fastlogit.scoring.predictions import Output, Predictions
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from fastlogit.features import Missing
     from fastlogit.onehot import Unknown
 
 __all__ = ["decision", "probability"]
@@ -138,8 +138,7 @@ def _score(
 ) -> Any:
     model = loaded(model)
     warn_without_offset(model, offset, stacklevel=4)
-    if missing not in ("error", "nan"):
-        raise ValueError(f"missing must be 'error' or 'nan'; got {arrays.short(missing)}")
+    arrays.choice(missing, "missing", get_args(Missing))
     if is_frame(X):
         options = {"output": output, "offset": offset, "missing": missing, "unknown": unknown}
         return _score_frame(X, model, options)
@@ -181,8 +180,11 @@ def _score_array(
 
 def _offset(offset: Any, X: da.Array) -> da.Array:
     """Offsets as a column, in chunks as those of the rows of X."""
-    given = offset if isinstance(offset, da.Array) else da.from_array(np.asarray(offset))
-    arrays.real_array(np.zeros((1,) * given.ndim, given.dtype), "offset", 1)
+    if isinstance(offset, da.Array):
+        given = offset
+        arrays.real_array(np.zeros((1,) * given.ndim, given.dtype), "offset", 1)
+    else:
+        given = da.from_array(arrays.real_array(offset, "offset", 1))
     rows, known = X.shape[0], not (math.isnan(X.shape[0]) or math.isnan(given.shape[0]))
     if known and given.shape[0] == rows:
         given = given.rechunk((X.chunks[0],))

@@ -210,6 +210,7 @@ class LogisticModel:
         threads: SupportsIndex | None = None,
     ) -> NDArray[Any]:
         onehot.checked_unknown(unknown)
+        arrays.choice(missing, "missing", ("error", "nan"))
         offset = _plain_offset(offset, missing)
         names = onehot.names_of(X) if self.categories else []
         if not set(names) & set(self.categories):
@@ -298,9 +299,7 @@ class LogisticModel:
         OffsetWarning
             As `decision`.
         """
-        threshold = arrays.number(threshold, "threshold")
-        if not 0.0 <= threshold <= 1.0:
-            raise ValueError(f"threshold must lie between 0 and 1; got {threshold}")
+        threshold = arrays.probability(threshold, "threshold")
         warn_without_offset(self, offset)
         y = sigmoid(self._decision(X, offset, threads=threads), threads=threads)
         if np.isnan(y).any():
@@ -370,6 +369,8 @@ class LogisticModel:
             with_intercept=self.with_intercept,
             threads=threads,
         )
+        if not np.isfinite(hessian).all():
+            raise ValueError("X, weight and offset must be finite to give standard errors")
         return np.sqrt(hessians.variances(hessian))
 
     def z_values(self, X: Any = None, **data: Any) -> NDArray[np.float64]:

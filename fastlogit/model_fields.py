@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # The largest integer of 64 bits, and the most characters of a name or a label.
 _MOST_INTEGER = 2**63 - 1
-_MOST_TEXT = 1 << 16
+_MOST_TEXT = 1 << 20
 # Of the name of a solver.
 _MOST_SOLVER = 100
 # Numbers that are not negative, or NaN where they are not known.
@@ -86,9 +86,9 @@ def _measured(value: Any, name: str) -> float:
 
 def _classes(classes: Any) -> tuple[Any, Any]:
     """Two different labels, as Python's own types."""
-    if isinstance(classes, str) or not isinstance(classes, Iterable):
+    if isinstance(classes, str) or (given := _elements(classes)) is None:
         raise TypeError(f"classes must be two labels; got {arrays.short(classes)}")
-    result = tuple(one.item() if isinstance(one, np.generic) else one for one in classes)
+    result = tuple(one.item() if isinstance(one, np.generic) else one for one in given)
     for label in result:
         if not isinstance(label, bool | int | float | str) or label != label:
             raise TypeError(f"classes must be bool, int, float or str; got {arrays.short(label)}")
@@ -169,9 +169,8 @@ def _column_of_history(values: Any, field: str) -> tuple[Any, ...]:
 
 def checked_names(names: Any, d: int) -> tuple[str, ...]:
     """Feature names as a tuple of `d` different strings."""
-    if isinstance(names, str) or not isinstance(names, Iterable):
+    if isinstance(names, str) or (result := _elements(names)) is None:
         raise TypeError(f"feature_names must be a sequence of strings; got {arrays.short(names)}")
-    result = tuple(names)
     if len(result) != d:
         raise ValueError(
             f"feature_names must have one name for each column, {d}; got {len(result)}"
@@ -210,6 +209,14 @@ def _text(value: Any, name: str, most: int = _MOST_TEXT) -> str:
             f"{name} must be valid Unicode, without lone surrogates; got {arrays.short(value)}"
         ) from None
     return value
+
+
+def _elements(values: Any) -> tuple[Any, ...] | None:
+    """The elements of a sequence; None of what has none, such as an array without an axis."""
+    try:
+        return tuple(values)
+    except (TypeError, NotImplementedError):
+        return None
 
 
 def repeated(names: Iterable[str]) -> str:

@@ -1,4 +1,4 @@
-"""Say on the command line what the library says: its arguments become options.
+"""Messages of the library as the command says them: its arguments become options.
 
 A message names an argument in one of three ways: with a value, as in ``missing='skip'``; before a
 rule, as in ``threshold must be ...``; or alone, if its name is no English word, as ``max_passes``.
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import argparse
 
-# What messages advise for a CSV, which options say directly.
+# Options of a CSV, which messages write as Python does.
 _CSV = re.compile(r"csv=CSVOptions\(((?:[^()'\"]|'[^']*'|\"[^\"]*\")*)\)")
 _TEXT = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
 _VALUE = rf"\[(?:{_TEXT}|[^\]'\"])*\]|{_TEXT}|[\w.+-]+"
@@ -33,7 +33,7 @@ def options_of(parser: argparse.ArgumentParser) -> dict[str, str]:
 
 
 def as_options(message: str, options: dict[str, str]) -> str:
-    """A message with options of these for the arguments that it names."""
+    """A message in which the arguments that it names are options."""
     if not options:
         return message
     names = "|".join(map(re.escape, options))

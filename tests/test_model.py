@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import pickle
+from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import replace
 
@@ -282,3 +283,60 @@ def test_copies_do_not_change_either():
         assert fields(copy) == fields(MODEL)
         with pytest.raises(ValueError, match="read-only"):
             copy.coef[0] = 9.0
+
+
+# Odd arguments ----------------------------------------------------------------------------
+
+
+class Lying(dict):
+    """A mapping that has fewer columns than it says."""
+
+    def __iter__(self):
+        return iter(["a", "b"])
+
+
+class Raising(Mapping):
+    def __getitem__(self, name):
+        raise KeyError(name)
+
+    def __iter__(self):
+        return iter(["a", "b"])
+
+    def __len__(self):
+        return 2
+
+
+class NoStream:
+    __arrow_c_stream__ = 3
+
+
+@pytest.mark.parametrize(
+    "X",
+    [pd.NA, pd.NaT, "x", 3, NoStream(), Lying(), Lying({"a": [1.0]}), Raising(), object],
+    ids=lambda value: type(value).__name__,
+)
+@pytest.mark.parametrize("method", ["decision", "predict_proba", "predict", "z_values"])
+def test_what_is_no_table_is_an_error_that_names_it(X, method):
+    with pytest.raises((TypeError, ValueError), match=r"^X "):
+        getattr(replace(MODEL, l2=0.0), method)(X)
+
+
+@pytest.mark.parametrize(
+    "value", [pd.NA, None, np.int64(0), np.zeros(2), pd.Series([1, 2]), [], {}, b"nan", "skip"]
+)
+@pytest.mark.parametrize("name", ["missing", "unknown"])
+@pytest.mark.parametrize("method", ["decision", "predict_proba"])
+def test_another_option_is_an_error_that_names_it(method, name, value):
+    with pytest.raises(
+        ValueError, match=f"^{name} must be 'error' or '(nan|ignore)'; got"
+    ) as caught:
+        getattr(MODEL, method)(ROWS, **{name: value})
+    assert "np.int64" not in str(caught.value)
+
+
+def test_standard_errors_need_finite_data():
+    model = fl.LogisticModel([1.0, 2.0])
+    with pytest.raises(ValueError, match=r"^X, weight and offset must be finite"):
+        model.standard_errors(ROWS, offset=[np.nan, 1.0, 2.0])
+    with pytest.raises(ValueError, match=r"^X, weight and offset must be finite"):
+        model.p_values([[1.0, np.nan], [2.0, 1.0]])

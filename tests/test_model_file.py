@@ -619,7 +619,7 @@ def test_files_with_several_odd_values_are_models_that_can_be_used_or_errors(tmp
         (content(classes=["no", "no\x00"]), "classes must be of the same kind"),
         (content(classes=[0.5, 2**53 + 1]), "classes must be of the same kind"),
         (content(feature_names=["a", "\udfff"]), "feature_names must be valid Unicode"),
-        (content(feature_names=["a", "b" * 2**17]), "at most 65536 characters each; got 131072"),
+        (content(feature_names=["a", "b" * 2**21]), "at most 1048576 characters each; got 2097152"),
         (content(passes=2**63), "passes must be of 64 bits; got 9223372036854775808"),
         (content(solver="n" * 101), "solver must have at most 100 characters"),
         (content(solver="\ud800"), "solver must be valid Unicode"),

@@ -6,6 +6,8 @@ import os
 from decimal import Decimal
 
 import numpy as np
+import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pytest
 from scoring_data import PAIR_WRITERS, SUFFIXES, N, as_source, write
@@ -148,3 +150,66 @@ def test_a_pipe_has_no_state_that_might_change(tmp_path):
     before = _state(tmp_path / "file")
     (tmp_path / "file").write_text("x")
     assert None is not _state(tmp_path / "file") != before
+
+
+# Names and positions -----------------------------------------------------------------------
+
+SMALL = {"a": [1.0, 2.0], "t": [0, 1]}
+
+
+@pytest.mark.parametrize("names", ["a", b"a", [b"a"], pd.NA, None, 3, [3], [None], np.ma.masked])
+def test_names_of_columns_must_be_texts(names):
+    model = fl.LogisticModel([1.0], 0.0, ("a",))
+    for argument, function in (
+        ("keep", lambda: list(score(model, SMALL, keep=names))),
+        ("ignore", lambda: read_table(SMALL, "t", ignore=names)),
+        ("categorical", lambda: read_table(SMALL, "t", categorical=names)),
+    ):
+        with pytest.raises(TypeError, match=f"{argument} must be a sequence of names; got "):
+            function()
+
+
+@pytest.mark.parametrize("label", [np.inf, np.nan, np.ma.masked, pd.NA, 1.0, True, b"t", [1]])
+@pytest.mark.parametrize("source", [SMALL, np.eye(2)], ids=["names", "positions"])
+def test_a_column_that_is_neither_named_nor_a_position(source, label):
+    model = fl.LogisticModel([1.0], 0.0, ("a",))
+    for function in (
+        lambda: read_table(source, label),
+        lambda: evaluate(model, source, label),
+    ):
+        with pytest.raises(TypeError, match="label must be the name or the position"):
+            function()
+
+
+# Columns of nothing ------------------------------------------------------------------------
+
+NOTHING = {
+    "Arrow": lambda _: pa.table({"a": [1.0, 2.0], "t": [0, 1], "x": pa.nulls(2)}),
+    "Polars": lambda _: pl.DataFrame({"a": [1.0, 2.0], "t": [0, 1], "x": [None, None]}),
+    "pandas": lambda _: pd.DataFrame(
+        {"a": [1.0, 2.0], "t": [0, 1], "x": pd.Series([None, None], dtype=object)}
+    ),
+    "CSV": lambda path: path,
+}
+
+
+@pytest.mark.parametrize("name", NOTHING)
+def test_a_column_of_nothing_is_missing_as_number_and_as_text(tmp_path, name):
+    path = tmp_path / "x.csv"
+    path.write_text("a,t,x\n1,0,\n2,1,\n")
+    source = NOTHING[name](path)
+    number = fl.LogisticModel([1.0, 1.0], 0.0, ("a", "x"))
+    text = fl.LogisticModel([1.0, 1.0], 0.0, ("a", "x=u"), categories={"x": ["u"]})
+    for model in (number, text):
+        with pytest.raises(ValueError, match="column 'x' is null in row 0"):
+            list(score(model, source))
+        (batch,) = score(model, source, missing="nan", keep=["x"])
+        assert np.isnan(batch["probability"].to_numpy()).all()
+        assert set(batch["x"].to_pylist()) <= {None, ""}
+        with pytest.raises(ValueError, match="no row with a label and a score"):
+            evaluate(model, source, "t")
+    for categorical in ([], ["x"]):
+        with pytest.raises(ValueError, match="'x' has 2 missing values in 2 rows"):
+            read_table(source, "t", categorical=categorical)
+    data = read_table(source, "t", ignore=["x"])
+    assert data.X.tolist() == [[1.0], [2.0]]

@@ -35,6 +35,7 @@ Strategy = Literal["uniform", "quantile"]
 # Of a curve, as many points as can be told apart in the largest picture.
 _MOST_POINTS = 2000
 _MOST_ROWS = 2000
+_MOST_BINS = 1_000_000
 _UNIT = (-0.02, 1.02)  # of a picture of shares, so that curves do not lie under its frame
 # Probabilities that decision boundaries have lines of, and points from line to line that leave
 # room for numbers.
@@ -245,8 +246,9 @@ def reliability(
            [0.88, 1.  ]])
     """
     bins = arrays.whole_number(bins, "bins", 1)
-    if strategy not in get_args(Strategy):
-        raise ValueError(f"strategy must be 'uniform' or 'quantile'; got {arrays.short(strategy)}")
+    if bins > _MOST_BINS:
+        raise ValueError(f"bins must be at most {_MOST_BINS}; got {arrays.short(bins)}")
+    arrays.choice(strategy, "strategy", get_args(Strategy))
     name = _checked_name(name)
     model, rows = _rows(model, X, t, ax, offset, missing, csv=csv)
     y = sigmoid(rows.z)

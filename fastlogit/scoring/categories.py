@@ -1,4 +1,8 @@
-"""The categories of columns of text, and which columns of text are none."""
+"""The categories of columns of text, and the columns of text that have none.
+
+Numbers that are formatted, dates and identifiers would each become a feature for every text, which
+nobody wants of them: such columns are errors, unless somebody calls them categorical.
+"""
 
 from __future__ import annotations
 
@@ -18,24 +22,23 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-
-# Identifiers have about as many values as there are rows: with fewer than two rows for each value
-# there is nothing to learn of most of them.  Of a few rows that says little: examples are small.
+# A column with fewer than two rows for each of its texts identifies rows: most of its coefficients
+# would tell of a single row.  In a table of few rows, true categories are as rare.
 _LEAST_ROWS = 50
 # How many columns a message names.
 _MOST_COLUMNS = 6
 
-_SIGN, _CURRENCY, _BLANKS = (
-    "[-+\u2212\u2013]?",
-    "(?:[$€£¥₹]|[A-Z]{3}(?![A-Z]))?",
-    "[ \u00a0\u202f]?",
-)
+# Numbers as people write them: "-1,234.50", "(12)", "$ 3", "EUR 4", "12 %", "1e5 kg", "1'234".
+_SIGN = "[-+\u2212\u2013]?"
+_BLANK = "[ \u00a0\u202f]?"
+_CURRENCY = "(?:[$€£¥₹]|[A-Z]{3}(?![A-Z]))?"
 _DIGITS = r"(?:\d{1,3}([,. '\u2019\u00a0\u202f])(?:\d{2,3}\1)*\d{3}|\d+)?(?:[.,]\d+|(?<=\d)[.,]?)"
 # A unit stands behind a blank, as "1st" and "4WD" are categories.
 _UNIT = "(?:[ \u00a0\u202f]?(?:[%‰$€£¥₹°]|[A-Z]{3})|[ \u00a0\u202f][A-Za-zµ°]{1,3}[²³]?)?"
 _FORMATTED = re.compile(
-    rf"\(?{_SIGN}{_BLANKS}{_CURRENCY}{_BLANKS}{_SIGN}{_DIGITS}(?:[eE][-+]?\d+)?{_UNIT}\)?-?"
+    rf"\(?{_SIGN}{_BLANK}{_CURRENCY}{_BLANK}{_SIGN}{_DIGITS}(?:[eE][-+]?\d+)?{_UNIT}\)?-?"
 )
+# Dates with a year, or a year and a month, and times of day.
 _MONTH = "(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*[.,]?"
 _TIME = r"\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?: ?[ap]m)?(?: ?(?:z|utc|[-+]\d{2}:?\d{2}))?"
 _DATE = (
@@ -62,7 +65,7 @@ class Categories:
         self.places: list[Place] = []
 
     def number(self, column: Any, file: str, rows: NDArray[np.int64]) -> NDArray[np.int32]:
-        """Number the values of some rows of a file, of which none is null."""
+        """Number the values of some rows of a file; none may be null."""
         encoded = column.dictionary_encode()
         texts = encoded.dictionary.to_pylist()
         codes = encoded.indices.to_numpy(zero_copy_only=False)
@@ -133,7 +136,7 @@ def why_none(categories: Categories, name: str, rows: int, csv: CSVOptions | Non
         return f"looks like dates or times, as {example(dates[0])}"
     formatted = [text for text in others if _FORMATTED.fullmatch(text.strip())]
     if formatted and 2 * len(numbers + formatted) > len(texts):
-        options = _options(numbers + formatted) if csv else []
+        options = _options(numbers + formatted, csv) if csv else []
         remedy = f" ({' or '.join(options)} reads them as numbers)" if options else ""
         return f"looks like formatted numbers, as {example(formatted[0])}{remedy}"
     if numbers:
@@ -168,8 +171,8 @@ def is_number(text: str, csv: CSVOptions | None) -> bool:
     return True
 
 
-def _options(texts: Sequence[str]) -> list[str]:
-    """Options with which all texts are numbers."""
+def _options(texts: Sequence[str], csv: CSVOptions) -> list[str]:
+    """Other options than those of a CSV, with which all texts are numbers."""
     found = []
     cells, written = texts_of(texts), set("".join(texts))
     marks = [mark for mark in ",. '\u2019" if mark in written]
@@ -177,7 +180,7 @@ def _options(texts: Sequence[str]) -> list[str]:
         if thousands != decimal:
             with suppress(CellError):
                 CSVOptions(thousands=thousands, decimal=decimal).numbers(cells)
-                given = [f"thousands={thousands!r}"] * bool(thousands)
-                given += [f"decimal={decimal!r}"] * (decimal != ".")
+                given = [f"thousands={thousands!r}"] * (thousands not in (None, csv.thousands))
+                given += [f"decimal={decimal!r}"] * (decimal != csv.decimal)
                 found.append(f"csv=CSVOptions({', '.join(given)})")
     return found[:2]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 
 import numpy as np
 
-from fastlogit import elementwise, losses
+from fastlogit import arrays, elementwise, losses
 from fastlogit.model import loaded, warn_without_offset
 from fastlogit.scoring.labelled import labelled
 
@@ -183,7 +183,7 @@ class Evaluator:
     """Adds up what is to be measured."""
 
     def __init__(self, threshold: float = 0.5, threads: SupportsIndex | None = None) -> None:
-        self.threshold, self.threads = threshold, threads
+        self.threshold, self.threads = arrays.probability(threshold, "threshold"), threads
         self.rows = self.skipped = self.correct = 0
         self.losses: list[float] = []
         self.squares: list[float] = []

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 import numpy as np
 
 from fastlogit import threads as _threads
+from fastlogit.arrays import function
 from fastlogit.scoring.logits import Columns
 from fastlogit.scoring.sources import open_table
 from fastlogit.scoring.targets import checked_missing, find_labels, labels_of, t_of
@@ -48,6 +49,7 @@ def labelled(
 ) -> Iterator[Labelled]:
     """Read a table once; arguments and errors as of :func:`fastlogit.scoring.evaluate`."""
     checked_missing(missing)
+    function(progress, "progress")
     width = model.coef.size + (offset is not None)
     table = open_table(source, file_format=source_format, width=width, csv=csv)
     target = find_labels(table, label)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, SupportsIn
 import numpy as np
 
 from fastlogit import linear, onehot
-from fastlogit.arrays import short
+from fastlogit.arrays import choice, short
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -59,9 +59,8 @@ class Columns:
         without: int | None = None,
         threads: SupportsIndex | None = None,
     ) -> None:
-        if missing not in get_args(Missing):
-            raise ValueError(f"missing must be 'error', 'nan' or 'skip'; got {missing!r}")
-        self.missing, self.unknown = missing, onehot.checked_unknown(unknown)
+        self.missing = choice(missing, "missing", get_args(Missing))
+        self.unknown = onehot.checked_unknown(unknown)
         self.intercept, self.threads, self.text_of = model.intercept, threads, table.text_of
         self.coef, self.known = model.coef, dict[str, onehot.Known]()
         # An offset is a column of numbers whose coefficient is 1.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 import numpy as np
@@ -12,8 +13,6 @@ from fastlogit.scoring.logits import Columns
 from fastlogit.scoring.table import checked_names, naming
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
     from fastlogit.model import LogisticModel
@@ -72,9 +71,7 @@ class Predictions:
         import pyarrow as pa
 
         self.outputs = _checked_outputs(output)
-        self.threshold = arrays.number(threshold, "threshold")
-        if not 0.0 <= self.threshold <= 1.0:
-            raise ValueError(f"threshold must lie between 0 and 1; got {threshold}")
+        self.threshold = arrays.probability(threshold, "threshold")
         self.model, self.table = model, table
         self.features = Columns(
             model, table, offset=offset, missing=missing, unknown=unknown, threads=1
@@ -173,10 +170,9 @@ def _labels(classes: tuple[Any, Any]) -> Any:
 
 
 def _checked_outputs(output: Output | Sequence[Output]) -> tuple[Output, ...]:
-    outputs = (output,) if isinstance(output, str) else tuple(output)
-    for one in outputs:
-        if one not in OUTPUTS:
-            raise ValueError(f"output must be one of {', '.join(OUTPUTS)}; got {one!r}")
+    several = isinstance(output, Sequence) and not isinstance(output, str | bytes)
+    given: tuple[Any, ...] = tuple(output) if several else (output,)
+    outputs: tuple[Output, ...] = tuple(arrays.choice(one, "output", OUTPUTS) for one in given)
     if len(set(outputs)) != max(1, len(outputs)):
         raise ValueError(f"output must have different ones; got {outputs}")
     return outputs
@@ -188,7 +184,7 @@ def _checked_names(
     """Names of the columns of the outputs."""
     if names is None:
         names = [output.replace("-", "_") for output in outputs]
-    names = (names,) if isinstance(names, str) else tuple(names)
+    names = (names,) if isinstance(names, str) else tuple(checked_names(names, "names"))
     if len(names) != len(outputs):
         raise ValueError(
             f"names must have one name for each output, {len(outputs)}; got {len(names)}"
@@ -196,7 +192,9 @@ def _checked_names(
     everything = [*keep, *names]
     if len(set(everything)) != len(everything):
         twice = next(name for name in everything if everything.count(name) > 1)
-        raise ValueError(f"names of outputs and kept columns must differ; got {twice!r} twice")
+        raise ValueError(
+            f"names of outputs and kept columns must differ; got {arrays.short(twice)} twice"
+        )
     return names
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastlogit.arrays import short
 from fastlogit.scoring import texts
 from fastlogit.scoring.columnar import (
     ARROW_STREAM,
@@ -92,8 +93,9 @@ def open_table(
     TypeError, ValueError
         If no format has this suffix, a file is not in it, or `source` is no table.
     """
-    if file_format is not None and file_format not in FORMATS:
-        raise ValueError(f"source_format must be one of {', '.join(FORMATS)}; got {file_format!r}")
+    if file_format is not None and (not isinstance(file_format, str) or file_format not in FORMATS):
+        listed = ", ".join(FORMATS)
+        raise ValueError(f"source_format must be one of {listed}; got {short(file_format)}")
     if not (isinstance(source, str) or hasattr(source, "__fspath__")):
         _must_be_csv(type(source).__name__, csv)
         return _of_object(source)
@@ -182,6 +184,14 @@ def _of_object(source: Any) -> Table:
         source = pa.table(dict(source))
     elif isinstance(source, dataset.Dataset):
         source = source.scanner().to_reader()
+    elif isinstance(source, pa.RecordBatch):
+        source = pa.Table.from_batches([source])
     elif not hasattr(source, "__arrow_c_stream__"):
         raise TypeError(f"source must be a path or a table; got {name}")
-    return of_reader(name, pa.RecordBatchReader.from_stream(source))
+    # What is Arrow's own is taken as it is: the interface to other libraries does not tell how
+    # long its buffers are, so that nothing could be checked any more.
+    if isinstance(source, pa.Table):
+        source = source.to_reader()
+    elif not isinstance(source, pa.RecordBatchReader):
+        source = pa.RecordBatchReader.from_stream(source)
+    return of_reader(name, source)

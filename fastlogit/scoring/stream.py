@@ -191,6 +191,9 @@ def score(
 
     model = loaded(model)
     warn_without_offset(model, offset)
+    arrays.function(progress, "progress")
+    arrays.true_or_false(force, "force")
+    arrays.true_or_false(resume, "resume")
     if batch_rows is not None:
         arrays.whole_number(batch_rows, "batch_rows", 1)
     most = _threads.resolve(threads)

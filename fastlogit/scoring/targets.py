@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 import numpy as np
 
 from fastlogit import arrow
-from fastlogit.arrays import short
+from fastlogit.arrays import choice, short
 from fastlogit.arrow import plain, texts_of
 from fastlogit.scoring.categories import Categories, Place, as_missing, is_number
 from fastlogit.scoring.csv_options import CellError
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from fastlogit.scoring.csv_options import CSVOptions
     from fastlogit.scoring.table import Batch, Table
 
-# What a row without a label, or with another null or NaN, gives.
+# Whether a row with a missing value is an error, or left out.
 Missing = Literal["error", "skip"]
 # Integers up to here are float64 numbers.
 _MOST = 2**53
@@ -41,7 +41,7 @@ class Labels:
     ----------
     table : Table
     position : int or None
-        Of their column; None where they stand beside the columns.
+        Of the column of the labels; None for LIBSVM, where they are no column.
     """
 
     def __init__(self, table: Table, position: int | None) -> None:
@@ -67,7 +67,7 @@ class Labels:
         return self._exact(arrow.numbers(column).to_numpy(zero_copy_only=False))
 
     def _of_cells(self, column: Any) -> Any:
-        """The same of a CSV, in which truth values are texts."""
+        """The labels of a batch of a CSV, in which truth values are texts."""
         from pyarrow import compute
 
         assert self.table.csv is not None
@@ -84,7 +84,7 @@ class Labels:
         return values.astype(np.float64)
 
     def add(self, values: Any, file: str, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Numbers that stand for labels, of which none is missing, in some rows of a file."""
+        """Numbers for the labels of some rows of a file; none may be missing."""
         if not isinstance(values, np.ndarray):
             return self.texts.number(values, file, rows).astype(np.float64)
         if self.number is None and values.size:
@@ -96,7 +96,10 @@ class Labels:
         return values
 
     def targets(self, added: NDArray[np.float64], positive: Any = None) -> Targets:
-        """What `add` returned for all rows, as t; `positive` is the label that is t = 1."""
+        """Targets and their classes, from the numbers that `add` gave for all rows.
+
+        `positive` is the label that is t = 1; None stands for the later one in their order.
+        """
         found = self._of_texts(added) if self.texts.numbers else self._of_numbers(added)
         if positive is None:
             return Targets(found.t, found.classes)
@@ -175,7 +178,7 @@ def _float(values: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def _kind(table: Table, position: int) -> str:
-    """Of NumPy's kinds of dtypes; empty for a text, and what is read from one."""
+    """NumPy's kind of a column's dtype; empty for text, as in a CSV."""
     dtype = table.dtypes[position]
     return dtype.kind if table.typed and isinstance(dtype, np.dtype) else ""
 
@@ -209,9 +212,8 @@ def must_be_absent(table: Table, **columns: str | int | None) -> None:
 
 def checked_missing(missing: Missing) -> Missing:
     """Check an option."""
-    if missing not in get_args(Missing):
-        raise ValueError(f"missing must be 'error' or 'skip'; got {missing!r}")
-    return missing
+    checked: Missing = choice(missing, "missing", get_args(Missing))
+    return checked
 
 
 def labels_of(table: Table, column: Any, classes: tuple[Any, Any], batch: Batch) -> Any:
@@ -235,7 +237,7 @@ def _texts(csv: CSVOptions, column: Any) -> Any:
 
 
 def t_of(given: Any, classes: tuple[Any, Any], where: str, first: int = 0) -> NDArray[np.float64]:
-    """T of each label, NaN where it is missing; messages call the first row by its number.
+    """The target of each label, NaN where it is missing; `first` is the number of the first row.
 
     A label is one of the classes however it is written: 1 is 1.0, True, "1" and "true".
     """
@@ -276,7 +278,7 @@ def _numbers(column: Any) -> Any:
 
 
 def _different(values: Any) -> tuple[list[Any], NDArray[np.intp]]:
-    """The different labels, of which None is missing, and which of them each row has."""
+    """The different labels, None if missing, and the place among them of each row's."""
     if not isinstance(values, np.ndarray):
         encoded = values.dictionary_encode()
         different = [*encoded.dictionary.to_pylist(), None]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from fastlogit import onehot
-from fastlogit.arrays import short
+from fastlogit.arrays import short, true_or_false
 from fastlogit.arrow import array_of
 from fastlogit.scoring.categories import Categories, refuse, why_none
 from fastlogit.scoring.sources import open_table
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class Rule(NamedTuple):
-    """What the numbers of a column must be."""
+    """The least number that a column may hold, and how messages say it."""
 
     least: float
     text: str
@@ -61,7 +61,7 @@ class TrainingData(NamedTuple):
     weight, offset : ndarray (n,), or None
         float64.
     notes : tuple of str
-        What was done without being asked for: an index of the rows that is no feature.
+        Decisions that nobody asked for, as to leave out an index of the rows.
     """
 
     X: Any
@@ -107,7 +107,8 @@ def read_table(
     missing : {"error", "skip"}
         What a row with a null or NaN gives: an error that names the column, or nothing.
     categorical : sequence of str
-        Columns to take as text: of text whatever it looks like, of integers, or of booleans.
+        Columns to take as text: text that looks like numbers, dates or identifiers, integers, or
+        booleans.
     ignore : sequence of str
         Columns that are neither read nor features.
     drop_first : bool
@@ -123,7 +124,8 @@ def read_table(
     Returns
     -------
     TrainingData
-        Memory is for one copy of X; a quarter more while the number of rows is not known.
+        Memory is for one copy of X, of LIBSVM for two; a quarter more while the number of rows is
+        not known.
 
     Raises
     ------
@@ -155,6 +157,10 @@ def read_table(
     (('month', 'from=JFK', 'from=LGA'), {'from': ('JFK', 'LGA')}, ('no', 'yes'))
     """
     checked_missing(missing)
+    drop_first = true_or_false(drop_first, "drop_first")
+    intercept = true_or_false(intercept, "intercept")
+    if not isinstance(positive, bool | int | float | str | np.generic | None):
+        raise TypeError(f"positive must be a label; got {short(positive)}")
     table = open_table(source, file_format=source_format, width=width, csv=csv)
     target = find_labels(table, label)
     if target is None:
@@ -188,16 +194,16 @@ def read_table(
 
 
 class _Columns(NamedTuple):
-    """Positions of the columns of a table, by what they are."""
+    """Positions of the columns of a table, by their role."""
 
     numbers: list[int]
-    # That of the weights, if there are some, and then of the offsets.
+    # Weights, offsets, or both in this order.
     measures: list[int]
     target: int
     text: list[int]
-    # Those of them that are text because it was said so.
+    # Columns that the caller calls categorical.
     chosen: set[int]
-    # Those that are no features, as they are the index of a data frame.
+    # The index of a data frame, which is left out.
     index_columns: list[int]
     rules: dict[int, Rule]
 
@@ -314,7 +320,7 @@ def _name_features(
 
 
 def _read_sparse(table: Table, missing: str, positive: Label | None) -> TrainingData:
-    """Read CSR matrices, beside which there are labels."""
+    """Read LIBSVM: CSR matrices, each with labels."""
     from scipy.sparse import csr_array, vstack
 
     labels = Labels(table, None)

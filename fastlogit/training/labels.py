@@ -108,7 +108,7 @@ def _is_missing(label: Any) -> bool:
 
 
 def key(label: Any) -> Any:
-    """What a label is in every format: the same for 1, 1.0, True, "1" and "true"."""
+    """The form of a label that all formats share: one for 1, 1.0, True, "1" and "true"."""
     if not isinstance(label, str):
         return label
     text = label.strip()
