@@ -50,7 +50,8 @@ _TEXTS = ("csv", "tsv", "libsvm")
 _SUFFIXES = [
     ("parquet", ".parquet"),
     ("arrow", ".arrow"),
-    ("arrow", ".arrows"),
+    ("arrow", ".arrows"),  # either is read
+    ("arrow-stream", ".arrows"),  # is written
     ("arrow", ".feather"),
     ("csv", ".csv"),
     ("tsv", ".tsv"),
