@@ -137,6 +137,11 @@ def test_an_offset_in_the_commands(here, capsys):
             capsys.readouterr().err,
         )
     np.testing.assert_array_equal(np.load("y.npy"), z)
+    plot = ["plot", "roc", "model.json", "data.parquet", "--label", "t", "-o", "roc.svg"]
+    assert main([*plot, "--offset", "w"]) == 0
+    assert capsys.readouterr().err == ""
+    assert main([*plot, "--force"]) == 0
+    assert capsys.readouterr().err.startswith("fastlogit: warning: --offset must be given")
 
 
 def test_an_offset_that_is_not_there(fails):

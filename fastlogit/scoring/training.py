@@ -141,6 +141,7 @@ def read_table(
     -----
     Labels are those of :func:`fastlogit.fit`: numbers between 0 and 1 are taken as they are, any
     two other labels are t = 0 and t = 1 in their order.  True and False of a CSV are booleans.
+    The index of a data frame is no feature, unless `categorical` names it; `notes` says so.
 
     Examples
     --------
