@@ -35,10 +35,10 @@ def texts_of(texts: Collection[str]) -> Any:
 
 
 def column_of(values: Any) -> Any:
-    """A column of any library as an array of Arrow, in one chunk or several.
+    """A column of any library as an array or chunked array of Arrow.
 
-    What is one is taken as it is: the interface to other libraries does not tell how long its
-    buffers are, so that they could not be checked any more.
+    Arrow's own arrays are returned unchanged.  An export by the C interface drops the sizes of the
+    buffers, and then validation cannot find a buffer that is too short.
     """
     import pyarrow as pa
 
@@ -75,21 +75,21 @@ def is_number(kind: Any) -> bool:
 
 
 def numbers(column: Any) -> Any:
-    """A column as integers, floats or booleans; as it is, if it holds no numbers."""
+    """A column as integers, floats or booleans; unchanged if it does not hold numbers."""
     import pyarrow as pa
 
     if pa.types.is_dictionary(column.type):
         column = plain(column)
     if pa.types.is_decimal(column.type):
-        # Arrow's own cast is not the nearest number for one in ten decimals.
+        # Arrow's direct cast is one ULP off for one in ten decimals.
         return column.cast(pa.string()).cast(pa.float64())
     return column.cast(pa.float64()) if pa.types.is_null(column.type) else column
 
 
 def common_type(kinds: Collection[Any]) -> Any:
-    """The narrowest plain type for the values of columns of all these; None if there is none.
+    """The narrowest plain type that holds columns of all these types, or None.
 
-    Integers and floats together are floats, and truth values among numbers are 0 and 1.
+    Integers among floats are floats; booleans among numbers are 0 and 1.
     """
     import pyarrow as pa
 
@@ -97,7 +97,7 @@ def common_type(kinds: Collection[Any]) -> Any:
     if len(kinds) > 1 and all(map(is_number, kinds)):
         kinds -= {pa.bool_()}
         if any(map(pa.types.is_decimal, kinds)):
-            # Floats among decimals make floats of all; whole numbers have up to 20 digits.
+            # Decimals among floats are float64.  Integers have up to 20 digits.
             other = pa.decimal128(20, 0)
             other = pa.float64() if any(map(pa.types.is_floating, kinds)) else other
             kinds = {kind if pa.types.is_decimal(kind) else other for kind in kinds}
@@ -111,12 +111,12 @@ def common_type(kinds: Collection[Any]) -> Any:
 
 
 def as_type(column: Any, kind: Any) -> Any:
-    """A column as a type that `common_type` gave for it and others.
+    """A column cast to a type that `common_type` gave for it and others.
 
     Raises
     ------
     pyarrow.ArrowInvalid
-        If a value has no equal of that type.
+        If that type does not hold a value.
     """
     import pyarrow as pa
 
@@ -124,5 +124,5 @@ def as_type(column: Any, kind: Any) -> Any:
     if pa.types.is_floating(kind):
         column = numbers(column)
     elif pa.types.is_boolean(column.type) and pa.types.is_decimal(kind):
-        column = column.cast(pa.int8())  # for which there is a cast
+        column = column.cast(pa.int8())  # Arrow casts no boolean to a decimal
     return column.cast(kind)

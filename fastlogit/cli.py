@@ -209,6 +209,10 @@ def _score(args: argparse.Namespace) -> None:
             progress=progress,
         )
     seconds = time.perf_counter() - start
+    if done.was_complete:
+        if not args.quiet:
+            _report("note", f"{args.out} is complete already")
+        return
     if done.skipped and not args.quiet:
         _report("note", f"left out {_rows(done.skipped)} with a missing value")
     if done.unknown and not args.quiet:

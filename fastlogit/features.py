@@ -432,7 +432,7 @@ def _of_frame(X: Any, missing: Missing) -> Features:
         whole, names = [X], X.schema.names
     else:
         try:
-            # (As in `column_of`, Arrow's own are not handed over to itself.)
+            # As in `column_of`, Arrow's own readers do not take the C interface.
             table = X.read_all() if isinstance(X, pa.RecordBatchReader) else X
             table = table if isinstance(table, pa.Table) else pa.table(table)
         except pa.ArrowException as error:
@@ -470,7 +470,7 @@ def _of_batch(batch: Any, missing: Missing) -> tuple[_Chunk, Any]:
     By the Arrow C data interface, as to ask pyarrow for each column of many would take longer
     than to read them.
     """
-    batch.validate()  # that no buffer is shorter than the rows, as of a file that is damaged
+    batch.validate()  # a damaged file may promise more rows than its buffers have
     capsules = batch.__arrow_c_array__()
     names = (b"arrow_schema", b"arrow_array")
     fields = np.empty((batch.num_columns, 6), np.int64)

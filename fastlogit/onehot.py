@@ -165,7 +165,7 @@ def sum_of(
     total: Any = 0.0
     for name, coefficients in text.items():
         column = column_of(X[name])
-        column.validate(full=True)  # that none of its indices points outside a dictionary
+        column.validate(full=True)  # an index may point outside the dictionary
         found = look_up(column, Known.of(coefficients))
         if missing == "error" and (nulls := np.count_nonzero(np.isnan(found.logits))):
             raise ValueError(f"X must have no nulls; column {name!r} has {nulls}")

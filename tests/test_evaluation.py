@@ -124,8 +124,8 @@ def test_missing_labels_and_scores_are_counted():
     ("column", "value", "message"),
     [
         ("t", None, "row 2 has no label"),
-        ("x", np.nan, "row 2 has no score, as a feature is NaN"),
-        ("x", None, "column 'x' is null in row 2"),
+        ("x", np.nan, "row 2 has no score, as column 'x' is missing"),
+        ("x", None, "row 2 has no score, as column 'x' is missing"),
     ],
 )
 @pytest.mark.parametrize("suffix", [".parquet", ".csv", ".npy"])
@@ -136,7 +136,7 @@ def test_missing_may_be_an_error_that_names_the_row(tmp_path, column, value, mes
     if suffix == ".npy":
         np.save(source, np.array(list(table.values()), float).T)
         label = 1
-        message = message.replace("column 'x' is null in row 2", "row 2 has no score")
+        message = message.replace("column 'x'", "a feature")
     elif suffix == ".csv":
         pa.csv.write_csv(pa.table(table), source)
     else:
@@ -182,6 +182,12 @@ def test_one_class_alone_has_no_area():
 def test_what_cannot_be_measured_is_an_error(table, label, message):
     with pytest.raises(ValueError, match=message):
         evaluate(MODEL, table, label)
+
+
+@pytest.mark.parametrize("threshold", ["t", None, [0.5], {}, 1.5, -0.1, np.nan, np.ma.masked])
+def test_a_threshold_is_a_probability(threshold):
+    with pytest.raises((TypeError, ValueError), match=r"^threshold must "):
+        evaluate(MODEL, {"x": [1.0], "t": [1]}, "t", threshold=threshold)
 
 
 def test_json_has_no_infinity():

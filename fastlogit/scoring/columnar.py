@@ -33,7 +33,7 @@ _GROUP_BYTES = 1 << 27
 _ARROW_BYTES = 1 << 28
 # What Arrow's files and streams begin with; no text does with the latter, also not in UTF-16.
 _ARROW_FILE, ARROW_STREAM = b"ARROW1", b"\xff\xff"
-# What a column without a name is called: by pandas when it reads one, and by others.
+# Names of a column without a name: as pandas reads it, and as others do.
 _UNNAMED = ("Unnamed: 0", "")
 
 
@@ -172,11 +172,11 @@ def of_csv(text: Text, how: CSVOptions, delimiter: str) -> Table:
         _must_have(delimiter, text.head)
     parsed = partial(_parsed, how, how.delimiter or delimiter)
     head = parsed(text.head)
-    schema = _seen(head, how)
+    schema = _schema_of(head, how)
     is_one = len(schema) == 1
-    index = _index_of(schema)
-    if index and len(head.column(0).unique()) < len(head):  # it only has no name
-        index = ()
+    index = list(_index_of(schema))
+    if schema.names[0] in index and len(head.column(0).unique()) < len(head):
+        index.remove(schema.names[0])  # its values repeat: a column without a name
 
     def read(wanted: Wanted) -> Iterator[Batch]:
         names = [schema.names[column] for column in wanted.columns]
@@ -192,7 +192,7 @@ def of_csv(text: Text, how: CSVOptions, delimiter: str) -> Table:
             given = schema.names if number else ()
             try:
                 table = parsed(block.lines, types, given, blank_rows=is_one)
-            except pa.ArrowInvalid:  # of a cell that is no number; or of what comes again
+            except pa.ArrowInvalid:  # a cell is not a plain number; other errors are raised again
                 as_text = dict.fromkeys(names, pa.string())
                 table = parsed(block.lines, as_text, given, blank_rows=is_one)
             return table.combine_chunks(), block
@@ -211,7 +211,7 @@ def of_csv(text: Text, how: CSVOptions, delimiter: str) -> Table:
                 yield batch._replace(position=block.position(after, table.num_rows))
             row, is_first = row + table.num_rows, False
 
-    return of_schema(text.name, text.files, schema, None, read, csv=how, index=index)
+    return of_schema(text.name, text.files, schema, None, read, csv=how, index=tuple(index))
 
 
 def _parsed(
@@ -223,9 +223,10 @@ def _parsed(
     *,
     blank_rows: bool = False,
 ) -> Any:
-    """Lines of a CSV as a table of Arrow: of all columns, or those with a type.
+    """Lines of a CSV as a table of Arrow, of all columns or of those with a type.
 
-    There is a header, unless `names` are given.  A blank line is no row, unless `blank_rows`.
+    The first line is the header, unless `names` are given.  Blank lines are skipped, unless
+    `blank_rows`.
     """
     import pyarrow as pa
     from pyarrow import csv
@@ -245,16 +246,16 @@ def _parsed(
             column_types=types,
             null_values=["", *how.null_values],
             decimal_point=how.decimal,
-            strings_can_be_null=False,  # as what is kept is kept as it is
+            strings_can_be_null=False,  # columns that are kept are written unchanged
         ),
     )
 
 
-def _seen(head: Any, how: CSVOptions) -> Any:
-    """The schema of the first rows of a CSV: numbers, truth values and text.
+def _schema_of(head: Any, how: CSVOptions) -> Any:
+    """The schema of the first rows of a CSV: numbers, booleans, text and nulls.
 
-    Arrow alone sees no numbers where there are blank cells or groups of digits among them; and it
-    sees dates, which are text here.
+    Arrow takes numbers for text if there are blank cells or groups of digits among them.  Its dates
+    are text here.
     """
     import pyarrow as pa
 
@@ -270,7 +271,7 @@ def _seen(head: Any, how: CSVOptions) -> Any:
 
 
 def _is_plain(kind: Any) -> bool:
-    """Whether Arrow reads such columns of a CSV as numbers."""
+    """Whether Arrow can parse such a column of a CSV as float64."""
     from pyarrow import types
 
     return any(is_(kind) for is_ in (types.is_null, types.is_integer, types.is_floating))
@@ -320,9 +321,9 @@ def of_schema(
 
 
 def _index_of(schema: Any) -> tuple[str, ...]:
-    """Names of the columns that are the index of a data frame, and no features.
+    """Names of the columns that are the index of a data frame.
 
-    pandas says which; in a CSV, it leaves the name out.
+    pandas lists them in the schema's metadata.  It writes a CSV's index first, without a name.
     """
     import pyarrow as pa
 
@@ -330,7 +331,7 @@ def _index_of(schema: Any) -> tuple[str, ...]:
     found = [name for name in names if re.fullmatch(r"__index_level_\d+__", name)]
     if names and names[0] in _UNNAMED and not pa.types.is_floating(schema.types[0]):
         found.append(names[0])
-    with suppress(KeyError, TypeError, ValueError):  # of a file with other metadata, or damaged
+    with suppress(KeyError, TypeError, ValueError):  # no metadata of pandas, or damaged
         listed = json.loads(schema.metadata[b"pandas"])["index_columns"]
         found += [name for name in listed if isinstance(name, str) and name in names]
     return tuple(dict.fromkeys(found))

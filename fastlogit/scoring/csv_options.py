@@ -1,7 +1,7 @@
-"""How a CSV is written: what separates its cells, and what their texts stand for.
+"""How a CSV is written: delimiter, decimals, encoding and missing values.
 
-Arrow reads numbers as they mostly are.  Where it finds another text, as a blank cell, a truth
-value or "1,234", the cells of that column are read as text, and `CSVOptions.numbers` decides.
+Arrow parses plain numbers.  If a block has a cell that Arrow refuses, such as a blank, "true" or
+"1,234", its columns are read as text, and `CSVOptions.numbers` parses them.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from fastlogit.arrow import texts_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# What stands for a missing value by default, beside an empty cell; "nan" is none, but a number.
+# Missing values by default.  "nan" is a number.
 NULLS = ("", "NA", "N/A", "NULL", "null")
-# Truth values, as Python, R, SQL and spreadsheets write them.
+# Booleans, as Python, R, SQL and spreadsheets write them.
 _FALSE, _TRUE = (("false", "False", "FALSE"), ("true", "True", "TRUE"))
-# How numbers are mostly written, if not as Python writes them.
+# Options to suggest for a number that is not written as Python writes it.
 _OTHER_OPTIONS: tuple[dict[str, Any], ...] = (
     {"decimal": ","},
     {"thousands": ","},
@@ -30,7 +30,7 @@ _OTHER_OPTIONS: tuple[dict[str, Any], ...] = (
     {"thousands": "'"},
     {"decimal": ",", "thousands": "."},
 )
-# What can be part of a number, or of how a cell is quoted, so that it separates nothing.
+# Characters that cannot separate cells or digits.
 _OF_NUMBERS = '0123456789+-eE"\r\n'
 
 
@@ -49,18 +49,20 @@ class CSVOptions:
     encoding : str
         As Python calls it: "utf-8", "utf-16", "latin-1", "cp1252", ...
     null_values : sequence of str
-        What stands for a missing value.  Cells with nothing but spaces are missing whatever this
-        says.
+        Texts that stand for a missing value.  An empty cell, or one of spaces, always does.
 
     Raises
     ------
     TypeError, ValueError
         If one of them is something else.
 
+    Notes
+    -----
+    In a column of numbers, ``true`` and ``false`` are 1 and 0, also with capitals.  A blank line is
+    skipped; in a file with one column it is a row with a missing value.
+
     Examples
     --------
-    >>> import io
-    >>> import fastlogit as fl
     >>> from fastlogit.scoring import CSVOptions
     >>> CSVOptions(delimiter=";", decimal=",", null_values=["?"]).null_values
     ('?',)
@@ -102,13 +104,13 @@ class CSVOptions:
 
     @property
     def _grouped(self) -> str:
-        """What a number with groups of digits looks like: three, and in India two before them."""
+        """A pattern for numbers with groups of three digits, or in India two before the last."""
         group, point = re.escape(self.thousands or ""), re.escape(self.decimal)
         digits = rf"\d{{1,3}}(?:{group}\d{{2,3}})*{group}\d{{3}}"
         return rf"^[+-]?{digits}(?:{point}\d*)?(?:[eE][+-]?\d+)?$"
 
     def texts(self, cells: Any) -> Any:
-        """Cells with null for those that stand for a missing value, an array of Arrow."""
+        """Cells with null for missing values, an array of Arrow."""
         from pyarrow import compute
 
         nulls = texts_of({"", *(text.strip() for text in self.null_values)})
@@ -116,12 +118,12 @@ class CSVOptions:
         return compute.if_else(is_null, None, cells)
 
     def numbers(self, cells: Any) -> Any:
-        """Cells as float64, truth values as 1 and 0, with null for missing values.
+        """Cells as float64, booleans as 1 and 0, with null for missing values.
 
         Raises
         ------
         CellError
-            If one is none of these.
+            If a cell is not a number.
         """
         import pyarrow as pa
 
@@ -134,7 +136,7 @@ class CSVOptions:
             raise CellError(place, f"{short(text)}{self._remedy(text)}") from None
 
     def _spelled(self, cells: Any) -> Any:
-        """Cells with numbers and truth values as Arrow reads them."""
+        """Cells spelled so that Arrow parses them."""
         from pyarrow import compute
 
         texts = compute.utf8_trim_whitespace(cells)
@@ -145,18 +147,18 @@ class CSVOptions:
             without = compute.replace_substring(texts, self.thousands, "")
             texts = compute.if_else(is_grouped, without, texts)
         if self.decimal != ".":
-            # (A point is now none, and must not become one.)
+            # "1.5" must be an error then: "1..5" is one.
             texts = compute.replace_substring(texts, ".", "..")
             texts = compute.replace_substring(texts, self.decimal, ".")
         return texts
 
     def _remedy(self, text: str) -> str:
-        """Which other options read a cell as a number, as messages say it."""
+        """Options that would read a cell as a number, for the message."""
         found: list[str] = []
         for options in _OTHER_OPTIONS:
-            if len(options) > 1 and found:  # of which one is enough
+            if len(options) > 1 and found:  # one option is enough
                 break
-            with suppress(ValueError):  # of a cell that is none then either
+            with suppress(ValueError):  # not a number either
                 replace(self, **options)._spelled(texts_of([text])).cast("float64")
                 given = ", ".join(f"{name}={value!r}" for name, value in options.items())
                 found.append(f"csv=CSVOptions({given})")
@@ -164,7 +166,7 @@ class CSVOptions:
 
 
 class CellError(ValueError):
-    """A cell that is no number: its place in the column, and what it is."""
+    """A cell that is not a number, and its place in the column."""
 
     def __init__(self, place: int, text: str) -> None:
         super().__init__(f"CSV conversion error to double: invalid value {text}")

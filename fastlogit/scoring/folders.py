@@ -46,9 +46,9 @@ def _is_shown(file: Path) -> bool:
 
 
 def partition_keys(base: Path, files: list[Path]) -> dict[str, list[Any]]:
-    """What Hive's names of folders, as in ``year=2013/1.parquet``, say of each file.
+    """A column for each key in Hive's names of folders, as in ``year=2013/1.parquet``.
 
-    A column for each key: None where a file's folder says null, or has no such key.
+    Its value for a file is None if the folder says null, or has no such key.
     """
     folders = [file.relative_to(base).parent for file in files]
     parts = (part for folder in folders for part in folder.parts)
@@ -65,7 +65,7 @@ def partition_keys(base: Path, files: list[Path]) -> dict[str, list[Any]]:
 
 
 def _typed(values: list[str | None]) -> list[Any]:
-    """Whole numbers, if all that are not null are some; else texts."""
+    """Integers if all values but None are whole numbers, else texts."""
     if all(value is None or _WHOLE_NUMBER.fullmatch(value) for value in values):
         return [None if value is None else int(value) for value in values]
     return values
@@ -80,7 +80,7 @@ def chain(name: str, tables: list[Table], keys: dict[str, list[Any]]) -> Table:
 
     first = tables[0]
     for table in tables:
-        if (table.names is None) != (first.names is None) or table.typed != first.typed:
+        if _kind(table) != _kind(first):
             raise ValueError(
                 f"{name}: its files must be of one kind; {first.name} and {table.name} are not"
             )
@@ -139,8 +139,13 @@ def chain(name: str, tables: list[Table], keys: dict[str, list[Any]]) -> Table:
     )
 
 
+def _kind(table: Table) -> tuple[bool, ...]:
+    """What is the same of all files of a folder."""
+    return table.names is None, table.typed, table.has_labels
+
+
 def _common_schema(tables: list[Table]) -> tuple[Any, list[np.dtype[Any] | str]]:
-    """The columns of any of the tables, each with the type for its values in all of them."""
+    """Schema and dtypes of all columns of the tables, with the type that holds all their values."""
     import pyarrow as pa
 
     is_typed = tables[0].typed
@@ -157,7 +162,7 @@ def _common_schema(tables: list[Table]) -> tuple[Any, list[np.dtype[Any] | str]]
         else:
             dtypes[name] = dtype_of(common) if is_typed else np.dtype(np.float64)
         fields[name] = pa.field(name, common)
-    own = tables[0].names or ()  # of which some may be the same
+    own = tables[0].names or ()  # in which a name may be repeated
     names = [*own, *(name for name in kinds if name not in set(own))]
     return pa.schema([fields[name] for name in names]), [dtypes[name] for name in names]
 
@@ -172,7 +177,7 @@ def _common_dtype(dtypes: Sequence[np.dtype[Any] | str], tables: list[Table]) ->
 
 
 def _conflict(found: Sequence[tuple[Any, str]]) -> Conflict:
-    """What to say of types that nothing holds together, and of the tables that have them."""
+    """The first two types that differ, and the tables that have them."""
     (one, here), *others = found
     other, there = next(filter(lambda pair: pair[0] != one, others), (one, here))
     return Conflict(f"{one} in {here} and {other} in {there}")

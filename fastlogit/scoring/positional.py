@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 # What is read of a NPY file at a time: in blocks that the allocator hands out again.  Larger ones
 # come from the system, which clears their pages: 640 MB took 0.17 s, and so 0.10 (mapped: 0.09).
 _BLOCK_BYTES = 1 << 22
-# What a model can have, with room to spare; a damaged header may say anything.
+# More than any model has: a damaged header may promise any number.
 _MOST_COLUMNS = 1 << 24
 # What one thread reads of what can be read from any row on.
 _RANGE_ROWS = 1 << 17

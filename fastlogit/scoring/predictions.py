@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 Output = Literal["probability", "logit", "label", "log-probability"]
 OUTPUTS: tuple[Output, ...] = get_args(Output)
 
+# The metadata of a column that is kept as text because its source has no types: it may hold
+# numbers as well.
+UNTYPED = {b"fastlogit": b"untyped"}
+
 
 class Part(NamedTuple):
     """What comes of some rows: a record batch, and the numbers of the rows that are not in it."""
@@ -89,7 +93,10 @@ class Predictions:
         self.names = _checked_names(names, self.outputs, keep)
         self.classes = labels
         self.schema = pa.schema(
-            [table.field(column) for column in kept]
+            [
+                field if table.typed else field.with_metadata(UNTYPED)
+                for field in map(table.field, kept)
+            ]
             + [
                 # A label of NaN is null; all others may be NaN themselves.
                 pa.field(name, labels.type)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastlogit.arrays import short
 from fastlogit.scoring import texts
 from fastlogit.scoring.columnar import (
     ARROW_STREAM,
@@ -49,7 +50,8 @@ _TEXTS = ("csv", "tsv", "libsvm")
 _SUFFIXES = [
     ("parquet", ".parquet"),
     ("arrow", ".arrow"),
-    ("arrow", ".arrows"),
+    ("arrow", ".arrows"),  # either is read
+    ("arrow-stream", ".arrows"),  # is written
     ("arrow", ".feather"),
     ("csv", ".csv"),
     ("tsv", ".tsv"),
@@ -91,8 +93,9 @@ def open_table(
     TypeError, ValueError
         If no format has this suffix, a file is not in it, or `source` is no table.
     """
-    if file_format is not None and file_format not in FORMATS:
-        raise ValueError(f"source_format must be one of {', '.join(FORMATS)}; got {file_format!r}")
+    if file_format is not None and (not isinstance(file_format, str) or file_format not in FORMATS):
+        listed = ", ".join(FORMATS)
+        raise ValueError(f"source_format must be one of {listed}; got {short(file_format)}")
     if not (isinstance(source, str) or hasattr(source, "__fspath__")):
         _must_be_csv(type(source).__name__, csv)
         return _of_object(source)
@@ -102,7 +105,7 @@ def open_table(
         return _of_stream("standard input", sys.stdin.buffer, file_format, width, csv)
     base, files = find_files(source)
     tables = [_open_file(file, file_format, width, csv) for file in files]
-    if width is None and tables[0].has_labels:  # of which some files may not have the last columns
+    if width is None and tables[0].has_labels:  # the last columns may be missing in some files
         width = max(len(table.dtypes) for table in tables)
         tables = [_open_file(file, file_format, width, csv) for file in files]
     keys = partition_keys(base, files)
@@ -178,17 +181,18 @@ def _of_object(source: Any) -> Table:
     from pyarrow import dataset
 
     if isinstance(source, Mapping):
-        source = pa.table(dict(source))
+        with naming(name):
+            source = pa.table({str(column): source[column] for column in source})
     elif isinstance(source, dataset.Dataset):
         source = source.scanner().to_reader()
     elif isinstance(source, pa.RecordBatch):
         source = pa.Table.from_batches([source])
-    elif not hasattr(source, "__arrow_c_stream__"):
+    elif not callable(getattr(source, "__arrow_c_stream__", None)):
         raise TypeError(f"source must be a path or a table; got {name}")
-    # What is Arrow's own is taken as it is: the interface to other libraries does not tell how
-    # long its buffers are, so that nothing could be checked any more.
+    # As in `arrow.column_of`: an export by the C interface drops the sizes of the buffers.
     if isinstance(source, pa.Table):
         source = source.to_reader()
     elif not isinstance(source, pa.RecordBatchReader):
-        source = pa.RecordBatchReader.from_stream(source)
+        with naming(name):
+            source = pa.RecordBatchReader.from_stream(source)
     return of_reader(name, source)

@@ -82,8 +82,8 @@ class Progress(NamedTuple):
 class Wanted(NamedTuple):
     """What to read of a table."""
 
-    # Positions of columns.  Those in `text` are given as they are, or as text where the format
-    # knows no types; all others, where they hold numbers, as integers, floats or booleans.
+    # Positions of columns.  Those in `text` are read unchanged, in a CSV as text.  In all others,
+    # decimals, dictionaries of numbers, nulls and cells of a CSV become numbers.
     columns: Sequence[int]
     text: Collection[int] = ()
     # Rows of a batch, at most.
@@ -96,7 +96,7 @@ class Wanted(NamedTuple):
 
 
 class Conflict(str):
-    """What a column holds in files of which one has numbers, say, and another text."""
+    """The types of a column in two files, such as numbers and text, that no type holds."""
 
     __slots__ = ()
 
@@ -127,10 +127,10 @@ class Table:
     _read: Read
     # Of Arrow.
     schema: Any = None
-    # How a CSV is written, whose schema is that of its first rows; None for all other formats,
-    # whose schema is their own.
+    # How a CSV is written, None for other formats.  The schema of a CSV is a guess by its first
+    # rows.
     csv: CSVOptions | None = None
-    # Names of columns that number or name the rows, as the index of a data frame does.
+    # Names of columns that are the index of a data frame.
     index: tuple[str, ...] = ()
     # Whether batches have labels beside their columns.
     has_labels: bool = False
@@ -145,12 +145,12 @@ class Table:
 
     @property
     def typed(self) -> bool:
-        """Whether the source knows types, so that no column can be read as text."""
+        """Whether the source knows the types of its columns."""
         return self.csv is None
 
     @property
     def index_columns(self) -> tuple[int, ...]:
-        """Positions of the columns that are an index, and features only if asked for by name."""
+        """Positions of the index of a data frame, which is a feature only if asked for by name."""
         names = enumerate(self.names or ())
         return tuple(position for position, name in names if name in self.index)
 
@@ -233,12 +233,18 @@ class Table:
 
     def text_of(self, column: Any) -> Any:
         """A column of text as names: with nulls for what stands for them in a CSV."""
-        return column if self.csv is None else self.csv.texts(column)
+        import pyarrow as pa
+
+        # (Names of folders beside a CSV may say numbers.)
+        if self.csv is None or not pa.types.is_string(column.type):
+            return column
+        return self.csv.texts(column)
 
     def numbers_of(self, column: Any, position: int, batch: Batch) -> Any:
-        """A column that was read as it is, as numbers: those of a CSV's cells, or of decimals.
+        """A column that was read unchanged, as numbers.
 
-        A column of another format that holds something else is given back as it is.
+        If it holds something else, a cell of a CSV is an error, and a column of another format is
+        returned unchanged.
         """
         import pyarrow as pa
 
@@ -308,14 +314,14 @@ class Table:
         self.must_be_unchanged()
 
     def _checked(self, batch: Batch, wanted: Wanted) -> Batch:
-        """A batch that does not point outside itself, with numbers where they are wanted."""
+        """A batch whose memory is validated, with numbers as `Wanted` says."""
         data = batch.data
         if not hasattr(data, "schema"):
             return batch
         import pyarrow as pa
 
         with naming(batch.file):
-            data.validate(full=True)  # for Arrow looks only if asked
+            data.validate(full=True)  # Arrow validates nothing by itself
         columns = [
             column if position in wanted.text else self.numbers_of(column, position, batch)
             for position, column in zip(wanted.columns, data.columns, strict=True)
@@ -347,7 +353,7 @@ class Table:
 
 
 def dtype_of(kind: Any) -> np.dtype[Any] | str:
-    """What columns of an Arrow type are read as, or what Arrow calls it where that is no number."""
+    """The dtype of the numbers in columns of an Arrow type, or the type's name."""
     import pyarrow as pa
 
     plain = plain_type(kind)

@@ -89,7 +89,7 @@ def _first(blocks: Iterator[Block]) -> Block:
 
 
 def without_blank_lines(blocks: Iterable[Block], *, only_first: bool = False) -> Iterator[Block]:
-    """Leave out blank lines where a block begins, or only where the text begins."""
+    """Skip blank lines at the beginning of each block, or only at the beginning of the text."""
     has_begun = False
     for block in blocks:
         lines = block.lines if has_begun and only_first else block.lines.lstrip(_ENDS)
@@ -121,7 +121,7 @@ def _as_utf8(file: Any, encoding: str) -> Any:
 
 
 class _Decoded:
-    """A text in some encoding, read as UTF-8."""
+    """A file in another encoding, read as UTF-8."""
 
     def __init__(self, file: Any, encoding: str) -> None:
         self.file, self.encoding = file, encoding
