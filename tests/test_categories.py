@@ -202,6 +202,13 @@ def test_options_of_a_csv_that_would_read_numbers_are_told(tmp_path, texts, reme
     assert remedy in refused(path)
 
 
+def test_points_where_commas_are_expected_are_told(tmp_path):
+    path = tmp_path / "in.csv"
+    path.write_text("k;t\n1.5;0\n2.25;1\n")
+    message = refused(path, csv=CSVOptions(delimiter=";", decimal=","))
+    assert "as '1.5' in row 0 (csv=CSVOptions(decimal='.') reads them as numbers)" in message
+
+
 def test_words_among_numbers_are_told_with_the_options_that_are_there(tmp_path):
     path = tmp_path / "in.csv"
     path.write_text("k;x;t\n" + "1,5;1;0\n2,5;2;1\n-;3;0\n3,5;4;1\nk.A.;5;1\n")

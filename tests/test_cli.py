@@ -983,3 +983,42 @@ def test_rows_without_a_label_are_left_out_unless_they_are_errors(here, capsys, 
     assert capsys.readouterr().err == (
         "fastlogit: error: gaps.parquet: row 2 has no label (--missing skip leaves out such rows)\n"
     )
+
+
+# How a CSV is written ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("delimiter", [";", r"\t"])
+def test_every_command_that_reads_a_csv_takes_how_it_is_written(tmp_path, capsys, delimiter):
+    rows = ["late;delay;rate", "0;1.234;1,5", "1;-;2,5", "1;2;é", "0;3.000;0,5", "1;1;3,5"]
+    text = "\n".join(rows).replace(";", delimiter.replace(r"\t", "\t"))
+    (tmp_path / "x.csv").write_bytes(text.encode("utf-16"))
+    how = ["--delimiter", delimiter, "--decimal", ",", "--thousands", ".", "--encoding", "utf16"]
+    how += ["--null-values", "-", "é"]
+    source, model = str(tmp_path / "x.csv"), str(tmp_path / "m.json")
+    label = ["--label", "late"]
+    assert main(["train", source, *label, "-o", model, "--missing", "skip", *how]) == 0
+    assert "left out 2 rows" in capsys.readouterr().err
+    expected = fl.fit([[1234.0, 1.5], [3000.0, 0.5], [1.0, 3.5]], [0, 0, 1])
+    np.testing.assert_allclose(fl.load(model).coef, expected.coef, rtol=1e-6)
+    scores = str(tmp_path / "y.csv")
+    assert main(["score", model, source, "-o", scores, "--missing", "nan", *how]) == 0
+    assert main(["evaluate", model, source, *label, "--json", *how]) == 0
+    assert json.loads(capsys.readouterr().out)["rows"] == 3
+    assert main(["plot", "roc", model, source, *label, "-o", str(tmp_path / "roc.svg"), *how]) == 0
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        (["--delimiter", ";;"], "--delimiter must be one ASCII character that no number has"),
+        (["--decimal", ";"], "--decimal must be '.' or ','; got ';'"),
+        (["--thousands", "."], "--thousands must be one character"),
+        (["--encoding", "utf-99"], "--encoding must be one that Python knows"),
+    ],
+)
+def test_how_no_csv_is_written(tmp_path, capsys, option, message):
+    (tmp_path / "x.csv").write_text("t,x\n0,1\n1,2\n")
+    command = ["train", str(tmp_path / "x.csv"), "--label", "t", "-o", str(tmp_path / "m.json")]
+    assert main([*command, *option]) == 1
+    assert capsys.readouterr().err.startswith(f"fastlogit: error: {message}")

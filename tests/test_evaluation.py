@@ -184,6 +184,12 @@ def test_what_cannot_be_measured_is_an_error(table, label, message):
         evaluate(MODEL, table, label)
 
 
+@pytest.mark.parametrize("threshold", ["t", None, [0.5], {}, 1.5, -0.1, np.nan, np.ma.masked])
+def test_a_threshold_is_a_probability(threshold):
+    with pytest.raises((TypeError, ValueError), match=r"^threshold must "):
+        evaluate(MODEL, {"x": [1.0], "t": [1]}, "t", threshold=threshold)
+
+
 def test_json_has_no_infinity():
     model = fl.LogisticModel([1.0], 0.0, ("x",))
     found = evaluate(model, {"x": [np.inf, 1.0], "t": [0, 1]}, "t")

@@ -6,6 +6,7 @@ import dataclasses
 import re
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -142,9 +143,23 @@ def test_labels_that_are_not_there(tmp_path, table, suffix, label, message):
         read_table(write(table, tmp_path / f"in{suffix}"), label)
 
 
-def test_read_table_checks_missing(tmp_path, table):
-    with pytest.raises(ValueError, match="missing must be 'error' or 'skip'; got 'nan'"):
-        read_table(write(table, tmp_path / "in.parquet"), "age", missing="nan")
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"missing": "nan"}, "missing must be 'error' or 'skip'; got 'nan'"),
+        ({"missing": pd.NA}, "missing must be 'error' or 'skip'; got <NA>"),
+        ({"positive": pd.NA}, "positive must be a label; got <NA>"),
+        ({"positive": ["a"]}, r"positive must be a label; got \['a'\]"),
+        ({"drop_first": pd.NA}, "drop_first must be True or False; got <NA>"),
+        ({"intercept": 1}, "intercept must be True or False; got 1"),
+        ({"source_format": ["csv"]}, r"source_format must be one of .*; got \['csv'\]"),
+        ({"weight": 1.5}, "weight must be the name or the position of a column; got 1.5"),
+        ({"offset": [1]}, r"offset must be the name or the position of a column; got \[1\]"),
+    ],
+)
+def test_arguments_of_another_kind(options, message):
+    with pytest.raises((TypeError, ValueError), match=f"^{message}"):
+        read_table({"x": [1.0, 2.0], "t": [0, 1]}, "t", **options)
 
 
 # Text -------------------------------------------------------------------------------------

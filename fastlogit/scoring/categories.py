@@ -136,7 +136,7 @@ def why_none(categories: Categories, name: str, rows: int, csv: CSVOptions | Non
         return f"looks like dates or times, as {example(dates[0])}"
     formatted = [text for text in others if _FORMATTED.fullmatch(text.strip())]
     if formatted and 2 * len(numbers + formatted) > len(texts):
-        options = _options(numbers + formatted) if csv else []
+        options = _options(numbers + formatted, csv) if csv else []
         remedy = f" ({' or '.join(options)} reads them as numbers)" if options else ""
         return f"looks like formatted numbers, as {example(formatted[0])}{remedy}"
     if numbers:
@@ -171,8 +171,8 @@ def is_number(text: str, csv: CSVOptions | None) -> bool:
     return True
 
 
-def _options(texts: Sequence[str]) -> list[str]:
-    """Options with which all texts are numbers."""
+def _options(texts: Sequence[str], csv: CSVOptions) -> list[str]:
+    """Other options than those of a CSV, with which all texts are numbers."""
     found = []
     cells, written = texts_of(texts), set("".join(texts))
     marks = [mark for mark in ",. '\u2019" if mark in written]
@@ -180,7 +180,7 @@ def _options(texts: Sequence[str]) -> list[str]:
         if thousands != decimal:
             with suppress(CellError):
                 CSVOptions(thousands=thousands, decimal=decimal).numbers(cells)
-                given = [f"thousands={thousands!r}"] * bool(thousands)
-                given += [f"decimal={decimal!r}"] * (decimal != ".")
+                given = [f"thousands={thousands!r}"] * (thousands not in (None, csv.thousands))
+                given += [f"decimal={decimal!r}"] * (decimal != csv.decimal)
                 found.append(f"csv=CSVOptions({', '.join(given)})")
     return found[:2]

@@ -172,11 +172,11 @@ def of_csv(text: Text, how: CSVOptions, delimiter: str) -> Table:
         _must_have(delimiter, text.head)
     parsed = partial(_parsed, how, how.delimiter or delimiter)
     head = parsed(text.head)
-    schema = _seen(head, how)
+    schema = _schema_of(head, how)
     is_one = len(schema) == 1
-    index = _index_of(schema)
-    if index and len(head.column(0).unique()) < len(head):  # it only has no name
-        index = ()
+    index = list(_index_of(schema))
+    if schema.names[0] in index and len(head.column(0).unique()) < len(head):
+        index.remove(schema.names[0])  # which only has no name
 
     def read(wanted: Wanted) -> Iterator[Batch]:
         names = [schema.names[column] for column in wanted.columns]
@@ -211,7 +211,7 @@ def of_csv(text: Text, how: CSVOptions, delimiter: str) -> Table:
                 yield batch._replace(position=block.position(after, table.num_rows))
             row, is_first = row + table.num_rows, False
 
-    return of_schema(text.name, text.files, schema, None, read, csv=how, index=index)
+    return of_schema(text.name, text.files, schema, None, read, csv=how, index=tuple(index))
 
 
 def _parsed(
@@ -250,7 +250,7 @@ def _parsed(
     )
 
 
-def _seen(head: Any, how: CSVOptions) -> Any:
+def _schema_of(head: Any, how: CSVOptions) -> Any:
     """The schema of the first rows of a CSV: numbers, truth values and text.
 
     Arrow alone sees no numbers where there are blank cells or groups of digits among them; and it

@@ -57,10 +57,13 @@ class CSVOptions:
     TypeError, ValueError
         If one of them is something else.
 
+    Notes
+    -----
+    A column's true and false, also with capitals, are the numbers 1 and 0.  A blank line is no row;
+    but of a file with one column it is a row whose value is missing.
+
     Examples
     --------
-    >>> import io
-    >>> import fastlogit as fl
     >>> from fastlogit.scoring import CSVOptions
     >>> CSVOptions(delimiter=";", decimal=",", null_values=["?"]).null_values
     ('?',)

@@ -80,7 +80,7 @@ def chain(name: str, tables: list[Table], keys: dict[str, list[Any]]) -> Table:
 
     first = tables[0]
     for table in tables:
-        if (table.names is None) != (first.names is None) or table.typed != first.typed:
+        if _kind(table) != _kind(first):
             raise ValueError(
                 f"{name}: its files must be of one kind; {first.name} and {table.name} are not"
             )
@@ -137,6 +137,11 @@ def chain(name: str, tables: list[Table], keys: dict[str, list[Any]]) -> Table:
         first.has_labels,
         edges=edges,
     )
+
+
+def _kind(table: Table) -> tuple[bool, ...]:
+    """What is the same of all files of a folder."""
+    return table.names is None, table.typed, table.has_labels
 
 
 def _common_schema(tables: list[Table]) -> tuple[Any, list[np.dtype[Any] | str]]:

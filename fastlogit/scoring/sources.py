@@ -92,9 +92,9 @@ def open_table(
     TypeError, ValueError
         If no format has this suffix, a file is not in it, or `source` is no table.
     """
-    if file_format is not None and not (isinstance(file_format, str) and file_format in FORMATS):
-        formats = ", ".join(FORMATS)
-        raise ValueError(f"source_format must be one of {formats}; got {short(file_format)}")
+    if file_format is not None and (not isinstance(file_format, str) or file_format not in FORMATS):
+        listed = ", ".join(FORMATS)
+        raise ValueError(f"source_format must be one of {listed}; got {short(file_format)}")
     if not (isinstance(source, str) or hasattr(source, "__fspath__")):
         _must_be_csv(type(source).__name__, csv)
         return _of_object(source)

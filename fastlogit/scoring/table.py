@@ -233,7 +233,12 @@ class Table:
 
     def text_of(self, column: Any) -> Any:
         """A column of text as names: with nulls for what stands for them in a CSV."""
-        return column if self.csv is None else self.csv.texts(column)
+        import pyarrow as pa
+
+        # (Names of folders beside a CSV may say numbers.)
+        if self.csv is None or not pa.types.is_string(column.type):
+            return column
+        return self.csv.texts(column)
 
     def numbers_of(self, column: Any, position: int, batch: Batch) -> Any:
         """A column that was read as it is, as numbers: those of a CSV's cells, or of decimals.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from fastlogit import onehot
-from fastlogit.arrays import short
+from fastlogit.arrays import short, true_or_false
 from fastlogit.arrow import array_of
 from fastlogit.scoring.categories import Categories, refuse, why_none
 from fastlogit.scoring.sources import open_table
@@ -157,6 +157,10 @@ def read_table(
     (('month', 'from=JFK', 'from=LGA'), {'from': ('JFK', 'LGA')}, ('no', 'yes'))
     """
     checked_missing(missing)
+    drop_first = true_or_false(drop_first, "drop_first")
+    intercept = true_or_false(intercept, "intercept")
+    if not isinstance(positive, bool | int | float | str | np.generic | None):
+        raise TypeError(f"positive must be a label; got {short(positive)}")
     table = open_table(source, file_format=source_format, width=width, csv=csv)
     target = find_labels(table, label)
     if target is None:
