@@ -299,22 +299,24 @@ def of(X: Any, missing: Missing = "error") -> Features:
 
     With `missing` "nan", what Arrow calls null is NaN instead of an error.
     """
-    if missing not in ("error", "nan"):
-        raise ValueError(f"missing must be 'error' or 'nan'; got {missing!r}")
+    arrays.choice(missing, "missing", ("error", "nan"))
     if isinstance(X, Features):
         return X
     if hasattr(type(X), "tocsr"):  # of the class, as a data frame could have a column "tocsr"
         return _of_sparse(X)
     if isinstance(X, Mapping):
         names = list(map(str, X))
+        try:
+            columns = list(X.values())
+        except KeyError as error:
+            raise ValueError(
+                f"X must have a column for each of its keys; {error} has none"
+            ) from None
         return _of_table(
-            [
-                _chunks_of(value, name, missing)
-                for name, value in zip(names, X.values(), strict=True)
-            ],
+            [_chunks_of(value, name, missing) for name, value in zip(names, columns, strict=True)],
             names,
         )
-    if _is_of_pandas(X) or _is_of_arrow(X):
+    if (_is_of_pandas(X) and hasattr(X, "ndim")) or _is_of_arrow(X):  # pandas.NA has no axes
         return _of_frame(X, missing)
     return _of_array(arrays.real_array(X, "X", 2, float16=True))
 
@@ -428,7 +430,7 @@ def _of_frame(X: Any, missing: Missing) -> Features:
     else:
         try:
             table = X if isinstance(X, pa.Table) else pa.table(X)
-        except pa.ArrowException as error:
+        except (pa.ArrowException, TypeError, ValueError) as error:
             raise TypeError(
                 f"X must be a table of real numbers; got {type(X).__name__} ({error})"
             ) from None
@@ -580,7 +582,12 @@ def _of_sparse(X: Any) -> Features:
     kind = getattr(X, "format", type(X).__name__)
     if kind != "csr":
         raise TypeError(f"X must be row-major if it is sparse; got {kind} (X.tocsr() converts)")
-    if X.ndim != 2 or 0 in X.shape:
+    for name in ("shape", "data", "indices", "indptr"):
+        if not hasattr(X, name):
+            raise TypeError(
+                f"X must be a CSR matrix of SciPy; got {type(X).__name__} without {name}"
+            )
+    if len(X.shape) != 2 or 0 in X.shape:
         raise ValueError(f"X must have 2 axes and not be empty; got shape {X.shape}")
     n, d = map(int, X.shape)
     data = _part_of_sparse(X, "data", "buif")

@@ -128,8 +128,7 @@ def _sum(
     reduction: str,
     threads: SupportsIndex | None,
 ) -> float:
-    if reduction not in ("sum", "mean"):
-        raise ValueError(f"reduction must be 'sum' or 'mean'; got {reduction!r}")
+    arrays.choice(reduction, "reduction", ("sum", "mean"))
     slices = arrays.parts(logits.size)
     count = _threads.resolve(threads, len(slices))
     targets, soft = arrays.targets(t, logits.size, "element of z", count)
