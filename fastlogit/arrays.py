@@ -162,7 +162,7 @@ def number(value: Any, name: str) -> float:
             return float(array)
     except ValueError:  # rows of different length
         pass
-    raise TypeError(f"{name} must be a real number; got {value!r}")
+    raise TypeError(f"{name} must be a real number; got {short(value)}")
 
 
 def not_negative(value: Any, name: str) -> float:
@@ -176,7 +176,7 @@ def not_negative(value: Any, name: str) -> float:
 def whole_number(value: Any, name: str, least: int) -> int:
     """One whole number of at least `least`."""
     if not isinstance(value, Integral) or value < least:
-        raise ValueError(f"{name} must be a whole number of at least {least}; got {value!r}")
+        raise ValueError(f"{name} must be a whole number of at least {least}; got {short(value)}")
     return int(value)
 
 
@@ -190,7 +190,7 @@ def choice(value: Any, name: str, choices: tuple[str, ...]) -> str:
 def true_or_false(value: Any, name: str) -> bool:
     """One truth value, and no number or text that could stand for it."""
     if not isinstance(value, bool | np.bool_):
-        raise TypeError(f"{name} must be True or False; got {value!r}")
+        raise TypeError(f"{name} must be True or False; got {short(value)}")
     return bool(value)
 
 
@@ -231,6 +231,8 @@ def _overlap(a: NDArray[Any], b: NDArray[Any]) -> bool:
 
 def short(value: Any) -> str:
     """How messages write what somebody gave, which may be of any length."""
+    if isinstance(value, np.bool_ | np.integer | np.floating):
+        return str(value)  # and not np.int64(0)
     if isinstance(value, str):
         return repr(cut(value, _MOST_TEXT))
     try:

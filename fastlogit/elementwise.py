@@ -107,7 +107,7 @@ def _public(function: F) -> F:
                 return compute(first) if out is None else compute(first, out)
             elif type(first) in _NUMBERS and out is None:
                 return compute(first)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             pass  # again, for a better message
         return function(*_given(first), out=out, **options)
 
@@ -121,7 +121,7 @@ def _public(function: F) -> F:
                 return compute(first, second) if out is None else compute(first, second, out)
             elif type(first) in _NUMBERS and type(second) in (*_NUMBERS, int) and out is None:
                 return compute(first, second)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             pass
         return function(*_given(first, second), out=out, **options)
 
@@ -626,7 +626,7 @@ def _call_once(
         options["dtype"] = dtype
     try:
         return function(*args, **options)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         _check(function, args, out, where)
         raise
 

@@ -31,7 +31,7 @@ def log_loss(
     Parameters
     ----------
     z : array_like (n,)
-        Logits: float64, float32, integer or bool.
+        Logits: float64, float32, float16, integer or bool.
     t : array_like (n,)
         Targets in [0, 1], of the same dtypes: labels 0 and 1, or probabilities.
     weight : array_like (n,), optional

@@ -716,6 +716,17 @@ def test_an_out_that_is_no_array_of_floats_is_an_error(name, out):
 
 
 @every_function
+def test_an_integer_beyond_all_floats_is_an_error(name):
+    for position, argument in enumerate(ARGUMENTS[name]):
+        args = [0.5] * len(ARGUMENTS[name])
+        args[position] = 10**400
+        with pytest.raises(
+            TypeError, match=f"^{argument} must hold real numbers; got dtype object"
+        ):
+            call(name, *args)
+
+
+@every_function
 def test_numbers_of_more_than_64_bits_are_an_error_that_says_what_to_do(name):
     for position, argument in enumerate(ARGUMENTS[name]):
         args = [np.full(2, 0.5)] * len(ARGUMENTS[name])

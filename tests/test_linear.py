@@ -649,6 +649,8 @@ BAD += [
         ("X", pd.NA, "an array of real numbers; got NAType"),
         ("X", pd.NaT, "an array of real numbers; got NaTType"),
         ("X", {"a": pd.NA, "b": [1.0] * 4}, "got NAType"),
+        ("intercept", pd.NA, "a real number; got <NA>"),
+        ("intercept", 10**400, "a real number; got 1000"),
         ("coef", pd.NA, "an array of real numbers; got NAType"),
         ("out", pd.NA, "an array; got NAType"),
         ("missing", pd.NA, "'error' or 'nan'; got <NA>"),
