@@ -37,7 +37,7 @@ from sklearn.preprocessing import OneHotEncoder
 
 from fastlogit.cli import main
 
-NUMBERS, NAMES = ("float", "int", "thousand", "bool"), ("text", "code")
+NUMBERS, NAMES = ("float", "int", "few", "thousand", "bool"), ("text", "code")
 # What the two labels are, in their order, and how a text format writes them.
 LABELS = [(0, 1), (-1, 1), (1, 2), (0.0, 1.0), (False, True), ("no", "yes"), ("alive", "dead")]
 # What numbers look like, and what may stand between cells then.
@@ -86,7 +86,7 @@ class Violation(Exception):  # noqa: N818
 
 def draw(rng, path):
     """Make a table and write it."""
-    rows = int(rng.integers(60, 250))
+    rows = int(rng.integers(100, 250))  # of fewer than 50, identifiers may be categories
     form = str(rng.choice(["csv", "csv", "csv", "parquet", "parquet", "arrow", "npy", "libsvm"]))
     is_numeric = form in ("npy", "libsvm")
     names = ["x", "y z", "größe", 'qu"ote', "com,ma", "1st", " padded ", "UPPER", "x.1"]
@@ -124,6 +124,8 @@ def values(rng, kind, rows):
         return np.round(rng.normal(size=rows) * 5, 3).tolist()
     if kind == "int":
         return rng.integers(-40, 40, rows).tolist()
+    if kind == "few":
+        return rng.integers(-2, 4, rows).tolist()
     if kind == "thousand":
         return rng.integers(-3000, 5000, rows).tolist()
     if kind == "bool":
@@ -327,18 +329,17 @@ def write_typed(case, rng, form):
     columns, rows = all_columns(case, rng), len(case.frame)
     parts = [np.arange(rows)]
     key = None
-    texts = [name for name, kind in case.kinds.items() if kind == "text" and name.isalnum()]
-    if texts and rng.random() < 0.5:
-        key = texts[0]
+    keys = [name for name, kind in case.kinds.items() if kind in ("text", "code", "few")]
+    keys = [name for name in keys if name.isalnum()]
+    if keys and rng.random() < 0.5:
+        key = keys[0]
         case.oddities.append("hive")
-        found = [value for value in dict.fromkeys(columns[key]) if value is not None]
-        names = {value: hive(value) for value in [*found, None]}
-        in_order = sorted(names, key=lambda value: f"{key}={names[value]}")
+        in_order = sorted(set(columns[key]), key=hive)
         parts = [
             np.array([row for row in range(rows) if columns[key][row] == one], int)
             for one in in_order
         ]
-        folders = [f"{key}={names[value]}" for value in in_order]
+        folders = [f"{key}={hive(value)}" for value in in_order]
     elif rng.random() < 0.5:
         case.oddities.append("folder")
         parts = np.array_split(parts[0], rng.integers(2, 5))
@@ -368,7 +369,7 @@ def write_typed(case, rng, form):
 def hive(value):
     if value is None:
         return "__HIVE_DEFAULT_PARTITION__"
-    return value.replace(",", "%2C").replace('"', "%22").replace(" ", "%20")
+    return str(value).replace(",", "%2C").replace('"', "%22").replace(" ", "%20")
 
 
 def typed(values, kind, rng):
@@ -377,9 +378,9 @@ def typed(values, kind, rng):
         return pa.nulls(len(values))
     if kind == "code":
         kinds = [pa.int8(), pa.int16(), pa.int32(), pa.int64()]
-    elif kind in ("int", "thousand"):
+    elif kind in ("int", "few", "thousand"):
         kinds = [pa.int16(), pa.int64(), pa.float32(), pa.float64(), pa.decimal128(9, 2)]
-        kinds += [pa.int8(), "dictionary"] * (kind == "int")
+        kinds += [pa.int8(), "dictionary"] * (kind != "thousand")
     elif kind == "float":
         kinds = [pa.float64(), pa.float64(), pa.decimal128(12, 3)]
     elif isinstance(next(value for value in values if value is not None), str):
