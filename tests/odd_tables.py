@@ -70,15 +70,15 @@ class Case:
     reading: list[str] = field(default_factory=list)
     label: list[str] = field(default_factory=list)
     training: list[str] = field(default_factory=list)
-    # What is odd about it, for the report; and whether nothing can be made of it.
+    # Its oddities, for the report; a hopeless table must be refused.
     oddities: list[str] = field(default_factory=list)
     is_hopeless: bool = False
-    # The suffix of what is scored.
+    # The suffix of the file of scores.
     sink: str = ".parquet"
 
 
 class Violation(Exception):  # noqa: N818
-    """What must not be."""
+    """A traceback, a wrong result, a silent loss of rows or a refused table."""
 
 
 # True values ------------------------------------------------------------------------------
@@ -143,7 +143,7 @@ def numbers(column):
 
 
 def labels_of(case, rng):
-    """Choose what the labels are and how they are called; give that of each row, or None."""
+    """Choose the two labels; give the label of each row, None where it is missing."""
     classes = LABELS[rng.integers(len(LABELS))]
     labels = [None if np.isnan(t) else classes[int(t)] for t in case.t]
     case.label = ["--label", "the label"]
@@ -155,7 +155,7 @@ def labels_of(case, rng):
 
 
 def all_columns(case, rng):
-    """The features, the label, and what is no feature."""
+    """Columns of features, label, weight and offset, and others to be ignored."""
     columns = {name: case.frame[name].tolist() for name in case.frame}
     for name, kind in case.kinds.items():
         if kind == "code":
@@ -263,7 +263,7 @@ def write_csv(case, rng, _form):
     columns = all_columns(case, rng)
     case.reading += style.options
     if "--null-values" in case.reading and rng.random() < 0.5:
-        case.oddities.append("NA is a value")  # as of Namibia
+        case.oddities.append("NA is a value")  # Namibia
         columns |= {
             name: ["NA" if one == "NA2" else one for one in columns[name]] for name in columns
         }
@@ -311,7 +311,7 @@ def write_lines(folder, named, parts, style, rng):
 
 
 def spoil(case, rng, columns):
-    """Put a cell into a table of which then nothing can be made."""
+    """Put a cell into a table that makes it hopeless."""
     what = str(rng.choice(["word", "infinity", "third label", "more cells"]))
     case.oddities.append(what)
     case.is_hopeless = True
@@ -430,14 +430,14 @@ def write_libsvm(case, rng, _form):
     case.path = case.path / "t.libsvm"
     X = case.frame.astype(float).to_numpy().copy()
     X[rng.random(X.shape) < 0.3] = 0.0
-    X[0] = 1.0  # so that the last column is there
+    X[0] = 1.0  # the last column must not be empty
     case.frame = pd.DataFrame(X, columns=case.frame.columns)
     case.kinds = dict.fromkeys(case.kinds, "float")
     t = 2 * case.t - 1 if rng.random() < 0.5 else case.t
     dump_svmlight_file(X, t, str(case.path), zero_based=False)
 
 
-# What is right ----------------------------------------------------------------------------
+# Reference ------------------------------------------------------------------------------
 
 
 def reference(case):
@@ -496,7 +496,7 @@ def fit_with_offset(X, t, weight, offset):
 
 
 def run(argv):
-    """Run the command; give what it printed, or the one line with which it ended."""
+    """Run the command; give its output, and its error or None."""
     out, err = io.StringIO(), io.StringIO()
     try:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
@@ -557,7 +557,7 @@ def read_scores(path):
 
 
 def trial(seed):
-    """What comes of one seed: "agrees", or the line of the error."""
+    """The outcomes of one seed: "agrees" or the line of an error."""
     rng = np.random.default_rng(seed)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -577,7 +577,7 @@ def trial(seed):
 
 
 def check_missing_values(case, folder, outcome):
-    """A missing value must be an error where it is not said what to do with it."""
+    """Without --missing, a missing value must be an error."""
     train = ["train", case.path, "-o", folder / "other.json", *case.label, *case.training]
     _, error = run([*train, *case.reading])
     is_missing = case.frame.isna().any(axis=None) or np.isnan(case.t).any()
@@ -586,7 +586,7 @@ def check_missing_values(case, folder, outcome):
 
 
 def withheld(case, rng, folder):
-    """What comes of it if an option is forgotten; None if none is."""
+    """The outcome if an option is forgotten; None if none is."""
     forgettable = {"--delimiter", "--decimal", "--thousands", "--encoding", "--ignore"}
     if "NA is a value" not in case.oddities:
         forgettable.add("--null-values")
