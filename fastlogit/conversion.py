@@ -67,7 +67,9 @@ def from_sklearn(estimator: Any) -> LogisticModel:
             f"estimator must be a classifier with probabilities of a sigmoid; got {kind}"
         )
     if getattr(estimator, "multi_class", None) == "multinomial":  # of scikit-learn up to 1.7
-        raise ValueError("estimator must not be multinomial, whose probabilities are those of 2 z")
+        raise ValueError(
+            "estimator must not be multinomial: its probabilities are not the sigmoid of its logits"
+        )
     coef = estimator.coef_
     coef = np.atleast_2d(coef.toarray() if hasattr(coef, "toarray") else coef)
     classes = getattr(estimator, "classes_", (0, 1))

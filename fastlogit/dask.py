@@ -58,9 +58,9 @@ def decision(
         A known addition to the logits, which a model that was trained with one needs; of a data
         frame, its column.
     missing : {"error", "nan"}
-        What a null of a data frame gives: an error when it is computed, or NaN.
+        A null in a data frame is an error when its partition is computed, or gives NaN.
     unknown : {"error", "ignore"}
-        What a text of a data frame gives that is none of the model's categories.
+        A text that is none of the model's categories is an error, or adds 0.
 
     Returns
     -------
@@ -75,7 +75,7 @@ def decision(
     Warns
     -----
     OffsetWarning
-        If the model was trained with an offset, and there is none.
+        If the model was trained with an offset, and none is given.
 
     Examples
     --------
@@ -179,7 +179,7 @@ def _score_array(
 
 
 def _offset(offset: Any, X: da.Array) -> da.Array:
-    """Offsets as a column, in chunks as those of the rows of X."""
+    """Offsets as a column, in the same chunks as the rows of X."""
     if isinstance(offset, da.Array):
         given = offset
         arrays.real_array(np.zeros((1,) * given.ndim, given.dtype), "offset", 1)
@@ -190,8 +190,8 @@ def _offset(offset: Any, X: da.Array) -> da.Array:
         given = given.rechunk((X.chunks[0],))
     elif known or given.numblocks[0] != X.numblocks[0]:
         raise ValueError(
-            f"offset must have one element for each row of X, {rows}, in as many chunks where "
-            f"that is not known; got shape {given.shape} in {given.numblocks[0]} chunks"
+            f"offset must have one element for each row of X, {rows}, and the chunks of X if that "
+            f"is not known; got shape {given.shape} in {given.numblocks[0]} chunks"
         )
     return given[:, None]
 

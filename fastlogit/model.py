@@ -195,7 +195,7 @@ class LogisticModel:
         Warns
         -----
         OffsetWarning
-            If the model was trained with an offset, and there is none.
+            If the model was trained with an offset, and none is given.
         """
         warn_without_offset(self, offset)
         return self._decision(X, offset, missing, unknown, out, threads)

@@ -94,8 +94,9 @@ def _classes(classes: Any) -> tuple[Any, Any]:
             raise TypeError(f"classes must be bool, int, float or str; got {arrays.short(label)}")
         if isinstance(label, str):
             _text(label, "classes")
-        elif isinstance(label, float) and math.isinf(label):
-            raise ValueError(f"classes must be finite; got {label}")
+        elif isinstance(label, float):
+            if math.isinf(label):
+                raise ValueError(f"classes must be finite; got {label}")
         elif not -_MOST_INTEGER - 1 <= label <= _MOST_INTEGER:
             raise ValueError(f"classes must be of 64 bits; got {arrays.short(label)}")
     if len(result) != 2 or result[0] == result[1]:
@@ -114,11 +115,11 @@ def _l2(l2: Any, d: int) -> float | NDArray[np.float64]:
 
 
 def _variances(variances: Any, size: int) -> NDArray[np.float64] | None:
-    """One variance for each estimate, NaN where it is not known."""
+    """One variance for each estimate, NaN where it is not known or too large."""
     if variances is None:
         return None
     array = arrays.vector(variances, "variances", size, "estimate")
-    return _not_negative(array, "variances", nan=True)
+    return _not_negative(np.where(array == np.inf, np.nan, array), "variances", nan=True)
 
 
 def _not_negative(array: NDArray[Any], name: str, *, nan: bool = False) -> NDArray[np.float64]:

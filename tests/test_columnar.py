@@ -196,8 +196,8 @@ def test_a_compressed_line_without_end_takes_little_memory(tmp_path, bomb):
 
 
 @pytest.mark.parametrize("name", ["missing", "twice", "text"])
-def test_names_of_megabytes_are_shortened(refuses, tmp_path, name):
-    long = "x" * 1_000_000
+def test_long_names_are_shortened(refuses, tmp_path, name):
+    long = "x" * 60_000  # a model has none that is much longer
     table = pa.table([[1.0], [1.0]], names=["y", "y" if name == "missing" else long])
     if name == "twice":
         table = pa.table([[1.0], [1.0]], names=[long, long])

@@ -278,3 +278,10 @@ def test_a_model_without_an_offset_says_so():
 def test_other_results_of_statsmodels_are_an_error(results):
     with pytest.raises((TypeError, ValueError), match=r"^results must be"):
         fl.from_statsmodels(results)
+
+
+def test_a_multinomial_model_of_two_classes_is_an_error():
+    estimator = linear_model.LogisticRegression().fit(X, T)
+    estimator.multi_class = "multinomial"  # as scikit-learn took it up to 1.7
+    with pytest.raises(ValueError, match="estimator must not be multinomial"):
+        fl.from_sklearn(estimator)

@@ -124,8 +124,8 @@ def test_missing_labels_and_scores_are_counted():
     ("column", "value", "message"),
     [
         ("t", None, "row 2 has no label"),
-        ("x", np.nan, "row 2 has no score, as a feature is NaN"),
-        ("x", None, "column 'x' is null in row 2"),
+        ("x", np.nan, "row 2 has no score, as column 'x' is missing"),
+        ("x", None, "row 2 has no score, as column 'x' is missing"),
     ],
 )
 @pytest.mark.parametrize("suffix", [".parquet", ".csv", ".npy"])
@@ -136,7 +136,7 @@ def test_missing_may_be_an_error_that_names_the_row(tmp_path, column, value, mes
     if suffix == ".npy":
         np.save(source, np.array(list(table.values()), float).T)
         label = 1
-        message = message.replace("column 'x' is null in row 2", "row 2 has no score")
+        message = message.replace("column 'x'", "a feature")
     elif suffix == ".csv":
         pa.csv.write_csv(pa.table(table), source)
     else:

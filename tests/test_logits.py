@@ -343,3 +343,47 @@ def test_something_else_is_no_model(model):
     for call in (lambda: score(model, DATA), lambda: evaluate(model, DATA, "late")):
         with pytest.raises(TypeError, match=r"^model must be a LogisticModel or the path"):
             call()
+
+
+class Lying(dict):
+    """A mapping that has fewer columns than it says."""
+
+    def __iter__(self):
+        return iter(["age", "from"])
+
+
+class NoStream:
+    __arrow_c_stream__ = 3
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        Lying(age=[1.0]),
+        {"age": 1.0, "from": 2},
+        {"age": None},
+        {"age": [1.0], "from": []},
+        {1: [1.0]},
+        NoStream(),
+        pd.NA,
+        None,
+        pd.Series([1.0], name="age"),
+        pa.chunked_array([[1.0]]),
+        pd.DataFrame({"age": [object()], "from": ["JFK"]}),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_is_no_table_is_an_error_that_names_it(source):
+    name = f"source must be a path or a table|{type(source).__name__}: "
+    for call in (lambda: score(MODEL, source), lambda: evaluate(MODEL, source, "late")):
+        with pytest.raises((TypeError, ValueError), match=f"^({name})"):
+            call()
+
+
+@pytest.mark.parametrize("value", [[], 3, pd.NA, np.zeros(2), np.int64(0), "excel", b"csv"])
+def test_a_format_that_is_none_is_an_error(value):
+    with pytest.raises(
+        ValueError, match=r"^source_format must be one of parquet, .*; got"
+    ) as caught:
+        score(MODEL, DATA, source_format=value)
+    assert "np.int64" not in str(caught.value)

@@ -340,3 +340,16 @@ def test_standard_errors_need_finite_data():
         model.standard_errors(ROWS, offset=[np.nan, 1.0, 2.0])
     with pytest.raises(ValueError, match=r"^X, weight and offset must be finite"):
         model.p_values([[1.0, np.nan], [2.0, 1.0]])
+
+
+def test_a_variance_that_is_too_large_is_not_known(tmp_path):
+    model = fl.LogisticModel([1.0], 0.0, variances=[np.inf, 4.0])
+    assert np.isnan(model.variances).tolist() == [True, False]
+    model.save(tmp_path / "model.json")
+    assert fields(fl.load(tmp_path / "model.json")) == fields(model)
+
+
+def test_classes_may_be_any_finite_numbers():
+    for classes in ((0.0, 1e300), (-(2**63), 2**63 - 1), (-1, 2.5)):
+        model = fl.LogisticModel([1.0], 0.0, classes=classes)
+        assert model.predict([[-1.0], [1.0]]).tolist() == list(classes)

@@ -149,7 +149,7 @@ def evaluate(
     Warns
     -----
     OffsetWarning
-        If the model was trained with an offset, and there is none.
+        If the model was trained with an offset, and none is given.
 
     Examples
     --------

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 import numpy as np
 
 from fastlogit import threads as _threads
-from fastlogit.arrays import function
+from fastlogit.arrays import function, short
 from fastlogit.scoring.logits import Columns
 from fastlogit.scoring.sources import open_table
 from fastlogit.scoring.targets import checked_missing, find_labels, labels_of, t_of
@@ -58,7 +58,7 @@ def labelled(
         model,
         table,
         offset=offset,
-        missing="error" if missing == "error" else "nan",
+        missing="nan",
         unknown=unknown,
         without=target,
         threads=1,
@@ -77,7 +77,7 @@ def labelled(
         labels = labels_of(table, labels, model.classes, batch)
         t = t_of(labels, model.classes, batch.file, batch.first)
         if missing == "error":
-            _refuse_missing(z, t, batch)
+            _refuse_missing(z, t, X, batch)
         return Labelled(z, t, X if with_features else None), batch.position
 
     rows = known = 0
@@ -103,13 +103,23 @@ def _split(batch: Batch, width: int, target: int | None) -> tuple[Any, Any]:
     return data.select(range(width)), data.column(width)
 
 
-def _refuse_missing(z: NDArray[np.float64], t: NDArray[np.float64], batch: Batch) -> None:
+def _refuse_missing(z: NDArray[np.float64], t: NDArray[np.float64], X: Any, batch: Batch) -> None:
     """Raise the error for the first row without a label or a score."""
     absent = np.isnan(z) | np.isnan(t)
     if absent.any():
         row = int(np.argmax(absent))
-        what = "label" if np.isnan(t[row]) else "score, as a feature is NaN"
+        what = "label" if np.isnan(t[row]) else f"score, as {_missing_feature(X, row)} is missing"
         raise ValueError(
             f"{batch.file}: row {batch.first + row} has no {what} (missing='skip' leaves out such "
             "rows)"
         )
+
+
+def _missing_feature(X: Any, row: int) -> str:
+    """How messages call the first column that is null or NaN in a row."""
+    if hasattr(X, "schema"):
+        for name, column in zip(X.schema.names, X.columns, strict=True):
+            value = column[row].as_py()
+            if value is None or value != value:
+                return f"column {short(name)}"
+    return "a feature"

@@ -58,7 +58,7 @@ def schema_of(frame: Any) -> Any:
 def as_arrow(partition: Any, schema: Any) -> Any:
     """A partition, a data frame of pandas, as a table of Arrow without an index.
 
-    A column without any value has whatever type pandas gave it, and here the declared one.
+    A column without any value gets the declared type, as pandas may have given it another.
     """
     import pyarrow as pa
 

@@ -181,16 +181,18 @@ def _of_object(source: Any) -> Table:
     from pyarrow import dataset
 
     if isinstance(source, Mapping):
-        source = pa.table(dict(source))
+        with naming(name):
+            source = pa.table({str(column): source[column] for column in source})
     elif isinstance(source, dataset.Dataset):
         source = source.scanner().to_reader()
     elif isinstance(source, pa.RecordBatch):
         source = pa.Table.from_batches([source])
-    elif not hasattr(source, "__arrow_c_stream__"):
+    elif not callable(getattr(source, "__arrow_c_stream__", None)):
         raise TypeError(f"source must be a path or a table; got {name}")
     # As in `arrow.column_of`: an export by the C interface drops the sizes of the buffers.
     if isinstance(source, pa.Table):
         source = source.to_reader()
     elif not isinstance(source, pa.RecordBatchReader):
-        source = pa.RecordBatchReader.from_stream(source)
+        with naming(name):
+            source = pa.RecordBatchReader.from_stream(source)
     return of_reader(name, source)

@@ -177,7 +177,7 @@ def score(
     Warns
     -----
     OffsetWarning
-        If the model was trained with an offset, and there is none.
+        If the model was trained with an offset, and none is given.
 
     Examples
     --------
