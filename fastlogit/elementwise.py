@@ -51,6 +51,8 @@ __all__ = sorted(ARGUMENTS)
 # Fewer elements are not worth a second thread.
 _FEW = 2 * arrays.PART
 # Enough that a thread which is held up leaves its share to the others; each takes some 10 µs.
+# Kinds of dtypes that can hold a result.
+_HOLDING = "fcO"
 _PARTS_PER_THREAD = 8
 
 _SHARED = {
@@ -580,7 +582,7 @@ def _call(
         _check_dtype(dtype)
     if where is not True:
         where = _checked_where(where)
-    if out is not None:
+    if not (out is None or type(out) is np.ndarray):
         _check_out(out)
     if out is None and dtype is None and _gives_float16(args):
         with np.errstate(all="ignore"):  # infinite, or subnormal, only in float16
@@ -649,7 +651,12 @@ def _call_in_parts(
     if out is None:
         same = args[0].shape == shape
         out = np.empty_like(args[0], dtype=result) if same else np.empty(shape, result)
-    elif out.shape != shape or any(_may_clash(out, arg) for arg in args):
+    elif (
+        out.shape != shape
+        or out.dtype.kind not in _HOLDING
+        or not out.flags.writeable
+        or any(_may_clash(out, arg) for arg in args)
+    ):
         return _call_once(function, args, out, True, dtype)
 
     axis = int(np.argmax(shape))
@@ -700,10 +707,6 @@ def _check_out(out: Any) -> None:
     (array,) = out if isinstance(out, tuple) and len(out) == 1 else (out,)
     if not (hasattr(array, "__array_ufunc__") and hasattr(array, "shape")):
         raise TypeError(f"out must be an array; got {type(out).__name__}")
-    if isinstance(array, np.ndarray) and array.dtype.kind not in "fcO":
-        raise TypeError(f"out must be float64, float32 or float16; got dtype {array.dtype}")
-    if isinstance(array, np.ndarray) and not array.flags.writeable:
-        raise ValueError("out must be writeable; it is read-only")
 
 
 def _check(function: np.ufunc, args: tuple[Any, ...], out: Any, where: Any) -> None:
@@ -735,5 +738,12 @@ def _check(function: np.ufunc, args: tuple[Any, ...], out: Any, where: Any) -> N
         raise ValueError(
             f"where must have a shape that can be broadcast to {shape}; got {np.shape(where)}"
         ) from None
-    if isinstance(out, np.ndarray) and out.shape[out.ndim - len(shape) :] != shape:
+    out = out[0] if isinstance(out, tuple) else out
+    if not isinstance(out, np.ndarray):
+        return
+    if out.dtype.kind not in _HOLDING:
+        raise TypeError(f"out must be float64, float32 or float16; got dtype {out.dtype}") from None
+    if not out.flags.writeable:
+        raise ValueError("out must be writeable; it is read-only") from None
+    if out.shape[out.ndim - len(shape) :] != shape:
         raise ValueError(f"out must have shape {shape}; got {out.shape}") from None

@@ -15,6 +15,11 @@ compiled code; a loop over them vectorises.  float32 stays float32.
 >>> total_loss(np.array([40.0, -1.5]), np.array([1, 0]))
 0.2014132779827524
 
+NaN in, NaN out.  In a ufunc of your own (``@numba.vectorize``) NaN also raises the floating-point
+flag "invalid", as any comparison of numbers may, and a probability of 0 or 1 "divide", as
+``np.log`` does; NumPy warns of both, unless you call the ufunc within
+``np.errstate(invalid="ignore", divide="ignore")``.
+
 Nothing in this package checks its input, starts a thread or opens a file.
 """
 
