@@ -212,7 +212,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         self.intercept_ = np.array([model.intercept], dtype=features.dtype)
         # The first is the start.
         assert model.history is not None
-        self.n_iter_ = np.array([len(model.history.passes) - 1], dtype=np.int32)
+        self.n_iter_ = np.array([len(set(model.history.passes)) - 1], dtype=np.int32)
         for warning in found:
             ours: Warning = warning
             if isinstance(warning, trainer.ConvergenceWarning):

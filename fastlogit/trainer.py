@@ -236,8 +236,8 @@ def train(
         reached = _minimise(objective, options, solver, problem.start, begin)
     except NotFiniteError:
         _raise_not_finite(objective.X, names)
-    found = diagnose(objective, reached.point)
-    point = found.point
+    point = reached.point
+    found = diagnose(objective, point)
 
     warned: list[Warning] = []
     if found.separating and options.on_separation != "ignore":
@@ -314,6 +314,9 @@ def _minimise(
     if best is None:  # the solver has used up all reads before
         best = objective.start(np.zeros(objective.penalties.size))
         seen.append(_progress(objective, solvers.Trial(best, 0.0, True), seconds=0.0))
+    elif trial.point is not best:  # the history ends with the point that is returned
+        seconds = time.perf_counter() - begin
+        seen.append(_progress(objective, solvers.Trial(best, 0.0, True), seconds))
     if not np.isfinite(best.value):
         raise NotFiniteError
     return _Reached(best, seen, end)
@@ -385,7 +388,7 @@ def _not_converged(objective: Objective, reached: _Reached, options: Options) ->
     }[reached.end]
     if options.step_size is not None and reached.end == "rounding":
         reason = "the loss grew without end: lower step_size"
-    passes = objective.reads
+    passes = reached.seen[-1].passes
     return (
         f"not converged after {passes} pass{'es' * (passes > 1)}: the gradient norm is "
         f"{objective.gradient_norm(reached.point):.2g}, above tol {options.tol:.2g}; {reason}"

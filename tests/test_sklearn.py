@@ -422,3 +422,13 @@ def test_wrong_input(arguments, message):
 def test_not_fitted():
     with pytest.raises(NotFittedError):
         LogisticRegression().predict(X)
+
+
+@pytest.mark.parametrize("C", [1.0, np.inf])
+@pytest.mark.parametrize("max_iter", [0, 1, 2, 3])
+def test_max_iter_is_a_budget(C, max_iter):
+    classifier = LogisticRegression(C=C, max_iter=max_iter)
+    with pytest.warns(ConvergenceWarning, match=f"after {max_iter} iteration"):
+        classifier.fit(X, T)
+    assert classifier.n_iter_ == max_iter
+    assert (classifier.coef_ == 0.0).all() == (max_iter == 0)

@@ -837,3 +837,74 @@ def test_names_of_a_table_are_checked_when_it_predicts(small):
         for method in (model.decision, model.predict, model.predict_proba):
             with pytest.raises(ValueError, match=message):
                 method(wrong)
+
+
+# One point --------------------------------------------------------------------------------
+
+
+def assert_describes_one_point(model, X, t):
+    """Everything that a model says of itself is true of its own coefficients."""
+    z = X @ model.coef + model.intercept
+    residual = expit(z) - t
+    gradient = np.append(residual @ X + model.l2 * model.coef, residual.sum()) / len(t)
+    norm = np.abs(gradient).max()
+    assert model.gradient_norm == pytest.approx(norm, rel=1e-6, abs=1e-15)
+    loss = fl.linear.log_loss(X, t, model.coef, model.intercept) / len(t)
+    assert model.log_loss == pytest.approx(loss, rel=1e-13)
+    history = model.history
+    assert history.gradient_norm[-1] == model.gradient_norm
+    penalty = 0.5 * model.l2 * (model.coef @ model.coef) / len(t)
+    assert history.objective[-1] == pytest.approx(loss + penalty, rel=1e-13)
+    if model.variances is not None:
+        D = expit(z) * expit(-z)
+        wide = np.column_stack([X, np.ones(len(t))])
+        covariance = np.linalg.inv(wide.T @ (wide * D[:, None]))
+        np.testing.assert_allclose(model.variances, np.diag(covariance), rtol=1e-9)
+
+
+@pytest.mark.parametrize("l2", [0.0, 1.0])
+@pytest.mark.parametrize("solver", ["newton", "sampled-newton", "lbfgs", "gradient-descent"])
+@pytest.mark.parametrize("max_passes", [4, 5, 6, 7, 8, 60])
+def test_a_model_describes_one_point_whatever_the_budget(small, solver, l2, max_passes):
+    X, t = small
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model = fl.fit(X, t, l2=l2, solver=solver, max_passes=max_passes)
+    assert_describes_one_point(model, X, t)
+    assert model.history.passes[-1] <= max_passes
+    assert model.converged == (not caught)
+    for warning in caught:
+        assert f"the gradient norm is {model.gradient_norm:.2g}," in str(warning.message)
+
+
+@pytest.mark.parametrize("solver", ["newton", "gradient-descent"])
+def test_one_pass_gives_the_start(small, solver):
+    X, t = small
+    for start in (None, fl.LogisticModel([0.1, -0.1, 0.0, 0.0, 0.2], 0.3)):
+        with pytest.warns(ConvergenceWarning, match="after 1 pass:"):
+            model = fl.fit(X, t, l2=0, solver=solver, max_passes=1, start=start)
+        expected = np.zeros(5) if start is None else start.coef
+        np.testing.assert_array_equal(model.coef, expected)
+        assert model.intercept == (0.0 if start is None else start.intercept)
+        assert_describes_one_point(model, X, t)
+
+
+@pytest.mark.parametrize("tol", [0.5, 1e-1, 1e-2, 1e-3])
+def test_errors_are_those_of_the_point_where_a_coarse_tolerance_ends(small, tol):
+    X, t = small
+    model = fl.fit(X, t, l2=0, tol=tol)
+    assert model.converged
+    assert_describes_one_point(model, X, t)
+    np.testing.assert_allclose(model.standard_errors(), model.standard_errors(X), rtol=1e-9)
+
+
+def test_the_history_ends_with_the_best_point_where_a_worse_one_was_tried_last(small):
+    X, t = small
+    # The first step from there is far too long, and no read is left to cut it.
+    offset = np.full(400, -30.0)
+    with pytest.warns(ConvergenceWarning):
+        model = fl.fit(X, t, l2=1e-9, intercept=False, offset=offset, max_passes=2)
+    assert (model.coef == 0.0).all()
+    assert model.history.passes == (1, 2, 2)
+    assert model.history.objective[0] == model.history.objective[2] < model.history.objective[1]
+    assert model.history.gradient_norm[-1] == model.gradient_norm

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 _MOVES = 0.1
 # Mean loss above which labels are not yet separated by θ itself, or not to be seen.
 _SEPARATED_LOSS = 0.1
-# A gradient so small needs no better one, for p-values to have six digits.
-_EXACT = 1e-12
 # What is less than this share of the largest does not count, ...
 _NEGLIGIBLE = 1e-3
 # ... and of what columns contribute to r, less than this is not worth to be named.
@@ -54,36 +52,30 @@ class Diagnosis(NamedTuple):
     separating: list[int]
     # Those that others explain, where that is not so.
     dependent: list[int]
-    # Of the estimates, where there is no penalty.
+    # Of the estimates at the point that was diagnosed, where there is no penalty.
     variances: Vector | None
-    # The optimum, where a step was known that came nearer.
-    point: Point
 
 
 def diagnose(objective: Objective, point: Point) -> Diagnosis:
-    """Find out, with a read of X or a few where columns have no penalty."""
+    """Diagnose a point, with a few reads of X where columns have no penalty."""
     d, penalties = objective.d, objective.penalties
     with_intercept = penalties.size > d
     separating = [d] if with_intercept and _all_the_same(objective) else []
     if penalties[:d].all():
-        return Diagnosis(separating, [], None, point)
+        return Diagnosis(separating, [], None)
     if not separating and not penalties.any():
         separating = _separating(objective, point, point.theta)
     if d > solvers.MANY_COLUMNS:
-        return Diagnosis(separating, [], None, point)
+        return Diagnosis(separating, [], None)
     hessian = objective.hessian(point.theta) if point.hessian is None else point.hessian
     step = -hessians.invert(hessian)(point.gradient)
     separating = separating or _separating(objective, point, step)
     if separating:
-        return Diagnosis(separating, [], _variances(hessian, penalties), point)
+        return Diagnosis(separating, [], _variances(hessian, penalties))
     dependent = hessians.dependent(hessian)
     if dependent:  # of X, and not of where its rows still count
         dependent = hessians.dependent(objective.hessian(np.zeros(penalties.size)))
-    if not penalties.any() and objective.gradient_norm(point) > _EXACT:
-        nearer = objective.at(point.theta + step)
-        if objective.gradient_norm(nearer) < objective.gradient_norm(point):
-            point = nearer
-    return Diagnosis([], dependent, _variances(hessian, penalties), point)
+    return Diagnosis([], dependent, _variances(hessian, penalties))
 
 
 def _variances(hessian: Matrix, penalties: Vector) -> Vector | None:
