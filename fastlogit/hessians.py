@@ -50,12 +50,21 @@ def invert(hessian: Matrix) -> Inverse:
     return lambda vector: roots @ (roots.T @ vector)
 
 
-def variances(hessian: Matrix) -> Vector:
-    """Diagonal of the inverse; NaN where collinear columns leave an estimate open."""
+def variances(hessian: Matrix, centres: Vector) -> Vector:
+    """Variances of estimates; NaN where collinear columns leave an estimate open.
+
+    The Hessian is that of columns less their `centres`, beside which the intercept, where there
+    is one, is larger by centres @ coef.
+    """
     scaled, scale = of_unit_diagonal(hessian)
     inverse = np.linalg.pinv(scaled, rcond=_SINGULAR, hermitian=True)
-    result: Vector = np.diag(inverse) * scale * scale
-    result[np.einsum("ij,ji->i", inverse, scaled) < _DETERMINED] = np.nan
+    # Each estimate as a sum over those of the scaled Hessian.
+    sums = np.diag(scale)
+    if scale.size > centres.size:
+        sums[-1, :-1] = -centres * scale[:-1]
+    result: Vector = np.einsum("ij,ij->i", sums @ inverse, sums)
+    seen = np.einsum("ij,ij->i", sums @ (inverse @ scaled), sums)
+    result[seen < _DETERMINED * np.einsum("ij,ij->i", sums, sums)] = np.nan
     return result
 
 

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 
 import numpy as np
 
-from fastlogit import arrays, features, files, hessians, inference, linear, onehot
+from fastlogit import arrays, centring, features, files, hessians, inference, linear, onehot
+from fastlogit import threads as _threads
 from fastlogit.elementwise import sigmoid
 
 if TYPE_CHECKING:
@@ -369,16 +370,21 @@ class LogisticModel:
             if self.variances is None:
                 raise ValueError("none are kept: give X")
             return np.sqrt(self.variances)
+        given = self._features(X)
+        if self.with_intercept:
+            count = _threads.resolve(threads)
+            weight = arrays.weights(weight, given.shape[0], "row of X", count)
+            given = centring.centred(given, weight, count)
         hessian = linear.hessian(
-            self._features(X),
+            given,
             self.coef,
-            self.intercept,
+            centring.moved(self.intercept, given.centres, self.coef),
             weight=weight,
             offset=offset,
             with_intercept=self.with_intercept,
             threads=threads,
         )
-        return np.sqrt(hessians.variances(hessian))
+        return np.sqrt(hessians.variances(hessian, given.centres))
 
     def z_values(self, X: Any = None, **data: Any) -> NDArray[np.float64]:
         """Estimates in units of their standard errors (Wald's statistic).

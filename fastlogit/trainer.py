@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, SupportsIn
 
 import numpy as np
 
-from fastlogit import arrays, features
+from fastlogit import arrays, centring, features
 from fastlogit import threads as _threads
 from fastlogit.model import History, LogisticModel, checked_names
 from fastlogit.training import labels, solvers
@@ -251,7 +251,7 @@ def train(
         warned.append(CollinearityWarning(collinear(found.dependent, names, d)))
     model = LogisticModel(
         coef=point.theta[:d],
-        intercept=float(point.theta[d]) - problem.centre if options.intercept else 0.0,
+        intercept=_intercept(problem, point) if options.intercept else 0.0,
         feature_names=names,
         classes=problem.classes,
         with_intercept=options.intercept,
@@ -395,6 +395,12 @@ def _not_converged(objective: Objective, reached: _Reached, options: Options) ->
     )
 
 
+def _intercept(problem: _Problem, point: Point) -> float:
+    """Intercept beside columns and offsets as they are, not centred."""
+    coef, intercept = point.theta[:-1], float(point.theta[-1])
+    return centring.moved(intercept - problem.centre, -problem.objective.X.centres, coef)
+
+
 # Data -------------------------------------------------------------------------------------
 
 
@@ -434,7 +440,9 @@ def _checked(
     centre = 0.0
     if options.intercept and offsets is not None:
         offsets, centre = _centred(offsets, weights)
-    start = _start(options.start, d, names, penalties.size, centre)
+    if options.intercept:
+        given = centring.centred(given, weights, threads)
+    start = _start(options.start, given, names, penalties.size, centre)
     # In float64, of which the kernels are compiled already: they are read as often as X.
     objective = Objective(
         given, _float64(targets.t), _float64(weights), _float64(offsets), penalties, threads
@@ -480,16 +488,22 @@ def _centred(offset: NDArray[Any], weight: NDArray[Any] | None) -> tuple[NDArray
 
 
 def _start(
-    start: LogisticModel | None, d: int, names: Sequence[str] | None, free: int, centre: float
+    start: LogisticModel | None,
+    X: features.Features,
+    names: Sequence[str] | None,
+    free: int,
+    centre: float,
 ) -> Vector | None:
-    """Coefficients to begin with, and the intercept, beside centred offsets, if that is free."""
+    """Coefficients to begin with, and the intercept, beside centred columns and offsets."""
     if start is None:
         return None
+    d = X.shape[1]
     if start.coef.size != d:
         raise ValueError(f"start must have {d} coefficients; it has {start.coef.size}")
     if names is not None and start.feature_names not in (None, tuple(names)):
         raise ValueError("start must have the feature names of X, in their order")
-    return np.append(start.coef, start.intercept + centre)[:free]
+    intercept = centring.moved(start.intercept + centre, X.centres, start.coef)
+    return np.append(start.coef, intercept)[:free]
 
 
 def _null_log_loss(objective: Objective, intercept: bool) -> float:

@@ -51,6 +51,7 @@ ROWS = [
     ["model"],
     ["inference"],
     ["losses", "linear", "elementwise"],
+    ["centring"],
     ["features"],
     ["onehot"],
     ["arrays", "arrow", "threads", "files", "hessians", "docstrings"],

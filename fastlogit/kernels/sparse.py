@@ -36,6 +36,30 @@ class Rows(NamedTuple):
     d: int
 
 
+class CentredRows(NamedTuple):
+    """The same, less `centres`, which are 0 but for columns with one entry in every row."""
+
+    data: NDArray[Any]
+    indices: NDArray[Any]
+    indptr: NDArray[Any]
+    d: int
+    centres: NDArray[np.float64]
+
+
+@jit.inlined
+def _stored(X: Rows, k: Any) -> float:
+    return np.float64(X.data[k])
+
+
+@jit.inlined
+def _less_centre(X: CentredRows, k: Any) -> float:
+    return np.float64(X.data[k]) - X.centres[np.uint64(X.indices[k])]
+
+
+# Value of entry k.
+_value = jit.by_layout({Rows: _stored, CentredRows: _less_centre}, inline=True)
+
+
 @jit.inner
 def shape(X: Rows) -> tuple[int, int]:
     """N and d."""
@@ -109,7 +133,7 @@ def multiply(
 @jit.inlined
 def _multiply_add(X: Rows, k: Any, coef: NDArray[np.float64], c: float) -> float:
     """Entry k times its coefficient, plus c."""
-    return fma(np.float64(X.data[k]), coef[np.uint64(X.indices[k])], c)
+    return fma(_value(X, k), coef[np.uint64(X.indices[k])], c)
 
 
 @jit.inner
@@ -128,7 +152,7 @@ def accumulate(
         value = factor[i]
         for k in _entries(X, first + i):
             j = np.uint64(X.indices[k])
-            high[j] = fma(np.float64(X.data[k]), value, high[j])
+            high[j] = fma(_value(X, k), value, high[j])
 
 
 @jit.inner
@@ -150,7 +174,7 @@ def accumulate_squares(
     for i in range(rows):
         value = factor[i]
         for k in _entries(X, first + i):
-            repeated[np.uint64(X.indices[k])] += np.float64(X.data[k])
+            repeated[np.uint64(X.indices[k])] += _value(X, k)
         for k in _entries(X, first + i):
             j = np.uint64(X.indices[k])
             x = repeated[j]
@@ -179,10 +203,10 @@ def add_pairs(
         entries = _entries(X, first + i)
         for k in entries:
             a = np.uint64(X.indices[k])
-            scaled = factor[i] * np.float64(X.data[k])
+            scaled = factor[i] * _value(X, k)
             for other in range(k, entries.stop):
                 b = np.uint64(X.indices[other])
-                _add_to(total, a, b, scaled * np.float64(X.data[other]))
+                _add_to(total, a, b, scaled * _value(X, other))
             _add_to(total, a, last, scaled)
         _add_to(total, last, last, factor[i])
     return True
@@ -210,4 +234,4 @@ def pack(X: Rows, first: int, rows: int, packed: NDArray[np.float64], work: None
     packed[:rows, : X.d] = 0.0
     for i in range(rows):
         for k in _entries(X, first + i):
-            packed[i, np.uint64(X.indices[k])] += np.float64(X.data[k])
+            packed[i, np.uint64(X.indices[k])] += _value(X, k)

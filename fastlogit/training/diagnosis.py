@@ -71,15 +71,17 @@ def diagnose(objective: Objective, point: Point) -> Diagnosis:
     step = -hessians.invert(hessian)(point.gradient)
     separating = separating or _separating(objective, point, step)
     if separating:
-        return Diagnosis(separating, [], _variances(hessian, penalties))
+        return Diagnosis(separating, [], _variances(objective, hessian))
     dependent = hessians.dependent(hessian)
     if dependent:  # of X, and not of where its rows still count
         dependent = hessians.dependent(objective.hessian(np.zeros(penalties.size)))
-    return Diagnosis([], dependent, _variances(hessian, penalties))
+    return Diagnosis([], dependent, _variances(objective, hessian))
 
 
-def _variances(hessian: Matrix, penalties: Vector) -> Vector | None:
-    return None if penalties.any() else hessians.variances(hessian)
+def _variances(objective: Objective, hessian: Matrix) -> Vector | None:
+    if objective.penalties.any():
+        return None
+    return hessians.variances(hessian, objective.X.centres)
 
 
 def _all_the_same(objective: Objective) -> bool:
