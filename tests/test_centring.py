@@ -24,7 +24,7 @@ SOLVERS = ["newton", "sampled-newton", "lbfgs", "gradient-descent"]
 
 def far(ratio):
     """The first column's mean is `ratio` of its standard deviations; the second's is 300."""
-    return BASE + [ratio, 300.0, 0.0]
+    return BASE + np.array([ratio, 300.0, 0.0])
 
 
 def by_name(X):
@@ -118,7 +118,9 @@ def test_weights_offsets_penalties_and_every_solver(solver, l2):
 
 
 def test_a_column_is_the_same_however_far_away_it_is():
-    models = [fl.fit(BASE + [shift, 0.0, 0.0], T, l2=0.0) for shift in (0.0, 2.0**20, 2.0**29)]
+    models = [
+        fl.fit(BASE + np.array([shift, 0.0, 0.0]), T, l2=0.0) for shift in (0.0, 2.0**20, 2.0**29)
+    ]
     for model in models[1:]:
         np.testing.assert_allclose(model.coef, models[0].coef, rtol=1e-6)
         assert model.passes == models[0].passes
@@ -140,9 +142,9 @@ def test_collinear_columns_are_found_however_far_away_they_are(shift):
 @pytest.mark.parametrize("shift", [0.0, 1e7])
 def test_separation_is_found_however_far_away_a_column_is(shift):
     with pytest.warns(SeparationWarning, match="mainly by column 1, so"):
-        fl.fit(BASE + [0.0, shift, 0.0], BASE[:, 1] > 0.2, l2=0.0)
+        fl.fit(BASE + np.array([0.0, shift, 0.0]), BASE[:, 1] > 0.2, l2=0.0)
     with warnings.catch_warnings(action="error"):
-        assert fl.fit(BASE + [0.0, shift, 0.0], T, l2=0.0).converged
+        assert fl.fit(BASE + np.array([0.0, shift, 0.0]), T, l2=0.0).converged
 
 
 def test_a_column_of_ones_but_for_a_few_rows():
@@ -175,7 +177,7 @@ def test_ordinary_columns_are_read_as_before():
 
 
 def test_without_an_intercept_nothing_is_centred():
-    X = BASE + [0.0, 0.0, 1e4]
+    X = BASE + np.array([0.0, 0.0, 1e4])
     model = fl.fit(X, T, l2=0.0, intercept=False)
     assert_right(model, X, T, l2=0.0, intercept=False)
     np.testing.assert_allclose(model.standard_errors(X), model.standard_errors(), rtol=1e-9)
