@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import sparse
+from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state, check_scalar
@@ -24,6 +25,18 @@ from fastlogit import arrays, linear, trainer
 from fastlogit import threads as _threads
 from fastlogit.elementwise import log_sigmoid, sigmoid
 from fastlogit.model import LogisticModel, of_both_classes
+
+try:
+    from sklearn.callback import CallbackSupportMixin as _Callbacks
+    from sklearn.callback import with_callbacks
+except ImportError:  # scikit-learn before 1.9 has no callbacks
+
+    class _Callbacks:  # type: ignore[no-redef]
+        pass
+
+    def with_callbacks(method: Any) -> Any:
+        return method
+
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -38,14 +51,19 @@ _DTYPES = [np.float64, np.float32]
 # penalises the intercept.
 _THEIR_SOLVERS = ("lbfgs", "liblinear", "newton-cg", "newton-cholesky", "sag", "saga")
 _OUR_SOLVERS = ("auto", "newton", "sampled-newton", "gradient-descent")
+# Remedies in the messages of the trainer, and their names here.
+_REMEDIES = {
+    "raise max_passes, l2 or tol": "raise max_iter or tol, or lower C",
+    "raise l2 above 0": "lower C",
+}
 
 
-class LogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+class LogisticRegression(ClassifierMixin, BaseEstimator, _Callbacks):  # type: ignore[misc]
     """Logistic regression for two classes, with the parameters of scikit-learn's own.
 
     Minimises C Σ ξ + Σ coef² / 2, where ξ is the cross-entropy of a row; the intercept is not
-    penalised.  A parameter means what it means there; those that have nothing to say here are
-    taken with their default alone, and none is deprecated.
+    penalised.  Parameters have the meaning that they have there, and none is deprecated.  Those
+    that do not apply here must keep their default.
 
     Parameters
     ----------
@@ -58,20 +76,19 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         There is no l1 penalty.
     dual : False, default=False
     tol : float, default=1e-8
-        Converged when no element of the gradient of the mean loss, penalty included, is
-        larger than this.  scikit-learn's ``lbfgs`` means the same by it, with a default of
-        1e-4, at which coefficients may not have one right digit.  At 1e-8 they are right to
-        1e-5 of the largest of them, for up to three more steps of Newton's method (on its
-        breast cancer data, standardised, with C from 1 to 1e4; a small one had four digits).
+        Converged when each coefficient is within √tol of its standard error, and within √tol / 10
+        of the largest coefficient, from the optimum: at 1e-8 within 1e-4 and 1e-5.  See
+        :func:`fastlogit.fit`.  scikit-learn's ``lbfgs`` compares `tol` with the gradient of the
+        mean loss; at its default, 1e-4, coefficients may not have one right digit.
     fit_intercept : bool, default=True
         Whether the model has an intercept; it is 0 if not.
     intercept_scaling : float, default=1.0
-        Ignored, as by all of scikit-learn's solvers but liblinear.
+        Ignored; in scikit-learn only liblinear uses it.
     class_weight : dict or "balanced", optional
-        What the weights of each class are multiplied by; "balanced" makes both weigh as much.
+        Factors for the weights of each class; "balanced" gives both the same total weight.
     random_state : int, RandomState instance or None, default=None
-        Of the rows that a solver may draw first.  The optimum does not depend on it beyond
-        `tol`; None always draws the same ones.
+        Seed of the sample of rows that a solver may begin with.  The optimum does not depend on
+        it beyond `tol`; None always draws the same rows.
     solver : str, default="lbfgs"
         Any of scikit-learn's, which leaves the choice to fastlogit, or one of
         :func:`fastlogit.fit` that is not one of scikit-learn's.
@@ -100,6 +117,15 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Number of features, d.
     feature_names_in_ : ndarray (d,)
         Names of the features; there only if X had columns with names.
+
+    Notes
+    -----
+    Callbacks (`set_callbacks`, from scikit-learn 1.9 on) are called for the fit and for each
+    iteration of every solver, and may end the fit.  They get a `fitted_estimator` at the end of
+    the fit alone.
+
+    Arrays of other libraries are converted to NumPy's, and all results are NumPy's, also with
+    ``array_api_dispatch=True``.
 
     See Also
     --------
@@ -186,53 +212,57 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         Warns
         -----
         sklearn.exceptions.ConvergenceWarning
-            If it did not converge; the message says what was reached and what to change.
+            If it did not converge, or cannot because the labels are separable; the message
+            gives the remedy.
+        fastlogit.trainer.CollinearityWarning
+            With C infinite, if columns are sums of multiples of others.
         """
+        for warning in self._fit(X, y, sample_weight):
+            warnings.warn(warning, stacklevel=2)
+        return self
+
+    @with_callbacks  # type: ignore[untyped-decorator]
+    def _fit(self, X: Any, y: Any, sample_weight: Any) -> list[Warning]:
+        """Fit as `fit` does, and return the warnings."""
         l2, options = self._options()
         features, labels = self._validated(X, y)
         classes = _two_classes(labels)
-        weight = sample_weight
-        if weight is not None:
-            # float64 for every X: no digit is lost, and fewer kernels have to be compiled.
-            weight = _check_sample_weight(
-                weight, features, dtype=np.float64, ensure_non_negative=True
-            )
-            arrays.total_weight(weight, "sample_weight")
-
+        weight = _weights(sample_weight, features)
+        tasks = _Tasks(self, features, labels, weight)
+        start = self._start(features.shape[1])
         model, found = trainer.train(
             features,
             labels == classes[1],
-            trainer.Options(**options, start=self._start(features.shape[1])),
+            trainer.Options(**options, start=start, callback=tasks.next_iteration),
             l2=l2,
             weight=weight,
             class_weight=_class_weight(self.class_weight, classes),
+            feature_names=getattr(self, "feature_names_in_", None),
         )
         self.classes_ = classes
         self.coef_ = model.coef[np.newaxis].astype(features.dtype)
         self.intercept_ = np.array([model.intercept], dtype=features.dtype)
-        # The first is the start.
+        # Each step reads X once, as does the start; the returned point may be listed twice.
         assert model.history is not None
-        self.n_iter_ = np.array([len(set(model.history.passes)) - 1], dtype=np.int32)
-        for warning in found:
-            ours: Warning = warning
-            if isinstance(warning, trainer.ConvergenceWarning):
-                text = re.sub(r"\d+ pass(es)?", f"{self.n_iter_[0]} iterations", str(warning))
-                text = text.replace("max_passes, l2 or tol", "max_iter or tol, or lower C")
-                ours = ConvergenceWarning(text)
-            warnings.warn(ours, stacklevel=2)
-        return self
+        steps = len(set(model.history.passes)) - 1
+        self.n_iter_ = np.array([steps], dtype=np.int32)
+        tasks.end()
+        warned = [_in_our_words(warning, steps) for warning in found]
+        if self.penalty is None and self.C != 1.0:
+            warned.append(UserWarning(f"Setting penalty=None will ignore the C of {self.C}"))
+        return warned
 
     def _options(self) -> tuple[float, dict[str, Any]]:
         """Penalty, and other arguments of `trainer.Options`, from parameters that are checked."""
         l2 = _inverse(self.C)
         if not (self.penalty is None or _is_one_of(self.penalty, ("deprecated", "l2"))):
-            raise ValueError(f"penalty must be 'l2' or None; got {self.penalty!r}")
+            raise ValueError(f"penalty must be 'l2' or None; got {_shown(self.penalty)}")
         if not (self.l1_ratio is None or (np.ndim(self.l1_ratio) == 0 and self.l1_ratio == 0)):
             raise ValueError(
-                f"l1_ratio must be 0, as there is no l1 penalty; got {self.l1_ratio!r}"
+                f"l1_ratio must be 0, as there is no l1 penalty; got {_shown(self.l1_ratio)}"
             )
         if not (isinstance(self.dual, bool | np.bool_) and not self.dual):
-            raise ValueError(f"dual must be False; got {self.dual!r}")
+            raise ValueError(f"dual must be False; got {_shown(self.dual)}")
         check_scalar(self.fit_intercept, "fit_intercept", (bool, np.bool_))
         check_scalar(
             self.intercept_scaling,
@@ -246,7 +276,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         check_scalar(self.warm_start, "warm_start", (bool, np.bool_))
         if not _is_one_of(self.solver, (*_THEIR_SOLVERS, *_OUR_SOLVERS)):
             names = ", ".join(map(repr, (*_THEIR_SOLVERS, *_OUR_SOLVERS)))
-            raise ValueError(f"solver must be one of {names}; got {self.solver!r}")
+            raise ValueError(f"solver must be one of {names}; got {_shown(self.solver)}")
         l2 = 0.0 if self.penalty is None else l2
         seed = 0
         if self.random_state is not None:
@@ -258,8 +288,8 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             "tol": self.tol,
             "max_passes": int(self.max_iter) + 1,  # the first is for the start
             "seed": seed,
-            # With a penalty only labels that are all the same can be separated, by rows without
-            # a weight, of which scikit-learn says nothing.
+            # With a penalty only rows without a weight can hide a class, and scikit-learn does
+            # not warn of that.
             "on_separation": "warn" if l2 == 0.0 else "ignore",
             "progress": bool(self.verbose),
             "threads": _thread_count(self.n_jobs),
@@ -267,11 +297,13 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return l2, options
 
     def _start(self, d: int) -> LogisticModel | None:
-        """Where the last fit ended, if that is wanted and there was one of as many columns."""
+        """The last fit's model for a warm start; None if there is none with d columns."""
         if not (self.warm_start and hasattr(self, "coef_")) or self.coef_.shape[1] != d:
             return None
         return LogisticModel(_dense(self.coef_)[0], float(self.intercept_[0]))
 
+    # Arrays of other libraries become NumPy's, as without dispatch.
+    @config_context(array_api_dispatch=False)  # type: ignore[untyped-decorator]
     def _validated(self, X: Any, *y: Any, reset: bool = True) -> Any:
         return validate_data(
             self, X, *y, reset=reset, dtype=_DTYPES, accept_sparse="csr", accept_large_sparse=True
@@ -410,6 +442,61 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return tags
 
 
+class _Tasks:
+    """Calls scikit-learn's callbacks at the beginning and end of the fit and its iterations.
+
+    As in scikit-learn, a last iteration begins after convergence and does nothing.
+    """
+
+    def __init__(self, estimator: Any, X: Any, y: Any, weight: Any) -> None:
+        metadata = None if weight is None else {"sample_weight": weight}
+        self.arguments = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
+        # None without callbacks.
+        self.fit: Any = None
+        self.iteration: Any = None
+        if hasattr(estimator, "_skl_callbacks"):
+            self.fit = estimator._init_callback_context(max_subtasks=estimator.max_iter + 1)
+            self.fit.call_on_fit_task_begin(**self.arguments)
+
+    def next_iteration(self, _: trainer.Progress) -> bool:
+        """End an iteration and begin the next; True if a callback asks to stop."""
+        if self.fit is None:
+            return False
+        stop = False
+        if self.iteration is not None:
+            stop = self.iteration.call_on_fit_task_end(**self.arguments)
+        self.iteration = self.fit.subcontext(task_name="iteration")
+        self.iteration.call_on_fit_task_begin(**self.arguments)
+        return stop
+
+    def end(self) -> None:
+        """End the fit; the estimator can predict by now."""
+        if self.iteration is not None:
+            self.iteration.call_on_fit_task_end(estimator=self.arguments["estimator"])
+        if self.fit is not None:
+            self.fit.call_on_fit_task_end(**self.arguments, reconstruction_attributes={})
+
+
+@config_context(array_api_dispatch=False)  # type: ignore[untyped-decorator]
+def _weights(sample_weight: Any, X: Any) -> Any:
+    """Weights as float64 for every X: no digit is lost, and fewer kernels have to be compiled."""
+    if sample_weight is None:
+        return None
+    weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    arrays.total_weight(weight, "sample_weight")
+    return weight
+
+
+def _in_our_words(warning: Warning, steps: int) -> Warning:
+    """A warning of the trainer, with the parameters that the estimator has."""
+    text = re.sub(r"\d+ pass(es)?", f"{steps} iteration{'s' * (steps != 1)}", str(warning))
+    for theirs, ours in _REMEDIES.items():
+        text = text.replace(theirs, ours)
+    not_converged = isinstance(warning, trainer.ConvergenceWarning | trainer.SeparationWarning)
+    translated: Warning = ConvergenceWarning(text) if not_converged else type(warning)(text)
+    return translated
+
+
 def _dense(coef: Any) -> Any:
     return coef.toarray() if hasattr(coef, "toarray") else coef
 
@@ -418,16 +505,22 @@ def _class_weight(class_weight: Any, classes: NDArray[Any]) -> Any:
     """Weights of classes for targets that are False and True."""
     if not isinstance(class_weight, Mapping):
         return class_weight
-    unknown = [label for label in class_weight if label not in classes.tolist()]
+    labels = classes.tolist()
+    unknown = [label for label in class_weight if label not in labels]
     if unknown:
         raise ValueError(
-            f"class_weight must have labels of y, {classes[0]!r} and {classes[1]!r}; got "
-            f"{unknown[0]!r}"
+            f"class_weight must have labels of y, {labels[0]!r} and {labels[1]!r}; got "
+            f"{_shown(unknown[0])}"
         )
     return {
         second: arrays.not_negative(class_weight.get(label, 1.0), f"class_weight[{label!r}]")
-        for second, label in zip((False, True), classes.tolist(), strict=True)
+        for second, label in zip((False, True), labels, strict=True)
     }
+
+
+def _shown(value: Any) -> str:
+    """A value as a message shows it: NumPy's scalars as Python's."""
+    return repr(value.item() if isinstance(value, np.generic) else value)
 
 
 def _is_one_of(value: Any, names: Sequence[str]) -> bool:
@@ -438,7 +531,7 @@ def _inverse(C: Any) -> float:
     """Penalty l2 = 1 / C."""
     number = arrays.number(C, "C")
     if not (number > 0.0 and 1.0 / number < np.inf):
-        raise ValueError(f"C must be above 0, and 1 / C finite; got {C!r}")
+        raise ValueError(f"C must be above 0, and 1 / C finite; got {_shown(C)}")
     return 1.0 / number
 
 
@@ -463,5 +556,5 @@ def _two_classes(labels: NDArray[Any]) -> NDArray[Any]:
         )
     classes = np.unique(labels)
     if classes.size < 2:
-        raise ValueError(f"y must have two classes; it has one class only, {classes[0]!r}")
+        raise ValueError(f"y must have two classes; it has one class only, {_shown(classes[0])}")
     return classes

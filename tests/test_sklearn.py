@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import re
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -13,6 +17,7 @@ from joblib import parallel_config
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.callback import ScoringMonitor
 from sklearn.datasets import load_breast_cancer, make_classification
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score
@@ -22,7 +27,7 @@ from sklearn.utils.estimator_checks import check_estimator
 
 import fastlogit as fl
 from fastlogit.sklearn import LogisticRegression
-from fastlogit.trainer import SeparationWarning
+from fastlogit.trainer import CollinearityWarning
 
 X, T = make_classification(1000, 7, n_informative=4, n_redundant=0, random_state=11)
 WEIGHT = np.random.default_rng(11).exponential(size=1000)
@@ -156,13 +161,44 @@ def test_rows_of_a_rare_column_that_separate_without_a_penalty_are_a_warning():
     labels = rng.random(60_000) < fl.sigmoid(rows[:, 0])
     rows[:, 3] = 0.0
     rows[np.flatnonzero(labels)[:50], 3] = 1.0
-    with pytest.warns(SeparationWarning, match="mainly by column 3, so"):
+    with pytest.warns(ConvergenceWarning, match="mainly by column 3, so"):
         LogisticRegression(C=np.inf).fit(rows, labels)
 
 
-def test_separable_labels_without_a_penalty_are_a_warning():
-    with pytest.warns(SeparationWarning, match="can be separated, mainly by column"):
-        LogisticRegression(penalty=None).fit(X, X[:, 0] > 0.1)
+@pytest.mark.parametrize(
+    ("parameters", "rows", "labels", "category", "messages"),
+    [
+        ({"penalty": None}, X, X[:, 0] > 0.1, ConvergenceWarning, ["separated.*; lower C, or"]),
+        (
+            {"penalty": None},
+            pd.DataFrame(X, columns=list("abcdefg")),
+            X[:, 0] > 0.1,
+            ConvergenceWarning,
+            ["mainly by columns? .*'a'"],
+        ),
+        ({"C": np.inf}, X[:, [0, 1, 0]], T, CollinearityWarning, ["or the intercept.*lower C$"]),
+        ({"max_iter": 0}, X, T, ConvergenceWarning, ["after 0 iterations: .* or lower C$"]),
+        ({"max_iter": 1}, X, T, ConvergenceWarning, ["after 1 iteration: .*raise max_iter or tol"]),
+        ({"penalty": None, "C": 4}, X, T, UserWarning, ["penalty=None will ignore the C of 4$"]),
+        (
+            {"penalty": None, "C": 0.5, "max_iter": 2},
+            X,
+            T,
+            UserWarning,
+            ["after 2 iterations: ", "ignore the C of 0.5"],
+        ),
+    ],
+    ids=["separable", "named", "collinear", "0", "1", "C", "two"],
+)
+def test_warnings_advise_what_the_estimator_has(parameters, rows, labels, category, messages):
+    with pytest.warns(category) as caught:
+        LogisticRegression(**parameters).fit(rows, labels)
+    assert len(caught) == len(messages)
+    for warning, message in zip(caught, messages, strict=True):
+        text = str(warning.message)
+        assert re.search(message, text)
+        assert not re.search(r"l2|max_passes|max_seconds|\bpass(es)?\b", text)
+        assert warning.filename == __file__
 
 
 @pytest.mark.parametrize("kind", [sparse.csr_matrix, sparse.csr_array, sparse.csc_array])
@@ -219,6 +255,119 @@ def test_verbose_shows_a_bar(capsys):
     assert "gradient norm" in capsys.readouterr().err
     LogisticRegression().fit(X, T)
     assert capsys.readouterr() == ("", "")
+
+
+class Recorded:
+    """A callback that keeps its calls, and may ask to stop or fail at the end of a task."""
+
+    def __init__(self, stop_at=None, fail_at=None):
+        self.calls, self.given = [], []
+        self.stop_at, self.fail_at = stop_at, fail_at
+
+    def setup(self, estimator, context):
+        self.calls.append("setup")
+
+    def teardown(self, estimator, context):
+        self.calls.append("teardown")
+
+    def on_fit_task_begin(self, estimator, context, *, X=None, y=None):
+        self.calls.append(f"begin {context.task_name} {context.task_id}")
+
+    def on_fit_task_end(self, estimator, context, *, metadata=None, fitted_estimator=None):
+        task = f"{context.task_name} {context.task_id}"
+        self.calls.append(f"end {task}")
+        self.given.append((metadata, fitted_estimator))
+        if task == self.fail_at:
+            raise RuntimeError("no more")
+        return task == self.stop_at
+
+
+@pytest.mark.parametrize("solver", ["lbfgs", "newton-cholesky", "gradient-descent"])
+def test_callbacks_are_told_of_each_iteration(solver):
+    callback = Recorded()
+    classifier = LogisticRegression(solver=solver, tol=1e-3).set_callbacks(callback)
+    assert classifier.fit(X, T, WEIGHT) is classifier
+    steps = int(classifier.n_iter_[0])
+    assert steps > 1
+    tasks = [f"{what} iteration {i}" for i in range(steps + 1) for what in ("begin", "end")]
+    assert callback.calls == ["setup", "begin fit 0", *tasks, "end fit 0", "teardown"]
+    metadata, fitted = callback.given[-1]
+    np.testing.assert_array_equal(metadata["sample_weight"], WEIGHT)
+    np.testing.assert_array_equal(fitted.predict(X), classifier.predict(X))
+    np.testing.assert_array_equal(
+        theta(classifier), theta(LogisticRegression(solver=solver, tol=1e-3).fit(X, T, WEIGHT))
+    )
+
+
+def test_a_callback_ends_the_fit():
+    classifier = LogisticRegression().set_callbacks(Recorded(stop_at="iteration 1"))
+    with pytest.warns(ConvergenceWarning, match="after 2 iterations: .*callback"):
+        classifier.fit(X, T)
+    assert classifier.n_iter_ == 2
+    assert classifier.set_callbacks().fit(X, T).n_iter_ > 2
+
+
+@pytest.mark.parametrize("task", ["iteration 0", "fit 0"])
+def test_a_callback_that_fails_is_torn_down(task):
+    callback = Recorded(fail_at=task)
+    with pytest.raises(RuntimeError, match="no more"):
+        LogisticRegression().set_callbacks(callback).fit(X, T)
+    assert callback.calls[-2:] == [f"end {task}", "teardown"]
+
+
+def test_a_scoring_monitor_logs_the_score_of_the_fit():
+    monitor = ScoringMonitor(scoring="accuracy")
+    classifier = LogisticRegression().set_callbacks(monitor)
+    score = classifier.fit(X, T).score(X, T)
+    assert [row["accuracy"] for row in monitor.get_logs().data] == [score]
+    with pytest.raises(TypeError, match="FitCallback protocol"):
+        classifier.set_callbacks(print)
+
+
+def test_callbacks_of_a_search_are_called_for_its_fits():
+    class Propagated(Recorded):
+        max_propagation_depth = None
+
+    callback = Propagated()
+    search = GridSearchCV(LogisticRegression(), {"C": [0.1, 1.0]}, cv=2)
+    search.set_callbacks(callback).fit(X, T)
+    assert callback.calls.count("begin iteration 0") == 5  # 2 times 2, and the best again
+    assert callback.calls.count("teardown") == 1
+    begun = sum(call.startswith("begin") for call in callback.calls)
+    assert begun == sum(call.startswith("end") for call in callback.calls)
+
+
+def test_arrays_of_other_libraries_are_taken_with_array_api_dispatch_too():
+    # A process of its own: SciPy reads the variable when it is imported.
+    script = """if True:
+        import array_api_strict, numpy as np, sklearn
+        from sklearn.datasets import make_classification
+        from fastlogit.sklearn import LogisticRegression
+        X, y = make_classification(60, 3, n_redundant=0, random_state=0)
+        own = LogisticRegression().fit(X, y)
+        with sklearn.config_context(array_api_dispatch=True):
+            for convert in (np.asarray, array_api_strict.asarray):
+                rows, labels = convert(X), convert(y)
+                for weight in (None, convert(np.ones(60))):
+                    classifier = LogisticRegression().fit(rows, labels, weight)
+                    np.testing.assert_array_equal(classifier.coef_, own.coef_)
+                    for name in ("predict", "predict_proba", "decision_function"):
+                        got = getattr(classifier, name)(rows)
+                        assert type(got) is np.ndarray
+                        np.testing.assert_array_equal(got, getattr(own, name)(X))
+                    assert classifier.score(rows, labels) == own.score(X, y)
+    """
+    environment = {**os.environ, "SCIPY_ARRAY_API": "1"}
+    subprocess.run([sys.executable, "-c", script], check=True, env=environment)
+
+
+def test_long_doubles_become_float64_as_in_scikit_learn():
+    long = X.astype(np.longdouble)
+    classifier = LogisticRegression().fit(long, T, WEIGHT.astype(np.longdouble))
+    expected = LogisticRegression().fit(X, T, WEIGHT)
+    assert classifier.coef_.dtype == np.float64
+    np.testing.assert_array_equal(theta(classifier), theta(expected))
+    np.testing.assert_array_equal(classifier.predict_proba(long), expected.predict_proba(X))
 
 
 def test_calibration():
@@ -366,6 +515,8 @@ def test_any_two_labels(labels):
         ({"C": -1}, ValueError, "C must be above 0.*-1"),
         ({"C": np.nan}, ValueError, "C must be above 0.*nan"),
         ({"C": 5e-324}, ValueError, "C must be above 0.*5e-324"),
+        ({"C": np.float64(0)}, ValueError, r"C must be above 0.*got 0\.0$"),
+        ({"C": np.int64(-1)}, ValueError, "C must be above 0.*got -1$"),
         ({"C": "l2"}, TypeError, "C must be a real number; got 'l2'"),
         ({"tol": -1e-9}, ValueError, "tol must be finite and not negative"),
         ({"tol": "small"}, TypeError, "tol must be a real number"),
@@ -376,11 +527,15 @@ def test_any_two_labels(labels):
         ({"penalty": "elasticnet"}, ValueError, "penalty must be 'l2' or None"),
         ({"l1_ratio": 0.5}, ValueError, "l1_ratio must be 0, as there is no l1 penalty; got 0.5"),
         ({"l1_ratio": 1}, ValueError, "l1_ratio must be 0"),
+        ({"l1_ratio": np.float64(0.5)}, ValueError, r"no l1 penalty; got 0\.5$"),
+        ({"solver": np.str_("adam")}, ValueError, "got 'adam'$"),
+        ({"dual": np.True_}, ValueError, "dual must be False; got True$"),
         ({"dual": True}, ValueError, "dual must be False; got True"),
         ({"solver": "adam"}, ValueError, "solver must be one of 'lbfgs', .*; got 'adam'"),
         ({"solver": ["lbfgs"]}, ValueError, "solver must be one of"),
         ({"class_weight": "even"}, ValueError, "class_weight"),
-        ({"class_weight": {5: 1.0}}, ValueError, "class_weight must have labels of y, .*got 5"),
+        ({"class_weight": {5: 1.0}}, ValueError, "have labels of y, 0 and 1; got 5"),
+        ({"class_weight": {np.int64(5): 1.0}}, ValueError, "have labels of y, 0 and 1; got 5"),
         ({"class_weight": {0: -1.0}}, ValueError, r"class_weight\[0\] must be finite and not neg"),
         ({"penalty": np.array(["l2"])}, ValueError, "penalty must be 'l2' or None"),
         ({"l1_ratio": np.zeros(2)}, ValueError, "l1_ratio must be 0"),
@@ -404,7 +559,10 @@ def test_wrong_parameters(parameters, error, message):
     ("arguments", "message"),
     [
         ((X, np.arange(1000) % 3), "Only binary classification is supported.*multiclass"),
-        ((X, np.zeros(1000)), "y must have two classes; it has one class only"),
+        ((X, np.zeros(1000)), "y must have two classes; it has one class only, 0.0$"),
+        ((X, np.zeros(1000, int)), "it has one class only, 0$"),
+        ((X, ["no"] * 1000), "it has one class only, 'no'$"),
+        ((X, np.ones(1000, bool)), "it has one class only, True$"),
         ((X, X[:, 0]), "Unknown label type"),
         ((X, T, -WEIGHT), "Negative values in data passed to `sample_weight`"),
         ((X, T, WEIGHT[:-1]), "sample_weight"),
@@ -412,7 +570,19 @@ def test_wrong_parameters(parameters, error, message):
         ((X, T, np.full(1000, 1e308)), "^sample_weight must have a finite sum"),
         ((np.where(X > 2, np.nan, X), T), "X contains NaN"),
     ],
-    ids=["three", "one", "continuous", "negative", "short", "zero", "huge", "nan"],
+    ids=[
+        "three",
+        "one",
+        "integer",
+        "text",
+        "bool",
+        "continuous",
+        "negative",
+        "short",
+        "zero",
+        "huge",
+        "nan",
+    ],
 )
 def test_wrong_input(arguments, message):
     with pytest.raises(ValueError, match=message):
