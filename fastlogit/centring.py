@@ -1,10 +1,12 @@
-"""Columns that are far from 0 are read less a centre, so that no digits are lost; X is not copied.
+"""Centring: columns that are far from 0 have a number subtracted as they are read.
 
-With an intercept b the model w x + b is the model w (x - m) + (b + w m).  Where the mean of a
-column is R times its standard deviation, the Hessian of the first has a condition number of R²,
-and sums over its elements lose as many digits; x - m is nearly exact, and has neither problem.
+With an intercept b, the models w x + b and w (x - m) + (b + w m) are the same.  If the mean of a
+column is R times its standard deviation, the Hessian of the first has a condition number of about
+R², and rounding errors take as many digits.  x - m is nearly exact and has neither problem.  X is
+not copied.
+
 A centre need only be near the mean.  It is an element of the column, so that a constant column
-becomes 0, and a column that needs none keeps its compiled code and its bits.
+becomes 0.  Columns that need none keep their compiled code and their bits.
 """
 
 from __future__ import annotations
@@ -19,15 +21,15 @@ if TYPE_CHECKING:
 
     from fastlogit.features import Features
 
-# A column is far from 0 where its mean is so many of its standard deviations.  Less costs four
-# digits of 16 at most.
+# A column is far from 0 if its mean is more than this many standard deviations.  A smaller ratio
+# costs at most four digits of 16.
 _FAR = 100.0
-# The mean and the standard deviation are those of at most so many rows and elements.
+# Mean and standard deviation are taken from at most this many rows and elements.
 _ROWS, _ELEMENTS = 1024, 1 << 20
 
 
 def centred(X: Features, weight: NDArray[Any] | None, threads: int) -> Features:
-    """Subtract a centre from the columns that are far from 0, over the rows that have a weight."""
+    """X with a centre subtracted from each column that is far from 0 in rows with a weight."""
     rows = np.arange(X.shape[0]) if weight is None else np.flatnonzero(weight > 0.0)
     if rows.size == 0:
         return X
@@ -50,5 +52,5 @@ def centred(X: Features, weight: NDArray[Any] | None, threads: int) -> Features:
 
 
 def moved(intercept: float, centres: NDArray[np.float64], coef: NDArray[np.float64]) -> float:
-    """Intercept beside columns less their centres, for one beside the columns as they are."""
+    """Intercept for centred columns, from the one for columns that are not."""
     return math.fsum([intercept, *(centres * coef).tolist()])

@@ -111,11 +111,8 @@ class Features:
         raise NotImplementedError
 
     def full_columns(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Numbers of the columns that are stored in every row, and a copy of them."""
-        block = np.empty(self.shape)
-        for here, X in self.layouts(slice(0, self.shape[0])):
-            passes.unpack(X, block[here])
-        return np.arange(self.shape[1]), block
+        """Numbers of the columns that are stored in every row of a sample, and their elements."""
+        raise NotImplementedError
 
     def check(self, threads: int) -> None:
         """Check what the kernels check only as they go; the error says more than theirs."""
@@ -155,6 +152,9 @@ class _Rows(Features):
 
     def less(self, centres: NDArray[np.float64]) -> Features:
         return _by_columns(self.X).less(centres)
+
+    def full_columns(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        return np.arange(self.shape[1]), self.X.astype(np.float64)
 
 
 @dataclass(frozen=True)
@@ -213,33 +213,23 @@ class _Sparse(Features):
 
     def less(self, centres: NDArray[np.float64]) -> Features:
         """Subtract from the columns that are stored in every row; a 0 that is not stays one."""
-        centres = centres.copy()
-        for column in np.flatnonzero(centres):
-            if any(self._places(column, part) is None for part in self.parts(arrays.MOST_PARTS)):
-                centres[column] = 0.0
-        if not centres.any():
+        full = centres != 0.0
+        sparse.keep_full(self._stored, full)
+        if not full.any():
             return self
-        return replace(self, X=sparse.CentredRows(*self.X[:4], centres))
+        return replace(self, X=sparse.CentredRows(*self._stored, np.where(full, centres, 0.0)))
 
     def full_columns(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        rows = slice(0, self.shape[0])
-        found = {
-            int(column): places
-            for column in np.flatnonzero(self.entries() == self.shape[0])
-            if (places := self._places(column, rows)) is not None
-        }
-        values = [self.X.data[places] for places in found.values()]
-        block = np.column_stack([np.empty((self.shape[0], 0)), *values])
-        return np.array([*found], np.int64), block
+        full = np.ones(self.shape[1], np.bool_)
+        sparse.keep_full(self._stored, full)
+        here = full[self.X.indices]
+        by_column = np.argsort(self.X.indices[here], kind="stable")
+        values = self.X.data[here][by_column].astype(np.float64)
+        return np.flatnonzero(full), values.reshape(-1, self.shape[0]).T
 
-    def _places(self, column: np.int64, rows: slice) -> NDArray[np.int64] | None:
-        """Numbers of the entries of a column in some rows, unless a row has not exactly one."""
-        edges = self.X.indptr[rows.start : rows.stop + 1]
-        places = np.flatnonzero(self.X.indices[edges[0] : edges[-1]] == column) + edges[0]
-        if places.size != edges.size - 1:
-            return None
-        full = (edges[:-1] <= places).all() and (places < edges[1:]).all()
-        return places if full else None
+    @property
+    def _stored(self) -> sparse.Rows:
+        return sparse.Rows(*self.X[:4])
 
     def check(self, threads: int) -> None:
         slices = arrays.parts(self.elements)

@@ -95,6 +95,20 @@ def are_below(indices: NDArray[Any], d: int) -> bool:
     return outside == 0
 
 
+@jit.loop
+def keep_full(X: Rows, full: NDArray[np.bool_]) -> None:
+    """Make False the columns without exactly one entry in each row; no index may be wrong."""
+    n, d = shape(X)
+    last, counts = np.full(d, -1), np.zeros(d, np.int64)
+    for i in range(n):
+        for k in _entries(X, i):
+            j = np.uint64(X.indices[k])
+            full[j] &= last[j] != i
+            last[j] = i
+            counts[j] += 1
+    full &= counts == n
+
+
 @jit.inlined
 def _entries(X: Rows, i: int) -> Any:
     """Numbers of the entries of a row; unsigned, as what may be negative counts from the end."""
