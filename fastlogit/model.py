@@ -54,6 +54,9 @@ _MEASURED = ("log_loss", "null_log_loss", "total_weight", "gradient_norm", "seco
 class History(NamedTuple):
     """What each read of X found, a tuple of as many numbers for each.
 
+    The last entry is for the point that the model describes; if a worse point was tried last, the
+    best one is listed again after it.
+
     Attributes
     ----------
     passes : tuple of int
@@ -102,7 +105,7 @@ class LogisticModel:
     gradient_norm : float
         Largest element of the gradient of the mean loss plus penalty.
     converged : bool
-        Whether `gradient_norm` came below the tolerance, at an optimum that exists.
+        Whether there is an optimum, and training came as near to it as its `tol` asks.
     passes : int
         How often X was read: all reads together, those of samples too, rounded up.
     solver : str, or None

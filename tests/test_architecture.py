@@ -44,7 +44,7 @@ ROWS = [
     ["trainer"],
     ["training.diagnosis", "training.options"],
     ["training.solvers"],
-    ["training.sampling"],
+    ["training.sampling", "training.convergence"],
     ["training.objective", "training.labels"],
     ["training"],  # its __init__.py
     ["conversion"],

@@ -183,6 +183,24 @@ def test_without_an_intercept_nothing_is_centred():
     np.testing.assert_allclose(model.standard_errors(X), model.standard_errors(), rtol=1e-9)
 
 
+@pytest.mark.parametrize("ratio", [1e4, 2e5, 1e6, 3e6, 1e8])
+def test_without_an_intercept_standard_errors_are_right_or_there_is_a_warning(ratio):
+    X = np.column_stack([BASE + np.array([ratio, 0.0, 0.0]), np.ones(N)])
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model = fl.fit(X, T, l2=0.0, intercept=False)
+    if ratio == 1e4:
+        assert not caught
+        assert_right(model, X, T, l2=0.0, intercept=False)
+    elif ratio <= 3e6:
+        assert "nearly collinear: columns 0 and 3 can" in str(caught[-1].message)
+        assert np.isnan(model.standard_errors()).all()
+        assert np.isnan(model.standard_errors(X)).all()
+    else:
+        assert "collinear: column 0 can be made" in str(caught[-1].message)
+        assert np.isnan(model.standard_errors()[[0, 3]]).all()
+
+
 def test_the_centre_is_an_element_of_its_column():
     centres = centred(far(1e4) + 0.1).centres
     assert centres[0] in far(1e4)[:, 0] + 0.1

@@ -67,3 +67,20 @@ def test_the_variance_of_the_intercept_is_that_beside_columns_as_they_are():
     beside = np.append(-centres, 1.0)
     wanted = beside @ np.linalg.inv(wide.T @ wide) @ beside
     assert variances[6] == pytest.approx(wanted, rel=1e-9)
+
+
+@pytest.mark.parametrize("apart", [1e-4, 1e-5, 1e-6, 1e-7, 1e-9])
+def test_variances_have_four_digits_or_are_nan(apart):
+    # (1, 1) and (1, -1) are eigenvectors of the first two columns.
+    hessian = np.diag([1.0, 1.0, 5.0])
+    hessian[0, 1] = hessian[1, 0] = 1.0 - apart**2
+    found = hessians.variances(hessian, np.zeros(3))
+    if apart >= 1e-5:
+        expected = 0.5 / (1.0 + hessian[0, 1]) + 0.5 / (1.0 - hessian[0, 1])
+        assert hessians.nearly_dependent(hessian) == []
+        np.testing.assert_allclose(found, [expected, expected, 0.2], rtol=1e-4)
+    elif apart >= 1e-7:
+        assert hessians.nearly_dependent(hessian) == [0, 1]
+        assert np.isnan(found).all()
+    else:
+        assert np.isnan(found).tolist() == [True, True, False]
