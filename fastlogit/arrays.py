@@ -17,6 +17,8 @@ from fastlogit import threads as _threads
 from fastlogit.kernels import lanes, sums
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import ArrayLike, NDArray
 
 # Arrays of n elements are split into parts of at least this many: below, handing the work to
@@ -157,7 +159,7 @@ def number(value: Any, name: str) -> float:
             return float(array)
     except ValueError:  # rows of different length
         pass
-    raise TypeError(f"{name} must be a real number; got {value!r}")
+    raise TypeError(f"{name} must be a real number; got {short(value)}")
 
 
 def not_negative(value: Any, name: str) -> float:
@@ -168,17 +170,40 @@ def not_negative(value: Any, name: str) -> float:
     return result
 
 
+def probability(value: Any, name: str) -> float:
+    """One number between 0 and 1."""
+    result = number(value, name)
+    if not 0.0 <= result <= 1.0:
+        raise ValueError(f"{name} must lie between 0 and 1; got {result}")
+    return result
+
+
 def whole_number(value: Any, name: str, least: int) -> int:
     """One whole number of at least `least`."""
     if not isinstance(value, Integral) or value < least:
-        raise ValueError(f"{name} must be a whole number of at least {least}; got {value!r}")
+        raise ValueError(f"{name} must be a whole number of at least {least}; got {short(value)}")
     return int(value)
+
+
+def choice(value: Any, name: str, choices: Sequence[str]) -> Any:
+    """One of some texts."""
+    if isinstance(value, str) and value in choices:
+        return value
+    *others, last = map(repr, choices)
+    raise ValueError(f"{name} must be {', '.join(others)} or {last}; got {short(value)}")
+
+
+def function(value: Any, name: str) -> Any:
+    """A function or another object that can be called, or None."""
+    if value is not None and not callable(value):
+        raise TypeError(f"{name} must be a function or None; got {short(value)}")
+    return value
 
 
 def true_or_false(value: Any, name: str) -> bool:
     """One truth value, and no number or text that could stand for it."""
     if not isinstance(value, bool | np.bool_):
-        raise TypeError(f"{name} must be True or False; got {value!r}")
+        raise TypeError(f"{name} must be True or False; got {short(value)}")
     return bool(value)
 
 
@@ -219,6 +244,8 @@ def _overlap(a: NDArray[Any], b: NDArray[Any]) -> bool:
 
 def short(value: Any) -> str:
     """How messages write what somebody gave, which may be of any length."""
+    if isinstance(value, np.generic):  # which is no more than its number to a user
+        value = value.item()
     if isinstance(value, str):
         return repr(cut(value, _MOST_TEXT))
     try:

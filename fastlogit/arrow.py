@@ -34,6 +34,19 @@ def texts_of(texts: Collection[str]) -> Any:
     return pa.Array.from_buffers(pa.string(), len(encoded), buffers)
 
 
+def column_of(values: Any) -> Any:
+    """A column of any library as an array or chunked array of Arrow.
+
+    Arrow's own arrays are returned unchanged.  An export by the C interface drops the sizes of the
+    buffers, and then validation cannot find a buffer that is too short.
+    """
+    import pyarrow as pa
+
+    if isinstance(values, pa.Array | pa.ChunkedArray):
+        return values
+    return pa.chunked_array(values) if hasattr(values, "__arrow_c_stream__") else pa.array(values)
+
+
 def plain_type(kind: Any) -> Any:
     """What a dictionary or a view holds: not all functions and formats know these."""
     import pyarrow as pa
@@ -49,3 +62,67 @@ def plain(column: Any) -> Any:
     if pa.types.is_dictionary(column.type):
         return plain(column.dictionary).take(column.indices)
     return column.cast(plain_type(column.type))
+
+
+def is_number(kind: Any) -> bool:
+    """Whether a column of this plain type can be a feature."""
+    from pyarrow import types
+
+    return any(
+        is_one(kind)
+        for is_one in (types.is_integer, types.is_floating, types.is_boolean, types.is_decimal)
+    )
+
+
+def numbers(column: Any) -> Any:
+    """A column as integers, floats or booleans; unchanged if it does not hold numbers."""
+    import pyarrow as pa
+
+    if pa.types.is_dictionary(column.type):
+        column = plain(column)
+    if pa.types.is_decimal(column.type):
+        # Arrow's direct cast is one ULP off for one in ten decimals.
+        return column.cast(pa.string()).cast(pa.float64())
+    return column.cast(pa.float64()) if pa.types.is_null(column.type) else column
+
+
+def common_type(kinds: Collection[Any]) -> Any:
+    """The narrowest plain type that holds columns of all these types, or None.
+
+    Integers among floats are floats; booleans among numbers are 0 and 1.
+    """
+    import pyarrow as pa
+
+    kinds = {plain_type(kind) for kind in kinds} - {pa.null()}
+    if len(kinds) > 1 and all(map(is_number, kinds)):
+        kinds -= {pa.bool_()}
+        if any(map(pa.types.is_decimal, kinds)):
+            # Decimals among floats are float64.  Integers have up to 20 digits.
+            other = pa.decimal128(20, 0)
+            other = pa.float64() if any(map(pa.types.is_floating, kinds)) else other
+            kinds = {kind if pa.types.is_decimal(kind) else other for kind in kinds}
+    if len(kinds) < 2:
+        return next(iter(kinds), pa.null())
+    schemas = [pa.schema([("", kind)]) for kind in kinds]
+    try:
+        return pa.unify_schemas(schemas, promote_options="permissive").types[0]
+    except pa.ArrowTypeError:
+        return None
+
+
+def as_type(column: Any, kind: Any) -> Any:
+    """A column cast to a type that `common_type` gave for it and others.
+
+    Raises
+    ------
+    pyarrow.ArrowInvalid
+        If that type does not hold a value.
+    """
+    import pyarrow as pa
+
+    column = plain(column)
+    if pa.types.is_floating(kind):
+        column = numbers(column)
+    elif pa.types.is_boolean(column.type) and pa.types.is_decimal(kind):
+        column = column.cast(pa.int8())  # Arrow casts no boolean to a decimal
+    return column.cast(kind)

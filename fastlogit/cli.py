@@ -12,7 +12,6 @@ import dataclasses
 import inspect
 import math
 import os
-import re
 import signal
 import sys
 import threading
@@ -24,8 +23,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import fastlogit
-from fastlogit import threads
+from fastlogit import threads, wording
 from fastlogit.files import keep_apart
+from fastlogit.scoring.csv_options import NULLS, CSVOptions
 from fastlogit.scoring.predictions import OUTPUTS
 
 if TYPE_CHECKING:
@@ -40,16 +40,6 @@ FAILED, INTERRUPTED, BROKEN_PIPE = 1, 130, 141
 _LAST_S = 10.0
 # What libraries raise for what a user did; any other exception is an error of fastlogit.
 _USER_ERRORS = (ValueError, TypeError, OSError, MemoryError, ImportError)
-# What the library's messages advise, and how it is said here.
-_OPTIONS = {
-    "force=True": "--force",
-    "missing='nan'": "--missing nan",
-    "missing='skip'": "--missing skip",
-    "source_format": "--input-format",
-    "sink_format": "--output-format",
-    "unknown='ignore'": "--unknown ignore",
-    "categorical=[...] with its name": "--categorical",
-}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -73,7 +63,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         if args.debug:
             traceback.print_exc()
-        _report("error", _one_line(error))
+        _report("error", _one_line(error, wording.options_of(args.parser)))
         return FAILED
     return 0
 
@@ -137,39 +127,45 @@ def _train(args: argparse.Namespace) -> None:
     from fastlogit.scoring.sinks import replacing
 
     keep_apart(args.out, args.data)
-    with replacing(args.out, force=args.force) as temporary:
+    with _reported_warnings(args), replacing(args.out, force=args.force) as temporary:
         data = read_table(
             args.data,
             args.label,
+            positive=args.positive,
+            weight=args.weight,
+            offset=args.offset,
             missing=args.missing,
             categorical=args.categorical,
             ignore=args.ignore,
             drop_first=args.l2 == 0.0,
             intercept=args.intercept,
+            source_format=args.source_format,
+            width=args.width,
+            csv=_csv_options(args),
         )
+        for note in data.notes:
+            _report("note", note)
         if data.skipped:
             _report("note", f"left out {_rows(data.skipped)} of {args.data} with a missing value")
         start = time.perf_counter()
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            try:
-                model = fastlogit.fit(
-                    data.X,
-                    data.t,
-                    l2=args.l2,
-                    tol=args.tol,
-                    max_passes=args.max_passes,
-                    intercept=args.intercept,
-                    feature_names=data.feature_names,
-                    threads=args.threads,
-                )
-            except ValueError as error:
-                raise ValueError(f"{args.data} (t is {args.label!r}): {error}") from error
+        try:
+            model = fastlogit.fit(
+                data.X,
+                data.t,
+                weight=data.weight,
+                offset=data.offset,
+                l2=args.l2,
+                tol=args.tol,
+                max_passes=args.max_passes,
+                intercept=args.intercept,
+                feature_names=data.feature_names,
+                threads=args.threads,
+            )
+        except ValueError as error:
+            raise ValueError(f"{args.data}: {error}") from error
         seconds = time.perf_counter() - start
-        model = dataclasses.replace(model, categories=data.categories)
+        model = dataclasses.replace(model, categories=data.categories, classes=data.classes)
         model.save(temporary)
-    for warning in caught:
-        _report("warning", re.sub(r"\b(max_passes|tol|l2)\b", _option, str(warning.message)))
     print(
         f"rows           {len(data.t):,}\n"
         f"features       {model.coef.size:,}\n"
@@ -189,7 +185,7 @@ def _score(args: argparse.Namespace) -> None:
     for path in filter(None, (args.out, args.skipped)):
         keep_apart(path, args.model)
     start = time.perf_counter()
-    with _progress_bar(args.quiet) as progress:
+    with _reported_warnings(args), _progress_bar(args.quiet) as progress:
         done = scoring.score(
             fastlogit.load(args.model),
             args.input,
@@ -197,12 +193,14 @@ def _score(args: argparse.Namespace) -> None:
             output=args.outputs or "probability",
             names=args.names,
             keep=args.keep,
+            offset=args.offset,
             threshold=args.threshold,
             missing=args.missing,
             unknown=args.unknown,
             skipped=args.skipped,
-            source_format=args.input_format,
-            sink_format=args.output_format,
+            source_format=args.source_format,
+            csv=_csv_options(args),
+            sink_format=args.sink_format,
             compression=args.compression,
             batch_rows=args.batch_rows,
             threads=args.threads,
@@ -211,6 +209,10 @@ def _score(args: argparse.Namespace) -> None:
             progress=progress,
         )
     seconds = time.perf_counter() - start
+    if done.was_complete:
+        if not args.quiet:
+            _report("note", f"{args.out} is complete already")
+        return
     if done.skipped and not args.quiet:
         _report("note", f"left out {_rows(done.skipped)} with a missing value")
     if done.unknown and not args.quiet:
@@ -230,14 +232,17 @@ def _evaluate(args: argparse.Namespace) -> None:
 
     if sys.stdout is None:
         raise ValueError("standard output is closed")
-    with _progress_bar(args.quiet) as progress:
+    with _reported_warnings(args), _progress_bar(args.quiet) as progress:
         found = evaluate(
             fastlogit.load(args.model),
             args.input,
             args.label,
+            offset=args.offset,
             threshold=args.threshold,
+            missing=args.missing,
             unknown=args.unknown,
-            source_format=args.input_format,
+            source_format=args.source_format,
+            csv=_csv_options(args),
             threads=args.threads,
             progress=progress,
         )
@@ -258,16 +263,24 @@ def _plot(args: argparse.Namespace) -> None:
     file_format = Path(args.out).suffix.lower().removeprefix(".")
     if file_format not in _PICTURES:
         raise ValueError(f"{args.out}: a picture's name must end in {', '.join(_SUFFIXES)}")
-    given = {"model": args.model, "X": args.data, "t": args.label, "function": args.function}
+    given = {
+        "model": args.model,
+        "X": args.data,
+        "t": args.label,
+        "offset": args.offset,
+        "function": args.function,
+        "missing": args.missing,
+        "csv": _csv_options(args),
+    }
     for argument, value in given.items():
         if value is not None and argument not in takes:
-            args.wrong_usage(f"{args.name} takes no {_PLOTTED[argument]}; got {value!r}")
+            args.parser.error(f"{args.name} takes no {_PLOTTED[argument]}; got {value!r}")
         if value is None and argument in takes and argument in ("model", "X"):
-            args.wrong_usage(f"{args.name} needs {_PLOTTED[argument]}")
+            args.parser.error(f"{args.name} needs {_PLOTTED[argument]}")
     for path in filter(None, (args.model, args.data)):
         keep_apart(args.out, path)
     options = {name: value for name, value in given.items() if value is not None}
-    with replacing(args.out, force=args.force) as temporary:
+    with _reported_warnings(args), replacing(args.out, force=args.force) as temporary:
         if args.model is not None:
             options["model"] = fastlogit.load(args.model)
         drawn = draw(**options)
@@ -307,6 +320,17 @@ def _progress_bar(quiet: bool) -> Iterator[Callable[[Progress], object]]:
         yield show
 
 
+@contextmanager
+def _reported_warnings(args: argparse.Namespace) -> Iterator[None]:
+    """Report each warning in one line, after the block."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", UserWarning)
+        yield
+    options = wording.options_of(args.parser)
+    for warning in caught:
+        _report("warning", wording.as_options(str(warning.message), options))
+
+
 def _rows(number: int) -> str:
     return f"{number:,} row{'s' * (number != 1)}"
 
@@ -315,20 +339,14 @@ def _report(kind: str, message: str) -> None:
     print(f"fastlogit: {kind}: {message}", file=sys.stderr)
 
 
-def _option(argument: re.Match[str]) -> str:
-    return "--" + argument[0].replace("_", "-")
-
-
-def _one_line(error: BaseException) -> str:
+def _one_line(error: BaseException, options: dict[str, str]) -> str:
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.filename}: {error.strerror}"
     if isinstance(error, ModuleNotFoundError):
         extra = "plot" if str(error.name).startswith("matplotlib") else "cli"
         return f"this needs {error.name}: pip install 'fastlogit[{extra}]'"
     text = " ".join(str(error).split()) or type(error).__name__
-    for argument, option in _OPTIONS.items():
-        text = text.replace(argument, option)
-    return text
+    return wording.as_options(text, options)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -362,27 +380,35 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument(
         "--label",
         metavar="COLUMN",
-        required=True,
-        help="the target t, between 0 and 1; all other columns are features (in a .npy file "
-        "the column's position: 0 is the first, -1 the last).  Each category of a column of text "
-        "has a coefficient; with --l2 0, the first has none",
+        help="the target t: two labels of any kind, or numbers between 0 and 1 (in a .npy file "
+        "the column's position: 0 is the first, -1 the last; LIBSVM needs none).  All other "
+        "columns are features.  Each category of a column of text has a coefficient; with --l2 0, "
+        "the first has none",
     )
     train.add_argument(
+        "--positive",
+        metavar="VALUE",
+        help="the label that is t = 1 (default: the later one in their order)",
+    )
+    train.add_argument("--weight", metavar="COLUMN", help="how often each row counts; no feature")
+    train.add_argument(
+        "--offset", metavar="COLUMN", help="a known addition to each row's logit; no feature"
+    )
+    _add_columns(
+        train,
         "--categorical",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="COLUMN",
-        help="columns of integers or booleans to take as text",
+        "columns to take as text: of text that looks like numbers, dates or identifiers, of "
+        "integers, or of booleans",
     )
+    _add_columns(train, "--ignore", "columns that are no features")
     train.add_argument(
-        "--ignore",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="COLUMN",
-        help="columns that are no features",
+        "--columns",
+        dest="width",
+        type=_positive,
+        metavar="N",
+        help="how many columns LIBSVM has (default: as many as its largest index says)",
     )
+    _add_input_format(train)
     _add_output(train, "MODEL", "the model, as JSON")
     train.add_argument(
         "--l2", type=_not_negative, default=1.0, help="penalty l2/2 Σ coef² (default: %(default)s)"
@@ -439,14 +465,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="COLUMN",
         help="name of the column of an output; as often as --output",
     )
-    score.add_argument(
-        "--keep",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="COLUMN",
-        help="columns of the input to write as well",
-    )
+    _add_columns(score, "--keep", "columns of the input to write as well")
     _add_threshold(score, "probability above which the label is the second one")
     score.add_argument(
         "--missing",
@@ -457,7 +476,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     score.add_argument("--skipped", metavar="FILE", help="where to write which rows were left out")
     score.add_argument(
-        "--output-format", metavar="NAME", help="default: by the suffix; csv for standard output"
+        "--output-format",
+        dest="sink_format",
+        metavar="NAME",
+        help="default: by the suffix; csv for standard output",
     )
     score.add_argument(
         "--compression",
@@ -522,6 +544,21 @@ def _parser() -> argparse.ArgumentParser:
         choices=("log_sigmoid", "softplus", "sigmoid", "sigmoid_derivative"),
         help="of 'tails': whose errors to draw (default: log_sigmoid)",
     )
+    for command in (score, evaluate, plot):
+        command.add_argument(
+            "--offset",
+            metavar="COLUMN",
+            help="a column of numbers that is added to the logits, which a model that was trained "
+            "with one needs",
+        )
+    for command, default in ((evaluate, "skip"), (plot, None)):
+        command.add_argument(
+            "--missing",
+            choices=("skip", "error"),
+            default=default,
+            help="what to do with a row without a label or a score: leave it out, and say how many "
+            "these are, or stop (default: skip)",
+        )
     _add_output(plot, "FILE", "a .png, .svg or .pdf file")
 
     demo = _command(
@@ -535,6 +572,8 @@ def _parser() -> argparse.ArgumentParser:
         "--rows", type=_positive, default=10_000_000, help="rows to score (default: %(default)s)"
     )
     demo.add_argument("--keep", metavar="DIR", type=Path, help="keep the files in this new folder")
+    for reading in (train, score, evaluate, plot):
+        _add_csv_options(reading)
     for parallel in (train, score, evaluate, demo):
         parallel.add_argument(
             "--threads",
@@ -555,22 +594,21 @@ def _parser() -> argparse.ArgumentParser:
 
 # What can be drawn, in the order of the help.
 PLOTS = (
-    "logistic",
-    "derivative",
-    "cross_entropy",
-    "gradient",
-    "tails",
-    "convergence",
-    "coefficients",
-    "reliability",
-    "roc",
-    "precision_recall",
-    "decision_boundary",
-)
+    "logistic", "derivative", "cross_entropy", "gradient", "tails", "convergence", "coefficients",
+    "reliability", "roc", "precision_recall", "decision_boundary",
+)  # fmt: skip
 _PICTURES = ("png", "svg", "pdf")
 _SUFFIXES = tuple(f".{name}" for name in _PICTURES)
 # What messages call the arguments of what draws.
-_PLOTTED = {"model": "MODEL", "X": "DATA", "t": "--label", "function": "--function"}
+_PLOTTED = {
+    "model": "MODEL",
+    "X": "DATA",
+    "t": "--label",
+    "offset": "--offset",
+    "function": "--function",
+    "missing": "--missing",
+    "csv": "options of CSV",
+}
 _TABLE = (
     "a table: .parquet, .arrow, .csv or .tsv (with a header; also .gz, .zst), .npy, .npz or "
     ".libsvm; a folder or a 'pattern*' of such files; or - for standard input"
@@ -592,7 +630,7 @@ class _Completion(argparse.Action):
         try:
             import shtab
         except ImportError as error:
-            parser.exit(FAILED, f"fastlogit: error: {_one_line(error)}\n")
+            parser.exit(FAILED, f"fastlogit: error: {_one_line(error, {})}\n")
         commands = next(action.choices for action in parser._actions if action.dest == "command")
         for command in commands.values():  # type: ignore[union-attr]
             for action in command._actions:
@@ -617,7 +655,7 @@ def _command(
         epilog="\n".join(["examples:" if len(examples) > 1 else "example:", *lines]),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.set_defaults(run=run, threads=None, wrong_usage=parser.error)
+    parser.set_defaults(run=run, threads=None, parser=parser)
     parser.add_argument("--debug", action="store_true", help="show where an error comes from")
     return parser
 
@@ -627,14 +665,54 @@ def _add_output(parser: argparse.ArgumentParser, metavar: str, what: str) -> Non
     parser.add_argument("--force", action="store_true", help="replace the output if it exists")
 
 
+def _add_columns(parser: argparse.ArgumentParser, option: str, what: str) -> None:
+    parser.add_argument(option, nargs="+", action="extend", default=[], metavar="COLUMN", help=what)
+
+
+def _add_csv_options(parser: argparse.ArgumentParser) -> None:
+    """Add what says how a CSV is written, as `_csv_options` reads it."""
+    group = parser.add_argument_group("of CSV and TSV input")
+    group.add_argument(
+        "--delimiter", metavar="C", help="character between cells (default: a comma, or a tab)"
+    )
+    group.add_argument("--decimal", metavar="C", help="'.' (default) or ',', as in 1,5")
+    group.add_argument(
+        "--thousands", metavar="C", help="character between groups of digits, as in 1,234"
+    )
+    group.add_argument(
+        "--encoding", metavar="NAME", help="utf-8 (default), utf-16, latin-1, cp1252, ..."
+    )
+    group.add_argument(
+        "--null-values",
+        nargs="+",
+        metavar="TEXT",
+        help="what stands for a missing value, instead of "
+        f"{', '.join(filter(None, NULLS))}; a blank cell always does",
+    )
+
+
+def _csv_options(args: argparse.Namespace) -> CSVOptions | None:
+    """What is said of a CSV; None if nothing is."""
+    names = [field.name for field in dataclasses.fields(CSVOptions)]
+    given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+    if given.get("delimiter") == r"\t":  # as it is mostly typed
+        given["delimiter"] = "\t"
+    return CSVOptions(**given) if given else None
+
+
 def _add_input(parser: argparse.ArgumentParser, metavar: str) -> None:
     parser.add_argument(
         "input",
         metavar=metavar,
         help=f"{_TABLE}.  Columns are found by their names",
     )
+    _add_input_format(parser)
+
+
+def _add_input_format(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--input-format",
+        dest="source_format",
         metavar="NAME",
         help="default: by the suffix; csv or arrow for standard input",
     )

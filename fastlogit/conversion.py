@@ -5,6 +5,9 @@ Nothing of theirs is imported: what a model must have is asked of the model itse
 
 from __future__ import annotations
 
+import ast
+import re
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -13,6 +16,8 @@ from fastlogit.model import LogisticModel
 
 # What statsmodels calls the column of ones.
 _CONSTANTS = ("const", "Intercept")
+# How patsy calls the column of a category.
+_CATEGORY = re.compile(r"(.+)\[(.*)\]", re.DOTALL)
 
 
 def from_sklearn(estimator: Any) -> LogisticModel:
@@ -22,7 +27,9 @@ def from_sklearn(estimator: Any) -> LogisticModel:
     ----------
     estimator : LogisticRegression, LogisticRegressionCV, SGDClassifier, ...
         With ``coef_`` and ``intercept_`` for two classes, whose probabilities are σ(z): also
-        glum's regressors of the binomial family.  Of a pipeline, give the last step.
+        glum's regressors of the binomial family.  Of a pipeline, give the last step.  (glum does
+        not keep whether there was an offset: ``dataclasses.replace(model, with_offset=True)``
+        says so.)
 
     Returns
     -------
@@ -59,6 +66,10 @@ def from_sklearn(estimator: Any) -> LogisticModel:
         raise TypeError(
             f"estimator must be a classifier with probabilities of a sigmoid; got {kind}"
         )
+    if getattr(estimator, "multi_class", None) == "multinomial":  # of scikit-learn up to 1.7
+        raise ValueError(
+            "estimator must not be multinomial: its probabilities are not the sigmoid of its logits"
+        )
     coef = estimator.coef_
     coef = np.atleast_2d(coef.toarray() if hasattr(coef, "toarray") else coef)
     classes = getattr(estimator, "classes_", (0, 1))
@@ -87,12 +98,15 @@ def from_statsmodels(results: Any) -> LogisticModel:
     Parameters
     ----------
     results : results of statsmodels
-        What ``fit`` returned.  A column ``const`` or ``Intercept`` is the intercept.
+        What ``fit`` returned.  A column of ones called ``const`` or ``Intercept`` is the intercept.
 
     Returns
     -------
     LogisticModel
-        With the names of its columns.
+        With the names of its columns.  Its probability of t = 1 is what ``results.predict`` gives.
+        Of a formula with a response of categories, such as True and False, that is the *first*
+        one: `classes` then has the labels in the order (second, first).  A model with an offset
+        has `with_offset`, and predictions need the offset.
 
     Raises
     ------
@@ -119,11 +133,60 @@ def from_statsmodels(results: Any) -> LogisticModel:
     if not logit:
         raise ValueError("results must be of Logit, or a GLM that is binomial with logit link")
     names, params = list(model.exog_names), np.asarray(results.params, np.float64)
-    constants = [j for j, name in enumerate(names) if name in _CONSTANTS]
+    if params.shape != (len(names),):
+        raise ValueError(
+            f"results must have one parameter for each column, {len(names)}; got {params.size}"
+        )
+    constants = [j for j, name in enumerate(names) if name in _CONSTANTS and _is_one(model, j)]
     kept = [j for j in range(len(names)) if j not in constants]
     return LogisticModel(
         params[kept],
         float(params[constants].sum()),
         tuple(names[j] for j in kept),
+        classes=_classes(model),
         with_intercept=bool(constants),
+        with_offset=any(getattr(model, name, None) is not None for name in ("offset", "exposure")),
     )
+
+
+def _is_one(model: Any, column: int) -> bool:
+    """Whether a column is of ones, as far as the data are kept."""
+    exog = getattr(model, "exog", None)
+    return exog is None or bool((exog[:, column] == 1.0).all())
+
+
+def _classes(model: Any) -> tuple[Any, Any]:
+    """Labels of t = 0 and t = 1 of a model of statsmodels.
+
+    patsy makes a column for each category of a response that is no number; statsmodels takes the
+    first column for the successes, as it takes two columns of counts.
+    """
+    names, endog = model.endog_names, getattr(model, "endog", None)
+    if endog is not None and not ((endog >= 0.0) & (endog <= 1.0)).all():
+        raise ValueError("results must be of a response between 0 and 1")
+    if isinstance(names, str):
+        return (0, 1)
+    parts = [match.groups() for name in names if (match := _CATEGORY.fullmatch(name))]
+    if len(names) == 2 and not parts:
+        return (0, 1)  # counts of successes and failures
+    if len(names) != 2 or len(parts) != 2 or parts[0][0] != parts[1][0]:
+        raise ValueError(f"results must be of a response with two categories; got {names}")
+    first, second = _categories(model) or [_label(text) for _, text in parts]
+    return second, first
+
+
+def _categories(model: Any) -> list[Any] | None:
+    """The categories of the response of a formula, with their types, if they are kept."""
+    design = getattr(getattr(model.data, "orig_endog", None), "design_info", None)
+    factors = list(getattr(design, "factor_infos", {}).values())
+    categories = list(factors[0].categories or ()) if len(factors) == 1 else []
+    return categories if len(categories) == 2 else None
+
+
+def _label(text: str) -> Any:
+    """A label of its text."""
+    with suppress(ValueError, SyntaxError):
+        value = ast.literal_eval(text)
+        if isinstance(value, bool | int | float):
+            return value
+    return text

@@ -1,50 +1,81 @@
-"""Score Dask arrays: block by block, lazily, each block read once.
+"""Score Dask arrays and data frames: block by block, lazily, each block read once.
 
-A Dask array stands for blocks of rows that need not be in memory together; its schedulers
-run several blocks at a time, on threads, processes or a cluster.  So each block is scored on
-one thread, by :mod:`fastlogit.linear`, and gives what that gives for the same rows, to the bit.
+They stand for blocks of rows that need not be in memory together; Dask's schedulers run several
+blocks at a time, on threads, processes or a cluster.  So each block is scored on one thread: of
+an array by :mod:`fastlogit.linear`, of a data frame by :func:`fastlogit.score`, and gives what
+these give for the same rows, to the bit.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import math
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, get_args
 
 import dask.array as da
 import numpy as np
 
 from fastlogit import arrays, linear
+from fastlogit.features import Missing
+from fastlogit.model import LogisticModel, loaded, warn_without_offset
+from fastlogit.scoring.partitions import as_arrow, is_frame, of_frame, schema_of
+from fastlogit.scoring.predictions import Output, Predictions
+from fastlogit.scoring.stream import score
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
-    from fastlogit.model import LogisticModel
+    from fastlogit.onehot import Unknown
 
 __all__ = ["decision", "probability"]
 
+Model = LogisticModel | str | os.PathLike[str]
 
-def decision(X: da.Array, model: LogisticModel) -> da.Array:
-    """Logits of rows, X @ coef + intercept.
+
+def decision(
+    X: Any,
+    model: Model,
+    *,
+    offset: Any = None,
+    missing: Missing = "error",
+    unknown: Unknown = "error",
+) -> Any:
+    """Logits of rows, X @ coef + intercept + offset.
 
     Parameters
     ----------
-    X : dask array (n, d)
-        float64, float32, integer or bool; n need not be known.  If it is chunked along the
-        columns too, these are brought together first, so that a block holds whole rows;
+    X : dask array (n, d), or dask data frame
+        Of an array: float64, float32, integer or bool; n need not be known.  If it is chunked
+        along the columns too, these are brought together first, so that a block holds whole rows;
         smaller chunks of rows keep such blocks small.  NaN and infinities do what they do in
-        NumPy.
-    model : LogisticModel
+        NumPy.  Of a data frame: columns are found by the names of the model's features, as by
+        :func:`fastlogit.score`, and may be text where the model has `categories`.
+    model : LogisticModel, or path of its file
+    offset : dask array (n,) or array_like (n,), or the name of a column, optional
+        A known addition to the logits, which a model that was trained with one needs; of a data
+        frame, its column.
+    missing : {"error", "nan"}
+        A null in a data frame is an error when its partition is computed, or gives NaN.
+    unknown : {"error", "ignore"}
+        A text that is none of the model's categories is an error, or adds 0.
 
     Returns
     -------
-    dask array (n,)
-        float64, chunked as the rows of X.
+    dask array (n,), or dask series
+        float64, chunked as the rows of X; of a data frame a series with its index, called "logit".
 
     Raises
     ------
     TypeError, ValueError
-        If X is no Dask array, or its dtype or shape is wrong; before anything is computed.
+        If X is neither, or its dtype, shape or columns are wrong; before anything is computed.
+
+    Warns
+    -----
+    OffsetWarning
+        If the model was trained with an offset, and none is given.
 
     Examples
     --------
@@ -56,25 +87,37 @@ def decision(X: da.Array, model: LogisticModel) -> da.Array:
     >>> decision(X, model).compute()
     array([ 0.5,  0.5, -0.5])
     """
-    return _score(linear.decision, X, model)
+    return _score("logit", X, model, offset, missing, unknown)
 
 
-def probability(X: da.Array, model: LogisticModel) -> da.Array:
-    """Probability of t = 1, σ(X @ coef + intercept).
+def probability(
+    X: Any,
+    model: Model,
+    *,
+    offset: Any = None,
+    missing: Missing = "error",
+    unknown: Unknown = "error",
+) -> Any:
+    """Probability of t = 1, σ(X @ coef + intercept + offset).
 
     Parameters
     ----------
-    X, model
+    X, model, offset, missing, unknown
         As in `decision`.
 
     Returns
     -------
-    dask array (n,)
-        float64, chunked as the rows of X.
+    dask array (n,), or dask series
+        As of `decision`; the series is called "probability".
 
     Raises
     ------
     TypeError, ValueError
+        As `decision`.
+
+    Warns
+    -----
+    OffsetWarning
         As `decision`.
 
     Examples
@@ -87,12 +130,30 @@ def probability(X: da.Array, model: LogisticModel) -> da.Array:
     >>> probability(X, model).compute()
     array([0.5       , 0.5       , 0.26894142])
     """
-    return _score(linear.probability, X, model)
+    return _score("probability", X, model, offset, missing, unknown)
 
 
-def _score(function: Callable[..., NDArray[Any]], X: da.Array, model: LogisticModel) -> da.Array:
+def _score(
+    output: Output, X: Any, model: Model, offset: Any, missing: Missing, unknown: Unknown
+) -> Any:
+    model = loaded(model)
+    warn_without_offset(model, offset, stacklevel=4)
+    arrays.choice(missing, "missing", get_args(Missing))
+    if is_frame(X):
+        options = {"output": output, "offset": offset, "missing": missing, "unknown": unknown}
+        return _score_frame(X, model, options)
     if not isinstance(X, da.Array):
-        raise TypeError(f"X must be a Dask array; got {type(X).__name__}")
+        raise TypeError(f"X must be a Dask array or data frame; got {type(X).__name__}")
+    function = linear.decision if output == "logit" else linear.probability
+    return _score_array(function, X, model, offset)
+
+
+# Arrays -----------------------------------------------------------------------------------
+
+
+def _score_array(
+    function: Callable[..., NDArray[Any]], X: da.Array, model: LogisticModel, offset: Any
+) -> da.Array:
     if X.ndim != 2:
         raise ValueError(f"X must have 2 axes; got shape {X.shape}")
     arrays.real_array(
@@ -103,8 +164,11 @@ def _score(function: Callable[..., NDArray[Any]], X: da.Array, model: LogisticMo
             f"X must have one column for each coefficient of model, {model.coef.size}; "
             f"got shape {X.shape}"
         )
-    return X.rechunk({1: -1}).map_blocks(
+    X = X.rechunk({1: -1})
+    offsets = [] if offset is None else [_offset(offset, X)]
+    return X.map_blocks(
         _score_block,
+        *offsets,
         function=function,
         coef=model.coef,
         intercept=model.intercept,
@@ -114,13 +178,63 @@ def _score(function: Callable[..., NDArray[Any]], X: da.Array, model: LogisticMo
     )
 
 
+def _offset(offset: Any, X: da.Array) -> da.Array:
+    """Offsets as a column, in the same chunks as the rows of X."""
+    if isinstance(offset, da.Array):
+        given = offset
+        arrays.real_array(np.zeros((1,) * given.ndim, given.dtype), "offset", 1)
+    else:
+        given = da.from_array(arrays.real_array(offset, "offset", 1))
+    rows, known = X.shape[0], not (math.isnan(X.shape[0]) or math.isnan(given.shape[0]))
+    if known and given.shape[0] == rows:
+        given = given.rechunk((X.chunks[0],))
+    elif known or given.numblocks[0] != X.numblocks[0]:
+        raise ValueError(
+            f"offset must have one element for each row of X, {rows}, and the chunks of X if that "
+            f"is not known; got shape {given.shape} in {given.numblocks[0]} chunks"
+        )
+    return given[:, None]
+
+
 def _score_block(
     X: NDArray[Any],
+    *offset: NDArray[Any],
     function: Callable[..., NDArray[Any]],
     coef: NDArray[np.float64],
     intercept: float,
 ) -> NDArray[Any]:
     if X.shape[0] == 0:  # as a filter of rows may leave it
         return np.empty(0)
+    of_rows = offset[0][:, 0] if offset else None
     # Data frames give column-major blocks; any other is not copied.
-    return function(np.ascontiguousarray(X), coef, intercept, threads=1)
+    return function(np.ascontiguousarray(X), coef, intercept, offset=of_rows, threads=1)
+
+
+# Data frames ------------------------------------------------------------------------------
+
+
+def _score_frame(X: Any, model: LogisticModel, options: dict[str, Any]) -> Any:
+    import pandas as pd
+
+    table = of_frame("X", X)
+    columns = Predictions(model, table, **options).columns  # which checks all that is known
+    model = replace(model, with_offset=False)  # or each partition warns as well
+    chosen = X[[X.columns[column] for column in columns]]
+    return chosen.map_partitions(
+        _score_partition,
+        model,
+        schema_of(chosen),
+        options,
+        meta=pd.Series(np.empty(0), X._meta.index, name=options["output"]),
+    )
+
+
+def _score_partition(
+    partition: Any, model: LogisticModel, schema: Any, options: dict[str, Any]
+) -> Any:
+    import pandas as pd
+
+    batches = score(model, as_arrow(partition, schema), threads=1, **options)
+    scores = [batch.column(0).to_numpy() for batch in batches]
+    name = options["output"]
+    return pd.Series(np.concatenate([np.empty(0), *scores]), partition.index, name=name)

@@ -18,12 +18,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
 from fastlogit import arrays
 from fastlogit import threads as _threads
+from fastlogit.arrow import column_of, numbers
 from fastlogit.kernels import columns, passes, sparse
 
 if TYPE_CHECKING:
@@ -358,22 +359,23 @@ def of(X: Any, missing: Missing = "error") -> Features:
 
     With `missing` "nan", what Arrow calls null is NaN instead of an error.
     """
-    if missing not in ("error", "nan"):
-        raise ValueError(f"missing must be 'error' or 'nan'; got {missing!r}")
+    arrays.choice(missing, "missing", get_args(Missing))
     if isinstance(X, Features):
         return X
     if hasattr(type(X), "tocsr"):  # of the class, as a data frame could have a column "tocsr"
         return _of_sparse(X)
     if isinstance(X, Mapping):
-        names = list(map(str, X))
+        try:
+            named = [(str(name), X[name]) for name in X]
+        except KeyError as error:
+            raise ValueError(
+                f"X must have a column for each of its names; not for {error}"
+            ) from None
         return _of_table(
-            [
-                _chunks_of(value, name, missing)
-                for name, value in zip(names, X.values(), strict=True)
-            ],
-            names,
+            [_chunks_of(value, name, missing) for name, value in named],
+            [name for name, _ in named],
         )
-    if _is_of_pandas(X) or _is_of_arrow(X):
+    if (_is_of_pandas(X) and hasattr(X, "ndim")) or _is_of_arrow(X):  # not pandas' NA
         return _of_frame(X, missing)
     return _of_array(arrays.real_array(X, "X", 2, float16=True))
 
@@ -454,20 +456,23 @@ def _is_of_pandas(value: Any) -> bool:
 
 
 def _is_of_arrow(value: Any) -> bool:
-    return hasattr(value, "__arrow_c_stream__") or hasattr(value, "__arrow_c_array__")
+    return any(
+        callable(getattr(value, f"__arrow_c_{kind}__", None)) for kind in ("stream", "array")
+    )
 
 
 def _chunks_of(value: Any, name: str, missing: Missing) -> list[_Column]:
     """Read one column, of whatever library."""
+    if getattr(value, "ndim", 1) != 1 and not isinstance(value, np.ndarray):
+        raise ValueError(f"X[{name!r}] must have one axis; got {type(value).__name__}")
     dtype = getattr(value, "dtype", None)
     if _is_of_pandas(value) and isinstance(dtype, np.dtype):
         value = value.to_numpy(copy=False)  # and not by Arrow, where NaN would be a null
     elif _is_of_arrow(value) or (_is_of_pandas(value) and dtype is not None):
         import pyarrow as pa
 
-        is_stream = hasattr(value, "__arrow_c_stream__") and not _is_of_pandas(value)
         try:
-            whole = pa.chunked_array(value) if is_stream else pa.array(value)
+            whole = pa.array(value) if _is_of_pandas(value) else column_of(value)
         except (pa.ArrowException, TypeError):
             raise TypeError(f"X must hold real numbers; got {dtype} in column {name!r}") from None
         chunks = whole.chunks if isinstance(whole, pa.ChunkedArray) else [whole]
@@ -493,7 +498,9 @@ def _of_frame(X: Any, missing: Missing) -> Features:
         whole, names = [X], X.schema.names
     else:
         try:
-            table = X if isinstance(X, pa.Table) else pa.table(X)
+            # As in `column_of`, Arrow's own readers do not take the C interface.
+            table = X.read_all() if isinstance(X, pa.RecordBatchReader) else X
+            table = table if isinstance(table, pa.Table) else pa.table(table)
         except pa.ArrowException as error:
             raise TypeError(
                 f"X must be a table of real numbers; got {type(X).__name__} ({error})"
@@ -529,6 +536,7 @@ def _of_batch(batch: Any, missing: Missing) -> tuple[_Chunk, Any]:
     By the Arrow C data interface, as to ask pyarrow for each column of many would take longer
     than to read them.
     """
+    batch.validate()  # a damaged file may promise more rows than its buffers have
     capsules = batch.__arrow_c_array__()
     names = (b"arrow_schema", b"arrow_array")
     fields = np.empty((batch.num_columns, 6), np.int64)
@@ -540,6 +548,9 @@ def _of_batch(batch: Any, missing: Missing) -> tuple[_Chunk, Any]:
             formats[number] = 0
     found = {code: _FORMATS.get(chr(code)) for code in set(formats.tolist())}
     for number in np.flatnonzero([found[code] is None for code in formats.tolist()])[:1]:
+        other = [numbers(column) for column in batch.columns]
+        if [column.type for column in other] != batch.schema.types:
+            return _of_batch(type(batch).from_arrays(other, batch.schema.names), missing)
         name, kind = batch.schema.names[number], batch.schema.types[number]
         raise TypeError(f"X must hold real numbers; got {kind} in column {name!r}")
     nulls = np.where(validity == 0, 0, nulls)

@@ -40,7 +40,7 @@ def replacing(path: str | os.PathLike[str], *, alone: bool = False) -> Iterator[
     with ExitStack() as stack:
         try:
             if alone:
-                temporary = target.with_name(f".{target.name}.partial")
+                temporary = _partial(target)
                 lock = stack.enter_context(open_alone(temporary))
                 lock.truncate(0)
             else:
@@ -61,6 +61,18 @@ def replacing(path: str | os.PathLike[str], *, alone: bool = False) -> Iterator[
             with suppress(OSError):
                 temporary.unlink()
             raise
+
+
+def _partial(target: Path) -> Path:
+    return target.with_name(f".{target.name}.partial")
+
+
+def remove_partial(path: str | os.PathLike[str]) -> None:
+    """Remove what a process that was killed has left of `path`, unless another one writes it."""
+    temporary = _partial(Path(path))
+    if temporary.exists():
+        with suppress(BlockingIOError), open_alone(temporary):
+            temporary.unlink()
 
 
 def open_alone(path: Path) -> BinaryIO:

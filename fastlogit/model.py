@@ -8,22 +8,31 @@ from __future__ import annotations
 
 import json
 import math
-from collections import Counter
-from collections.abc import Iterable
-from contextlib import suppress
+import os
+import warnings
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import numpy as np
 
-from fastlogit import arrays, centring, features, files, hessians, inference, linear, onehot
+from fastlogit import (
+    arrays,
+    centring,
+    features,
+    files,
+    hessians,
+    inference,
+    linear,
+    model_fields,
+    model_file,
+    onehot,
+)
 from fastlogit import threads as _threads
 from fastlogit.elementwise import sigmoid
+from fastlogit.model_fields import History
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable
 
     from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -31,51 +40,14 @@ if TYPE_CHECKING:
     from fastlogit.features import Missing
     from fastlogit.onehot import Unknown
 
-FORMAT = "fastlogit.LogisticModel"
-VERSION = 3
-# What earlier versions did not have.
-_SINCE_3: dict[str, Any] = {"categories": {}}
-_SINCE_2 = _SINCE_3 | {
-    "classes": [0, 1],
-    "with_intercept": True,
-    "null_log_loss": None,
-    "total_weight": None,
-    "solver": None,
-    "seconds": None,
-    "history": None,
-    "variances": None,
-}
+__all__ = ["History", "LogisticModel", "OffsetWarning", "load"]
+
+# What `summary` writes of a name, at most.
+_MOST_TEXT = 60
 
 
-# Numbers that are not negative, or NaN where they are not known.
-_MEASURED = ("log_loss", "null_log_loss", "total_weight", "gradient_norm", "seconds")
-
-
-class History(NamedTuple):
-    """What each read of X found, a tuple of as many numbers for each.
-
-    The last entry is for the point that the model describes; if a worse point was tried last, the
-    best one is listed again after it.
-
-    Attributes
-    ----------
-    passes : tuple of int
-        Reads of X so far.
-    objective : tuple of float
-        Mean loss plus penalty at the point that was tried.
-    gradient_norm : tuple of float
-        Largest element of its gradient.
-    step : tuple of float
-        How much of the solver's step was taken to get there.
-    seconds : tuple of float
-        Since training began.
-    """
-
-    passes: tuple[int, ...]
-    objective: tuple[float, ...]
-    gradient_norm: tuple[float, ...]
-    step: tuple[float, ...]
-    seconds: tuple[float, ...]
+class OffsetWarning(UserWarning):
+    """A model that was trained with an offset predicts without one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,6 +91,8 @@ class LogisticModel:
     categories : dict of tuple of str
         The categories of each column of text, which has a feature ``column=category`` for each
         of them; one without a feature has the coefficient 0.
+    with_offset : bool
+        Whether it was trained with an offset, which predictions then need as well.
 
     A model made by hand, from coefficients, has NaN, 0 or None for what training would tell.
 
@@ -148,44 +122,11 @@ class LogisticModel:
     history: History | None = None
     variances: NDArray[np.float64] | None = None
     categories: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    with_offset: bool = False
 
     def __post_init__(self) -> None:
         """Check and normalise what was given."""
-        coef = np.array(arrays.real_array(self.coef, "coef", 1), dtype=np.float64)
-        if not np.isfinite(coef).all():
-            raise ValueError(f"coef must be finite; got {coef[~np.isfinite(coef)][0]}")
-        intercept = arrays.number(self.intercept, "intercept")
-        if not math.isfinite(intercept):
-            raise ValueError(f"intercept must be finite; got {intercept}")
-        coef.flags.writeable = False
-        names = self.feature_names
-        checked: dict[str, Any] = {
-            "coef": coef,
-            "intercept": intercept,
-            "feature_names": None if names is None else checked_names(names, coef.size),
-            "classes": _checked_classes(self.classes),
-            "with_intercept": arrays.true_or_false(self.with_intercept, "with_intercept"),
-            "l2": _checked_l2(self.l2, coef.size),
-            "converged": arrays.true_or_false(self.converged, "converged"),
-            "passes": arrays.whole_number(self.passes, "passes", 0),
-        }
-        if not isinstance(self.solver, str | None):
-            raise TypeError(f"solver must be a name or None; got {arrays.short(self.solver)}")
-        if not isinstance(self.history, History | None):
-            raise TypeError(f"history must be a History or None; got {self.history!r}")
-        for name in _MEASURED:
-            number = arrays.number(getattr(self, name), name)
-            checked[name] = number if math.isnan(number) else arrays.not_negative(number, name)
-        if self.variances is not None:
-            size = coef.size + int(checked["with_intercept"])
-            variances = arrays.vector(self.variances, "variances", size, "estimate")
-            variances = variances.astype(np.float64)
-            if (variances < 0.0).any():
-                raise ValueError(f"variances must not be negative; got {variances.min()}")
-            variances.flags.writeable = False
-            checked["variances"] = variances
-        checked["categories"] = onehot.checked(self.categories, checked["feature_names"])
-        for name, value in checked.items():
+        for name, value in model_fields.checked(vars(self)).items():
             object.__setattr__(self, name, value)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -219,18 +160,21 @@ class LogisticModel:
         self,
         X: Any,
         *,
+        offset: ArrayLike | None = None,
         missing: Missing = "error",
         unknown: Unknown = "error",
         out: NDArray[Any] | None = None,
         threads: SupportsIndex | None = None,
     ) -> NDArray[Any]:
-        """Logits of rows, z = X @ coef + intercept.
+        """Logits of rows, z = X @ coef + intercept + offset.
 
         Parameters
         ----------
         X : array_like (n, d), CSR matrix (n, d), or table of n rows
             As of :func:`fastlogit.linear.decision`; the names of its columns, if it has names, are
             checked.  Of a model with `categories` it may be a table with these columns of text.
+        offset : array_like (n,), optional
+            A known addition to z, which a model that was trained with one needs.
         missing : {"error", "nan"}
             What to do about nulls: an error that names the column, or take them as NaN.
         unknown : {"error", "ignore"}
@@ -249,15 +193,38 @@ class LogisticModel:
         ------
         TypeError, ValueError
             If X does not suit the model, naming the column, or another argument is wrong.
+
+        Warns
+        -----
+        OffsetWarning
+            If the model was trained with an offset, and none is given.
         """
+        warn_without_offset(self, offset)
+        return self._decision(X, offset, missing, unknown, out, threads)
+
+    def _decision(
+        self,
+        X: Any,
+        offset: ArrayLike | None,
+        missing: Missing = "error",
+        unknown: Unknown = "error",
+        out: NDArray[Any] | None = None,
+        threads: SupportsIndex | None = None,
+    ) -> NDArray[Any]:
         onehot.checked_unknown(unknown)
+        arrays.choice(missing, "missing", ("error", "nan"))
+        offset = _plain_offset(offset, missing)
         names = onehot.names_of(X) if self.categories else []
         if not set(names) & set(self.categories):
             given = self._features(X, missing)
-            return linear.decision(given, self.coef, self.intercept, out=out, threads=threads)
+            return linear.decision(
+                given, self.coef, self.intercept, offset=offset, out=out, threads=threads
+            )
         numbers, coef, text = self.columns
         _check_columns(sorted(names), tuple(sorted([*numbers, *text])))
         logits = onehot.sum_of(X, text, missing, unknown)
+        if offset is not None:
+            logits = logits + arrays.vector(offset, "offset", logits.size, "row of X")
         if numbers:
             rows = {name: X[name] for name in numbers}
             return linear.decision(
@@ -270,6 +237,7 @@ class LogisticModel:
         self,
         X: Any,
         *,
+        offset: ArrayLike | None = None,
         missing: Missing = "error",
         unknown: Unknown = "error",
         threads: SupportsIndex | None = None,
@@ -278,7 +246,7 @@ class LogisticModel:
 
         Parameters
         ----------
-        X, missing, unknown, threads
+        X, offset, missing, unknown, threads
             As of `decision`.
 
         Returns
@@ -291,18 +259,29 @@ class LogisticModel:
         ------
         TypeError, ValueError
             As by `decision`.
+
+        Warns
+        -----
+        OffsetWarning
+            As `decision`.
         """
-        z = self.decision(X, missing=missing, unknown=unknown, threads=threads)
+        warn_without_offset(self, offset)
+        z = self._decision(X, offset, missing, unknown, threads=threads)
         return of_both_classes(sigmoid, z, np.float64, threads)
 
     def predict(
-        self, X: Any, *, threshold: float = 0.5, threads: SupportsIndex | None = None
+        self,
+        X: Any,
+        *,
+        offset: ArrayLike | None = None,
+        threshold: float = 0.5,
+        threads: SupportsIndex | None = None,
     ) -> NDArray[Any]:
         """Labels: the second of `classes` where its probability is above `threshold`.
 
         Parameters
         ----------
-        X, threads
+        X, offset, threads
             As of `decision`.
         threshold : float
             In [0, 1].
@@ -316,11 +295,15 @@ class LogisticModel:
         ------
         TypeError, ValueError
             As by `decision`; if `threshold` is no number in [0, 1], or a row's probability is NaN.
+
+        Warns
+        -----
+        OffsetWarning
+            As `decision`.
         """
-        threshold = arrays.number(threshold, "threshold")
-        if not 0.0 <= threshold <= 1.0:
-            raise ValueError(f"threshold must lie between 0 and 1; got {threshold}")
-        y = sigmoid(self.decision(X, threads=threads), threads=threads)
+        threshold = arrays.probability(threshold, "threshold")
+        warn_without_offset(self, offset)
+        y = sigmoid(self._decision(X, offset, threads=threads), threads=threads)
         if np.isnan(y).any():
             row = int(np.argmax(np.isnan(y)))
             raise ValueError(f"X gives no label in row {row}: its probability is NaN")
@@ -360,6 +343,11 @@ class LogisticModel:
             If the model was trained with a penalty, for which they would mean nothing, or none
             are kept and X is not given.
 
+        Warns
+        -----
+        OffsetWarning
+            If the model was trained with an offset, and X is given without one.
+
         Examples
         --------
         >>> import fastlogit as fl
@@ -373,6 +361,7 @@ class LogisticModel:
             if self.variances is None:
                 raise ValueError("none are kept: give X")
             return np.sqrt(self.variances)
+        warn_without_offset(self, offset)
         given = self._features(X)
         if self.with_intercept:
             count = _threads.resolve(threads)
@@ -387,6 +376,8 @@ class LogisticModel:
             with_intercept=self.with_intercept,
             threads=threads,
         )
+        if not np.isfinite(hessian).all():
+            raise ValueError("X, weight and offset must be finite to give standard errors")
         return np.sqrt(hessians.variances(hessian, given.centres))
 
     def z_values(self, X: Any = None, **data: Any) -> NDArray[np.float64]:
@@ -482,9 +473,10 @@ class LogisticModel:
         x            0.908184    1.085   0.837  0.403  -1.219   3.035
         (intercept)  -1.36228    1.975  -0.690  0.490  -5.233   2.508
         """
-        errors = None if self.variances is None else self.standard_errors()
+        has_errors = self.variances is not None and not np.any(self.l2)
+        errors = self.standard_errors() if has_errors else None
         names = list(self.feature_names or (f"x{j}" for j in range(self.coef.size)))
-        names = [" ".join(name.split()) for name in names]
+        names = [" ".join(arrays.cut(name, _MOST_TEXT).split()) for name in names]
         names += ["(intercept)"] * self.with_intercept
         return inference.table(self._facts(), names, self._estimates, errors, level)
 
@@ -496,9 +488,11 @@ class LogisticModel:
         """What `summary` tells in its head."""
         penalty = "one for each column" if np.ndim(self.l2) else f"{self.l2:g}"
         facts = [
-            ("probability of", repr(self.classes[1])),
+            ("probability of", arrays.short(self.classes[1])),
             ("l2 penalty", penalty if np.any(self.l2) else "none"),
         ]
+        if self.with_offset:
+            facts += [("offset", "yes, predictions need one")]
         if self.solver is None:
             return [*facts, ("converged", "not known")]
         facts += [
@@ -547,25 +541,7 @@ class LogisticModel:
         -------
         dict
         """
-        return {
-            "format": FORMAT,
-            "version": VERSION,
-            "coef": self.coef.tolist(),
-            "intercept": self.intercept,
-            "feature_names": self.feature_names,
-            "classes": self.classes,
-            "with_intercept": self.with_intercept,
-            "l2": np.asarray(self.l2).tolist(),
-            **{name: _none_for_nan(getattr(self, name)) for name in _MEASURED},
-            "converged": self.converged,
-            "passes": self.passes,
-            "solver": self.solver,
-            "history": None if self.history is None else _finite_or_none(self.history),
-            "variances": None
-            if self.variances is None
-            else [_none_for_nan(value) for value in self.variances.tolist()],
-            "categories": self.categories,
-        }
+        return model_file.content(vars(self))
 
 
 def of_both_classes(
@@ -607,126 +583,37 @@ def load(path: str | os.PathLike[str]) -> LogisticModel:
     ...     fl.load(path).coef
     array([0.1, 0.2])
     """
-    text = Path(path).read_bytes()
-    try:
-        content = json.loads(text, object_pairs_hook=_unique)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path}: not a model file: {error}") from None
-    try:
-        return _from_content(content)
-    except (KeyError, TypeError, ValueError) as error:
-        missing = isinstance(error, KeyError)
-        reason = f"{error.args[0]!r} is missing" if missing else str(error)
-        raise ValueError(f"{path}: not a valid model: {reason}") from None
+    return model_file.read(path, LogisticModel)
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object of JSON, in which a key that is there twice would hide what it said first."""
-    result = dict(pairs)
-    if len(result) < len(pairs):
-        raise ValueError(
-            f"the key {arrays.short(_repeated(key for key, _ in pairs))} is there twice"
-        )
-    return result
-
-
-def _from_content(content: Any) -> LogisticModel:
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
-        raise ValueError(f"its 'format' is not {FORMAT!r}")
-    version = content["version"]
-    if isinstance(version, bool) or version not in (1, 2, VERSION):
-        raise ValueError(
-            f"version {arrays.short(version)} is not known; this fastlogit reads 1 to {VERSION}"
-        )
-    content = {**content, **{1: _SINCE_2, 2: _SINCE_3}.get(version, {})}
-    coef, names = content["coef"], content["feature_names"]
-    if not (names is None or isinstance(names, list)):
-        raise TypeError("'feature_names' must be a list of names or null")
-    for name in ("converged", "with_intercept"):
-        if not isinstance(content[name], bool):
-            raise TypeError(f"{name!r} must be true or false; got {arrays.short(content[name])}")
-    return LogisticModel(
-        coef=np.array([_number(value, "coef") for value in _list(coef, "coef")]),
-        intercept=_number(content["intercept"], "intercept"),
-        feature_names=None if names is None else tuple(names),
-        classes=tuple(_list(content["classes"], "classes")),
-        with_intercept=content["with_intercept"],
-        l2=_numbers_or_one(content["l2"], "l2"),
-        **{name: _number_or_nan(content[name], name) for name in _MEASURED},
-        converged=content["converged"],
-        passes=_count(content["passes"], "passes"),
-        solver=content["solver"],
-        history=_history(content["history"]),
-        variances=None
-        if content["variances"] is None
-        else np.array(
-            [_number_or_nan(one, "variances") for one in _list(content["variances"], "variances")]
-        ),
-        categories=content["categories"],
+def loaded(model: LogisticModel | str | os.PathLike[str]) -> LogisticModel:
+    """Return a model as it is, or the one in the file of this path."""
+    if isinstance(model, LogisticModel):
+        return model
+    if isinstance(model, str | os.PathLike):
+        return load(model)
+    raise TypeError(
+        f"model must be a LogisticModel or the path of its file; got {type(model).__name__} "
+        "(from_sklearn and from_statsmodels take over other libraries' models)"
     )
 
 
-def _numbers_or_one(value: Any, name: str) -> float | NDArray[np.float64]:
-    if isinstance(value, list):
-        return np.array([_number(one, name, least=0) for one in value])
-    return _number(value, name, least=0)
+def warn_without_offset(model: LogisticModel, offset: object, stacklevel: int = 3) -> None:
+    """Warn if a model was trained with an offset, and there is none to predict with."""
+    if model.with_offset and offset is None:
+        warnings.warn(
+            "offset must be given, as the model was trained with one; without it, the model "
+            "predicts as if it were 0",
+            OffsetWarning,
+            stacklevel,
+        )
 
 
-def _history(value: Any) -> History | None:
-    if value is None:
-        return None
-    if not isinstance(value, dict) or set(value) != set(History._fields):
-        raise ValueError(f"'history' must have {', '.join(History._fields)}")
-    columns: list[Any] = []
-    for name in History._fields:
-        one = _count if name == "passes" else _number_or_inf
-        given = _list(value[name], f"history.{name}")
-        columns.append(tuple(one(number, f"history.{name}") for number in given))
-    if len(set(map(len, columns))) != 1:
-        raise ValueError("'history' must have as many numbers of each kind")
-    return History(*columns)
-
-
-def _list(value: Any, name: str) -> list[Any]:
-    if not isinstance(value, list):
-        raise TypeError(f"{name!r} must be a list; got {arrays.short(value)}")
-    return value
-
-
-def _number(value: Any, name: str, least: float = -math.inf) -> float:
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        with suppress(OverflowError):  # JSON's integers have no end
-            if math.isfinite(value) and value >= least:
-                return float(value)
-    raise ValueError(
-        f"{name!r} must be a finite number{_at_least(least)}; got {arrays.short(value)}"
-    )
-
-
-def _number_or_nan(value: Any, name: str) -> float:
-    return math.nan if value is None else _number(value, name, least=0)
-
-
-def _number_or_inf(value: Any, name: str) -> float:
-    return math.inf if value is None else _number(value, name)
-
-
-def _finite_or_none(history: History) -> dict[str, list[float | None]]:
-    """For JSON, which has no infinities: what a step that was far too long came to."""
-    return {
-        name: [value if math.isfinite(value) else None for value in values]
-        for name, values in history._asdict().items()
-    }
-
-
-def _count(value: Any, name: str) -> int:
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-        return value
-    raise ValueError(f"{name!r} must be a whole number of at least 0; got {arrays.short(value)}")
-
-
-def _at_least(least: float) -> str:
-    return "" if least == -math.inf else f" of at least {least}"
+def _plain_offset(offset: Any, missing: Missing) -> Any:
+    """An offset in which other libraries' nulls are NaN, or an error, as in a column of X."""
+    if offset is None or isinstance(offset, np.ndarray | list | tuple):
+        return offset
+    return linear.decision({"offset": offset}, [1.0], missing=missing)
 
 
 def _check_columns(given: list[str], wanted: tuple[str, ...]) -> None:
@@ -747,57 +634,3 @@ def _check_columns(given: list[str], wanted: tuple[str, ...]) -> None:
 
 def _listed(names: list[str]) -> str:
     return ", ".join(map(repr, names[:5])) + (f" and {len(names) - 5} more" * (len(names) > 5))
-
-
-def _checked_classes(classes: Any) -> tuple[Any, Any]:
-    """Two different labels."""
-    if isinstance(classes, str) or not isinstance(classes, Iterable):
-        raise TypeError(f"classes must be two labels; got {classes!r}")
-    result = tuple(one.item() if isinstance(one, np.generic) else one for one in classes)
-    if len(result) != 2 or result[0] == result[1]:
-        raise ValueError(f"classes must be two different labels; got {arrays.short(result)}")
-    for label in result:
-        if not isinstance(label, bool | int | float | str) or label != label:
-            raise TypeError(f"classes must be bool, int, float or str; got {arrays.short(label)}")
-        if isinstance(label, int) and not -(2**63) <= label < 2**63:
-            raise ValueError(f"classes must be of 64 bits; got {arrays.short(label)}")
-    if isinstance(result[0], str) != isinstance(result[1], str):
-        raise TypeError(f"classes must be of the same kind; got {arrays.short(result)}")
-    return result
-
-
-def _checked_l2(l2: Any, d: int) -> float | NDArray[np.float64]:
-    if np.ndim(l2) == 0:
-        return arrays.not_negative(l2, "l2")
-    penalties = arrays.vector(l2, "l2", d, "coefficient").astype(np.float64)
-    for value in penalties:
-        arrays.not_negative(value, "l2")
-    penalties.flags.writeable = False
-    return penalties
-
-
-def checked_names(names: Any, d: int) -> tuple[str, ...]:
-    """Feature names as a tuple of `d` different strings."""
-    if isinstance(names, str) or not isinstance(names, Iterable):
-        raise TypeError(f"feature_names must be a sequence of strings; got {names!r}")
-    result = tuple(names)
-    if len(result) != d:
-        raise ValueError(
-            f"feature_names must have one name for each column, {d}; got {len(result)}"
-        )
-    for name in result:
-        if not isinstance(name, str):
-            raise TypeError(f"feature_names must be strings; got {arrays.short(name)}")
-    if len(set(result)) < d:
-        raise ValueError(
-            f"feature_names must differ; got {arrays.short(_repeated(result))} more than once"
-        )
-    return result
-
-
-def _repeated(names: Iterable[str]) -> str:
-    return next(name for name, count in Counter(names).items() if count > 1)
-
-
-def _none_for_nan(value: float) -> float | None:
-    return None if math.isnan(value) else value

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
-from fastlogit.arrays import short
-from fastlogit.arrow import plain, texts_of
+from fastlogit.arrays import choice, short
+from fastlogit.arrow import column_of, plain, texts_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,9 +59,8 @@ def checked(categories: Any, features: Sequence[str] | None) -> dict[str, tuple[
 
 def checked_unknown(unknown: Unknown) -> Unknown:
     """Check an option."""
-    if unknown not in get_args(Unknown):
-        raise ValueError(f"unknown must be 'error' or 'ignore'; got {unknown!r}")
-    return unknown
+    checked: Unknown = choice(unknown, "unknown", get_args(Unknown))
+    return checked
 
 
 class Columns(NamedTuple):
@@ -148,6 +147,8 @@ def as_text(column: Any) -> Any:
 
 def names_of(X: Any) -> list[str]:
     """Names of the columns of a table of any library; none of what is no table."""
+    if isinstance(X, type):
+        return []
     for attribute in ("column_names", "columns"):
         names = getattr(X, attribute, None)
         if names is not None and not isinstance(X, Mapping):
@@ -161,13 +162,10 @@ def sum_of(
     X: Any, text: dict[str, dict[str, float]], missing: str, unknown: Unknown
 ) -> NDArray[np.float64]:
     """What the columns of text of a table in memory add to the logits of its rows."""
-    import pyarrow as pa
-
     total: Any = 0.0
     for name, coefficients in text.items():
-        values = X[name]
-        column = values if hasattr(values, "__arrow_c_stream__") else pa.array(values)
-        column = column if isinstance(column, pa.Array) else pa.chunked_array(column)
+        column = column_of(X[name])
+        column.validate(full=True)  # an index may point outside the dictionary
         found = look_up(column, Known.of(coefficients))
         if missing == "error" and (nulls := np.count_nonzero(np.isnan(found.logits))):
             raise ValueError(f"X must have no nulls; column {name!r} has {nulls}")

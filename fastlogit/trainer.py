@@ -25,7 +25,8 @@ import numpy as np
 
 from fastlogit import arrays, centring, features
 from fastlogit import threads as _threads
-from fastlogit.model import History, LogisticModel, checked_names
+from fastlogit.model import LogisticModel
+from fastlogit.model_fields import History, checked_names
 from fastlogit.training import labels, solvers
 from fastlogit.training.convergence import has_converged, is_near
 from fastlogit.training.diagnosis import (
@@ -113,7 +114,7 @@ def fit(
         What the weights of each class are multiplied by (1 for a label that is not there);
         "balanced" makes both classes weigh half of what all rows weigh.
     offset : array_like (n,), optional
-        A known addition to z.  It is no part of the model.
+        A known addition to z.  It is no part of the model, whose predictions need one as well.
     intercept : bool
         Whether the model has one.
     start : LogisticModel, optional
@@ -285,6 +286,7 @@ def train(
         seconds=time.perf_counter() - begin,
         history=History(*zip(*reached.seen, strict=True)),
         variances=found.variances,
+        with_offset=offset is not None,
     )
     return model, warned
 

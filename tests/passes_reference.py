@@ -158,7 +158,3 @@ def summing(n):
 def exact_problem(*key):
     given = problem(*key)
     return exact(given.X, given.t, given.coef, given.intercept, given.weight, given.offset)
-
-
-def bits(*results):
-    return [np.asarray(result, dtype=np.float64).tobytes() for result in results]

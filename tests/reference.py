@@ -6,6 +6,7 @@ smallest subnormal, so that no formula needs a second form for its tail.
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import mpmath
@@ -128,11 +129,24 @@ def is_subnormal(exact: mpf, dtype: Any) -> bool:
     return bool(abs(exact) < mpf(float(np.finfo(dtype).tiny)))
 
 
-def bits(values: Any) -> Any:
-    """Bits of floating-point numbers as integers: equal where nothing at all differs.
+def bits(*values: Any) -> list[tuple[str, tuple[int, ...], bytes]]:
+    """Dtype, shape and bits of each value: equal where nothing differs but the bits of a NaN.
 
-    All NaNs are one: IEEE 754 leaves their signs to the processor, and LLVM to the instruction.
+    Every NaN counts as the same one.  Which operand's NaN an instruction hands on, and so its
+    sign, is up to the compiler, which chooses other instructions for other processors.
     """
-    array = np.ascontiguousarray(values)
-    array = np.where(np.isnan(array), array.dtype.type(np.nan), array)
-    return array.view(f"i{array.itemsize}")
+    found = []
+    for value in map(np.asarray, values):
+        plain = np.where(np.isnan(value), np.nan, value) if value.dtype.kind == "f" else value
+        found.append((value.dtype.str, value.shape, plain.tobytes()))
+    return found
+
+
+def same_bits(a: Any, b: Any) -> bool:
+    """Whether two values have the same `bits`."""
+    return bits(a) == bits(b)
+
+
+def digest(*values: Any) -> str:
+    """A short text that differs where the `bits` of any of the values do."""
+    return hashlib.sha256(repr(bits(*values)).encode()).hexdigest()[:16]

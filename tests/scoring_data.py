@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import io
-import subprocess
 import sys
 
 import numpy as np
@@ -27,6 +26,22 @@ def write(table, path):
         pa.csv.write_csv(table, path)
     else:
         np.save(path, np.column_stack([column.to_numpy() for column in table.columns]))
+    return path
+
+
+def as_source(table, form, folder):
+    """A table as a file in a folder, or as an object."""
+    path = folder / f"in.{form}"
+    if form == "parquet":
+        pq.write_table(table, path)
+    elif form in ("arrow", "arrows"):
+        opening = {"arrow": pa.ipc.new_file, "arrows": pa.ipc.new_stream}[form]
+        with opening(path, table.schema) as writer:
+            writer.write_table(table)
+    elif form == "csv":
+        pa.csv.write_csv(table, path)
+    else:
+        return table.to_reader() if form == "reader" else table
     return path
 
 
@@ -119,46 +134,3 @@ def long_command(source, sink, *options):
         "resume='--resume' in sys.argv)"
     )
     return [sys.executable, "-c", code, str(source), str(sink), *options]
-
-
-# Damage -----------------------------------------------------------------------------------
-
-_SCORE_DAMAGED = """
-import random, sys
-import pyarrow.parquet as pq
-from fastlogit.cli import main
-path, sink, model, times, *keep = sys.argv[1:]
-whole = open(path, "rb").read()
-score = ["score", model, path, "-o", sink, "-q", "--missing", "nan", "--force", *keep]
-numbers = random.Random(7)
-for _ in range(int(times)):
-    damaged = bytearray(whole)
-    damaged[numbers.randrange(len(whole))] ^= 1 << numbers.randrange(8)
-    open(path, "wb").write(damaged)
-    status = main(score)
-    print(status, status or pq.ParquetFile(sink).metadata.num_rows, flush=True)
-"""
-
-
-def scored_with_a_byte_flipped(path, times, keep=()):
-    """Score a file of `N` rows, each time with one other bit flipped, in a process of its own.
-
-    Gives the number of times it was scored all the same.  All others must be one line each that
-    names the file; and the process must survive.
-    """
-    model, sink = path.with_name("model.json"), path.with_name("y.parquet")
-    PAIR_MODEL.save(model)
-    options = ["--keep", *keep] if keep else []
-    command = [sys.executable, "-c", _SCORE_DAMAGED, path, sink, model, str(times), *options]
-    done = subprocess.run(command, capture_output=True, check=False)
-    assert done.returncode == 0, done.stderr.decode()[-2000:]
-    results = done.stdout.decode().splitlines()
-    errors = done.stderr.decode().splitlines()
-    assert len(results) == times
-    assert set(results) <= {f"0 {N}", "1 1"}
-    assert len(errors) == results.count("1 1")
-    for error in errors:
-        assert error.startswith(f"fastlogit: error: {path}: ")
-        assert len(error) < 1000
-    assert not list(path.parent.glob(".*"))
-    return times - len(errors)

@@ -26,6 +26,7 @@ ROOT = Path(fastlogit.__file__).parent
 # An entry ending with a dot stands for all modules inside that package.
 ROWS = [
     ["__main__", "cli", "demo", "warmup", "sklearn", "dask", "data.make_flights"],
+    ["wording"],
     ["plot"],  # its __init__.py
     ["plot.mathematics", "plot.exactness", "plot.models"],
     ["plot.axes"],
@@ -38,9 +39,12 @@ ROWS = [
     ["scoring.predictions"],
     ["scoring.logits"],
     ["scoring.sources"],
+    ["scoring.targets"],
+    ["scoring.categories"],
+    ["scoring.partitions"],
     ["scoring.columnar", "scoring.positional", "scoring.folders"],
     ["scoring.table"],
-    ["scoring.texts", "scoring.overlap"],
+    ["scoring.texts", "scoring.overlap", "scoring.csv_options"],
     ["trainer"],
     ["training.diagnosis", "training.options"],
     ["training.solvers"],
@@ -49,6 +53,8 @@ ROWS = [
     ["training"],  # its __init__.py
     ["conversion"],
     ["model"],
+    ["model_file"],
+    ["model_fields"],
     ["inference"],
     ["losses", "linear", "elementwise"],
     ["centring"],

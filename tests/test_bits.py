@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import subprocess
@@ -12,17 +11,13 @@ import llvmlite.binding
 import numba
 import numpy as np
 import pytest
-from reference import adversarial
+from reference import adversarial, digest, same_bits
 
 import fastlogit as fl
 from fastlogit.kernels import sigmoid
 from fastlogit.kernels.ufuncs import ARGUMENTS
 
 N = 100_001  # several parts of a sum
-
-
-def digest(value) -> str:
-    return hashlib.sha256(np.ascontiguousarray(value).tobytes()).hexdigest()[:16]
 
 
 def results() -> dict[str, str]:
@@ -41,16 +36,21 @@ def results() -> dict[str, str]:
             found[f"{name} {dtype.__name__} special"] = digest(getattr(fl, name)(*points))
             args = [z if kind == "z" else ys, *([soft] if targets else [])]
             found[f"{name} {dtype.__name__}"] = digest(getattr(fl, name)(*args))
+        logits, targets = adversarial(("z", "t"), dtype, special=True)
+        inside = (targets >= 0) & (targets <= 1)
+        logits, targets = logits[inside], targets[inside]
+        found[f"sums {dtype.__name__} special"] = digest(*fl.log_loss_gradient(logits, targets))
+        found[f"linear {dtype.__name__} special"] = digest(
+            *fl.linear.log_loss_gradient(logits[:, None], targets, [-1.0])
+        )
         X = rng.normal(size=(N // 100, 19)).astype(dtype)
         coef, rows = rng.normal(size=19), slice(N // 100)
         for t in (soft, hard):
             loss, gradient = fl.log_loss_gradient(z, t, soft)
-            found[f"sums {dtype.__name__} {t.dtype}"] = digest(loss) + digest(gradient)
+            found[f"sums {dtype.__name__} {t.dtype}"] = digest(loss, gradient)
             given = {"weight": soft[rows], "offset": z[rows]}
             loss, gradient, hessian = fl.linear.log_loss_gradient_hessian(X, t[rows], coef, **given)
-            found[f"linear {dtype.__name__} {t.dtype}"] = (
-                digest(loss) + digest(gradient) + digest(hessian)
-            )
+            found[f"linear {dtype.__name__} {t.dtype}"] = digest(loss, gradient, hessian)
         found[f"score {dtype.__name__}"] = digest(fl.linear.probability(X, coef, 0.5))
         found[f"columns {dtype.__name__}"] = digest(
             fl.linear.probability(dict(enumerate(X.T)), coef)
@@ -83,6 +83,17 @@ def test_avx2_and_avx512_agree(tmp_path):
     here, there = results(), json.loads(done.stdout)
     assert (here.pop("width"), there.pop("width")) == ("512", "256")
     assert here == there
+
+
+def test_bits_differ_by_sign_dtype_and_shape_but_not_by_the_nan():
+    nans = np.array([0x7FF8000000000000, -0x8000000000000, 0x7FF8000000000001]).view(np.float64)
+    assert len({nan.tobytes() for nan in nans}) == 3
+    assert len({digest(nan) for nan in nans}) == 1
+    assert same_bits([np.nan, 1.0], [-np.nan, 1.0])
+    assert not same_bits(0.0, -0.0)
+    assert not same_bits(np.nan, np.inf)
+    assert not same_bits(1.0, np.float32(1.0))
+    assert not same_bits([1.0], 1.0)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import io
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -115,6 +116,38 @@ def test_train_warns_when_it_did_not_converge(here, capsys):
     assert not fl.load("m.json").converged
 
 
+def test_an_offset_in_the_commands(here, capsys):
+    model = fl.LogisticModel([2.0, -1.0], 0.5, ("x", "k"), with_offset=True)
+    model.save("model.json")
+    pq.write_table(pa.table({**ROWS, "w": [3.0, -3.0, 0.5, 0.0, 1.0]}), "data.parquet")
+    z = 2.0 * np.array(ROWS["x"]) - np.array(ROWS["k"]) + 0.5
+    score = ["score", "model.json", "data.parquet", "-o", "y.npy", "--output", "logit", "--force"]
+    assert main([*score, "-q", "--offset", "w"]) == 0
+    assert capsys.readouterr().err == ""
+    np.testing.assert_array_equal(np.load("y.npy") - z, [3.0, -3.0, 0.5, 0.0, 1.0])
+    evaluate = ["evaluate", "model.json", "data.parquet", "--label", "t", "--json"]
+    assert main([*evaluate, "--offset", "w"]) == 0
+    out, err = capsys.readouterr()
+    assert err == ""
+    assert json.loads(out)["accuracy"] == 0.4
+    for command in ([*score, "-q"], evaluate):
+        assert main(command) == 0
+        assert re.fullmatch(
+            "fastlogit: warning: --offset must be given, as the model was trained with one; .*\n",
+            capsys.readouterr().err,
+        )
+    np.testing.assert_array_equal(np.load("y.npy"), z)
+    plot = ["plot", "roc", "model.json", "data.parquet", "--label", "t", "-o", "roc.svg"]
+    assert main([*plot, "--offset", "w"]) == 0
+    assert capsys.readouterr().err == ""
+    assert main([*plot, "--force"]) == 0
+    assert capsys.readouterr().err.startswith("fastlogit: warning: --offset must be given")
+
+
+def test_an_offset_that_is_not_there(fails):
+    assert "missing column 'w'" in fails(*SCORE, "--offset", "w")
+
+
 def test_score(here, capsys):
     assert main(["score", "model.json", "data.parquet", "-o", "scores.npy"]) == 0
     out, err = capsys.readouterr()
@@ -166,7 +199,7 @@ def test_version(capsys):
     [
         ([], "required: COMMAND"),
         (["scoer"], "invalid choice: 'scoer'"),
-        ([*TRAIN[:2], "-o", "m.json"], "required: --label"),
+        ([*TRAIN[:4]], "required: -o/--out"),
         ([*TRAIN, "--l2", "much"], "--l2: must be a finite number that is not negative; got 'm"),
         ([*TRAIN, "--l2", "-1"], "--l2: must be a finite number that is not negative; got '-1'"),
         ([*TRAIN, "--l2", "inf"], "--l2: must be a finite number"),
@@ -200,6 +233,8 @@ def test_missing_column(fails):
 
 
 def test_missing_label(fails):
+    message = "data.parquet: --label must say which column the labels are\n"
+    assert message in fails("train", "data.parquet", "-o", "m.json")
     assert "data.parquet: missing column 'tt' (is it 't'?)" in fails(
         "train", "data.parquet", "--label", "tt", "-o", "m.json"
     )
@@ -209,7 +244,7 @@ def test_text_in_a_column_of_numbers(fails, here):
     (here / "data.csv").write_text("x,k,t\n1,2,0\n1,many,1\n")
     message = "data.csv: column 'k': row 1: CSV conversion error to double: invalid value 'many'"
     assert message in fails("score", "model.json", "data.csv", "-o", "y.csv")
-    message = "column 'k' has numbers, as '2', and other text, as 'many' in row 1 (--categorical "
+    message = "column 'k' has numbers, as '2', and other text, as 'many' in row 1 (--null-values "
     assert message in fails("train", "data.csv", "--label", "t", "-o", "m.json")
 
 
@@ -305,7 +340,8 @@ def test_nulls_say_how_to_go_on(fails):
 def test_a_label_that_is_no_label(fails):
     pq.write_table(pa.table({**ROWS, "t": [0, 1, 2, 0, 1]}), "data.parquet")
     message = (
-        "data.parquet: column 't' must lie between 0 and 1, as it is the target; got 2 in row 2"
+        "data.parquet: column 't' must have two different labels, or lie between 0 and 1; got 3: "
+        "0, 1, 2 (2 in row 2)\n"
     )
     assert message in fails("train", "data.parquet", "--label", "t", "-o", "m.json")
 
@@ -797,3 +833,193 @@ def test_what_came_meanwhile_is_not_replaced(here, capsys, monkeypatch):
     assert main(SCORE) == 1
     assert "y.csv: exists already" in capsys.readouterr().err
     assert Path("y.csv").read_text() == "mine"
+
+
+# What people have -------------------------------------------------------------------------
+
+
+def test_a_spreadsheet_is_trained_on_by_doing_what_the_errors_say(here, capsys):
+    rng = np.random.default_rng(5)
+    lines = [";Datum;Einkommen;Distanz;Stadt;Abo;Kunde;gekauft"]
+    for row in range(80):
+        income = rng.integers(900, 9000)
+        amount = f"{income // 1000}.{income % 1000:03d},50" if income >= 1000 else f"{income},50"
+        distance = {3: "", 5: " ", 7: "k.A."}.get(row, f"{row % 9},{row % 7}")
+        city, member = ["Köln", "Bonn"][row % 2], ["True", "False"][row % 3 // 2]
+        bought = "ja" if income + 2000 * rng.normal() > 5000 else "nein"
+        day = f"{row % 28 + 1:02d}.02.2024"
+        cells = [row, day, amount, distance, city, member, f"K{row:03d}", bought]
+        lines.append(";".join(map(str, cells)))
+    Path("kunden.csv").write_bytes("\n".join(lines).encode("cp1252"))
+
+    command, model = ["train", "kunden.csv", "-o", "m.json"], "m.json"
+    for message, remedy in [
+        ("must be UTF-8 text", "--encoding cp1252"),
+        ("has ';' and no ','", "--delimiter ';'"),
+        ("--label must say which column", "--label gekauft"),
+        ("column 'Distanz' has 2 missing values in 80 rows", "--missing skip"),
+        ("column 'Einkommen' looks like formatted numbers", "--thousands . --decimal ,"),
+        ("column 'Datum' looks like dates or times", "--ignore Datum"),
+        ("as 'k.A.' in row 7", "--null-values k.A. NA N/A NULL null"),
+        ("column 'Kunde' has 77 different texts in 77 rows", "--ignore Kunde"),
+    ]:
+        assert main(command) == 1
+        err = capsys.readouterr().err
+        assert err.count("\n") == 1
+        assert message in err
+        assert remedy.split()[0] in err
+        if not remedy.startswith(("--label", "--ignore")):
+            assert remedy in err
+        command += shlex.split(remedy)
+    assert main(command) == 0
+    out, err = capsys.readouterr()
+    assert "rows           77\n" in out
+    assert err == (
+        "fastlogit: note: left out column '' of kunden.csv, which is an index of the rows (under "
+        "another name it is a feature)\n"
+        "fastlogit: note: left out 3 rows of kunden.csv with a missing value\n"
+    )
+    trained = fl.load(model)
+    assert trained.feature_names == ("Einkommen", "Distanz", "Abo", "Stadt=Bonn", "Stadt=Köln")
+    assert trained.classes == ("ja", "nein")
+
+    how = [*shlex.split("--encoding cp1252 --delimiter ';' --thousands . --decimal ,")]
+    how += ["--null-values", "k.A."]
+    score = ["score", model, "kunden.csv", "-o", "y.csv", "--missing", "skip", "--output", "label"]
+    assert main([*score, "--keep", "Kunde", *how, "-q"]) == 0
+    assert len(Path("y.csv").read_text().splitlines()) == 78
+    first = Path("y.csv").read_text().splitlines()[1].replace('"', "")
+    assert first in ("K000,ja", "K000,nein")
+    assert main(["evaluate", model, "kunden.csv", "--label", "gekauft", *how, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["log_loss"] == pytest.approx(trained.log_loss)
+
+
+TRUE_OR_FALSE = "x,is,late\n0.5,True,no\n2,False,yes\n1,True,yes\n0,True,no\n-0.5,False,yes\n"
+
+
+def test_labels_and_features_of_any_kind_go_through_all_commands(here, capsys):
+    Path("in.csv").write_text(TRUE_OR_FALSE)
+    assert main(["train", "in.csv", "--label", "late", "-o", "m.json"]) == 0
+    model = fl.load("m.json")
+    assert (model.classes, model.feature_names) == (("no", "yes"), ("x", "is"))
+    X = np.column_stack([[0.5, 2, 1, 0, -0.5], [1, 0, 1, 1, 0]])
+    np.testing.assert_array_equal(model.coef, fl.fit(X, [0, 1, 1, 0, 1]).coef)
+    assert main(["score", "m.json", "in.csv", "-o", "y.csv", "--output", "label", "-q"]) == 0
+    written = [line.strip('"') for line in Path("y.csv").read_text().split()[1:]]
+    assert written == model.predict(X).tolist()
+    capsys.readouterr()
+    assert main(["evaluate", "m.json", "in.csv", "--label", "late", "--json"]) == 0
+    accuracy = json.loads(capsys.readouterr().out)["accuracy"]
+    assert accuracy == np.mean(model.predict(X) == ["no", "yes", "yes", "no", "yes"])
+    assert main(["plot", "roc", "m.json", "in.csv", "--label", "late", "-o", "x.svg"]) == 0
+
+    train = ["train", "in.csv", "--label", "late", "--force", "-o", "m.json"]
+    assert main([*train, "--positive", "no"]) == 0
+    other = fl.load("m.json")
+    assert other.classes == ("yes", "no")
+    np.testing.assert_allclose(other.coef, -model.coef, rtol=1e-6)
+    assert main([*train[:2], "--label", "is", *train[4:], "--categorical", "late"]) == 0
+    assert fl.load("m.json").classes == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            ["--positive", "maybe"],
+            "--positive must be a label of column 'late', 'no' or 'yes'; got",
+        ),
+        (
+            ["--weight", "late"],
+            "--weight must be a column of its own; got 'late', which is the lab",
+        ),
+        (["--weight", "x"], "column 'x' must be finite and not negative, as it is the weight; got"),
+        (["--offset", "z"], "missing column 'z'"),
+        (["--input-format", "excel"], "--input-format must be one of parquet, "),
+    ],
+)
+def test_options_of_train_are_named_in_errors(fails, options, message):
+    Path("in.csv").write_text(TRUE_OR_FALSE)
+    assert message in fails("train", "in.csv", "--label", "late", "-o", "m.json", *options)
+
+
+def test_train_takes_weights_and_offsets(here):
+    table = {**ROWS, "w": [1, 2, 1, 3, 0], "o": [0.5, 0.0, -1.0, 0.0, 2.0]}
+    pq.write_table(pa.table(table), "data.parquet")
+    assert main([*TRAIN, "--weight", "w", "--offset", "o"]) == 0
+    model = fl.load("m.json")
+    X = np.column_stack([ROWS["x"], ROWS["k"]])
+    expected = fl.fit(X, ROWS["t"], weight=table["w"], offset=table["o"])
+    np.testing.assert_array_equal(model.coef, expected.coef)
+    assert model.intercept == expected.intercept
+    assert model.feature_names == ("x", "k")
+
+
+def test_train_takes_libsvm(here, capsys):
+    Path("in.txt").write_text("+1 1:0.5 3:1\n-1 1:-1\n+1 2:3\n-1 3:0.5\n")
+    train = ["train", "in.txt", "--input-format", "libsvm", "-o", "svm.json"]
+    assert main(train) == 0
+    assert "features       3\n" in capsys.readouterr().out
+    assert main([*train, "--columns", "5", "--force"]) == 0
+    model = fl.load("svm.json")
+    assert (model.coef.size, model.classes, model.feature_names) == (5, (-1, 1), None)
+    options = ["--input-format", "libsvm", "--json"]
+    capsys.readouterr()
+    assert main(["evaluate", "svm.json", "in.txt", *options]) == 0
+    assert json.loads(capsys.readouterr().out)["log_loss"] == pytest.approx(model.log_loss)
+    assert main([*train, "--label", "0", "--force"]) == 1
+    assert "--label must not be given for LIBSVM" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["evaluate", "plot"])
+def test_rows_without_a_label_are_left_out_unless_they_are_errors(here, capsys, command):
+    pq.write_table(pa.table({**ROWS, "t": [0, 1, None, 0, 1]}), "gaps.parquet")
+    words = ["evaluate"] if command == "evaluate" else ["plot", "roc"]
+    words += ["model.json", "gaps.parquet", "--label", "t"]
+    words += ["-o", "x.svg"] if command == "plot" else []
+    assert main(words) == 0
+    shown = capsys.readouterr().out if command == "evaluate" else Path("x.svg").read_text()
+    assert "left out     1" in shown or "4 of 5 rows" in shown
+    assert main([*words, "--missing", "error", *["--force"] * (command == "plot")]) == 1
+    assert capsys.readouterr().err == (
+        "fastlogit: error: gaps.parquet: row 2 has no label (--missing skip leaves out such rows)\n"
+    )
+
+
+# How a CSV is written ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("delimiter", [";", r"\t"])
+def test_every_command_that_reads_a_csv_takes_how_it_is_written(tmp_path, capsys, delimiter):
+    rows = ["late;delay;rate", "0;1.234;1,5", "1;-;2,5", "1;2;é", "0;3.000;0,5", "1;1;3,5"]
+    text = "\n".join(rows).replace(";", delimiter.replace(r"\t", "\t"))
+    (tmp_path / "x.csv").write_bytes(text.encode("utf-16"))
+    how = ["--delimiter", delimiter, "--decimal", ",", "--thousands", ".", "--encoding", "utf16"]
+    how += ["--null-values", "-", "é"]
+    source, model = str(tmp_path / "x.csv"), str(tmp_path / "m.json")
+    label = ["--label", "late"]
+    assert main(["train", source, *label, "-o", model, "--missing", "skip", *how]) == 0
+    assert "left out 2 rows" in capsys.readouterr().err
+    expected = fl.fit([[1234.0, 1.5], [3000.0, 0.5], [1.0, 3.5]], [0, 0, 1])
+    np.testing.assert_allclose(fl.load(model).coef, expected.coef, rtol=1e-6)
+    scores = str(tmp_path / "y.csv")
+    assert main(["score", model, source, "-o", scores, "--missing", "nan", *how]) == 0
+    assert main(["evaluate", model, source, *label, "--json", *how]) == 0
+    assert json.loads(capsys.readouterr().out)["rows"] == 3
+    assert main(["plot", "roc", model, source, *label, "-o", str(tmp_path / "roc.svg"), *how]) == 0
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        (["--delimiter", ";;"], "--delimiter must be one ASCII character that no number has"),
+        (["--decimal", ";"], "--decimal must be '.' or ','; got ';'"),
+        (["--thousands", "."], "--thousands must be one character"),
+        (["--encoding", "utf-99"], "--encoding must be one that Python knows"),
+    ],
+)
+def test_how_no_csv_is_written(tmp_path, capsys, option, message):
+    (tmp_path / "x.csv").write_text("t,x\n0,1\n1,2\n")
+    command = ["train", str(tmp_path / "x.csv"), "--label", "t", "-o", str(tmp_path / "m.json")]
+    assert main([*command, *option]) == 1
+    assert capsys.readouterr().err.startswith(f"fastlogit: error: {message}")

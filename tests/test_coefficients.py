@@ -5,9 +5,12 @@ from __future__ import annotations
 import coefficients
 import mpmath
 import numpy as np
-from reference import bits
 
 from fastlogit.kernels import scalar
+
+
+def bits_of(value: float) -> np.int64:
+    return np.float64(value).view(np.int64)
 
 
 # mpmath 1.4 wants to be told the order, which mpmath 1.3 cannot be; a new default fails here.
@@ -41,11 +44,20 @@ def test_single_constants_are_the_nearest_numbers():
         assert float(mpmath.log(2)) == scalar.LN2
         assert float(mpmath.log(2) - mpmath.mpf(scalar.LN2)) == scalar.LN2_REST
         half_root = float(mpmath.sqrt(mpmath.mpf(1) / 2))
-    assert bits(half_root) == scalar.SQRT_HALF_BITS
-    assert bits(1.0) == scalar.ONE_BITS
-    assert bits(2.0**52) == scalar.TWO_52_BITS
-    assert bits(2.0**128) == scalar.RAISED_ONE_BITS
+    assert bits_of(half_root) == scalar.SQRT_HALF_BITS
+    assert bits_of(1.0) == scalar.ONE_BITS
+    assert bits_of(2.0**52) == scalar.TWO_52_BITS
+    assert bits_of(2.0**128) == scalar.RAISED_ONE_BITS
     assert scalar.RAISED_SHIFT - scalar.SHIFT == 128
+    assert bits_of(-np.inf) == scalar.MINUS_INFINITY_BITS
+    for sign, bits in ((1, scalar.LARGEST_BITS_FLOAT32), (-1, scalar.SMALLEST_BITS_FLOAT32)):
+        assert np.float32(sign * scalar.LARGEST_Z_FLOAT32).view(bits.dtype) == bits
+
+
+def test_clipping_is_at_the_smallest_z_and_its_k():
+    k = round(scalar.SMALLEST_Z * scalar.LOG2_E)
+    assert bits_of(-scalar.SMALLEST_Z) == scalar.LARGEST_SIZE_BITS
+    assert bits_of((scalar.SHIFT + k) / 4.0) == scalar.SMALLEST_SHIFTED_BITS
 
 
 def test_e_to_the_smallest_z_rounds_to_zero():

@@ -6,11 +6,15 @@ import pickle
 
 import dask
 import dask.array as da
+import dask.dataframe as dd
 import numpy as np
+import pandas as pd
 import pytest
 
 import fastlogit as fl
 import fastlogit.dask
+from fastlogit.model import OffsetWarning
+from fastlogit.scoring import evaluate, score
 
 N, D = 1000, 6
 X = np.random.default_rng(3).normal(size=(N, D))
@@ -103,7 +107,7 @@ def test_errors_before_any_work(lazy, eager):
     for dtype in (np.complex128, object, "U3", ">f8"):
         with pytest.raises(TypeError, match=r"^X must .*; got .*(complex|object|U3|>f8)"):
             lazy(unreadable(dtype), MODEL)
-    with pytest.raises(TypeError, match="X must be a Dask array; got ndarray"):
+    with pytest.raises(TypeError, match="X must be a Dask array or data frame; got ndarray"):
         lazy(X, MODEL)
 
 
@@ -119,3 +123,234 @@ def test_elementwise_functions_can_go_to_another_process():
     graph = fl.sigmoid(da.from_array(X, chunks=(300, D)))
     copy = pickle.loads(pickle.dumps(graph))
     np.testing.assert_array_equal(copy.compute(), fl.sigmoid(X))
+
+
+# Offsets and models -----------------------------------------------------------------------
+
+OFFSET = np.random.default_rng(4).normal(size=N)
+
+
+@both
+@pytest.mark.parametrize(
+    "offset",
+    [
+        OFFSET,
+        OFFSET.tolist(),
+        da.from_array(OFFSET, chunks=300),
+        da.from_array(OFFSET.astype(np.float32).astype(float), chunks=170),
+    ],
+    ids=["NumPy", "list", "same chunks", "other chunks"],
+)
+def test_offsets_of_arrays(lazy, eager, offset):
+    result = lazy(da.from_array(X, chunks=(300, D)), MODEL, offset=offset)
+    assert result.chunks == ((300, 300, 300, 100),)
+    expected = eager(X, MODEL.coef, MODEL.intercept, offset=np.asarray(offset))
+    np.testing.assert_array_equal(result.compute(), expected)
+
+
+@both
+def test_offsets_of_unknown_length(lazy, eager):
+    X_lazy, offset = da.from_array(X, chunks=(300, D)), da.from_array(OFFSET, chunks=300)
+    chosen = X_lazy[:, 0] > 0
+    result = lazy(X_lazy[chosen], MODEL, offset=offset[chosen])
+    kept = X[:, 0] > 0
+    expected = eager(X[kept], MODEL.coef, MODEL.intercept, offset=OFFSET[kept])
+    np.testing.assert_array_equal(result.compute(), expected)
+    with pytest.raises(ValueError, match="offset must have one element for each row of X"):
+        lazy(X_lazy[chosen], MODEL, offset=da.from_array(OFFSET, chunks=500))
+
+
+@pytest.mark.parametrize("offset", [OFFSET[:-1], OFFSET[:, None], list("abc"), 1.0, "x", pd.NA])
+def test_an_offset_of_another_shape_is_an_error_before_any_work(offset):
+    with pytest.raises((TypeError, ValueError), match=r"^offset must"):
+        fastlogit.dask.decision(unreadable(), MODEL, offset=offset)
+
+
+@both
+def test_the_model_may_be_the_path_of_its_file(lazy, eager, tmp_path):
+    path = tmp_path / "model.json"
+    MODEL.save(path)
+    features = da.from_array(X, chunks=(300, D))
+    np.testing.assert_array_equal(lazy(features, path), lazy(features, MODEL))
+    for given in (None, 3, b"model.json", pd.NA):
+        with pytest.raises(TypeError, match=r"^model must be a LogisticModel or the path"):
+            lazy(features, given)
+
+
+@both
+def test_a_model_that_was_trained_with_an_offset_warns_once_without_one(lazy, eager):
+    model = fl.LogisticModel([1.0, 2.0], 0.5, ("a", "b"), with_offset=True)
+    for features in (da.from_array(X[:, :2], chunks=(300, 2)), FRAME[["a", "b"]]):
+        with pytest.warns(OffsetWarning) as caught:
+            lazy(features, model).compute(scheduler="synchronous")
+        assert [warning.filename for warning in caught] == [__file__]
+
+
+# Data frames ------------------------------------------------------------------------------
+
+TEXT_MODEL = fl.LogisticModel(
+    [1.0, -2.0, 0.5], 0.25, ("a", "b", "k=x"), categories={"k": ("x", "y")}, with_offset=True
+)
+WHOLE = pd.DataFrame(
+    {
+        "other": ["?"] * N,
+        "k": np.array(["x", "y"])[np.arange(N) % 2],
+        "b": X[:, 1],
+        "w": OFFSET,
+        "a": X[:, 0],
+    },
+    index=pd.Index(np.arange(N)[::-1], name="row"),
+)
+FRAME = dd.from_pandas(WHOLE, npartitions=4, sort=False)
+SCORES = [(fastlogit.dask.decision, "logit"), (fastlogit.dask.probability, "probability")]
+
+
+def scored(model, source, **options):
+    batches = score(model, source, **options)
+    return np.concatenate([np.empty(0), *(batch.column(0).to_numpy() for batch in batches)])
+
+
+@pytest.mark.parametrize(("function", "output"), SCORES, ids=["decision", "probability"])
+@pytest.mark.parametrize(
+    "frame",
+    [
+        FRAME,
+        FRAME.repartition(npartitions=1),
+        FRAME[FRAME["a"] > 0],
+        FRAME[FRAME["a"] > 99],
+        FRAME.reset_index().set_index("row"),
+        dd.from_pandas(WHOLE.astype({"k": "category"}), npartitions=3, sort=False),
+        dd.from_pandas(WHOLE.astype({"a": np.float32, "b": "Float64"}), npartitions=3, sort=False),
+    ],
+    ids=["frame", "one partition", "filtered", "empty", "sorted", "categories", "dtypes"],
+)
+def test_a_data_frame_gives_what_score_gives_of_the_one_of_pandas(function, output, frame):
+    pandas = frame.compute()
+    expected = scored(TEXT_MODEL, pandas, output=output, offset="w")
+    result = function(frame, TEXT_MODEL, offset="w")
+    assert isinstance(result, dd.Series)
+    assert result.npartitions == frame.npartitions
+    series = result.compute()
+    pd.testing.assert_index_equal(series.index, pandas.index)
+    assert (series.name, series.dtype) == (output, np.float64)
+    np.testing.assert_array_equal(series, expected)
+    found = scored(TEXT_MODEL, frame, output=output, offset="w")
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_a_series_can_be_assigned_to_the_frame():
+    model = fl.LogisticModel([1.0], 0.0, ("a",))
+    with_scores = FRAME.assign(z=fastlogit.dask.decision(FRAME, model)).compute()
+    np.testing.assert_array_equal(with_scores["z"], X[:, 0])
+
+
+def of_parts(*parts, **meta):
+    """A data frame of just these partitions, whatever their types are."""
+    declared = pd.DataFrame({name: pd.Series([], dtype=kind) for name, kind in meta.items()})
+    with dask.config.set({"dataframe.convert-string": False}):
+        return dd.from_map(lambda number: parts[number], range(len(parts)), meta=declared)
+
+
+ODD = of_parts(
+    pd.DataFrame({"a": np.float32([0.1, 2.0]), "k": ["x", "y"]}),
+    pd.DataFrame({"a": [None, None], "k": [None, None]}),
+    pd.DataFrame({"a": [3, 4], "k": ["y", None]}),
+    pd.DataFrame({"a": [], "k": []}),
+    pd.DataFrame({"a": [True, False], "k": pd.Categorical(["x", "x"])}),
+    pd.DataFrame({"a": pd.array([5, None], "Int8"), "k": ["x", "y"]}),
+    a=np.float64,
+    k=object,
+)
+
+
+@pytest.mark.parametrize("of", [fastlogit.dask.decision, scored], ids=["lazy", "score"])
+def test_partitions_of_other_types_and_without_any_value(of):
+    model = fl.LogisticModel([2.0, 10.0], 0.0, ("a", "k=x"), categories={"k": ("x", "y")})
+    found = (
+        np.asarray(of(ODD, model, missing="nan"))
+        if of is not scored
+        else scored(model, ODD, missing="nan", output="logit")
+    )
+    tenth, nan = float(np.float32(0.1)), np.nan
+    expected = [2 * tenth + 10.0, 4.0, nan, nan, 6.0, nan, 12.0, 10.0, 20.0, nan]
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_kept_columns_have_the_declared_type():
+    model = fl.LogisticModel([2.0], 0.0, ("a",))
+    batches = list(score(model, ODD, missing="nan", keep=["k", "a"]))
+    assert {str(batch.schema.field("a").type) for batch in batches} == {"double"}
+    kept = [value for batch in batches for value in batch["k"].to_pylist()]
+    assert kept == ["x", "y", None, None, "y", None, "x", "x", "x", "y"]
+
+
+def test_a_null_is_named_with_its_partition():
+    model = fl.LogisticModel([2.0], 0.0, ("a",))
+    with pytest.raises(ValueError, match=r"DataFrame, partition 1: column 'a' is null in row 0"):
+        list(score(model, ODD))
+    result = fastlogit.dask.decision(ODD, model)  # says nothing before it is computed
+    with pytest.raises(ValueError, match=r"column 'a' is null in row [01]"):
+        result.compute(scheduler="synchronous")
+
+
+def test_columns_are_those_in_their_order_of_a_model_without_names():
+    frame = FRAME[["b", "a"]]
+    model = fl.LogisticModel([1.0, -2.0], 0.25)
+    expected = scored(model, WHOLE[["b", "a"]].reset_index(drop=True), output="logit")
+    np.testing.assert_array_equal(fastlogit.dask.decision(frame, model), expected)
+    np.testing.assert_array_equal(scored(model, frame, output="logit"), expected)
+
+
+def unreadable_frame(**columns):
+    def fail(number):
+        raise AssertionError("computed")
+
+    meta = pd.DataFrame({name: pd.Series([], dtype=kind) for name, kind in columns.items()})
+    return dd.from_map(fail, [0], meta=meta)
+
+
+@pytest.mark.parametrize(
+    ("columns", "options", "message"),
+    [
+        ({"a": float}, {}, "missing column 'b'"),
+        ({"a": float, "b": "str"}, {}, "column 'b' must hold numbers; it holds .*string"),
+        ({"a": float, "b": "datetime64[ns]"}, {}, "column 'b' must hold numbers"),
+        ({"a": float, "b": float}, {"offset": "w"}, "missing column 'w'"),
+        ({"a": float, "b": float}, {"offset": OFFSET}, "offset must be the name or the position"),
+        ({"a": float, "b": float}, {"missing": "skip"}, "missing must be 'error' or 'nan'"),
+        ({"a": float, "b": float}, {"unknown": "x"}, "unknown must be 'error' or 'ignore'"),
+    ],
+)
+def test_errors_of_data_frames_before_any_work(columns, options, message):
+    model = fl.LogisticModel([1.0, 2.0], 0.0, ("a", "b"))
+    for function, _ in SCORES:
+        with pytest.raises((TypeError, ValueError), match=message):
+            function(unreadable_frame(**columns), model, **options)
+
+
+def test_a_data_frame_is_scored_lazily_and_other_columns_are_not_computed():
+    model = fl.LogisticModel([1.0, 2.0], 0.0, ("a", "b"))
+    frame = unreadable_frame(a=float, b=float)
+    lazy = fastlogit.dask.decision(frame, model)
+    batches = score(model, frame)
+    for compute in (lazy.compute, lambda: next(batches)):
+        with pytest.raises((AssertionError, ValueError), match="computed"):
+            compute()
+
+
+def test_a_data_frame_is_evaluated_and_written(tmp_path):
+    frame = FRAME.assign(late=FRAME["a"] > 0)
+    model = fl.LogisticModel([1.0], 0.0, ("a",), classes=(False, True))
+    found = evaluate(model, frame, "late")
+    assert (found.rows, found.accuracy) == (N, 1.0)
+    assert score(model, frame, tmp_path / "y.parquet", keep=["b"]).rows == N
+    written = pd.read_parquet(tmp_path / "y.parquet")
+    np.testing.assert_array_equal(written["b"], X[:, 1])
+    np.testing.assert_array_equal(written["probability"], fl.sigmoid(X[:, 0]))
+
+
+def test_a_series_of_dask_is_no_table():
+    with pytest.raises(TypeError, match="X must be a Dask array or data frame; got Series"):
+        fastlogit.dask.decision(FRAME["a"], fl.LogisticModel([1.0]))
+    with pytest.raises(TypeError, match="source must be a path or a table; got Series"):
+        score(fl.LogisticModel([1.0]), FRAME["a"])

@@ -11,7 +11,7 @@ import pytest
 import reference
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from reference import adversarial, bits, is_subnormal, ulp, ulp_error
+from reference import adversarial, is_subnormal, same_bits, ulp, ulp_error
 
 import fastlogit as fl
 from fastlogit import arrays
@@ -29,10 +29,6 @@ every_binary = pytest.mark.parametrize("name", BINARY)
 
 def call(name: str, *args, **options):
     return getattr(fl, name)(*args, **options)
-
-
-def same_bits(a, b) -> bool:
-    return a.dtype == b.dtype and a.shape == b.shape and np.array_equal(bits(a), bits(b))
 
 
 # How exact --------------------------------------------------------------------------------
@@ -277,8 +273,8 @@ def test_the_two_probabilities_add_up_to_one(z):
 
 @given(logits)
 def test_symmetric_functions_are_symmetric_to_the_bit(z):
-    assert bits(fl.sigmoid_derivative(z)) == bits(fl.sigmoid_derivative(-z))
-    assert bits(fl.log_sigmoid(z)) == bits(-fl.softplus(-z))
+    assert same_bits(fl.sigmoid_derivative(z), fl.sigmoid_derivative(-z))
+    assert same_bits(fl.log_sigmoid(z), -fl.softplus(-z))
 
 
 INCREASING = ["sigmoid", "softplus", "log_sigmoid"]

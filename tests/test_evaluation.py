@@ -120,6 +120,48 @@ def test_missing_labels_and_scores_are_counted():
     assert (found.rows, found.skipped, found.auc) == (2, 3, 1.0)
 
 
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("t", None, "row 2 has no label"),
+        ("x", np.nan, "row 2 has no score, as column 'x' is missing"),
+        ("x", None, "row 2 has no score, as column 'x' is missing"),
+    ],
+)
+@pytest.mark.parametrize("suffix", [".parquet", ".csv", ".npy"])
+def test_missing_may_be_an_error_that_names_the_row(tmp_path, column, value, message, suffix):
+    table = {"x": [1.0, 2.0, 3.0, 4.0], "t": [0.0, 1.0, 0.0, 1.0]}
+    table[column][2] = value
+    source, label = tmp_path / f"in{suffix}", "t"
+    if suffix == ".npy":
+        np.save(source, np.array(list(table.values()), float).T)
+        label = 1
+        message = message.replace("column 'x'", "a feature")
+    elif suffix == ".csv":
+        pa.csv.write_csv(pa.table(table), source)
+    else:
+        pq.write_table(pa.table(table), source)
+    with pytest.raises(ValueError, match=rf"in\{suffix}: {message}.*missing='skip' leaves"):
+        evaluate(MODEL, source, label, missing="error")
+    assert evaluate(MODEL, source, label).skipped == 1
+    assert evaluate(MODEL, source, label, missing="skip").rows == 3
+
+
+def test_nothing_missing_is_no_error():
+    table = {"x": Z, "t": T}
+    assert evaluate(MODEL, table, "t", missing="error") == evaluate(MODEL, table, "t")
+    with pytest.raises(ValueError, match="missing must be 'error' or 'skip'; got 'nan'"):
+        evaluate(MODEL, table, "t", missing="nan")
+
+
+@pytest.mark.parametrize("label", ["t", 0, -1])
+def test_libsvm_has_labels_of_its_own(tmp_path, label):
+    path = tmp_path / "x.svm"
+    dump_svmlight_file(sparse.csr_matrix(Z[:, None]), T, str(path), zero_based=False)
+    with pytest.raises(ValueError, match="label must not be given for LIBSVM, whose lines begin"):
+        evaluate(MODEL, path, label)
+
+
 def test_one_class_alone_has_no_area():
     found = evaluate(MODEL, {"x": [1.0, 2.0], "t": [1, 1]}, "t")
     assert np.isnan(found.auc)
@@ -142,8 +184,21 @@ def test_what_cannot_be_measured_is_an_error(table, label, message):
         evaluate(MODEL, table, label)
 
 
+@pytest.mark.parametrize("threshold", ["t", None, [0.5], {}, 1.5, -0.1, np.nan, np.ma.masked])
+def test_a_threshold_is_a_probability(threshold):
+    with pytest.raises((TypeError, ValueError), match=r"^threshold must "):
+        evaluate(MODEL, {"x": [1.0], "t": [1]}, "t", threshold=threshold)
+
+
 def test_json_has_no_infinity():
     model = fl.LogisticModel([1.0], 0.0, ("x",))
     found = evaluate(model, {"x": [np.inf, 1.0], "t": [0, 1]}, "t")
     assert found.log_loss == np.inf
     assert json.loads(found.to_json(), parse_constant=pytest.fail)["log_loss"] is None
+
+
+@pytest.mark.parametrize("threshold", [None, "", "0.5", [0.5], np.zeros(2), 1.5, -0.1, np.nan])
+def test_a_threshold_that_is_no_probability_is_an_error(threshold):
+    model = fl.LogisticModel([1.0], 0.0, ("x",))
+    with pytest.raises((TypeError, ValueError), match=r"^threshold must "):
+        evaluate(model, {"x": [1.0], "t": [1]}, "t", threshold=threshold)

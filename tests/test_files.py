@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fastlogit.files import keep_apart, replacing
+from fastlogit.files import keep_apart, remove_partial, replacing
 
 
 def write(path, text):
@@ -148,6 +148,17 @@ def test_the_content_is_on_disk_before_the_name(tmp_path, monkeypatch):
     assert status.st_ino == path.stat().st_ino
     assert status.st_size == 4
     assert not existed
+
+
+def test_what_a_killed_process_has_left_is_removed_unless_another_one_writes(tmp_path):
+    path = tmp_path / "out.csv"
+    with replacing(path, alone=True) as temporary:
+        remove_partial(path)
+        assert temporary.exists()
+    temporary.write_text("half")  # of a process that was killed
+    remove_partial(path)
+    remove_partial(path)
+    assert list(tmp_path.iterdir()) == [path]
 
 
 # Files that are read ----------------------------------------------------------------------

@@ -7,9 +7,10 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
-from scoring_data import PAIR_MODEL, PAIR_Z, PAIRS, N, pair_logits
+from scoring_data import PAIR_MODEL, PAIR_Z, PAIRS, N, as_source, pair_logits
 
 import fastlogit as fl
+from fastlogit.scoring import evaluate, read_table
 from fastlogit.scoring.sources import open_table
 
 
@@ -72,17 +73,190 @@ def test_a_key_may_be_null(tmp_path, suffix, others):
         path = folder / f"{part.num_rows}{suffix}"
         (pq.write_table if suffix == ".parquet" else pa.csv.write_csv)(part, path)
     found = pa.Table.from_batches(list(fl.score(PAIR_MODEL, tmp_path / "in", keep=["k"])))
-    assert found.schema.field("k").type == pa.string()
-    assert sorted(found["k"].to_pylist(), key=str) == sorted(
-        [None] * 400 + [others] * (N - 400), key=str
-    )
+    key = 1 if (others, suffix) == ("1", ".parquet") else others  # what a CSV has is kept as text
+    assert sorted(found["k"].to_pylist(), key=str) == sorted([None] * 400 + [key] * 600, key=str)
     fl.score(PAIR_MODEL, tmp_path / "in", tmp_path / "y.csv", keep=["k"])
 
 
-def test_kept_columns_of_a_folder_have_one_type(tmp_path):
-    for name, kept in (("a", [True]), ("b", [7])):
-        pq.write_table(pa.table({"a": [1.0], "b": [2.0], "k": kept}), tmp_path / f"{name}.parquet")
-    with pytest.raises(
-        ValueError, match=r"b\.parquet: column 'k' is int64, and before it was bool"
+@pytest.mark.parametrize("null", ["__HIVE_DEFAULT_PARTITION__", None])
+def test_keys_are_features_and_a_null_is_missing(tmp_path, null):
+    folders = ["k=1", f"k={null}" if null else "", "k=20"]  # the second says null, or nothing
+    for number, folder in enumerate(folders):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        table = pa.table({"x": [float(number), 1.0], "t": [0, 1]})
+        pq.write_table(table, tmp_path / folder / f"{number}.parquet")
+    model = fl.LogisticModel([1.0, 100.0], 0.0, ("x", "k"))
+    with pytest.raises(ValueError, match="column 'k' is null in row 0"):
+        list(fl.score(model, tmp_path))
+    with pytest.raises(ValueError, match="column 'k' has 2 missing values in 6 rows"):
+        read_table(tmp_path, "t")
+    batches = fl.score(model, tmp_path, missing="skip", output="logit")
+    logits = np.concatenate([batch["logit"].to_numpy() for batch in batches])
+    assert sorted(logits) == [100, 101, 2001, 2002]
+    assert evaluate(model, tmp_path, "t").skipped == 2
+    data = read_table(tmp_path, "t", missing="skip")
+    assert data.feature_names == ("x", "k")
+    assert sorted(data.X[:, 1]) == [1, 1, 20, 20]
+
+
+# Types that differ between files -----------------------------------------------------------
+
+
+def decimals(*texts, scale=2):
+    return pa.array(texts).cast(pa.decimal128(9, scale))
+
+
+# Columns of two files.
+MIXED = {
+    "int16 and float64": (pa.array([1, 2], pa.int16()), pa.array([16777217.0, 0.1])),
+    "float32 and float64": (pa.array([0.1, 1.0], pa.float32()), pa.array([1e39, 0.1])),
+    "float32 and int32": (pa.array([0.1, 1.0], pa.float32()), pa.array([16777217, 1], pa.int32())),
+    "float16 and int32": (pa.array([0.5, 1.0], pa.float16()), pa.array([16777217, 1], pa.int32())),
+    "bool and int8": (pa.array([True, False]), pa.array([-5, 1], pa.int8())),
+    "bool and float64": (pa.array([True, False]), pa.array([0.1, 1.0])),
+    "int64 and uint64": (pa.array([-1, 1]), pa.array([2**62, 1], pa.uint64())),
+    "int64 and float64": (pa.array([2**53, 1]), pa.array([0.1, 1.0])),
+    "decimal and int64": (decimals("0.10", "1"), pa.array([2, 3])),
+    "decimal and bool": (decimals("0.10", "1"), pa.array([True, False])),
+    "decimal and float32": (decimals("0.10", "1"), pa.array([0.1, 3], pa.float32())),
+    "two decimals": (decimals("0.10", "1"), decimals("0.001", "2", scale=5)),
+    "dictionary and float64": (pa.array([1, 2]).dictionary_encode(), pa.array([0.1, 0.2])),
+}
+
+
+def write_files(folder, columns, form):
+    for number, column in enumerate(columns):
+        table = pa.table({"x": column, "t": [number % 2] * len(column)})
+        as_source(table, form, folder).rename(folder / f"{number}.{form}")
+
+
+@pytest.mark.parametrize("form", ["parquet", "arrow"])
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize("mix", MIXED)
+def test_a_column_has_the_widest_type_of_all_files(tmp_path, mix, order, form):
+    columns = MIXED[mix][::order]
+    write_files(tmp_path, columns, form)
+    expected = np.array([float(value) for column in columns for value in column.to_pylist()])
+    np.testing.assert_array_equal(read_table(tmp_path, "t").X[:, 0], expected)
+    model = fl.LogisticModel([1.0], 0.0, ("x",))
+    found = pa.Table.from_batches(list(fl.score(model, tmp_path, output="logit", keep=["x"])))
+    np.testing.assert_array_equal(found["logit"].to_numpy(), expected)
+    np.testing.assert_array_equal([float(value) for value in found["x"].to_pylist()], expected)
+    assert evaluate(model, tmp_path, "t").rows == 4
+
+
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ("1\n2\n", "0.5\n16777217.1\n"),
+        ("true\nfalse\n", "0.5\n3\n"),
+        ("True\nFALSE\n", "TRUE\nfalse\n"),
+        ("NA\n\n", "7\n8\n"),
+        (" \n3\n", "+4\n-5.5e3\n"),
+    ],
+)
+def test_first_rows_of_csv_files_may_look_different(tmp_path, texts, order):
+    for number, text in enumerate(texts[::order]):
+        rows = "".join(f"{number},{cell}\n" for cell in text.splitlines())
+        (tmp_path / f"{number}.csv").write_text(f"t,x\n{rows}")
+    words = {"true": 1.0, "false": 0.0, "na": np.nan, "": np.nan}
+    cells = [cell.strip().lower() for text in texts[::order] for cell in text.splitlines()]
+    expected = np.array([words[cell] if cell in words else float(cell) for cell in cells])
+    there = ~np.isnan(expected)
+    data = read_table(tmp_path, "t", missing="skip")
+    np.testing.assert_array_equal(data.X[:, 0], expected[there])
+    model = fl.LogisticModel([1.0], 0.0, ("x",))
+    batches = fl.score(model, tmp_path, output="logit", keep=["x"], missing="nan")
+    found = pa.Table.from_batches(list(batches))
+    np.testing.assert_array_equal(found["logit"].to_numpy(), expected)
+    assert evaluate(model, tmp_path, "t").rows == np.count_nonzero(there)
+
+
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize(
+    ("kinds", "dtype"),
+    [
+        (("int16", "float32"), np.float32),
+        (("int32", "float32"), np.float64),
+        (("bool", "uint16"), np.float32),
+        (("float16", "uint16"), np.float32),
+        (("float16", "int32"), np.float64),
+        (("null", "float32"), np.float32),
+        (("float32", "float64"), np.float64),
+    ],
+)
+def test_float32_holds_every_file_or_is_not_taken(tmp_path, kinds, dtype, order):
+    columns = [
+        pa.nulls(2) if kind == "null" else pa.array([0, 1]).cast(kind) for kind in kinds[::order]
+    ]
+    columns.insert(1, pa.array([True]))  # so that there are both labels
+    write_files(tmp_path, [*columns, columns[0]], "arrow")
+    assert read_table(tmp_path, "t", missing="skip").X.dtype == dtype
+
+
+@pytest.mark.parametrize("order", [1, -1])
+@pytest.mark.parametrize("form", ["parquet", "arrow", "csv"])
+@pytest.mark.parametrize("other", [1.5, True, 7])
+def test_numbers_in_one_file_and_text_in_another(tmp_path, order, form, other):
+    write_files(tmp_path, [pa.array([other] * 2), pa.array(["a", "b"])][::order], form)
+    model = fl.LogisticModel([1.0], 0.0, ("x",))
+    message = r"column 'x' must hold numbers; it holds .* in .*0\.\w+ and .* in .*1\."
+    for fails in (
+        lambda: read_table(tmp_path, "t"),
+        lambda: list(fl.score(model, tmp_path)),
+        lambda: evaluate(model, tmp_path, "t"),
     ):
-        list(fl.score(PAIR_MODEL, tmp_path, keep=["k"]))
+        with pytest.raises(ValueError, match=message):
+            fails()
+    if form != "csv":  # in which all is text
+        with pytest.raises(ValueError, match=r"'x' must be of one type to be kept; it is .* in "):
+            list(fl.score(fl.LogisticModel([1.0], 0.0, ("t",)), tmp_path, keep=["x"]))
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_texts_of_different_types_are_text(tmp_path, order):
+    columns = [
+        pa.array(["a", "b"]),
+        pa.array(["a", "c"], pa.large_string()),
+        pa.array(["d", "a"]).dictionary_encode(),
+        pa.array(["a", None], pa.string_view()),
+        pa.nulls(2),
+    ][::order]
+    write_files(tmp_path, columns, "arrow")
+    model = fl.LogisticModel([1.0, 2.0], 0.0, ("x=a", "x=b"), categories={"x": ["a", "b"]})
+    batches = fl.score(model, tmp_path, output="logit", keep=["x"], missing="nan", unknown="ignore")
+    found = pa.Table.from_batches(list(batches)).to_pydict()
+    texts = [text for column in columns for text in column.to_pylist()]
+    assert found["x"] == texts
+    expected = [{"a": 1.0, "b": 2.0, None: np.nan}.get(text, 0.0) for text in texts]
+    np.testing.assert_array_equal(found["logit"], expected)
+    assert read_table(tmp_path, "t", missing="skip").categories == {"x": ("a", "b", "c", "d")}
+
+
+def test_a_kept_value_that_the_common_type_does_not_hold_is_an_error(tmp_path):
+    write_files(tmp_path, [pa.array([2**53 + 1]), pa.array([0.5])], "parquet")
+    model = fl.LogisticModel([1.0], 0.0, ("t",))
+    with pytest.raises(ValueError, match=r"0\.parquet: column 'x' cannot be kept: Integer value"):
+        list(fl.score(model, tmp_path, keep=["x"]))
+
+
+def test_a_later_file_may_have_more_columns_and_none_is_left_out_in_silence(tmp_path):
+    write_files(tmp_path, [pa.array([1.0, 2.0])], "parquet")
+    pq.write_table(pa.table({"x": [1.0], "t": [1], "z": [3.0]}), tmp_path / "1.parquet")
+    with pytest.raises(ValueError, match=r"0\.parquet: missing column 'z'"):
+        read_table(tmp_path, "t")
+    assert read_table(tmp_path, "t", ignore=["z"]).X.tolist() == [[1.0], [2.0], [1.0]]
+
+
+def test_arrays_of_different_dtypes(tmp_path):
+    np.save(tmp_path / "0.npy", np.array([[1, 0]], np.int16))
+    np.save(tmp_path / "1.npy", np.array([[16777217.0, 1]]))
+    assert read_table(tmp_path, -1).X.tolist() == [[1.0], [16777217.0]]
+
+
+def test_files_of_a_folder_are_of_one_kind(tmp_path):
+    write_files(tmp_path, [pa.array([1.0, 2.0])], "parquet")
+    (tmp_path / "1.csv").write_text("x,t\n1,0\n")
+    with pytest.raises(ValueError, match=r"must be of one kind; .*0\.parquet and .*1\.csv are not"):
+        read_table(tmp_path, "t")

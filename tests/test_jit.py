@@ -1,6 +1,7 @@
 """Compile options: without a cache folder everything works, and types choose the precision."""
 
 import errno
+import json
 import os
 import shutil
 import subprocess
@@ -11,9 +12,13 @@ import numba
 import numpy as np
 import pytest
 from numba.core.caching import IndexDataCacheFile
+from reference import digest
+from scipy.sparse import csr_array
 
-import fastlogit
+import fastlogit as fl
+from fastlogit import kernels
 from fastlogit.kernels import jit
+from fastlogit.kernels.ufuncs import ARGUMENTS
 
 WITHOUT_CACHE = """
 import warnings
@@ -42,6 +47,50 @@ def test_without_a_cache_folder_everything_works_and_nothing_is_said():
         check=False,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@numba.njit
+def users_own(z):
+    return kernels.sigmoid(z)
+
+
+def results() -> dict[str, str]:
+    """Digests of what kernels and public functions give, by their names."""
+    rng = np.random.default_rng(0)
+    z, y, t = rng.normal(size=50), rng.random(50), rng.random(50)
+    found = {}
+    for name, (kind, *targets) in ARGUMENTS.items():
+        args = [z if kind == "z" else y, *([t] if targets else [])]
+        arrays = [getattr(fl, name)(*args, dtype=dtype) for dtype in ("float32", "float64")]
+        found[name] = digest(getattr(kernels, name)(*(float(arg[0]) for arg in args)), *arrays)
+    found["log_loss"] = digest(*fl.log_loss_gradient(z, t))
+    X = rng.normal(size=(200, 3))
+    layouts = {"rows": X, "columns": X.copy("F"), "dict": {"a": X[:, 0]}, "CSR": csr_array(X)}
+    for name, layout in layouts.items():
+        coef = [0.5] if name == "dict" else [0.5, -1.0, 2.0]
+        derivatives = fl.linear.log_loss_gradient_hessian(layout, X[:, 0] > 0, coef)
+        found[name] = digest(*derivatives, fl.linear.probability(layout, coef))
+    found["fit"] = digest(fl.fit(X, X[:, 0] + X[:, 1] ** 2 > 0).coef)
+    return found | {"users own": digest(users_own(0.5))}
+
+
+def test_kernels_are_compiled_where_the_users_own_functions_are_not(request):
+    code = """
+import json, test_jit
+print(json.dumps([hasattr(test_jit.users_own, "py_func"), test_jit.results()]))
+"""
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        env=os.environ | {"PYTHONPATH": str(request.path.parent), "NUMBA_DISABLE_JIT": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    compiled, without_jit = json.loads(done.stdout)
+    assert not compiled
+    assert hasattr(users_own, "py_func")
+    assert without_jit == results()
 
 
 COMPILED_OR_LOADED = """
@@ -84,7 +133,7 @@ def copy(tmp_path_factory):
     """A copy of the package, and its cache, filled."""
     folder, cache = tmp_path_factory.mktemp("copy"), tmp_path_factory.mktemp("cache")
     shutil.copytree(
-        Path(fastlogit.__file__).parent,
+        Path(fl.__file__).parent,
         folder / "fastlogit",
         ignore=shutil.ignore_patterns("__pycache__", "*.parquet"),
     )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
+import sys
 from contextlib import nullcontext
 
 import numpy as np
@@ -12,6 +15,7 @@ import pytest
 from scoring_data import LONG_MODEL, LONG_ROWS, PAIR_MODEL
 
 import fastlogit as fl
+from fastlogit.cli import main
 from fastlogit.scoring.journal import Journal
 
 
@@ -224,3 +228,142 @@ def test_a_journal_is_of_one_run_until_it_is_removed(tmp_path, monkeypatch, erro
     assert ended == [error is KeyboardInterrupt]
     fl.score(model, source, sink, force=True, resume=error is KeyboardInterrupt)
     assert not list(tmp_path.glob(".*"))
+
+
+# Resume what is complete --------------------------------------------------------------------
+
+SINKS = [".parquet", ".arrow", ".arrows", ".csv", ".tsv.gz", ".npy"]
+# A run is killed before it opens, renames, removes or cuts a file for the first time, another one
+# before the second time, and so on, until one ends.  Each is resumed, twice.
+_KILL = """
+import json, os, sys
+from pathlib import Path
+from fastlogit.cli import main
+
+def files():
+    return {path.name: path.read_bytes() for path in sorted(Path("out").iterdir())}
+
+def run(*options):
+    return main([*command, "-q", "--threads", "1", *options])
+
+def killed(number, *options):
+    # Kill a run before this change of its files; give its status, which is 9 if it was killed.
+    if (child := os.fork()) == 0:
+        left = number
+        def hook(event, args):
+            nonlocal left
+            is_change = event in ("os.rename", "os.remove", "os.truncate", "os.chmod") or (
+                event == "open" and isinstance(args[1], str) and args[1][0] in "aw"
+            )
+            if is_change and any("out" + os.sep in str(one) for one in args[:2]):
+                left -= 1
+                if left < 0:
+                    os._exit(9)
+        sys.addaudithook(hook)
+        os._exit(run(*options))
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+command = sys.argv[2:]
+whole = run(), files()
+totals, resumed = [], []
+for options in json.loads(sys.argv[1]):
+    changes, status = 0, 9
+    while status == 9:
+        for path in Path("out").iterdir() if not options else ():
+            path.unlink()
+        status = killed(changes, *options)
+        changes += 1
+        resumed += [(run("--resume"), files()) == whole, (run("--resume"), files()) == whole]
+    totals.append([status, changes > 5])
+print(json.dumps([totals, all(resumed), list(whole[1])]))
+"""
+
+
+@pytest.mark.parametrize("suffix", SINKS)
+def test_a_run_is_resumed_from_wherever_it_was_killed(tmp_path, suffix):
+    (tmp_path / "out").mkdir()
+    source = tmp_path / "in.csv"
+    source.write_text("x\n" + "1\nNA\n2\n" * 20)
+    fl.LogisticModel([1.0], 0.0, ("x",)).save(tmp_path / "model.json")
+    skipped = {".parquet": "s.parquet", ".csv": "s.csv", ".npy": "s.arrow"}.get(suffix)
+    options = ["--missing", "skip", "--skipped", f"out/{skipped}"] if skipped else []
+    # Begun anew, or over the output of before.
+    runs = [[], ["--force"]] if suffix in (".parquet", ".csv") else [[]]
+    command = ["score", "model.json", "in.csv", "-o", f"out/y{suffix}", "--missing", "nan"]
+    done = subprocess.run(
+        [sys.executable, "-c", _KILL, json.dumps(runs), *command, "--batch-rows", "7", *options],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    totals, are_resumed, names = json.loads(done.stdout)
+    assert totals == [[0, True]] * len(runs)
+    assert are_resumed
+    assert names == sorted([f"y{suffix}", *([skipped] if skipped else [])])
+
+
+@pytest.mark.parametrize("suffix", SINKS)
+@pytest.mark.parametrize("changed", ["model", "input", "option"])
+def test_an_output_of_another_run_is_not_taken_for_this_one(tmp_path, suffix, changed):
+    source, sink = tmp_path / "in.csv", tmp_path / f"y{suffix}"
+    source.write_text("x\n" + "1\n2\nNA\n" * 10)
+    model = fl.LogisticModel([1.0], 0.0, ("x",))
+    fl.score(model, source, sink, missing="nan")
+    content = sink.read_bytes()
+    missing = "nan"
+    if changed == "model":
+        model = fl.LogisticModel([1.5], 0.0, ("x",))
+    elif changed == "input":
+        source.write_text("x\n" + "1\n3\nNA\n" * 10)
+    else:
+        missing = "skip"
+    what = f"{changed} has" if suffix in (".parquet", ".arrow") else "is not what this"
+    message = rf"y\{suffix}: exists already, .*{what}.* \(force=True replaces it\)$"
+    with pytest.raises((FileExistsError, ValueError), match=message):
+        fl.score(model, source, sink, missing=missing, resume=True)
+    assert sink.read_bytes() == content
+    assert not list(tmp_path.glob(".*"))
+    assert not fl.score(model, source, sink, missing=missing, resume=True, force=True).was_complete
+    assert fl.score(model, source, sink, missing=missing, resume=True).was_complete
+    assert sink.read_bytes() != content
+
+
+@pytest.mark.parametrize("suffix", SINKS)
+def test_a_run_that_was_complete_says_so_and_writes_nothing(tmp_path, capsys, suffix):
+    source, sink, model = tmp_path / "in.csv", tmp_path / f"y{suffix}", tmp_path / "model.json"
+    source.write_text("x\n" + "1\nNA\n2\n" * 10)
+    fl.LogisticModel([1.0], 0.0, ("x",)).save(model)
+    command = ["score", str(model), str(source), "-o", str(sink), "--missing", "nan", "--resume"]
+    assert main(command) == 0
+    assert "scored 30 rows" in capsys.readouterr().err
+    before = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in tmp_path.iterdir()}
+    assert main(command) == 0
+    assert capsys.readouterr().err == f"fastlogit: note: {sink} is complete already\n"
+    after = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in tmp_path.iterdir()}
+    assert after == before
+    # A file of rows left out that was not asked for before is written, and nothing else.
+    assert main([*command, "--skipped", str(tmp_path / "skipped.csv")]) == 0
+    (tmp_path / "skipped.csv").unlink()
+    after = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in tmp_path.iterdir()}
+    assert after == before
+
+
+@pytest.mark.parametrize("suffix", SINKS)
+@pytest.mark.parametrize("how", ["cut", "longer", "other"])
+def test_what_is_no_whole_output_of_a_run_is_not_called_complete(tmp_path, suffix, how):
+    source, sink = tmp_path / "in.csv", tmp_path / f"y{suffix}"
+    source.write_text("x\n" + "1\n2\n" * 10)
+    model = fl.LogisticModel([1.0], 0.0, ("x",))
+    fl.score(model, source, sink)
+    whole = sink.read_bytes()
+    content = {"cut": whole[:-1], "longer": whole + b"\n", "other": b"y\n1\n"}[how]
+    sink.write_bytes(content)
+    with pytest.raises(FileExistsError, match="exists already, and is not what this run writes"):
+        fl.score(model, source, sink, resume=True)
+    assert sink.read_bytes() == content
+    assert not list(tmp_path.glob(".*"))
+    fl.score(model, source, sink, resume=True, force=True)
+    assert sink.read_bytes() == whole

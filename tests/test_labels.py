@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.utils.class_weight import compute_class_weight
 
-from fastlogit.training.labels import class_weights, targets
+from fastlogit.training.labels import class_weights, key, targets
 
 WORDS = ["no", "yes", "yes", "no", "no"]
 SECOND = np.array([False, True, True, False, False])
@@ -98,13 +99,17 @@ def test_numbers_from_0_to_1_are_taken_as_they_are(t, classes, soft):
         ),
         ([5, 5, 5, 5, 5], ValueError, "every element of t must lie between 0 and 1; got 5.0"),
         ([1, 1, 1, math.inf, 1], ValueError, "every element of t must .*inf at index 3"),
-        ([1, 1, math.nan, 1, 1], ValueError, "every element of t must .*nan at index 2"),
+        (
+            [1, 1, math.nan, 1, 1],
+            ValueError,
+            r"t must have no missing values; got nan at index 2 \(1",
+        ),
         (["a"] * 5, ValueError, "t must have two different labels; got 1: 'a'"),
         (list("abcde"), ValueError, "t must have two different labels; got 5: 'a', 'b', .*'e'$"),
         (list("abc"), ValueError, "t must have one element for each row of X, 5; got 3"),
-        (["a", "b", "a", None, "b"], TypeError, "t must .*got None at index 3"),
+        (["a", "b", "a", None, "b"], ValueError, "t must have no missing .*got None at index 3"),
         (np.array(["a", 1, "a", "a", "b"], object), TypeError, "t must .*got 1 at index 1"),
-        (pd.Series(["a", "b", None, "b", "a"]), TypeError, "t must .*at index 2"),
+        (pd.Series(["a", "b", None, "b", "a"]), ValueError, "t must have no missing .*at index 2"),
         ([1j] * 5, TypeError, "t must hold real numbers; got dtype complex128"),
         ([["a"]] * 5, ValueError, "t must have one axis"),
         (np.ma.masked_array(np.ones(5), SECOND), ValueError, "t must have no masked elements"),
@@ -114,6 +119,60 @@ def test_numbers_from_0_to_1_are_taken_as_they_are(t, classes, soft):
 def test_anything_else_is_an_error(t, error, message):
     with pytest.raises(error, match=f"^{message}"):
         targets(t, 5, 1)
+
+
+MASKED = np.ma.masked_array([0.0, 1.0, 5.0, 0.0], [False, False, True, False])
+
+
+@pytest.mark.parametrize(
+    "t",
+    [
+        pd.Series([False, True, None, True], dtype="boolean"),
+        pd.Series([0, 1, None, 1], dtype="Int64"),
+        pd.Series(["no", "yes", None, "no"], dtype="category"),
+        pd.Series([-1, 1, None, 1], dtype="Float32"),
+        np.array([False, True, None, True], object),
+        [True, False, math.nan, True],
+        pl.Series([False, True, None, True]),
+        pl.Series([-1, 1, None, 1]),
+        pl.Series(["no", "yes", None, "no"]),
+        pa.array([False, True, None, True]),
+        pa.chunked_array([[1, 2], [None, 2]]),
+        pa.array([0, 1, None, 1], pa.decimal128(3, 1)),
+        np.array(["no", "yes", None, "no"], np.dtypes.StringDType(na_object=None)),
+        MASKED,
+        MASKED.astype(int),
+    ],
+    ids=lambda t: f"{type(t).__module__}.{type(t).__name__}",
+)
+def test_the_label_that_is_missing_is_the_one_that_is_named(t):
+    with pytest.raises(ValueError, match=r"^t must have no (missing|masked) .*at index 2 \(1 such"):
+        targets(t, 4, 1)
+
+
+def test_decimals_are_numbers():
+    found = targets(pa.array([0, 1, 1], pa.decimal128(3, 1)), 3, 1)
+    assert (found.t.tolist(), found.classes) == ([0.0, 1.0, 1.0], (0, 1))
+    found = targets([Decimal("1.5"), Decimal("2.5"), 1.5], 3, 1)
+    assert (found.t.tolist(), found.classes) == ([False, True, False], (1.5, 2.5))
+
+
+@pytest.mark.parametrize(
+    ("labels", "same"),
+    [
+        ([1, 1.0, True, Decimal(1), "1", "1.0", "+1", " 1 ", "1e0", "true", "True", "TRUE"], 1),
+        ([-1, -1.0, "-1", "-1.00"], -1),
+        ([2**53 + 1, str(2**53 + 1)], 2**53 + 1),
+        ([0.25, "0.25", "25e-2"], 0.25),
+    ],
+)
+def test_labels_of_one_meaning_have_one_key(labels, same):
+    assert {key(label) for label in labels} == {same}
+
+
+@pytest.mark.parametrize("text", ["yes", "1_0", "inf", "nan", "", "1,5", "9" * 5000, " yes"])
+def test_other_texts_are_their_own_keys(text):
+    assert key(text) == text
 
 
 def test_many_labels_are_not_all_printed():

@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from passes_reference import (
     U,
     Within,
-    bits,
     exact,
     exact_hessian,
     exact_problem,
@@ -22,6 +21,7 @@ from passes_reference import (
     problem,
     summing,
 )
+from reference import bits
 from scipy import sparse
 
 import fastlogit as fl

@@ -13,7 +13,7 @@ import reference
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from reference import bits
+from reference import same_bits
 
 import fastlogit as fl
 from fastlogit import arrays
@@ -31,10 +31,6 @@ def sample(n: int, *, soft: bool = True, dtype=np.float64, seed: int = 1) -> tup
     z = rng.normal(0.0, 10.0, n).astype(dtype)
     t = rng.choice([0.0, 1.0, 0.3] if soft else [0.0, 1.0], n)
     return z, t, rng.choice([0.0, 0.5, 1.0, 3.0, 1e-5], n)
-
-
-def same_bits(a, b) -> bool:
-    return np.array_equal(bits(a), bits(b)) and np.shape(a) == np.shape(b)
 
 
 # How exact --------------------------------------------------------------------------------

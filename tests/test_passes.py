@@ -19,13 +19,13 @@ from hypothesis import strategies as st
 from passes_reference import (
     U,
     Within,
-    bits,
     exact,
     exact_hessian,
     exact_product,
     exact_z,
     problem,
 )
+from reference import bits
 from scipy import sparse
 
 import fastlogit as fl

@@ -99,6 +99,6 @@ def test_what_libraries_give_is_right_in_the_middle(name):
 
 
 def test_another_function_is_an_error():
-    with pytest.raises(ValueError, match=r"function must be one of sigmoid, .*; got 'logit'"):
+    with pytest.raises(ValueError, match=r"function must be 'sigmoid', .*; got 'logit'"):
         tails("logit")
     assert not plt.get_fignums()

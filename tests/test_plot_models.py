@@ -16,6 +16,7 @@ import matplotlib.pyplot as plt
 
 import fastlogit as fl
 from fastlogit import plot
+from fastlogit.model import OffsetWarning
 
 RNG = np.random.default_rng(0)
 X = (8 * RNG.normal(size=(900, 2))).round() / 8  # whose logits are exact, and some are equal
@@ -323,10 +324,42 @@ def test_labels_that_do_not_go_with_the_data_are_an_error(draw, features, labels
         draw(MODEL, features, labels)
 
 
+@pytest.mark.parametrize("model", [None, 3, b"model.json", [1.0]])
 @pytest.mark.parametrize("draw", [*OF_DATA, plot.convergence, plot.coefficients])
-def test_what_is_no_model_is_an_error(draw):
-    with pytest.raises(TypeError, match="model must be a LogisticModel; got str"):
-        draw("model.json", *[X, T][: 2 * (draw in OF_DATA)])
+def test_what_is_no_model_is_an_error(draw, model):
+    with pytest.raises(TypeError, match=r"^model must be a LogisticModel or the path of its file"):
+        draw(model, *[X, T][: 2 * (draw in OF_DATA)])
+    assert not plt.get_fignums()
+
+
+@each
+def test_the_model_may_be_the_path_of_its_file(draw, tmp_path):
+    MODEL.save(tmp_path / "model.json")
+    found, expected = draw(tmp_path / "model.json", X, T), draw(MODEL, X, T)
+    for line, other in zip(found.lines, expected.lines, strict=True):
+        np.testing.assert_array_equal(line.get_xydata(), other.get_xydata())
+    assert found.get_xlabel() == expected.get_xlabel()
+
+
+@pytest.mark.parametrize("draw", OF_DATA[:3])
+def test_an_offset_of_rows_or_a_column(draw):
+    offset = X[:, 0] / 2.0
+    model = fl.LogisticModel([1.0, -1.0], 0.5, ("age", "dose"), with_offset=True)
+    expected = draw(MODEL, X, T)
+    table = pa.table({"w": offset, "late": T, "dose": X[:, 1], "age": X[:, 0]})
+    for found in (draw(model, X, T, offset=offset), draw(model, table, "late", offset="w")):
+        np.testing.assert_array_equal(last(found), last(expected))
+    for rows in ((X, T), (table, "late")):
+        with pytest.warns(OffsetWarning) as caught:
+            draw(model, *rows)
+        assert len(caught) == 1
+
+
+@pytest.mark.parametrize("draw", OF_DATA[:3])
+@pytest.mark.parametrize("name", [[], None, 3, b"x"])
+def test_a_name_that_is_no_text_is_an_error(draw, name):
+    with pytest.raises(TypeError, match=r"^name must be text; got"):
+        draw(MODEL, X, T, name=name)
     assert not plt.get_fignums()
 
 
@@ -374,3 +407,45 @@ def test_a_boundary_needs_two_features(model, message):
     with pytest.raises(ValueError, match=message):
         plot.decision_boundary(model, X, T)
     assert not plt.get_fignums()
+
+
+# Rows without a label or a score ----------------------------------------------------------
+
+GAPS = [0, 10, 20]
+
+
+def with_gaps(values):
+    return [None if row in GAPS else value for row, value in enumerate(values.tolist())]
+
+
+GIVEN = {
+    "a table": ({"age": X[:, 0], "dose": X[:, 1], "t": with_gaps(T)}, "t"),
+    "objects": (X, np.array(with_gaps(T), object)),
+    "floats": (X, np.where(np.isin(np.arange(900), GAPS), np.nan, T)),
+    "masked": (X, np.ma.masked_array(T, np.isin(np.arange(900), GAPS))),
+    "features": (np.where(np.isin(np.arange(900), GAPS)[:, None], np.nan, X), T),
+}
+
+
+@pytest.mark.parametrize("kind", GIVEN)
+def test_rows_that_are_left_out_are_told(kind):
+    ax = plot.roc(MODEL, *GIVEN[kind])
+    assert ax.lines[-1].get_label().startswith("897 of 900 rows, AUC ")
+    kept = np.delete(np.arange(900), GAPS)
+    np.testing.assert_array_equal(last(ax), last(plot.roc(MODEL, X[kept], T[kept])))
+
+
+@each
+@pytest.mark.parametrize("kind", GIVEN)
+def test_rows_that_would_be_left_out_may_be_an_error(draw, kind):
+    with pytest.raises(ValueError, match=r"row 0 has no (label|score).*missing='skip' leaves out"):
+        draw(MODEL, *GIVEN[kind], missing="error")
+    with pytest.raises(ValueError, match="missing must be 'error' or 'skip'; got 'nan'"):
+        draw(MODEL, *GIVEN[kind], missing="nan")
+    draw(MODEL, X, T, missing="error")
+
+
+@pytest.mark.parametrize("labels", [["0", "1"], [False, True], ["false", "true"], [0.0, 1.0]])
+def test_labels_are_classes_however_they_are_written(labels):
+    ax = plot.roc(MODEL, X, [labels[t] for t in T])
+    np.testing.assert_array_equal(last(ax), last(plot.roc(MODEL, X, T)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 import pytest
-from scoring_data import write
+from scoring_data import PAIR_MODEL, PAIRS, write
 
 import fastlogit as fl
 from fastlogit.scoring import score
@@ -85,7 +85,7 @@ def test_a_feature_can_be_kept_too():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"output": "odds"}, "output must be one of probability, logit, label, log-probability"),
+        ({"output": "odds"}, "output must be 'probability', 'logit', 'label' or 'log-probability'"),
         ({"output": ["logit", "logit"]}, "output must have different ones"),
         ({"output": []}, "output must have different ones"),
         ({"names": ["a", "b"]}, "names must have one name for each output, 1; got 2"),
@@ -195,3 +195,32 @@ def test_a_text_among_numbers_is_told_alike_whether_it_is_kept_or_not(tmp_path, 
         told.append(str(caught.value))
     assert told[0] == told[1]
     assert told[0].startswith(f"{tmp_path / 'in.csv'}: column 'x': row 2: ")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("output", None),
+        ("output", b"logit"),
+        ("output", 3),
+        ("output", [["logit"]]),
+        ("output", np.int64(0)),
+        ("names", 3),
+        ("names", b"z"),
+        ("names", [3]),
+        ("keep", b"a"),
+        ("keep", [b"a"]),
+        ("keep", 3),
+        ("missing", np.zeros(2)),
+        ("missing", []),
+        ("unknown", None),
+        ("threshold", "0.5"),
+        ("progress", 3),
+        ("force", "yes"),
+        ("resume", None),
+    ],
+)
+def test_an_odd_argument_is_an_error_that_names_it(name, value):
+    with pytest.raises((TypeError, ValueError), match=f"^{name} must ") as caught:
+        fl.score(PAIR_MODEL, PAIRS, **{name: value})
+    assert "np.int64" not in str(caught.value)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import io
+import struct
+import subprocess
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import duckdb
@@ -28,7 +31,7 @@ from scoring_data import (
 from sklearn.datasets import dump_svmlight_file
 
 import fastlogit as fl
-from fastlogit.scoring import score
+from fastlogit.scoring import evaluate, read_table, score
 
 
 @pytest.mark.parametrize("name", PAIR_WRITERS)
@@ -133,3 +136,75 @@ def test_truncated_files(tmp_path, table, model, suffix):
     with pytest.raises(ValueError, match=rf"in\{suffix}: "):
         score(model, source, tmp_path / "out.npy")
     assert files_in(tmp_path) == [source.name]
+
+
+def test_a_flipped_bit_gives_a_result_or_one_line(tmp_path):
+    script = Path(__file__).with_name("flip_bits.py")
+    command = [sys.executable, "-W", "ignore", script, "20", tmp_path, "1"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, (done.returncode, done.stdout[-100:], done.stderr[-2000:])
+    statuses = [line.split()[-1] for line in done.stdout.splitlines()]
+    assert len(statuses) == 20 * 14
+    assert statuses.count("0") > 70
+    assert statuses.count("1") > 70
+    assert not list(tmp_path.glob(".*"))
+
+
+def of_text(offsets, text):
+    buffers = [None, pa.py_buffer(np.array(offsets, np.int32)), pa.py_buffer(text)]
+    return pa.Array.from_buffers(pa.string(), len(offsets) - 1, buffers)
+
+
+OUTSIDE = {
+    "an index beyond a dictionary": lambda: pa.DictionaryArray.from_arrays(
+        pa.array([0, 7]), pa.array(["a", "b"]), safe=False
+    ),
+    "an index before a dictionary": lambda: pa.DictionaryArray.from_arrays(
+        pa.array([0, -1]), pa.array(["a", "b"]), safe=False
+    ),
+    "a text that ends before it begins": lambda: of_text([0, 2, 1], b"ab"),
+    "a text in the middle that ends elsewhere": lambda: of_text([0, 1 << 30, 2], b"ab"),
+    "a text that is none": lambda: of_text([0, 1, 2], b"a\xff"),
+}
+
+
+@pytest.mark.parametrize("name", OUTSIDE)
+def test_memory_that_points_outside_itself(name):
+    table = pa.table({"k": OUTSIDE[name](), "x": [1.0, 2.0], "t": [0, 1]})
+    model = fl.LogisticModel([1.0, 1.0], 0.0, ("x", "k=a"), categories={"k": ["a"]})
+    reader = table.to_reader()
+    for fails in (
+        lambda: list(score(model, table)),
+        lambda: list(score(model, reader)),
+        lambda: list(score(fl.LogisticModel([1.0], 0.0, ("x",)), table, keep=["k"])),
+        lambda: read_table(table, "t", categorical=["k"]),
+        lambda: evaluate(model, table, "t"),
+        lambda: model.decision(table.select(["x", "k"])),
+    ):
+        with pytest.raises(ValueError, match=r"Invalid|invalid|out of bounds|offset"):
+            fails()
+
+
+def test_numbers_that_are_not_there():
+    file = io.BytesIO()
+    table = pa.table({"x": np.arange(77.0) + 0.5, "t": np.tile([False, True], 39)[:77]})
+    with pa.ipc.new_stream(file, table.schema) as writer:
+        writer.write_table(table)
+    promised = file.getvalue().replace(struct.pack("<q", 77), struct.pack("<q", 77_777))
+
+    def damaged():
+        return pa.ipc.open_stream(promised).read_all()
+
+    model = fl.LogisticModel([1.0], 0.0, ("x",))
+    for fails in (
+        lambda: list(score(model, damaged())),
+        lambda: list(score(model, pa.ipc.open_stream(promised))),
+        lambda: read_table(damaged(), "t"),
+        lambda: evaluate(model, damaged(), "t"),
+        lambda: model.decision(damaged().select(["x"])),
+        lambda: fl.fit(damaged().select(["x"]), np.arange(77_777) % 2),
+        lambda: fl.fit(pa.ipc.open_stream(promised), np.arange(77_777) % 2),
+        lambda: fl.fit({"x": damaged()["x"]}, np.arange(77_777) % 2),
+    ):
+        with pytest.raises(ValueError, match="Buffer #1 too small"):
+            fails()

@@ -40,9 +40,9 @@ def test_blocks_of_a_file_are_whole_lines(tmp_path, monkeypatch, content, suffix
     path = write(tmp_path / f"x.{suffix}", content)
     text = texts.of_file(path)
     blocks = list(text.blocks())
-    assert b"".join(block.lines for block in blocks) == content.lstrip(b"\n")
+    assert b"".join(block.lines for block in blocks) == content
     assert all(block.lines.endswith(b"\n") for block in blocks[:-1])
-    assert text.head == (blocks[0].lines if blocks else b"")
+    assert text.head == next((block.lines.lstrip() for block in blocks if block.lines.strip()), b"")
     edges = [(block.start, block.stop) for block in blocks]
     assert [start for start, _ in edges[1:]] == [stop for _, stop in edges[:-1]]
     if blocks:
@@ -83,7 +83,7 @@ def test_blocks_do_not_end_within_a_quoted_field(monkeypatch, quoting, size):
     written = io.StringIO()
     csv.writer(written, quoting=quoting, lineterminator="\n").writerows(rows)
     text = written.getvalue().encode()
-    blocks = list(texts.of_stream("here", io.BytesIO(text), b",").blocks())
+    blocks = list(texts.of_stream("here", io.BytesIO(text), ",").blocks())
     assert b"".join(block.lines for block in blocks) == text
     found = [
         row
@@ -99,7 +99,7 @@ def test_blocks_do_not_end_within_a_quoted_field(monkeypatch, quoting, size):
 def test_quotes_amid_a_field_stand_for_themselves(monkeypatch, size):
     monkeypatch.setattr(texts, "_BLOCK_BYTES", size)
     lines = [b'1,5" disk\n', b'2,"a\nb",3"\n', b'"4"\n', b'5,6",7\n']
-    blocks = list(texts.of_stream("here", io.BytesIO(b"".join(lines)), b",").blocks())
+    blocks = list(texts.of_stream("here", io.BytesIO(b"".join(lines)), ",").blocks())
     assert b"".join(block.lines for block in blocks) == b"".join(lines)
     if size == 1:
         assert [block.lines for block in blocks] == lines
@@ -110,7 +110,7 @@ def test_a_quoted_field_without_end_is_an_error(monkeypatch, size):
     monkeypatch.setattr(texts, "_BLOCK_BYTES", size)
     text = b'1,2,"5 inch disk\n' + b"3,4,x\n" * 100
     with pytest.raises(ValueError, match=r"quoted field that begins with '\"5 inch disk.*not end$"):
-        list(texts.of_stream("here", io.BytesIO(text), b",").blocks())
+        list(texts.of_stream("here", io.BytesIO(text), ",").blocks())
 
 
 def test_where_a_row_of_a_block_is():

@@ -6,9 +6,11 @@ import dataclasses
 import re
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from scipy import sparse
 from scoring_data import SUFFIXES, N, write
 
 import fastlogit as fl
@@ -20,7 +22,7 @@ def test_read_table(tmp_path, table, suffix):
     t = np.arange(N) % 2
     table = table.add_column(1, "t", [t])
     label = 1 if suffix == ".npy" else "t"
-    X, targets, names, skipped, _ = read_table(write(table, tmp_path / f"in{suffix}"), label)
+    X, targets, names, skipped, *_ = read_table(write(table, tmp_path / f"in{suffix}"), label)
     features = table.drop_columns("t")
     assert X.dtype == np.float64
     assert X.flags.c_contiguous
@@ -59,7 +61,7 @@ def test_rows_with_missing_values(tmp_path, suffix):
     else:
         write(table, source)
     label = 0 if suffix == ".npy" else "t"
-    X, t, _, skipped, _ = read_table(source, label, missing="skip")
+    X, t, _, skipped, *_ = read_table(source, label, missing="skip")
     np.testing.assert_array_equal(X, [[1, 1], [5, 5]])
     np.testing.assert_array_equal(t, [0, 0])
     assert skipped == 3
@@ -85,18 +87,24 @@ def test_missing_values_in_another_column_and_another_row(tmp_path):
 @pytest.mark.parametrize(
     ("column", "value", "message"),
     [
-        ("late", 2.0, "column 'late' must lie between 0 and 1, as it is the target; got 2.0"),
-        ("late", -1.0, "column 'late' must lie between 0 and 1, as it is the target; got -1.0"),
-        ("a", np.inf, "column 'a' must be finite; got inf"),
+        ("late", 2.0, r"column 'late' must .* labels, or .*; got 3: 0.0, 1.0, 2.0 \(2.0 in row 3"),
+        (
+            "late",
+            -1.0,
+            r"column 'late' must .*, or lie between 0 and 1; got 3: -1.0, 0.0, 1.0 \(-1",
+        ),
+        ("late", np.inf, r"column 'late' must .*; got 3: 0.0, 1.0, inf \(inf in row 30000\)"),
+        ("a", np.inf, "column 'a' must be finite; got inf in row 30000"),
     ],
 )
 def test_values_out_of_range_name_the_row_of_the_file(tmp_path, column, value, message):
     values = {"a": np.zeros(40_000), "late": np.zeros(40_000)}
     values["late"][:5] = np.nan  # skipped, and counted
+    values["late"][5] = 1.0
     values[column][30_000] = value
     path = tmp_path / "x.parquet"
     pq.write_table(pa.table(values), path)
-    with pytest.raises(ValueError, match=rf"x\.parquet: {message} in row 30000$"):
+    with pytest.raises(ValueError, match=rf"x\.parquet: {message}"):
         read_table(path, "late", missing="skip")
 
 
@@ -135,9 +143,23 @@ def test_labels_that_are_not_there(tmp_path, table, suffix, label, message):
         read_table(write(table, tmp_path / f"in{suffix}"), label)
 
 
-def test_read_table_checks_missing(tmp_path, table):
-    with pytest.raises(ValueError, match="missing must be 'error' or 'skip'; got 'nan'"):
-        read_table(write(table, tmp_path / "in.parquet"), "age", missing="nan")
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"missing": "nan"}, "missing must be 'error' or 'skip'; got 'nan'"),
+        ({"missing": pd.NA}, "missing must be 'error' or 'skip'; got <NA>"),
+        ({"positive": pd.NA}, "positive must be a label; got <NA>"),
+        ({"positive": ["a"]}, r"positive must be a label; got \['a'\]"),
+        ({"drop_first": pd.NA}, "drop_first must be True or False; got <NA>"),
+        ({"intercept": 1}, "intercept must be True or False; got 1"),
+        ({"source_format": ["csv"]}, r"source_format must be one of .*; got \['csv'\]"),
+        ({"weight": 1.5}, "weight must be the name or the position of a column; got 1.5"),
+        ({"offset": [1]}, r"offset must be the name or the position of a column; got \[1\]"),
+    ],
+)
+def test_arguments_of_another_kind(options, message):
+    with pytest.raises((TypeError, ValueError), match=f"^{message}"):
+        read_table({"x": [1.0, 2.0], "t": [0, 1]}, "t", **options)
 
 
 # Text -------------------------------------------------------------------------------------
@@ -178,7 +200,7 @@ def test_texts_of_many_batches_are_numbered_alike(monkeypatch):
     codes = pa.array(texts).dictionary_encode()
     views = pa.DictionaryArray.from_arrays(codes.indices, codes.dictionary.cast(pa.string_view()))
     for column in (pa.array(texts), codes, views):
-        found = read_table({"t": np.zeros(200), "k": column}, "t")
+        found = read_table({"t": np.zeros(200), "k": column}, "t", categorical=["k"])
         categories = np.array(found.categories["k"])
         assert categories.tolist() == sorted(set(texts.tolist()))
         assert (categories[found.X.indices] == texts).all()
@@ -192,7 +214,7 @@ def test_what_is_fitted_scores_the_table_it_came_from():
         | {"t": rng.integers(0, 2, 500)}
     )
     for l2 in (0.0, 1.0):
-        data = read_table(table, "t", drop_first=l2 == 0)
+        data = read_table(table, "t", drop_first=l2 == 0, categorical=["k"])
         fitted = fl.fit(data.X, data.t, l2=l2, feature_names=data.feature_names)
         model = dataclasses.replace(fitted, categories=data.categories)
         z = model.decision(table.drop_columns("t"))
@@ -277,7 +299,7 @@ def test_rows_of_a_folder_are_counted_within_their_file(tmp_path):
     for name, last in (("1", 1), ("2", 2)):
         table = pa.table({"x": [1.0, 2.0], "t": [0, last]})
         write(table, tmp_path / "in" / f"{name}.parquet")
-    with pytest.raises(ValueError, match=r"2\.parquet: column 't' must lie between .* in row 1$"):
+    with pytest.raises(ValueError, match=r"2\.parquet: column 't' must .* \(2 in row 1\)$"):
         read_table(tmp_path / "in", "t")
 
 
@@ -289,3 +311,173 @@ def test_categories_of_rows_that_are_left_out_are_none(kind):
     assert data.categories == {"k": ("b", "c")}
     assert data.X.toarray().tolist() == [[1.0, 0.0], [2.0, 0.0], [4.0, 1.0]]
     assert (data.t.tolist(), data.skipped) == ([0.0, 1.0, 0.0], 2)
+
+
+# Weights, offsets, and labels that are no column -----------------------------------------
+
+MEASURED = {
+    "x": [0.5, 1.5, 2.5, 3.5],
+    "late": ["no", "no", "yes", "yes"],
+    "rows": [1, 2, 0, 4],
+    "known": [0.5, -1.0, 0.0, 2.5],
+}
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".csv"])
+def test_weights_and_offsets_are_no_features(tmp_path, suffix):
+    source = write(pa.table(MEASURED), tmp_path / f"in{suffix}")
+    found = read_table(source, "late", weight="rows", offset="known")
+    assert found.feature_names == ("x",)
+    assert found.weight.tolist() == MEASURED["rows"]
+    assert found.offset.tolist() == MEASURED["known"]
+    assert found.weight.dtype == found.offset.dtype == np.float64
+    found = read_table(source, "late", offset="known")
+    assert found.feature_names == ("x", "rows")
+    assert found.weight is None
+    assert found.offset.tolist() == MEASURED["known"]
+
+
+def test_weights_and_offsets_of_an_array_are_positions(tmp_path):
+    array = np.column_stack([MEASURED["x"], MEASURED["rows"], MEASURED["known"], [0, 0, 1, 1]])
+    np.save(tmp_path / "in.npy", array)
+    found = read_table(tmp_path / "in.npy", -1, weight=1, offset="2")
+    np.testing.assert_array_equal(found.X, array[:, :1])
+    np.testing.assert_array_equal(found.weight, array[:, 1])
+    np.testing.assert_array_equal(found.offset, array[:, 2])
+
+
+def test_what_is_read_with_weights_and_offsets_is_what_fit_takes():
+    data = read_table(MEASURED, "late", weight="rows", offset="known")
+    model = fl.fit(data.X, data.t, weight=data.weight, offset=data.offset)
+    again = fl.fit(
+        np.transpose([MEASURED["x"]]),
+        MEASURED["late"],
+        weight=MEASURED["rows"],
+        offset=MEASURED["known"],
+    )
+    np.testing.assert_array_equal(model.coef, again.coef)
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".csv"])
+def test_missing_weights_and_offsets_are_missing_rows(tmp_path, suffix):
+    table = pa.table(MEASURED | {"rows": [1, None, 0, 4], "known": [0.5, 1.0, None, 2.5]})
+    source = write(table, tmp_path / f"in{suffix}")
+    found = read_table(source, "late", weight="rows", offset="known", missing="skip")
+    assert (found.weight.tolist(), found.offset.tolist()) == ([1.0, 4.0], [0.5, 2.5])
+    assert found.skipped == 2
+    with pytest.raises(ValueError, match="column 'rows' has 1 missing value in 4 rows, and there"):
+        read_table(source, "late", weight="rows", offset="known")
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        (
+            {"rows": [1, 2, -3, 4]},
+            "'rows' must be finite and not negative, as .*; got -3.* in row 2",
+        ),
+        (
+            {"rows": [1.0, np.inf, 3, 4]},
+            "'rows' must be finite and not negative, .*; got inf in row 1",
+        ),
+        ({"known": [1.0, 2, 3, -np.inf]}, "'known' must be finite; got -inf in row 3"),
+        ({"known": list("abcd")}, "column 'known' must hold numbers; it holds string"),
+    ],
+)
+def test_weights_and_offsets_that_are_none(changed, message):
+    with pytest.raises(ValueError, match=message):
+        read_table(MEASURED | changed, "late", weight="rows", offset="known")
+
+
+@pytest.mark.parametrize(
+    ("columns", "message"),
+    [
+        ({"weight": "late"}, "weight must be a column of its own; got 'late', which is the label"),
+        (
+            {"weight": "x", "offset": "x"},
+            "offset must be a column of its own; got 'x', which is the",
+        ),
+        ({"weight": "row"}, r"missing column 'row' \(is it 'rows'\?\)"),
+    ],
+)
+def test_columns_that_are_no_weights(columns, message):
+    with pytest.raises(ValueError, match=message):
+        read_table(MEASURED, "late", **columns)
+
+
+LIBSVM = "+1 1:0.5 3:2\n-1 2:1.5\n-1\n+1 1:-1 2:4 3:1e-3\n"
+
+
+def test_libsvm_is_read_without_a_dense_copy(tmp_path):
+    (tmp_path / "in.svm").write_text(LIBSVM)
+    data = read_table(tmp_path / "in.svm", width=5)
+    assert isinstance(data.X, sparse.csr_array)
+    assert data.X.dtype == np.float64
+    assert data.X.nnz == 6
+    expected = [[0.5, 0, 2, 0, 0], [0, 1.5, 0, 0, 0], [0] * 5, [-1, 4, 1e-3, 0, 0]]
+    assert data.X.toarray().tolist() == expected
+    assert (data.t.tolist(), data.classes, data.feature_names) == ([1, 0, 0, 1], (-1, 1), None)
+    model = fl.fit(data.X, data.t)
+    np.testing.assert_allclose(
+        model.coef, fl.fit(np.array(expected), data.t).coef, rtol=1e-9, atol=1e-9
+    )
+
+
+def test_libsvm_is_as_wide_as_its_largest_index(tmp_path):
+    (tmp_path / "in.libsvm").write_text(LIBSVM)
+    assert read_table(tmp_path / "in.libsvm").X.shape == (4, 3)
+    (tmp_path / "zero.txt").write_text(LIBSVM.replace(" 1:", " 0:"))
+    assert read_table(tmp_path / "zero.txt", source_format="libsvm0").X.shape == (4, 4)
+
+
+def test_missing_values_of_libsvm(tmp_path):
+    path = tmp_path / "in.svm"
+    path.write_text("1 1:1\n0 2:nan\nnan 1:2\n0 1:3\n")
+    with pytest.raises(ValueError, match=r"in.svm: row 1 has a missing value \(missing='skip'"):
+        read_table(path, width=2)
+    data = read_table(path, width=2, missing="skip")
+    assert (data.X.toarray().tolist(), data.t.tolist()) == ([[1, 0], [3, 0]], [1, 0])
+    assert data.skipped == 2
+    path.write_text("1 1:1\n0 2:inf\n")
+    with pytest.raises(ValueError, match=r"in.svm: every value must be finite; got inf in row 1"):
+        read_table(path, width=2)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"label": "t"}, "label must not be given for LIBSVM, whose lines begin with .*; got 't'"),
+        ({"label": 0}, "label must not be given for LIBSVM"),
+        ({"weight": "w"}, "weight must not be given for LIBSVM"),
+        ({"offset": 1}, "offset must not be given for LIBSVM"),
+        ({"ignore": ["x"]}, "has no names of columns, so that ignore finds none"),
+        ({"categorical": ["x"]}, "has no names of columns, so that categorical finds none"),
+    ],
+)
+def test_libsvm_has_no_columns(tmp_path, options, message):
+    (tmp_path / "in.svm").write_text(LIBSVM)
+    with pytest.raises(ValueError, match=message):
+        read_table(tmp_path / "in.svm", width=3, **options)
+
+
+def test_a_label_must_be_given_where_it_is_a_column():
+    with pytest.raises(ValueError, match="dict: label must say which column the labels are"):
+        read_table(MEASURED)
+
+
+@pytest.mark.parametrize("words", [("True", "False"), ("true", "false"), ("TRUE", "FALSE")])
+def test_truth_values_of_a_csv_are_numbers(tmp_path, words):
+    source = tmp_path / "in.csv"
+    rows = [(words[0], "1"), (words[1], "0"), (words[0], "0"), ("", "1")]
+    source.write_text("x,t\n" + "".join(f"{x},{t}\n" for x, t in rows))
+    found = read_table(source, "t", missing="skip")
+    assert found.X.tolist() == [[1.0], [0.0], [1.0]]
+    assert read_table(source, "t", missing="skip", categorical=["x"]).categories == {
+        "x": tuple(sorted(words))
+    }
+
+
+def test_a_null_column_is_missing_values():
+    table = pa.table({"x": pa.nulls(2), "t": [0, 1]})
+    with pytest.raises(ValueError, match="column 'x' has 2 missing values in 2 rows"):
+        read_table(table, "t")

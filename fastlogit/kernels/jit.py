@@ -23,12 +23,15 @@ why:
 Compiled code is kept on disk (:class:`_Cache`).  Where no folder can be written, kernels are
 compiled in each process instead, without a word.
 
+Kernels are compiled also where ``NUMBA_DISABLE_JIT`` is set, which people do to debug their own
+functions or to measure their coverage: kernels mean nothing in plain Python, and keep their bits.
+
 Nothing here compiles: decorated functions compile at their first call.
 """
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -43,7 +46,7 @@ from numba.core.ccallback import CFunc
 from numba.core.runtime import rtsys
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
@@ -94,12 +97,28 @@ def c_function(function: Callable[..., Any], signature: Any) -> Any:
     """
     types_of = (signature.args, signature.return_type)
     compiled = _cached(CFunc(function, types_of, locals={}, options=OPTIONS), function)
-    compiled.compile()
+    with _enabled():
+        compiled.compile()
     return compiled
 
 
+def _as(dtype: Any) -> Callable[..., Any]:
+    """Make a function that casts a number; of None, if it is optional, a TypeError at run time."""
+
+    @intrinsic
+    def cast(typingctx: Any, value: Any) -> Any:
+        if not typingctx.can_convert(value, dtype):
+            return None  # no number: an error of types
+        return dtype(dtype), lambda context, builder, signature, args: args[0]
+
+    return cast
+
+
+_as_float64, _as_float32 = _as(types.float64), _as(types.float32)
+
+
 def by_precision(
-    float32_function: Callable[..., float],
+    float32_function: Callable[..., Any],
     float64_function: Callable[..., float],
     *,
     rounded: bool,
@@ -107,8 +126,9 @@ def by_precision(
     """Join two compiled functions into one for compiled code: the arguments' types choose.
 
     Both get float64 and give float64.  The first is called where the first argument is
-    float32 and the others are float32, integer or bool, so that a label needs no cast.  Its
-    result is made float32 if `rounded`.
+    float32 and the others are float32, integer or bool, so that a label needs no cast.  If
+    `rounded` it gets the first argument as it is, and its result is float32.  An optional number,
+    as ``dict.get`` gives it, counts as what it is when it is there.
     """
     short, full = float32_function, float64_function
 
@@ -116,20 +136,17 @@ def by_precision(
         raise NotImplementedError("only for compiled code")
 
     def _choose(*args: Any) -> Any:
-        kinds = args[0] if isinstance(args[0], tuple) else args
+        given = args[0] if isinstance(args[0], tuple) else args
+        kinds = [kind.type if isinstance(kind, types.Optional) else kind for kind in given]
         narrow = kinds[0] == types.float32 and all(
             kind == types.float32 or isinstance(kind, types.Integer | types.Boolean)
             for kind in kinds
         )
         function = short if narrow else full
-        one = len(kinds) == 1
-        if narrow and rounded and one:
-            return lambda *args: np.float32(function(np.float64(args[0])))
-        if narrow and rounded:
-            return lambda *args: np.float32(function(np.float64(args[0]), np.float64(args[1])))
-        if one:
-            return lambda *args: function(np.float64(args[0]))
-        return lambda *args: function(np.float64(args[0]), np.float64(args[1]))
+        first = _as_float32 if narrow and rounded else _as_float64
+        if len(kinds) == 1:
+            return lambda *args: function(first(args[0]))
+        return lambda *args: function(first(args[0]), _as_float64(args[1]))
 
     options = OPTIONS | {"forceinline": True}
     numba.extending.overload(choose, strict=False, jit_options=options)(_choose)
@@ -159,8 +176,22 @@ def by_layout(
 
 
 def _njit(function: F, **extra: Any) -> F:
-    compiled: F = _cached(numba.njit(**OPTIONS, **extra)(function), function)
-    return compiled
+    with _enabled():
+        compiled: Any = numba.njit(**OPTIONS, **extra)(function)
+    # Numba's own functions are made while one that calls them is compiled.
+    compiled._compiler.compile = _enabled()(compiled._compiler.compile)
+    kept: F = _cached(compiled, function)
+    return kept
+
+
+@contextmanager
+def _enabled() -> Iterator[None]:
+    """Have Numba compile also where ``NUMBA_DISABLE_JIT`` is set."""
+    disabled, numba.config.DISABLE_JIT = numba.config.DISABLE_JIT, 0
+    try:
+        yield
+    finally:
+        numba.config.DISABLE_JIT = disabled
 
 
 def _cached(compiled: Any, function: Callable[..., Any]) -> Any:

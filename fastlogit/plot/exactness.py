@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
-from fastlogit import elementwise
+from fastlogit import arrays, elementwise
 from fastlogit.plot import axes
 
 if TYPE_CHECKING:
@@ -79,10 +79,7 @@ def tails(function: Function = "log_sigmoid", ax: Axes | None = None) -> Axes:
     >>> bool(ulp.max() < 0.8)
     True
     """
-    if function not in get_args(Function):
-        raise ValueError(
-            f"function must be one of {', '.join(get_args(Function))}; got {function!r}"
-        )
+    arrays.choice(function, "function", get_args(Function))
     ax = axes.one(ax)
     z = _points()
     exact = _exact(function)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 import numpy as np
@@ -11,16 +12,22 @@ from matplotlib.ticker import MaxNLocator
 from fastlogit import arrays, linear
 from fastlogit.elementwise import logit, sigmoid
 from fastlogit.inference import confidence_intervals, proportion_intervals
-from fastlogit.model import LogisticModel
+from fastlogit.model import LogisticModel, loaded, warn_without_offset
 from fastlogit.plot import axes
 from fastlogit.scoring.evaluation import area, ranked
-from fastlogit.scoring.labelled import labelled, t_of
+from fastlogit.scoring.labelled import labelled
+from fastlogit.scoring.targets import checked_missing, t_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import ArrayLike, NDArray
 
+    from fastlogit.scoring.csv_options import CSVOptions
+    from fastlogit.scoring.targets import Missing
+
     Labels = ArrayLike | str | int | None
+    Model = LogisticModel | str | os.PathLike[str]
+    Offset = ArrayLike | str | int | None
     Source = os.PathLike[str] | str | Any
 
 Strategy = Literal["uniform", "quantile"]
@@ -28,18 +35,20 @@ Strategy = Literal["uniform", "quantile"]
 # Of a curve, as many points as can be told apart in the largest picture.
 _MOST_POINTS = 2000
 _MOST_ROWS = 2000
+_MOST_BINS = 1_000_000
 _UNIT = (-0.02, 1.02)  # of a picture of shares, so that curves do not lie under its frame
 # Probabilities that decision boundaries have lines of, and points from line to line that leave
 # room for numbers.
 _LEAST_GAP = 14.0
 _LEVELS = (0.1, 0.25, 0.5, 0.75, 0.9)
 _MOST_TEXT = 40
+_MOST_DRAWN = 1e300
 
 
 # Of a model ----------------------------------------------------------------------------
 
 
-def convergence(model: LogisticModel, ax: Axes | None = None) -> Axes:
+def convergence(model: Model, ax: Axes | None = None) -> Axes:
     """Draw how training came to its optimum: the loss and the gradient norm, pass by pass.
 
     The loss is the mean loss plus the penalty, in nats, of which what is above the smallest that
@@ -48,7 +57,7 @@ def convergence(model: LogisticModel, ax: Axes | None = None) -> Axes:
 
     Parameters
     ----------
-    model : LogisticModel
+    model : LogisticModel, or path of its file
         With a `history`, as :func:`fastlogit.fit` gives.
     ax : matplotlib Axes, optional
         Where to draw; default: a new figure.
@@ -72,7 +81,7 @@ def convergence(model: LogisticModel, ax: Axes | None = None) -> Axes:
     >>> convergence(model).get_xlabel()
     'passes over X'
     """
-    _check(model, ax)
+    model = _checked(model, ax)
     history = model.history
     if history is None or not history.passes:
         raise ValueError("model must have a history, as fastlogit.fit gives; it has none")
@@ -96,7 +105,7 @@ def convergence(model: LogisticModel, ax: Axes | None = None) -> Axes:
 
 
 def coefficients(
-    model: LogisticModel, ax: Axes | None = None, *, level: float = 0.95, most: int = 30
+    model: Model, ax: Axes | None = None, *, level: float = 0.95, most: int = 30
 ) -> Axes:
     """Draw the coefficients, and their confidence intervals where there are standard errors.
 
@@ -104,7 +113,7 @@ def coefficients(
 
     Parameters
     ----------
-    model : LogisticModel
+    model : LogisticModel, or path of its file
     ax : matplotlib Axes, optional
         Where to draw; default: a new figure.
     level : float
@@ -129,12 +138,14 @@ def coefficients(
     >>> [label.get_text() for label in ax.get_yticklabels()]
     ['age', 'dose']
     """
-    _check(model, ax)
+    model = _checked(model, ax)
     most = arrays.whole_number(most, "most", 1)
     errors = np.full(model.coef.size, np.nan)
-    if model.variances is not None:
+    if model.variances is not None and not np.any(model.l2):
         errors = model.standard_errors()[: model.coef.size]
-    intervals = confidence_intervals(model.coef, errors, level)
+    # Beyond that, matplotlib finds no ticks.
+    coef = np.clip(model.coef, -_MOST_DRAWN, _MOST_DRAWN)
+    intervals = confidence_intervals(coef, errors, level)
     names = model.feature_names or tuple(f"x{j}" for j in range(model.coef.size))
     size = min(most, model.coef.size)
     chosen = np.sort(np.argsort(-np.abs(model.coef), kind="stable")[:size])
@@ -145,7 +156,7 @@ def coefficients(
     if not np.isnan(intervals[chosen]).all():
         label += f", {100 * level:g} % interval"
         ax.hlines(places, *intervals[chosen].T, color=axes.BLUE, linewidth=1.5)
-    ax.plot(model.coef[chosen], places, "o", color=axes.BLUE, markersize=5.0, label=label)
+    ax.plot(coef[chosen], places, "o", color=axes.BLUE, markersize=5.0, label=label)
     ax.set_yticks(places, [_name(names[j]) for j in chosen])
     ax.set_ylim(size - 0.5, -0.5)
     what = "log-odds per unit of a feature"
@@ -159,15 +170,18 @@ def coefficients(
 
 
 def reliability(
-    model: LogisticModel,
+    model: Model,
     X: Source,
     t: Labels = None,
     ax: Axes | None = None,
     *,
+    offset: Offset = None,
     bins: int = 10,
     strategy: Strategy = "uniform",
     level: float = 0.95,
+    missing: Missing = "skip",
     name: str = "",
+    csv: CSVOptions | None = None,
 ) -> Axes:
     """Draw how often t = 1 among rows of about the same predicted probability.
 
@@ -177,24 +191,33 @@ def reliability(
 
     Parameters
     ----------
-    model : LogisticModel
+    model : LogisticModel, or path of its file
     X : array_like (n, d), CSR, table, or path
         Features, of any real dtype, in the order of the coefficients; or, if `t` says which
         column the labels are, any table or file that :func:`fastlogit.score` takes, where columns
         are found by their names; it is read once.
     t : array_like (n,), or str or int
-        Labels: two different numbers, strings or truth values, as the model's `classes`.  Or their
-        column, by its name or, where columns have none, its position; LIBSVM needs none.
+        Labels: numbers, strings or truth values, of which each is one of the model's `classes`, as
+        :func:`fastlogit.scoring.evaluate` takes them.  Or their column, by its name or, where
+        columns have none, its position; LIBSVM needs none.
     ax : matplotlib Axes, optional
         Where to draw; default: a new figure.
+    offset : array_like (n,), or str or int, optional
+        A known addition to the logits, which a model that was trained with one needs; or its
+        column, where `t` is one.
     bins : int
         How many.
     strategy : {"uniform", "quantile"}
         Whether bins are equally wide, or have equally many rows.
     level : float
         With what probability an interval holds the true frequency.
+    missing : {"skip", "error"}
+        Whether rows without a label or a score (null or NaN) are left out, as the legend then says,
+        or raise an error that names the first.
     name : str
         What the legend calls the curve.
+    csv : CSVOptions, optional
+        How a CSV or TSV is written: its delimiter, decimals, encoding and missing values.
 
     Returns
     -------
@@ -209,8 +232,6 @@ def reliability(
 
     Notes
     -----
-    Rows whose label or logit is missing (null or NaN) are left out.
-
     E. B. Wilson, "Probable inference, the law of succession, and statistical inference",
     Journal of the American Statistical Association 22 (1927).
 
@@ -225,9 +246,11 @@ def reliability(
            [0.88, 1.  ]])
     """
     bins = arrays.whole_number(bins, "bins", 1)
-    if strategy not in get_args(Strategy):
-        raise ValueError(f"strategy must be 'uniform' or 'quantile'; got {strategy!r}")
-    rows = _rows(model, X, t, ax)
+    if bins > _MOST_BINS:
+        raise ValueError(f"bins must be at most {_MOST_BINS}; got {arrays.short(bins)}")
+    arrays.choice(strategy, "strategy", get_args(Strategy))
+    name = _checked_name(name)
+    model, rows = _rows(model, X, t, ax, offset, missing, csv=csv)
     y = sigmoid(rows.z)
     edges = np.linspace(0.0, 1.0, bins + 1)
     if strategy == "quantile":
@@ -275,13 +298,21 @@ def _draw_counts(
 
 
 def roc(
-    model: LogisticModel, X: Source, t: Labels = None, ax: Axes | None = None, *, name: str = ""
+    model: Model,
+    X: Source,
+    t: Labels = None,
+    ax: Axes | None = None,
+    *,
+    offset: Offset = None,
+    missing: Missing = "skip",
+    name: str = "",
+    csv: CSVOptions | None = None,
 ) -> Axes:
     """Draw the ROC curve: true positives against false positives, for all thresholds.
 
     Parameters
     ----------
-    model, X, t, ax, name
+    model, X, t, ax, offset, missing, name, csv
         As of `reliability`.
 
     Returns
@@ -301,7 +332,8 @@ def roc(
     >>> ax.lines[-1].get_label()
     '4 rows, AUC 0.7500'
     """
-    rows = _rows(model, X, t, ax)
+    name = _checked_name(name)
+    model, rows = _rows(model, X, t, ax, offset, missing, csv=csv)
     false, true = _counts(rows)
     auc, _ = area(*ranked(rows.z, rows.t == 1.0)[1:])
     x, y = _thinned(false / false[-1], true / true[-1])
@@ -316,13 +348,21 @@ def roc(
 
 
 def precision_recall(
-    model: LogisticModel, X: Source, t: Labels = None, ax: Axes | None = None, *, name: str = ""
+    model: Model,
+    X: Source,
+    t: Labels = None,
+    ax: Axes | None = None,
+    *,
+    offset: Offset = None,
+    missing: Missing = "skip",
+    name: str = "",
+    csv: CSVOptions | None = None,
 ) -> Axes:
     """Draw precision against recall, for all thresholds.
 
     Parameters
     ----------
-    model, X, t, ax, name
+    model, X, t, ax, offset, missing, name, csv
         As of `reliability`.
 
     Returns
@@ -347,7 +387,8 @@ def precision_recall(
     >>> ax.lines[-1].get_label()
     '4 rows, average precision 0.8333'
     """
-    rows = _rows(model, X, t, ax)
+    name = _checked_name(name)
+    model, rows = _rows(model, X, t, ax, offset, missing, csv=csv)
     false, true = (counts[1:] for counts in _counts(rows))
     precision, recall = true / (true + false), true / true[-1]
     average = float(np.diff(recall, prepend=0.0) @ precision)
@@ -364,7 +405,13 @@ def precision_recall(
 
 
 def decision_boundary(
-    model: LogisticModel, X: Source, t: Labels = None, ax: Axes | None = None
+    model: Model,
+    X: Source,
+    t: Labels = None,
+    ax: Axes | None = None,
+    *,
+    missing: Missing = "skip",
+    csv: CSVOptions | None = None,
 ) -> Axes:
     """Draw the rows of two features, and lines of equal probability of t = 1 between them.
 
@@ -372,9 +419,9 @@ def decision_boundary(
 
     Parameters
     ----------
-    model : LogisticModel
+    model : LogisticModel, or path of its file
         With two features.
-    X, t, ax
+    X, t, ax, missing, csv
         As of `reliability`.
 
     Returns
@@ -395,11 +442,11 @@ def decision_boundary(
     >>> ax.get_xlabel(), ax.get_ylabel()
     ('age', 'dose')
     """
-    _check(model, ax)
+    model = _checked(model, ax)
     if model.coef.size != 2 or model.categories:
         what = "text among them" if model.categories else f"{model.coef.size}"
         raise ValueError(f"model must have two features, of numbers; it has {what}")
-    rows = _rows(model, X, t, ax, with_features=True)
+    model, rows = _rows(model, X, t, ax, None, missing, csv=csv, with_features=True)
     ax = axes.one(ax)
     every = -(-rows.t.size // _MOST_ROWS)
     points, labels = rows.X[::every], rows.t[::every]
@@ -447,12 +494,19 @@ class _Rows(NamedTuple):
     z: NDArray[np.float64]
     t: NDArray[np.float64]
     X: NDArray[np.float64]
+    # How many more rows there are, without a label or a score.
+    skipped: int
 
 
-def _check(model: LogisticModel, ax: Axes | None) -> None:
-    if not isinstance(model, LogisticModel):
-        raise TypeError(f"model must be a LogisticModel; got {type(model).__name__}")
+def _checked(model: Model, ax: Axes | None) -> LogisticModel:
     axes.check(ax)
+    return loaded(model)
+
+
+def _checked_name(name: str) -> str:
+    if not isinstance(name, str):
+        raise TypeError(f"name must be text; got {arrays.short(name)}")
+    return name
 
 
 def _name(text: str) -> str:
@@ -468,26 +522,41 @@ def _class(model: LogisticModel, label: int) -> str:
 
 def _labelled(name: str, rows: _Rows, what: str) -> str:
     """What the legend says of a curve."""
-    count = f"{rows.z.size:,} row{'s' * (rows.z.size != 1)}"
+    total = rows.z.size + rows.skipped
+    count = f"{rows.z.size:,} of " * (rows.skipped > 0) + f"{total:,} row{'s' * (total != 1)}"
     return ", ".join(filter(None, [_name(name), count, what]))
 
 
 def _rows(
-    model: LogisticModel, X: Source, t: Labels, ax: Axes | None, *, with_features: bool = False
-) -> _Rows:
-    _check(model, ax)
+    model: Model,
+    X: Source,
+    t: Labels,
+    ax: Axes | None,
+    offset: Offset,
+    missing: Missing,
+    *,
+    csv: CSVOptions | None,
+    with_features: bool = False,
+) -> tuple[LogisticModel, _Rows]:
+    model = _checked(model, ax)
+    checked_missing(missing)
     is_path = isinstance(X, str | os.PathLike)
     if t is None and not is_path:
         raise TypeError("t must be the labels of the rows of X, or name their column")
-    if t is None or isinstance(t, str | int):
-        parts = list(labelled(model, X, t, with_features=with_features))
+    if t is None or isinstance(t, str | Integral):
+        warn_without_offset(model, offset, stacklevel=4)
+        column: Any = offset  # which is checked there
+        found = labelled(
+            model, X, t, offset=column, missing=missing, csv=csv, with_features=with_features
+        )
+        parts = list(found)
         z, labels = (np.concatenate([part[i] for part in parts]) for i in (0, 1))
         features = [_matrix(part.X) for part in parts] if with_features else []
     elif is_path:
         raise TypeError("t must name the column of the labels where X is a path")
     else:
-        z = model.decision(X, missing="nan")
-        given = np.asarray(t)
+        z = model.decision(X, offset=offset, missing="nan")
+        given = t if isinstance(t, np.ma.MaskedArray) else np.asarray(t)
         if given.shape != z.shape:
             raise ValueError(
                 f"t must have one label for each row of X, {z.size}; got shape {given.shape}"
@@ -497,8 +566,14 @@ def _rows(
     known = ~(np.isnan(z) | np.isnan(labels))
     if not known.any():
         raise ValueError("there is no row with a label and a score")
+    skipped = known.size - int(np.count_nonzero(known))
+    if missing == "error" and skipped:
+        raise ValueError(
+            f"row {int(np.argmin(known))} has no label or no score (missing='skip' leaves out such "
+            "rows)"
+        )
     matrix = np.concatenate(features)[known] if with_features else np.empty((0, 0))
-    return _Rows(z[known], labels[known], matrix)
+    return model, _Rows(z[known], labels[known], matrix, skipped)
 
 
 def _matrix(X: Any) -> NDArray[np.float64]:

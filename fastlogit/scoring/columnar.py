@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import re
 from bisect import bisect_right
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastlogit.arrays import short
+from fastlogit.arrow import is_number
 from fastlogit.scoring import texts
+from fastlogit.scoring.csv_options import CellError, CSVOptions
 from fastlogit.scoring.overlap import side_by_side
-from fastlogit.scoring.table import NULLS, Batch, Table, naming
+from fastlogit.scoring.table import Batch, Table, dtype_of, naming
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -24,11 +31,13 @@ _PARQUET_BUFFER = 1 << 18
 _GROUP_BYTES = 1 << 27
 # Record batches of Arrow up to this size, on average, are read; larger ones are mapped.
 _ARROW_BYTES = 1 << 28
-# What Arrow's files and streams begin with; no text does with the latter.
-_ARROW_FILE, ARROW_STREAM = b"ARROW1", b"\xff"
+# What Arrow's files and streams begin with; no text does with the latter, also not in UTF-16.
+_ARROW_FILE, ARROW_STREAM = b"ARROW1", b"\xff\xff"
+# Names of a column without a name: as pandas reads it, and as others do.
+_UNNAMED = ("Unnamed: 0", "")
 
 
-def open_parquet(path: Path, _width: int | None) -> Table:
+def open_parquet(path: Path, *_: Any) -> Table:
     """Parquet, of which each column is read alone."""
     import pyarrow.parquet as pq
 
@@ -65,7 +74,7 @@ def open_parquet(path: Path, _width: int | None) -> Table:
                 if row != stop:
                     raise ValueError(f"row groups {groups}: {row} rows, and should be {stop}")
 
-    return _of_schema(str(path), (path,), schema, metadata.num_rows, read)
+    return of_schema(str(path), (path,), schema, metadata.num_rows, read)
 
 
 def _together(sizes: Sequence[int], first: int, least: int, most: int) -> Iterator[range]:
@@ -110,7 +119,7 @@ def _width_of(kind: Any) -> int:
         return 64
 
 
-def open_arrow(path: Path, _width: int | None) -> Table:
+def open_arrow(path: Path, *_: Any) -> Table:
     """Arrow's IPC format, as a file or as a stream."""
     import pyarrow as pa
 
@@ -137,52 +146,59 @@ def open_arrow(path: Path, _width: int | None) -> Table:
             numbers = range(reader.num_record_batches) if is_file else None
             batches = map(reader.get_batch, numbers) if numbers is not None else iter(reader)
             names = [schema.names[column] for column in wanted.columns]
-            valid = (_valid(batch.select(names)) for batch in batches)
-            yield from _of_batches(valid, names, str(path), wanted)
+            yield from of_batches(batches, names, str(path), wanted)
 
-    return _of_schema(str(path), (path,), schema, None, read)
-
-
-def _valid(batch: Any) -> Any:
-    """A record batch; not one that points outside itself, for which Arrow looks only if asked."""
-    batch.validate(full=True)
-    return batch
+    return of_schema(str(path), (path,), schema, None, read)
 
 
-def open_csv(path: Path, _width: int | None, *, delimiter: str = ",") -> Table:
+def open_csv(
+    path: Path, _width: int | None, csv: CSVOptions | None, *, delimiter: str = ","
+) -> Table:
     """CSV with a header, compressed or not."""
-    return of_csv(texts.of_file(path, delimiter.encode()), delimiter)
+    how = csv or CSVOptions()
+    return of_csv(texts.of_file(path, how.delimiter or delimiter, how.encoding), how, delimiter)
 
 
-def of_csv(text: Text, delimiter: str = ",") -> Table:
+def of_csv(text: Text, how: CSVOptions, delimiter: str) -> Table:
     """Read a CSV: its first lines, for names and types, and then all of it, in blocks of lines.
 
     A thread reads a block alone, as Arrow's errors tell the row only without its own threads.
     """
     import pyarrow as pa
-    from pyarrow import csv
 
-    def parsed(lines: bytes, **options: Any) -> Any:
-        is_quoted = b'"' in lines
-        end = b"" if lines.endswith(b"\n") else b"\n"  # which a header must have
-        options = _csv_options(delimiter, newlines_in_values=is_quoted, **options)
-        return csv.read_csv(pa.BufferReader(lines + end if end else lines), **options)
-
-    schema = parsed(text.head).schema
+    if how.encoding == "utf-8":
+        texts.must_be_utf8(text.head)
+    if how.delimiter is None:
+        _must_have(delimiter, text.head)
+    parsed = partial(_parsed, how, how.delimiter or delimiter)
+    head = parsed(text.head)
+    schema = _schema_of(head, how)
+    is_one = len(schema) == 1
+    index = list(_index_of(schema))
+    if schema.names[0] in index and len(head.column(0).unique()) < len(head):
+        index.remove(schema.names[0])  # its values repeat: a column without a name
 
     def read(wanted: Wanted) -> Iterator[Batch]:
+        names = [schema.names[column] for column in wanted.columns]
         types = {
-            schema.names[column]: pa.string() if column in wanted.text else pa.float64()
-            for column in wanted.columns
+            name: pa.string()
+            if column in wanted.text or how.thousands or not _is_plain(schema.types[column])
+            else pa.float64()
+            for name, column in zip(names, wanted.columns, strict=True)
         }
 
         def parse(numbered: tuple[int, Block]) -> tuple[Any, Block]:
             number, block = numbered
-            names = schema.names if number else ()
-            table = parsed(block.lines, names=names, types=types)
+            given = schema.names if number else ()
+            try:
+                table = parsed(block.lines, types, given, blank_rows=is_one)
+            except pa.ArrowInvalid:  # a cell is not a plain number; other errors are raised again
+                as_text = dict.fromkeys(names, pa.string())
+                table = parsed(block.lines, as_text, given, blank_rows=is_one)
             return table.combine_chunks(), block
 
-        tables = side_by_side(parse, enumerate(text.blocks()), wanted.threads)
+        blocks = texts.without_blank_lines(text.blocks(), only_first=is_one)
+        tables = side_by_side(parse, enumerate(blocks), wanted.threads)
         row, is_first = 0, True
         while True:
             with naming(text.name, schema.names, -1 if is_first else row):
@@ -190,40 +206,91 @@ def of_csv(text: Text, delimiter: str = ",") -> Table:
             if found is None:
                 return
             table, block = found
-            for batch in _of_batches(table.to_batches(), list(types), text.name, wanted, row):
+            for batch in of_batches(table.to_batches(), names, text.name, wanted, row):
                 after = batch.first + batch.data.num_rows - row
                 yield batch._replace(position=block.position(after, table.num_rows))
             row, is_first = row + table.num_rows, False
 
-    return _of_schema(text.name, text.files, schema, None, read, typed=False)
+    return of_schema(text.name, text.files, schema, None, read, csv=how, index=tuple(index))
 
 
-def _csv_options(
+def _parsed(
+    how: CSVOptions,
     delimiter: str,
-    *,
-    newlines_in_values: bool,
-    names: Sequence[str] = (),
+    lines: bytes,
     types: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:
-    """How to read a CSV, of which `names` are given where it has no header."""
+    names: Sequence[str] = (),
+    *,
+    blank_rows: bool = False,
+) -> Any:
+    """Lines of a CSV as a table of Arrow, of all columns or of those with a type.
+
+    The first line is the header, unless `names` are given.  Blank lines are skipped, unless
+    `blank_rows`.
+    """
+    import pyarrow as pa
     from pyarrow import csv
 
     types = types or {}
-    return {
-        "read_options": csv.ReadOptions(use_threads=False, column_names=list(names)),
-        "parse_options": csv.ParseOptions(
-            delimiter=delimiter, newlines_in_values=newlines_in_values
+    end = b"" if lines.endswith(b"\n") else b"\n"  # which a header must have
+    return csv.read_csv(
+        pa.BufferReader(lines + end if end else lines),
+        csv.ReadOptions(use_threads=False, column_names=list(names)),
+        csv.ParseOptions(
+            delimiter=delimiter,
+            newlines_in_values=b'"' in lines,
+            ignore_empty_lines=not blank_rows,
         ),
-        "convert_options": csv.ConvertOptions(
+        csv.ConvertOptions(
             include_columns=list(types),
             column_types=types,
-            null_values=NULLS,
-            strings_can_be_null=False,  # as what is kept is kept as it is
+            null_values=["", *how.null_values],
+            decimal_point=how.decimal,
+            strings_can_be_null=False,  # columns that are kept are written unchanged
         ),
-    }
+    )
 
 
-def _of_batches(
+def _schema_of(head: Any, how: CSVOptions) -> Any:
+    """The schema of the first rows of a CSV: numbers, booleans, text and nulls.
+
+    Arrow takes numbers for text if there are blank cells or groups of digits among them.  Its dates
+    are text here.
+    """
+    import pyarrow as pa
+
+    types = []
+    for column in head.columns:
+        kind = column.type
+        if pa.types.is_string(kind):
+            with suppress(CellError):
+                found = how.numbers(column)
+                kind = pa.null() if found.null_count == len(found) else found.type
+        types.append(kind if is_number(kind) or pa.types.is_null(kind) else pa.string())
+    return pa.schema(list(zip(head.column_names, types, strict=True)))
+
+
+def _is_plain(kind: Any) -> bool:
+    """Whether Arrow can parse such a column of a CSV as float64."""
+    from pyarrow import types
+
+    return any(is_(kind) for is_ in (types.is_null, types.is_integer, types.is_floating))
+
+
+def _must_have(delimiter: str, head: bytes) -> None:
+    """Check that the header is not several names with another delimiter."""
+    header = head.partition(b"\n")[0].decode()
+    for other in ";\t|,":
+        if other in header and delimiter not in header:
+            remedy = f"csv=CSVOptions(delimiter={other!r})"
+            remedy = "source_format='tsv'" if other == "\t" else remedy
+            raise ValueError(
+                f"its header {short(header)} has {other!r} and no {delimiter!r} ({remedy} reads it "
+                "as several columns)"
+            )
+
+
+def of_batches(
     batches: Iterable[Any], names: Sequence[str], file: str, wanted: Wanted, row: int = 0
 ) -> Iterator[Batch]:
     """Columns of these names, of record batches of any size, of which the first begins at `row`."""
@@ -234,28 +301,40 @@ def _of_batches(
         row += batch.num_rows
 
 
-def _of_schema(
+def of_schema(
     name: str,
     files: tuple[Path, ...],
     schema: Any,
     rows: int | None,
     read: Read,
     *,
-    typed: bool = True,
+    csv: CSVOptions | None = None,
+    index: tuple[str, ...] | None = None,
 ) -> Table:
-    # What a source has no types for is read as numbers, whatever the first rows look like.
-    dtypes = tuple(_dtype(field.type) if typed else np.dtype(np.float64) for field in schema)
-    return Table(name, tuple(schema.names), dtypes, rows, files, read, schema, typed)
+    """Make a table of what reads batches of this schema."""
+    # A CSV's columns are read as numbers or text, whatever the first rows look like.
+    dtypes = tuple(
+        np.dtype(np.float64) if csv is not None else dtype_of(kind) for kind in schema.types
+    )
+    index = _index_of(schema) if index is None else index
+    return Table(name, tuple(schema.names), dtypes, rows, files, read, schema, csv, index)
 
 
-def _dtype(arrow_type: Any) -> np.dtype[Any] | str:
-    """NumPy's name of an Arrow type, or Arrow's where that is no number."""
-    from pyarrow import types
+def _index_of(schema: Any) -> tuple[str, ...]:
+    """Names of the columns that are the index of a data frame.
 
-    if any(is_(arrow_type) for is_ in (types.is_integer, types.is_floating, types.is_boolean)):
-        dtype: np.dtype[Any] = np.dtype(arrow_type.to_pandas_dtype())
-        return dtype
-    return str(arrow_type)
+    pandas lists them in the schema's metadata.  It writes a CSV's index first, without a name.
+    """
+    import pyarrow as pa
+
+    names = schema.names
+    found = [name for name in names if re.fullmatch(r"__index_level_\d+__", name)]
+    if names and names[0] in _UNNAMED and not pa.types.is_floating(schema.types[0]):
+        found.append(names[0])
+    with suppress(KeyError, TypeError, ValueError):  # no metadata of pandas, or damaged
+        listed = json.loads(schema.metadata[b"pandas"])["index_columns"]
+        found += [name for name in listed if isinstance(name, str) and name in names]
+    return tuple(dict.fromkeys(found))
 
 
 def of_reader(name: str, reader: Any) -> Table:
@@ -265,6 +344,6 @@ def of_reader(name: str, reader: Any) -> Table:
     def read(wanted: Wanted) -> Iterator[Batch]:
         names = [schema.names[column] for column in wanted.columns]
         with naming(name), reader:
-            yield from _of_batches(reader, names, name, wanted)
+            yield from of_batches(reader, names, name, wanted)
 
-    return _of_schema(name, (), schema, None, read)
+    return of_schema(name, (), schema, None, read)

@@ -8,17 +8,21 @@ from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 
 import numpy as np
 
-from fastlogit import elementwise, losses
+from fastlogit import arrays, elementwise, losses
+from fastlogit.model import loaded, warn_without_offset
 from fastlogit.scoring.labelled import labelled
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
     from fastlogit.model import LogisticModel
     from fastlogit.onehot import Unknown
+    from fastlogit.scoring.csv_options import CSVOptions
     from fastlogit.scoring.table import Progress
+    from fastlogit.scoring.targets import Missing
 
 # Up to so many rows, logits are kept, and the area under the ROC curve is exact.
 EXACT_ROWS = 10_000_000
@@ -100,13 +104,16 @@ class Evaluation(NamedTuple):
 
 
 def evaluate(
-    model: LogisticModel,
+    model: LogisticModel | str | os.PathLike[str],
     source: Any,
     label: str | int | None = None,
     *,
+    offset: str | int | None = None,
     threshold: float = 0.5,
+    missing: Missing = "skip",
     unknown: Unknown = "error",
     source_format: str | None = None,
+    csv: CSVOptions | None = None,
     threads: SupportsIndex | None = None,
     progress: Callable[[Progress], object] | None = None,
 ) -> Evaluation:
@@ -114,14 +121,18 @@ def evaluate(
 
     Parameters
     ----------
-    model : LogisticModel
-    source, unknown, source_format, threads, progress
+    model : LogisticModel, or path of its file
+    source, offset, unknown, source_format, csv, threads, progress
         As of :func:`fastlogit.score`.
     label : str or int, optional
-        The column of the labels, which are two of any kind, as the model's `classes`: its name, or
-        of an array its position.  Of LIBSVM they are what each line begins with.
+        The column of the labels: its name, or of an array its position.  LIBSVM has labels of its
+        own.  A label is one of the model's `classes`, however a format writes it: class 1 is 1,
+        1.0, True, "1" and "true".
     threshold : float
         The probability above which a row is taken for the second class, for the accuracy.
+    missing : {"skip", "error"}
+        Whether rows without a label or a score (null or NaN) are left out, and counted in
+        `Evaluation.skipped`, or raise an error that names the first.
 
     Returns
     -------
@@ -135,9 +146,10 @@ def evaluate(
         If `source` does not suit the model, or has a label that is none of its classes, naming
         the row; or if no row has a label and a score.
 
-    Notes
+    Warns
     -----
-    Rows whose label or logit is missing (null or NaN) are left out, and counted.
+    OffsetWarning
+        If the model was trained with an offset, and none is given.
 
     Examples
     --------
@@ -148,13 +160,18 @@ def evaluate(
     >>> found.accuracy, found.auc, round(found.log_loss, 4)
     (0.75, 0.75, 0.4907)
     """
+    model = loaded(model)
+    warn_without_offset(model, offset)
     found = Evaluator(threshold, threads)
     for rows in labelled(
         model,
         source,
         label,
+        offset=offset,
+        missing=missing,
         unknown=unknown,
         source_format=source_format,
+        csv=csv,
         threads=threads,
         progress=progress,
     ):
@@ -166,7 +183,7 @@ class Evaluator:
     """Adds up what is to be measured."""
 
     def __init__(self, threshold: float = 0.5, threads: SupportsIndex | None = None) -> None:
-        self.threshold, self.threads = threshold, threads
+        self.threshold, self.threads = arrays.probability(threshold, "threshold"), threads
         self.rows = self.skipped = self.correct = 0
         self.losses: list[float] = []
         self.squares: list[float] = []

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastlogit.arrays import short
-from fastlogit.scoring.table import Table
+from fastlogit.arrow import common_type
+from fastlogit.scoring.table import Conflict, Table, dtype_of
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from fastlogit.scoring.table import Batch, Wanted
 
@@ -46,9 +46,13 @@ def _is_shown(file: Path) -> bool:
 
 
 def partition_keys(base: Path, files: list[Path]) -> dict[str, list[Any]]:
-    """What Hive's names of folders, as in ``year=2013/1.parquet``, say of each file."""
+    """A column for each key in Hive's names of folders, as in ``year=2013/1.parquet``.
+
+    Its value for a file is None if the folder says null, or has no such key.
+    """
     folders = [file.relative_to(base).parent for file in files]
-    names = [part.partition("=")[0] for part in folders[0].parts if "=" in part]
+    parts = (part for folder in folders for part in folder.parts)
+    names = list(dict.fromkeys(part.partition("=")[0] for part in parts if "=" in part))
     if not names:
         return {}
     import pyarrow as pa
@@ -57,37 +61,48 @@ def partition_keys(base: Path, files: list[Path]) -> dict[str, list[Any]]:
     schema = pa.schema([(name, pa.string()) for name in names])
     hive = dataset.partitioning(schema, flavor="hive")
     found = [dataset.get_partition_keys(hive.parse(f"{folder}/")) for folder in folders]
-    keys = {name: [values.get(name) for values in found] for name in names}
-    for name, values in keys.items():
-        if all(value is not None and _WHOLE_NUMBER.fullmatch(value) for value in values):
-            keys[name] = list(map(int, values))
-    return keys
+    return {name: _typed([values.get(name) for values in found]) for name in names}
+
+
+def _typed(values: list[str | None]) -> list[Any]:
+    """Integers if all values but None are whole numbers, else texts."""
+    if all(value is None or _WHOLE_NUMBER.fullmatch(value) for value in values):
+        return [None if value is None else int(value) for value in values]
+    return values
 
 
 def chain(name: str, tables: list[Table], keys: dict[str, list[Any]]) -> Table:
-    """Read tables of one kind one after another, with a constant column for each key."""
+    """Read tables of one kind one after another, with a constant column for each key.
+
+    A column's type is the narrowest that holds its values in all of them.
+    """
     import pyarrow as pa
 
     first = tables[0]
-    if any((table.names is None) != (first.names is None) for table in tables):
-        raise ValueError(f"{name}: some of its files have names of columns, and others have not")
-    if first.names is None and (
-        keys or {len(table.dtypes) for table in tables} != {len(first.dtypes)}
-    ):
-        raise ValueError(f"{name}: its files must have as many columns, and no keys in folders")
-    names = None if first.names is None else (*first.names, *keys)
-    # Of one type in all files, though a value may be null.
-    constants = {
-        key: pa.array(values, pa.int64() if isinstance(values[0], int) else pa.string())
-        for key, values in keys.items()
-    }
-    kinds = [
-        np.dtype(int) if pa.types.is_integer(values.type) else "string"
-        for values in constants.values()
-    ]
-    counts = [table.rows for table in tables]
+    for table in tables:
+        if _kind(table) != _kind(first):
+            raise ValueError(
+                f"{name}: its files must be of one kind; {first.name} and {table.name} are not"
+            )
+    constants = {key: pa.array(values) for key, values in keys.items()}
+    names, schema = None, None
+    if first.names is None:
+        if keys or {len(table.dtypes) for table in tables} != {len(first.dtypes)}:
+            raise ValueError(f"{name}: its files must have as many columns, and no keys in folders")
+        of_tables = zip(*(table.dtypes for table in tables), strict=True)
+        dtypes = [_common_dtype(dtypes, tables) for dtypes in of_tables]
+    else:
+        schema, dtypes = _common_schema(tables)
+        for key, values in constants.items():
+            schema = schema.append(pa.field(key, values.type))
+            dtypes.append(dtype_of(values.type))
+        names = tuple(schema.names)
 
     def read(wanted: Wanted) -> Iterator[Batch]:
+        if names is not None:
+            there = [names[column] for column in wanted.columns if names[column] not in keys]
+            for table in tables:
+                table.find(there)
         # Rows and bytes before a table.
         row, before = 0, 0
         for number, table in enumerate(tables):
@@ -96,8 +111,6 @@ def chain(name: str, tables: list[Table], keys: dict[str, list[Any]]) -> Table:
                 stop = table.rows if wanted.stop is None else min(table.rows, wanted.stop - row)
             start = max(0, wanted.start - row)
             if stop is None or start < stop:
-                if names is not None:
-                    _must_agree(table, first, [names[column] for column in wanted.columns])
                 values = {key: each[number] for key, each in constants.items()}
                 here = wanted._replace(start=start, stop=stop)
                 for batch in _read_one(table, names, values, here):
@@ -106,26 +119,68 @@ def chain(name: str, tables: list[Table], keys: dict[str, list[Any]]) -> Table:
             row += table.rows or 0
             before += sum(path.stat().st_size for path in table.files)
 
+    counts = [table.rows for table in tables]
     rows = None if None in counts else sum(count or 0 for count in counts)
     files = tuple(file for table in tables for file in table.files)
-    schema = first.schema
-    for key, values in constants.items():
-        schema = schema.append(pa.field(key, values.type))
-    dtypes = (*first.dtypes, *kinds)
+    index = tuple({one for table in tables for one in table.index})
     edges = _edges(tables)
-    return Table(name, names, dtypes, rows, files, read, schema, first.typed, edges=edges)
+    return Table(
+        name,
+        names,
+        tuple(dtypes),
+        rows,
+        files,
+        read,
+        schema,
+        first.csv,
+        index,
+        first.has_labels,
+        edges=edges,
+    )
 
 
-def _must_agree(table: Table, first: Table, names: list[str]) -> None:
-    """Check that columns are of one kind in both, numbers or of the same other type."""
-    for name in names:
-        if name in (first.names or ()):
-            one, other = (each.dtypes[each.find([name])[0]] for each in (table, first))
-            if (isinstance(one, str) or isinstance(other, str)) and one != other:
-                raise ValueError(
-                    f"{table.name}: column {short(name)} holds {one}; in {first.name} it holds "
-                    f"{other}"
-                )
+def _kind(table: Table) -> tuple[bool, ...]:
+    """What is the same of all files of a folder."""
+    return table.names is None, table.typed, table.has_labels
+
+
+def _common_schema(tables: list[Table]) -> tuple[Any, list[np.dtype[Any] | str]]:
+    """Schema and dtypes of all columns of the tables, with the type that holds all their values."""
+    import pyarrow as pa
+
+    is_typed = tables[0].typed
+    kinds: dict[str, list[tuple[Any, str]]] = {}
+    for table in tables:
+        for field in table.schema:
+            kinds.setdefault(field.name, []).append((field.type, table.name))
+    fields: dict[str, Any] = {}
+    dtypes: dict[str, np.dtype[Any] | str] = {}
+    for name, found in kinds.items():
+        common = common_type([kind for kind, _ in found])
+        if common is None:
+            common, dtypes[name] = pa.struct([]), _conflict(found)  # neither number nor text
+        else:
+            dtypes[name] = dtype_of(common) if is_typed else np.dtype(np.float64)
+        fields[name] = pa.field(name, common)
+    own = tables[0].names or ()  # in which a name may be repeated
+    names = [*own, *(name for name in kinds if name not in set(own))]
+    return pa.schema([fields[name] for name in names]), [dtypes[name] for name in names]
+
+
+def _common_dtype(dtypes: Sequence[np.dtype[Any] | str], tables: list[Table]) -> Any:
+    """The dtype that holds the values of columns of all of these."""
+    if len(set(dtypes)) == 1:
+        return dtypes[0]
+    if any(isinstance(dtype, str) for dtype in dtypes):
+        return _conflict([(dtype, table.name) for dtype, table in zip(dtypes, tables, strict=True)])
+    return np.result_type(*dtypes)
+
+
+def _conflict(found: Sequence[tuple[Any, str]]) -> Conflict:
+    """The first two types that differ, and the tables that have them."""
+    (one, here), *others = found
+    other, there = next(filter(lambda pair: pair[0] != one, others), (one, here))
+    return Conflict(f"{one} in {here} and {other} in {there}")
 
 
 def _edges(tables: list[Table]) -> list[int] | None:

@@ -12,11 +12,13 @@ follows for each part, with a checksum: what a crash has cut or damaged is found
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import struct
 import zlib
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -26,16 +28,15 @@ from fastlogit.scoring.predictions import Part
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
     from typing import BinaryIO
 
 _HEAD = struct.Struct("<QQQQQQ")
 
 
 @contextmanager
-def open_journal(output: Path, run: dict[str, Any]) -> Iterator[Journal]:
+def open_journal(output: str | os.PathLike[str], run: dict[str, Any]) -> Iterator[Journal]:
     """Give the journal of an output; at a clean end, and where data are wrong, it is removed."""
-    journal = Journal(output.with_name(f".{output.name}.journal"), run)
+    journal = Journal(output, run)
     try:
         yield journal
     except (ValueError, TypeError):
@@ -50,8 +51,9 @@ def open_journal(output: Path, run: dict[str, Any]) -> Iterator[Journal]:
 class Journal:
     """The parts of a run that are finished, in order."""
 
-    def __init__(self, path: Path, run: dict[str, Any]) -> None:
-        self.path, self.run = path, run
+    def __init__(self, output: str | os.PathLike[str], run: dict[str, Any]) -> None:
+        self.path = Path(output).with_name(f".{Path(output).name}.journal")
+        self.run = run
         self.file: BinaryIO | None = None
         self.is_empty = True
 
@@ -96,6 +98,13 @@ class Journal:
             raise ValueError(f"{self.path}: cannot be resumed: {', '.join(changed)} has changed")
         return bool(before == now)
 
+    def discard(self) -> None:
+        """Remove what this very run has left, unless another process still has it."""
+        with suppress(ValueError, BlockingIOError):
+            if self.is_there():
+                self.file = files.open_alone(self.path)
+                self.close(keep=False)
+
     def add(self, part: Part) -> None:
         """Note a part."""
         fields = (memoryview(part.rows.serialize()), part.skipped.tobytes(), part.file.encode())
@@ -120,6 +129,12 @@ class Journal:
             self.path.unlink(missing_ok=True)
         with suppress(OSError):
             self.file.close()
+
+
+def fingerprint(run: dict[str, Any]) -> dict[str, str]:
+    """What tells a run from others, in a few bytes of which none is a path or a time."""
+    encoded = {name: json.dumps(value, sort_keys=True).encode() for name, value in run.items()}
+    return {name: hashlib.sha256(value).hexdigest() for name, value in encoded.items()}
 
 
 def _read(file: BinaryIO, schema: Any) -> Part | None:

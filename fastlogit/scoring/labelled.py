@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 import numpy as np
 
 from fastlogit import threads as _threads
+from fastlogit.arrays import function, short
 from fastlogit.scoring.logits import Columns
 from fastlogit.scoring.sources import open_table
+from fastlogit.scoring.targets import checked_missing, find_labels, labels_of, t_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -17,7 +19,9 @@ if TYPE_CHECKING:
 
     from fastlogit.model import LogisticModel
     from fastlogit.onehot import Unknown
+    from fastlogit.scoring.csv_options import CSVOptions
     from fastlogit.scoring.table import Batch, Progress
+    from fastlogit.scoring.targets import Missing
 
 
 class Labelled(NamedTuple):
@@ -34,29 +38,46 @@ def labelled(
     source: Any,
     label: str | int | None,
     *,
+    offset: str | int | None = None,
+    missing: Missing = "skip",
     unknown: Unknown = "error",
     source_format: str | None = None,
+    csv: CSVOptions | None = None,
     threads: SupportsIndex | None = None,
     progress: Callable[[Progress], object] | None = None,
     with_features: bool = False,
 ) -> Iterator[Labelled]:
     """Read a table once; arguments and errors as of :func:`fastlogit.scoring.evaluate`."""
-    table = open_table(source, file_format=source_format, width=model.coef.size)
-    target = None if label is None else table.position(label)
+    checked_missing(missing)
+    function(progress, "progress")
+    width = model.coef.size + (offset is not None)
+    table = open_table(source, file_format=source_format, width=width, csv=csv)
+    target = find_labels(table, label)
     of_arrays = table.names is None and target is not None
-    features = Columns(model, table, missing="nan", unknown=unknown, without=target, threads=1)
+    features = Columns(
+        model,
+        table,
+        offset=offset,
+        missing="nan",
+        unknown=unknown,
+        without=target,
+        threads=1,
+    )
     columns, text = list(features.positions), set(features.text)
-    if target is not None and target in columns and not of_arrays:
-        raise ValueError(f"{table.name}: {table.label(target)} is a feature of the model, no label")
+    if target is not None and (target == features.offset or (target in columns and not of_arrays)):
+        role = "the offset" if target == features.offset else "a feature of the model"
+        raise ValueError(f"{table.name}: {table.label(target)} is {role}, no label")
     if target is not None:
         columns.append(target)
-        text |= {target} if isinstance(model.classes[0], str) else set()
+        text.add(target)
 
     def compare(batch: Batch) -> tuple[Labelled, int | None]:
         X, labels = _split(batch, len(features.positions), target if of_arrays else None)
         z, _ = features.logits(X, batch)
-        labels = table.text_of(labels) if text - features.text else labels
+        labels = labels_of(table, labels, model.classes, batch)
         t = t_of(labels, model.classes, batch.file, batch.first)
+        if missing == "error":
+            _refuse_missing(z, t, X, batch)
         return Labelled(z, t, X if with_features else None), batch.position
 
     rows = known = 0
@@ -79,23 +100,26 @@ def _split(batch: Batch, width: int, target: int | None) -> tuple[Any, Any]:
         return data[:, others], data[:, target]
     if batch.labels is not None:
         return data, batch.labels
-    if not hasattr(data, "schema") or data.num_columns == width:
-        raise ValueError(f"{batch.file}: label must say which column the labels are")
     return data.select(range(width)), data.column(width)
 
 
-def t_of(labels: Any, classes: tuple[Any, Any], where: str, first: int = 0) -> NDArray[np.float64]:
-    """T of each label, NaN where it is missing; messages call the first row by its number."""
-    if hasattr(labels, "to_numpy"):
-        labels = labels.to_numpy(zero_copy_only=False)
-    missing = labels == np.array(None) if labels.dtype.kind == "O" else labels != labels
-    t = np.where(labels == classes[1], 1.0, 0.0)
-    unknown = ~(missing | (labels == classes[0]) | (labels == classes[1]))
-    if unknown.any():
-        row = int(np.argmax(unknown))
+def _refuse_missing(z: NDArray[np.float64], t: NDArray[np.float64], X: Any, batch: Batch) -> None:
+    """Raise the error for the first row without a label or a score."""
+    absent = np.isnan(z) | np.isnan(t)
+    if absent.any():
+        row = int(np.argmax(absent))
+        what = "label" if np.isnan(t[row]) else f"score, as {_missing_feature(X, row)} is missing"
         raise ValueError(
-            f"{where}: the label must be {classes[0]!r} or {classes[1]!r}; got "
-            f"{labels[row : row + 1].tolist()[0]!r} in row {first + row}"
+            f"{batch.file}: row {batch.first + row} has no {what} (missing='skip' leaves out such "
+            "rows)"
         )
-    t[missing] = np.nan
-    return t
+
+
+def _missing_feature(X: Any, row: int) -> str:
+    """How messages call the first column that is null or NaN in a row."""
+    if hasattr(X, "schema"):
+        for name, column in zip(X.schema.names, X.columns, strict=True):
+            value = column[row].as_py()
+            if value is None or value != value:
+                return f"column {short(name)}"
+    return "a feature"

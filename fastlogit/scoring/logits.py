@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, SupportsIndex, get_args
 
 import numpy as np
 
 from fastlogit import linear, onehot
-from fastlogit.arrays import short
+from fastlogit.arrays import choice, short
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from numpy.typing import NDArray
 
     from fastlogit.model import LogisticModel
@@ -32,13 +35,15 @@ class Columns:
 
     Parameters
     ----------
+    offset : str or int, optional
+        A column that is added to the logits: its name, or its position.
     without : int, optional
         Position of a column that is no feature, where these are found by position.
 
     Attributes
     ----------
     positions : list of int
-        In the table: of numbers, and then of text.
+        In the table: of numbers, the offset among them, and then of text.
     text : set of int
         Those of text.
     """
@@ -48,24 +53,36 @@ class Columns:
         model: LogisticModel,
         table: Table,
         *,
+        offset: str | int | None = None,
         missing: Missing = "error",
         unknown: Unknown = "error",
         without: int | None = None,
         threads: SupportsIndex | None = None,
     ) -> None:
-        if missing not in get_args(Missing):
-            raise ValueError(f"missing must be 'error', 'nan' or 'skip'; got {missing!r}")
-        self.missing, self.unknown = missing, onehot.checked_unknown(unknown)
+        self.missing = choice(missing, "missing", get_args(Missing))
+        self.unknown = onehot.checked_unknown(unknown)
         self.intercept, self.threads, self.text_of = model.intercept, threads, table.text_of
         self.coef, self.known = model.coef, dict[str, onehot.Known]()
+        # An offset is a column of numbers whose coefficient is 1.
+        self.offset = None if offset is None else table.position(offset, "offset")
         if model.feature_names is not None and table.names is not None:
             names, self.coef, texts = model.columns
             self.known = {name: onehot.Known.of(each) for name, each in texts.items()}
             self.positions = table.find([*names, *self.known])
+            if self.offset in self.positions:
+                raise ValueError(
+                    f"{table.name}: {table.label(self.offset)} is a feature of the model, no offset"
+                )
+            place = len(names)
         else:
             if model.categories:
                 raise ValueError(f"{table.name}: columns of text must have names, as in the model")
-            self.positions = _all_columns(table, model.coef.size, without)
+            self.positions = _all_columns(table, model.coef.size, (without, self.offset))
+            # Of an array, all columns are read, in their order.
+            place = bisect_left(self.positions, self.offset or 0)
+        if self.offset is not None:
+            self.positions.insert(place, self.offset)
+            self.coef = np.insert(self.coef, place, 1.0)
         numbers = len(self.positions) - len(self.known)
         self.text = set(self.positions[numbers:])
         table.must_hold_numbers(self.positions[:numbers])
@@ -109,14 +126,18 @@ class Columns:
         return count
 
 
-def _all_columns(table: Table, count: int, without: int | None) -> list[int]:
-    columns = [column for column in range(len(table.dtypes)) if column != without]
+def _all_columns(table: Table, count: int, others: Collection[int | None]) -> list[int]:
+    """Positions of all columns but an index, the label and the offset."""
+    left_out = {*others, *table.index_columns}
+    columns = [column for column in range(len(table.dtypes)) if column not in left_out]
     if len(columns) != count:
+        beside = " beside the label and the offset" if any(x is not None for x in others) else ""
         raise ValueError(
-            f"{table.name}: must have {count} columns, as the model has; it has {len(columns)}"
+            f"{table.name}: must have {count} columns{beside}, as the model has; it has "
+            f"{len(columns)}"
         )
     if table.names is not None:
-        table.find(table.names)  # whether they differ
+        table.find([table.names[column] for column in columns])  # whether they differ
     return columns
 
 

@@ -20,16 +20,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from fastlogit.scoring.table import Wanted
-    from fastlogit.scoring.texts import Text
+    from fastlogit.scoring.texts import Block, Text
 
 # What is read of a NPY file at a time: in blocks that the allocator hands out again.  Larger ones
 # come from the system, which clears their pages: 640 MB took 0.17 s, and so 0.10 (mapped: 0.09).
 _BLOCK_BYTES = 1 << 22
+# More than any model has: a damaged header may promise any number.
+_MOST_COLUMNS = 1 << 24
 # What one thread reads of what can be read from any row on.
 _RANGE_ROWS = 1 << 17
 
 
-def open_npy(path: Path, _width: int | None) -> Table:
+def open_npy(path: Path, *_: Any) -> Table:
     """NumPy's own format.
 
     It is read, and not mapped into memory: if the file is cut short meanwhile, a map kills the
@@ -64,7 +66,7 @@ def open_npy(path: Path, _width: int | None) -> Table:
     return Table(str(path), None, kinds, n, (path,), read, edges=_edges(n))
 
 
-def open_npz(path: Path, _width: int | None) -> Table:
+def open_npz(path: Path, *_: Any) -> Table:
     """The only array of an archive, or the one called X, unpacked as it is read."""
     with zipfile.ZipFile(path) as archive:
         names = archive.namelist()
@@ -105,7 +107,9 @@ def _read_header(file: Any) -> tuple[int, int, bool, np.dtype[Any]]:
     )
     shape, by_columns, dtype = reader(file)
     if len(shape) != 2 or min(shape) < 0:
-        raise ValueError(f"must have two axes; it has shape {shape}")
+        raise ValueError(f"must have two axes; it has shape {short(shape)}")
+    if shape[1] > _MOST_COLUMNS:
+        raise ValueError(f"must have at most {_MOST_COLUMNS} columns; it has {short(shape[1])}")
     return int(shape[0]), int(shape[1]), by_columns, dtype
 
 
@@ -119,43 +123,59 @@ def _native(array: NDArray[Any]) -> NDArray[Any]:
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
-def open_libsvm(path: Path, width: int | None, *, first_column: int = 1) -> Table:
+def open_libsvm(path: Path, width: int | None, *_: Any, first_column: int = 1) -> Table:
     """Text with ``label column:value ...`` in each line, the columns counted from 1 or from 0."""
     return of_libsvm(texts.of_file(path), width, first_column)
 
 
 def of_libsvm(text: Text, width: int | None, first_column: int) -> Table:
-    """LIBSVM, wherever it comes from."""
+    """LIBSVM, wherever it comes from; without `width`, a file is first read for it."""
     if width is None:
-        raise ValueError("LIBSVM does not tell how many columns there are")
+        if not text.files:
+            raise ValueError(
+                "LIBSVM that is read once does not tell how many columns it has: width must say so"
+            )
+        with naming(text.name):
+            width = max((X.shape[1] for _, X, _ in _parsed(text, None, first_column)), default=0)
 
     def read(wanted: Wanted) -> Iterator[Batch]:
-        from sklearn.datasets import load_svmlight_file
-
-        def parse(lines: bytes) -> Any:
-            file = io.BytesIO(lines)
-            return load_svmlight_file(file, n_features=width, zero_based=first_column == 0)
-
         row = 0
         with naming(text.name):
-            for block in text.blocks():
-                try:
-                    X, labels = parse(block.lines)
-                except ValueError as error:
-                    bad = row + _first_bad(block.lines, parse)
-                    raise ValueError(f"row {bad}: {error}") from error
+            for block, X, labels in _parsed(text, width, first_column):
                 for first in range(0, X.shape[0], wanted.batch_rows):
                     here = slice(first, first + wanted.batch_rows)
                     after = block.position(min(here.stop, X.shape[0]), X.shape[0])
                     yield Batch(X[here], text.name, row + first, labels[here], after)
                 row += X.shape[0]
 
-    return Table(text.name, None, (np.dtype(np.float64),) * width, None, text.files, read)
+    dtypes = (np.dtype(np.float64),) * width
+    return Table(text.name, None, dtypes, None, text.files, read, has_labels=True)
+
+
+def _parsed(
+    text: Text, width: int | None, first_column: int
+) -> Iterator[tuple[Block, Any, NDArray[np.float64]]]:
+    """Read LIBSVM block by block, as X and labels."""
+    from sklearn.datasets import load_svmlight_file
+
+    def parse(lines: bytes) -> Any:
+        file = io.BytesIO(lines)
+        return load_svmlight_file(file, n_features=width, zero_based=first_column == 0)
+
+    row = 0
+    for block in texts.without_blank_lines(text.blocks()):
+        try:
+            X, labels = parse(block.lines)
+        except ValueError as error:
+            bad = row + _first_bad(block.lines, parse)
+            raise ValueError(f"row {bad}: {error}") from error
+        yield block, X, labels
+        row += X.shape[0]
 
 
 def _first_bad(text: bytes, parse: Callable[[bytes], Any]) -> int:
-    """Number of the first line that cannot be parsed, by halves."""
-    lines = text.splitlines(keepends=True)
+    """Number of the first row that cannot be parsed; blank lines and comments are none."""
+    lines = [line for line in text.splitlines(keepends=True) if line.partition(b"#")[0].strip()]
     first, stop = 0, len(lines)
     while stop - first > 1:
         middle = (first + stop) // 2
@@ -170,7 +190,16 @@ def _first_bad(text: bytes, parse: Callable[[bytes], Any]) -> int:
 
 def of_matrix(name: str, source: Any) -> Table:
     """An array or a CSR matrix in memory."""
-    X = source if hasattr(type(source), "tocsr") else np.asarray(source)
+    is_sparse = hasattr(type(source), "tocsr")
+    if is_sparse and getattr(source, "format", None) != "csr":
+        kind = getattr(source, "format", type(source).__name__)
+        raise TypeError(
+            f"source must be row-major if it is sparse; got {kind} (source.tocsr() converts)"
+        )
+    if np.ma.is_masked(source):
+        count = np.ma.getmask(source).sum()
+        raise ValueError(f"source must have no masked elements; got {count}")
+    X = source if is_sparse else _as_array(source)
     if X.ndim != 2:
         raise ValueError(f"source must have two axes; it has shape {X.shape}")
     n, d = X.shape
@@ -181,6 +210,13 @@ def of_matrix(name: str, source: Any) -> Table:
             yield Batch(X[first : min(first + wanted.batch_rows, stop)], name, first)
 
     return Table(name, None, (_kind(X.dtype),) * d, n, (), read, edges=_edges(n))
+
+
+def _as_array(source: Any) -> NDArray[Any]:
+    try:
+        return np.asarray(source)
+    except ValueError:
+        raise ValueError("source must have two axes, of rows of the same length") from None
 
 
 def _edges(rows: int) -> list[int] | None:

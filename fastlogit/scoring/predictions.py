@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
 from fastlogit import arrays, elementwise
-from fastlogit.arrow import array_of, plain, texts_of
+from fastlogit.arrow import array_of, as_type, texts_of
 from fastlogit.scoring.logits import Columns
+from fastlogit.scoring.table import checked_names, naming
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
     from fastlogit.model import LogisticModel
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 Output = Literal["probability", "logit", "label", "log-probability"]
 OUTPUTS: tuple[Output, ...] = get_args(Output)
+
+# The metadata of a column that is kept as text because its source has no types: it may hold
+# numbers as well.
+UNTYPED = {b"fastlogit": b"untyped"}
 
 
 class Part(NamedTuple):
@@ -59,6 +63,7 @@ class Predictions:
         output: Output | Sequence[Output] = "probability",
         names: str | Sequence[str] | None = None,
         keep: Sequence[str] = (),
+        offset: str | int | None = None,
         threshold: float = 0.5,
         missing: Missing = "error",
         unknown: Unknown = "error",
@@ -66,19 +71,20 @@ class Predictions:
         import pyarrow as pa
 
         self.outputs = _checked_outputs(output)
-        self.threshold = arrays.number(threshold, "threshold")
-        if not 0.0 <= self.threshold <= 1.0:
-            raise ValueError(f"threshold must lie between 0 and 1; got {threshold}")
+        self.threshold = arrays.probability(threshold, "threshold")
         self.model, self.table = model, table
-        self.features = Columns(model, table, missing=missing, unknown=unknown, threads=1)
+        self.features = Columns(
+            model, table, offset=offset, missing=missing, unknown=unknown, threads=1
+        )
         features = self.features.positions
+        keep = checked_names(keep, "keep")
         kept = _kept(table, keep)
         others = [column for column in kept if column not in set(features)]
         self.columns = features + others
-        # Where the format knows no types, what is kept is read as text, features as well.
-        self.text = self.features.text | set(others if table.typed else kept)
+        # What is kept is read as it is, features as well.
+        self.text = self.features.text | set(kept)
         self.kept = [self.columns.index(column) for column in kept]
-        self.numbers_as_text = [
+        self.kept_numbers = [
             place
             for place, column in enumerate(features)
             if column in self.text - self.features.text
@@ -87,7 +93,10 @@ class Predictions:
         self.names = _checked_names(names, self.outputs, keep)
         self.classes = labels
         self.schema = pa.schema(
-            [table.field(column) for column in kept]
+            [
+                field if table.typed else field.with_metadata(UNTYPED)
+                for field in map(table.field, kept)
+            ]
             + [
                 # A label of NaN is null; all others may be NaN themselves.
                 pa.field(name, labels.type)
@@ -104,6 +113,7 @@ class Predictions:
             "output": self.outputs,
             "names": self.names,
             "kept": [self.columns[column] for column in self.kept],
+            "offset": self.features.offset,
             "threshold": self.threshold,
             "missing": self.features.missing,
             "unknown": self.features.unknown,
@@ -115,7 +125,7 @@ class Predictions:
 
         data = batch.data
         X = data.select(range(len(self.features.positions))) if hasattr(data, "schema") else data
-        for place in self.numbers_as_text:
+        for place in self.kept_numbers:
             numbers = self.table.numbers_of(X.column(place), self.columns[place], batch)
             X = X.set_column(place, X.schema.names[place], numbers)
         z, unknown = self.features.logits(X, batch)
@@ -134,13 +144,8 @@ class Predictions:
         return Part(rows, skipped, count, batch.file, unknown, batch.position)
 
     def _kept(self, column: Any, field: Any, batch: Batch) -> Any:
-        column = plain(column)
-        if self.table.typed and column.type != field.type:
-            raise ValueError(
-                f"{batch.file}: column {arrays.short(field.name)} is {column.type}, and before it "
-                f"was {field.type}, so that it cannot be kept"
-            )
-        return column.cast(field.type)
+        with naming(f"{batch.file}: column {arrays.short(field.name)} cannot be kept"):
+            return as_type(column, field.type)
 
     def _output(self, output: Output, z: NDArray[np.float64]) -> Any:
         if output == "logit":
@@ -165,10 +170,9 @@ def _labels(classes: tuple[Any, Any]) -> Any:
 
 
 def _checked_outputs(output: Output | Sequence[Output]) -> tuple[Output, ...]:
-    outputs = (output,) if isinstance(output, str) else tuple(output)
-    for one in outputs:
-        if one not in OUTPUTS:
-            raise ValueError(f"output must be one of {', '.join(OUTPUTS)}; got {one!r}")
+    several = isinstance(output, Sequence) and not isinstance(output, str | bytes)
+    given: tuple[Any, ...] = tuple(output) if several else (output,)
+    outputs: tuple[Output, ...] = tuple(arrays.choice(one, "output", OUTPUTS) for one in given)
     if len(set(outputs)) != max(1, len(outputs)):
         raise ValueError(f"output must have different ones; got {outputs}")
     return outputs
@@ -180,7 +184,7 @@ def _checked_names(
     """Names of the columns of the outputs."""
     if names is None:
         names = [output.replace("-", "_") for output in outputs]
-    names = (names,) if isinstance(names, str) else tuple(names)
+    names = (names,) if isinstance(names, str) else tuple(checked_names(names, "names"))
     if len(names) != len(outputs):
         raise ValueError(
             f"names must have one name for each output, {len(outputs)}; got {len(names)}"
@@ -188,13 +192,13 @@ def _checked_names(
     everything = [*keep, *names]
     if len(set(everything)) != len(everything):
         twice = next(name for name in everything if everything.count(name) > 1)
-        raise ValueError(f"names of outputs and kept columns must differ; got {twice!r} twice")
+        raise ValueError(
+            f"names of outputs and kept columns must differ; got {arrays.short(twice)} twice"
+        )
     return names
 
 
 def _kept(table: Table, keep: Sequence[str]) -> list[int]:
-    if isinstance(keep, str):
-        raise TypeError(f"keep must be a sequence of names; got {keep!r}")
     if keep and table.names is None:
         raise ValueError(f"{table.name}: has no names of columns, so that none can be kept")
-    return table.find(list(keep)) if keep else []
+    return table.find(keep)

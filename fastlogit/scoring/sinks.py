@@ -7,8 +7,10 @@ give the same bytes.
 
 from __future__ import annotations
 
+import io
+import json
 import sys
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +19,8 @@ import numpy as np
 
 from fastlogit import files
 from fastlogit.arrow import array_of
-from fastlogit.scoring.sources import STANDARD, format_of
+from fastlogit.scoring.predictions import UNTYPED
+from fastlogit.scoring.sources import STANDARD, format_of, open_table
 from fastlogit.scoring.texts import CODECS
 
 if TYPE_CHECKING:
@@ -30,6 +33,8 @@ if TYPE_CHECKING:
 
 # Rows that are written at a time: a row group of a Parquet file.
 _GROUP_ROWS = 1 << 20
+# Rows whose text is made at a time, so that it stays in the cache.
+_CSV_ROWS = 1 << 16
 
 
 @contextmanager
@@ -40,16 +45,18 @@ def open_sink(
     file_format: str | None = None,
     compression: str | None = None,
     force: bool = False,
+    compare: bool = False,
 ) -> Iterator[Write]:
     """Give a function that writes the next record batch to a file, or "-", standard output.
 
-    The file appears under its name at a clean end, and not at all otherwise.
+    The file appears under its name at a clean end, and not at all otherwise.  With `compare`, a
+    file that exists is not written; it must hold the bytes that would be written.
 
     Raises
     ------
     OSError
         If the folder is not there or cannot be written, or the file exists and `force` does
-        not say to replace it; before the block is entered.
+        not say to replace it, before the block is entered; or it differs where they `compare`.
     ValueError
         If no format has this suffix, or it cannot hold such columns; likewise.
     """
@@ -71,10 +78,13 @@ def open_sink(
         return
     target = Path(path)
     open_format = FORMATS[checked_format(file_format or format_of(target, FORMATS))]
-    with replacing(target, force=force) as temporary, ExitStack() as stack:
+    is_compared = compare and target.is_file()
+    place = nullcontext(target) if is_compared else replacing(target, force=force)
+    with place as path, ExitStack() as stack:
         with _writing(target):
-            file = stack.enter_context(_compressed(temporary, target))
-            write = stack.enter_context(open_format(file, schema, compression))
+            opening = _compared(target) if is_compared else path.open("wb")
+            uncompressed = stack.enter_context(_compressed(stack.enter_context(opening), target))
+            write = stack.enter_context(open_format(uncompressed, schema, compression))
             write_groups = stack.enter_context(_grouped(write, schema))
 
         def named(batch: Any) -> None:
@@ -113,13 +123,75 @@ def _refuse_existing(path: str | os.PathLike[str], force: bool) -> None:
 
 
 @contextmanager
+def _compared(target: Path) -> Iterator[BinaryIO]:
+    with target.open("rb") as file:
+        comparison = _Comparison(target, file)
+        yield comparison  # type: ignore[misc]
+        comparison.must_end()
+
+
+class _Comparison(io.RawIOBase):
+    """A file that takes just the bytes that another one has."""
+
+    def __init__(self, path: Path, file: BinaryIO) -> None:
+        self.path, self.other, self.stop = path, file, 0
+
+    def writable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self.other.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self.other.tell()
+
+    def write(self, data: Any) -> int:
+        size = memoryview(data).nbytes
+        if self.other.read(size) != bytes(data):
+            self._refuse()
+        self.stop = max(self.stop, self.tell())
+        return size
+
+    def must_end(self) -> None:
+        """Check that the other file has no more."""
+        if self.stop < self.seek(0, io.SEEK_END):
+            self._refuse()
+
+    def _refuse(self) -> None:
+        raise FileExistsError(
+            f"{self.path}: exists already, and is not what this run writes: the model, the input "
+            "or an option has changed (force=True replaces it)"
+        )
+
+
+# Of the metadata of Parquet and Arrow.
+_RUN = b"fastlogit.run"
+
+
+def with_run(schema: Any, run: dict[str, str]) -> Any:
+    """A schema with which Parquet and Arrow files say which run has written them."""
+    return schema.with_metadata({_RUN: json.dumps(run, sort_keys=True)}) if run else schema
+
+
+def run_of(path: str | os.PathLike[str]) -> dict[str, str] | None:
+    """The run that has written a file, if the file says it."""
+    if not Path(path).is_file():
+        return None
+    try:
+        run = json.loads(open_table(Path(path)).schema.metadata[_RUN])
+    except (AttributeError, KeyError, TypeError, ValueError):  # of any other file
+        return None
+    return run if isinstance(run, dict) else None
+
+
+@contextmanager
 def _writing(target: Path | str) -> Iterator[None]:
     """Put the file's name into errors of writing, which is all that they lack."""
     import pyarrow as pa
 
     try:
         yield
-    except BrokenPipeError:
+    except (BrokenPipeError, FileExistsError):
         raise
     except (OSError, pa.ArrowException) as error:
         kind = OSError if isinstance(error, OSError) else ValueError
@@ -127,17 +199,16 @@ def _writing(target: Path | str) -> Iterator[None]:
 
 
 @contextmanager
-def _compressed(temporary: Path, target: Path) -> Iterator[Any]:
-    """Open a file to write, compressed if its final name says so."""
+def _compressed(file: BinaryIO, target: Path) -> Iterator[Any]:
+    """Give what compresses into a file if its final name says so."""
     import pyarrow as pa
 
     codec = CODECS.get(target.suffix.lower())
-    with temporary.open("wb") as file:
-        if codec is None:
-            yield file
-        else:
-            with pa.CompressedOutputStream(file, codec) as compressed:
-                yield compressed
+    if codec is None:
+        yield file
+    else:
+        with pa.CompressedOutputStream(file, codec) as compressed:
+            yield compressed
 
 
 @contextmanager
@@ -199,6 +270,8 @@ def _arrow(
 
     options = pa.ipc.IpcWriteOptions(compression=compression)
     opening = pa.ipc.new_stream if stream else pa.ipc.new_file
+    if stream:  # one that is cut may look whole, and must not say which run has written it
+        schema = schema.remove_metadata()
     with opening(file, schema, options=options) as writer:
         yield lambda batch: writer.write_batch(_copied(batch))
 
@@ -227,12 +300,99 @@ def _copied(batch: Any) -> Any:
 def _csv(
     file: BinaryIO, schema: Any, compression: str | None, *, delimiter: str = ","
 ) -> Iterator[Write]:
-    from pyarrow import csv
+    """Write CSV of which every common reader finds the rows and types by default.
+
+    Arrow's own writer leaves a line empty for a null of the only column, and pandas and pyarrow
+    skip such lines.  It writes NaN as `nan`, with which Polars takes the column for text, and 1.0
+    as `1`, so that Polars and DuckDB fail at the first fraction after many such rows.
+    """
+    import pyarrow as pa
+    from pyarrow import compute
 
     _refuse(compression)
-    options = csv.WriteOptions(delimiter=delimiter, quoting_style="needed")
-    with csv.CSVWriter(file, schema, write_options=options) as writer:
-        yield writer.write_batch
+    for field in schema:
+        try:
+            pa.nulls(0, field.type).cast(pa.large_string())
+        except pa.ArrowNotImplementedError:
+            raise ValueError(
+                f"a CSV file cannot hold column {field.name!r}, which is {field.type}"
+            ) from None
+    null = ""
+    if len(schema) == 1:
+        null = "NaN" if pa.types.is_floating(schema.types[0]) else '""'
+    ends = [_binary(delimiter.encode())] * (len(schema) - 1) + [_binary(b"\n")]
+
+    def write(batch: Any) -> None:
+        for first in range(0, batch.num_rows, _CSV_ROWS):
+            rows = batch[first : first + _CSV_ROWS]
+            parts = []
+            for column, field, end in zip(rows.columns, schema, ends, strict=True):
+                parts += [*_csv_parts(column, field, delimiter), end]
+            lines = compute.binary_join_element_wise(
+                *parts, _binary(b""), null_handling="replace", null_replacement=null
+            )
+            file.write(_content(lines))
+
+    names = ('"' + name.replace('"', '""') + '"' for name in schema.names)
+    file.write(f"{delimiter.join(names)}\n".encode())
+    yield write
+
+
+def _csv_parts(column: Any, field: Any, delimiter: str) -> list[Any]:
+    """Binary strings that joined are the fields of a column; of a null, one is null."""
+    import pyarrow as pa
+
+    if column.type in (pa.string(), pa.large_string(), pa.binary(), pa.large_binary()):
+        is_untyped = (field.metadata or {}).items() >= UNTYPED.items()
+        return _csv_texts(column.cast(pa.large_binary()), delimiter, if_needed=is_untyped)
+    fields = _csv_floats(column) if pa.types.is_floating(column.type) else column
+    return [fields.cast(pa.large_string()).cast(pa.large_binary())]
+
+
+def _csv_texts(text: Any, delimiter: str, *, if_needed: bool) -> list[Any]:
+    """Text in quotes, with which Polars takes "1" for text; or only where it needs quotes."""
+    from pyarrow import compute
+
+    content = bytes(_content(text))
+    marks = [mark for mark in ('"', "\r", "\n", delimiter) if mark.encode() in content]
+    if if_needed and not marks:
+        return [text]
+    doubled = compute.replace_substring(text, b'"', b'""') if '"' in marks else text
+    parts = [_binary(b'"'), doubled, _binary(b'"')]
+    if not if_needed and not text.null_count:
+        return parts
+    quoted = compute.binary_join_element_wise(*parts, _binary(b""))
+    if not if_needed:
+        return [quoted]
+    needs = compute.match_substring_regex(text, f"[{''.join(marks)}]")
+    return [compute.if_else(needs, quoted, text)]
+
+
+def _csv_floats(column: Any) -> Any:
+    """Text that every reader takes for floating-point numbers."""
+    import pyarrow as pa
+    from pyarrow import compute
+
+    text = column.cast(pa.large_string())
+    values = column.to_numpy(zero_copy_only=False)
+    with np.errstate(invalid="ignore"):  # of infinities
+        if np.all(np.abs(values - np.trunc(values)) > 0):
+            return text
+    text = compute.replace_substring_regex(text, "^(-?[0-9]+)$", r"\1.0")
+    return compute.if_else(compute.equal(text, "nan"), "NaN", text)
+
+
+def _binary(value: bytes) -> Any:
+    import pyarrow as pa
+
+    return pa.scalar(value, pa.large_binary())
+
+
+def _content(column: Any) -> memoryview:
+    """All values of a column of binary strings, end to end."""
+    _, offsets, data = column.buffers()
+    ends = np.frombuffer(offsets, np.int64)
+    return memoryview(data or b"")[ends[column.offset] : ends[column.offset + len(column)]]
 
 
 @contextmanager
@@ -245,7 +405,7 @@ def _npy(file: BinaryIO, schema: Any, compression: str | None) -> Iterator[Write
             raise ValueError(f"a .npy file holds numbers; column {field.name!r} is {field.type}")
     width = len(schema)
     rows = 0
-    _write_npy_header(file, rows, width)
+    file.seek(len(_npy_header(rows, width)))
 
     def write(batch: Any) -> None:
         nonlocal rows
@@ -263,14 +423,17 @@ def _npy(file: BinaryIO, schema: Any, compression: str | None) -> Iterator[Write
 
     yield write
     file.seek(0)
-    _write_npy_header(file, rows, width)
+    file.write(_npy_header(rows, width))
 
 
-def _write_npy_header(file: BinaryIO, rows: int, width: int) -> None:
-    """Write the header, which NumPy pads so that it has one length for any number of rows."""
+def _npy_header(rows: int, width: int) -> bytes:
+    """The header, which NumPy pads so that it has one length for any number of rows."""
     shape = (rows,) if width == 1 else (rows, width)
-    header = {"descr": "<f8", "fortran_order": False, "shape": shape}
-    np.lib.format.write_array_header_1_0(file, header)
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        header, {"descr": "<f8", "fortran_order": False, "shape": shape}
+    )
+    return header.getvalue()
 
 
 def _refuse(compression: str | None) -> None:

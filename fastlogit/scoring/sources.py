@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastlogit.arrays import short
 from fastlogit.scoring import texts
 from fastlogit.scoring.columnar import (
     ARROW_STREAM,
@@ -23,7 +24,9 @@ from fastlogit.scoring.columnar import (
     open_csv,
     open_parquet,
 )
+from fastlogit.scoring.csv_options import CSVOptions
 from fastlogit.scoring.folders import chain, find_files, partition_keys
+from fastlogit.scoring.partitions import is_frame, of_frame
 from fastlogit.scoring.positional import of_libsvm, of_matrix, open_libsvm, open_npy, open_npz
 from fastlogit.scoring.table import Table, naming
 
@@ -33,7 +36,7 @@ if TYPE_CHECKING:
 
     from fastlogit.scoring.table import Batch, Read, Wanted
 
-FORMATS: dict[str, Callable[[Path, int | None], Table]] = {
+FORMATS: dict[str, Callable[[Path, int | None, CSVOptions | None], Table]] = {
     "parquet": open_parquet,
     "arrow": open_arrow,
     "csv": open_csv,
@@ -47,7 +50,8 @@ _TEXTS = ("csv", "tsv", "libsvm")
 _SUFFIXES = [
     ("parquet", ".parquet"),
     ("arrow", ".arrow"),
-    ("arrow", ".arrows"),
+    ("arrow", ".arrows"),  # either is read
+    ("arrow-stream", ".arrows"),  # is written
     ("arrow", ".feather"),
     ("csv", ".csv"),
     ("tsv", ".tsv"),
@@ -61,7 +65,13 @@ _SUFFIXES = [
 STANDARD = "-"
 
 
-def open_table(source: Any, *, file_format: str | None = None, width: int | None = None) -> Table:
+def open_table(
+    source: Any,
+    *,
+    file_format: str | None = None,
+    width: int | None = None,
+    csv: CSVOptions | None = None,
+) -> Table:
     """Open a source for reading.
 
     Parameters
@@ -71,7 +81,10 @@ def open_table(source: Any, *, file_format: str | None = None, width: int | None
     file_format : str, optional
         One of `FORMATS`; default: by the suffix.
     width : int, optional
-        How many columns it must have where the format does not tell (LIBSVM).
+        How many columns it must have where the format does not tell (LIBSVM); default: files are
+        read once to find out.
+    csv : CSVOptions, optional
+        How a CSV or TSV is written.
 
     Raises
     ------
@@ -80,16 +93,21 @@ def open_table(source: Any, *, file_format: str | None = None, width: int | None
     TypeError, ValueError
         If no format has this suffix, a file is not in it, or `source` is no table.
     """
-    if file_format is not None and file_format not in FORMATS:
-        raise ValueError(f"source_format must be one of {', '.join(FORMATS)}; got {file_format!r}")
+    if file_format is not None and (not isinstance(file_format, str) or file_format not in FORMATS):
+        listed = ", ".join(FORMATS)
+        raise ValueError(f"source_format must be one of {listed}; got {short(file_format)}")
     if not (isinstance(source, str) or hasattr(source, "__fspath__")):
+        _must_be_csv(type(source).__name__, csv)
         return _of_object(source)
     if str(source) == STANDARD:
         if sys.stdin is None:
             raise ValueError("standard input is closed")
-        return _of_stream("standard input", sys.stdin.buffer, file_format, width)
+        return _of_stream("standard input", sys.stdin.buffer, file_format, width, csv)
     base, files = find_files(source)
-    tables = [_open_file(file, file_format, width) for file in files]
+    tables = [_open_file(file, file_format, width, csv) for file in files]
+    if width is None and tables[0].has_labels:  # the last columns may be missing in some files
+        width = max(len(table.dtypes) for table in tables)
+        tables = [_open_file(file, file_format, width, csv) for file in files]
     keys = partition_keys(base, files)
     return tables[0] if len(tables) == 1 and not keys else chain(str(source), tables, keys)
 
@@ -105,16 +123,24 @@ def format_of(path: Path, formats: Collection[str]) -> str:
     raise ValueError(f"{path}: the suffix must be one of {', '.join(known)}")
 
 
-def _open_file(path: Path, file_format: str | None, width: int | None) -> Table:
+def _open_file(
+    path: Path, file_format: str | None, width: int | None, csv: CSVOptions | None
+) -> Table:
     if path.is_fifo() or path.is_char_device():
         file = path.open("rb")
-        table = _of_stream(str(path), file, file_format, width)
+        table = _of_stream(str(path), file, file_format, width, csv)
         return replace(table, _read=partial(_closing, file, table._read))
     with path.open("rb"):  # for the operating system's own error
         pass
-    open_format = FORMATS[file_format or format_of(path, FORMATS)]
+    file_format = file_format or format_of(path, FORMATS)
     with naming(str(path)):
-        return open_format(path, width)
+        _must_be_csv(file_format, csv)
+        return FORMATS[file_format](path, width, csv)
+
+
+def _must_be_csv(file_format: str, csv: CSVOptions | None) -> None:
+    if csv is not None and file_format not in ("csv", "tsv"):
+        raise ValueError(f"csv must be for a CSV or TSV; got it for {file_format}")
 
 
 def _closing(file: Any, read: Read, wanted: Wanted) -> Iterator[Batch]:
@@ -122,18 +148,23 @@ def _closing(file: Any, read: Read, wanted: Wanted) -> Iterator[Batch]:
         yield from read(wanted)
 
 
-def _of_stream(name: str, file: Any, file_format: str | None, width: int | None) -> Table:
+def _of_stream(
+    name: str, file: Any, file_format: str | None, width: int | None, csv: CSVOptions | None
+) -> Table:
     """Arrow's stream, CSV, TSV or LIBSVM; by default whichever of the first two it begins like."""
     if file_format is None:
-        file_format = "arrow" if file.peek(1).startswith(ARROW_STREAM) else "csv"
+        is_arrow = csv is None and file.peek(2).startswith(ARROW_STREAM)
+        file_format = "arrow" if is_arrow else "csv"
     with naming(name):
+        _must_be_csv(file_format, csv)
         if file_format == "arrow":
             import pyarrow as pa
 
             return of_reader(name, pa.ipc.open_stream(file))
         if file_format in ("csv", "tsv"):
-            delimiter = {"csv": ",", "tsv": "\t"}[file_format]
-            return of_csv(texts.of_stream(name, file, delimiter.encode()), delimiter)
+            how, delimiter = csv or CSVOptions(), {"csv": ",", "tsv": "\t"}[file_format]
+            text = texts.of_stream(name, file, how.delimiter or delimiter, how.encoding)
+            return of_csv(text, how, delimiter)
         if file_format.startswith("libsvm"):
             return of_libsvm(texts.of_stream(name, file), width, int(file_format == "libsvm"))
         raise ValueError(f"must be arrow, csv, tsv or libsvm; it cannot be {file_format}")
@@ -144,13 +175,24 @@ def _of_object(source: Any) -> Table:
     name = type(source).__name__
     if hasattr(type(source), "tocsr") or isinstance(source, np.ndarray | list | tuple):
         return of_matrix(name, source)
+    if is_frame(source):
+        return of_frame(name, source)
     import pyarrow as pa
     from pyarrow import dataset
 
     if isinstance(source, Mapping):
-        source = pa.table(dict(source))
+        with naming(name):
+            source = pa.table({str(column): source[column] for column in source})
     elif isinstance(source, dataset.Dataset):
         source = source.scanner().to_reader()
-    elif not hasattr(source, "__arrow_c_stream__"):
+    elif isinstance(source, pa.RecordBatch):
+        source = pa.Table.from_batches([source])
+    elif not callable(getattr(source, "__arrow_c_stream__", None)):
         raise TypeError(f"source must be a path or a table; got {name}")
-    return of_reader(name, pa.RecordBatchReader.from_stream(source))
+    # As in `arrow.column_of`: an export by the C interface drops the sizes of the buffers.
+    if isinstance(source, pa.Table):
+        source = source.to_reader()
+    elif not isinstance(source, pa.RecordBatchReader):
+        with naming(name):
+            source = pa.RecordBatchReader.from_stream(source)
+    return of_reader(name, source)

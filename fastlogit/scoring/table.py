@@ -8,16 +8,18 @@ from __future__ import annotations
 import difflib
 import re
 import stat
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from itertools import pairwise
+from numbers import Integral
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from fastlogit.arrays import cut, short
-from fastlogit.arrow import plain_type, texts_of
+from fastlogit.arrow import is_number, numbers, plain_type
+from fastlogit.scoring.csv_options import CellError
 from fastlogit.scoring.overlap import side_by_side
 
 if TYPE_CHECKING:
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from fastlogit.scoring.csv_options import CSVOptions
 
     Read = Callable[["Wanted"], Iterator["Batch"]]
 
@@ -34,8 +38,6 @@ T = TypeVar("T")
 _BATCH_BYTES = 32 << 20
 # ... and has this many rows at most and at least, whatever the number of columns.
 _MOST_ROWS, _LEAST_ROWS = 1 << 17, 1 << 10
-# What an empty field of a CSV file looks like; "nan" is none of these, but a number.
-NULLS = ("", "NA", "N/A", "NULL", "null")
 # What is said of a reader's error, at most: a file may hold names of any length.
 _MOST_TEXT = 400
 # What Arrow says of lines that do not fit into what it reads at a time.
@@ -45,6 +47,9 @@ _OF_ARROW = {
     ),
     "straddling object straddles two block boundaries (try to increase block size?)": (
         "a line is longer than a megabyte"
+    ),
+    "invalid UTF8 data": (
+        "invalid UTF-8 (csv=CSVOptions(encoding='cp1252') reads what Windows writes)"
     ),
 }
 
@@ -77,7 +82,8 @@ class Progress(NamedTuple):
 class Wanted(NamedTuple):
     """What to read of a table."""
 
-    # Positions of columns, and which of them are taken as text where the format knows no types.
+    # Positions of columns.  Those in `text` are read unchanged, in a CSV as text.  In all others,
+    # decimals, dictionaries of numbers, nulls and cells of a CSV become numbers.
     columns: Sequence[int]
     text: Collection[int] = ()
     # Rows of a batch, at most.
@@ -87,6 +93,12 @@ class Wanted(NamedTuple):
     stop: int | None = None
     # Most threads to use, where a format can be read by several.
     threads: int = 1
+
+
+class Conflict(str):
+    """The types of a column in two files, such as numbers and text, that no type holds."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True)
@@ -113,9 +125,15 @@ class Table:
     rows: int | None
     files: tuple[Path, ...]
     _read: Read
-    # Of Arrow; and whether it is the source's own, so that no column can be read as text.
+    # Of Arrow.
     schema: Any = None
-    typed: bool = True
+    # How a CSV is written, None for other formats.  The schema of a CSV is a guess by its first
+    # rows.
+    csv: CSVOptions | None = None
+    # Names of columns that are the index of a data frame.
+    index: tuple[str, ...] = ()
+    # Whether batches have labels beside their columns.
+    has_labels: bool = False
     # Where any thread can begin to read without what is before, from row 0 to the last; None for
     # what is read by one, or has threads of its own.
     edges: Sequence[int] | None = None
@@ -124,6 +142,17 @@ class Table:
     def __post_init__(self) -> None:
         """Remember what the files are."""
         object.__setattr__(self, "_states", tuple(map(_state, self.files)))
+
+    @property
+    def typed(self) -> bool:
+        """Whether the source knows the types of its columns."""
+        return self.csv is None
+
+    @property
+    def index_columns(self) -> tuple[int, ...]:
+        """Positions of the index of a data frame, which is a feature only if asked for by name."""
+        names = enumerate(self.names or ())
+        return tuple(position for position, name in names if name in self.index)
 
     def find_all(self, wanted: Sequence[str]) -> list[list[int]]:
         """Positions of the columns of each of these names; an error lists all that are missing."""
@@ -143,23 +172,28 @@ class Table:
         for name, positions in zip(wanted, found, strict=True):
             if len(positions) > 1:
                 raise ValueError(
-                    f"{self.name}: {len(positions)} columns have the name {short(name)}"
+                    f"{self.name}: {len(positions)} columns have the name {short(name)}; "
+                    "rename or leave out all but one"
                 )
         return [positions[0] for positions in found]
 
-    def position(self, label: str | int) -> int:
-        """Position of the column of the labels, of a name or, where there are none, a number."""
+    def position(self, column: str | int, role: str = "label") -> int:
+        """Position of a column, of a name or, where there are none, a number."""
+        if not isinstance(column, str | Integral) or isinstance(column, bool):
+            raise TypeError(
+                f"{role} must be the name or the position of a column; got {short(column)}"
+            )
         if self.names is not None:
-            return self.find([str(label)])[0]
+            return self.find([str(column)])[0]
         width = len(self.dtypes)
         try:
-            position = int(label)
+            position = int(column)
         except ValueError:
             position = width
         if not -width <= position < width:
             raise ValueError(
-                f"{self.name}: columns have no names here, so that the label must be a position "
-                f"from {-width} to {width - 1}; got {label!r}"
+                f"{self.name}: columns have no names here, so that the {role} must be a position "
+                f"from {-width} to {width - 1}; got {short(column)}"
             )
         return position % width
 
@@ -174,6 +208,10 @@ class Table:
         field = self.schema.field(position)
         if not self.typed:
             return pa.field(field.name, pa.string())
+        if isinstance(kinds := self.dtypes[position], Conflict):
+            raise ValueError(
+                f"{self.name}: {self.label(position)} must be of one type to be kept; it is {kinds}"
+            )
         return field.with_type(plain_type(field.type))
 
     def must_hold_numbers(self, columns: Sequence[int]) -> None:
@@ -181,8 +219,8 @@ class Table:
         for position in columns:
             if isinstance(self.dtypes[position], str):
                 raise ValueError(
-                    f"{self.name}: {self.label(position)} must hold numbers; "
-                    f"it holds {self.dtypes[position]}"
+                    f"{self.name}: {self.label(position)} must hold numbers; it holds "
+                    f"{self.dtypes[position]} (convert it to numbers first)"
                 )
 
     def holds_text(self, position: int) -> bool:
@@ -195,34 +233,28 @@ class Table:
 
     def text_of(self, column: Any) -> Any:
         """A column of text as names: with nulls for what stands for them in a CSV."""
-        if self.typed:
-            return column
-        from pyarrow import compute
+        import pyarrow as pa
 
-        return compute.if_else(compute.is_in(column, texts_of(NULLS)), None, column)
+        # (Names of folders beside a CSV may say numbers.)
+        if self.csv is None or not pa.types.is_string(column.type):
+            return column
+        return self.csv.texts(column)
 
     def numbers_of(self, column: Any, position: int, batch: Batch) -> Any:
-        """A column that was read as text, as the numbers it holds."""
-        import pyarrow as pa
-        from pyarrow import compute
+        """A column that was read unchanged, as numbers.
 
-        if not pa.types.is_string(column.type):
-            return column
-        # (Of the blanks around numbers, Arrow's reader leaves out just these.)
-        texts = compute.ascii_trim(self.text_of(column), " \t")
+        If it holds something else, a cell of a CSV is an error, and a column of another format is
+        returned unchanged.
+        """
+        import pyarrow as pa
+
+        if self.csv is None or not pa.types.is_string(column.type):
+            return numbers(column)
         try:
-            return texts.cast(pa.float64())
-        except pa.ArrowInvalid:
-            with naming(batch.file):
-                for row, text in enumerate(texts, batch.first):
-                    try:
-                        text.cast(pa.float64())
-                    except pa.ArrowInvalid as error:  # said as Arrow's reader says it
-                        raise ValueError(
-                            f"{self.label(position)}: row {row}: CSV conversion error to double: "
-                            f"invalid value '{text}'"
-                        ) from error
-            raise
+            return self.csv.numbers(column)
+        except CellError as error:
+            row = batch.first + error.place
+            raise ValueError(f"{batch.file}: {self.label(position)}: row {row}: {error}") from None
 
     def must_hold_text(self, columns: Sequence[int]) -> None:
         """Check the types of columns whose values are names: text, integers or booleans."""
@@ -267,18 +299,34 @@ class Table:
 
         Record batches have just these columns, in this order; arrays and CSR matrices have all.
         """
-        yield from self._batches(wanted)
+        for batch in self._batches(wanted):
+            yield self._checked(batch, wanted)
         self.must_be_unchanged()
 
     def map(self, function: Callable[[Batch], T], wanted: Wanted) -> Iterator[T]:
         """Call a function for each batch, for some at a time; give what it returns, in order."""
 
         def results(load: Callable[[], Iterable[Batch]]) -> list[T]:
-            return [function(batch) for batch in load()]
+            return [function(self._checked(batch, wanted)) for batch in load()]
 
         for some in side_by_side(results, self._loads(wanted), wanted.threads):
             yield from some
         self.must_be_unchanged()
+
+    def _checked(self, batch: Batch, wanted: Wanted) -> Batch:
+        """A batch whose memory is validated, with numbers as `Wanted` says."""
+        data = batch.data
+        if not hasattr(data, "schema"):
+            return batch
+        import pyarrow as pa
+
+        with naming(batch.file):
+            data.validate(full=True)  # Arrow validates nothing by itself
+        columns = [
+            column if position in wanted.text else self.numbers_of(column, position, batch)
+            for position, column in zip(wanted.columns, data.columns, strict=True)
+        ]
+        return batch._replace(data=pa.record_batch(columns, data.schema.names))
 
     def _batches(self, wanted: Wanted) -> Iterator[Batch]:
         if self.rows is not None:
@@ -302,6 +350,21 @@ class Table:
         for path, before in zip(self.files, self._states, strict=True):
             if _state(path) != before:
                 raise ValueError(f"{path}: has changed while it was read")
+
+
+def dtype_of(kind: Any) -> np.dtype[Any] | str:
+    """The dtype of the numbers in columns of an Arrow type, or the type's name."""
+    import pyarrow as pa
+
+    plain = plain_type(kind)
+    if pa.types.is_decimal(plain):
+        return np.dtype(np.float64)
+    if pa.types.is_null(plain):  # of which any type holds all
+        return np.dtype(np.bool_)
+    if is_number(plain):
+        dtype: np.dtype[Any] = np.dtype(plain.to_pandas_dtype())
+        return dtype
+    return str(kind)
 
 
 def _only(batch: Batch) -> tuple[Batch]:
@@ -346,6 +409,16 @@ def naming(name: str, columns: Sequence[str] = (), first: int = -1) -> Iterator[
         for one, ours in _OF_ARROW.items():
             text = text.replace(one, ours)
         raise ValueError(f"{name}: {cut(text, _MOST_TEXT)}") from error
+
+
+def checked_names(names: Any, argument: str) -> list[str]:
+    """Check an argument that names columns."""
+    if not isinstance(names, str | bytes):
+        with suppress(TypeError):  # of what is no sequence, or of pandas' NA
+            listed = list(names)
+            if all(isinstance(name, str) for name in listed):
+                return listed
+    raise TypeError(f"{argument} must be a sequence of names; got {short(names)}")
 
 
 def _with_nearest(name: str, names: Sequence[str]) -> str:

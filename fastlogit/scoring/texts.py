@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from contextlib import contextmanager
 from itertools import chain
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -23,6 +24,10 @@ _LONGEST_LINE = 1 << 24
 _ENDS = b"\r\n"
 # Suffixes of compressed texts, and Arrow's names for how.
 CODECS = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2", ".lz4": "lz4"}
+
+
+# What a text in UTF-16 begins with.
+_UTF16 = {b"\xff\xfe|\xfe\xff": "utf-16", b".\0": "utf-16-le", b"\0.": "utf-16-be"}
 
 
 class Block(NamedTuple):
@@ -48,7 +53,7 @@ class Text(NamedTuple):
     files : tuple of path
         Empty where it can be read once only.
     head : bytes
-        Its first lines.
+        Its first lines, from one that is not blank.
     blocks : callable
         Reads it from the beginning.
     """
@@ -59,25 +64,78 @@ class Text(NamedTuple):
     blocks: Callable[[], Iterator[Block]]
 
 
-def of_file(path: Path, delimiter: bytes | None = None) -> Text:
-    """Open a file, compressed as its suffix says.
+def of_file(path: Path, delimiter: str | None = None, encoding: str = "utf-8") -> Text:
+    """Open a file, compressed as its suffix says; its blocks are UTF-8.
 
     With a `delimiter`, lines do not end within a quoted field of a CSV.
     """
 
     def blocks() -> Iterator[Block]:
         with _opened(path) as (file, raw):
-            yield from _blocks(file, delimiter, raw.tell)
+            yield from _blocks(_as_utf8(file, encoding), delimiter, raw.tell)
 
-    first = next(blocks(), Block(b"", 0, 0))
-    return Text(str(path), (path,), first.lines, blocks)
+    return Text(str(path), (path,), _first(blocks()).lines, blocks)
 
 
-def of_stream(name: str, file: Any, delimiter: bytes | None = None) -> Text:
+def of_stream(name: str, file: Any, delimiter: str | None = None, encoding: str = "utf-8") -> Text:
     """Read a stream, once."""
-    blocks = _blocks(file, delimiter)
-    first = next(blocks, Block(b"", 0, 0))
+    blocks = _blocks(_as_utf8(file, encoding), delimiter)
+    first = _first(blocks)
     return Text(name, (), first.lines, lambda: chain([first], blocks))
+
+
+def _first(blocks: Iterator[Block]) -> Block:
+    return next(without_blank_lines(blocks), Block(b"", 0, 0))
+
+
+def without_blank_lines(blocks: Iterable[Block], *, only_first: bool = False) -> Iterator[Block]:
+    """Skip blank lines at the beginning of each block, or only at the beginning of the text."""
+    has_begun = False
+    for block in blocks:
+        lines = block.lines if has_begun and only_first else block.lines.lstrip(_ENDS)
+        if lines:
+            has_begun = True
+            yield block._replace(lines=lines)
+
+
+def must_be_utf8(text: bytes) -> None:
+    """Check the encoding of the first lines of a text."""
+    for begin, encoding in _UTF16.items():
+        if re.match(begin, text, re.DOTALL):
+            raise ValueError(
+                "must be UTF-8 text; it looks like UTF-16 "
+                f"(csv=CSVOptions(encoding={encoding!r}) reads it)"
+            )
+    try:
+        text.decode()
+    except UnicodeDecodeError as error:
+        line = text.count(b"\n", 0, error.start) + 1
+        raise ValueError(
+            f"must be UTF-8 text; got the byte {text[error.start]:#x} in line {line} "
+            "(csv=CSVOptions(encoding='cp1252') reads what Windows writes)"
+        ) from None
+
+
+def _as_utf8(file: Any, encoding: str) -> Any:
+    return file if encoding == "utf-8" else _Decoded(file, encoding)
+
+
+class _Decoded:
+    """A file in another encoding, read as UTF-8."""
+
+    def __init__(self, file: Any, encoding: str) -> None:
+        self.file, self.encoding = file, encoding
+        self.decoder = codecs.getincrementaldecoder(encoding)()
+
+    def read(self, size: int) -> bytes:
+        """The next bytes, about as many; none at the end."""
+        try:
+            while block := self.file.read(size):
+                if text := self.decoder.decode(block):
+                    return text.encode()
+            return self.decoder.decode(b"", True).encode()
+        except UnicodeError as error:
+            raise ValueError(f"must be text in {self.encoding}: {error}") from None
 
 
 @contextmanager
@@ -95,23 +153,26 @@ def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
 
 
 def _blocks(
-    file: Any, delimiter: bytes | None, position: Callable[[], int] | None = None
+    file: Any, separator: str | None, position: Callable[[], int] | None = None
 ) -> Iterator[Block]:
     """Cut at the last end of a line; by default, positions are those in the text."""
+    delimiter = None if separator is None else separator.encode()
     rest, start, stop = b"", 0, 0
     while block := file.read(_BLOCK_BYTES):
         stop = stop + len(block) if position is None else position()
         text = rest + block
+        if start == 0:
+            text = text.removeprefix(codecs.BOM_UTF8)
         end = _end_of_lines(text, delimiter)
-        if end and (lines := text[:end].lstrip(_ENDS)):
-            yield Block(lines, start, stop)
+        if end:
+            yield Block(text[:end], start, stop)
             start = stop
         rest = text[end:]
         if len(rest) > _LONGEST_LINE:
             raise ValueError(
                 f"a line, or a quoted field, is longer than {_LONGEST_LINE >> 20} megabytes"
             )
-    if rest := rest.lstrip(_ENDS):
+    if rest:
         if delimiter is not None and (quotes := _quotes(rest, delimiter)).size % 2:
             begin = rest[quotes[-1] :][:40].decode(errors="replace")
             raise ValueError(f"the quoted field that begins with {begin!r} does not end")

@@ -2,23 +2,39 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from fastlogit import onehot
-from fastlogit.arrays import short
+from fastlogit.arrays import short, true_or_false
 from fastlogit.arrow import array_of
+from fastlogit.scoring.categories import Categories, refuse, why_none
 from fastlogit.scoring.sources import open_table
+from fastlogit.scoring.table import Conflict, checked_names
+from fastlogit.scoring.targets import Labels, checked_missing, find_labels, must_be_absent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
+    from fastlogit.scoring.csv_options import CSVOptions
     from fastlogit.scoring.table import Batch, Table
+    from fastlogit.scoring.targets import Missing
+    from fastlogit.training.labels import Label
 
 
+class Rule(NamedTuple):
+    """The least number that a column may hold, and how messages say it."""
+
+    least: float
+    text: str
+
+
+_FINITE = Rule(-math.inf, "be finite")
+_WEIGHT = Rule(0.0, "be finite and not negative, as it is the weight")
 # Small enough that the rows being filled, column by column, stay in the cache.
 _BATCH_ROWS = 1 << 14
 
@@ -29,10 +45,10 @@ class TrainingData(NamedTuple):
     Attributes
     ----------
     X : ndarray or csr_array (n, d)
-        Row-major; CSR if there are categories; float32 if that holds every column of numbers
-        exactly, else float64.
+        Row-major; CSR if there are categories, and of LIBSVM; float32 if that holds every column
+        of numbers exactly, else float64.
     t : ndarray (n,)
-        float64.
+        float64, in [0, 1].
     feature_names : tuple of str, or None
         None if the columns have no names.
     skipped : int
@@ -40,6 +56,12 @@ class TrainingData(NamedTuple):
     categories : dict of tuple of str
         Of each column of text, in order, those of rows that are not left out.  It has a feature
         for each of them, after those of numbers, as :class:`fastlogit.LogisticModel` wants them.
+    classes : tuple of two labels
+        What t = 0 and t = 1 stand for, as :class:`fastlogit.LogisticModel` wants them.
+    weight, offset : ndarray (n,), or None
+        float64.
+    notes : tuple of str
+        Decisions that nobody asked for, as to leave out an index of the rows.
     """
 
     X: Any
@@ -47,30 +69,46 @@ class TrainingData(NamedTuple):
     feature_names: tuple[str, ...] | None
     skipped: int
     categories: dict[str, tuple[str, ...]]
+    classes: tuple[Label, Label] = (0, 1)
+    weight: NDArray[np.float64] | None = None
+    offset: NDArray[np.float64] | None = None
+    notes: tuple[str, ...] = ()
 
 
 def read_table(
     source: Any,
-    label: str | int,
+    label: str | int | None = None,
     *,
-    missing: Literal["error", "skip"] = "error",
+    positive: Label | None = None,
+    weight: str | int | None = None,
+    offset: str | int | None = None,
+    missing: Missing = "error",
     categorical: Sequence[str] = (),
     ignore: Sequence[str] = (),
     drop_first: bool = False,
     intercept: bool = True,
+    source_format: str | None = None,
+    width: int | None = None,
+    csv: CSVOptions | None = None,
 ) -> TrainingData:
     """Read one column of a table as the target t, and all others as the features X.
 
     Parameters
     ----------
-    source : path or table
-        As of :func:`fastlogit.score`; LIBSVM excepted.
-    label : str, or int
+    source, source_format : path or table, str
+        As of :func:`fastlogit.score`.
+    label : str or int, optional
         Name of the target's column, or where columns have none its position (-1 is the last).
+        LIBSVM has labels of its own, and needs none.
+    positive : label, optional
+        Which of two labels is t = 1; default: the later one in their order.
+    weight, offset : str or int, optional
+        Columns of sample weights, and of a known addition to the logits; they are no features.
     missing : {"error", "skip"}
         What a row with a null or NaN gives: an error that names the column, or nothing.
     categorical : sequence of str
-        Columns of integers, booleans or (in a CSV) whatever, that are taken as text.
+        Columns to take as text: text that looks like numbers, dates or identifiers, integers, or
+        booleans.
     ignore : sequence of str
         Columns that are neither read nor features.
     drop_first : bool
@@ -78,20 +116,32 @@ def read_table(
         and the intercept would else not be independent.
     intercept : bool
         Whether there will be one; without, the first column of text keeps all categories.
+    width : int, optional
+        How many columns LIBSVM has; default: as many as its largest index says.
+    csv : CSVOptions, optional
+        How a CSV or TSV is written: its delimiter, decimals, encoding and missing values.
 
     Returns
     -------
     TrainingData
-        Memory is for one copy of X; a quarter more while the number of rows is not known.
+        Memory is for one copy of X, of LIBSVM for two; a quarter more while the number of rows is
+        not known.
 
     Raises
     ------
     OSError
         If a file cannot be read.
     ValueError
-        If there is no such label or column, a column holds neither numbers nor text, one of a
-        CSV holds both, a value is missing or infinite, or a target not between 0 and 1; it names
-        column and row (from 0).
+        If there is no such label or column; a column holds neither numbers nor categories, but
+        formatted numbers, dates, identifiers, or numbers and words; a value is missing, infinite
+        or a negative weight; or the targets are neither two labels nor between 0 and 1.  It names
+        the column, and a row (from 0).
+
+    Notes
+    -----
+    Labels are those of :func:`fastlogit.fit`: numbers between 0 and 1 are taken as they are, any
+    two other labels are t = 0 and t = 1 in their order.  True and False of a CSV are booleans.
+    The index of a data frame is no feature, unless `categorical` names it; `notes` says so.
 
     Examples
     --------
@@ -100,72 +150,164 @@ def read_table(
     >>> data = read_table(flights_path(), "late", missing="skip")
     >>> data.X.shape, data.X.dtype, data.t.mean().item(), data.skipped
     ((327346, 48), dtype('float32'), 0.23714968259884037, 9430)
-    >>> data = read_table({"late": [1, 0, 1], "month": [1, 1, 2], "from": ["JFK", "LGA", "JFK"]},
-    ...                   "late")
-    >>> data.X.toarray().tolist()
-    [[1.0, 1.0, 0.0], [1.0, 0.0, 1.0], [2.0, 1.0, 0.0]]
-    >>> data.feature_names, data.categories
-    (('month', 'from=JFK', 'from=LGA'), {'from': ('JFK', 'LGA')})
+    >>> data = read_table({"late": ["no", "yes", "no"], "month": [1, 1, 2],
+    ...                    "from": ["JFK", "LGA", "JFK"]}, "late")
+    >>> data.X.toarray().tolist(), data.t.tolist()
+    ([[1.0, 1.0, 0.0], [1.0, 0.0, 1.0], [2.0, 1.0, 0.0]], [0.0, 1.0, 0.0])
+    >>> data.feature_names, data.categories, data.classes
+    (('month', 'from=JFK', 'from=LGA'), {'from': ('JFK', 'LGA')}, ('no', 'yes'))
     """
-    if missing not in ("error", "skip"):
-        raise ValueError(f"missing must be 'error' or 'skip'; got {missing!r}")
-    table = open_table(source)
-    target = table.position(label)
-    left_out = {target, *_find(table, ignore, "ignore")}
+    checked_missing(missing)
+    drop_first = true_or_false(drop_first, "drop_first")
+    intercept = true_or_false(intercept, "intercept")
+    if not isinstance(positive, bool | int | float | str | np.generic | None):
+        raise TypeError(f"positive must be a label; got {short(positive)}")
+    table = open_table(source, file_format=source_format, width=width, csv=csv)
+    target = find_labels(table, label)
+    if target is None:
+        must_be_absent(table, weight=weight, offset=offset)
+        for argument, names in (("ignore", ignore), ("categorical", categorical)):
+            _find(table, names, argument)
+        return _read_sparse(table, missing, positive)
+    columns = _choose(table, target, weight, offset, categorical, ignore)
+    found, labels, categories, rows = _read_rows(table, columns, missing)
+    t, classes = labels.targets(found.vectors[0], positive)
+    others = iter(found.vectors[1:])
+    weights, offsets = (next(others) if one is not None else None for one in (weight, offset))
+    skipped = rows - found.count
+    if table.names is None:
+        return TrainingData(found.X, t, None, skipped, {}, classes, weights, offsets)
+    notes = tuple(
+        f"left out {table.label(position)} of {table.name}, which is an index of the rows "
+        "(under another name it is a feature)"
+        for position in columns.index_columns
+    )
+    reasons = {
+        table.names[position]: why_none(values, table.name, found.count, table.csv)
+        for position, values in zip(columns.text, categories, strict=True)
+        if position not in columns.chosen
+    }
+    refuse(table.name, reasons, may_be_text=True)
+    dropped = [int(drop_first and (intercept or place > 0)) for place in range(len(categories))]
+    names, texts = _name_features(table, columns, categories, dropped)
+    X = _encode(found, categories, list(texts.values()), dropped) if texts else found.X
+    return TrainingData(X, t, names, skipped, texts, classes, weights, offsets, notes)
+
+
+class _Columns(NamedTuple):
+    """Positions of the columns of a table, by their role."""
+
+    numbers: list[int]
+    # Weights, offsets, or both in this order.
+    measures: list[int]
+    target: int
+    text: list[int]
+    # Columns that the caller calls categorical.
+    chosen: set[int]
+    # The index of a data frame, which is left out.
+    index_columns: list[int]
+    rules: dict[int, Rule]
+
+    @property
+    def order(self) -> list[int]:
+        """As they are read."""
+        return [*self.numbers, *self.measures, self.target, *self.text]
+
+
+def _choose(
+    table: Table,
+    target: int,
+    weight: str | int | None,
+    offset: str | int | None,
+    categorical: Sequence[str],
+    ignore: Sequence[str],
+) -> _Columns:
+    """Find and check the columns."""
+    what, rules = {target: "label"}, {}
+    for argument, name, rule in (("weight", weight, _WEIGHT), ("offset", offset, _FINITE)):
+        if name is not None:
+            position = table.position(name, argument)
+            if position in what:
+                raise ValueError(
+                    f"{table.name}: {argument} must be a column of its own; got {name!r}, which is "
+                    f"the {what[position]}"
+                )
+            what[position], rules[position] = argument, rule
+    measures = list(rules)
+    chosen = _find(table, categorical, "categorical")
+    left_out = {target, *measures, *_find(table, ignore, "ignore")}
+    index_columns = [one for one in table.index_columns if one not in left_out | chosen]
+    left_out.update(index_columns)
     features = [position for position in range(len(table.dtypes)) if position not in left_out]
     if table.names is not None:
         table.find([table.names[position] for position in features])  # whether they differ
-    chosen = _find(table, categorical, "categorical")
-    is_text = {one: one in chosen or table.holds_text(one) for one in features}
-    text = [one for one in features if is_text[one]]
-    numbers = [one for one in features if not is_text[one]]
-    order = [*numbers, target, *text]
-    table.must_hold_numbers([*numbers, target])
+    text = [one for one in features if one in chosen or _is_text(table, one)]
+    numbers = sorted(set(features) - set(text))
+    if table.names is not None:
+        held = {table.names[one]: table.dtypes[one] for one in numbers}
+        reasons = {
+            name: f"must hold numbers; it holds {dtype}" if isinstance(dtype, str) else None
+            for name, dtype in held.items()
+        }
+        refuse(table.name, reasons, may_be_text=not table.typed)
+    table.must_hold_numbers([*numbers, *measures])
     table.must_hold_text(text)
     if not features:
         raise ValueError(f"{table.name}: has no column beside {table.label(target)}")
+    return _Columns(numbers, measures, target, text, chosen, index_columns, rules)
 
-    dtype = np.result_type(np.float32, *(table.dtypes[position] for position in numbers))
-    found = _Rows(table.rows or 0, len(numbers), len(text), dtype)
-    categories = [_Categories() for _ in text]
+
+def _read_rows(
+    table: Table, columns: _Columns, missing: str
+) -> tuple[_Rows, Labels, list[Categories], int]:
+    """Read all rows without a missing value; the last result is how many there are in all."""
+    numeric, order = [*columns.numbers, *columns.measures], columns.order
+    dtype = np.result_type(np.float32, *(table.dtypes[position] for position in columns.numbers))
+    d, vectors = len(columns.numbers), 1 + len(columns.measures)
+    found = _Rows(table.rows or 0, d, vectors, len(columns.text), dtype)
+    labels = Labels(table, columns.target)
+    categories = [Categories() for _ in columns.text]
     rows = 0
     absent = np.zeros(len(order), np.int64)
-    for batch in table.read(table.want(order, text=set(text), batch_rows=_BATCH_ROWS)):
-        columns = _to_numpy(batch.data, [*numbers, target])
-        _check_values(table, [*numbers, target], columns, batch)
-        texts_here = [
+    text = {*columns.text, columns.target}
+    for batch in table.read(table.want(order, text=text, batch_rows=_BATCH_ROWS)):
+        arrays = _to_numpy(batch.data, numeric)
+        _check_values(table, columns, arrays, batch)
+        others = [labels.values(_column(batch.data, columns.target, len(numeric)))]
+        others += [
             onehot.as_text(table.text_of(batch.data.column(place)))
-            for place in range(len(columns), len(order))
+            for place in range(len(numeric) + 1, len(order))
         ]
-        nulls = [np.isnan(column) for column in columns] + [
-            column.is_null().to_numpy(zero_copy_only=False) for column in texts_here
-        ]
+        nulls = [_is_null(column) for column in (*arrays, *others)]
         absent += [np.count_nonzero(null) for null in nulls]
-        rows += len(columns[0])
+        rows += len(nulls[0])
         present = np.flatnonzero(~np.logical_or.reduce(nulls))
-        if len(present) < len(columns[0]):
-            columns = [column[present] for column in columns]
-            texts_here = [column.take(array_of(present)) for column in texts_here]
+        if len(present) < len(nulls[0]):
+            arrays = [column[present] for column in arrays]
+            others = [column.take(_indices(column, present)) for column in others]
+        here = batch.first + present
+        t = labels.add(others[0], batch.file, here)
         codes = [
-            values.number(column, batch.file, batch.first + present)
-            for values, column in zip(categories, texts_here, strict=True)
+            values.number(column, batch.file, here)
+            for values, column in zip(categories, others[1:], strict=True)
         ]
-        found.append(columns, codes)
+        found.append(arrays[:d], [t, *arrays[d:]], codes)
     if missing == "error" and absent.any():
         _refuse(table, order, absent, rows)
-    if found.count == 0:
-        raise ValueError(f"{table.name}: has no rows{' without a missing value' * (rows > 0)}")
+    _must_have_rows(table, found.count, rows)
     found.resize(found.count)
-    skipped = rows - found.count
-    if table.names is None:
-        return TrainingData(found.X, found.t, None, skipped, {})
-    names = [table.names[position] for position in numbers]
+    return found, labels, categories, rows
+
+
+def _name_features(
+    table: Table, columns: _Columns, categories: list[Categories], dropped: list[int]
+) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:
+    """Names of the features, and the categories of each column of text."""
+    assert table.names is not None
+    names = [table.names[position] for position in columns.numbers]
     taken = set(names)  # also by categories without a feature
     texts: dict[str, tuple[str, ...]] = {}
-    dropped = [int(drop_first and (intercept or place > 0)) for place in range(len(text))]
-    for position, values, first in zip(text, categories, dropped, strict=True):
-        if not table.typed and position not in chosen:
-            values.must_not_be_mixed(table.label(position))
+    for position, values, first in zip(columns.text, categories, dropped, strict=True):
         column = table.names[position]
         texts[column] = values.sorted()
         features_of = [onehot.feature_name(column, one) for one in texts[column]]
@@ -175,16 +317,56 @@ def read_table(
             )
         taken |= set(features_of)
         names += features_of[first:]
-    X = _encode(found, categories, list(texts.values()), dropped) if text else found.X
-    return TrainingData(X, found.t, tuple(names), skipped, texts)
+    return tuple(names), texts
+
+
+def _read_sparse(table: Table, missing: str, positive: Label | None) -> TrainingData:
+    """Read LIBSVM: CSR matrices, each with labels."""
+    from scipy.sparse import csr_array, vstack
+
+    labels = Labels(table, None)
+    blocks, numbers, rows = [], [], 0
+    for batch in table.read(table.want(range(len(table.dtypes)))):
+        X, t = batch.data, labels.values(batch.labels)
+        row_of = np.repeat(np.arange(X.shape[0]), np.diff(X.indptr))
+        if np.isinf(X.data).any():
+            row = batch.first + int(row_of[np.argmax(np.isinf(X.data))])
+            raise ValueError(f"{batch.file}: every value must be finite; got inf in row {row}")
+        absent = np.isnan(t)
+        absent[row_of[np.isnan(X.data)]] = True
+        if missing == "error" and absent.any():
+            row = batch.first + int(np.argmax(absent))
+            raise ValueError(
+                f"{batch.file}: row {row} has a missing value (missing='skip' leaves out such rows)"
+            )
+        rows += t.size
+        present = np.flatnonzero(~absent)
+        blocks.append(X if present.size == t.size else X[present])
+        numbers.append(labels.add(t[present], batch.file, batch.first + present))
+    count = sum(map(len, numbers))
+    _must_have_rows(table, count, rows)
+    t, classes = labels.targets(np.concatenate(numbers), positive)
+    X = csr_array(vstack(blocks, "csr"))
+    return TrainingData(X, t, None, rows - count, {}, classes)
+
+
+def _must_have_rows(table: Table, count: int, rows: int) -> None:
+    if count == 0:
+        raise ValueError(f"{table.name}: has no rows{' without a missing value' * (rows > 0)}")
+
+
+def _is_text(table: Table, position: int) -> bool:
+    """Whether a column is read as text: in a CSV also dates, so that the error names one."""
+    dtype = table.dtypes[position]
+    is_date = not table.typed and isinstance(dtype, str) and not isinstance(dtype, Conflict)
+    return is_date or table.holds_text(position)
 
 
 def _find(table: Table, names: Sequence[str], argument: str) -> set[int]:
-    if isinstance(names, str):
-        raise TypeError(f"{argument} must be a sequence of names; got {names!r}")
+    names = checked_names(names, argument)
     if names and table.names is None:
         raise ValueError(f"{table.name}: has no names of columns, so that {argument} finds none")
-    return {position for found in table.find_all(list(names)) for position in found}
+    return {position for found in table.find_all(names) for position in found}
 
 
 class _Rows:
@@ -194,86 +376,46 @@ class _Rows:
     ----------
     X : ndarray (n, d + number of columns of text)
         Numbers, and in the last columns 1, as of the one category that a row has.
-    t : ndarray (n,)
+    vectors : list of ndarray (n,)
+        Numbers that are no features: the labels first.
     codes : ndarray (n, number of columns of text)
         Which category that is.
     """
 
-    def __init__(self, rows: int, d: int, text: int, dtype: np.dtype[Any]) -> None:
-        self.X, self.t = np.empty((rows, d + text), dtype), np.empty(rows)
+    def __init__(self, rows: int, d: int, vectors: int, text: int, dtype: np.dtype[Any]) -> None:
+        self.X = np.empty((rows, d + text), dtype)
+        self.vectors = [np.empty(rows) for _ in range(vectors)]
         self.codes = np.empty((rows, text), np.int32)
         self.count = 0
 
-    def append(self, columns: list[NDArray[Any]], codes: list[NDArray[np.int32]]) -> None:
-        """Add rows; the last column is t."""
-        here = slice(self.count, self.count + len(columns[0]))
-        if here.stop > len(self.t):
-            self.resize(max(here.stop, len(self.t) * 5 // 4))
-        for j, column in enumerate(columns[:-1]):
+    def append(
+        self,
+        columns: list[NDArray[Any]],
+        vectors: list[NDArray[Any]],
+        codes: list[NDArray[np.int32]],
+    ) -> None:
+        """Add rows."""
+        here = slice(self.count, self.count + len(vectors[0]))
+        if here.stop > len(self.X):
+            self.resize(max(here.stop, len(self.X) * 5 // 4))
+        for j, column in enumerate(columns):
             self.X[here, j] = column
-        self.t[here] = columns[-1]
+        for vector, values in zip(self.vectors, vectors, strict=True):
+            vector[here] = values
         for j, column in enumerate(codes):
             self.codes[here, j] = column
-        self.X[here, len(columns) - 1 :] = 1.0
+        self.X[here, len(columns) :] = 1.0
         self.count = here.stop
 
     def resize(self, rows: int) -> None:
         """Change the number of rows, for which the system moves pages and copies none."""
-        for array in (self.X, self.t, self.codes):
+        for array in (self.X, self.codes, *self.vectors):
             array.resize((rows, *array.shape[1:]), refcheck=False)
-
-
-class _Categories:
-    """The texts of a column, numbered in the order in which they come."""
-
-    def __init__(self) -> None:
-        self.numbers: dict[str, int] = {}
-        # Of each, where it came first.
-        self.places: list[tuple[str, int]] = []
-
-    def number(self, column: Any, file: str, rows: NDArray[np.int64]) -> NDArray[np.int32]:
-        """Number the values of some rows of a file, of which none is null."""
-        encoded = column.dictionary_encode()
-        texts = encoded.dictionary.to_pylist()
-        codes = encoded.indices.to_numpy(zero_copy_only=False)
-        if not self.numbers.keys() >= set(texts):
-            _, first = np.unique(codes, return_index=True)
-            for text, row in zip(texts, rows[first].tolist(), strict=True):
-                if text not in self.numbers:
-                    self.numbers[text] = len(self.numbers)
-                    self.places.append((file, row))
-        number_of = np.array([self.numbers[text] for text in texts], np.int32)
-        result: NDArray[np.int32] = number_of[codes]
-        return result
-
-    def sorted(self) -> tuple[str, ...]:
-        """All texts."""
-        return tuple(sorted(self.numbers))
-
-    def must_not_be_mixed(self, where: str) -> None:
-        """Check that it is no column of numbers with some other text among them."""
-        numbers = [text for text in self.numbers if _is_number(text)]
-        others = [text for text in self.numbers if not _is_number(text)]
-        if numbers and others:
-            file, row = self.places[self.numbers[others[0]]]
-            raise ValueError(
-                f"{file}: {where} has numbers, as {short(numbers[0])}, and other text, as "
-                f"{short(others[0])} in row {row} (categorical=[...] with its name takes all of "
-                "them as text)"
-            )
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _encode(
     rows: _Rows,
-    categories: list[_Categories],
+    categories: list[Categories],
     texts: list[tuple[str, ...]],
     dropped: list[int],
 ) -> Any:
@@ -301,32 +443,47 @@ def _encode(
     return csr_array((rows.X.reshape(-1), indices.reshape(-1), indptr), (n, total))
 
 
-def _to_numpy(batch: Any, order: list[int]) -> list[NDArray[Any]]:
+def _column(data: Any, position: int, place: int) -> Any:
+    """A column of an array, or of a record batch in which it is at `place`."""
+    return data.column(place) if hasattr(data, "column") else data[:, position]
+
+
+def _to_numpy(data: Any, positions: list[int]) -> list[NDArray[Any]]:
     """Columns of numbers in this order, with NaN for nulls."""
-    if not hasattr(batch, "columns"):
-        return [batch[:, position] for position in order]
+    columns = [_column(data, position, place) for place, position in enumerate(positions)]
+    if not hasattr(data, "column"):
+        return columns
     import pyarrow as pa
 
-    numbers = batch.columns[: len(order)]
     # Booleans of Arrow are single bits.
-    columns = (one.cast(pa.uint8()) if pa.types.is_boolean(one.type) else one for one in numbers)
+    columns = [one.cast(pa.uint8()) if pa.types.is_boolean(one.type) else one for one in columns]
     return [column.to_numpy(zero_copy_only=False) for column in columns]
 
 
+def _is_null(column: Any) -> NDArray[np.bool_]:
+    if isinstance(column, np.ndarray):
+        return np.isnan(column)
+    null: NDArray[np.bool_] = column.is_null().to_numpy(zero_copy_only=False)
+    return null
+
+
+def _indices(column: Any, rows: NDArray[np.int64]) -> Any:
+    """Numbers of rows as the column wants them."""
+    return rows if isinstance(column, np.ndarray) else array_of(rows)
+
+
 def _check_values(
-    table: Table, order: list[int], columns: list[NDArray[Any]], batch: Batch
+    table: Table, columns: _Columns, arrays: list[NDArray[Any]], batch: Batch
 ) -> None:
-    """Check the rows while they are still counted as in the file."""
-    for position, column in zip(order, columns, strict=True):
-        good = ~np.isinf(column)
-        rule = "be finite"
-        if column is columns[-1]:
-            good = ~((column < 0) | (column > 1))  # NaN is missing, which is another matter
-            rule = "lie between 0 and 1, as it is the target"
-        if not good.all():
-            row = int(np.argmin(good))
+    """Check the rows while they are still counted as in the file; NaN is another matter."""
+    positions = [*columns.numbers, *columns.measures]
+    for position, column in zip(positions, arrays, strict=True):
+        rule = columns.rules.get(position, _FINITE)
+        bad = np.isinf(column) | (column < rule.least)
+        if bad.any():
+            row = int(np.argmax(bad))
             raise ValueError(
-                f"{batch.file}: {table.label(position)} must {rule}; got {column[row]} in row "
+                f"{batch.file}: {table.label(position)} must {rule.text}; got {column[row]} in row "
                 f"{batch.first + row}"
             )
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from contextlib import suppress
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -10,10 +13,17 @@ import numpy as np
 from fastlogit import arrays
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import ArrayLike, NDArray
 
     Label = bool | int | float | str
     ClassWeight = Mapping[Label, float] | str | None
+
+
+_NUMBERS = (bool, int, float, np.number, Decimal)
+# How CSV files write booleans.
+TRUTHS = {"false": False, "true": True}
 
 
 class Targets(NamedTuple):
@@ -28,10 +38,12 @@ class Targets(NamedTuple):
 def targets(t: ArrayLike, n: int, threads: int) -> Targets:
     """Take numbers in [0, 1] as they are, and two different labels as 0 and 1 in their order."""
     array = np.asarray(t) if not isinstance(t, np.ma.MaskedArray) else t
+    if array.ndim == 1:
+        must_be_present(array)
     if array.ndim == 1 and array.dtype.kind == "O":
         kinds = {type(label) for label in array.tolist()}
-        if kinds and all(issubclass(kind, bool | int | float | np.number) for kind in kinds):
-            t = array = np.array(array.tolist())
+        if kinds and all(issubclass(kind, _NUMBERS) for kind in kinds):
+            t = array = np.array(array.tolist(), np.float64 if Decimal in kinds else None)
     if array.ndim == 1 and array.dtype.kind in "OTU":
         return _of_strings(array, n)
     if array.ndim == 1 and array.dtype in (np.float16, np.bool_):
@@ -53,17 +65,65 @@ def _of_strings(array: NDArray[Any], n: int) -> Targets:
     if array.size != n:
         raise ValueError(f"t must have one element for each row of X, {n}; got {array.size}")
     found = set(array.tolist())
-    other = next((label for label in found if not isinstance(label, str)), None)
-    if other is not None or None in found:
+    if any(not isinstance(label, str) for label in found):
         index = next(i for i, label in enumerate(array.tolist()) if not isinstance(label, str))
         raise TypeError(
             f"t must hold real numbers, or strings alone; got {array[index]!r} at index {index}"
         )
     classes = sorted(found)
     if len(classes) != 2:
-        shown = ", ".join(map(repr, classes[:5])) + ", ..." * (len(classes) > 5)
-        raise ValueError(f"t must have two different labels; got {len(classes)}: {shown}")
+        raise ValueError(f"t must have two different labels; got {listed(classes)}")
     return Targets(array == classes[1], (classes[0], classes[1]), soft=False)
+
+
+def must_be_present(t: NDArray[Any]) -> None:
+    """Check that no label is missing: masked, NaN, None, or what pandas has for these."""
+    absent = missing(t)
+    if absent.any():
+        index = int(np.argmax(absent))
+        kind = "masked elements" if np.ma.is_masked(t) else "missing values"
+        raise ValueError(
+            f"t must have no {kind}; got {np.ma.getdata(t)[index]} at index {index} "
+            f"({np.count_nonzero(absent)} such)"
+        )
+
+
+def missing(t: NDArray[Any]) -> NDArray[np.bool_]:
+    """Which labels are missing."""
+    absent: NDArray[np.bool_] = np.zeros(t.size, np.bool_)
+    if np.ma.is_masked(t):
+        absent = np.ma.getmaskarray(t)
+    elif t.dtype.kind in "fmM":
+        absent = np.isnan(t)
+    elif t.dtype.kind in "OT" and not all(issubclass(kind, str) for kind in set(map(type, t.flat))):
+        absent = np.fromiter(map(_is_missing, t.flat), np.bool_, t.size)
+    return absent
+
+
+def _is_missing(label: Any) -> bool:
+    try:
+        return label is None or bool(label != label)
+    except TypeError:  # pandas.NA, which is neither true nor false
+        return True
+
+
+def key(label: Any) -> Any:
+    """The form of a label that all formats share: one for 1, 1.0, True, "1" and "true"."""
+    if not isinstance(label, str):
+        return label
+    text = label.strip()
+    if text.lower() in TRUTHS:
+        return TRUTHS[text.lower()]
+    with suppress(ValueError):
+        if "_" not in text and math.isfinite(float(text)):
+            return int(text) if text.lstrip("+-").isdecimal() else float(text)
+    return label
+
+
+def listed(classes: Sequence[Any]) -> str:
+    """How many labels there are, and which."""
+    shown = ", ".join(map(arrays.short, classes[:5])) + ", ..." * (len(classes) > 5)
+    return f"{len(classes)}: {shown}"
 
 
 def class_weights(

@@ -1,0 +1,186 @@
+"""The categories of columns of text, and the columns of text that have none.
+
+Numbers that are formatted, dates and identifiers would each become a feature for every text, which
+nobody wants of them: such columns are errors, unless somebody calls them categorical.
+"""
+
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from itertools import product
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from fastlogit.arrays import short
+from fastlogit.arrow import texts_of
+from fastlogit.scoring.csv_options import CellError, CSVOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+# A column with fewer than two rows for each of its texts identifies rows: most of its coefficients
+# would tell of a single row.  In a table of few rows, true categories are as rare.
+_LEAST_ROWS = 50
+# How many columns a message names.
+_MOST_COLUMNS = 6
+
+# Numbers as people write them: "-1,234.50", "(12)", "$ 3", "EUR 4", "12 %", "1e5 kg", "1'234".
+_SIGN = "[-+\u2212\u2013]?"
+_BLANK = "[ \u00a0\u202f]?"
+_CURRENCY = "(?:[$€£¥₹]|[A-Z]{3}(?![A-Z]))?"
+_DIGITS = r"(?:\d{1,3}([,. '\u2019\u00a0\u202f])(?:\d{2,3}\1)*\d{3}|\d+)?(?:[.,]\d+|(?<=\d)[.,]?)"
+# A unit stands behind a blank, as "1st" and "4WD" are categories.
+_UNIT = "(?:[ \u00a0\u202f]?(?:[%‰$€£¥₹°]|[A-Z]{3})|[ \u00a0\u202f][A-Za-zµ°]{1,3}[²³]?)?"
+_FORMATTED = re.compile(
+    rf"\(?{_SIGN}{_BLANK}{_CURRENCY}{_BLANK}{_SIGN}{_DIGITS}(?:[eE][-+]?\d+)?{_UNIT}\)?-?"
+)
+# Dates with a year, or a year and a month, and times of day.
+_MONTH = "(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*[.,]?"
+_TIME = r"\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?: ?[ap]m)?(?: ?(?:z|utc|[-+]\d{2}:?\d{2}))?"
+_DATE = (
+    r"(?:\d{4}([-/.])\d{1,2}\1\d{1,2}|\d{1,2}([-/.])\d{1,2}\2(?:\d{4}|\d{2})"
+    rf"|\d{{1,2}}\.?[- ]{_MONTH}[- ]\d{{2,4}}|{_MONTH} \d{{1,2}},? \d{{4}}|{_MONTH}[- ]\d{{4}}"
+    r"|\d{4}-(?:0[1-9]|1[0-2]))"
+)
+_DATE_OR_TIME = re.compile(rf"(?:{_DATE}(?:(?:,? |t){_TIME})?|{_TIME})", re.IGNORECASE)
+
+
+class Place(NamedTuple):
+    """Where a value is."""
+
+    file: str
+    row: int
+
+
+class Categories:
+    """The texts of a column, numbered in the order in which they come."""
+
+    def __init__(self) -> None:
+        self.numbers: dict[str, int] = {}
+        # Of each, where it came first.
+        self.places: list[Place] = []
+
+    def number(self, column: Any, file: str, rows: NDArray[np.int64]) -> NDArray[np.int32]:
+        """Number the values of some rows of a file; none may be null."""
+        encoded = column.dictionary_encode()
+        texts = encoded.dictionary.to_pylist()
+        codes = encoded.indices.to_numpy(zero_copy_only=False)
+        if not self.numbers.keys() >= set(texts):
+            _, first = np.unique(codes, return_index=True)
+            for text, row in zip(texts, rows[first].tolist(), strict=True):
+                if text not in self.numbers:
+                    self.numbers[text] = len(self.numbers)
+                    self.places.append(Place(file, row))
+        number_of = np.array([self.numbers[text] for text in texts], np.int32)
+        result: NDArray[np.int32] = number_of[codes]
+        return result
+
+    def sorted(self) -> tuple[str, ...]:
+        """All texts."""
+        return tuple(sorted(self.numbers))
+
+
+def refuse(name: str, reasons: dict[str, str | None], *, may_be_text: bool) -> None:
+    """Raise one error for all columns with a reason why they can be no features.
+
+    Parameters
+    ----------
+    name : str
+        What messages call the table.
+    reasons : dict of str to str or None
+        Of each column.
+    may_be_text : bool
+        Whether `categorical` helps.
+    """
+    found = [column for column, reason in reasons.items() if reason]
+    if not found:
+        return
+    shown = found[:_MOST_COLUMNS]
+    told = [f"column {short(column)} {reasons[column]}" for column in shown]
+    told += [f"{len(found) - len(shown)} more columns are such"] * (len(found) > len(shown))
+    it = "it" if len(found) == 1 else "them"
+    remedy = f"convert {it} to numbers first, or leave {it} out with ignore={shown!r}"
+    if may_be_text:
+        remedy = f"categorical={shown!r} takes {it} as text, ignore={shown!r} leaves {it} out"
+    raise ValueError(f"{name}: {'; '.join(told)} ({remedy})")
+
+
+def why_none(categories: Categories, name: str, rows: int, csv: CSVOptions | None) -> str | None:
+    """Why the texts of a column are numbers, dates or identifiers; None if they are categories.
+
+    Parameters
+    ----------
+    name : str
+        What messages call the table.
+    rows : int
+        How many it has.
+    csv : CSVOptions or None
+        How it was read; other options might make numbers of the texts.
+    """
+    texts = list(categories.numbers)
+
+    def example(text: str) -> str:
+        file, row = categories.places[categories.numbers[text]]
+        return f"{short(text)} in row {row}{'' if file == name else f' of {file}'}"
+
+    numbers = [text for text in texts if is_number(text, csv)]
+    if texts and len(numbers) == len(texts):
+        return f"holds numbers as text, as {example(numbers[0])}"
+    others = sorted(set(texts) - set(numbers), key=categories.numbers.__getitem__)
+    dates = [text for text in others if _DATE_OR_TIME.fullmatch(text.strip())]
+    if 2 * len(dates) > len(texts):
+        return f"looks like dates or times, as {example(dates[0])}"
+    formatted = [text for text in others if _FORMATTED.fullmatch(text.strip())]
+    if formatted and 2 * len(numbers + formatted) > len(texts):
+        options = _options(numbers + formatted, csv) if csv else []
+        remedy = f" ({' or '.join(options)} reads them as numbers)" if options else ""
+        return f"looks like formatted numbers, as {example(formatted[0])}{remedy}"
+    if numbers:
+        return (
+            f"has numbers, as {short(numbers[0])}, and other text, as {example(others[0])}"
+            f"{as_missing(others, csv)}"
+        )
+    if rows > _LEAST_ROWS and 2 * len(texts) > rows:
+        return (
+            f"has {len(texts):,} different texts in {rows:,} rows, which identify rows, as "
+            f"{example(texts[0])}"
+        )
+    return None
+
+
+def as_missing(texts: list[str], csv: CSVOptions | None) -> str:
+    """The remedy where texts of a CSV stand for missing values, as others did already."""
+    if csv is None:
+        return ""
+    nulls = [*texts[:_MOST_COLUMNS], *filter(None, csv.null_values)]
+    return f" (csv=CSVOptions(null_values={nulls!r}) takes {short(texts[0])} as missing)"
+
+
+def is_number(text: str, csv: CSVOptions | None) -> bool:
+    """Whether Python reads a number, or would if a CSV's decimal sign were a point."""
+    if csv is not None and csv.decimal != ".":
+        text = text.replace(".", "..").replace(csv.decimal, ".")
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _options(texts: Sequence[str], csv: CSVOptions) -> list[str]:
+    """Other options than those of a CSV, with which all texts are numbers."""
+    found = []
+    cells, written = texts_of(texts), set("".join(texts))
+    marks = [mark for mark in ",. '\u2019" if mark in written]
+    for thousands, decimal in product([None, *marks], [".", *"," * ("," in written)]):
+        if thousands != decimal:
+            with suppress(CellError):
+                CSVOptions(thousands=thousands, decimal=decimal).numbers(cells)
+                given = [f"thousands={thousands!r}"] * (thousands not in (None, csv.thousands))
+                given += [f"decimal={decimal!r}"] * (decimal != csv.decimal)
+                found.append(f"csv=CSVOptions({', '.join(given)})")
+    return found[:2]
