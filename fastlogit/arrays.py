@@ -2,7 +2,8 @@
 
 Each function takes a value and the name of the argument that it came from, gives back what
 the kernels want, and raises a TypeError or ValueError that names the argument, says what is
-wrong with it and what was expected.  Nothing that is n long is copied.
+wrong with it and what was expected.  Nothing that is n long is copied,
+but for float16.
 """
 
 from __future__ import annotations
@@ -43,7 +44,10 @@ def parts(n: int, smallest: int = PART, most: int = MOST_PARTS) -> list[slice]:
 
 
 def real_array(value: ArrayLike, name: str, ndim: int, *, float16: bool = False) -> NDArray[Any]:
-    """`value` as an array of native real numbers with `ndim` axes, none of them empty."""
+    """`value` as an array of native real numbers with `ndim` axes, none of them empty.
+
+    float16 is widened to float32, unless the caller takes `float16`.
+    """
     if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
         raise ValueError(f"{name} must have no masked elements; got {np.ma.getmask(value).sum()}")
     try:
@@ -56,20 +60,21 @@ def real_array(value: ArrayLike, name: str, ndim: int, *, float16: bool = False)
         raise ValueError(f"{name} must have {_axes(ndim)}; got shape {array.shape}")
     if array.dtype.kind not in "buif":
         raise TypeError(f"{name} must hold real numbers; got dtype {array.dtype}")
+    if array.dtype.itemsize > 8:
+        raise TypeError(f"{name} must hold numbers of at most 64 bits; {_as_float64(array)}")
     if isinstance(value, list | tuple) and array.dtype.kind != "f":
         array = array.astype(np.float64)  # the array is ours, and of no particular type
-    if (
-        array.dtype.kind == "f"
-        and array.dtype.itemsize not in (4, 8)
-        and not (float16 and array.dtype == np.float16)
-    ):
-        kinds = "float64, float32, float16" if float16 else "float64, float32"
-        raise TypeError(f"{name} must be {kinds}, integer or bool; got {array.dtype}")
     if not array.dtype.isnative:
         raise TypeError(f"{name} must be in native byte order; got dtype {array.dtype.str}")
     if array.size == 0:
         raise ValueError(f"{name} must not be empty; got shape {array.shape}")
+    if array.dtype == np.float16 and not float16:
+        return array.astype(np.float32)  # for which there are kernels
     return array
+
+
+def _as_float64(array: NDArray[Any]) -> str:
+    return f"got {array.dtype} (.astype(np.float64) converts)"
 
 
 def _axes(ndim: int) -> str:

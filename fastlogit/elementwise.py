@@ -101,13 +101,13 @@ def _public(function: F) -> F:
 
     def of_one(first: Any = _MISSING, /, out: Any = None, **options: Any) -> Any:
         try:
-            if options:
+            if options or not (out is None or type(out) is ndarray):
                 pass
             elif type(first) is ndarray and first.size < _FEW and first.itemsize > 2:
                 return compute(first) if out is None else compute(first, out)
             elif type(first) in _NUMBERS and out is None:
                 return compute(first)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             pass  # again, for a better message
         return function(*_given(first), out=out, **options)
 
@@ -115,13 +115,13 @@ def _public(function: F) -> F:
         first: Any = _MISSING, second: Any = _MISSING, /, out: Any = None, **options: Any
     ) -> Any:
         try:
-            if options:
+            if options or not (out is None or type(out) is ndarray):
                 pass
             elif type(first) is ndarray and first.size < _FEW and first.itemsize > 2:
                 return compute(first, second) if out is None else compute(first, second, out)
             elif type(first) in _NUMBERS and type(second) in (*_NUMBERS, int) and out is None:
                 return compute(first, second)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             pass
         return function(*_given(first, second), out=out, **options)
 
@@ -578,6 +578,10 @@ def _call(
 ) -> Any:
     if dtype is not None:
         _check_dtype(dtype)
+    if where is not True:
+        where = _checked_where(where)
+    if out is not None:
+        _check_out(out)
     if out is None and dtype is None and _gives_float16(args):
         with np.errstate(all="ignore"):  # infinite, or subnormal, only in float16
             return _call(name, args, None, where, np.float32, threads).astype(np.float16)
@@ -622,8 +626,8 @@ def _call_once(
         options["dtype"] = dtype
     try:
         return function(*args, **options)
-    except (TypeError, ValueError):
-        _check(function, args, out)
+    except (TypeError, ValueError, OverflowError):
+        _check(function, args, out, where)
         raise
 
 
@@ -679,7 +683,30 @@ def _check_dtype(dtype: DTypeLike) -> None:
     raise TypeError(f"dtype must be float32 or float64; got {dtype!r}")
 
 
-def _check(function: np.ufunc, args: tuple[Any, ...], out: Any) -> None:
+def _checked_where(where: Any) -> Any:
+    """`where` as an array of bool."""
+    try:
+        array = np.asarray(where)
+    except (TypeError, ValueError):
+        array = np.empty(0, object)
+    if array.dtype != np.bool_:
+        got = f"dtype {array.dtype}" if array.ndim else arrays.short(where)
+        raise TypeError(f"where must be True, False or an array of these; got {got}")
+    return array
+
+
+def _check_out(out: Any) -> None:
+    """Check that `out` is an array, or the only one in a tuple; other libraries' have a shape."""
+    (array,) = out if isinstance(out, tuple) and len(out) == 1 else (out,)
+    if not (hasattr(array, "__array_ufunc__") and hasattr(array, "shape")):
+        raise TypeError(f"out must be an array; got {type(out).__name__}")
+    if isinstance(array, np.ndarray) and array.dtype.kind not in "fcO":
+        raise TypeError(f"out must be float64, float32 or float16; got dtype {array.dtype}")
+    if isinstance(array, np.ndarray) and not array.flags.writeable:
+        raise ValueError("out must be writeable; it is read-only")
+
+
+def _check(function: np.ufunc, args: tuple[Any, ...], out: Any, where: Any) -> None:
     """Raise the error that names the argument, where it is one of types or shapes."""
     names = ARGUMENTS[function.__name__]
     for name, arg in zip(names, args, strict=True):
@@ -687,8 +714,13 @@ def _check(function: np.ufunc, args: tuple[Any, ...], out: Any) -> None:
             dtype = np.asarray(arg).dtype
         except ValueError:
             raise ValueError(f"{name} must have rows of the same length") from None
-        if dtype.kind not in "buif" or dtype.itemsize > 8:
+        if dtype.kind not in "buif":
             raise TypeError(f"{name} must hold real numbers; got dtype {dtype}") from None
+        if dtype.itemsize > 8:
+            raise TypeError(
+                f"{name} must hold numbers of at most 64 bits; got {dtype} (.astype(np.float64) "
+                "converts)"
+            ) from None
     shapes = [np.shape(arg) for arg in args]
     try:
         shape = np.broadcast_shapes(*shapes)
@@ -697,7 +729,11 @@ def _check(function: np.ufunc, args: tuple[Any, ...], out: Any) -> None:
             f"{' and '.join(names)} must have shapes that can be broadcast together; got "
             f"{' and '.join(map(str, shapes))}"
         ) from None
-    if out is not None and not isinstance(out, np.ndarray | tuple):
-        raise TypeError(f"out must be an array; got {type(out).__name__}") from None
+    try:
+        shape = np.broadcast_shapes(shape, np.shape(where))
+    except ValueError:
+        raise ValueError(
+            f"where must have a shape that can be broadcast to {shape}; got {np.shape(where)}"
+        ) from None
     if isinstance(out, np.ndarray) and out.shape[out.ndim - len(shape) :] != shape:
         raise ValueError(f"out must have shape {shape}; got {out.shape}") from None

@@ -369,13 +369,13 @@ def of(X: Any, missing: Missing = "error") -> Features:
             named = [(str(name), X[name]) for name in X]
         except KeyError as error:
             raise ValueError(
-                f"X must have a column for each of its names; not for {error}"
+                f"X must have a column for each of its keys; {error} has none"
             ) from None
         return _of_table(
             [_chunks_of(value, name, missing) for name, value in named],
             [name for name, _ in named],
         )
-    if (_is_of_pandas(X) and hasattr(X, "ndim")) or _is_of_arrow(X):  # not pandas' NA
+    if (_is_of_pandas(X) and hasattr(X, "ndim")) or _is_of_arrow(X):  # pandas.NA has no axes
         return _of_frame(X, missing)
     return _of_array(arrays.real_array(X, "X", 2, float16=True))
 
@@ -501,7 +501,7 @@ def _of_frame(X: Any, missing: Missing) -> Features:
             # As in `column_of`, Arrow's own readers do not take the C interface.
             table = X.read_all() if isinstance(X, pa.RecordBatchReader) else X
             table = table if isinstance(table, pa.Table) else pa.table(table)
-        except pa.ArrowException as error:
+        except (pa.ArrowException, TypeError, ValueError) as error:
             raise TypeError(
                 f"X must be a table of real numbers; got {type(X).__name__} ({error})"
             ) from None
@@ -660,7 +660,12 @@ def _of_sparse(X: Any) -> Features:
     kind = getattr(X, "format", type(X).__name__)
     if kind != "csr":
         raise TypeError(f"X must be row-major if it is sparse; got {kind} (X.tocsr() converts)")
-    if X.ndim != 2 or 0 in X.shape:
+    for name in ("shape", "data", "indices", "indptr"):
+        if not hasattr(X, name):
+            raise TypeError(
+                f"X must be a CSR matrix of SciPy; got {type(X).__name__} without {name}"
+            )
+    if len(X.shape) != 2 or 0 in X.shape:
         raise ValueError(f"X must have 2 axes and not be empty; got shape {X.shape}")
     n, d = map(int, X.shape)
     data = _part_of_sparse(X, "data", "buif")

@@ -31,7 +31,7 @@ def log_loss(
     Parameters
     ----------
     z : array_like (n,)
-        Logits: float64, float32, integer or bool.
+        Logits: float64, float32, float16, integer or bool.
     t : array_like (n,)
         Targets in [0, 1], of the same dtypes: labels 0 and 1, or probabilities.
     weight : array_like (n,), optional
@@ -128,8 +128,7 @@ def _sum(
     reduction: str,
     threads: SupportsIndex | None,
 ) -> float:
-    if reduction not in ("sum", "mean"):
-        raise ValueError(f"reduction must be 'sum' or 'mean'; got {reduction!r}")
+    arrays.choice(reduction, "reduction", ("sum", "mean"))
     slices = arrays.parts(logits.size)
     count = _threads.resolve(threads, len(slices))
     targets, soft = arrays.targets(t, logits.size, "element of z", count)

@@ -280,7 +280,7 @@ def test_a_stray_quote_in_a_csv_is_an_error(refuses, tmp_path):
 @pytest.mark.parametrize("end", ["", "\n", "\r\n"])
 def test_a_csv_of_only_a_header(tmp_path, end):
     (tmp_path / "x.csv").write_text(f"a,b{end}")
-    assert score(PAIR_MODEL, tmp_path / "x.csv", tmp_path / "y.npy") == (0, 0, 0)
+    assert score(PAIR_MODEL, tmp_path / "x.csv", tmp_path / "y.npy")[:3] == (0, 0, 0)
 
 
 @pytest.mark.parametrize("size", [3, 20, 1 << 23])

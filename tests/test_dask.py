@@ -14,7 +14,7 @@ import pytest
 import fastlogit as fl
 import fastlogit.dask
 from fastlogit.model import OffsetWarning
-from fastlogit.scoring import evaluate, score
+from fastlogit.scoring import evaluate, read_table, score
 
 N, D = 1000, 6
 X = np.random.default_rng(3).normal(size=(N, D))
@@ -354,3 +354,25 @@ def test_a_series_of_dask_is_no_table():
         fastlogit.dask.decision(FRAME["a"], fl.LogisticModel([1.0]))
     with pytest.raises(TypeError, match="source must be a path or a table; got Series"):
         score(fl.LogisticModel([1.0]), FRAME["a"])
+
+
+@pytest.mark.parametrize(
+    ("declared", "values", "is_held"),
+    [
+        ("int16", [16777217.0, 0.1], False),  # float32 holds what is declared
+        ("float32", [1e39, 0.1], False),
+        ("int64", [16777217.0, 0.5], True),
+        ("float64", [1, 2], True),
+        ("float64", ["a", "b"], False),
+        ("str", [1.0, 2.0], False),
+    ],
+)
+def test_a_partition_that_holds_what_was_not_declared(declared, values, is_held):
+    meta = pd.DataFrame({"x": pd.Series([], dtype=declared), "t": pd.Series([], dtype="int64")})
+    part = dask.delayed(pd.DataFrame)({"x": values, "t": [0, 1]})
+    frame = dd.from_delayed([part], meta=meta, verify_meta=False)
+    if is_held:
+        assert read_table(frame, "t").X[:, 0].tolist() == values
+    else:
+        with pytest.raises(ValueError, match=r"partition 0: column 'x' holds .* declares"):
+            read_table(frame, "t", categorical=["x"] if declared == "str" else [])

@@ -7,6 +7,8 @@ from fractions import Fraction
 
 import mpmath
 import numpy as np
+import pandas as pd
+import polars as pl
 import pytest
 import reference
 from hypothesis import assume, given
@@ -673,13 +675,64 @@ def test_an_output_that_cannot_hold_the_result_is_an_error(n):
     z = np.ones(n)
     read_only = np.full(n, 7.0)
     read_only.flags.writeable = False
-    with pytest.raises(ValueError, match="read-only"):
+    with pytest.raises(ValueError, match=r"^out must be writeable; it is read-only"):
         fl.sigmoid(z, read_only, threads=2)
     integers = np.full(n, 7)
-    with pytest.raises(TypeError, match=r"[Cc]annot cast"):
+    with pytest.raises(TypeError, match=r"^out must be float64, .*; got dtype int64"):
         fl.sigmoid(z, integers, threads=2)
     assert (read_only == 7.0).all()
     assert (integers == 7).all()
+
+
+@pytest.mark.parametrize(
+    ("where", "got"),
+    [
+        (pd.NA, "got <NA>"),
+        (None, "got None"),
+        ([1, 0], "got dtype int64"),
+        (pd.Series([1.0, 0.0]), "got dtype float64"),
+        ([True, pd.NA], "got dtype object"),
+        ([[True], [True, False]], "got dtype object"),
+    ],
+    ids=str,
+)
+def test_a_where_that_holds_no_truth_values_is_an_error(where, got):
+    with pytest.raises(TypeError, match=f"^where must be True, False or an array of .*; {got}"):
+        fl.sigmoid(np.ones(2), out=np.empty(2), where=where)
+
+
+def test_where_of_any_library_chooses_and_must_fit():
+    for where in (pd.Series([True, False]), pl.Series([True, False]), [True, False]):
+        assert fl.sigmoid(np.zeros(2), out=np.full(2, 7.0), where=where).tolist() == [0.5, 7.0]
+    with pytest.raises(ValueError, match=r"^where must have a shape .* \(2,\); got \(3,\)"):
+        fl.sigmoid(np.zeros(2), out=np.empty(2), where=[True] * 3)
+
+
+@pytest.mark.parametrize("out", [pd.NA, (1,), [0.0, 0.0], "a", 1.0, np.zeros(2, "M8[s]")], ids=str)
+@every_function
+def test_an_out_that_is_no_array_of_floats_is_an_error(name, out):
+    with pytest.raises(TypeError, match=r"^out must be (an array|float64)"):
+        call(name, *[np.full(2, 0.5)] * len(ARGUMENTS[name]), out)
+
+
+@every_function
+def test_an_integer_beyond_all_floats_is_an_error(name):
+    for position, argument in enumerate(ARGUMENTS[name]):
+        args = [0.5] * len(ARGUMENTS[name])
+        args[position] = 10**400
+        with pytest.raises(
+            TypeError, match=f"^{argument} must hold real numbers; got dtype object"
+        ):
+            call(name, *args)
+
+
+@every_function
+def test_numbers_of_more_than_64_bits_are_an_error_that_says_what_to_do(name):
+    for position, argument in enumerate(ARGUMENTS[name]):
+        args = [np.full(2, 0.5)] * len(ARGUMENTS[name])
+        args[position] = np.full(2, 0.5, np.longdouble)
+        with pytest.raises(TypeError, match=rf"^{argument} must .* 64 bits; got .*\(.astype"):
+            call(name, *args)
 
 
 @every_function

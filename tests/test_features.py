@@ -253,6 +253,37 @@ def test_a_column_of_nulls_is_missing(column):
     np.testing.assert_array_equal(unpacked(X, "nan")[:, 1], [np.nan, np.nan])
 
 
+class Liar(dict):
+    """A mapping that has not what its keys say."""
+
+    def __getitem__(self, name):
+        raise KeyError(name)
+
+
+def test_a_mapping_without_a_column_for_a_key_is_an_error():
+    with pytest.raises(
+        ValueError, match=r"^X must have a column for each of its keys; 'a' has none"
+    ):
+        decide(Liar(a=[1.0]), n=1)
+
+
+@pytest.mark.parametrize("missing", ["shape", "data", "indices", "indptr"])
+def test_what_passes_for_a_sparse_matrix_and_is_none_is_an_error(missing):
+    X = sparse.csr_array(np.eye(2))
+    parts = {name: getattr(X, name) for name in ("shape", "data", "indices", "indptr")}
+    del parts[missing]
+    other = type("Other", (), parts | {"format": "csr", "tocsr": lambda self: 1})
+    with pytest.raises(TypeError, match=f"^X must be a CSR matrix .*; got Other without {missing}"):
+        decide(other(), n=2)
+
+
+@pytest.mark.parametrize("name", ["__arrow_c_stream__", "__arrow_c_array__"])
+def test_what_passes_for_a_table_and_is_none_is_an_error(name):
+    other = type("Other", (), {name: lambda self, schema=None: 1})
+    with pytest.raises(TypeError, match=r"^X must be a table of real numbers; got Other"):
+        decide(other(), n=2)
+
+
 FRAMES = [
     pd.Series(["1", "2"]),
     pd.Series(["1", "2"], dtype=object),

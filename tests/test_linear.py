@@ -7,6 +7,7 @@ import weakref
 
 import mpmath
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,7 +22,7 @@ from passes_reference import (
     problem,
     summing,
 )
-from reference import bits
+from reference import bits, same_bits
 from scipy import sparse
 
 import fastlogit as fl
@@ -634,6 +635,56 @@ BAD = [
     ("X", {"a": np.ones(4), "b": np.ones(4, ">f8")}, r"\['b'\].*native"),
     ("X", {"a": [], "b": []}, r"\['a'\].*empty"),
 ]
+
+
+BAD += [
+    ("X", np.ones((4, 2), np.longdouble), "64 bits; got .* converts"),
+    ("t", np.ones(4, np.longdouble), "64 bits; got .* converts"),
+]
+
+
+@pytest.mark.parametrize(
+    ("argument", "value", "words"),
+    [
+        ("X", pd.NA, "an array of real numbers; got NAType"),
+        ("X", pd.NaT, "an array of real numbers; got NaTType"),
+        ("X", {"a": pd.NA, "b": [1.0] * 4}, "got NAType"),
+        ("intercept", pd.NA, "a real number; got <NA>"),
+        ("intercept", 10**400, "a real number; got 1000"),
+        ("coef", pd.NA, "an array of real numbers; got NAType"),
+        ("out", pd.NA, "an array; got NAType"),
+        ("missing", pd.NA, "'error' or 'nan'; got <NA>"),
+        ("missing", np.ones(4), "'error' or 'nan'; got array"),
+    ],
+)
+def test_what_has_no_truth_value_is_an_error_that_names_the_argument(argument, value, words):
+    arguments = {"X": np.ones((4, 2)), "coef": np.ones(2), argument: value}
+    with pytest.raises((TypeError, ValueError), match=rf"^{argument}\b.* must be .*{words}"):
+        linear.decision(**arguments)
+
+
+@pytest.mark.parametrize("argument", ["t", "coef", "weight", "offset", "direction"])
+def test_float16_gives_what_the_same_numbers_give(argument):
+    function = linear.hessian_product if argument == "direction" else linear.log_loss_gradient
+    names = TAKES[function.__name__]
+    arguments = {name: GOOD[name] for name in names}
+    arguments[argument] = np.asarray(GOOD[argument], np.float16)
+    widened = arguments | {argument: arguments[argument].astype(np.float32)}
+    assert same_bits(*(np.hstack(function(**given)) for given in (arguments, widened)))
+
+
+@pytest.mark.parametrize("layout", [np.asarray, np.asfortranarray, sparse.csr_array])
+def test_the_diagonal_of_x_whose_squares_are_too_large(layout):
+    X = layout(np.array([[1e200, 1e308]]))
+    assert linear.hessian_diagonal(X, [1e-198, 1.0]).tolist() == [0.0, 0.0]  # z is infinite
+    (value, infinite) = linear.hessian_diagonal(X, [1e-198, 0.0])
+    exact = mpmath.mpf(1e200) ** 2 / (1 + mpmath.exp(100)) / (1 + mpmath.exp(-100))
+    assert infinite == np.inf
+    assert exact > 1e308
+    assert value == np.inf
+    assert linear.hessian_diagonal(X, [5e-198, 0.0])[0] == pytest.approx(
+        float(mpmath.mpf(1e200) ** 2 * mpmath.exp(-500)), rel=1e-10
+    )
 
 
 def copied(value):

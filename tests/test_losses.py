@@ -438,6 +438,13 @@ def masked(value: float) -> np.ma.MaskedArray:
     return np.ma.masked_equal(with_element(value), value)
 
 
+def test_float16_is_taken_by_its_value():
+    z, t, weight = (np.array(values, np.float16) for values in ([40, -1.5], [1, 0], [2, 0.5]))
+    assert same_bits(
+        fl.log_loss(z, t, weight), fl.log_loss(*(a.astype(np.float32) for a in (z, t, weight)))
+    )
+
+
 WRONG = {
     "a table of logits": ({"z": np.ones((4, 1))}, ValueError, "z must have one axis"),
     "one logit": ({"z": 1.0}, ValueError, "z must have one axis"),
@@ -447,7 +454,13 @@ WRONG = {
     "complex logits": ({"z": np.ones(4, complex)}, TypeError, "z must hold real numbers"),
     "None for logits": ({"z": None}, (TypeError, ValueError), "z must"),
     "big-endian logits": ({"z": np.ones(4, ">f8")}, TypeError, "z must be in native byte order"),
-    "float16 logits": ({"z": np.ones(4, np.float16)}, TypeError, "z must be float64, float32"),
+    "long logits": (
+        {"z": np.ones(4, np.longdouble)},
+        TypeError,
+        "z must hold numbers of at most 64 bits",
+    ),
+    "long weights": ({"weight": np.ones(4, "g")}, TypeError, "weight must hold numbers of at"),
+    "an array for it": ({"reduction": np.ones(4)}, ValueError, "reduction must be 'sum' or 'mean'"),
     "too few targets": ({"t": np.ones(3)}, ValueError, "t must have one element for each"),
     "too many targets": ({"t": np.ones(5)}, ValueError, "t must have one element for each"),
     "one target": ({"t": 1.0}, ValueError, "t must have one axis"),

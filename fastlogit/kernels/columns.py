@@ -442,7 +442,7 @@ def accumulate_squares(
             count = min(PIECE, rows - start)
             values = _piece(X, j, first + start, count, work)
             for i in range(count):
-                sums[j] += factor[start + i] * (values[i] * values[i])
+                sums[j] += (factor[start + i] * values[i]) * values[i]  # a square may be too large
 
 
 @jit.inner

@@ -226,7 +226,7 @@ def accumulate_squares(
         row, value = X[first + i], factor[i]
         for j in range(X.shape[1]):
             x = np.float64(row[j])
-            sums[j] += value * (x * x)
+            sums[j] += (value * x) * x  # x * x may be too large
 
 
 @jit.inner

@@ -193,7 +193,7 @@ def accumulate_squares(
             j = np.uint64(X.indices[k])
             x = repeated[j]
             repeated[j] = 0.0
-            high[j] = fma(x * x, value, high[j])
+            high[j] = fma(value * x, x, high[j])  # x * x may be too large
 
 
 @jit.inner

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from fastlogit.arrays import short
+from fastlogit.arrow import common_type
 from fastlogit.scoring.columnar import of_batches, of_schema
-from fastlogit.scoring.table import naming
+from fastlogit.scoring.table import dtype_of, naming
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,6 +63,7 @@ def as_arrow(partition: Any, schema: Any) -> Any:
     """A partition, a data frame of pandas, as a table of Arrow without an index.
 
     A column without any value gets the declared type, as pandas may have given it another.
+    In another, a type that the declared one does not stand for is an error.
     """
     import pyarrow as pa
 
@@ -67,4 +72,19 @@ def as_arrow(partition: Any, schema: Any) -> Any:
         column, kind = table.column(place), schema.field(name).type
         if column.null_count == len(column) and column.type != kind:
             table = table.set_column(place, name, pa.nulls(len(column), kind))
+        elif not _can_be(column.type, kind):
+            raise ValueError(
+                f"column {short(name)} holds {column.type}, and the data frame declares {kind}"
+            )
     return table
+
+
+def _can_be(kind: Any, declared: Any) -> bool:
+    """Whether a declared type promises enough: text for text, and float64 where it is needed."""
+    common = common_type([kind, declared])
+    if common is None:
+        return False
+    found, expected = dtype_of(common), dtype_of(declared)
+    if isinstance(found, str) or isinstance(expected, str):
+        return True
+    return bool(np.result_type(np.float32, found) == np.result_type(np.float32, expected))
