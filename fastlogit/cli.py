@@ -487,7 +487,9 @@ def _parser() -> argparse.ArgumentParser:
         help="of Parquet (default: snappy for what is kept) or Arrow: zstd, lz4, ...",
     )
     score.add_argument(
-        "--resume", action="store_true", help="go on with what a run that died has left"
+        "--resume",
+        action="store_true",
+        help="go on with what a run that died has left; if it was complete, say so",
     )
     score.add_argument(
         "--batch-rows", type=_positive, metavar="N", help="rows to read at a time, at most"

@@ -37,7 +37,7 @@ from sklearn.preprocessing import OneHotEncoder
 
 from fastlogit.cli import main
 
-NUMBERS, NAMES = ("float", "int", "thousand", "bool"), ("text", "code")
+NUMBERS, NAMES = ("float", "int", "few", "thousand", "bool"), ("text", "code")
 # What the two labels are, in their order, and how a text format writes them.
 LABELS = [(0, 1), (-1, 1), (1, 2), (0.0, 1.0), (False, True), ("no", "yes"), ("alive", "dead")]
 # What numbers look like, and what may stand between cells then.
@@ -70,15 +70,15 @@ class Case:
     reading: list[str] = field(default_factory=list)
     label: list[str] = field(default_factory=list)
     training: list[str] = field(default_factory=list)
-    # What is odd about it, for the report; and whether nothing can be made of it.
+    # Its oddities, for the report; a hopeless table must be refused.
     oddities: list[str] = field(default_factory=list)
     is_hopeless: bool = False
-    # The suffix of what is scored.
+    # The suffix of the file of scores.
     sink: str = ".parquet"
 
 
 class Violation(Exception):  # noqa: N818
-    """What must not be."""
+    """A traceback, a wrong result, a silent loss of rows or a refused table."""
 
 
 # True values ------------------------------------------------------------------------------
@@ -86,7 +86,7 @@ class Violation(Exception):  # noqa: N818
 
 def draw(rng, path):
     """Make a table and write it."""
-    rows = int(rng.integers(60, 250))
+    rows = int(rng.integers(100, 250))  # of fewer than 50, identifiers may be categories
     form = str(rng.choice(["csv", "csv", "csv", "parquet", "parquet", "arrow", "npy", "libsvm"]))
     is_numeric = form in ("npy", "libsvm")
     names = ["x", "y z", "größe", 'qu"ote', "com,ma", "1st", " padded ", "UPPER", "x.1"]
@@ -124,6 +124,8 @@ def values(rng, kind, rows):
         return np.round(rng.normal(size=rows) * 5, 3).tolist()
     if kind == "int":
         return rng.integers(-40, 40, rows).tolist()
+    if kind == "few":
+        return rng.integers(-2, 4, rows).tolist()
     if kind == "thousand":
         return rng.integers(-3000, 5000, rows).tolist()
     if kind == "bool":
@@ -141,7 +143,7 @@ def numbers(column):
 
 
 def labels_of(case, rng):
-    """Choose what the labels are and how they are called; give that of each row, or None."""
+    """Choose the two labels; give the label of each row, None where it is missing."""
     classes = LABELS[rng.integers(len(LABELS))]
     labels = [None if np.isnan(t) else classes[int(t)] for t in case.t]
     case.label = ["--label", "the label"]
@@ -153,7 +155,7 @@ def labels_of(case, rng):
 
 
 def all_columns(case, rng):
-    """The features, the label, and what is no feature."""
+    """Columns of features, label, weight and offset, and others to be ignored."""
     columns = {name: case.frame[name].tolist() for name in case.frame}
     for name, kind in case.kinds.items():
         if kind == "code":
@@ -261,7 +263,7 @@ def write_csv(case, rng, _form):
     columns = all_columns(case, rng)
     case.reading += style.options
     if "--null-values" in case.reading and rng.random() < 0.5:
-        case.oddities.append("NA is a value")  # as of Namibia
+        case.oddities.append("NA is a value")  # Namibia
         columns |= {
             name: ["NA" if one == "NA2" else one for one in columns[name]] for name in columns
         }
@@ -309,7 +311,7 @@ def write_lines(folder, named, parts, style, rng):
 
 
 def spoil(case, rng, columns):
-    """Put a cell into a table of which then nothing can be made."""
+    """Put a cell into a table that makes it hopeless."""
     what = str(rng.choice(["word", "infinity", "third label", "more cells"]))
     case.oddities.append(what)
     case.is_hopeless = True
@@ -327,18 +329,17 @@ def write_typed(case, rng, form):
     columns, rows = all_columns(case, rng), len(case.frame)
     parts = [np.arange(rows)]
     key = None
-    texts = [name for name, kind in case.kinds.items() if kind == "text" and name.isalnum()]
-    if texts and rng.random() < 0.5:
-        key = texts[0]
+    keys = [name for name, kind in case.kinds.items() if kind in ("text", "code", "few")]
+    keys = [name for name in keys if name.isalnum()]
+    if keys and rng.random() < 0.5:
+        key = keys[0]
         case.oddities.append("hive")
-        found = [value for value in dict.fromkeys(columns[key]) if value is not None]
-        names = {value: hive(value) for value in [*found, None]}
-        in_order = sorted(names, key=lambda value: f"{key}={names[value]}")
+        in_order = sorted(set(columns[key]), key=hive)
         parts = [
             np.array([row for row in range(rows) if columns[key][row] == one], int)
             for one in in_order
         ]
-        folders = [f"{key}={names[value]}" for value in in_order]
+        folders = [f"{key}={hive(value)}" for value in in_order]
     elif rng.random() < 0.5:
         case.oddities.append("folder")
         parts = np.array_split(parts[0], rng.integers(2, 5))
@@ -368,7 +369,7 @@ def write_typed(case, rng, form):
 def hive(value):
     if value is None:
         return "__HIVE_DEFAULT_PARTITION__"
-    return value.replace(",", "%2C").replace('"', "%22").replace(" ", "%20")
+    return str(value).replace(",", "%2C").replace('"', "%22").replace(" ", "%20")
 
 
 def typed(values, kind, rng):
@@ -377,9 +378,9 @@ def typed(values, kind, rng):
         return pa.nulls(len(values))
     if kind == "code":
         kinds = [pa.int8(), pa.int16(), pa.int32(), pa.int64()]
-    elif kind in ("int", "thousand"):
+    elif kind in ("int", "few", "thousand"):
         kinds = [pa.int16(), pa.int64(), pa.float32(), pa.float64(), pa.decimal128(9, 2)]
-        kinds += [pa.int8(), "dictionary"] * (kind == "int")
+        kinds += [pa.int8(), "dictionary"] * (kind != "thousand")
     elif kind == "float":
         kinds = [pa.float64(), pa.float64(), pa.decimal128(12, 3)]
     elif isinstance(next(value for value in values if value is not None), str):
@@ -429,14 +430,14 @@ def write_libsvm(case, rng, _form):
     case.path = case.path / "t.libsvm"
     X = case.frame.astype(float).to_numpy().copy()
     X[rng.random(X.shape) < 0.3] = 0.0
-    X[0] = 1.0  # so that the last column is there
+    X[0] = 1.0  # the last column must not be empty
     case.frame = pd.DataFrame(X, columns=case.frame.columns)
     case.kinds = dict.fromkeys(case.kinds, "float")
     t = 2 * case.t - 1 if rng.random() < 0.5 else case.t
     dump_svmlight_file(X, t, str(case.path), zero_based=False)
 
 
-# What is right ----------------------------------------------------------------------------
+# Reference ------------------------------------------------------------------------------
 
 
 def reference(case):
@@ -495,7 +496,7 @@ def fit_with_offset(X, t, weight, offset):
 
 
 def run(argv):
-    """Run the command; give what it printed, or the one line with which it ended."""
+    """Run the command; give its output, and its error or None."""
     out, err = io.StringIO(), io.StringIO()
     try:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
@@ -556,7 +557,7 @@ def read_scores(path):
 
 
 def trial(seed):
-    """What comes of one seed: "agrees", or the line of the error."""
+    """The outcomes of one seed: "agrees" or the line of an error."""
     rng = np.random.default_rng(seed)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -576,7 +577,7 @@ def trial(seed):
 
 
 def check_missing_values(case, folder, outcome):
-    """A missing value must be an error where it is not said what to do with it."""
+    """Without --missing, a missing value must be an error."""
     train = ["train", case.path, "-o", folder / "other.json", *case.label, *case.training]
     _, error = run([*train, *case.reading])
     is_missing = case.frame.isna().any(axis=None) or np.isnan(case.t).any()
@@ -585,7 +586,7 @@ def check_missing_values(case, folder, outcome):
 
 
 def withheld(case, rng, folder):
-    """What comes of it if an option is forgotten; None if none is."""
+    """The outcome if an option is forgotten; None if none is."""
     forgettable = {"--delimiter", "--decimal", "--thousands", "--encoding", "--ignore"}
     if "NA is a value" not in case.oddities:
         forgettable.add("--null-values")

@@ -34,23 +34,24 @@ def fma(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
     return types.float64(types.float64, types.float64, types.float64), codegen
 
 
-def _cast(source: Any, target: Any, documentation: str) -> Any:
-    """Make a function that gives a number of one type the type of another, and leaves its bits."""
+@jit.intrinsic
+def float64_bits(typingctx: Any, value: Any) -> Any:
+    """Bits of a float64 as an int64."""
 
-    def cast(typingctx: Any, value: Any) -> Any:
-        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            return builder.bitcast(args[0], context.get_value_type(target))
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.bitcast(args[0], ir.IntType(64))
 
-        return target(source), codegen
-
-    cast.__doc__ = documentation
-    return jit.intrinsic(cast)
+    return types.int64(types.float64), codegen
 
 
-float64_bits = _cast(types.float64, types.int64, "Bits of a float64 as an int64.")
-float64_from_bits = _cast(types.int64, types.float64, "The float64 with the bits of an int64.")
-float32_bits = _cast(types.float32, types.int32, "Bits of a float32 as an int32.")
-float32_from_bits = _cast(types.int32, types.float32, "The float32 with the bits of an int32.")
+@jit.intrinsic
+def float64_from_bits(typingctx: Any, bits: Any) -> Any:
+    """Return the float64 with the bits of an int64."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.bitcast(args[0], ir.DoubleType())
+
+    return types.float64(types.int64), codegen
 
 
 @jit.intrinsic

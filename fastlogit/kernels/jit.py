@@ -102,23 +102,16 @@ def c_function(function: Callable[..., Any], signature: Any) -> Any:
     return compiled
 
 
-def _as(dtype: Any) -> Callable[..., Any]:
-    """Make a function that casts a number; of None, if it is optional, a TypeError at run time."""
-
-    @intrinsic
-    def cast(typingctx: Any, value: Any) -> Any:
-        if not typingctx.can_convert(value, dtype):
-            return None  # no number: an error of types
-        return dtype(dtype), lambda context, builder, signature, args: args[0]
-
-    return cast
-
-
-_as_float64, _as_float32 = _as(types.float64), _as(types.float32)
+@intrinsic
+def _widened(typingctx: Any, value: Any) -> Any:
+    """Number as a float64; at run time a TypeError of None, if it is optional."""
+    if not typingctx.can_convert(value, types.float64):
+        return None  # no number: an error of types
+    return types.float64(types.float64), lambda context, builder, signature, args: args[0]
 
 
 def by_precision(
-    float32_function: Callable[..., Any],
+    float32_function: Callable[..., float],
     float64_function: Callable[..., float],
     *,
     rounded: bool,
@@ -126,9 +119,9 @@ def by_precision(
     """Join two compiled functions into one for compiled code: the arguments' types choose.
 
     Both get float64 and give float64.  The first is called where the first argument is
-    float32 and the others are float32, integer or bool, so that a label needs no cast.  If
-    `rounded` it gets the first argument as it is, and its result is float32.  An optional number,
-    as ``dict.get`` gives it, counts as what it is when it is there.
+    float32 and the others are float32, integer or bool, so that a label needs no cast.  Its
+    result is made float32 if `rounded`.  An optional number, as ``dict.get`` gives it, counts as
+    what it is when it is there.
     """
     short, full = float32_function, float64_function
 
@@ -143,10 +136,14 @@ def by_precision(
             for kind in kinds
         )
         function = short if narrow else full
-        first = _as_float32 if narrow and rounded else _as_float64
-        if len(kinds) == 1:
-            return lambda *args: function(first(args[0]))
-        return lambda *args: function(first(args[0]), _as_float64(args[1]))
+        one = len(kinds) == 1
+        if narrow and rounded and one:
+            return lambda *args: np.float32(function(_widened(args[0])))
+        if narrow and rounded:
+            return lambda *args: np.float32(function(_widened(args[0]), _widened(args[1])))
+        if one:
+            return lambda *args: function(_widened(args[0]))
+        return lambda *args: function(_widened(args[0]), _widened(args[1]))
 
     options = OPTIONS | {"forceinline": True}
     numba.extending.overload(choose, strict=False, jit_options=options)(_choose)

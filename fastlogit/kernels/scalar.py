@@ -28,14 +28,9 @@ whose terms are not rounded, with the polynomials of float64.
 
 Range.  z is clipped at -746, where e^z is below half the smallest subnormal.  Where s is a
 factor of the whole result (a tail), the result is computed 2**128 times as large and multiplied
-by 2**-128 at the end, so that a subnormal is rounded a second time but loses nothing.
-Comparisons are written as selections: there is no branch, so that a loop over any function
-vectorises.
-
-Flags.  NumPy turns floating-point flags into warnings in a user's own ufunc.  Neither NaN nor an
-infinity raises one (nor does anything but a result that is too large): what NaN may reach is
-compared by its bits, or only for equality, as vectors are ordered by instructions that signal NaN;
-and no infinity is subtracted from another or multiplied by 0, also where the result is not used.
+by 2**-128 at the end, so that a subnormal is rounded a second time but loses nothing.  NaN and
+infinities pass through comparisons that are written as selections: there is no branch, so that
+a loop over any function vectorises.
 
 Cost.  For the elements of a vector, σ in float64 has one division, 22 multiplications, most of
 them fused with an addition, 12 additions or comparisons and 8 others; log(1 + e^z) has one
@@ -54,8 +49,6 @@ import numpy as np
 from fastlogit.kernels import jit
 from fastlogit.kernels.ieee import (
     fast_two_sum,
-    float32_bits,
-    float32_from_bits,
     float64_bits,
     float64_from_bits,
     fma,
@@ -130,13 +123,6 @@ ONE_BITS = np.int64(0x3FF0000000000000)
 # A power of two that belongs to a tail is kept multiplied by 2**128: a normal number.
 RAISED_ONE_BITS = ONE_BITS + np.int64(128 << 52)
 RAISED_SHIFT = SHIFT + 128.0
-# Bits of -SMALLEST_Z, and of a quarter of SHIFT plus the k of SMALLEST_Z.
-LARGEST_SIZE_BITS = np.int64(0x4087500000000000)
-SMALLEST_SHIFTED_BITS = np.int64(0x4318000000000000 - 1076)
-MINUS_INFINITY_BITS = np.int64(-0x0010000000000000)
-# Bits of LARGEST_Z_FLOAT32 and of its negative, as float32.
-LARGEST_BITS_FLOAT32 = np.int32(0x43160000)
-SMALLEST_BITS_FLOAT32 = np.uint32(0xC3160000)
 LOWERED = 2.0**-128
 SQRT_HALF_BITS = np.int64(0x3FE6A09E667F3BCD)
 # 2**52 as bits: an integer below 2**52 put into its mantissa is 2**52 plus that integer.
@@ -161,23 +147,18 @@ def _even_tail(v: float) -> float:
 
 
 @jit.scalar
-def _exp_fraction(z: float) -> tuple[float, float, float, float, float]:
-    """For ``a = -|z|``: N, its low part, D, its low part, and ``s / LOWERED``.
+def _exp_fraction(a: float) -> tuple[float, float, float, float, float]:
+    """For ``SMALLEST_Z <= a <= 0``: N, its low part, D, its low part, and ``s / LOWERED``.
 
     s itself, 2**k, may be too small for a float64.
     """
-    # Clipped as bits: to compare numbers would raise a floating-point flag for NaN.  A NaN without
-    # a sign is larger than any number, and stays in k.
-    size = abs(z)
-    bits = max(float64_bits(fma(size, -LOG2_E / 4.0, SHIFT / 4.0)), SMALLEST_SHIFTED_BITS)
-    shifted = float64_from_bits(bits)
-    quarter_k = shifted - SHIFT / 4.0  # a quarter, as the product with |z| must not overflow
-    a = -float64_from_bits(min(float64_bits(size), LARGEST_SIZE_BITS))
-    r = fma(-quarter_k, 4.0 * LN2, a)
+    shifted = fma(a, LOG2_E, SHIFT)
+    k = shifted - SHIFT
+    r = fma(-k, LN2, a)
     # Whole units of 2**-51, as `even` below: their sum and difference are exact.
     r_high = (r + 3.0) - 3.0
     # e^a = s e^r_high (1 + rest).
-    rest = fma(-quarter_k, 4.0 * LN2_REST, r - r_high)
+    rest = fma(-k, LN2_REST, r - r_high)
 
     v = r * r
     tail = _even_tail(v)
@@ -334,28 +315,15 @@ def _clip(z: float) -> float:
     return SMALLEST_Z if a < SMALLEST_Z else a
 
 
-@jit.scalar
-def _is_negative(z: float) -> bool:
-    """Whether z has a sign, as -0 has; False of NaN."""
-    return float64_bits(z) <= MINUS_INFINITY_BITS
-
-
-@jit.scalar
-def _is_inside(y: float) -> bool:
-    """``0 < y < 1``."""
-    bits = float64_bits(y)
-    return (bits > 0) & (bits < ONE_BITS)
-
-
 # Float64 ------------------------------------------------------------------------------
 
 
 @jit.scalar
 def _hard_residual(z: float, t: float) -> float:
     # σ(z), or -σ(-z): s N / (D + s N) in the tail, D / (D + s N) elsewhere
-    n, n_low, d, d_low, power = _exp_fraction(z)
+    n, n_low, d, d_low, power = _exp_fraction(_clip(z))
     label = t != 0.0
-    tail = _is_negative(z) != label
+    tail = (z < 0.0) != label
     total, total_low = _total(n, n_low, d, d_low, power * LOWERED)
     top = power * n if tail else d
     top_low = power * n_low if tail else d_low
@@ -367,18 +335,16 @@ def _hard_residual(z: float, t: float) -> float:
 @jit.scalar
 def _hard_loss(z: float, t: float) -> float:
     # |z| + log(1 + e^-|z|), without |z| in the tail
-    n, n_low, d, d_low, power = _exp_fraction(z)
-    tail = _is_negative(z) != (t != 0.0)
+    n, n_low, d, d_low, power = _exp_fraction(_clip(z))
+    tail = (z < 0.0) != (t != 0.0)
     s = power * LOWERED
     high, low = _log1p_parts(n, n_low, d, d_low, s)
-    size = abs(z)
-    infinite = size == np.inf
-    share = 0.0 if tail | infinite else size
+    share = 0.0 if tail else abs(z)
     scale = power if tail else s
     total, total_low = two_sum(share, scale * high)
     loss = total + fma(scale, low, total_low)
     loss = LOWERED * loss if tail else loss
-    return size if infinite & (not tail) else loss
+    return share if share == np.inf else loss
 
 
 @jit.scalar
@@ -401,7 +367,7 @@ def _sigmoid(z: float) -> float:
 @jit.scalar
 def _sigmoid_derivative(z: float) -> float:
     # σ(z) σ(-z) = s N D / (D + s N)²
-    n, n_low, d, d_low, power = _exp_fraction(z)
+    n, n_low, d, d_low, power = _exp_fraction(_clip(z))
     s = power * LOWERED
     total, total_low = _total(n, n_low, d, d_low, s)
     n *= power
@@ -416,29 +382,28 @@ def _sigmoid_derivative(z: float) -> float:
 @jit.scalar
 def _logistic_loss(z: float, t: float) -> float:
     # c |z| + log(1 + e^-|z|)
-    n, n_low, d, d_low, power = _exp_fraction(z)
-    negative = _is_negative(z)
+    n, n_low, d, d_low, power = _exp_fraction(_clip(z))
+    size = abs(z)
     complement, complement_low = fast_two_sum(1.0, -t)
-    c = t if negative else complement
-    c_low = 0.0 if negative else complement_low
+    c = t if z < 0.0 else complement
+    c_low = 0.0 if z < 0.0 else complement_low
     tail = c == 0.0
     s = power * LOWERED
     high, low = _log1p_parts(n, n_low, d, d_low, s)
     scale = power if tail else s
-    infinite = abs(z) == np.inf
-    size = 0.0 if infinite else abs(z)
     share, share_low = two_product(c, size)
     total, total_low = two_sum(share, scale * high)
     loss = total + (total_low + fma(scale, low, fma(c_low, size, share_low)))
     loss = LOWERED * loss if tail else loss
-    return fma(c, np.inf if infinite & (not tail) else 0.0, loss)
+    at_infinity = 0.0 if tail else share
+    return at_infinity if size == np.inf else loss
 
 
 @jit.scalar
 def _residual(z: float, t: float) -> float:
     # (1 - t) σ(z) - t σ(-z) = (b D + c s N) / (D + s N)
-    n, n_low, d, d_low, power = _exp_fraction(z)
-    negative = _is_negative(z)
+    n, n_low, d, d_low, power = _exp_fraction(_clip(z))
+    negative = z < 0.0
     complement, complement_low = fast_two_sum(1.0, -t)
     b = -t if negative else complement
     b_low = 0.0 if negative else complement_low
@@ -461,20 +426,19 @@ def _residual(z: float, t: float) -> float:
 
 @jit.scalar
 def _logit(y: float) -> float:
-    inside = _is_inside(y)
-    y_inside = y if inside else 0.5
-    complement, complement_low = fast_two_sum(1.0, -y_inside)
-    high, low = _log_fraction(y_inside, 0.0, complement, complement_low)
-    return high + low if inside else _end(y, -1.0 if y == 0.0 else 1.0, 0.0)
+    complement, complement_low = fast_two_sum(1.0, -y)
+    high, low = _log_fraction(y, 0.0, complement, complement_low)
+    z = high + low
+    z = -np.inf if y == 0.0 else z
+    z = np.inf if y == 1.0 else z
+    return z if 0.0 <= y <= 1.0 else np.nan
 
 
 @jit.scalar
 def _cross_entropy(y: float, t: float) -> float:
-    inside = _is_inside(y)
-    y_inside = y if inside else 0.5
-    complement, complement_low = fast_two_sum(1.0, -y_inside)
+    complement, complement_low = fast_two_sum(1.0, -y)
     other, other_low = fast_two_sum(1.0, -t)
-    log_y, log_y_low = _log_fraction(y_inside, 0.0, 1.0, 0.0)
+    log_y, log_y_low = _log_fraction(y, 0.0, 1.0, 0.0)
     log_rest, log_rest_low = _log_fraction(complement, complement_low, 1.0, 0.0)
     first, first_low = two_product(t, log_y)
     second, second_low = two_product(other, log_rest)
@@ -482,30 +446,24 @@ def _cross_entropy(y: float, t: float) -> float:
     total_low += fma(t, log_y_low, first_low)
     total_low += fma(other, log_rest_low, fma(other_low, log_rest, second_low))
     loss = -(total + total_low)
-    return loss if inside else _end(y, t if y == 0.0 else other, 0.0)
+    loss = (t * np.inf if t != 0.0 else 0.0) if y == 0.0 else loss
+    loss = (other * np.inf if other != 0.0 else 0.0) if y == 1.0 else loss
+    return loss if 0.0 <= y <= 1.0 else np.nan
 
 
 @jit.scalar
 def _cross_entropy_derivative(y: float, t: float) -> float:
-    inside = _is_inside(y)
-    y_inside = y if inside else 0.5
-    complement, complement_low = fast_two_sum(1.0, -y_inside)
-    scale = UPSCALE if y_inside < TINY else 1.0
-    top, top_low = two_sum(y_inside * scale, -t * scale)
-    bottom, bottom_low = two_product(y_inside * scale, complement)
-    bottom_low = fma(y_inside * scale, complement_low, bottom_low)
-    slope, slope_low = _quotient(top, top_low, bottom, bottom_low)
+    complement, complement_low = fast_two_sum(1.0, -y)
+    scale = UPSCALE if y < TINY else 1.0
+    top, top_low = two_sum(y * scale, -t * scale)
+    bottom, bottom_low = two_product(y * scale, complement)
+    slope, slope_low = _quotient(top, top_low, bottom, fma(y * scale, complement_low, bottom_low))
     # Far out in a tail the remainder is inf - inf; there the quotient alone is exact enough.
     slope += 0.0 if abs(slope) == np.inf else slope_low
-    wrong = -t if y == 0.0 else 1.0 - t
-    return slope if inside else _end(y, wrong, 1.0 if y == 0.0 else -1.0)
-
-
-@jit.scalar
-def _end(y: float, wrong: float, right: float) -> float:
-    """Infinity with the sign of `wrong`, or `right` if that is 0, where y is 0 or 1; else NaN."""
-    limit = fma(wrong, 0.0 if wrong == 0.0 else np.inf, right)
-    return limit if (y == 0.0) | (y == 1.0) else np.nan
+    slope = (-t * np.inf if t != 0.0 else 1.0) if y == 0.0 else slope
+    rest = 1.0 - t
+    slope = (rest * np.inf if rest != 0.0 else -1.0) if y == 1.0 else slope
+    return slope if 0.0 <= y <= 1.0 else np.nan
 
 
 # Float32, evaluated in float64 and rounded once -----------------------------------------
@@ -518,94 +476,60 @@ def _clip_short(z: float) -> float:
 
 
 @jit.scalar
-def _clip_float32(z: float) -> float:
-    """A float32, clipped on its bits: NaN becomes a number."""
-    bits = min(float32_bits(z), LARGEST_BITS_FLOAT32)  # negative numbers are smaller
-    return np.float64(float32_from_bits(np.int32(min(np.uint32(bits), SMALLEST_BITS_FLOAT32))))
-
-
-@jit.scalar
-def _rounded(value: float, z: float) -> np.float32:
-    """`value` as float32; NaN where z is."""
-    return np.float32(value) if z == z else np.float32(np.nan)
-
-
-@jit.scalar
 def _sigmoid_short(z: float) -> float:
-    n, d = _exp_fraction_short(z)  # of either sign: there are digits enough
+    n, d = _exp_fraction_short(_clip_short(z))  # of either sign: there are digits enough
     return n / (d + n)
 
 
 @jit.scalar
-def _sigmoid_float32(z: float) -> np.float32:
-    return _rounded(_sigmoid_short(_clip_float32(z)), z)
-
-
-@jit.scalar
-def _sigmoid_derivative_float32(z: float) -> np.float32:
-    n, d = _exp_fraction_short(_clip_float32(z))
+def _sigmoid_derivative_short(z: float) -> float:
+    n, d = _exp_fraction_short(_clip_short(z))
     total = d + n
-    return _rounded(n * d / (total * total), z)
+    return n * d / (total * total)
 
 
 @jit.scalar
 def _hard_residual_from(z: float, t: float, n: float, d: float) -> float:
     label = t != 0.0
-    y = (n if _is_negative(z) != label else d) / (d + n)
+    y = (n if (z < 0.0) != label else d) / (d + n)
     return -y if label else y
 
 
 @jit.scalar
 def _hard_loss_from(z: float, t: float, log_term: float) -> float:
-    return (0.0 if _is_negative(z) != (t != 0.0) else abs(z)) + log_term
+    return (0.0 if (z < 0.0) != (t != 0.0) else abs(z)) + log_term
 
 
 @jit.scalar
 def _residual_from(z: float, t: float, n: float, d: float) -> float:
-    negative = _is_negative(z)
-    big = -t if negative else -(t - 1.0)  # -0, not 0, where t is 1: the sign of a lost tail
-    small = 1.0 - t if negative else -t
+    big = -t if z < 0.0 else -(t - 1.0)  # -0, not 0, where t is 1: the sign of a lost tail
+    small = 1.0 - t if z < 0.0 else -t
     return fma(big, d, small * n) / (d + n)
 
 
 @jit.scalar
 def _loss_from(z: float, t: float, log_term: float) -> float:
-    c = t if _is_negative(z) else 1.0 - t
+    c = t if z < 0.0 else 1.0 - t
     size = 0.0 if c == 0.0 else abs(z)
     return fma(c, size, log_term)
 
 
 @jit.scalar
-def _hard_loss_float32(z: float, t: float) -> np.float32:
-    n, d = _exp_fraction_short(_clip_float32(-abs(z)))
-    return _rounded(_hard_loss_from(np.float64(z), t, _log1p_fraction_short(n, d)), z)
+def _hard_loss_short(z: float, t: float) -> float:
+    n, d = _exp_fraction_short(_clip_short(-abs(z)))
+    return _hard_loss_from(z, t, _log1p_fraction_short(n, d))
 
 
 @jit.scalar
-def _logistic_loss_float32(z: float, t: float) -> np.float32:
-    n, d = _exp_fraction_short(_clip_float32(-abs(z)))
-    return _rounded(_loss_from(np.float64(z), t, _log1p_fraction_short(n, d)), z)
+def _logistic_loss_short(z: float, t: float) -> float:
+    n, d = _exp_fraction_short(_clip_short(-abs(z)))
+    return _loss_from(z, t, _log1p_fraction_short(n, d))
 
 
 @jit.scalar
-def _residual_float32(z: float, t: float) -> np.float32:
-    n, d = _exp_fraction_short(_clip_float32(-abs(z)))
-    return _rounded(_residual_from(np.float64(z), t, n, d), z)
-
-
-@jit.scalar
-def _logit_float32(y: float) -> np.float32:
-    return np.float32(_logit(np.float64(y)))
-
-
-@jit.scalar
-def _cross_entropy_float32(y: float, t: float) -> np.float32:
-    return np.float32(_cross_entropy(np.float64(y), t))
-
-
-@jit.scalar
-def _cross_entropy_derivative_float32(y: float, t: float) -> np.float32:
-    return np.float32(_cross_entropy_derivative(np.float64(y), t))
+def _residual_short(z: float, t: float) -> float:
+    n, d = _exp_fraction_short(_clip_short(-abs(z)))
+    return _residual_from(z, t, n, d)
 
 
 # For sums, whose error shows in float64.
@@ -650,7 +574,7 @@ def loss_and_residual(z: float, t: float, short: bool) -> tuple[float, float]:
 @jit.scalar
 def short_sigmoid(z: float) -> float:
     """σ(z), for a result that is rounded to float32: relative error below 2**-37."""
-    return _sigmoid_short(_clip_short(z))
+    return _sigmoid_short(z)
 
 
 @jit.scalar
@@ -670,15 +594,15 @@ residual_term = jit.by_precision(_residual_plain, _residual, rounded=False)
 hard_loss_term = jit.by_precision(_hard_loss_plain, _hard_loss, rounded=False)
 hard_residual_term = jit.by_precision(_hard_residual_plain, _hard_residual, rounded=False)
 
-_any_sigmoid = jit.by_precision(_sigmoid_float32, _sigmoid, rounded=True)
-_any_derivative = jit.by_precision(_sigmoid_derivative_float32, _sigmoid_derivative, rounded=True)
-_any_hard_loss = jit.by_precision(_hard_loss_float32, _hard_loss, rounded=True)
-_any_loss = jit.by_precision(_logistic_loss_float32, _logistic_loss, rounded=True)
-_any_residual = jit.by_precision(_residual_float32, _residual, rounded=True)
-_any_logit = jit.by_precision(_logit_float32, _logit, rounded=True)
-_any_cross_entropy = jit.by_precision(_cross_entropy_float32, _cross_entropy, rounded=True)
+_any_sigmoid = jit.by_precision(_sigmoid_short, _sigmoid, rounded=True)
+_any_derivative = jit.by_precision(_sigmoid_derivative_short, _sigmoid_derivative, rounded=True)
+_any_hard_loss = jit.by_precision(_hard_loss_short, _hard_loss, rounded=True)
+_any_loss = jit.by_precision(_logistic_loss_short, _logistic_loss, rounded=True)
+_any_residual = jit.by_precision(_residual_short, _residual, rounded=True)
+_any_logit = jit.by_precision(_logit, _logit, rounded=True)
+_any_cross_entropy = jit.by_precision(_cross_entropy, _cross_entropy, rounded=True)
 _any_cross_entropy_derivative = jit.by_precision(
-    _cross_entropy_derivative_float32, _cross_entropy_derivative, rounded=True
+    _cross_entropy_derivative, _cross_entropy_derivative, rounded=True
 )
 
 
