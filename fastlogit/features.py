@@ -15,7 +15,7 @@ from __future__ import annotations
 import ctypes
 from bisect import bisect_right
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
@@ -102,6 +102,19 @@ class Features:
         """How many elements of each column are not 0."""
         raise NotImplementedError
 
+    @property
+    def centres(self) -> NDArray[np.float64]:
+        """A number for each column, which is subtracted as the column is read."""
+        return np.zeros(self.shape[1])
+
+    def less(self, centres: NDArray[np.float64]) -> Features:
+        """Subtract a number from each column as it is read; see :mod:`fastlogit.centring`."""
+        raise NotImplementedError
+
+    def full_columns(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Numbers of the columns that are stored in every row of a sample, and their elements."""
+        raise NotImplementedError
+
     def check(self, threads: int) -> None:
         """Check what the kernels check only as they go; the error says more than theirs."""
 
@@ -138,10 +151,16 @@ class _Rows(Features):
         counts: NDArray[np.int64] = np.count_nonzero(self.X, axis=0)
         return counts
 
+    def less(self, centres: NDArray[np.float64]) -> Features:
+        return _by_columns(self.X).less(centres)
+
+    def full_columns(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        return np.arange(self.shape[1]), self.X.astype(np.float64)
+
 
 @dataclass(frozen=True)
 class _Sparse(Features):
-    X: sparse.Rows
+    X: sparse.Rows | sparse.CentredRows
 
     @property
     def arrays(self) -> Mapping[str, NDArray[Any]]:
@@ -181,12 +200,37 @@ class _Sparse(Features):
         self.check(threads)
         from scipy.sparse import csr_array
 
-        data, indices, indptr, _ = self.X
-        whole = csr_array((data, indices, indptr), self.shape)
-        return _of_sparse(whole[rows])
+        data, indices, indptr = self.X[:3]
+        some = csr_array((data, indices, indptr), self.shape)[rows]
+        here = self.X._replace(data=some.data, indices=some.indices, indptr=some.indptr)
+        return replace(self, shape=some.shape, X=here)
 
     def entries(self) -> NDArray[np.int64]:
         return np.bincount(self.X.indices, minlength=self.shape[1])
+
+    @property
+    def centres(self) -> NDArray[np.float64]:
+        return self.X.centres if isinstance(self.X, sparse.CentredRows) else super().centres
+
+    def less(self, centres: NDArray[np.float64]) -> Features:
+        """Subtract from the columns that are stored in every row; a 0 that is not stays one."""
+        full = centres != 0.0
+        sparse.keep_full(self._stored, full)
+        if not full.any():
+            return self
+        return replace(self, X=sparse.CentredRows(*self._stored, np.where(full, centres, 0.0)))
+
+    def full_columns(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        full = np.ones(self.shape[1], np.bool_)
+        sparse.keep_full(self._stored, full)
+        here = full[self.X.indices]
+        by_column = np.argsort(self.X.indices[here], kind="stable")
+        values = self.X.data[here][by_column].astype(np.float64)
+        return np.flatnonzero(full), values.reshape(-1, self.shape[0]).T
+
+    @property
+    def _stored(self) -> sparse.Rows:
+        return sparse.Rows(*self.X[:4])
 
     def check(self, threads: int) -> None:
         slices = arrays.parts(self.elements)
@@ -206,7 +250,7 @@ class _Sparse(Features):
             )
 
     def first_not_finite(self) -> tuple[int, int, float] | None:
-        data, indices, indptr, _ = self.X
+        data, indices, indptr = self.X[:3]
         for part in arrays.parts(data.size):
             finite = np.isfinite(data[part])
             if not finite.all():
@@ -224,6 +268,13 @@ class _Chunk(NamedTuple):
 
     columns: columns.Columns
     dtypes: Sequence[np.dtype[Any]]
+
+    def less(self, centres: NDArray[np.float64]) -> _Chunk:
+        """Subtract centres; a column with one cannot be read in place."""
+        readers = self.columns.readers.copy()
+        for code, name in ((columns.FLOAT64, "float64"), (columns.FLOAT32, "float32")):
+            readers[(readers == code) & (centres != 0.0)] = columns.reader(name)
+        return self._replace(columns=self.columns._replace(readers=readers, centres=centres))
 
 
 @dataclass(frozen=True)
@@ -274,6 +325,7 @@ class _Columns(Features):
                     chunk.readers,
                     np.where(chunk.validity == 0, 0, chunk.validity + skipped),
                     stop - start,
+                    chunk.centres,
                 ),
             )
             start = stop
@@ -293,6 +345,13 @@ class _Columns(Features):
 
         _threads.run(task, len(slices), threads)
         return _of_array(result)
+
+    @property
+    def centres(self) -> NDArray[np.float64]:
+        return self.chunks[0].columns.centres
+
+    def less(self, centres: NDArray[np.float64]) -> Features:
+        return replace(self, chunks=[chunk.less(centres) for chunk in self.chunks])
 
 
 def of(X: Any, missing: Missing = "error") -> Features:
@@ -351,6 +410,12 @@ def _of_array(X: NDArray[Any]) -> Features:
     by_rows = X.strides[1] == X.itemsize or d == 1
     if by_rows and X.dtype != np.float16:
         return _Rows((n, d), X.dtype, None, X)
+    return _by_columns(X)
+
+
+def _by_columns(X: NDArray[Any]) -> _Columns:
+    """Read an array column by column."""
+    n, d = X.shape
     column = _Column.of(X[:, 0])
     addresses = column.address + np.arange(d) * X.strides[1]
     given = columns.Columns(
@@ -359,6 +424,7 @@ def _of_array(X: NDArray[Any]) -> Features:
         np.full(d, column.reader, np.int64),
         np.zeros(d, np.int64),
         n,
+        np.zeros(d),
     )
     return _Columns((n, d), X.dtype, None, [_Chunk(given, [X.dtype] * d)], [0, n], X)
 
@@ -507,7 +573,8 @@ def _of_batch(batch: Any, missing: Missing) -> tuple[_Chunk, Any]:
         readers[here & (validity == 0)] = columns.reader(name, in_place=True)
         if kind is np.bool_:
             address[here] *= 8
-    given = columns.Columns(address + start * strides, strides, readers, validity, len(batch))
+    addresses, centres = address + start * strides, np.zeros(len(start))
+    given = columns.Columns(addresses, strides, readers, validity, len(batch), centres)
     return _Chunk(given, [np.dtype(found[code]) for code in formats.tolist()]), (batch, capsules)
 
 
@@ -559,7 +626,9 @@ def _of_table(table: Sequence[Sequence[_Column]], names: Sequence[str]) -> Featu
             fields.append((address, chunk.stride, chunk.reader, validity))
             dtypes.append(chunk.dtype)
         addresses, strides, readers, validity = np.array(fields, np.int64).T.copy()
-        given = columns.Columns(addresses, strides, readers, validity, stop - start)
+        given = columns.Columns(
+            addresses, strides, readers, validity, stop - start, np.zeros(len(names))
+        )
         chunks.append(_Chunk(given, dtypes))
     return _of_chunks(shape, names, chunks, starts, table)
 

@@ -22,6 +22,10 @@ Inverse = Callable[[Vector], Vector]
 _SINGULAR, _NO_PIVOT = 1e-12, 1e-13
 # Of a column's squared length, the part that no other columns explain, if it is independent.
 _INDEPENDENT = 1e-13
+# Relative to the largest, an eigenvalue up to the first is 0 except for rounding (measured: 5e-16),
+# and one up to the second is not known to four digits.  Columns below the third of the largest
+# element of an eigenvector are not named.
+_NOISE, _FEW_DIGITS, _MINOR = 5e-15, 1e-11, 0.05
 # Of an estimate, the part that must be determined for it to have a variance.
 _DETERMINED = 1.0 - 1e-6
 
@@ -50,13 +54,43 @@ def invert(hessian: Matrix) -> Inverse:
     return lambda vector: roots @ (roots.T @ vector)
 
 
-def variances(hessian: Matrix) -> Vector:
-    """Diagonal of the inverse; NaN where collinear columns leave an estimate open."""
+def variances(hessian: Matrix, centres: Vector) -> Vector:
+    """Variances of estimates; NaN for estimates that collinear columns leave undetermined.
+
+    If columns are so nearly collinear that rounding errors spoil the fourth digit, all are NaN.
+    The columns of the Hessian have had their `centres` subtracted.  The variance of the
+    intercept, the last if there is one, is given for the columns before that.
+    """
     scaled, scale = of_unit_diagonal(hessian)
-    inverse = np.linalg.pinv(scaled, rcond=_SINGULAR, hermitian=True)
-    result: Vector = np.diag(inverse) * scale * scale
-    result[np.einsum("ij,ji->i", inverse, scaled) < _DETERMINED] = np.nan
+    values, vectors = np.linalg.eigh(scaled)
+    if _have_few_digits(values).any():
+        return np.full(scale.size, np.nan)
+    kept = values > _NOISE * values[-1]
+    # A row for each estimate: its factors of the parameters of the scaled Hessian.
+    sums = np.diag(scale)
+    if scale.size > centres.size:
+        sums[-1, :-1] = -centres * scale[:-1]
+    along = np.square(sums @ vectors[:, kept])
+    result: Vector = along @ (1.0 / values[kept])
+    result[along.sum(axis=1) < _DETERMINED * np.square(sums).sum(axis=1)] = np.nan
     return result
+
+
+def nearly_dependent(hessian: Matrix) -> list[int]:
+    """Columns that are so nearly collinear that `variances` are all NaN, or []."""
+    values, vectors = np.linalg.eigh(of_unit_diagonal(hessian)[0])
+    few = _have_few_digits(values)
+    if not few.any():
+        return []
+    shares = np.abs(vectors[:, np.argmax(few)])
+    found: list[int] = np.flatnonzero(shares > _MINOR * shares.max()).tolist()
+    return found
+
+
+def _have_few_digits(values: Vector) -> NDArray[np.bool_]:
+    """Which eigenvalues (ascending) are not 0, but not known to four digits."""
+    few: NDArray[np.bool_] = (values > _NOISE * values[-1]) & (values <= _FEW_DIGITS * values[-1])
+    return few
 
 
 def dependent(hessian: Matrix) -> list[int]:

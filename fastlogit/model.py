@@ -18,6 +18,7 @@ import numpy as np
 
 from fastlogit import (
     arrays,
+    centring,
     features,
     files,
     hessians,
@@ -27,6 +28,7 @@ from fastlogit import (
     model_file,
     onehot,
 )
+from fastlogit import threads as _threads
 from fastlogit.elementwise import sigmoid
 from fastlogit.model_fields import History
 
@@ -75,7 +77,7 @@ class LogisticModel:
     gradient_norm : float
         Largest element of the gradient of the mean loss plus penalty.
     converged : bool
-        Whether `gradient_norm` came below the tolerance, at an optimum that exists.
+        Whether there is an optimum, and training came as near to it as its `tol` asks.
     passes : int
         How often X was read: all reads together, those of samples too, rounded up.
     solver : str, or None
@@ -360,10 +362,15 @@ class LogisticModel:
                 raise ValueError("none are kept: give X")
             return np.sqrt(self.variances)
         warn_without_offset(self, offset)
+        given = self._features(X)
+        if self.with_intercept:
+            count = _threads.resolve(threads)
+            weight = arrays.weights(weight, given.shape[0], "row of X", count)
+            given = centring.centred(given, weight, count)
         hessian = linear.hessian(
-            self._features(X),
+            given,
             self.coef,
-            self.intercept,
+            centring.moved(self.intercept, given.centres, self.coef),
             weight=weight,
             offset=offset,
             with_intercept=self.with_intercept,
@@ -371,7 +378,7 @@ class LogisticModel:
         )
         if not np.isfinite(hessian).all():
             raise ValueError("X, weight and offset must be finite to give standard errors")
-        return np.sqrt(hessians.variances(hessian))
+        return np.sqrt(hessians.variances(hessian, given.centres))
 
     def z_values(self, X: Any = None, **data: Any) -> NDArray[np.float64]:
         """Estimates in units of their standard errors (Wald's statistic).

@@ -28,6 +28,9 @@ MEASURED = ("log_loss", "null_log_loss", "total_weight", "gradient_norm", "secon
 class History(NamedTuple):
     """What each read of X found, a tuple of as many numbers for each.
 
+    The last entry is for the point that the model describes; if a worse point was tried last, the
+    best one is listed again after it.
+
     Attributes
     ----------
     passes : tuple of int

@@ -76,11 +76,10 @@ class LogisticRegression(ClassifierMixin, BaseEstimator, _Callbacks):  # type: i
         There is no l1 penalty.
     dual : False, default=False
     tol : float, default=1e-8
-        Converged when no element of the gradient of the mean loss, penalty included, is
-        larger than this.  scikit-learn's ``lbfgs`` means the same by it, with a default of
-        1e-4, at which coefficients may not have one right digit.  At 1e-8 they are right to
-        1e-5 of the largest of them, for up to three more steps of Newton's method (on its
-        breast cancer data, standardised, with C from 1 to 1e4; a small one had four digits).
+        Converged when each coefficient is within √tol of its standard error, and within √tol / 10
+        of the largest coefficient, from the optimum: at 1e-8 within 1e-4 and 1e-5.  See
+        :func:`fastlogit.fit`.  scikit-learn's ``lbfgs`` compares `tol` with the gradient of the
+        mean loss; at its default, 1e-4, coefficients may not have one right digit.
     fit_intercept : bool, default=True
         Whether the model has an intercept; it is 0 if not.
     intercept_scaling : float, default=1.0

@@ -3,7 +3,8 @@
     options ──▶ objective f (training/objective.py)
                    │   solver (training/solvers.py): tries points θ, one read of X each
                    ▼
-    for each trial:  is its gradient below the tolerance?  are reads or time used up?
+    for each trial:  is the optimum near enough (training/convergence.py)?
+                     are the labels separated?  are reads or time used up?
                    │
                    ▼
     the best point, and what the Hessian there tells (training/diagnosis.py) ──▶ model
@@ -22,18 +23,21 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, SupportsIn
 
 import numpy as np
 
-from fastlogit import arrays, features
+from fastlogit import arrays, centring, features
 from fastlogit import threads as _threads
 from fastlogit.model import LogisticModel
 from fastlogit.model_fields import History, checked_names
 from fastlogit.training import labels, solvers
+from fastlogit.training.convergence import has_converged, is_near
 from fastlogit.training.diagnosis import (
     CollinearityWarning,
     SeparationError,
     SeparationWarning,
     collinear,
     diagnose,
+    nearly_collinear,
     separated,
+    separating_columns,
 )
 from fastlogit.training.objective import NoReadLeftError, NotFiniteError, Objective, Point
 from fastlogit.training.options import Callback, OnSeparation, Options, Progress, Solver
@@ -57,8 +61,12 @@ __all__ = [
 ]
 
 
+# Factor by which the gradient must shrink before separated labels are looked for again.
+_VANISHED = 1e-2
+
+
 class ConvergenceWarning(UserWarning):
-    """Training ended before the gradient came below the tolerance."""
+    """Training ended before the optimum was near enough."""
 
 
 def fit(
@@ -124,11 +132,12 @@ def fit(
         "auto" is lbfgs for more than 1000 columns, else newton for little data (n d² of at most
         2e7, or fewer than 10 rows for each column), else sampled-newton.
     tol : float
-        Converged when no element of the gradient of the minimised sum, divided by Σ weight, is
-        larger than this.
+        Converged when each coefficient is within √tol of its standard error, and within √tol / 10
+        of the largest coefficient, from the optimum: at 1e-8 within 1e-4 and 1e-5.  The distance
+        is estimated by Newton's step (see Notes), whatever the units of columns and weights.
     max_passes : int
-        Most reads of X before training ends.  Where columns have no penalty, and are at most
-        1000, one or two more find out about standard errors, collinearity and separation.
+        Most reads of X before training ends.  Where columns have no penalty, a few more find out
+        about standard errors, collinearity and separation; they do not change the coefficients.
     max_seconds : float, optional
         Training ends with the first pass after so many seconds.
     step_size : float, optional
@@ -175,7 +184,11 @@ def fit(
     -----
     f = Σ weight ξ + Σ l2 coef² / 2 has the gradient g = [X | 1]ᵀ weight (σ(z) - t) + l2 coef and
     the Hessian H = [X | 1]ᵀ diag(weight σ(z) σ(-z)) [X | 1] + diag(l2).  The optimum is where g
-    is 0; see :mod:`fastlogit.training.solvers` for the ways there.
+    is 0; see :mod:`fastlogit.training.solvers` for the ways there.  The Newton step -H⁻¹ g leads to
+    it up to terms of second order.  No element of it is longer than λ = √(gᵀ H⁻¹ g) standard
+    errors, the roots of the diagonal of H⁻¹.  Training ends when λ and the step are at most half of
+    what `tol` allows.  With an intercept, columns whose mean is more than 100 standard deviations
+    from 0 are centred as they are read, so that no digits are lost.
 
     Examples
     --------
@@ -237,8 +250,8 @@ def train(
         reached = _minimise(objective, options, solver, problem.start, begin)
     except NotFiniteError:
         _raise_not_finite(objective.X, names)
-    found = diagnose(objective, reached.point)
-    point = found.point
+    point = reached.point
+    found = diagnose(objective, point, reached.separating)
 
     warned: list[Warning] = []
     if found.separating and options.on_separation != "ignore":
@@ -246,13 +259,19 @@ def train(
         if options.on_separation == "raise":
             raise SeparationError(message)
         warned.append(SeparationWarning(message))
-    if reached.end != "converged":
+    converged = reached.end == "converged"
+    if reached.end == "rounding" and found.dependent and point.hessian is not None:
+        # The gradient has a part left along sums of columns that are 0 except for rounding.
+        converged = is_near(objective, point, point.newton_step, options.tol)
+    if not converged and reached.end != "separated":
         warned.append(ConvergenceWarning(_not_converged(objective, reached, options)))
     if found.dependent:
         warned.append(CollinearityWarning(collinear(found.dependent, names, d)))
+    if found.nearly:
+        warned.append(CollinearityWarning(nearly_collinear(found.nearly, names, d)))
     model = LogisticModel(
         coef=point.theta[:d],
-        intercept=float(point.theta[d]) - problem.centre if options.intercept else 0.0,
+        intercept=_intercept(problem, point) if options.intercept else 0.0,
         feature_names=names,
         classes=problem.classes,
         with_intercept=options.intercept,
@@ -261,7 +280,7 @@ def train(
         null_log_loss=_null_log_loss(objective, options.intercept),
         total_weight=objective.total,
         gradient_norm=objective.gradient_norm(point),
-        converged=reached.end == "converged" and not found.separating,
+        converged=converged and not found.separating,
         passes=objective.reads,
         solver=solver,
         seconds=time.perf_counter() - begin,
@@ -280,7 +299,9 @@ class _Reached(NamedTuple):
 
     point: Point
     seen: list[Progress]
-    end: Literal["converged", "rounding", "passes", "seconds", "callback"]
+    end: Literal["converged", "separated", "rounding", "passes", "seconds", "callback"]
+    # Columns by which the labels are separated, where that was looked for.
+    separating: list[int] | None
 
 
 def _minimise(
@@ -290,19 +311,34 @@ def _minimise(
     best: Point | None = None
     seen: list[Progress] = []
     end: Any = "rounding"
+    separating: list[int] | None = None
+    # If the labels are separated there is no optimum, but the gradient vanishes.
+    vanished = options.tol
     objective.most_rows = options.max_passes * objective.n
     try:
         with _observer(options) as asks_to_stop:
-            for trial in _trials(objective, options, solver, start):
-                norm = objective.gradient_norm(trial.point)
-                near = norm <= options.tol  # f is convex: this is enough
+            for trial in solvers.steps(
+                solver,
+                objective,
+                start,
+                tol=options.tol,
+                seed=options.seed,
+                step_size=options.step_size,
+            ):
+                near = trial.near or has_converged(objective, trial.point, options.tol)
                 if best is None or near or (trial.accepted and _better(objective, trial, best)):
                     best = trial.point
                 seconds = time.perf_counter() - begin
                 seen.append(_progress(objective, trial, seconds))
                 stops = asks_to_stop(seen[-1])
+                norm = seen[-1].gradient_norm
+                if not near and trial.accepted and norm <= vanished:
+                    separating = separating_columns(objective, trial.point)
+                    vanished = _VANISHED * norm
                 if near:
                     end = "converged"
+                elif separating:
+                    end = "separated"
                 elif stops:
                     end = "callback"
                 elif options.max_seconds is not None and seconds >= options.max_seconds:
@@ -316,9 +352,12 @@ def _minimise(
     if best is None:  # the solver has used up all reads before
         best = objective.start(np.zeros(objective.penalties.size))
         seen.append(_progress(objective, solvers.Trial(best, 0.0, True), seconds=0.0))
+    elif trial.point is not best:  # the history ends with the point that is returned
+        seconds = time.perf_counter() - begin
+        seen.append(_progress(objective, solvers.Trial(best, 0.0, True), seconds))
     if not np.isfinite(best.value):
         raise NotFiniteError
-    return _Reached(best, seen, end)
+    return _Reached(best, seen, end, separating or None)
 
 
 def _better(objective: Objective, trial: solvers.Trial, best: Point) -> bool:
@@ -326,21 +365,6 @@ def _better(objective: Objective, trial: solvers.Trial, best: Point) -> bool:
     rise = trial.point.value - best.value
     smaller = objective.gradient_norm(trial.point) < objective.gradient_norm(best)
     return rise < 0.0 or (smaller and rise <= solvers.RISE * abs(best.value))
-
-
-def _trials(
-    objective: Objective, options: Options, solver: str, start: Vector | None
-) -> Iterator[solvers.Trial]:
-    """What a solver tries; from 0 where the start is no better."""
-    first: Vector | Point = np.zeros(objective.penalties.size)
-    if start is not None:
-        given = objective.at(start, hessian=solver == "newton")
-        yield solvers.Trial(given, 0.0, accepted=True)
-        if given.value <= objective.value_at_zero:
-            first = given
-    yield from solvers.steps(
-        solver, objective, first, seed=options.seed, step_size=options.step_size
-    )
 
 
 def _progress(objective: Objective, trial: solvers.Trial, seconds: float) -> Progress:
@@ -383,15 +407,22 @@ def _not_converged(objective: Objective, reached: _Reached, options: Options) ->
         "passes": "raise max_passes, l2 or tol",
         "seconds": "max_seconds have passed: raise that, l2 or tol",
         "callback": "the callback has ended it",
-        "rounding": "rounding allows no less: centre and scale the columns of X, or raise tol",
+        "rounding": "rounding allows no less: raise tol",
     }[reached.end]
     if options.step_size is not None and reached.end == "rounding":
         reason = "the loss grew without end: lower step_size"
-    passes = objective.reads
+    passes = reached.seen[-1].passes
     return (
         f"not converged after {passes} pass{'es' * (passes > 1)}: the gradient norm is "
-        f"{objective.gradient_norm(reached.point):.2g}, above tol {options.tol:.2g}; {reason}"
+        f"{objective.gradient_norm(reached.point):.2g}, and the distance to the optimum above tol "
+        f"{options.tol:.2g}; {reason}"
     )
+
+
+def _intercept(problem: _Problem, point: Point) -> float:
+    """Intercept for columns and offsets that are not centred."""
+    coef, intercept = point.theta[:-1], float(point.theta[-1])
+    return centring.moved(intercept - problem.centre, -problem.objective.X.centres, coef)
 
 
 # Data -------------------------------------------------------------------------------------
@@ -433,7 +464,9 @@ def _checked(
     centre = 0.0
     if options.intercept and offsets is not None:
         offsets, centre = _centred(offsets, weights)
-    start = _start(options.start, d, names, penalties.size, centre)
+    if options.intercept:
+        given = centring.centred(given, weights, threads)
+    start = _start(options.start, given, names, penalties.size, centre)
     # In float64, of which the kernels are compiled already: they are read as often as X.
     objective = Objective(
         given, _float64(targets.t), _float64(weights), _float64(offsets), penalties, threads
@@ -479,16 +512,22 @@ def _centred(offset: NDArray[Any], weight: NDArray[Any] | None) -> tuple[NDArray
 
 
 def _start(
-    start: LogisticModel | None, d: int, names: Sequence[str] | None, free: int, centre: float
+    start: LogisticModel | None,
+    X: features.Features,
+    names: Sequence[str] | None,
+    free: int,
+    centre: float,
 ) -> Vector | None:
-    """Coefficients to begin with, and the intercept, beside centred offsets, if that is free."""
+    """Coefficients and intercept to begin with, for centred columns and offsets."""
     if start is None:
         return None
+    d = X.shape[1]
     if start.coef.size != d:
         raise ValueError(f"start must have {d} coefficients; it has {start.coef.size}")
     if names is not None and start.feature_names not in (None, tuple(names)):
         raise ValueError("start must have the feature names of X, in their order")
-    return np.append(start.coef, start.intercept + centre)[:free]
+    intercept = centring.moved(start.intercept + centre, X.centres, start.coef)
+    return np.append(start.coef, intercept)[:free]
 
 
 def _null_log_loss(objective: Objective, intercept: bool) -> float:

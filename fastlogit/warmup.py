@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
-from fastlogit import elementwise, linear, losses
+from fastlogit import elementwise, linear, losses, trainer
 from fastlogit.kernels import jit, sums
 from fastlogit.kernels.ufuncs import ARGUMENTS
 
@@ -64,10 +64,11 @@ def _sums_and_passes(kind: str) -> Iterator[tuple[str, Call]]:
 
 def _other_layouts() -> Iterator[tuple[str, Call]]:
     """What `fit` and the scoring of data frames and sparse matrices need."""
-    X, coef = np.ones((8, 3)), np.ones(3)
+    X, coef, t = np.eye(8, 3), np.ones(3), np.arange(8.0) % 2.0
     for what, layout in ("columns", np.asfortranarray(X)), ("CSR", sparse.csr_array(X)):
         yield f"linear.probability {what}", partial(linear.probability, layout, coef)
-        yield from _passes(what, layout, np.ones(8), coef, None)
+        yield from _passes(what, layout, t, coef, None)
+        yield f"fit {what}", partial(trainer.fit, layout, t)
 
 
 def _passes(

@@ -48,7 +48,7 @@ ROWS = [
     ["trainer"],
     ["training.diagnosis", "training.options"],
     ["training.solvers"],
-    ["training.sampling"],
+    ["training.sampling", "training.convergence"],
     ["training.objective", "training.labels"],
     ["training"],  # its __init__.py
     ["conversion"],
@@ -57,6 +57,7 @@ ROWS = [
     ["model_fields"],
     ["inference"],
     ["losses", "linear", "elementwise"],
+    ["centring"],
     ["features"],
     ["onehot"],
     ["arrays", "arrow", "threads", "files", "hessians", "docstrings"],

@@ -21,7 +21,7 @@ def read(array, *, validity=0, reader=None):
 def unpacked(address, stride, reader, validity, n):
     fields = (np.array([value], np.int64) for value in (address, stride, reader, validity))
     out = np.empty((n, 1))
-    passes.unpack(columns.Columns(*fields, n), out)
+    passes.unpack(columns.Columns(*fields, n, np.zeros(1)), out)
     return out[:, 0]
 
 
@@ -113,7 +113,7 @@ def test_a_reader_is_compiled_once():
 
 @pytest.mark.parametrize("d", [1, 3, 4, 5, 1000])
 def test_blocks_are_neither_too_short_nor_too_long(d):
-    given = columns.Columns(*(np.zeros(d, np.int64) for _ in range(4)), 10**6)
+    given = columns.Columns(*(np.zeros(d, np.int64) for _ in range(4)), 10**6, np.zeros(d))
     rows = columns.block_rows(given)
     assert columns.LEAST_ROWS <= rows <= columns.BLOCK_ROWS
     assert rows % 32 == 0

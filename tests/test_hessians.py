@@ -18,7 +18,7 @@ def test_the_inverse_solves_in_any_units(units):
     hessian = (X.T @ X) * units * units[:, None]
     np.testing.assert_allclose(hessians.invert(hessian)(hessian @ exact), exact, rtol=1e-9)
     variances = np.diag(np.linalg.inv(X.T @ X)) / units**2
-    np.testing.assert_allclose(hessians.variances(hessian), variances, rtol=1e-9)
+    np.testing.assert_allclose(hessians.variances(hessian, np.zeros(6)), variances, rtol=1e-9)
     assert hessians.dependent(hessian) == []
 
 
@@ -30,7 +30,7 @@ def test_a_singular_hessian_has_the_shortest_solution_in_units_of_its_diagonal(u
     step = hessians.invert(hessian)(gradient)
     np.testing.assert_allclose(hessian @ step, gradient, rtol=1e-7)
     np.testing.assert_allclose(step[[1, 5]] * units[[1, 5]], [1.0, 1.0], rtol=1e-6)
-    variances = hessians.variances(hessian)
+    variances = hessians.variances(hessian, np.zeros(6))
     assert np.isnan(variances).tolist() == [False, True, False, False, False, True]
     alone = np.diag(np.linalg.inv(X[:, :5].T @ X[:, :5]))[[0, 2, 3, 4]]
     np.testing.assert_allclose(variances[[0, 2, 3, 4]] * units[[0, 2, 3, 4]] ** 2, alone, rtol=1e-6)
@@ -53,3 +53,34 @@ def test_a_singular_hessian_has_the_shortest_solution_in_units_of_its_diagonal(u
 def test_dependent_columns_are_the_later_ones_and_never_the_intercept(columns, expected):
     stacked = np.column_stack(columns)
     assert hessians.dependent(stacked.T @ stacked) == expected
+
+
+def test_the_variance_of_the_intercept_is_that_beside_columns_as_they_are():
+    wide = np.column_stack([X, np.ones(200)])
+    centres = 10.0 ** np.arange(6)
+    moved = wide.copy()
+    moved[:, :6] += centres
+    expected = np.diag(np.linalg.inv(wide.T @ wide))
+    np.testing.assert_allclose(hessians.variances(wide.T @ wide, np.zeros(6)), expected, rtol=1e-9)
+    variances = hessians.variances(wide.T @ wide, centres)
+    np.testing.assert_allclose(variances[:6], expected[:6], rtol=1e-9)
+    beside = np.append(-centres, 1.0)
+    wanted = beside @ np.linalg.inv(wide.T @ wide) @ beside
+    assert variances[6] == pytest.approx(wanted, rel=1e-9)
+
+
+@pytest.mark.parametrize("apart", [1e-4, 1e-5, 1e-6, 1e-7, 1e-9])
+def test_variances_have_four_digits_or_are_nan(apart):
+    # (1, 1) and (1, -1) are eigenvectors of the first two columns.
+    hessian = np.diag([1.0, 1.0, 5.0])
+    hessian[0, 1] = hessian[1, 0] = 1.0 - apart**2
+    found = hessians.variances(hessian, np.zeros(3))
+    if apart >= 1e-5:
+        expected = 0.5 / (1.0 + hessian[0, 1]) + 0.5 / (1.0 - hessian[0, 1])
+        assert hessians.nearly_dependent(hessian) == []
+        np.testing.assert_allclose(found, [expected, expected, 0.2], rtol=1e-4)
+    elif apart >= 1e-7:
+        assert hessians.nearly_dependent(hessian) == [0, 1]
+        assert np.isnan(found).all()
+    else:
+        assert np.isnan(found).tolist() == [True, True, False]

@@ -35,7 +35,7 @@ def reference(weight=None, offset=None, intercept=True):
 @pytest.mark.parametrize("solver", ["newton", "sampled-newton"])
 def test_all_agree_with_statsmodels(intercept, weight, offset, solver):
     data = {"weight": weight, "offset": offset}
-    model = fl.fit(X, T, l2=0, intercept=intercept, solver=solver, tol=1e-11, **data)
+    model = fl.fit(X, T, l2=0, intercept=intercept, solver=solver, tol=1e-18, **data)
     expected = reference(weight, offset, intercept)
     estimates = np.append(model.coef, model.intercept)[: expected.params.size]
     np.testing.assert_allclose(estimates, expected.params, rtol=1e-6)

@@ -58,7 +58,7 @@ def test_agrees_with_scikit_learn(C, fit_intercept, weight):
     # The solver that gets closest to the optimum; lbfgs stops where the loss stops to fall.
     expected = sklearn.linear_model.LogisticRegression(solver="newton-cholesky", **parameters)
     expected.fit(X, LABELS, weight)
-    got = LogisticRegression(**parameters).fit(X, LABELS, weight)
+    got = LogisticRegression(**parameters | {"tol": 1e-16}).fit(X, LABELS, weight)
     np.testing.assert_allclose(theta(got), theta(expected), rtol=1e-8)
     assert got.coef_.shape == expected.coef_.shape
     assert got.intercept_.shape == expected.intercept_.shape
@@ -124,7 +124,7 @@ def test_every_parameter_of_scikit_learn_is_taken():
 def test_the_default_tolerance_gives_five_digits_of_the_largest_coefficients(C):
     data, target = load_breast_cancer(return_X_y=True)
     data = (data - data.mean(axis=0)) / data.std(axis=0)
-    exact = LogisticRegression(C=C, tol=1e-14).fit(data, target)
+    exact = LogisticRegression(C=C, tol=1e-18).fit(data, target)
     found = LogisticRegression(C=C).fit(data, target)
     largest = np.abs(exact.coef_).max()
     np.testing.assert_allclose(found.coef_, exact.coef_, rtol=0, atol=1e-5 * largest)
@@ -146,7 +146,7 @@ def test_weights_of_classes_agree_with_scikit_learn(class_weight, weight):
     expected = sklearn.linear_model.LogisticRegression(solver="newton-cholesky", **parameters)
     weight = None if weight is None else weight[keep]
     expected.fit(X[keep], LABELS[keep], weight)
-    got = LogisticRegression(**parameters).fit(X[keep], LABELS[keep], weight)
+    got = LogisticRegression(**parameters | {"tol": 1e-16}).fit(X[keep], LABELS[keep], weight)
     np.testing.assert_allclose(theta(got), theta(expected), rtol=1e-8)
 
 
@@ -470,7 +470,9 @@ def test_not_converged():
 
 
 def test_what_rounding_forbids_is_not_blamed_on_max_iter():
-    with pytest.warns(ConvergenceWarning, match=r"iterations: .*rounding allows no less: centre"):
+    with pytest.warns(
+        ConvergenceWarning, match=r"iterations: .*rounding allows no less: raise tol"
+    ):
         LogisticRegression(tol=0.0).fit(X, T)
 
 
@@ -592,3 +594,13 @@ def test_wrong_input(arguments, message):
 def test_not_fitted():
     with pytest.raises(NotFittedError):
         LogisticRegression().predict(X)
+
+
+@pytest.mark.parametrize("C", [1.0, np.inf])
+@pytest.mark.parametrize("max_iter", [0, 1, 2, 3])
+def test_max_iter_is_a_budget(C, max_iter):
+    classifier = LogisticRegression(C=C, max_iter=max_iter)
+    with pytest.warns(ConvergenceWarning, match=f"after {max_iter} iteration"):
+        classifier.fit(X, T)
+    assert classifier.n_iter_ == max_iter
+    assert (classifier.coef_ == 0.0).all() == (max_iter == 0)

@@ -43,6 +43,8 @@ class Columns(NamedTuple):
 
     `validity` is where Arrow's bits begin that say which elements there are, and 0 for a column
     that has all; an element that is missing is NaN.  Bits have addresses and strides in bits.
+    `centres` are subtracted as the columns are read; one that is not 0 needs a reader that is
+    not in place.
     """
 
     addresses: NDArray[np.int64]
@@ -50,6 +52,7 @@ class Columns(NamedTuple):
     readers: NDArray[np.int64]
     validity: NDArray[np.int64]
     rows: int
+    centres: NDArray[np.float64]
 
 
 # Reading a column -------------------------------------------------------------------------
@@ -208,6 +211,8 @@ def _piece(X: Columns, j: int, first: int, count: int, scratch: Any) -> Any:
                 _call(reader, lies, X.strides[j], count, out.ctypes)
             if X.validity[j] != 0:
                 _forget_missing(X.validity[j] + first, count, out)
+            if X.centres[j] != 0.0:
+                _centre(X.centres[j], count, out)
             out[count : lanes.padded(count)] = 0.0
     return _float64_at(address)
 
@@ -240,6 +245,12 @@ def _forget_missing(validity: int, count: int, values: NDArray[np.float64]) -> N
     """Make NaN what the bits from an address on say is missing."""
     for i in range(count):
         values[i] = values[i] if bit(validity + i) else np.nan
+
+
+@jit.inner
+def _centre(centre: float, count: int, values: NDArray[np.float64]) -> None:
+    for i in range(count):
+        values[i] -= centre
 
 
 # A block ----------------------------------------------------------------------------------

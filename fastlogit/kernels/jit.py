@@ -150,11 +150,13 @@ def by_precision(
     return choose
 
 
-def by_layout(functions: dict[type, Callable[..., Any]], *, allocating: bool) -> Callable[..., Any]:
+def by_layout(
+    functions: dict[type, Callable[..., Any]], *, allocating: bool = False, inline: bool = False
+) -> Callable[..., Any]:
     """Join compiled functions into one for compiled code: the class of its first argument chooses.
 
     The classes are `numpy.ndarray` and named tuples.  Unless the functions are `allocating` they
-    are called as `inner` ones.
+    are called as `inner` ones, or with `inline` as `inlined` ones.
     """
 
     def choose(*args: Any) -> Any:
@@ -165,7 +167,7 @@ def by_layout(functions: dict[type, Callable[..., Any]], *, allocating: bool) ->
         function = functions[getattr(kinds[0], "instance_class", np.ndarray)]
         return lambda *args: function(*args)
 
-    options = OPTIONS | {"_nrt": allocating}
+    options = OPTIONS | {"_nrt": allocating} | ({"forceinline": True} if inline else {})
     numba.extending.overload(choose, strict=False, jit_options=options)(_choose)
     return choose
 

@@ -44,7 +44,12 @@ LEAST_PACKED, MOST_PACKED = 16, 128
 
 def _of_each_layout(name: str, *, allocating: bool = False) -> Any:
     """The function of that name in each layout's module."""
-    modules = {np.ndarray: dense, columns.Columns: columns, sparse.Rows: sparse}
+    modules = {
+        np.ndarray: dense,
+        columns.Columns: columns,
+        sparse.Rows: sparse,
+        sparse.CentredRows: sparse,
+    }
     functions = {layout: getattr(module, name) for layout, module in modules.items()}
     return jit.by_layout(functions, allocating=allocating)
 

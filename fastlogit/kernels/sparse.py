@@ -36,6 +36,30 @@ class Rows(NamedTuple):
     d: int
 
 
+class CentredRows(NamedTuple):
+    """The same, less `centres`, which are 0 but for columns with one entry in every row."""
+
+    data: NDArray[Any]
+    indices: NDArray[Any]
+    indptr: NDArray[Any]
+    d: int
+    centres: NDArray[np.float64]
+
+
+@jit.inlined
+def _stored(X: Rows, k: Any) -> float:
+    return np.float64(X.data[k])
+
+
+@jit.inlined
+def _less_centre(X: CentredRows, k: Any) -> float:
+    return np.float64(X.data[k]) - X.centres[np.uint64(X.indices[k])]
+
+
+# Value of entry k.
+_value = jit.by_layout({Rows: _stored, CentredRows: _less_centre}, inline=True)
+
+
 @jit.inner
 def shape(X: Rows) -> tuple[int, int]:
     """N and d."""
@@ -69,6 +93,20 @@ def are_below(indices: NDArray[Any], d: int) -> bool:
     for k in range(indices.size):
         outside += not (0 <= indices[k] < d)
     return outside == 0
+
+
+@jit.loop
+def keep_full(X: Rows, full: NDArray[np.bool_]) -> None:
+    """Make False the columns without exactly one entry in each row; no index may be wrong."""
+    n, d = shape(X)
+    last, counts = np.full(d, -1), np.zeros(d, np.int64)
+    for i in range(n):
+        for k in _entries(X, i):
+            j = np.uint64(X.indices[k])
+            full[j] &= last[j] != i
+            last[j] = i
+            counts[j] += 1
+    full &= counts == n
 
 
 @jit.inlined
@@ -109,7 +147,7 @@ def multiply(
 @jit.inlined
 def _multiply_add(X: Rows, k: Any, coef: NDArray[np.float64], c: float) -> float:
     """Entry k times its coefficient, plus c."""
-    return fma(np.float64(X.data[k]), coef[np.uint64(X.indices[k])], c)
+    return fma(_value(X, k), coef[np.uint64(X.indices[k])], c)
 
 
 @jit.inner
@@ -128,7 +166,7 @@ def accumulate(
         value = factor[i]
         for k in _entries(X, first + i):
             j = np.uint64(X.indices[k])
-            high[j] = fma(np.float64(X.data[k]), value, high[j])
+            high[j] = fma(_value(X, k), value, high[j])
 
 
 @jit.inner
@@ -150,7 +188,7 @@ def accumulate_squares(
     for i in range(rows):
         value = factor[i]
         for k in _entries(X, first + i):
-            repeated[np.uint64(X.indices[k])] += np.float64(X.data[k])
+            repeated[np.uint64(X.indices[k])] += _value(X, k)
         for k in _entries(X, first + i):
             j = np.uint64(X.indices[k])
             x = repeated[j]
@@ -179,10 +217,10 @@ def add_pairs(
         entries = _entries(X, first + i)
         for k in entries:
             a = np.uint64(X.indices[k])
-            scaled = factor[i] * np.float64(X.data[k])
+            scaled = factor[i] * _value(X, k)
             for other in range(k, entries.stop):
                 b = np.uint64(X.indices[other])
-                _add_to(total, a, b, scaled * np.float64(X.data[other]))
+                _add_to(total, a, b, scaled * _value(X, other))
             _add_to(total, a, last, scaled)
         _add_to(total, last, last, factor[i])
     return True
@@ -210,4 +248,4 @@ def pack(X: Rows, first: int, rows: int, packed: NDArray[np.float64], work: None
     packed[:rows, : X.d] = 0.0
     for i in range(rows):
         for k in _entries(X, first + i):
-            packed[i, np.uint64(X.indices[k])] += np.float64(X.data[k])
+            packed[i, np.uint64(X.indices[k])] += _value(X, k)

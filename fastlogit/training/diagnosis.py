@@ -8,6 +8,7 @@ that is still as long where the gradient has vanished shows r, which the rows th
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -18,15 +19,13 @@ from fastlogit.training import solvers
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from fastlogit.hessians import Matrix, Vector
+    from fastlogit.hessians import Vector
     from fastlogit.training.objective import Objective, Point
 
 # A Newton step that moves no z by as much as this leads to a minimum.
 _MOVES = 0.1
 # Mean loss above which labels are not yet separated by θ itself, or not to be seen.
 _SEPARATED_LOSS = 0.1
-# A gradient so small needs no better one, for p-values to have six digits.
-_EXACT = 1e-12
 # What is less than this share of the largest does not count, ...
 _NEGLIGIBLE = 1e-3
 # ... and of what columns contribute to r, less than this is not worth to be named.
@@ -54,40 +53,48 @@ class Diagnosis(NamedTuple):
     separating: list[int]
     # Those that others explain, where that is not so.
     dependent: list[int]
-    # Of the estimates, where there is no penalty.
+    # Those that others nearly explain, where neither is so.
+    nearly: list[int]
+    # Of the estimates at the point that was diagnosed, where there is no penalty.
     variances: Vector | None
-    # The optimum, where a step was known that came nearer.
-    point: Point
 
 
-def diagnose(objective: Objective, point: Point) -> Diagnosis:
-    """Find out, with a read of X or a few where columns have no penalty."""
+def diagnose(objective: Objective, point: Point, separating: list[int] | None) -> Diagnosis:
+    """Diagnose a point, with a few reads of X where columns have no penalty.
+
+    `separating` is the result of `separating_columns`, if that has been called.
+    """
     d, penalties = objective.d, objective.penalties
-    with_intercept = penalties.size > d
-    separating = [d] if with_intercept and _all_the_same(objective) else []
-    if penalties[:d].all():
-        return Diagnosis(separating, [], None, point)
-    if not separating and not penalties.any():
-        separating = _separating(objective, point, point.theta)
-    if d > solvers.MANY_COLUMNS:
-        return Diagnosis(separating, [], None, point)
+    if separating is None:
+        separating = separating_columns(objective, point)
+    if penalties[:d].all() or d > solvers.MANY_COLUMNS:
+        return Diagnosis(separating, [], [], None)
     hessian = objective.hessian(point.theta) if point.hessian is None else point.hessian
-    step = -hessians.invert(hessian)(point.gradient)
-    separating = separating or _separating(objective, point, step)
-    if separating:
-        return Diagnosis(separating, [], _variances(hessian, penalties), point)
-    dependent = hessians.dependent(hessian)
+    dependent = [] if separating else hessians.dependent(hessian)
     if dependent:  # of X, and not of where its rows still count
         dependent = hessians.dependent(objective.hessian(np.zeros(penalties.size)))
-    if not penalties.any() and objective.gradient_norm(point) > _EXACT:
-        nearer = objective.at(point.theta + step)
-        if objective.gradient_norm(nearer) < objective.gradient_norm(point):
-            point = nearer
-    return Diagnosis([], dependent, _variances(hessian, penalties), point)
+    if penalties.any():
+        return Diagnosis(separating, dependent, [], None)
+    variances = hessians.variances(hessian, objective.X.centres)
+    nearly: list[int] = []
+    if np.isnan(variances).all() and not separating and not dependent:
+        nearly = hessians.nearly_dependent(hessian)
+    return Diagnosis(separating, dependent, nearly, variances)
 
 
-def _variances(hessian: Matrix, penalties: Vector) -> Vector | None:
-    return None if penalties.any() else hessians.variances(hessian)
+def separating_columns(objective: Objective, point: Point) -> list[int]:
+    """Columns by which the labels can be separated, if that shows at a point; else none."""
+    d, penalties = objective.d, objective.penalties
+    if penalties.size > d and _all_the_same(objective):
+        return [d]
+    if penalties[:d].all():
+        return []
+    separating = [] if penalties.any() else _separating(objective, point, point.theta)
+    if separating or d > solvers.MANY_COLUMNS:
+        return separating
+    if point.hessian is None:
+        point = replace(point, hessian=objective.hessian(point.theta))
+    return _separating(objective, point, point.newton_step)
 
 
 def _all_the_same(objective: Objective) -> bool:
@@ -135,6 +142,15 @@ def collinear(columns: list[int], names: Sequence[str] | None, d: int) -> str:
         f"collinear: {_named(columns, names, d)} can be made from other columns (or the "
         "intercept), so that many coefficients are the best: these are the shortest; leave "
         "columns out, or raise l2 above 0"
+    )
+
+
+def nearly_collinear(columns: list[int], names: Sequence[str] | None, d: int) -> str:
+    """Say so, and what to do."""
+    return (
+        f"nearly collinear: {_named(columns, names, d)} can almost be made from other columns (or "
+        "the intercept), so that rounding errors spoil the standard errors, which are NaN; centre "
+        "columns that are far from 0, leave columns out, or raise l2 above 0"
     )
 
 

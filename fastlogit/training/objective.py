@@ -9,12 +9,14 @@ derivative comes from one read of X (:mod:`fastlogit.linear`), and the reads are
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fastlogit import linear, losses
+from fastlogit.hessians import invert
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -40,7 +42,8 @@ def dot(a: Vector, b: Vector) -> float:
     return float(np.einsum("i,i", a, b))
 
 
-class Point(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Point:
     """θ, and what a read of X tells of it."""
 
     theta: Vector
@@ -50,6 +53,12 @@ class Point(NamedTuple):
     gradient: Vector
     # None where it was not asked for.
     hessian: Matrix | None
+
+    @cached_property
+    def newton_step(self) -> Vector:
+        """-H⁻¹ g, of a point with a Hessian."""
+        assert self.hessian is not None
+        return -invert(self.hessian)(self.gradient)
 
 
 class Objective:
@@ -106,7 +115,8 @@ class Objective:
     def start(self, theta: Vector, *, hessian: bool = False) -> Point:
         """Evaluate f where a solver begins: there all must be finite."""
         point = self.at(theta, hessian=hessian)
-        if not all(np.isfinite(part).all() for part in point if part is not None):
+        parts = (point.value, point.gradient, 0.0 if point.hessian is None else point.hessian)
+        if not all(np.isfinite(part).all() for part in parts):
             raise NotFiniteError
         return point
 

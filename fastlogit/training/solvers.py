@@ -1,7 +1,9 @@
 """How f is minimised: each solver a few lines over :class:`fastlogit.training.objective.Objective`.
 
-A solver is a generator of what it tried, one `Trial` for each read of X that evaluates f.  Who
-runs it decides when that is enough; it ends by itself where rounding allows no further step.
+A solver is a generator of what it tried, one `Trial` for each read of X that evaluates f.  The
+caller ends it at a point that has converged (:mod:`fastlogit.training.convergence`).  The Hessian
+at the point decides that, or a solver's own estimate.  A solver ends by itself where rounding
+allows no further step.
 
 ``newton``
     Steps -H⁻¹ g; one read of X gives f, g and H at once.
@@ -13,25 +15,35 @@ runs it decides when that is enough; it ends by itself where rounding allows no 
 ``gradient-descent``
     Steps along -g, as textbooks have it.
 
+Quasi-Newton steps that each shrink by a factor Θ end at most 1 / (1 - Θ) steps from where the last
+one begins: this estimates the distance (Deuflhard).  A sample whose Hessian is wrong in some
+direction has a wrong optimum in that direction too, so that Θ is near 1.  If Θ is above 3/4 or
+unknown, the Hessian of all rows decides.  It always does for the other two solvers, unless there
+are too many columns for it.
+
 A step that does not lower f enough (Armijo's rule) is cut and tried again; f is convex, so that
 this always ends.  Near the optimum f changes by less than its own rounding error, where the
 gradient is still right: a step is good there as well if the slope at its end is (the approximate
 Wolfe condition).
 
 L-BFGS: Nocedal and Wright, Numerical Optimization, algorithm 7.4.  Approximate Wolfe condition:
-Hager and Zhang, SIAM J. Optim. 16 (2005), 170-192.
+Hager and Zhang, SIAM J. Optim. 16 (2005), 170-192.  Contraction: Deuflhard, Newton Methods for
+Nonlinear Problems (2004), section 2.1.
 """
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from contextlib import suppress
 from functools import partial
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from fastlogit.hessians import invert
+from fastlogit.training.convergence import is_near
 from fastlogit.training.objective import NoReadLeftError, dot
 from fastlogit.training.sampling import sample
 
@@ -53,13 +65,18 @@ RISE, _ROUNDING = 1e-9, 1e-14
 _SHORTEST_CUT, _LONGEST_CUT, _SHORTEST = 1e-15, 0.5, 1e-40
 # How many steps L-BFGS remembers.
 _MEMORY = 20
-# A solver ends when so many steps in a row were of rounding, and none had a smaller gradient.
+# A solver ends after this many consecutive steps at rounding level.
 _IDLE = 20
+# Θ is the largest of this many ratios of consecutive steps.
+_RATIOS = 2
 # A sample has so many rows for each column, and at least so many.
 _SAMPLED_PER_COLUMN, _LEAST_SAMPLED = 40, 20_000
 # When an approximate Hessian has not been good enough for so many steps, another is tried: of a
 # larger sample, or the diagonal at the new place, and then for twice as many steps.
 _PATIENCE, _GROWTH, _FIRST_PATIENCE = 20, 4, 10
+# An estimate of the distance is trusted up to this many steps: with the Hessian of a sample; and
+# with a diagonal, where the whole Hessian can be formed instead, and where it cannot.
+_TRUSTED_OF_SAMPLE, _TRUSTED_OF_FEW, _TRUSTED_OF_MANY = 4.0, 0.0, math.inf
 # What a single 1 adds to the Hessian at most, for a column that a sample has not seen.
 _OF_ONE_ROW = 0.25
 # A sample's optimum is about as far from that of all as d, in units of gᵀ H⁻¹ g: from nearer than
@@ -81,6 +98,8 @@ class Trial(NamedTuple):
     point: Point
     length: float
     accepted: bool
+    # Whether the point has converged by the solver's own estimate.
+    near: bool = False
 
 
 # Steps s that were taken, what they changed in the gradient, y, and s @ y.
@@ -100,54 +119,71 @@ def choose(n: int, d: int, max_passes: int) -> str:
 def steps(
     solver: str,
     objective: Objective,
-    start: Vector | Point,
+    start: Vector | None = None,
     *,
+    tol: float = 0.0,
     seed: int = 0,
     step_size: float | None = None,
 ) -> Steps:
-    """Run a solver from θ, or from a point that has been evaluated already."""
+    """Run a solver from θ, or from 0 if that is better."""
+    point = None
+    if start is not None:
+        point = objective.at(start, hessian=solver == "newton" or _has_few_columns(objective))
+        yield Trial(point, 0.0, accepted=True)
+        if not point.value <= objective.value_at_zero:
+            point = None
     if solver == "newton":
-        return _newton(objective, start)
-    if solver == "sampled-newton":
-        return _sampled_newton(objective, start, seed)
-    if solver == "lbfgs":
-        return _lbfgs(objective, start)
-    return _gradient_descent(objective, start, step_size)
+        yield from _newton(objective, point)
+    elif solver == "sampled-newton":
+        yield from _sampled_newton(objective, point, tol, seed)
+    elif solver == "lbfgs":
+        yield from _lbfgs(objective, point, tol)
+    else:
+        yield from _gradient_descent(objective, point, tol, step_size)
 
 
-def _newton(objective: Objective, start: Vector | Point) -> Steps:
-    point = yield from _begin(objective, start, hessian=True)
-    idle = _Idleness(objective)
+def _has_few_columns(objective: Objective) -> bool:
+    return objective.d <= MANY_COLUMNS
+
+
+def _newton(objective: Objective, point: Point | None) -> Steps:
+    if point is None or point.hessian is None:
+        point = objective.start(_theta(objective, point), hessian=True)
+        yield Trial(point, 0.0, accepted=True)
+    idle = _Idleness()
     while not idle.ends:
-        step, _ = _newton_step(point)
-        trial = yield from _search(objective, point, step, hessian=True)
-        idle.note(point, step, trial.point)
+        trial = yield from _search(objective, point, point.newton_step, hessian=True)
+        if trial is None:
+            return
+        yield trial
+        idle.note(point, point.newton_step)
         point = trial.point
 
 
-def _sampled_newton(objective: Objective, start: Vector | Point, seed: int) -> Steps:
+def _sampled_newton(objective: Objective, point: Point | None, tol: float, seed: int) -> Steps:
     size = max(_SAMPLED_PER_COLUMN * objective.d, _LEAST_SAMPLED)
     few = sample(objective, max(1, min(size, objective.n // 2)), seed)
     few.most_rows = objective.most_rows - objective.rows_read - 2 * objective.n
-    near, hessian = _near_optimum(few, _theta(start))
+    start = _theta(objective, point)
+    near, hessian = _near_optimum(few, start)
     objective.rows_read += few.rows_read
-    if (near == _theta(start)).all():
-        point = yield from _begin(objective, start)
-    else:
-        point = objective.start(near)
-        better = point.value <= _value(objective, start)
-        yield Trial(point, 0.0, better)
-        if not better:
-            point = yield from _begin(objective, start)
+    if (near != start).any():
+        there = objective.start(near)
+        better = there.value <= (objective.value_at_zero if point is None else point.value)
+        yield Trial(there, 0.0, better)
+        point = there if better else point
+    point = yield from _begin(objective, point)
     memory = _Memory(maxlen=_MEMORY)
     while True:
         # What no row of the sample has told, one row more might have.
         diagonal = np.diag(hessian)
         unseen = np.where(diagonal > 0.0, diagonal / few.n, _OF_ONE_ROW)
         inverse = invert((hessian + np.diag(unseen)) * (objective.total / few.total))
-        point, idle = yield from _quasi_newton(objective, point, inverse, memory, _PATIENCE)
+        point, goes_on = yield from _quasi_newton(
+            objective, point, inverse, memory, _PATIENCE, tol, trusted=_TRUSTED_OF_SAMPLE
+        )
         size *= _GROWTH
-        if idle or size >= objective.n // 2:
+        if not goes_on or size >= objective.n // 2:
             break
         few = sample(objective, size, seed)
         hessian = few.hessian(point.theta)
@@ -162,51 +198,76 @@ def _near_optimum(few: Objective, theta: Vector) -> tuple[Vector, Matrix]:
     """
     near = _NEAR * theta.size * few.total / few.n
     point = few.start(theta, hessian=True)
-    step, gain = _newton_step(point)
-    if gain > near:
+    if _gain(point) > near:
         with suppress(NoReadLeftError):
             for trial in _newton(few, point):
                 point = trial.point if trial.accepted else point
-                step, gain = _newton_step(point)
-                if gain <= near:
+                if _gain(point) <= near:
                     break
-        theta = point.theta + step
+        theta = point.theta + point.newton_step
     assert point.hessian is not None
     return theta, point.hessian
 
 
-def _newton_step(point: Point) -> tuple[Vector, float]:
-    """The step, and twice what f is expected to lose by it."""
-    step = -_inverse_at(point)(point.gradient)
-    return step, -dot(step, point.gradient)
+def _gain(point: Point) -> float:
+    """Twice what f is expected to lose by a Newton step."""
+    return -dot(point.newton_step, point.gradient)
 
 
-def _lbfgs(objective: Objective, start: Vector | Point) -> Steps:
-    point = yield from _begin(objective, start)
-    memory, patience, idle = _Memory(maxlen=_MEMORY), _FIRST_PATIENCE, False
-    while not idle:
-        diagonal = objective.hessian_diagonal(point.theta)
-        inverse = partial(np.multiply, 1.0 / np.where(diagonal > 0.0, diagonal, 1.0))
-        point, idle = yield from _quasi_newton(objective, point, inverse, memory, patience)
+def _lbfgs(objective: Objective, point: Point | None, tol: float) -> Steps:
+    point = yield from _begin(objective, point)
+    memory, patience, goes_on = _Memory(maxlen=_MEMORY), _FIRST_PATIENCE, True
+    trusted = _TRUSTED_OF_FEW if _has_few_columns(objective) else _TRUSTED_OF_MANY
+    while goes_on:
+        inverse = _by_diagonal(objective, point)
+        point, goes_on = yield from _quasi_newton(
+            objective, point, inverse, memory, patience, tol, trusted=trusted
+        )
         patience *= 2
+    if _has_few_columns(objective):
+        yield from _newton(objective, point)
+
+
+def _by_diagonal(objective: Objective, point: Point) -> Inverse:
+    """Inverse of the diagonal of the Hessian."""
+    diagonal = objective.hessian_diagonal(point.theta)
+    return partial(np.multiply, 1.0 / np.where(diagonal > 0.0, diagonal, 1.0))
 
 
 def _quasi_newton(
-    objective: Objective, point: Point, inverse: Inverse, memory: _Memory, most: int
+    objective: Objective,
+    point: Point,
+    inverse: Inverse,
+    memory: _Memory,
+    most: int,
+    tol: float,
+    *,
+    trusted: float,
 ) -> Generator[Trial, None, tuple[Point, bool]]:
-    """L-BFGS, at most so many steps; the last point, and whether only rounding is left."""
-    idle = _Idleness(objective)
+    """L-BFGS, at most `most` steps; the last point, and whether more steps make sense.
+
+    They do not where only rounding errors are left, or where the point seems to have converged
+    but the estimate is not `trusted`.
+    """
+    idle, pace = _Idleness(), _Pace()
+    step = -_improved(inverse, memory, point.gradient)
+    pace.note(point, step)
     for _ in range(most):
-        step = -_improved(inverse, memory, point.gradient)
         trial = yield from _search(objective, point, step)
-        idle.note(point, step, trial.point)
-        if idle.ends:
-            return trial.point, True
+        if trial is None:
+            return point, False
         s, y = trial.point.theta - point.theta, trial.point.gradient - point.gradient
         if (sy := dot(s, y)) > 0.0:  # else all is rounding
             memory.append((s, y, sy))
+        idle.note(point, step)
         point = trial.point
-    return point, False
+        step = -_improved(inverse, memory, point.gradient)
+        pace.note(point, step)
+        away = pace.steps_away
+        yield trial._replace(near=away <= trusted and is_near(objective, point, step, tol, away))
+        if idle.ends or (away > trusted and is_near(objective, point, step, tol)):
+            return point, False
+    return point, True
 
 
 def _improved(inverse: Inverse, memory: _Memory, gradient: Vector) -> Vector:
@@ -223,22 +284,35 @@ def _improved(inverse: Inverse, memory: _Memory, gradient: Vector) -> Vector:
 
 
 def _gradient_descent(
-    objective: Objective, start: Vector | Point, step_size: float | None
+    objective: Objective, point: Point | None, tol: float, step_size: float | None
 ) -> Steps:
     """Steps of a fixed size times the gradient of f / Σ weight, or of the size that is good."""
-    point = yield from _begin(objective, start)
-    size, idle = 1.0, _Idleness(objective)
+    point = yield from _begin(objective, point)
+    inverse = _by_diagonal(objective, point)
+    size, idle, pace = 1.0, _Idleness(), _Pace()
     while np.isfinite(point.value) and not idle.ends:
         step = -point.gradient / objective.total
         if step_size is None:
             trial = yield from _search(objective, point, step, length=size)
-            size = 2.0 * (trial.length or size)
-            idle.note(point, trial.length * step, trial.point)
+            if trial is None:
+                return
+            size = 2.0 * trial.length
+            idle.note(point, trial.length * step)
         else:
             there = objective.at(point.theta + step_size * step)
             trial = Trial(there, step_size, bool(np.isfinite(there.value)))
-            yield trial
         point = trial.point
+        newton_step = -inverse(point.gradient)
+        pace.note(point, newton_step)
+        if _has_few_columns(objective):
+            yield trial
+            if is_near(objective, point, newton_step, tol):
+                point = objective.at(point.theta, hessian=True)
+                yield Trial(point, 0.0, accepted=True)
+                inverse = _inverse_at(point)
+        else:
+            away = pace.steps_away
+            yield trial._replace(near=is_near(objective, point, newton_step, tol, away))
 
 
 def _search(
@@ -248,8 +322,8 @@ def _search(
     *,
     length: float = 1.0,
     hessian: bool = False,
-) -> Generator[Trial, None, Trial]:
-    """Try a step, and cut it until it is good."""
+) -> Generator[Trial, None, Trial | None]:
+    """Try a step, and cut it until it is good; None if rounding errors leave no good one."""
     slope = dot(point.gradient, step)
     while True:
         there = objective.at(point.theta + length * step, hessian=hessian)
@@ -257,32 +331,50 @@ def _search(
         good = rise <= _SUFFICIENT * length * slope
         if not good and rise <= RISE * abs(point.value):
             good = dot(there.gradient, step) <= (2.0 * _SUFFICIENT - 1.0) * slope
-        trial = Trial(there, length, bool(good))
-        yield trial
         if good:
-            return trial
+            return Trial(there, length, accepted=True)
+        yield Trial(there, length, accepted=False)
         length *= _cut(point, there)
         if length < _SHORTEST:
-            return Trial(point, 0.0, accepted=True)
+            return None
 
 
 class _Idleness:
-    """How many steps in a row were of rounding, and brought no gradient that is smaller."""
+    """Counts consecutive steps at rounding level that promise no smaller gain."""
 
-    def __init__(self, objective: Objective) -> None:
-        self.objective, self.least, self.steps = objective, np.inf, 0
+    def __init__(self) -> None:
+        self.least, self.steps = np.inf, 0
 
     @property
     def ends(self) -> bool:
         return self.steps >= _IDLE
 
-    def note(self, point: Point, step: Vector, reached: Point) -> None:
-        """Count a step."""
-        norm = self.objective.gradient_norm(reached)
-        of_rounding = -dot(point.gradient, step) <= _ROUNDING * abs(point.value)
-        of_rounding = of_rounding or reached is point
-        self.steps = self.steps + 1 if of_rounding and not norm < self.least else 0
-        self.least = min(self.least, norm)
+    def note(self, point: Point, step: Vector) -> None:
+        """Count a step that was taken."""
+        gain = -dot(point.gradient, step)
+        of_rounding = gain <= _ROUNDING * abs(point.value) and not gain < self.least
+        self.steps = self.steps + 1 if of_rounding else 0
+        self.least = min(self.least, gain)
+
+
+class _Pace:
+    """How fast quasi-Newton steps become shorter, measured by the decrement."""
+
+    def __init__(self) -> None:
+        self.decrements: deque[float] = deque(maxlen=_RATIOS + 1)
+
+    def note(self, point: Point, step: Vector) -> None:
+        """Note the step from a point."""
+        self.decrements.append(math.sqrt(max(0.0, -dot(point.gradient, step))))
+
+    @property
+    def steps_away(self) -> float:
+        """Distance to the optimum in units of the last step; infinity if not known."""
+        if len(self.decrements) <= _RATIOS:
+            return math.inf
+        pairs = pairwise(self.decrements)
+        worst = max(after / before if before else 0.0 for before, after in pairs)
+        return 1.0 / (1.0 - worst) if worst < 1.0 else math.inf
 
 
 @np.errstate(all="ignore")
@@ -304,23 +396,13 @@ def _inverse_at(point: Point) -> Inverse:
     return invert(point.hessian)
 
 
-def _theta(start: Vector | Point) -> Vector:
-    return start if isinstance(start, np.ndarray) else start.theta
+def _theta(objective: Objective, point: Point | None) -> Vector:
+    return np.zeros(objective.penalties.size) if point is None else point.theta
 
 
-def _value(objective: Objective, start: Vector | Point) -> float:
-    """Value of f at a start, without reading X: a start that has not been evaluated is 0."""
-    return objective.value_at_zero if isinstance(start, np.ndarray) else start.value
-
-
-def _begin(
-    objective: Objective, start: Vector | Point, *, hessian: bool = False
-) -> Generator[Trial, None, Point]:
-    """Evaluate f where it has not been, or not with a Hessian."""
-    if not isinstance(start, np.ndarray):
-        if not hessian or start.hessian is not None:
-            return start
-        start = start.theta
-    point = objective.start(start, hessian=hessian)
-    yield Trial(point, 0.0, True)
+def _begin(objective: Objective, point: Point | None) -> Generator[Trial, None, Point]:
+    """The point to begin at: the given one, or 0."""
+    if point is None:
+        point = objective.start(_theta(objective, point))
+        yield Trial(point, 0.0, accepted=True)
     return point
