@@ -50,9 +50,9 @@ __all__ = sorted(ARGUMENTS)
 
 # Fewer elements are not worth a second thread.
 _FEW = 2 * arrays.PART
-# Enough that a thread which is held up leaves its share to the others; each takes some 10 µs.
 # Kinds of dtypes that can hold a result.
 _HOLDING = "fcO"
+# Enough that a thread which is held up leaves its share to the others; each takes some 10 µs.
 _PARTS_PER_THREAD = 8
 
 _SHARED = {
