@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import replace
 
 import mpmath
@@ -13,6 +14,10 @@ from scipy import sparse
 
 # Small ones, among them a mean/std of 10⁶, weights over 24 decades, int64, soft labels, offsets.
 SMALL = [3, 35, 79, 101, 163, 168, 185, 241, 289]
+
+
+# The solvers are tried one after the other on the same problem.
+solved = functools.lru_cache(maxsize=1)(problem)
 
 
 def exact(value):
@@ -94,3 +99,19 @@ def test_what_is_wrong_is_found(part, by, message):
     assert message in check(replace(model, **{part: moved[part]}), hard, warned)
     assert check(replace(model, converged=False), hard, ["ConvergenceWarning"]) == []
     assert check(replace(model, converged=False), hard, []) != []
+
+
+@pytest.mark.parametrize("seed", range(45))
+def test_a_fit_converges_to_the_optimum(seed):
+    hard = problem(seed)
+    model, warned = fit(hard)
+    assert check(model, hard, warned) == []
+    assert model.converged
+
+
+@pytest.mark.parametrize("solver", ["newton", "sampled-newton", "lbfgs", "gradient-descent"])
+@pytest.mark.parametrize("seed", [*SMALL, 7, 11])  # 7: 287 columns, 11: 67 714 rows
+def test_a_fit_with_any_solver_is_right_or_warns(seed, solver):
+    hard = solved(seed)
+    model, warned = fit(hard, solver=solver)
+    assert check(model, hard, warned) == []

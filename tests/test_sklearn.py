@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import subprocess
@@ -13,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 import sklearn.linear_model
+from hard_problems import problem
 from joblib import parallel_config
 from scipy import sparse
 from sklearn.base import clone
@@ -26,8 +28,11 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import check_estimator
 
 import fastlogit as fl
+from fastlogit import sklearn as estimator
+from fastlogit import trainer
 from fastlogit.sklearn import LogisticRegression
 from fastlogit.trainer import CollinearityWarning
+from fastlogit.training import diagnosis
 
 X, T = make_classification(1000, 7, n_informative=4, n_redundant=0, random_state=11)
 WEIGHT = np.random.default_rng(11).exponential(size=1000)
@@ -128,6 +133,17 @@ def test_the_default_tolerance_gives_five_digits_of_the_largest_coefficients(C):
     found = LogisticRegression(C=C).fit(data, target)
     largest = np.abs(exact.coef_).max()
     np.testing.assert_allclose(found.coef_, exact.coef_, rtol=0, atol=1e-5 * largest)
+
+
+# Imbalance by rows, weights over 24 decades, float32, far means, time stamps, CSR.
+@pytest.mark.parametrize("seed", [1, 2, 3, 4, 5, 9, 17, 18, 20, 34, 48])
+def test_the_default_tolerance_gives_five_digits_of_hard_problems(seed):
+    hard = problem(seed)
+    C = 1.0 / hard.arguments["l2"] if hard.penalised else np.inf
+    classifier = LogisticRegression(C=C).fit(hard.X, hard.t, hard.arguments.get("weight"))
+    off = np.abs(classifier.coef_[0] - hard.coef)
+    assert (off <= 1e-4 * hard.errors[:-1]).all()
+    assert off.max() <= 1e-5 * np.abs(hard.coef).max()
 
 
 @pytest.mark.parametrize(
@@ -469,10 +485,28 @@ def test_not_converged():
     assert classifier.predict(X).shape == (1000,)
 
 
+def test_remedies_of_the_trainer_are_translated():
+    # Each phrase is one of the trainer's, and none that advises l2 is missing.
+    source = inspect.getsource(trainer) + inspect.getsource(diagnosis)
+    messages = [line for line in source.splitlines() if re.search("raise .*l2", line)]
+    for phrase in estimator._REMEDIES:
+        assert any(phrase in line for line in messages)
+        messages = [line for line in messages if phrase not in line]
+    assert messages == ['        "seconds": "max_seconds have passed: raise that, l2 or tol",']
+
+
+@pytest.mark.parametrize("C", [0.1, 1.0, np.inf])
+@pytest.mark.parametrize("max_iter", [0, 1, 2])
+def test_the_warning_describes_the_coefficients(C, max_iter):
+    with pytest.warns(ConvergenceWarning) as caught:
+        classifier = LogisticRegression(C=C, max_iter=max_iter).fit(X, T)
+    residual = classifier.predict_proba(X)[:, 1] - T
+    gradient = np.append(residual @ X + classifier.coef_[0] / C, residual.sum()) / len(T)
+    assert f"gradient norm is {np.abs(gradient).max():.2g}, " in str(caught[0].message)
+
+
 def test_what_rounding_forbids_is_not_blamed_on_max_iter():
-    with pytest.warns(
-        ConvergenceWarning, match=r"iterations: .*rounding allows no less: raise tol"
-    ):
+    with pytest.warns(ConvergenceWarning, match=r"rounding allows no less: raise tol$"):
         LogisticRegression(tol=0.0).fit(X, T)
 
 
