@@ -417,7 +417,7 @@ def _parser() -> argparse.ArgumentParser:
         "--tol",
         type=_not_negative,
         default=1e-8,
-        help="end within √TOL standard errors of the optimum (default: %(default)s)",
+        help="end within √TOL / 10 standard errors of the optimum (default: %(default)s)",
     )
     train.add_argument(
         "--max-passes",

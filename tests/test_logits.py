@@ -102,7 +102,7 @@ def test_unknown_texts(tmp_path, suffix):
         score(MODEL, source, tmp_path / "y.parquet", batch_rows=500)
     assert not (tmp_path / "y.parquet").exists()
     done = score(MODEL, source, tmp_path / "y.parquet", batch_rows=500, unknown="ignore")
-    assert done == (N, 0, 2)
+    assert done[:3] == (N, 0, 2)
     expected = LOGITS.copy()
     expected[[1234, 2999]] -= [1.0, -2.0]
     np.testing.assert_array_equal(

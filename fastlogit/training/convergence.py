@@ -2,12 +2,12 @@
 
 The Newton step -H⁻¹ g leads to the optimum up to terms of second order.  With the standard errors
 s_j = √(H⁻¹)_jj and the Newton decrement λ = √(gᵀ H⁻¹ g), |step_j| ≤ λ s_j.  A point has converged
-where both of these hold:
+where both of these hold, with ε = √tol / 10:
 
-    2 λ ≤ √tol min(1, √f)               each coefficient is within √tol of its standard error,
-    2 |step_j| ≤ √tol / 10 max |coef|   and within √tol / 10 of the largest coefficient
+    2 λ ≤ ε min(1, √f)               each coefficient is within ε of its standard error,
+    2 |step_j| ≤ ε / 10 max |coef|   and within ε / 10 of the largest coefficient
 
-The default, 1e-8, means 1e-4 of a standard error and 1e-5 of the largest coefficient.  The factor 2
+The default, 1e-8, means 1e-5 of a standard error and 1e-6 of the largest coefficient.  The factor 2
 leaves room for the terms of second order.  Small weights make f small and standard errors large;
 hence √f, by which λ is compared with the loss.
 
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from fastlogit.hessians import Vector
     from fastlogit.training.objective import Objective, Point
 
-# The factor 2 and the divisor 10 of the two conditions.
-_CAUTION, _OF_LARGEST = 2.0, 0.1
+# ε / √tol, and the factor 2 and the divisor 10 of the two conditions.
+_OF_TOL, _CAUTION, _OF_LARGEST = 0.1, 2.0, 0.1
 # Rounding errors reach about this λ / √f.
 _ROUNDING = 1e-13
 # A solver of linear equations leaves less than this share of λ as its residual.
@@ -59,7 +59,7 @@ def is_near(
 ) -> bool:
     """Whether the optimum, `steps` times a Newton or quasi-Newton step away, is near enough."""
     gain = -dot(point.gradient, step)
-    share = math.sqrt(tol) / (_CAUTION * steps)
+    share = _OF_TOL * math.sqrt(tol) / (_CAUTION * steps)
     if not gain <= share**2 * min(1.0, point.value):
         return False
     d = objective.d
