@@ -76,8 +76,8 @@ class LogisticRegression(ClassifierMixin, BaseEstimator, _Callbacks):  # type: i
         There is no l1 penalty.
     dual : False, default=False
     tol : float, default=1e-8
-        Converged when each coefficient is within √tol / 10 of its standard error, and within √tol /
-        100 of the largest coefficient, from the optimum: at 1e-8 within 1e-5 and 1e-6.  See
+        Converged when each coefficient is within √tol / 10 of its standard error, and within
+        √tol / 100 of the largest coefficient, from the optimum: at 1e-8 within 1e-5 and 1e-6.  See
         :func:`fastlogit.fit`.  scikit-learn's ``lbfgs`` compares `tol` with the gradient of the
         mean loss; at its default, 1e-4, coefficients may not have one right digit.
     fit_intercept : bool, default=True

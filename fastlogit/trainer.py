@@ -132,9 +132,10 @@ def fit(
         "auto" is lbfgs for more than 1000 columns, else newton for little data (n d² of at most
         2e7, or fewer than 10 rows for each column), else sampled-newton.
     tol : float
-        Converged when each coefficient is within √tol / 10 of its standard error, and within √tol /
-        100 of the largest coefficient, from the optimum: at 1e-8 within 1e-5 and 1e-6.  The distance
-        is estimated by Newton's step (see Notes), whatever the units of columns and weights.
+        Converged when each coefficient is within √tol / 10 of its standard error, and within
+        √tol / 100 of the largest coefficient, from the optimum: at 1e-8 within 1e-5 and 1e-6.
+        The distance is estimated by Newton's step (see Notes), whatever the units of columns and
+        weights.
     max_passes : int
         Most reads of X before training ends.  Where columns have no penalty, a few more find out
         about standard errors, collinearity and separation; they do not change the coefficients.

@@ -63,9 +63,9 @@ def main(folder: Path) -> None:
         late = part["late"].drop_null().to_numpy()
         print(f"{name}: {part.num_rows:,} flights, {late.mean():.1%} of them late")
 
-    # 2. Train.  Columns of text have a coefficient for each category, as has the number of a weekday
-    #    where `--categorical` says so; a number that only names the flight is no feature; flights
-    #    that never arrived have no label and are left out.
+    # 2. Train.  Columns of text have a coefficient for each category, as have weekdays (1 to 7)
+    #    with `--categorical`; a number that only names the flight is no feature; flights that never
+    #    arrived have no label and are left out.
     model_path = folder / "model.json"
     fastlogit(
         "train", folder / "past.parquet", "--label", "late", "--ignore", "flight",
