@@ -68,7 +68,7 @@ def _partial(target: Path) -> Path:
 
 
 def remove_partial(path: str | os.PathLike[str]) -> None:
-    """Remove what a process that was killed has left of `path`, unless another one writes it."""
+    """Remove the partial file of `path` that a killed process left, unless another writes it."""
     temporary = _partial(Path(path))
     if temporary.exists():
         with suppress(BlockingIOError), open_alone(temporary):

@@ -1,4 +1,4 @@
-"""What the fields of a model may hold: each function checks one, and gives it back normalised."""
+"""Checks of a model's fields: each function checks one field and returns it normalised."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MEASURED = ("log_loss", "null_log_loss", "total_weight", "gradient_norm", "secon
 
 
 class History(NamedTuple):
-    """What each read of X found, a tuple of as many numbers for each.
+    """The course of training: of each field, one number for each read of X.
 
     The last entry is for the point that the model describes; if a worse point was tried last, the
     best one is listed again after it.
@@ -151,7 +151,7 @@ def _history(history: Any) -> History | None:
         raise TypeError(f"history must be a History or None; got {arrays.short(history)}")
     checked = [_column_of_history(values, name) for name, values in history._asdict().items()]
     if len(set(map(len, checked))) != 1:
-        raise ValueError("history must have as many numbers of each kind")
+        raise ValueError("history must have fields of one length")
     return History(*checked)
 
 
@@ -189,7 +189,7 @@ def checked_names(names: Any, d: int) -> tuple[str, ...]:
 
 
 def _categories(categories: Any, feature_names: Sequence[str] | None) -> dict[str, tuple[str, ...]]:
-    """Categories by column, each of which a file can hold."""
+    """Check the categories of each column: a file must be able to hold them."""
     result = onehot.checked(categories, feature_names)
     for column, values in result.items():
         for text in (column, *values):
@@ -216,7 +216,7 @@ def _text(value: Any, name: str, most: int = _MOST_TEXT) -> str:
 
 
 def _elements(values: Any) -> tuple[Any, ...] | None:
-    """The elements of a sequence; None of what has none, such as an array without an axis."""
+    """Elements of a sequence; None if it cannot be iterated, such as an array without an axis."""
     try:
         return tuple(values)
     except (TypeError, NotImplementedError):
@@ -224,5 +224,5 @@ def _elements(values: Any) -> tuple[Any, ...] | None:
 
 
 def repeated(names: Iterable[str]) -> str:
-    """The first of some names that is there more than once."""
+    """First name that occurs more than once."""
     return next(name for name, count in Counter(names).items() if count > 1)

@@ -1,4 +1,4 @@
-"""The file of a model: JSON, of which every field is checked and nothing is executed."""
+"""The file of a model: JSON.  Every field is checked, and nothing is executed."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ _SINCE_2 = _SINCE_3 | {
 
 
 def content(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """What a file holds of the fields of a model."""
+    """Fields of a model as a file holds them."""
     history, variances = fields["history"], fields["variances"]
     return {
         "format": FORMAT,
@@ -64,7 +64,7 @@ def content(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _finite_or_none(history: History) -> dict[str, list[float | None]]:
-    """For JSON, which has no infinities: what a step that was far too long came to."""
+    """History with None for infinities, which JSON lacks; much too long steps give them."""
     return {
         name: [value if math.isfinite(value) else None for value in values]
         for name, values in history._asdict().items()
@@ -91,12 +91,10 @@ def read(path: str | os.PathLike[str], make: Callable[..., T]) -> T:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object of JSON, in which a key that is there twice would hide what it said first."""
+    """Make a dict of a JSON object, and refuse repeated keys: the last would hide the others."""
     result = dict(pairs)
     if len(result) < len(pairs):
-        raise ValueError(
-            f"the key {arrays.short(repeated(key for key, _ in pairs))} is there twice"
-        )
+        raise ValueError(f"the key {arrays.short(repeated(key for key, _ in pairs))} occurs twice")
     return result
 
 

@@ -314,14 +314,14 @@ def test_messages_are_short_whatever_the_file_says(tmp_path, key, value):
 def test_a_key_that_is_there_twice_is_an_error(tmp_path, key):
     path = tmp_path / "model.json"
     path.write_text(f'{{"{key}": 0, {json.dumps(content(note=1))[1:]}')
-    with pytest.raises(ValueError, match=f"not a model file: the key '{key}' is there twice$"):
+    with pytest.raises(ValueError, match=f"not a model file: the key '{key}' occurs twice$"):
         fl.load(path)
 
 
 def test_a_key_that_is_there_twice_in_the_history_is_an_error(tmp_path):
     path = tmp_path / "model.json"
     path.write_text(WHOLE.replace('"step":', '"passes": [1, 2], "step":'))
-    with pytest.raises(ValueError, match=r"the key 'passes' is there twice$"):
+    with pytest.raises(ValueError, match=r"the key 'passes' occurs twice$"):
         fl.load(path)
 
 

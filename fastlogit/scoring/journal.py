@@ -132,7 +132,7 @@ class Journal:
 
 
 def fingerprint(run: dict[str, Any]) -> dict[str, str]:
-    """What tells a run from others, in a few bytes of which none is a path or a time."""
+    """Hash of each part of a run; no path or time can be read from it."""
     encoded = {name: json.dumps(value, sort_keys=True).encode() for name, value in run.items()}
     return {name: hashlib.sha256(value).hexdigest() for name, value in encoded.items()}
 

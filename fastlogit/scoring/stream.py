@@ -246,7 +246,7 @@ def score(
             write_rows = stack.enter_context(
                 open_sink(sink, schema, force=force, compare=compare, **how)
             )
-            # What was left out appears before the rest: a run that died may have written it.
+            # The file of skipped rows appears first: a run that died may have written it.
             write_skipped = stack.enter_context(
                 _skipped_rows(skipped, said, force=force or is_resumed, compare=compare)
             )
@@ -271,7 +271,7 @@ def _write(
     write: Callable[[Part], object],
     progress: Callable[[Progress], object] | None,
 ) -> Scored:
-    """Write what the journal has, and then all other parts."""
+    """Write the parts in the journal, then all others."""
 
     def note(part: Part) -> None:
         if journal is not None:
@@ -295,7 +295,7 @@ def _are_complete(paths: Sequence[str | os.PathLike[str]], run: dict[str, str]) 
     Raises
     ------
     ValueError
-        If another run has written one, and what is different.
+        If another run has written one; the message says what differs.
     """
     for path in paths:
         before = run_of(path)
