@@ -218,7 +218,10 @@ def checked_missing(missing: Missing) -> Missing:
 
 def labels_of(table: Table, column: Any, classes: tuple[Any, Any], batch: Batch) -> Any:
     """The labels of a batch as `t_of` takes them: cells of a CSV as numbers, if the classes are."""
-    if table.csv is None:
+    import pyarrow as pa
+
+    # (Names of folders beside a CSV may say numbers.)
+    if table.csv is None or not pa.types.is_string(column.type):
         return column
     if isinstance(classes[0], str):
         return _texts(table.csv, column)
