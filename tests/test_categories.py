@@ -181,19 +181,18 @@ def test_the_file_of_a_folder_is_named(tmp_path):
 @pytest.mark.parametrize(
     ("texts", "remedy"),
     [
-        (
-            ["1,234", "5,678"],
-            "(csv=CSVOptions(decimal=',') or csv=CSVOptions(thousands=',') reads them as numbers)",
-        ),
-        (["1,5", "2,25"], "(csv=CSVOptions(decimal=',') reads them as numbers)"),
-        (["1.234,5", "1,0"], "(csv=CSVOptions(thousands='.', decimal=',') reads them as numbers)"),
-        (["1,234.5", "2,000.0"], "(csv=CSVOptions(thousands=',') reads them as numbers)"),
-        (["1 234", "2 000"], "(csv=CSVOptions(thousands=' ') reads"),
-        (
-            ["900", "1,234"],
-            "as '1,234' in row 1 (csv=CSVOptions(decimal=',') or csv=CSVOptions(thousands=',')",
-        ),
-        (["1,5", "2,5", "?"], "(csv=CSVOptions(decimal=',') reads them as numbers)"),
+        (["1,234", "5,678"], "(csv=CSVOptions(thousands=',') reads it as 1234)"),
+        (["573", "1,573", "12", "2,001"], "as '1,573' in row 1 (csv=CSVOptions(thousands=',') r"),
+        (["1,234,567", "12,345"], "(csv=CSVOptions(thousands=',') reads it as 1234567)"),
+        (["0,123", "1,234"], "(csv=CSVOptions(decimal=',') reads it as 0.123)"),
+        (["1,234", "12,5"], "(csv=CSVOptions(decimal=',') reads it as 1.234)"),
+        (["1,5", "2,25"], "(csv=CSVOptions(decimal=',') reads it as 1.5)"),
+        (["1.234,5", "1,0"], "(csv=CSVOptions(thousands='.', decimal=',') reads it as 1234.5)"),
+        (["1,234.5", "2,000.0"], "(csv=CSVOptions(thousands=',') reads it as 1234.5)"),
+        (["1 234", "2 000"], "(csv=CSVOptions(thousands=' ') reads it as 1234)"),
+        (["900", "1,234"], "as '1,234' in row 1 (csv=CSVOptions(thousands=',') reads it as 1234)"),
+        (["1,5", "2,5", "?"], "(csv=CSVOptions(decimal=',') reads it as 1.5)"),
+        (["1,234", "1,234 kg"], "as '1,234' in row 0 (categorical=["),
     ],
 )
 def test_options_of_a_csv_that_would_read_numbers_are_told(tmp_path, texts, remedy):
@@ -202,11 +201,31 @@ def test_options_of_a_csv_that_would_read_numbers_are_told(tmp_path, texts, reme
     assert remedy in refused(path)
 
 
+@pytest.mark.parametrize(
+    ("other", "remedy"),
+    [
+        ("2\t3", "csv=CSVOptions(decimal=',') reads it as 1.5)"),
+        ("2.5\t3.0", None),  # a decimal point
+        ("2,5\t3,25", "csv=CSVOptions(decimal=',') reads it as 1.5)"),
+        ("2,500\t3,000", None),  # groups of digits
+        ("2.000,5\t3", None),  # groups of digits beside decimals
+        ("a\tb", "csv=CSVOptions(decimal=',') reads it as 1.5)"),
+    ],
+)
+def test_options_of_a_csv_are_told_only_if_they_suit_all_columns(tmp_path, other, remedy):
+    path = tmp_path / "in.tsv"
+    first, second = other.split("\t")
+    path.write_text(f"k\tx\tt\n1,5\t{first}\t0\n2,25\t{second}\t1\n")
+    message = refused(path)
+    assert ("CSVOptions" in message) == (remedy is not None)
+    assert (remedy or "(categorical=['k'") in message
+
+
 def test_points_where_commas_are_expected_are_told(tmp_path):
     path = tmp_path / "in.csv"
     path.write_text("k;t\n1.5;0\n2.25;1\n")
     message = refused(path, csv=CSVOptions(delimiter=";", decimal=","))
-    assert "as '1.5' in row 0 (csv=CSVOptions(decimal='.') reads them as numbers)" in message
+    assert "as '1.5' in row 0 (csv=CSVOptions(decimal='.') reads it as 1.5)" in message
 
 
 def test_words_among_numbers_are_told_with_the_options_that_are_there(tmp_path):

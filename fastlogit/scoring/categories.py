@@ -7,20 +7,18 @@ nobody wants of them: such columns are errors, unless somebody calls them catego
 from __future__ import annotations
 
 import re
-from contextlib import suppress
-from itertools import product
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from fastlogit.arrays import short
-from fastlogit.arrow import texts_of
-from fastlogit.scoring.csv_options import CellError, CSVOptions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+
+    from fastlogit.scoring.csv_options import CSVOptions
 
 # A column with fewer than two rows for each of its texts identifies rows: most of its coefficients
 # would tell of a single row.  In a table of few rows, true categories are as rare.
@@ -84,23 +82,48 @@ class Categories:
         return tuple(sorted(self.numbers))
 
 
-def refuse(name: str, reasons: dict[str, str | None], *, may_be_text: bool) -> None:
+class Reason(NamedTuple):
+    """Why a column can be no feature."""
+
+    text: str
+    # Of formatted numbers: one that the text names, and all.
+    example: str = ""
+    numbers: Sequence[str] = ()
+
+
+def refuse(
+    name: str,
+    reasons: dict[str, Reason | None],
+    *,
+    may_be_text: bool,
+    csv: CSVOptions | None = None,
+    has_fractions: bool = False,
+) -> None:
     """Raise one error for all columns with a reason why they can be no features.
 
     Parameters
     ----------
     name : str
         What messages call the table.
-    reasons : dict of str to str or None
+    reasons : dict of str to Reason or None
         Of each column.
     may_be_text : bool
         Whether `categorical` helps.
+    csv : CSVOptions, optional
+        How it was read; other options might make numbers of formatted ones.
+    has_fractions : bool
+        Whether other columns hold numbers that are not whole, which tell the decimal sign.
     """
-    found = [column for column, reason in reasons.items() if reason]
+    found = {column: reason for column, reason in reasons.items() if reason}
     if not found:
         return
-    shown = found[:_MOST_COLUMNS]
-    told = [f"column {short(column)} {reasons[column]}" for column in shown]
+    options = _common_options(list(found.values()), csv, has_fractions)
+    shown = list(found)[:_MOST_COLUMNS]
+    told = [
+        f"column {short(column)} {found[column].text}"
+        + (csv.remedy(found[column].example, options) if csv and found[column].numbers else "")
+        for column in shown
+    ]
     told += [f"{len(found) - len(shown)} more columns are such"] * (len(found) > len(shown))
     it = "it" if len(found) == 1 else "them"
     remedy = f"convert {it} to numbers first, or leave {it} out with ignore={shown!r}"
@@ -109,7 +132,17 @@ def refuse(name: str, reasons: dict[str, str | None], *, may_be_text: bool) -> N
     raise ValueError(f"{name}: {'; '.join(told)} ({remedy})")
 
 
-def why_none(categories: Categories, name: str, rows: int, csv: CSVOptions | None) -> str | None:
+def _common_options(
+    reasons: Sequence[Reason], csv: CSVOptions | None, has_fractions: bool
+) -> dict[str, str] | None:
+    """Options of a CSV that each column with formatted numbers asks for by itself."""
+    wanted = [csv.other_options(reason.numbers) for reason in reasons if csv and reason.numbers]
+    agree = all(options == wanted[0] for options in wanted)
+    options = wanted[0] if wanted and agree else None
+    return None if options and has_fractions and "decimal" in options else options
+
+
+def why_none(categories: Categories, name: str, rows: int, csv: CSVOptions | None) -> Reason | None:
     """Why the texts of a column are numbers, dates or identifiers; None if they are categories.
 
     Parameters
@@ -129,23 +162,25 @@ def why_none(categories: Categories, name: str, rows: int, csv: CSVOptions | Non
 
     numbers = [text for text in texts if is_number(text, csv)]
     if texts and len(numbers) == len(texts):
-        return f"holds numbers as text, as {example(numbers[0])}"
+        return Reason(f"holds numbers as text, as {example(numbers[0])}")
     others = sorted(set(texts) - set(numbers), key=categories.numbers.__getitem__)
     dates = [text for text in others if _DATE_OR_TIME.fullmatch(text.strip())]
     if 2 * len(dates) > len(texts):
-        return f"looks like dates or times, as {example(dates[0])}"
+        return Reason(f"looks like dates or times, as {example(dates[0])}")
     formatted = [text for text in others if _FORMATTED.fullmatch(text.strip())]
     if formatted and 2 * len(numbers + formatted) > len(texts):
-        options = _options(numbers + formatted, csv) if csv else []
-        remedy = f" ({' or '.join(options)} reads them as numbers)" if options else ""
-        return f"looks like formatted numbers, as {example(formatted[0])}{remedy}"
+        return Reason(
+            f"looks like formatted numbers, as {example(formatted[0])}",
+            formatted[0],
+            numbers + formatted,
+        )
     if numbers:
-        return (
+        return Reason(
             f"has numbers, as {short(numbers[0])}, and other text, as {example(others[0])}"
             f"{as_missing(others, csv)}"
         )
     if rows > _LEAST_ROWS and 2 * len(texts) > rows:
-        return (
+        return Reason(
             f"has {len(texts):,} different texts in {rows:,} rows, which identify rows, as "
             f"{example(texts[0])}"
         )
@@ -169,18 +204,3 @@ def is_number(text: str, csv: CSVOptions | None) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _options(texts: Sequence[str], csv: CSVOptions) -> list[str]:
-    """Other options than those of a CSV, with which all texts are numbers."""
-    found = []
-    cells, written = texts_of(texts), set("".join(texts))
-    marks = [mark for mark in ",. '\u2019" if mark in written]
-    for thousands, decimal in product([None, *marks], [".", *"," * ("," in written)]):
-        if thousands != decimal:
-            with suppress(CellError):
-                CSVOptions(thousands=thousands, decimal=decimal).numbers(cells)
-                given = [f"thousands={thousands!r}"] * (thousands not in (None, csv.thousands))
-                given += [f"decimal={decimal!r}"] * (decimal != csv.decimal)
-                found.append(f"csv=CSVOptions({', '.join(given)})")
-    return found[:2]

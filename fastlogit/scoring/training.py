@@ -10,7 +10,7 @@ import numpy as np
 from fastlogit import onehot
 from fastlogit.arrays import short, true_or_false
 from fastlogit.arrow import array_of
-from fastlogit.scoring.categories import Categories, refuse, why_none
+from fastlogit.scoring.categories import Categories, Reason, refuse, why_none
 from fastlogit.scoring.sources import open_table
 from fastlogit.scoring.table import Conflict, checked_names
 from fastlogit.scoring.targets import Labels, checked_missing, find_labels, must_be_absent
@@ -187,7 +187,10 @@ def read_table(
         for position, values in zip(columns.text, categories, strict=True)
         if position not in columns.chosen
     }
-    refuse(table.name, reasons, may_be_text=True)
+    if any(reasons.values()):
+        numbers = (found.X, *found.vectors)
+        has_fractions = any((values != np.trunc(values)).any() for values in numbers)
+        refuse(table.name, reasons, may_be_text=True, csv=table.csv, has_fractions=has_fractions)
     dropped = [int(drop_first and (intercept or place > 0)) for place in range(len(categories))]
     names, texts = _name_features(table, columns, categories, dropped)
     X = _encode(found, categories, list(texts.values()), dropped) if texts else found.X
@@ -246,7 +249,7 @@ def _choose(
     if table.names is not None:
         held = {table.names[one]: table.dtypes[one] for one in numbers}
         reasons = {
-            name: f"must hold numbers; it holds {dtype}" if isinstance(dtype, str) else None
+            name: Reason(f"must hold numbers; it holds {dtype}") if isinstance(dtype, str) else None
             for name, dtype in held.items()
         }
         refuse(table.name, reasons, may_be_text=not table.typed)
