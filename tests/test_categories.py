@@ -12,6 +12,7 @@ import pyarrow as pa
 import pytest
 from scoring_data import write
 
+import fastlogit as fl
 from fastlogit.scoring import CSVOptions, read_table
 
 T = [0, 1, 1, 0]
@@ -266,3 +267,57 @@ def test_types_that_are_neither_numbers_nor_text_are_told_with_the_remedy(values
 def test_decimals_are_numbers():
     table = pa.table({"x": pa.array(map(Decimal, ["1.5", "2.5", "3.5", "4.5"])), "t": T})
     assert read_table(table, "t").X.tolist() == [[1.5], [2.5], [3.5], [4.5]]
+
+
+FLAGS = [True, False, True, True]
+
+
+def flags(folder, kind):
+    """A table with a column of booleans, in one of the formats."""
+    path = folder / f"{kind}.{kind.split()[-1]}"
+    data = {"b": FLAGS, "x": [1.0, 2, 3, 4], "t": T}
+    if kind == "pandas csv":
+        pd.DataFrame(data).to_csv(path, index=False)
+    elif kind == "polars csv":
+        pl.DataFrame(data).write_csv(path)
+    elif kind == "capitals csv":
+        pd.DataFrame(data | {"b": ["TRUE", "FALSE", "True", "true"]}).to_csv(path, index=False)
+    elif kind == "text parquet":
+        pl.DataFrame(data | {"b": list(map(str, FLAGS))}).write_parquet(path)
+    else:
+        pl.DataFrame(data).write_parquet(path)
+    return path
+
+
+def test_booleans_are_the_same_categories_in_all_formats(tmp_path):
+    kinds = ["pandas csv", "polars csv", "capitals csv", "text parquet", "parquet"]
+    sources = [flags(tmp_path, kind) for kind in kinds]
+    sources += [pd.read_parquet(sources[-1]), pl.read_parquet(sources[-1])]
+    expected = [[1.0, 0, 1], [2, 1, 0], [3, 0, 1], [4, 0, 1]]
+    for source in sources:
+        found = read_table(source, "t", categorical=["b"])
+        assert found.categories == {"b": ("false", "true")}
+        assert found.X.toarray().tolist() == expected
+    for categories in (("false", "true"), ("False", "True"), ("FALSE", "TRUE")):
+        names = ("x", *(f"b={one}" for one in categories))
+        model = fl.LogisticModel([0.0, 1.0, 2.0], 0.0, names, categories={"b": categories})
+        for path in sources[: len(kinds)]:
+            out = tmp_path / "out.npy"
+            fl.score(model, path, out, output="logit", force=True)
+            assert np.load(out).tolist() == [2.0, 1.0, 2.0, 2.0]
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+@pytest.mark.parametrize("reverse", [False, True])
+def test_booleans_among_the_integers_of_another_file_are_integers(tmp_path, suffix, reverse):
+    columns = [[True, False, True], [1, 0, 2]]
+    for name, values in zip("ab", columns[::-1] if reverse else columns, strict=True):
+        write(pa.table({"c": values, "t": [0, 1, 1]}), tmp_path / f"{name}.{suffix}")
+    found = read_table(tmp_path, "t", categorical=["c"])
+    assert found.categories == {"c": ("0", "1", "2")}
+    rows = [[0, 1, 0], [1, 0, 0], [0, 1, 0]], [[0, 1, 0], [1, 0, 0], [0, 0, 1]]
+    assert found.X.toarray().tolist() == [*rows[reverse], *rows[not reverse]]
+    model = fl.LogisticModel([5.0, 6, 7], 0.0, ("c=0", "c=1", "c=2"), categories=found.categories)
+    fl.score(model, tmp_path, tmp_path / "out.npy", output="logit")
+    first = [6.0, 5, 6], [6.0, 5, 7]
+    assert np.load(tmp_path / "out.npy").tolist() == [*first[reverse], *first[not reverse]]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from fastlogit import onehot
 from fastlogit.arrays import short
 
 if TYPE_CHECKING:
@@ -77,9 +78,9 @@ class Categories:
         result: NDArray[np.int32] = number_of[codes]
         return result
 
-    def sorted(self) -> tuple[str, ...]:
-        """All texts."""
-        return tuple(sorted(self.numbers))
+    def spelled(self) -> list[str]:
+        """Each text, in the order of the numbers, with one spelling of booleans."""
+        return onehot.spelled(self.numbers)
 
 
 class Reason(NamedTuple):

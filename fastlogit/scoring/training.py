@@ -9,7 +9,7 @@ import numpy as np
 
 from fastlogit import onehot
 from fastlogit.arrays import short, true_or_false
-from fastlogit.arrow import array_of
+from fastlogit.arrow import array_of, as_type, is_number, plain_type
 from fastlogit.scoring.categories import Categories, Reason, refuse, why_none
 from fastlogit.scoring.sources import open_table
 from fastlogit.scoring.table import Conflict, checked_names
@@ -278,8 +278,8 @@ def _read_rows(
         _check_values(table, columns, arrays, batch)
         others = [labels.values(_column(batch.data, columns.target, len(numeric)))]
         others += [
-            onehot.as_text(table.text_of(batch.data.column(place)))
-            for place in range(len(numeric) + 1, len(order))
+            _names(table, batch.data.column(place), position)
+            for place, position in enumerate(columns.text, len(numeric) + 1)
         ]
         nulls = [_is_null(column) for column in (*arrays, *others)]
         absent += [np.count_nonzero(null) for null in nulls]
@@ -312,7 +312,7 @@ def _name_features(
     texts: dict[str, tuple[str, ...]] = {}
     for position, values, first in zip(columns.text, categories, dropped, strict=True):
         column = table.names[position]
-        texts[column] = values.sorted()
+        texts[column] = tuple(sorted(set(values.spelled())))
         features_of = [onehot.feature_name(column, one) for one in texts[column]]
         if twice := taken & set(features_of):
             raise ValueError(
@@ -431,8 +431,8 @@ def _encode(
     indices[:, :d] = np.arange(d)
     total = d
     for j, (values, ordered, first) in enumerate(zip(categories, texts, dropped, strict=True), d):
-        place_of = np.empty(len(ordered), np.int32)
-        place_of[[values.numbers[text] for text in ordered]] = range(len(ordered))
+        place_in_order = {text: place for place, text in enumerate(ordered)}
+        place_of = np.array([place_in_order[text] for text in values.spelled()], np.int32)
         place = place_of[rows.codes[:, j - d]] - first
         # A category without a feature is an entry of 0, wherever it lies.
         rows.X[:, j] = place >= 0
@@ -449,6 +449,14 @@ def _encode(
 def _column(data: Any, position: int, place: int) -> Any:
     """A column of an array, or of a record batch in which it is at `place`."""
     return data.column(place) if hasattr(data, "column") else data[:, position]
+
+
+def _names(table: Table, column: Any, position: int) -> Any:
+    """A column of categories as strings, booleans as integers where another file has these."""
+    kind = plain_type(table.schema.field(position).type)
+    if table.typed and is_number(kind):
+        column = as_type(column, kind)
+    return onehot.as_text(table.text_of(column))
 
 
 def _to_numpy(data: Any, positions: list[int]) -> list[NDArray[Any]]:
