@@ -137,7 +137,9 @@ def test_identifiers_are_told():
     assert "as 'a0' in row 0" in message
     assert len(read_table(table, "t", categorical=["id"]).categories["id"]) == rows
     table["id"] = [f"a{row // 2}" for row in range(rows)]  # two rows each
-    assert len(read_table(table, "t").categories["id"]) == rows // 2
+    assert "column 'id' has 1,000 different texts in 2,000 rows, which id" in refused(table)
+    table["id"] = [f"a{row // 3}" for row in range(rows)]
+    assert len(read_table(table, "t").categories["id"]) == 667
 
 
 @pytest.mark.parametrize(("rows", "is_told"), [(50, False), (51, True)])
@@ -147,6 +149,17 @@ def test_small_tables_may_have_a_text_for_each_row(rows, is_told):
         assert "identify rows" in refused(table)
     else:
         assert len(read_table(table, "t").categories["id"]) == rows
+
+
+@pytest.mark.parametrize(("rows", "different"), [(19, 19), (20, 20), (50, 50), (30, 29)])
+def test_a_text_for_each_row_is_noted(rows, different):
+    k = [f"a{row % different}" for row in range(rows)]
+    found = read_table({"k": k, "t": [0, 1, *[0] * (rows - 2)]}, "t")
+    note = (
+        f"column 'k' of dict has a category for each of its {rows} rows (ignore=['k'] leaves it "
+        "out)"
+    )
+    assert found.notes == ((note,) if rows == different >= 20 else ())
 
 
 def test_all_columns_are_told_at_once():
@@ -168,6 +181,38 @@ def test_all_columns_are_told_at_once():
 def test_many_columns_are_not_all_listed():
     table = {f"k{j}": ["$1", "$2", "$3", "$4"] for j in range(20)} | {"t": T}
     assert "; 14 more columns are such (" in refused(table)
+
+
+@pytest.mark.parametrize(
+    ("texts", "nulls"),
+    [
+        (["1", "2", "?"], ["?"]),
+        (["1", "2", "-", "1", "#N/A", "."], ["-", "#N/A", "."]),
+        (["1.5", "#VALUE!"], ["#VALUE!"]),
+        (["1", "Missing", "unknown"], ["Missing", "unknown"]),
+        (["1", "n.a.", "<NA>"], ["n.a.", "<NA>"]),
+        (["red", "nan", "blue"], ["nan"]),
+        (["NaN", "red", "blue", "nan"], ["NaN", "nan"]),
+        (["1", "2", "3+"], None),
+        (["1", "12345", "K1A 0B1"], None),
+        (["1", "?", "many"], None),
+        (["1", "?", "-", ".", "--"], None),
+        (["1", "---------"], None),
+        (["Inf", "red"], None),
+    ],
+)
+def test_only_what_looks_missing_is_taken_as_missing(tmp_path, texts, nulls):
+    path = tmp_path / "in.csv"
+    path.write_text("k,t\n" + "".join(f"{text},{t % 2}\n" for t, text in enumerate(texts)))
+    message = refused(path)
+    assert "(categorical=['k'] takes it as text, " in message
+    if nulls is None:
+        assert "null_values" not in message
+    else:
+        assert f"(csv=CSVOptions(null_values={[*nulls, 'NA', 'N/A', 'NULL', 'null']!r})" in message
+        how = CSVOptions(null_values=nulls)
+        data = read_table(path, "t", csv=how, missing="skip", categorical=["k"])
+        assert data.categories == {"k": tuple(sorted(set(texts) - set(nulls)))}
 
 
 def test_the_file_of_a_folder_is_named(tmp_path):
@@ -209,7 +254,11 @@ def test_options_of_a_csv_that_would_read_numbers_are_told(tmp_path, texts, reme
         ("2.5\t3.0", None),  # a decimal point
         ("2,5\t3,25", "csv=CSVOptions(decimal=',') reads it as 1.5)"),
         ("2,500\t3,000", None),  # groups of digits
-        ("2.000,5\t3", None),  # groups of digits beside decimals
+        ("2.000,5\t3", "csv=CSVOptions(decimal=',', thousands='.') reads it as 1.5)"),
+        ("2 000\t3", "csv=CSVOptions(decimal=',', thousands=' ') reads it as 1.5)"),
+        ("2 000.5\t3", None),
+        ("2,000.5\t3", None),
+        ("2%\t3%", "csv=CSVOptions(decimal=',') reads it as 1.5)"),
         ("a\tb", "csv=CSVOptions(decimal=',') reads it as 1.5)"),
     ],
 )

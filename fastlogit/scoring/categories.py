@@ -7,12 +7,14 @@ nobody wants of them: such columns are errors, unless somebody calls them catego
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from fastlogit import onehot
 from fastlogit.arrays import short
+from fastlogit.arrow import texts_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,8 +26,30 @@ if TYPE_CHECKING:
 # A column with fewer than two rows for each of its texts identifies rows: most of its coefficients
 # would tell of a single row.  In a table of few rows, true categories are as rare.
 _LEAST_ROWS = 50
+# Words for a missing value, without the signs around them, and what spreadsheets write.
+_MISSING = {
+    *(
+        "nan",
+        "na",
+        "n/a",
+        "n.a",
+        "k.a",
+        "s.o",
+        "nd",
+        "n/d",
+        "n.d",
+        "none",
+        "nil",
+        "null",
+        "missing",
+    ),
+    *("unknown", "unspecified", "undefined", "not available", "not applicable", "no data", "empty"),
+    *("#value!", "#ref!", "#div/0!", "#num!", "#name?", "#null!", "unbekannt", "inconnu"),
+}
+# How many texts, and signs in one of them, may stand for missing values.
+_MOST_NULLS, _MOST_SIGNS = 3, 3
 # How many columns a message names.
-_MOST_COLUMNS = 6
+MOST_COLUMNS = 6
 
 # Numbers as people write them: "-1,234.50", "(12)", "$ 3", "EUR 4", "12 %", "1e5 kg", "1'234".
 _SIGN = "[-+\u2212\u2013]?"
@@ -119,7 +143,7 @@ def refuse(
     if not found:
         return
     options = _common_options(list(found.values()), csv, has_fractions)
-    shown = list(found)[:_MOST_COLUMNS]
+    shown = list(found)[:MOST_COLUMNS]
     told = [
         f"column {short(column)} {found[column].text}"
         + (csv.remedy(found[column].example, options) if csv and found[column].numbers else "")
@@ -136,11 +160,24 @@ def refuse(
 def _common_options(
     reasons: Sequence[Reason], csv: CSVOptions | None, has_fractions: bool
 ) -> dict[str, str] | None:
-    """Options of a CSV that each column with formatted numbers asks for by itself."""
-    wanted = [csv.other_options(reason.numbers) for reason in reasons if csv and reason.numbers]
-    agree = all(options == wanted[0] for options in wanted)
-    options = wanted[0] if wanted and agree else None
-    return None if options and has_fractions and "decimal" in options else options
+    """Options of a CSV for all columns with formatted numbers, unless two contradict each other."""
+    if csv is None:
+        return None
+    common: dict[str, str] = {}
+    texts: list[str] = []
+    for reason in reasons:
+        options = csv.other_options(reason.numbers) or {}
+        if any(common.get(name, value) != value for name, value in options.items()):
+            return None
+        common |= options
+        texts += reason.numbers if options else ()
+    if has_fractions and "decimal" in common:
+        return None
+    try:
+        replace(csv, **common).numbers(texts_of(texts))
+    except ValueError:  # a comma for both, or a column has no numbers now
+        return None
+    return common
 
 
 def why_none(categories: Categories, name: str, rows: int, csv: CSVOptions | None) -> Reason | None:
@@ -175,12 +212,17 @@ def why_none(categories: Categories, name: str, rows: int, csv: CSVOptions | Non
             formatted[0],
             numbers + formatted,
         )
+    if numbers and all(text.strip("+- ").lower() == "nan" for text in numbers):
+        return Reason(
+            f"has {example(numbers[0])} among other text, as {example(others[0])}"
+            f"{as_missing(numbers, csv)}"
+        )
     if numbers:
         return Reason(
             f"has numbers, as {short(numbers[0])}, and other text, as {example(others[0])}"
             f"{as_missing(others, csv)}"
         )
-    if rows > _LEAST_ROWS and 2 * len(texts) > rows:
+    if rows > _LEAST_ROWS and 2 * len(texts) >= rows:
         return Reason(
             f"has {len(texts):,} different texts in {rows:,} rows, which identify rows, as "
             f"{example(texts[0])}"
@@ -188,12 +230,21 @@ def why_none(categories: Categories, name: str, rows: int, csv: CSVOptions | Non
     return None
 
 
-def as_missing(texts: list[str], csv: CSVOptions | None) -> str:
-    """The remedy where texts of a CSV stand for missing values, as others did already."""
-    if csv is None:
+def as_missing(texts: Sequence[str], csv: CSVOptions | None) -> str:
+    """The remedy if texts of a CSV look as if they stood for missing values; else empty."""
+    if csv is None or len(texts) > _MOST_NULLS or not all(map(looks_missing, texts)):
         return ""
-    nulls = [*texts[:_MOST_COLUMNS], *filter(None, csv.null_values)]
-    return f" (csv=CSVOptions(null_values={nulls!r}) takes {short(texts[0])} as missing)"
+    nulls = [*texts, *filter(None, csv.null_values)]
+    listed = " and ".join(map(short, texts))
+    return f" (csv=CSVOptions(null_values={nulls!r}) takes {listed} as missing)"
+
+
+def looks_missing(text: str) -> bool:
+    """Whether a text may stand for a missing value: a word for that, or a few signs, as "?"."""
+    text = text.strip()
+    if len(text) <= _MOST_SIGNS and not any(map(str.isalnum, text)):
+        return True
+    return not _MISSING.isdisjoint((text.casefold(), text.strip("#!?<>()[]. ").casefold()))
 
 
 def is_number(text: str, csv: CSVOptions | None) -> bool:
@@ -204,4 +255,4 @@ def is_number(text: str, csv: CSVOptions | None) -> bool:
         float(text)
     except ValueError:
         return False
-    return True
+    return "_" not in text

@@ -168,11 +168,14 @@ class CSVOptions:
         return None
 
     def remedy(self, text: str, options: dict[str, str] | None) -> str:
-        """How a message says what number a text is with other options; empty without them."""
+        """How a message says what number a text is with other options; empty if they do not help."""
         if not options:
             return ""
+        try:
+            number = replace(self, **options)._spelled(texts_of([text])).cast("float64")[0].as_py()
+        except ValueError:
+            return ""
         given = ", ".join(f"{name}={value!r}" for name, value in options.items())
-        number = replace(self, **options)._spelled(texts_of([text])).cast("float64")[0].as_py()
         return f" (csv=CSVOptions({given}) reads it as {number:.15g})"
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from fastlogit import onehot
 from fastlogit.arrays import short, true_or_false
 from fastlogit.arrow import array_of, as_type, is_number, plain_type
-from fastlogit.scoring.categories import Categories, Reason, refuse, why_none
+from fastlogit.scoring.categories import MOST_COLUMNS, Categories, Reason, refuse, why_none
 from fastlogit.scoring.sources import open_table
 from fastlogit.scoring.table import Conflict, checked_names
 from fastlogit.scoring.targets import Labels, checked_missing, find_labels, must_be_absent
@@ -35,6 +35,8 @@ class Rule(NamedTuple):
 
 _FINITE = Rule(-math.inf, "be finite")
 _WEIGHT = Rule(0.0, "be finite and not negative, as it is the weight")
+# From so many rows on, it is noted if each has a category of its own.
+_LEAST_NOTED = 20
 # Small enough that the rows being filled, column by column, stay in the cache.
 _BATCH_ROWS = 1 << 14
 
@@ -177,11 +179,17 @@ def read_table(
     skipped = rows - found.count
     if table.names is None:
         return TrainingData(found.X, t, None, skipped, {}, classes, weights, offsets)
-    notes = tuple(
+    notes = [
         f"left out {table.label(position)} of {table.name}, which is an index of the rows "
         "(under another name it is a feature)"
         for position in columns.index_columns
-    )
+    ]
+    notes += [
+        f"{table.label(position)} of {table.name} has a category for each of its {found.count} "
+        f"rows (ignore=[{table.names[position]!r}] leaves it out)"
+        for position, values in zip(columns.text, categories, strict=True)
+        if len(values.numbers) == found.count >= _LEAST_NOTED
+    ]
     reasons = {
         table.names[position]: why_none(values, table.name, found.count, table.csv)
         for position, values in zip(columns.text, categories, strict=True)
@@ -194,7 +202,7 @@ def read_table(
     dropped = [int(drop_first and (intercept or place > 0)) for place in range(len(categories))]
     names, texts = _name_features(table, columns, categories, dropped)
     X = _encode(found, categories, list(texts.values()), dropped) if texts else found.X
-    return TrainingData(X, t, names, skipped, texts, classes, weights, offsets, notes)
+    return TrainingData(X, t, names, skipped, texts, classes, weights, offsets, tuple(notes))
 
 
 class _Columns(NamedTuple):
@@ -238,7 +246,15 @@ def _choose(
             what[position], rules[position] = argument, rule
     measures = list(rules)
     chosen = _find(table, categorical, "categorical")
-    left_out = {target, *measures, *_find(table, ignore, "ignore")}
+    ignored = _find(table, ignore, "ignore")
+    for position in sorted((ignored | chosen) & what.keys() or ignored & chosen):
+        argument = "ignore" if position in ignored else "categorical"
+        role = f"the {what[position]}" if position in what else "in categorical"
+        raise ValueError(
+            f"{table.name}: {argument} must name no column of another use; "
+            f"{table.label(position)} is {role}"
+        )
+    left_out = {target, *measures, *ignored}
     index_columns = [one for one in table.index_columns if one not in left_out | chosen]
     left_out.update(index_columns)
     features = [position for position in range(len(table.dtypes)) if position not in left_out]
@@ -295,6 +311,8 @@ def _read_rows(
             for values, column in zip(categories, others[1:], strict=True)
         ]
         found.append(arrays[:d], [t, *arrays[d:]], codes)
+    if found.count == 0 or (missing == "error" and absent.any()):
+        _refuse_empty(table, columns, absent, rows)
     if missing == "error" and absent.any():
         _refuse(table, order, absent, rows)
     _must_have_rows(table, found.count, rows)
@@ -497,6 +515,23 @@ def _check_values(
                 f"{batch.file}: {table.label(position)} must {rule.text}; got {column[row]} in row "
                 f"{batch.first + row}"
             )
+
+
+def _refuse_empty(table: Table, columns: _Columns, absent: NDArray[np.int64], rows: int) -> None:
+    """Raise an error if columns are empty: without them, there may be no missing values."""
+    counts = zip(columns.order, absent.tolist(), strict=True)
+    empty = [position for position, count in counts if count == rows > 0]
+    features = [one for one in empty if one not in (columns.target, *columns.measures)]
+    if not empty:
+        return
+    remedy = ""
+    if features and table.names is not None:
+        remedy = f" (ignore={[table.names[one] for one in features[:MOST_COLUMNS]]!r} leaves out "
+        remedy += "that column)" if len(features) == 1 else "those columns)"
+    told = [table.label(one) for one in empty[:MOST_COLUMNS]]
+    told += [f"{len(empty) - len(told)} more"] * (len(empty) > len(told))
+    has = "has" if len(empty) == 1 else "have"
+    raise ValueError(f"{table.name}: {', '.join(told)} {has} no value in any row{remedy}")
 
 
 def _refuse(table: Table, order: list[int], absent: NDArray[np.int64], rows: int) -> None:
