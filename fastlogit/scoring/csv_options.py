@@ -168,7 +168,7 @@ class CSVOptions:
         return None
 
     def remedy(self, text: str, options: dict[str, str] | None) -> str:
-        """How a message says what number a text is with other options; empty if they do not help."""
+        """How a message says what number a text is with other options; empty if it is none."""
         if not options:
             return ""
         try:
