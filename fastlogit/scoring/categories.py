@@ -54,22 +54,45 @@ MOST_COLUMNS = 6
 # Numbers as people write them: "-1,234.50", "(12)", "$ 3", "EUR 4", "12 %", "1e5 kg", "1'234".
 _SIGN = "[-+\u2212\u2013]?"
 _BLANK = "[ \u00a0\u202f]?"
-_CURRENCY = "(?:[$€£¥₹]|[A-Z]{3}(?![A-Z]))?"
+_SYMBOL = r"(?:(?:US|AU?|CA?|NZ|HK|R)?\$|[€£¥₹₽₩₺₪])"
+# Codes of currencies that are no words, as ALL and TOP are.
+_CODE = (
+    "(?:USD|EUR|GBP|JPY|CHF|CAD|AUD|NZD|CNY|RMB|HKD|SGD|SEK|NOK|DKK|ISK|PLN|CZK|HUF|RON|BGN|RUB|UAH"
+    "|INR|IDR|MYR|THB|PHP|KRW|TWD|VND|BRL|MXN|ARS|CLP|ZAR|NGN|EGP|KES|AED|SAR|ILS|PKR|BDT)"
+)
+# "EUR 4" is an amount; "EUR4", as "CAT1", is a name.
+_CURRENCY = f"(?:{_SYMBOL}|{_CODE}(?=[ \u00a0\u202f]))?"
 _DIGITS = r"(?:\d{1,3}([,. '\u2019\u00a0\u202f])(?:\d{2,3}\1)*\d{3}|\d+)?(?:[.,]\d+|(?<=\d)[.,]?)"
-# A unit stands behind a blank, as "1st" and "4WD" are categories.
-_UNIT = "(?:[ \u00a0\u202f]?(?:[%‰$€£¥₹°]|[A-Z]{3})|[ \u00a0\u202f][A-Za-zµ°]{1,3}[²³]?)?"
+# No other letters are units here: "12 A" is a seat, and "36 months" a term to choose.
+_UNIT = (
+    f"(?:{_BLANK}(?:[%‰°]|° ?[CF]|{_SYMBOL}|{_CODE}|[glmsht]|L"
+    "|(?i:mg|[µu]g|kg|kgs|lbs?|oz|tons?|[mcµn]m|km|mi|miles?|ft|feet|inch(?:es)?|yds?|yards?"
+    "|[mcd]l|lit(?:er|re)s?|gal|gallons?|[mµn]s|secs?|seconds?|mins?|minutes?|hrs?|hours?"
+    "|[kmg]w|[kmg]?wh|[kmg]?hz|[kmgt]i?b|km/h|kmh|kph|mph|m/s|m[²³]|km²|ha|acres?|[hk]?pa|mbar|psi"
+    "|k?cal|kj|px|pts|kr|zł|kč)))?"
+)
 _FORMATTED = re.compile(
     rf"\(?{_SIGN}{_BLANK}{_CURRENCY}{_BLANK}{_SIGN}{_DIGITS}(?:[eE][-+]?\d+)?{_UNIT}\)?-?"
 )
 # Dates with a year, or a year and a month, and times of day.
-_MONTH = "(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*[.,]?"
-_TIME = r"\d{1,2}:\d{2}(?::\d{2}(?:[.,]\d+)?)?(?: ?[ap]m)?(?: ?(?:z|utc|[-+]\d{2}:?\d{2}))?"
+_DAY = "(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*[.,]{0,2} )?"
+_MONTH = (
+    "(?:jan|ene|feb|fev|fév|mar|mär|mrz|apr|abr|avr|may|mai|jun|jui|jul|aug|ago|aoû|sep|oct|okt"
+    r"|nov|dec|dez|déc|dic)[^\W\d_]*[.,]?"
+)
+_TIME = (
+    r"(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:[.,]\d+)?)?(?: ?[ap]m)?"
+    r"(?: ?(?:z|utc|gmt|[ecmp][sd]t|[-+]\d{2}:?\d{2}))?"
+)
 _DATE = (
     r"(?:\d{4}([-/.])\d{1,2}\1\d{1,2}|\d{1,2}([-/.])\d{1,2}\2(?:\d{4}|\d{2})"
-    rf"|\d{{1,2}}\.?[- ]{_MONTH}[- ]\d{{2,4}}|{_MONTH} \d{{1,2}},? \d{{4}}|{_MONTH}[- ]\d{{4}}"
-    r"|\d{4}-(?:0[1-9]|1[0-2]))"
+    rf"|\d{{1,2}}\.?[- ]{_MONTH}[- ]\d{{2,4}}|{_MONTH}  ?\d{{1,2}},? (?:{_TIME} )?\d{{4}}"
+    rf"|{_MONTH}[- ]\d{{4}}|\d{{4}}-(?:0[1-9]|1[0-2])"
+    r"|\d{4}[年년] ?\d{1,2}[月월](?: ?\d{1,2}[日일])?)"
 )
-_DATE_OR_TIME = re.compile(rf"(?:{_DATE}(?:(?:,? |t){_TIME})?|{_TIME})", re.IGNORECASE)
+_DATE_OR_TIME = re.compile(rf"(?:{_DAY}{_DATE}(?:(?:,? |t){_TIME})?|{_TIME})", re.IGNORECASE)
+# A year and the next, as of accounts.
+_YEARS = re.compile(r"(\d{4})-(\d{2})")
 
 
 class Place(NamedTuple):
@@ -203,6 +226,8 @@ def why_none(categories: Categories, name: str, rows: int, csv: CSVOptions | Non
         return Reason(f"holds numbers as text, as {example(numbers[0])}")
     others = sorted(set(texts) - set(numbers), key=categories.numbers.__getitem__)
     dates = [text for text in others if _DATE_OR_TIME.fullmatch(text.strip())]
+    if all(map(_are_two_years, dates)):
+        dates = []
     if 2 * len(dates) > len(texts):
         return Reason(f"looks like dates or times, as {example(dates[0])}")
     formatted = [text for text in others if _FORMATTED.fullmatch(text.strip())]
@@ -228,6 +253,11 @@ def why_none(categories: Categories, name: str, rows: int, csv: CSVOptions | Non
             f"{example(texts[0])}"
         )
     return None
+
+
+def _are_two_years(text: str) -> bool:
+    found = _YEARS.fullmatch(text.strip())
+    return found is not None and (int(found[1]) + 1) % 100 == int(found[2])
 
 
 def as_missing(texts: Sequence[str], csv: CSVOptions | None) -> str:
