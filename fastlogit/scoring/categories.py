@@ -23,29 +23,15 @@ if TYPE_CHECKING:
 
     from fastlogit.scoring.csv_options import CSVOptions
 
-# A column with fewer than two rows for each of its texts identifies rows: most of its coefficients
+# A column with two rows or fewer for each of its texts identifies rows: most of its coefficients
 # would tell of a single row.  In a table of few rows, true categories are as rare.
 _LEAST_ROWS = 50
 # Words for a missing value, without the signs around them, and what spreadsheets write.
 _MISSING = {
-    *(
-        "nan",
-        "na",
-        "n/a",
-        "n.a",
-        "k.a",
-        "s.o",
-        "nd",
-        "n/d",
-        "n.d",
-        "none",
-        "nil",
-        "null",
-        "missing",
-    ),
-    *("unknown", "unspecified", "undefined", "not available", "not applicable", "no data", "empty"),
-    *("#value!", "#ref!", "#div/0!", "#num!", "#name?", "#null!", "unbekannt", "inconnu"),
-}
+    "nan", "na", "n/a", "n.a", "k.a", "s.o", "nd", "n/d", "n.d", "none", "nil", "null", "missing",
+    "unknown", "unspecified", "undefined", "not available", "not applicable", "no data", "empty",
+    "#value!", "#ref!", "#div/0!", "#num!", "#name?", "#null!", "unbekannt", "inconnu",
+}  # fmt: skip
 # How many texts, and signs in one of them, may stand for missing values.
 _MOST_NULLS, _MOST_SIGNS = 3, 3
 # How many columns a message names.
