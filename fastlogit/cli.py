@@ -144,7 +144,7 @@ def _train(args: argparse.Namespace) -> None:
             csv=_csv_options(args),
         )
         for note in data.notes:
-            _report("note", note)
+            _report("note", wording.as_options(note, wording.options_of(args.parser)))
         if data.skipped:
             _report("note", f"left out {_rows(data.skipped)} of {args.data} with a missing value")
         start = time.perf_counter()
@@ -166,8 +166,10 @@ def _train(args: argparse.Namespace) -> None:
         seconds = time.perf_counter() - start
         model = dataclasses.replace(model, categories=data.categories, classes=data.classes)
         model.save(temporary)
+    positive = f"positive       {data.classes[1]!r} (--positive chooses)\n"
     print(
         f"rows           {len(data.t):,}\n"
+        f"{positive if data.classes != (0, 1) else ''}"
         f"features       {model.coef.size:,}\n"
         f"mean log-loss  {model.log_loss:.6f}\n"
         f"solver         {model.solver}\n"

@@ -22,14 +22,8 @@ if TYPE_CHECKING:
 NULLS = ("", "NA", "N/A", "NULL", "null")
 # Booleans, as Python, R, SQL and spreadsheets write them.
 _FALSE, _TRUE = (("false", "False", "FALSE"), ("true", "True", "TRUE"))
-# Options to suggest for a number that is not written as Python writes it.
-_OTHER_OPTIONS: tuple[dict[str, Any], ...] = (
-    {"decimal": ","},
-    {"thousands": ","},
-    {"thousands": " "},
-    {"thousands": "'"},
-    {"decimal": ",", "thousands": "."},
-)
+# Characters between groups of digits that messages suggest.
+_SEPARATORS = ",. '\u2019\u00a0\u202f"
 # Characters that cannot separate cells or digits.
 _OF_NUMBERS = '0123456789+-eE"\r\n'
 
@@ -106,7 +100,7 @@ class CSVOptions:
     def _grouped(self) -> str:
         """A pattern for numbers with groups of three digits, or in India two before the last."""
         group, point = re.escape(self.thousands or ""), re.escape(self.decimal)
-        digits = rf"\d{{1,3}}(?:{group}\d{{2,3}})*{group}\d{{3}}"
+        digits = rf"[1-9]\d{{0,2}}(?:{group}\d{{2,3}})*{group}\d{{3}}"
         return rf"^[+-]?{digits}(?:{point}\d*)?(?:[eE][+-]?\d+)?$"
 
     def texts(self, cells: Any) -> Any:
@@ -126,6 +120,7 @@ class CSVOptions:
             If a cell is not a number.
         """
         import pyarrow as pa
+        from pyarrow import compute
 
         texts = self._spelled(self.texts(cells))
         try:
@@ -133,7 +128,12 @@ class CSVOptions:
         except pa.ArrowInvalid:
             place = _first_bad(texts)
             text = cells[place].as_py()
-            raise CellError(place, f"{short(text)}{self._remedy(text)}") from None
+            like = rf"^[-+]?[\d{_SEPARATORS}]+$"
+            given = compute.utf8_trim_whitespace(self.texts(cells))
+            others = compute.unique(given.filter(compute.match_substring_regex(given, like)))
+            others = [text, *others.drop_null().to_pylist()]
+            remedy = self.remedy(text, self.other_options(others))
+            raise CellError(place, f"{short(text)}{remedy}") from None
 
     def _spelled(self, cells: Any) -> Any:
         """Cells spelled so that Arrow parses them."""
@@ -152,17 +152,31 @@ class CSVOptions:
             texts = compute.replace_substring(texts, self.decimal, ".")
         return texts
 
-    def _remedy(self, text: str) -> str:
-        """Options that would read a cell as a number, for the message."""
-        found: list[str] = []
-        for options in _OTHER_OPTIONS:
-            if len(options) > 1 and found:  # one option is enough
-                break
-            with suppress(ValueError):  # not a number either
-                replace(self, **options)._spelled(texts_of([text])).cast("float64")
-                given = ", ".join(f"{name}={value!r}" for name, value in options.items())
-                found.append(f"csv=CSVOptions({given})")
-        return f" ({' or '.join(found)} reads it)" if found else ""
+    def other_options(self, texts: Sequence[str]) -> dict[str, str] | None:
+        """Options with which all these texts are numbers, or None.
+
+        "1,234" has groups of digits, unless another text, as "1,5", can have none.
+        """
+        written, cells = set("".join(texts)), texts_of(texts)
+        marks = [{"thousands": mark} for mark in _SEPARATORS if mark in written]
+        for decimal in (self.decimal, *({".", ","} - {self.decimal})):
+            point = {} if decimal == self.decimal else {"decimal": decimal}
+            for group in (*marks, {}, {"thousands": "." if decimal == "," else ","}):
+                with suppress(ValueError):  # no such options, or no numbers
+                    replace(self, **group, **point)._spelled(cells).cast("float64")
+                    return group | point
+        return None
+
+    def remedy(self, text: str, options: dict[str, str] | None) -> str:
+        """How a message says what number a text is with other options; empty if it is none."""
+        if not options:
+            return ""
+        try:
+            number = replace(self, **options)._spelled(texts_of([text])).cast("float64")[0].as_py()
+        except ValueError:
+            return ""
+        given = ", ".join(f"{name}={value!r}" for name, value in options.items())
+        return f" (csv=CSVOptions({given}) reads it as {number:.15g})"
 
 
 class CellError(ValueError):
