@@ -403,12 +403,7 @@ def of(X: Any, missing: Missing = "error") -> Features:
     if hasattr(type(X), "tocsr"):  # of the class, as a data frame could have a column "tocsr"
         return _of_sparse(X)
     if isinstance(X, Mapping):
-        try:
-            named = [(str(name), X[name]) for name in X]
-        except KeyError as error:
-            raise ValueError(
-                f"X must have a column for each of its keys; {error} has none"
-            ) from None
+        named = items(X, "X")
         return _of_table(
             [_chunks_of(value, name, missing) for name, value in named],
             [name for name, _ in named],
@@ -416,6 +411,16 @@ def of(X: Any, missing: Missing = "error") -> Features:
     if (_is_of_pandas(X) and hasattr(X, "ndim")) or _is_of_arrow(X):  # pandas.NA has no axes
         return _of_frame(X, missing)
     return _of_array(arrays.real_array(X, "X", 2, float16=True))
+
+
+def items(X: Mapping[Any, Any], argument: str) -> list[tuple[str, Any]]:
+    """Names and columns of a mapping."""
+    try:
+        return [(str(name), X[name]) for name in X]
+    except KeyError as error:
+        raise ValueError(
+            f"{argument} must have a column for each of its keys; {error} has none"
+        ) from None
 
 
 class _Memory(NamedTuple):
