@@ -86,6 +86,26 @@ def numbers(column: Any) -> Any:
     return column.cast(pa.float64()) if pa.types.is_null(column.type) else column
 
 
+def floats(column: Any, name: str, missing: str) -> NDArray[np.float64]:
+    """A column of any library, in float64; with `missing` "nan", nulls are NaN, else an error."""
+    import pyarrow as pa
+
+    try:
+        whole = numbers(column_of(column))
+    except (pa.ArrowException, TypeError):
+        raise TypeError(f"{name} must hold real numbers; got {type(column).__name__}") from None
+    if not is_number(whole.type):
+        raise TypeError(f"{name} must hold real numbers; got {whole.type}")
+    whole.validate()
+    if missing == "error" and whole.null_count:
+        raise ValueError(
+            f"{name} must have no nulls; it has {whole.null_count} (decision and predict_proba "
+            "take them as NaN with missing='nan')"
+        )
+    result: NDArray[np.float64] = np.asarray(whole.cast(pa.float64(), safe=False), np.float64)
+    return result
+
+
 def common_type(kinds: Collection[Any]) -> Any:
     """The narrowest plain type that holds columns of all these types, or None.
 

@@ -132,6 +132,11 @@ def from_statsmodels(results: Any) -> LogisticModel:
     )
     if not logit:
         raise ValueError("results must be of Logit, or a GLM that is binomial with logit link")
+    if model.exog_names is None:
+        raise ValueError(
+            "results must still have the names of columns, which remove_data() took; convert them "
+            "before that"
+        )
     names, params = list(model.exog_names), np.asarray(results.params, np.float64)
     if params.shape != (len(names),):
         raise ValueError(

@@ -137,7 +137,7 @@ def _score(
     output: Output, X: Any, model: Model, offset: Any, missing: Missing, unknown: Unknown
 ) -> Any:
     model = loaded(model)
-    warn_without_offset(model, offset, stacklevel=4)
+    warn_without_offset(model, offset)
     arrays.choice(missing, "missing", get_args(Missing))
     if is_frame(X):
         options = {"output": output, "offset": offset, "missing": missing, "unknown": unknown}

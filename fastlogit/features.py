@@ -25,7 +25,7 @@ import numpy as np
 from fastlogit import arrays
 from fastlogit import threads as _threads
 from fastlogit.arrow import column_of, numbers
-from fastlogit.kernels import columns, passes, sparse
+from fastlogit.kernels import columns, dense, lanes, passes, sparse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -42,6 +42,8 @@ Missing = Literal["error", "nan"]
 PART_ELEMENTS = 1 << 20
 # Entries of a sparse X, which take longer.
 PART_ENTRIES = 1 << 18
+# A column of a sparse X is centred if rows with this share of the weight have an entry of it.
+NEARLY_ALL = 0.99
 # Entries of a part for each column, whose sums are added up in the end.
 ENTRIES_PER_COLUMN = 40
 
@@ -107,12 +109,17 @@ class Features:
         """A number for each column, which is subtracted as the column is read."""
         return np.zeros(self.shape[1])
 
-    def less(self, centres: NDArray[np.float64]) -> Features:
-        """Subtract a number from each column as it is read; see :mod:`fastlogit.centring`."""
+    def less(
+        self, centres: NDArray[np.float64], weight: NDArray[np.float64] | None = None
+    ) -> Features:
+        """Subtract a number from each column as it is read; see :mod:`fastlogit.centring`.
+
+        Rows of weight 0 may then be read wrongly.
+        """
         raise NotImplementedError
 
     def full_columns(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Numbers of the columns that are stored in every row of a sample, and their elements."""
+        """Numbers of the columns that are stored in nearly every row, and their elements."""
         raise NotImplementedError
 
     def check(self, threads: int) -> None:
@@ -136,23 +143,37 @@ class Features:
 @dataclass(frozen=True)
 class _Rows(Features):
     X: NDArray[Any]
+    # Padded with 0 to whole vectors; None if all are 0.
+    padded_centres: NDArray[np.float64] | None = None
 
     @property
     def arrays(self) -> Mapping[str, NDArray[Any]]:
         return {"X": self.X}
 
     def layouts(self, rows: slice) -> Iterator[tuple[slice, Layout]]:
-        yield rows, self.X[rows]
+        X, centres = self.X[rows], self.padded_centres
+        yield rows, X if centres is None else dense.CentredArray(X, centres)
 
     def sample(self, rows: NDArray[np.int64], threads: int) -> Features:  # noqa: ARG002
-        return _of_array(self.X[rows])
+        return replace(self, shape=(rows.size, self.shape[1]), X=self.X[rows])
 
     def entries(self) -> NDArray[np.int64]:
         counts: NDArray[np.int64] = np.count_nonzero(self.X, axis=0)
         return counts
 
-    def less(self, centres: NDArray[np.float64]) -> Features:
-        return _by_columns(self.X).less(centres)
+    @property
+    def centres(self) -> NDArray[np.float64]:
+        known = self.padded_centres
+        return super().centres if known is None else known[: self.shape[1]]
+
+    def less(
+        self,
+        centres: NDArray[np.float64],
+        weight: NDArray[np.float64] | None = None,  # noqa: ARG002
+    ) -> Features:
+        padded = np.zeros(lanes.padded(centres.size))
+        padded[: centres.size] = centres
+        return replace(self, padded_centres=padded)
 
     def full_columns(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         return np.arange(self.shape[1]), self.X.astype(np.float64)
@@ -212,21 +233,34 @@ class _Sparse(Features):
     def centres(self) -> NDArray[np.float64]:
         return self.X.centres if isinstance(self.X, sparse.CentredRows) else super().centres
 
-    def less(self, centres: NDArray[np.float64]) -> Features:
-        """Subtract from the columns that are stored in every row; a 0 that is not stays one."""
-        full = centres != 0.0
-        sparse.keep_full(self._stored, full)
+    def less(
+        self, centres: NDArray[np.float64], weight: NDArray[np.float64] | None = None
+    ) -> Features:
+        """Subtract from the columns that are stored in nearly every row with a weight.
+
+        Where a column is not stored there, or is repeated, X is copied, with one entry for each.
+        """
+        n, d = self.shape
+        weight = np.ones(n) if weight is None else weight
+        rows, weights, repeated = np.zeros(d, np.int64), np.zeros(d), np.zeros(d, np.bool_)
+        sparse.find_entries(self._stored, weight, rows, weights, repeated)
+        full = (centres != 0.0) & (weights >= NEARLY_ALL * weight.sum())
         if not full.any():
             return self
-        return replace(self, X=sparse.CentredRows(*self._stored, np.where(full, centres, 0.0)))
+        lacking = np.flatnonzero(full & (rows < np.count_nonzero(weight)))
+        X = self._stored
+        if repeated[full].any() or lacking.size:
+            X = _with_one_entry(X, weight > 0.0, lacking)
+        centred = sparse.CentredRows(*X, np.where(full, centres, 0.0))
+        return replace(self, dtype=X.data.dtype, X=centred)
 
     def full_columns(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        full = np.ones(self.shape[1], np.bool_)
-        sparse.keep_full(self._stored, full)
-        here = full[self.X.indices]
-        by_column = np.argsort(self.X.indices[here], kind="stable")
-        values = self.X.data[here][by_column].astype(np.float64)
-        return np.flatnonzero(full), values.reshape(-1, self.shape[0]).T
+        from scipy.sparse import csr_array
+
+        data, indices, indptr = self.X[:3]
+        full = np.flatnonzero(self.entries() >= NEARLY_ALL * self.shape[0])
+        values = csr_array((data.astype(np.float64), indices, indptr), self.shape)[:, full]
+        return full, values.toarray()
 
     @property
     def _stored(self) -> sparse.Rows:
@@ -350,7 +384,11 @@ class _Columns(Features):
     def centres(self) -> NDArray[np.float64]:
         return self.chunks[0].columns.centres
 
-    def less(self, centres: NDArray[np.float64]) -> Features:
+    def less(
+        self,
+        centres: NDArray[np.float64],
+        weight: NDArray[np.float64] | None = None,  # noqa: ARG002
+    ) -> Features:
         return replace(self, chunks=[chunk.less(centres) for chunk in self.chunks])
 
 
@@ -365,12 +403,7 @@ def of(X: Any, missing: Missing = "error") -> Features:
     if hasattr(type(X), "tocsr"):  # of the class, as a data frame could have a column "tocsr"
         return _of_sparse(X)
     if isinstance(X, Mapping):
-        try:
-            named = [(str(name), X[name]) for name in X]
-        except KeyError as error:
-            raise ValueError(
-                f"X must have a column for each of its keys; {error} has none"
-            ) from None
+        named = items(X, "X")
         return _of_table(
             [_chunks_of(value, name, missing) for name, value in named],
             [name for name, _ in named],
@@ -378,6 +411,16 @@ def of(X: Any, missing: Missing = "error") -> Features:
     if (_is_of_pandas(X) and hasattr(X, "ndim")) or _is_of_arrow(X):  # pandas.NA has no axes
         return _of_frame(X, missing)
     return _of_array(arrays.real_array(X, "X", 2, float16=True))
+
+
+def items(X: Mapping[Any, Any], argument: str) -> list[tuple[str, Any]]:
+    """Names and columns of a mapping."""
+    try:
+        return [(str(name), X[name]) for name in X]
+    except KeyError as error:
+        raise ValueError(
+            f"{argument} must have a column for each of its keys; {error} has none"
+        ) from None
 
 
 class _Memory(NamedTuple):
@@ -681,6 +724,33 @@ def _of_sparse(X: Any) -> Features:
         )
     rows = sparse.Rows(data[:entries], indices[:entries], indptr, d)
     return _Sparse((n, d), data.dtype, None, rows)
+
+
+def _with_one_entry(
+    X: sparse.Rows, counted: NDArray[np.bool_], lacking: NDArray[np.int64]
+) -> sparse.Rows:
+    """Copy X without repeated entries, with a 0 where some columns have none in counted rows."""
+    from scipy.sparse import csr_array
+
+    shape = X.indptr.size - 1, X.d
+    whole = csr_array((X.data.astype(np.float64), X.indices, X.indptr), shape, copy=True)
+    whole.sum_duplicates()
+    entries = np.flatnonzero(np.isin(whole.indices, lacking))
+    rows = np.searchsorted(whole.indptr, entries, "right") - 1
+    wanted = np.repeat(counted[:, np.newaxis], lacking.size, axis=1)
+    wanted[rows, np.searchsorted(lacking, whole.indices[entries])] = False
+    rows, columns_of = np.nonzero(wanted)
+    places = whole.indptr[rows]
+    added = np.cumsum(np.bincount(rows, minlength=shape[0]))
+    filled = csr_array(
+        (
+            np.insert(whole.data, places, 0.0),
+            np.insert(whole.indices, places, lacking[columns_of]),
+            whole.indptr + np.append(0, added),
+        ),
+        shape,
+    )
+    return sparse.Rows(filled.data, filled.indices, filled.indptr, X.d)
 
 
 def _part_of_sparse(X: Any, name: str, kinds: str) -> NDArray[Any]:

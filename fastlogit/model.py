@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import sys
 import warnings
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,6 +19,7 @@ import numpy as np
 
 from fastlogit import (
     arrays,
+    arrow,
     centring,
     features,
     files,
@@ -598,22 +600,32 @@ def loaded(model: LogisticModel | str | os.PathLike[str]) -> LogisticModel:
     )
 
 
-def warn_without_offset(model: LogisticModel, offset: object, stacklevel: int = 3) -> None:
-    """Warn if a model was trained with an offset, and there is none to predict with."""
+def warn_without_offset(model: LogisticModel, offset: object) -> None:
+    """Warn the user if a model was trained with an offset, and there is none to predict with."""
     if model.with_offset and offset is None:
         warnings.warn(
             "offset must be given, as the model was trained with one; without it, the model "
             "predicts as if it were 0",
             OffsetWarning,
-            stacklevel,
+            _level_of_caller(),
         )
 
 
+def _level_of_caller() -> int:
+    """Level, for the function that asks, of the first caller outside this package."""
+    package, level = __name__.partition(".")[0], 1
+    frame = sys._getframe(1)
+    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == package:
+        frame, level = frame.f_back, level + 1
+    return level
+
+
 def _plain_offset(offset: Any, missing: Missing) -> Any:
-    """An offset in which other libraries' nulls are NaN, or an error, as in a column of X."""
-    if offset is None or isinstance(offset, np.ndarray | list | tuple):
-        return offset
-    return linear.decision({"offset": offset}, [1.0], missing=missing)
+    """An offset in which other libraries' nulls are NaN, or an error."""
+    is_plain = isinstance(offset, str | list | tuple) or not hasattr(offset, "__len__")
+    if is_plain or isinstance(getattr(offset, "dtype", None), np.dtype):
+        return offset  # which is checked later
+    return arrow.floats(offset, "offset", missing)
 
 
 def _check_columns(given: list[str], wanted: tuple[str, ...]) -> None:

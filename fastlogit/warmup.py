@@ -69,6 +69,8 @@ def _other_layouts() -> Iterator[tuple[str, Call]]:
         yield f"linear.probability {what}", partial(linear.probability, layout, coef)
         yield from _passes(what, layout, t, coef, None)
         yield f"fit {what}", partial(trainer.fit, layout, t)
+    for kind in ("float64", "float32"):
+        yield f"fit {kind}, centred", partial(trainer.fit, (X + 1e4).astype(kind), t)
 
 
 def _passes(

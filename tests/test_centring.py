@@ -13,6 +13,7 @@ from scipy import sparse
 
 import fastlogit as fl
 from fastlogit import centring, features, linear
+from fastlogit.kernels import dense
 from fastlogit.trainer import CollinearityWarning, SeparationWarning
 
 RNG = np.random.default_rng(3)
@@ -228,19 +229,92 @@ def test_what_is_not_finite_is_left_for_the_first_pass():
             fl.fit(X, T)
 
 
-def test_a_sparse_column_is_centred_where_every_row_has_exactly_one_entry():
+def with_entries(X, more_rows=(), values=(), left_out=()):
+    """CSR with more entries of column 0 in some rows, and without those of others."""
+    rows, columns = np.nonzero(np.ones(X.shape))
+    keep = ~np.isin(rows, left_out) | (columns > 0)
+    rows, columns = np.append(rows[keep], more_rows), np.append(columns[keep], 0 * more_rows)
+    data = np.append(X.ravel()[keep], values)
+    order = np.argsort(rows, kind="stable")
+    indptr = np.append(0, np.cumsum(np.bincount(rows)))
+    return sparse.csr_array((data[order], columns[order].astype(np.int32), indptr), X.shape)
+
+
+FEW, MANY = np.array([7]), np.arange(0, N, 3)
+NONE = np.array([], int)
+
+
+@pytest.mark.parametrize("outlier", [0, 7], ids=["in the sample", "not in the sample"])
+@pytest.mark.parametrize("agrees", [True, False], ids=["", "against its z"])
+def test_one_row_that_is_not_far_decides_for_no_other(outlier, agrees):
+    X, t = far(1e9), T.copy()
+    X[outlier, 0] = 0.0
+    t[outlier] = 0.0 if agrees else 1.0  # z is about -4e8
+    keep = (np.arange(N) != outlier) | (not agrees)  # as the row adds nothing to f where it agrees
+    coef, _, errors, _ = (np.asarray(part, float) for part in solve(X[keep], t[keep], l2=0.0))
+    left_out = np.array([outlier])
+    for given in (X, np.asfortranarray(X), with_entries(X, NONE, NONE, left_out)):
+        assert (centred(given).centres[:2] != 0.0).all()
+        model = fl.fit(given, t, l2=0.0, tol=1e-9)
+        assert model.converged
+        assert (np.abs(model.coef - coef) < 1e-6 * errors[:3]).all()
+        np.testing.assert_allclose(model.standard_errors(), errors, rtol=1e-4)
+
+
+@pytest.mark.parametrize("light", [0.0, 1e-18])
+def test_light_rows_do_not_count_whatever_they_hold(light):
+    X = far(1e9)
+    X[MANY, 0] = 0.0
+    weight = np.ones(N)
+    weight[MANY] = light
+    assert_light_rows_do_not_count(X, weight, with_entries(X, NONE, NONE, MANY))
+
+
+def assert_light_rows_do_not_count(X, weight, rows):
+    keep = weight == 1.0
+    for given in (X, np.asfortranarray(X), rows):
+        model = fl.fit(given, T, weight=weight, l2=0.0)
+        assert_right(model, X[keep], T[keep], l2=0.0)
+        again = model.standard_errors(given, weight=weight)
+        np.testing.assert_allclose(again, model.standard_errors(), rtol=1e-6)
+
+
+def test_entries_that_are_repeated_are_added_up_before_they_are_centred():
+    X = far(1e6)
+    values = RNG.normal(size=MANY.size)
+    total = X.copy()
+    total[MANY, 0] += values
+    rows = with_entries(X, MANY, values)
+    data, indices = rows.data.copy(), rows.indices.copy()
+    assert (centred(rows).centres[:2] != 0.0).all()
+    assert_right(fl.fit(rows, T, l2=0.0), total, T, l2=0.0)
+    assert (rows.data.tolist(), rows.indices.tolist()) == (data.tolist(), indices.tolist())
+
+
+def test_repeated_entries_of_a_small_type_do_not_overflow():
+    X = np.column_stack([np.full(N, 100), BASE[:, 1:].round()]).astype(np.int8)
+    total = X.astype(float)
+    total[:, 0] += 100.0 + (BASE[:, 0] > 0)
+    rows = with_entries(X, np.arange(N), (100 + (BASE[:, 0] > 0)).astype(np.int8))
+    assert rows.dtype == np.int8
+    assert_right(fl.fit(rows, T, l2=0.0), total, T, l2=0.0)
+
+
+def test_a_sparse_column_is_centred_where_nearly_every_row_has_an_entry():
     X = np.column_stack([BASE[:, :2] + 1e4, np.ones(N), BASE[:, 2]])
-    rows = sparse.csr_array(X)
-    assert (centred(rows).centres != 0.0).tolist() == [True, True, True, False]
-    # An entry is not there in one row, and is there twice in another.
-    keep = np.ones(rows.data.size, bool)
-    keep[4 * 7] = False
-    indptr = rows.indptr - (np.arange(N + 1) > 7)
-    missing = sparse.csr_array((rows.data[keep], rows.indices[keep], indptr), X.shape)
-    assert (centred(missing).centres != 0.0).tolist() == [False, True, True, False]
-    twice = rows.copy()
-    twice.indices[4 * 7] = 1
-    assert (centred(twice).centres != 0.0).tolist() == [False, False, True, False]
+    assert (centred(sparse.csr_array(X)).centres != 0.0).tolist() == [True, True, True, False]
+    few = with_entries(X, NONE, NONE, np.arange(0, N, 150))
+    assert (centred(few).centres != 0.0).tolist() == [True, True, True, False]
+    many = with_entries(X, NONE, NONE, MANY)
+    assert (centred(many).centres != 0.0).tolist() == [False, True, True, False]
+
+
+def test_a_row_major_array_stays_one():
+    for dtype in (np.float64, np.float32, np.int32):
+        given = centred(far(1e4).astype(dtype))
+        ((_, layout),) = given.layouts(slice(0, 8))
+        assert isinstance(layout, dense.CentredArray)
+        assert layout.array.flags.c_contiguous
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)

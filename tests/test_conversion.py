@@ -285,3 +285,22 @@ def test_a_multinomial_model_of_two_classes_is_an_error():
     estimator.multi_class = "multinomial"  # as scikit-learn took it up to 1.7
     with pytest.raises(ValueError, match="estimator must not be multinomial"):
         fl.from_sklearn(estimator)
+
+
+@pytest.mark.parametrize("exog", [X, FRAME], ids=["array", "data frame"])
+def test_results_without_their_data_have_no_names_of_columns(exog):
+    for fit in (sm.GLM(T, exog, family=BINOMIAL), sm.Logit(T, exog)):
+        results = fit.fit(disp=False) if isinstance(fit, sm.Logit) else fit.fit()
+        results.remove_data()
+        with pytest.raises(ValueError, match=r"^results must still have the names of columns"):
+            fl.from_statsmodels(results)
+
+
+def test_results_of_a_formula_keep_what_is_needed_without_their_data():
+    results = smf.logit("number ~ x + y", RESPONSES, offset=OFFSET).fit(disp=False)
+    model = fl.from_statsmodels(results)
+    results.remove_data()
+    again = fl.from_statsmodels(results)
+    assert again.feature_names == model.feature_names == ("x", "y")
+    assert again.coef.tolist() == model.coef.tolist()
+    assert again.with_offset

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numba
@@ -91,6 +92,27 @@ print(json.dumps([hasattr(test_jit.users_own, "py_func"), test_jit.results()]))
     assert not compiled
     assert hasattr(users_own, "py_func")
     assert without_jit == results()
+
+
+def test_threads_that_compile_at_once_put_the_users_setting_back(monkeypatch):
+    monkeypatch.setattr(numba.config, "DISABLE_JIT", 1)
+    begun = [threading.Event() for _ in range(3)]
+    ends = [threading.Event() for _ in range(3)]
+
+    def compile_until(number):
+        with jit._enabled(), jit._enabled():
+            begun[number].set()
+            assert ends[number].wait(60)
+
+    threads = [threading.Thread(target=compile_until, args=[number]) for number in range(3)]
+    for thread, event in zip(threads, begun, strict=True):
+        thread.start()
+        assert event.wait(60)
+    for number in (0, 2, 1):  # neither in the order in which they began, nor the other way round
+        assert numba.config.DISABLE_JIT == 0
+        ends[number].set()
+        threads[number].join()
+    assert numba.config.DISABLE_JIT == 1
 
 
 COMPILED_OR_LOADED = """

@@ -374,10 +374,17 @@ class NoStream:
     ids=lambda value: type(value).__name__,
 )
 def test_what_is_no_table_is_an_error_that_names_it(source):
-    name = f"source must be a path or a table|{type(source).__name__}: "
+    name = (
+        f"source must be a path or a table|source must have a column for|{type(source).__name__}: "
+    )
     for call in (lambda: score(MODEL, source), lambda: evaluate(MODEL, source, "late")):
         with pytest.raises((TypeError, ValueError), match=f"^({name})"):
             call()
+
+
+def test_a_mapping_without_a_column_for_a_key_is_an_error_that_says_so():
+    with pytest.raises(ValueError, match=r"^source must have a column for each of its keys; 'from"):
+        score(MODEL, Lying(age=[1.0]))
 
 
 @pytest.mark.parametrize("value", [[], 3, pd.NA, np.zeros(2), np.int64(0), "excel", b"csv"])

@@ -174,28 +174,42 @@ def test_a_model_that_was_trained_with_an_offset_warns_once_without_one(method):
 
 def test_standard_errors_of_data_without_the_offset_warn():
     model = replace(TRAINED_WITH, l2=0.0)
-    with pytest.warns(OffsetWarning):
-        model.standard_errors(ROWS)
+    for method in ("standard_errors", "z_values", "p_values", "confidence_intervals"):
+        with pytest.warns(OffsetWarning) as caught:
+            getattr(model, method)(ROWS)
+        assert [warning.filename for warning in caught] == [__file__]
     model.standard_errors(ROWS, offset=OFFSET)
     model.standard_errors()
 
 
 @pytest.mark.parametrize(
     "offset",
-    [pa.array([0.5, None, 3.0]), pd.Series([0.5, None, 3.0], dtype="Float64")],
-    ids=["Arrow", "pandas"],
+    [
+        pa.array([0.5, None, 3.0]),
+        pa.chunked_array([[0.5], [None, 3.0]]),
+        pd.Series([0.5, None, 3.0], dtype="Float64"),
+        pl.Series([0.5, None, 3.0]),
+    ],
+    ids=["Arrow", "Arrow in chunks", "pandas", "Polars"],
 )
 def test_nulls_of_an_offset_follow_missing(offset):
-    with pytest.raises(ValueError, match="must have no nulls; column 'offset' has 1"):
+    with pytest.raises(ValueError, match=r"^offset must have no nulls; it has 1"):
         MODEL.decision(ROWS, offset=offset)
     expected = MODEL.decision(ROWS, offset=[0.5, np.nan, 3.0])
     assert np.isnan(expected).tolist() == [False, True, False]
     np.testing.assert_array_equal(MODEL.decision(ROWS, offset=offset, missing="nan"), expected)
 
 
-@pytest.mark.parametrize("offset", ["x", ["a"] * 3, 0.5, np.zeros(2), [[1.0]] * 3, pd.NA])
+@pytest.mark.parametrize(
+    "offset",
+    [
+        *("x", ["a"] * 3, 0.5, np.zeros(2), [[1.0]] * 3, pd.NA),
+        *(pd.Series(list("abc")), pa.array(list("abc")), pl.Series(list("abc"))),
+        *(pd.DataFrame({"a": OFFSET}), pa.table({"a": OFFSET}), pa.scalar(1.0), {"a": OFFSET}),
+    ],
+)
 def test_an_offset_that_is_none_is_an_error(offset):
-    with pytest.raises((TypeError, ValueError), match="offset"):
+    with pytest.raises((TypeError, ValueError), match=r"^offset must "):
         MODEL.decision(ROWS, offset=offset)
 
 

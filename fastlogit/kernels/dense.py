@@ -12,7 +12,7 @@ keeps the processor from doing so by itself (as measured on a Zen 4).
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,42 +27,133 @@ LEAST_ROWS, BLOCK_ROWS = 8, 512
 SHORT, SHORT_BYTES = 4 * lanes.WIDTH, 128
 
 
-@jit.inner
-def shape(X: NDArray[Any]) -> tuple[int, int]:
-    """N and d."""
+class CentredArray(NamedTuple):
+    """An array, less `centres`, which are padded with 0 to whole vectors."""
+
+    array: NDArray[Any]
+    centres: NDArray[np.float64]
+
+
+Layout = NDArray[Any] | CentredArray
+
+
+# How each of the two is read ----------------------------------------------------------------
+
+
+@jit.inlined
+def _shape_of_array(X: NDArray[Any]) -> tuple[int, int]:
     return X.shape[0], X.shape[1]
 
 
+@jit.inlined
+def _shape_of_centred(X: CentredArray) -> tuple[int, int]:
+    return X.array.shape[0], X.array.shape[1]
+
+
+@jit.inlined
+def _itemsize_of_array(X: NDArray[Any]) -> int:
+    return X.itemsize
+
+
+@jit.inlined
+def _itemsize_of_centred(X: CentredArray) -> int:
+    return X.array.itemsize
+
+
+@jit.inlined
+def _element_of_array(X: NDArray[Any], i: int, j: int) -> float:
+    return np.float64(X[i, j])
+
+
+@jit.inlined
+def _element_of_centred(X: CentredArray, i: int, j: int) -> float:
+    return np.float64(X.array[i, j]) - X.centres[j]
+
+
+@jit.inlined
+def _load_array(X: NDArray[Any], i: int, j: int) -> Any:
+    return lanes.load(X, (i, j))
+
+
+@jit.inlined
+def _load_centred(X: CentredArray, i: int, j: int) -> Any:
+    return lanes.subtract(lanes.load(X.array, (i, j)), lanes.load(X.centres, j))
+
+
+@jit.inlined
+def _load_first_of_array(X: NDArray[Any], i: int, j: int, count: int) -> Any:
+    return lanes.load_first(X, (i, j), count)
+
+
+@jit.inlined
+def _load_first_of_centred(X: CentredArray, i: int, j: int, count: int) -> Any:
+    return lanes.subtract(lanes.load_first(X.array, (i, j), count), lanes.load(X.centres, j))
+
+
+@jit.inlined
+def _load_four_of_array(X: NDArray[Any], i: int, j: int) -> Any:
+    return lanes.load_four(X, (i, j))
+
+
+@jit.inlined
+def _load_four_of_centred(X: CentredArray, i: int, j: int) -> Any:
+    x_0, x_1, x_2, x_3 = lanes.load_four(X.array, (i, j))
+    centre_0, centre_1, centre_2, centre_3 = lanes.load_four(X.centres, j)
+    return (
+        lanes.subtract(x_0, centre_0),
+        lanes.subtract(x_1, centre_1),
+        lanes.subtract(x_2, centre_2),
+        lanes.subtract(x_3, centre_3),
+    )
+
+
+def _of_both(of_array: Any, of_centred: Any) -> Any:
+    return jit.by_layout({np.ndarray: of_array, CentredArray: of_centred}, inline=True)
+
+
+# N and d.
+shape = _of_both(_shape_of_array, _shape_of_centred)
+_itemsize = _of_both(_itemsize_of_array, _itemsize_of_centred)
+_element = _of_both(_element_of_array, _element_of_centred)
+# Eight elements from ``X[i, j]`` on; the first of them, with 0 in the other lanes; 32.
+_load = _of_both(_load_array, _load_centred)
+_load_first = _of_both(_load_first_of_array, _load_first_of_centred)
+_load_four = _of_both(_load_four_of_array, _load_four_of_centred)
+
+
+# Blocks of rows -----------------------------------------------------------------------------
+
+
 @jit.inner
-def block_rows(X: NDArray[Any]) -> int:
+def block_rows(X: Layout) -> int:
     """Rows of a block."""
-    fitting = BLOCK_BYTES // max(1, X.shape[1] * X.itemsize)
+    fitting = BLOCK_BYTES // max(1, shape(X)[1] * _itemsize(X))
     return max(LEAST_ROWS, min(BLOCK_ROWS, fitting // 8 * 8))
 
 
 @jit.loop
-def workspace(X: NDArray[Any]) -> None:
+def workspace(X: Layout) -> None:
     """No scratch is needed."""
     return
 
 
 @jit.loop
-def partial_sums(X: NDArray[Any]) -> NDArray[np.float64]:
+def partial_sums(X: Layout) -> NDArray[np.float64]:
     """Sums of columns that `accumulate` adds to."""
-    return np.zeros(lanes.padded(X.shape[1]))
+    return np.zeros(lanes.padded(shape(X)[1]))
 
 
 @jit.inlined
-def _multiply_add(X: NDArray[Any], i: int, j: int, count: int, b: Any, c: Any) -> Any:
+def _multiply_add(X: Layout, i: int, j: int, count: int, b: Any, c: Any) -> Any:
     """``X[i, j:j + 8] * b + c``, where only the first `count` of the row are left."""
     if count >= lanes.WIDTH:
-        return lanes.fma(lanes.load(X, (i, j)), b, c)
-    return lanes.fma(lanes.load_first(X, (i, j), count), b, c)
+        return lanes.fma(_load(X, i, j), b, c)
+    return lanes.fma(_load_first(X, i, j, count), b, c)
 
 
 @jit.inner
 def multiply(
-    X: NDArray[Any],
+    X: Layout,
     first: int,
     rows: int,
     coef: NDArray[np.float64],
@@ -70,9 +161,9 @@ def multiply(
     work: None,
 ) -> bool:
     """Put ``X[first:first + rows] @ coef`` into z; `coef` is padded with 0."""
-    d = X.shape[1]
+    d = shape(X)[1]
     i = 0
-    if d <= SHORT and d * X.itemsize <= SHORT_BYTES:
+    if d <= SHORT and d * _itemsize(X) <= SHORT_BYTES:
         while i + 8 <= rows:
             lanes.store(z, i, _multiply_eight(X, first + i, coef))
             i += 8
@@ -87,20 +178,20 @@ def multiply(
 
 
 @jit.inlined
-def _multiply_eight(X: NDArray[Any], i: int, coef: NDArray[np.float64]) -> Any:
+def _multiply_eight(X: Layout, i: int, coef: NDArray[np.float64]) -> Any:
     """Eight rows at a time: each of them as `_multiply_short` does it."""
     zeros = lanes.zeros()
     sums = (zeros, zeros, zeros, zeros, zeros, zeros, zeros, zeros)
-    whole = X.shape[1] // lanes.WIDTH * lanes.WIDTH
+    whole = shape(X)[1] // lanes.WIDTH * lanes.WIDTH
     for j in range(0, whole, lanes.WIDTH):
         sums = _add_eight(X, i, j, lanes.WIDTH, lanes.load(coef, j), sums)
-    if whole < X.shape[1]:
-        sums = _add_eight(X, i, whole, X.shape[1] - whole, lanes.load(coef, whole), sums)
+    if whole < shape(X)[1]:
+        sums = _add_eight(X, i, whole, shape(X)[1] - whole, lanes.load(coef, whole), sums)
     return lanes.totals(*sums)
 
 
 @jit.inlined
-def _add_eight(X: NDArray[Any], i: int, j: int, count: int, factor: Any, sums: Any) -> Any:
+def _add_eight(X: Layout, i: int, j: int, count: int, factor: Any, sums: Any) -> Any:
     """Add ``X[i : i + 8, j : j + 8] * factor``, where only `count` of each row are left."""
     return (
         _multiply_add(X, i, j, count, factor, sums[0]),
@@ -115,22 +206,22 @@ def _add_eight(X: NDArray[Any], i: int, j: int, count: int, factor: Any, sums: A
 
 
 @jit.inlined
-def _multiply_short(X: NDArray[Any], i: int, coef: NDArray[np.float64]) -> float:
+def _multiply_short(X: Layout, i: int, coef: NDArray[np.float64]) -> float:
     """One row in one vector."""
     sums = lanes.zeros()
-    for j in range(0, X.shape[1], lanes.WIDTH):
-        sums = _multiply_add(X, i, j, X.shape[1] - j, lanes.load(coef, j), sums)
+    for j in range(0, shape(X)[1], lanes.WIDTH):
+        sums = _multiply_add(X, i, j, shape(X)[1] - j, lanes.load(coef, j), sums)
     return lanes.total(sums)
 
 
 @jit.inlined
-def _multiply_long(X: NDArray[Any], i: int, coef: NDArray[np.float64]) -> float:
+def _multiply_long(X: Layout, i: int, coef: NDArray[np.float64]) -> float:
     """One row in four vectors, so that none waits for the last."""
-    d = X.shape[1]
+    d = shape(X)[1]
     unrolled = d // (4 * lanes.WIDTH) * (4 * lanes.WIDTH)
     sum_0 = sum_1 = sum_2 = sum_3 = lanes.zeros()
     for j in range(0, unrolled, 4 * lanes.WIDTH):
-        x_0, x_1, x_2, x_3 = lanes.load_four(X, (i, j))
+        x_0, x_1, x_2, x_3 = _load_four(X, i, j)
         coef_0, coef_1, coef_2, coef_3 = lanes.load_four(coef, j)
         sum_0, sum_1 = lanes.fma(x_0, coef_0, sum_0), lanes.fma(x_1, coef_1, sum_1)
         sum_2, sum_3 = lanes.fma(x_2, coef_2, sum_2), lanes.fma(x_3, coef_3, sum_3)
@@ -141,7 +232,7 @@ def _multiply_long(X: NDArray[Any], i: int, coef: NDArray[np.float64]) -> float:
 
 @jit.inner
 def _accumulate_four(
-    X: NDArray[Any],
+    X: Layout,
     first: int,
     rows: int,
     j: int,
@@ -151,7 +242,7 @@ def _accumulate_four(
     """Add ``Xᵀ @ factor`` of 32 columns from j on to `sums`: four vectors, in registers."""
     sum_0, sum_1, sum_2, sum_3 = lanes.load_four(sums, j)
     for i in range(rows):
-        x_0, x_1, x_2, x_3 = lanes.load_four(X, (first + i, j))
+        x_0, x_1, x_2, x_3 = _load_four(X, first + i, j)
         value = lanes.broadcast(factor[i])
         sum_0, sum_1 = lanes.fma(x_0, value, sum_0), lanes.fma(x_1, value, sum_1)
         sum_2, sum_3 = lanes.fma(x_2, value, sum_2), lanes.fma(x_3, value, sum_3)
@@ -163,7 +254,7 @@ def _accumulate_four(
 
 @jit.inlined
 def _accumulate_one(
-    X: NDArray[Any],
+    X: Layout,
     first: int,
     rows: int,
     j: int,
@@ -190,7 +281,7 @@ def _accumulate_one(
 
 @jit.inner
 def accumulate(
-    X: NDArray[Any],
+    X: Layout,
     first: int,
     rows: int,
     factor: NDArray[np.float64],
@@ -199,7 +290,7 @@ def accumulate(
     work: None,
 ) -> None:
     """Add ``Xᵀ @ factor`` over some rows to `sums`."""
-    d = X.shape[1]
+    d = shape(X)[1]
     j = 0
     while j + 4 * lanes.WIDTH <= d:
         _accumulate_four(X, first, rows, j, factor, sums)
@@ -213,7 +304,7 @@ def accumulate(
 
 @jit.inner
 def accumulate_squares(
-    X: NDArray[Any],
+    X: Layout,
     first: int,
     rows: int,
     factor: NDArray[np.float64],
@@ -223,15 +314,15 @@ def accumulate_squares(
 ) -> None:
     """Add ``(X * X)ᵀ @ factor`` over some rows to `sums`."""
     for i in range(rows):
-        row, value = X[first + i], factor[i]
-        for j in range(X.shape[1]):
-            x = np.float64(row[j])
+        value = factor[i]
+        for j in range(shape(X)[1]):
+            x = _element(X, first + i, j)
             sums[j] += (value * x) * x  # x * x may be too large
 
 
 @jit.inner
 def add_pairs(
-    X: NDArray[Any], first: int, rows: int, factor: NDArray[np.float64], total: NDArray[np.float64]
+    X: Layout, first: int, rows: int, factor: NDArray[np.float64], total: NDArray[np.float64]
 ) -> bool:
     """Whether there is a way to add products but to pack the rows: there is none."""
     return False
@@ -239,7 +330,7 @@ def add_pairs(
 
 @jit.inner
 def pack(
-    X: NDArray[Any],
+    X: Layout,
     first: int,
     rows: int,
     packed: NDArray[np.float64],
@@ -247,6 +338,6 @@ def pack(
 ) -> None:
     """Copy some rows into the first d columns of `packed`."""
     for i in range(rows):
-        row, packed_row = X[first + i], packed[i]
-        for j in range(X.shape[1]):
-            packed_row[j] = row[j]
+        packed_row = packed[i]
+        for j in range(shape(X)[1]):
+            packed_row[j] = _element(X, first + i, j)

@@ -34,6 +34,7 @@ from __future__ import annotations
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numba
@@ -181,14 +182,24 @@ def _njit(function: F, **extra: Any) -> F:
     return kept
 
 
+# What the user has set, once for each compilation under way: several threads may compile.
+_settings: list[int] = []
+_settings_lock = Lock()
+
+
 @contextmanager
 def _enabled() -> Iterator[None]:
     """Have Numba compile also where ``NUMBA_DISABLE_JIT`` is set."""
-    disabled, numba.config.DISABLE_JIT = numba.config.DISABLE_JIT, 0
+    with _settings_lock:
+        _settings.append(_settings[0] if _settings else numba.config.DISABLE_JIT)
+        numba.config.DISABLE_JIT = 0
     try:
         yield
     finally:
-        numba.config.DISABLE_JIT = disabled
+        with _settings_lock:
+            setting = _settings.pop()
+            if not _settings:  # the last one puts it back
+                numba.config.DISABLE_JIT = setting
 
 
 def _cached(compiled: Any, function: Callable[..., Any]) -> Any:

@@ -46,6 +46,7 @@ def _of_each_layout(name: str, *, allocating: bool = False) -> Any:
     """The function of that name in each layout's module."""
     modules = {
         np.ndarray: dense,
+        dense.CentredArray: dense,
         columns.Columns: columns,
         sparse.Rows: sparse,
         sparse.CentredRows: sparse,

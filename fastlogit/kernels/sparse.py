@@ -37,7 +37,7 @@ class Rows(NamedTuple):
 
 
 class CentredRows(NamedTuple):
-    """The same, less `centres`, which are 0 but for columns with one entry in every row."""
+    """The same, less `centres`: not 0 only where each row with a weight has exactly one entry."""
 
     data: NDArray[Any]
     indices: NDArray[Any]
@@ -96,17 +96,30 @@ def are_below(indices: NDArray[Any], d: int) -> bool:
 
 
 @jit.loop
-def keep_full(X: Rows, full: NDArray[np.bool_]) -> None:
-    """Make False the columns without exactly one entry in each row; no index may be wrong."""
+def find_entries(
+    X: Rows,
+    weight: NDArray[np.float64],
+    rows: NDArray[np.int64],
+    weights: NDArray[np.float64],
+    repeated: NDArray[np.bool_],
+) -> None:
+    """Find in which rows with a weight each column has an entry; no index may be wrong.
+
+    Add their number to `rows` and their weight to `weights`; make `repeated` True where a row has
+    several.
+    """
     n, d = shape(X)
-    last, counts = np.full(d, -1), np.zeros(d, np.int64)
+    last = np.full(d, -1)
     for i in range(n):
-        for k in _entries(X, i):
-            j = np.uint64(X.indices[k])
-            full[j] &= last[j] != i
-            last[j] = i
-            counts[j] += 1
-    full &= counts == n
+        if weight[i] > 0.0:
+            for k in _entries(X, i):
+                j = np.uint64(X.indices[k])
+                if last[j] == i:
+                    repeated[j] = True
+                else:
+                    last[j] = i
+                    rows[j] += 1
+                    weights[j] += weight[i]
 
 
 @jit.inlined

@@ -544,7 +544,7 @@ def _rows(
     if t is None and not is_path:
         raise TypeError("t must be the labels of the rows of X, or name their column")
     if t is None or isinstance(t, str | Integral):
-        warn_without_offset(model, offset, stacklevel=4)
+        warn_without_offset(model, offset)
         column: Any = offset  # which is checked there
         found = labelled(
             model, X, t, offset=column, missing=missing, csv=csv, with_features=with_features

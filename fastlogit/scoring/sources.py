@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastlogit import features
 from fastlogit.arrays import short
 from fastlogit.scoring import texts
 from fastlogit.scoring.columnar import (
@@ -181,8 +182,9 @@ def _of_object(source: Any) -> Table:
     from pyarrow import dataset
 
     if isinstance(source, Mapping):
+        columns = features.items(source, "source")
         with naming(name):
-            source = pa.table({str(column): source[column] for column in source})
+            source = pa.table(dict(columns))
     elif isinstance(source, dataset.Dataset):
         source = source.scanner().to_reader()
     elif isinstance(source, pa.RecordBatch):
