@@ -154,6 +154,15 @@ class Table:
         names = enumerate(self.names or ())
         return tuple(position for position, name in names if name in self.index)
 
+    def index_note(self, position: int) -> str:
+        """Say that such a column is left out, and what makes it a feature."""
+        name = self.names[position] if self.names else ""
+        remedy = "under another name" if is_unnamed(name) else "after reset_index() in pandas"
+        return (
+            f"left out {self.label(position)} of {self.name}, which is an index of the rows "
+            f"({remedy} it is a feature)"
+        )
+
     def find_all(self, wanted: Sequence[str]) -> list[list[int]]:
         """Positions of the columns of each of these names; an error lists all that are missing."""
         names = self.names or ()
@@ -409,6 +418,11 @@ def naming(name: str, columns: Sequence[str] = (), first: int = -1) -> Iterator[
         for one, ours in _OF_ARROW.items():
             text = text.replace(one, ours)
         raise ValueError(f"{name}: {cut(text, _MOST_TEXT)}") from error
+
+
+def is_unnamed(name: str) -> bool:
+    """Whether a column has no name: pandas reads such columns as "Unnamed: 0" and so on."""
+    return re.fullmatch(r"(Unnamed: 0(\.[0-9]+)*)?", name) is not None
 
 
 def checked_names(names: Any, argument: str) -> list[str]:

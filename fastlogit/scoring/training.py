@@ -177,11 +177,7 @@ def read_table(
     skipped = rows - found.count
     if table.names is None:
         return TrainingData(found.X, t, None, skipped, {}, classes, weights, offsets)
-    notes = tuple(
-        f"left out {table.label(position)} of {table.name}, which is an index of the rows "
-        "(under another name it is a feature)"
-        for position in columns.index_columns
-    )
+    notes = tuple(table.index_note(position) for position in columns.index_columns)
     reasons = {
         table.names[position]: why_none(values, table.name, found.count, table.csv)
         for position, values in zip(columns.text, categories, strict=True)
