@@ -166,6 +166,12 @@ def of_csv(text: Text, how: CSVOptions, delimiter: str) -> Table:
 
     if how.encoding == "utf-8":
         texts.must_be_utf8(text.head)
+    if excel := re.match(rb'"?sep=([^\r\n])"?\r?\n', text.head, re.IGNORECASE):
+        other = excel[1].decode(errors="replace")
+        raise ValueError(
+            f"its first line must be the header; got {short(excel[0].decode().strip())}, which is "
+            f"for Excel (delete the line; csv=CSVOptions(delimiter={other!r}) reads the others)"
+        )
     if how.delimiter is None:
         _must_have(delimiter, text.head)
     parsed = partial(_parsed, how, how.delimiter or delimiter)
@@ -325,8 +331,8 @@ def of_schema(
 def _index_of(schema: Any) -> tuple[str, ...]:
     """Names of the columns that are the index of a data frame.
 
-    pandas lists them in the schema's metadata.  It writes a CSV's index first, without a name.  When
-    such a CSV is read and written again, both the old and the new index are at the front.
+    pandas lists them in the schema's metadata.  It writes a CSV's index first, without a name; if
+    it reads and writes such a CSV again, the old index comes after the new one.
     """
     import pyarrow as pa
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import codecs
 import re
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from fastlogit.arrays import short
@@ -29,12 +29,20 @@ _OTHER_OPTIONS: tuple[dict[str, Any], ...] = (
     {"thousands": " "},
     {"thousands": "'"},
     {"decimal": ",", "thousands": "."},
+    {"decimal": ",", "thousands": " "},
+)
+# Other characters that `thousands` stands for as well: no-break and thin spaces, an apostrophe.
+_ALIKE = {" ": " \u00a0\u2009\u202f", "'": "'\u2019"}
+# Texts that often stand for a missing value: of marks alone, of spreadsheets, and words.
+_LIKE_MISSING = re.compile(
+    r"[^\w\s]{1,3}|#N/?A|#\w+(/0)?[!?]|<?NA>?|n/?a|nat|none|null|nil|missing|unknown",
+    re.IGNORECASE,
 )
 # Characters that cannot separate cells or digits.
 _OF_NUMBERS = '0123456789+-eE"\r\n'
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class CSVOptions:
     """How a CSV or TSV file is written.
 
@@ -45,7 +53,8 @@ class CSVOptions:
     decimal : str
         The character before the fraction of a number.
     thousands : str, optional
-        The character between groups of digits, as in "1,234".
+        The character between groups of digits, as in "1,234".  A space stands for no-break and
+        thin spaces as well.
     encoding : str
         As Python calls it: "utf-8", "utf-16", "latin-1", "cp1252", ...
     null_values : sequence of str
@@ -102,10 +111,25 @@ class CSVOptions:
                 raise TypeError(f"null_values must be texts; got {short(text)}")
         object.__setattr__(self, "null_values", nulls)
 
+    def __repr__(self) -> str:
+        """As Python writes it, without what is as by default."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        values["null_values"] = list(self.null_values)
+        defaults = {field.name: field.default for field in fields(self)} | {
+            "null_values": list(NULLS)
+        }
+        given = [f"{name}={value!r}" for name, value in values.items() if value != defaults[name]]
+        return f"CSVOptions({', '.join(given)})"
+
+    @property
+    def _groups(self) -> str:
+        """A pattern of what is between groups of digits."""
+        return f"[{re.escape(_ALIKE.get(self.thousands or '', self.thousands or ''))}]"
+
     @property
     def _grouped(self) -> str:
         """A pattern for numbers with groups of three digits, or in India two before the last."""
-        group, point = re.escape(self.thousands or ""), re.escape(self.decimal)
+        group, point = self._groups, re.escape(self.decimal)
         digits = rf"\d{{1,3}}(?:{group}\d{{2,3}})*{group}\d{{3}}"
         return rf"^[+-]?{digits}(?:{point}\d*)?(?:[eE][+-]?\d+)?$"
 
@@ -144,7 +168,7 @@ class CSVOptions:
             texts = compute.if_else(compute.is_in(texts, texts_of(words)), str(number), texts)
         if self.thousands is not None:
             is_grouped = compute.match_substring_regex(texts, self._grouped)
-            without = compute.replace_substring(texts, self.thousands, "")
+            without = compute.replace_substring_regex(texts, self._groups, "")
             texts = compute.if_else(is_grouped, without, texts)
         if self.decimal != ".":
             # "1.5" must be an error then: "1..5" is one.
@@ -162,7 +186,12 @@ class CSVOptions:
                 replace(self, **options)._spelled(texts_of([text])).cast("float64")
                 given = ", ".join(f"{name}={value!r}" for name, value in options.items())
                 found.append(f"csv=CSVOptions({given})")
-        return f" ({' or '.join(found)} reads it)" if found else ""
+        if found:
+            return f" ({' or '.join(found)} reads it)"
+        if not _LIKE_MISSING.fullmatch(text.strip()):
+            return ""
+        nulls = [text.strip(), *filter(None, self.null_values)]
+        return f" (csv={replace(self, null_values=nulls)!r} takes it as missing)"
 
 
 class CellError(ValueError):
