@@ -78,7 +78,7 @@ def test_a_cell_that_is_no_number_is_named_with_what_would_read_it(options, cell
 
 
 @pytest.mark.parametrize(
-    "cell", ["?", "-", "--", ".", "#N/A", "n/a", "None", " missing ", "NIL", "#DIV/0!", "<NA>"]
+    "cell", ["?", "-", "*", ".", "#N/A", "n/a", "None", " missing ", "NIL", "#DIV/0!", "<NA>"]
 )
 @pytest.mark.parametrize("options", [{}, {"decimal": ",", "null_values": ["x"]}])
 def test_a_cell_that_looks_missing_is_named_with_what_would_take_it_so(options, cell):
@@ -92,7 +92,7 @@ def test_a_cell_that_looks_missing_is_named_with_what_would_take_it_so(options, 
     assert taken.numbers(pa.array(["1", cell])).to_pylist() == [1.0, None]
 
 
-@pytest.mark.parametrize("cell", ["abc", "many", "12%", "n/b", "nothing", "????"])
+@pytest.mark.parametrize("cell", ["abc", "many", "12%", "n/b", "nothing", "????", "--"])
 def test_a_cell_that_says_something_is_not_offered_as_missing(cell):
     with pytest.raises(CellError) as caught:
         CSVOptions().numbers(pa.array([cell]))

@@ -33,9 +33,10 @@ _OTHER_OPTIONS: tuple[dict[str, Any], ...] = (
 )
 # Other characters that `thousands` stands for as well: no-break and thin spaces, an apostrophe.
 _ALIKE = {" ": " \u00a0\u2009\u202f", "'": "'\u2019"}
-# Texts that often stand for a missing value: of marks alone, of spreadsheets, and words.
+# Texts that often stand for a missing value: of marks alone, of spreadsheets, and words.  (The
+# command cannot be given one that begins like its options.)
 _LIKE_MISSING = re.compile(
-    r"[^\w\s]{1,3}|#N/?A|#\w+(/0)?[!?]|<?NA>?|n/?a|nat|none|null|nil|missing|unknown",
+    r"(?!--)[^\w\s]{1,3}|#N/?A|#\w+(/0)?[!?]|<?NA>?|n/?a|nat|none|null|nil|missing|unknown",
     re.IGNORECASE,
 )
 # Characters that cannot separate cells or digits.
@@ -113,12 +114,12 @@ class CSVOptions:
 
     def __repr__(self) -> str:
         """As Python writes it, without what is as by default."""
-        values = {field.name: getattr(self, field.name) for field in fields(self)}
-        values["null_values"] = list(self.null_values)
-        defaults = {field.name: field.default for field in fields(self)} | {
-            "null_values": list(NULLS)
-        }
-        given = [f"{name}={value!r}" for name, value in values.items() if value != defaults[name]]
+        given = []
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value != field.default:
+                shown = list(value) if isinstance(value, tuple) else value
+                given.append(f"{field.name}={shown!r}")
         return f"CSVOptions({', '.join(given)})"
 
     @property

@@ -87,7 +87,7 @@ def chain(name: str, tables: list[Table], keys: dict[str, list[Any]]) -> Table:
             raise ValueError(
                 f"{name}: its files must be of one kind; {first.name} and {table.name} are not"
             )
-    constants = {key: _constants(values) for key, values in keys.items()}
+    constants = {key: _constants(values, first.typed) for key, values in keys.items()}
     names, schema = None, None
     if first.names is None:
         if keys or {len(table.dtypes) for table in tables} != {len(first.dtypes)}:
@@ -142,15 +142,17 @@ def chain(name: str, tables: list[Table], keys: dict[str, list[Any]]) -> Table:
     )
 
 
-def _constants(values: list[Any]) -> Any:
+def _constants(values: list[Any], typed: bool) -> Any:
     """Values of a key as an array of Arrow.
 
-    Texts are large: the cells of a CSV are not, of which some stand for a missing value.
+    Beside a CSV, texts are large strings; its cells are not, of which some stand for a missing
+    value.
     """
     import pyarrow as pa
 
     array = pa.array(values)
-    return array.cast(pa.large_string()) if pa.types.is_string(array.type) else array
+    is_beside_cells = pa.types.is_string(array.type) and not typed
+    return array.cast(pa.large_string()) if is_beside_cells else array
 
 
 def _kind(table: Table) -> tuple[bool, ...]:

@@ -101,7 +101,9 @@ class Wanted(NamedTuple):
 class ColumnError(ValueError):
     """An error that is gone without some columns, or if they are taken as text."""
 
-    def __init__(self, message: str, columns: Sequence[str], *, may_be_text: bool = False) -> None:
+    def __init__(
+        self, message: str, columns: Sequence[str] = (), *, may_be_text: bool = False
+    ) -> None:
         super().__init__(message)
         self.columns, self.may_be_text = list(columns), may_be_text
 
