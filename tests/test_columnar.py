@@ -396,10 +396,12 @@ def test_late_text_that_is_no_utf8_names_its_row(tmp_path, monkeypatch):
 
 def test_options_of_a_csv_for_what_is_none(tmp_path):
     pq.write_table(PAIRS, tmp_path / "x.parquet")
-    with pytest.raises(ValueError, match=r"csv must be for a CSV or TSV; got it for parquet"):
-        open_table(tmp_path / "x.parquet", csv=CSVOptions(delimiter=";"))
-    with pytest.raises(ValueError, match=r"csv must be for a CSV or TSV; got it for Table"):
-        open_table(PAIRS, csv=CSVOptions(delimiter=";"))
+    csv = CSVOptions(delimiter=";")
+    refused = r"csv=CSVOptions\(delimiter=';'\) must be for a CSV or TSV; got it for "
+    with pytest.raises(ValueError, match=f"{refused}parquet"):
+        open_table(tmp_path / "x.parquet", csv=csv)
+    with pytest.raises(ValueError, match=f"{refused}Table"):
+        open_table(PAIRS, csv=csv)
 
 
 @pytest.mark.parametrize("size", [3, 1 << 23])
