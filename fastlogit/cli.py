@@ -144,7 +144,7 @@ def _train(args: argparse.Namespace) -> None:
             csv=_csv_options(args),
         )
         for note in data.notes:
-            _report("note", note)
+            _report("note", wording.as_options(note, wording.options_of(args.parser)))
         if data.skipped:
             source = _named(args.data)
             _report("note", f"left out {_rows(data.skipped)} of {source} with a missing value")
@@ -167,8 +167,10 @@ def _train(args: argparse.Namespace) -> None:
         seconds = time.perf_counter() - start
         model = dataclasses.replace(model, categories=data.categories, classes=data.classes)
         model.save(temporary)
+    positive = f"positive       {data.classes[1]!r} (--positive chooses)\n"
     print(
         f"rows           {len(data.t):,}\n"
+        f"{positive if data.classes != (0, 1) else ''}"
         f"features       {model.coef.size:,}\n"
         f"mean log-loss  {model.log_loss:.6f}\n"
         f"solver         {model.solver}\n"

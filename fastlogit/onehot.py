@@ -7,6 +7,7 @@ has is added to its logit.  A category without a feature has the coefficient 0.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
@@ -16,11 +17,15 @@ from fastlogit.arrays import choice, short
 from fastlogit.arrow import column_of, plain, texts_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from numpy.typing import NDArray
 
 Unknown = Literal["error", "ignore"]
+
+# How formats spell booleans as text, Arrow's way first, and as numbers.
+_BOOLEANS = (("false", "False", "FALSE", "0"), ("true", "True", "TRUE", "1"))
+_WHOLE_NUMBER = re.compile("-?[0-9]+")
 
 
 def feature_name(column: str, category: str) -> str:
@@ -61,6 +66,20 @@ def checked_unknown(unknown: Unknown) -> Unknown:
     """Check an option."""
     checked: Unknown = choice(unknown, "unknown", get_args(Unknown))
     return checked
+
+
+def spelled(texts: Collection[str]) -> list[str]:
+    """Texts with one spelling of booleans: "true", or among integers "1"."""
+    if not _are_booleans_or_integers(texts):
+        return list(texts)
+    place = -1 if any(map(_WHOLE_NUMBER.fullmatch, texts)) else 0
+    spelling = {one: same[place] for same in _BOOLEANS for one in same[:-1]}
+    return [spelling.get(text, text) for text in texts]
+
+
+def _are_booleans_or_integers(texts: Collection[str]) -> bool:
+    words = {one for same in _BOOLEANS for one in same}
+    return all(text in words or _WHOLE_NUMBER.fullmatch(text) for text in texts)
 
 
 class Columns(NamedTuple):
@@ -108,7 +127,13 @@ class Known(NamedTuple):
 
     @classmethod
     def of(cls, coefficients: dict[str, float]) -> Known:
-        """Prepare the coefficients of a column for `look_up`."""
+        """Prepare the coefficients of a column for `look_up`, booleans in all their spellings."""
+        if coefficients and _are_booleans_or_integers(coefficients):
+            coefficients = dict(coefficients)
+            for spellings in _BOOLEANS:
+                of_these = [coefficients[one] for one in spellings if one in coefficients]
+                for one in spellings if of_these else ():
+                    coefficients.setdefault(one, of_these[0])
         return cls(texts_of(coefficients), np.array([*coefficients.values(), 0.0]))
 
 

@@ -244,7 +244,7 @@ def test_text_in_a_column_of_numbers(fails, here):
     (here / "data.csv").write_text("x,k,t\n1,2,0\n1,many,1\n")
     message = "data.csv: column 'k': row 1: CSV conversion error to double: invalid value 'many'"
     assert message in fails("score", "model.json", "data.csv", "-o", "y.csv")
-    message = "column 'k' has numbers, as '2', and other text, as 'many' in row 1 (--null-values "
+    message = "column 'k' has numbers, as '2', and other text, as 'many' in row 1 (--categorical"
     assert message in fails("train", "data.csv", "--label", "t", "-o", "m.json")
 
 
@@ -555,7 +555,6 @@ def test_plot(here, capsys, words, kind):
 
 
 @pytest.mark.usefixtures("here")
-@pytest.mark.usefixtures("here")
 @pytest.mark.parametrize("name", ["reliability", "roc", "precision_recall"])
 def test_plot_reads_any_format_and_unknown_texts(name, capsys):
     model = fl.LogisticModel([1.0, 2.0], 0.0, ("x", "c=a"), categories={"c": ("a",)})
@@ -627,6 +626,7 @@ def test_text_late_in_a_csv_names_what_takes_it(fails, monkeypatch):
     assert "(--categorical x takes it as text, --ignore x leaves it out)" in message
 
 
+@pytest.mark.usefixtures("here")
 def test_plot_needs_no_backend_of_a_notebook(monkeypatch):
     monkeypatch.setenv("MPLBACKEND", "module://there.is.none")
     done = run("plot", "logistic", "-o", "x.svg")
@@ -1097,3 +1097,35 @@ def test_how_no_csv_is_written(tmp_path, capsys, option, message):
     command = ["train", str(tmp_path / "x.csv"), "--label", "t", "-o", str(tmp_path / "m.json")]
     assert main([*command, *option]) == 1
     assert capsys.readouterr().err.startswith(f"fastlogit: error: {message}")
+
+
+@pytest.mark.parametrize(
+    ("labels", "options", "line"),
+    [
+        (["no", "yes"], [], "positive       'yes' (--positive chooses)"),
+        (["no", "yes"], ["--positive", "no"], "positive       'no' (--positive chooses)"),
+        (["1", "2"], [], "positive       2 (--positive chooses)"),
+        (["-1", "1"], [], "positive       1 (--positive chooses)"),
+        (["0", "1"], ["--positive", "0"], "positive       0 (--positive chooses)"),
+        (["0", "1"], [], None),
+        (["False", "True"], [], None),
+        (["0.25", "1"], [], None),
+    ],
+)
+def test_train_says_which_label_is_positive(here, capsys, labels, options, line):
+    rows = "".join(f"{x},{labels[x in (2, 3, 5)]}\n" for x in range(6))
+    (here / "labels.csv").write_text(f"x,t\n{rows}")
+    command = ["train", "labels.csv", "--label", "t", "-o", "trained.json", "--l2", "0.1"]
+    assert main([*command, *options]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [one for one in lines if one.startswith("positive")] == [line] * (line is not None)
+
+
+def test_train_notes_a_category_for_each_row(here, capsys):
+    rows = "".join(f"name{x},{x % 2}\n" for x in range(20))
+    (here / "names.csv").write_text(f"k,t\n{rows}")
+    assert main(["train", "names.csv", "--label", "t", "-o", "trained.json"]) == 0
+    assert capsys.readouterr().err == (
+        "fastlogit: note: column 'k' of names.csv has a category for each of its 20 rows "
+        "(--ignore k leaves it out)\n"
+    )

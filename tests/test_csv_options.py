@@ -52,20 +52,37 @@ def test_numbers_of_cells(options, cells):
         ({}, "1_000", ""),
         ({}, "tRUE", ""),
         ({}, "abc", ""),
-        ({}, "10\u00a0530,00", "csv=CSVOptions(decimal=',', thousands=' ')"),
-        ({}, "10\u202f530", "csv=CSVOptions(thousands=' ')"),
+        (
+            {},
+            "10\u00a0530,00",
+            "csv=CSVOptions(thousands=' ', decimal=',') reads it as 10530",
+        ),
+        ({}, "10\u202f530", "csv=CSVOptions(thousands=' ') reads it as 10530"),
         ({"thousands": " "}, "10 53", ""),
-        ({}, "1,5", "csv=CSVOptions(decimal=',')"),
-        ({}, "1,234.5", "csv=CSVOptions(thousands=',')"),
-        ({}, "1,234", "csv=CSVOptions(decimal=',') or csv=CSVOptions(thousands=',')"),
-        ({}, "1.234,5", "csv=CSVOptions(decimal=',', thousands='.')"),
-        ({}, "1 234", "csv=CSVOptions(thousands=' ')"),
-        ({"decimal": ","}, "1.5", ""),
-        ({"decimal": ",", "thousands": "."}, "1.5", ""),
-        ({"thousands": ","}, "1,23", "csv=CSVOptions(decimal=',', thousands='.')"),
-        ({"thousands": ","}, "1,2345", "csv=CSVOptions(decimal=',', thousands='.')"),
+        ({}, "1,5", "csv=CSVOptions(decimal=',') reads it as 1.5"),
+        ({}, "1,234.5", "csv=CSVOptions(thousands=',') reads it as 1234.5"),
+        ({}, "1,234", "csv=CSVOptions(thousands=',') reads it as 1234"),
+        ({}, "0,234", "csv=CSVOptions(decimal=',') reads it as 0.234"),
+        ({}, "1.234,5", "csv=CSVOptions(thousands='.', decimal=',') reads it as 1234.5"),
+        ({}, "1 234", "csv=CSVOptions(thousands=' ') reads it as 1234"),
+        ({"decimal": ","}, "1.5", "csv=CSVOptions(decimal='.') reads it as 1.5"),
+        (
+            {"decimal": ",", "thousands": "."},
+            "1.5",
+            "csv=CSVOptions(thousands=',', decimal='.') reads it as 1.5",
+        ),
+        ({"thousands": ","}, "1,23", "csv=CSVOptions(thousands='.', decimal=',') reads it as 1.23"),
+        (
+            {"thousands": ","},
+            "1,2345",
+            "csv=CSVOptions(thousands='.', decimal=',') reads it as 1.2345",
+        ),
         ({"thousands": ","}, "1,234,5", ""),
-        ({"thousands": ","}, ",234", "csv=CSVOptions(decimal=',', thousands='.')"),
+        (
+            {"thousands": ","},
+            ",234",
+            "csv=CSVOptions(thousands='.', decimal=',') reads it as 0.234",
+        ),
     ],
 )
 def test_a_cell_that_is_no_number_is_named_with_what_would_read_it(options, cell, remedy):
@@ -73,8 +90,20 @@ def test_a_cell_that_is_no_number_is_named_with_what_would_read_it(options, cell
     with pytest.raises(CellError) as caught:
         CSVOptions(**options).numbers(cells)
     assert caught.value.place == 3
-    ending = f" ({remedy} reads it)" if remedy else ""
+    ending = f" ({remedy})" if remedy else ""
     assert str(caught.value) == f"CSV conversion error to double: invalid value {cell!r}{ending}"
+
+
+def test_all_cells_tell_whether_a_comma_is_a_decimal_sign():
+    for cells, remedy in (
+        (["1,573", "2,001"], "thousands=',') reads it as 1573)"),
+        (["1,573", "11,5"], "decimal=',') reads it as 1.573)"),
+        (["1,573", "0,500", "NA", "?"], "decimal=',') reads it as 1.573)"),
+        (["1,573", "11.5"], "thousands=',') reads it as 1573)"),
+    ):
+        with pytest.raises(CellError) as caught:
+            CSVOptions().numbers(pa.array(cells))
+        assert str(caught.value).endswith(f"invalid value '1,573' (csv=CSVOptions({remedy}")
 
 
 @pytest.mark.parametrize(
@@ -85,9 +114,8 @@ def test_a_cell_that_looks_missing_is_named_with_what_would_take_it_so(options, 
     with pytest.raises(CellError) as caught:
         CSVOptions(**options).numbers(pa.array(["1", cell]))
     before = options.get("null_values", ["NA", "N/A", "NULL", "null"])
-    given = f"null_values={[cell.strip(), *before]!r}"
-    given = "decimal=',', " * bool(options) + given
-    assert str(caught.value).endswith(f" (csv=CSVOptions({given}) takes it as missing)")
+    given = f"csv=CSVOptions(null_values={[cell.strip(), *before]!r})"
+    assert str(caught.value).endswith(f" ({given} takes {cell!r} as missing)")
     taken = CSVOptions(**{**options, "null_values": [cell.strip(), *before]})
     assert taken.numbers(pa.array(["1", cell])).to_pylist() == [1.0, None]
 

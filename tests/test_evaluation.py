@@ -14,7 +14,7 @@ from sklearn import metrics
 from sklearn.datasets import dump_svmlight_file
 
 import fastlogit as fl
-from fastlogit.scoring import evaluate, evaluation
+from fastlogit.scoring import evaluate, evaluation, read_table
 
 N = 5000
 RNG = np.random.default_rng(4)
@@ -202,3 +202,17 @@ def test_a_threshold_that_is_no_probability_is_an_error(threshold):
     model = fl.LogisticModel([1.0], 0.0, ("x",))
     with pytest.raises((TypeError, ValueError), match=r"^threshold must "):
         evaluate(model, {"x": [1.0], "t": [1]}, "t", threshold=threshold)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "tsv"])
+@pytest.mark.parametrize("labels", [(0, 1), (-1, 1), ("no", "yes")])
+def test_labels_that_are_names_of_folders(tmp_path, labels, suffix):
+    mark = "\t" if suffix == "tsv" else ","
+    for label, x in zip(labels, ("-1.0", "2.0"), strict=True):
+        (tmp_path / f"y={label}").mkdir()
+        (tmp_path / f"y={label}" / f"p.{suffix}").write_text(f"x{mark}z\n{x}{mark}0\n")
+    data = read_table(tmp_path, "y")
+    assert (data.t.tolist(), data.classes) == ([0.0, 1.0], labels)
+    model = fl.LogisticModel([1.0, 0.0], 0.0, ("x", "z"), classes=data.classes)
+    found = evaluate(model, tmp_path, "y")
+    assert (found.rows, found.positives, found.accuracy) == (2, 1, 1.0)

@@ -186,3 +186,41 @@ def test_an_unknown_text_is_told_in_short():
     with pytest.raises(ValueError, match=r"^X: column 'from' has 'aaa") as caught:
         MODEL.decision(TABLE | {"from": ["JFK", "a" * 1_000_000, "EWR", "JFK"]})
     assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize(
+    "categories",
+    [("false", "true"), ("False", "True"), ("FALSE", "TRUE"), ("0", "1"), ("0", "1", "2")],
+)
+def test_booleans_are_found_however_they_are_spelled(categories):
+    coefficients = dict(zip(categories, (1.0, 2.0, 3.0)[: len(categories)], strict=True))
+    for values in (
+        [False, True],
+        ["false", "true"],
+        ["False", "True"],
+        ["FALSE", "TRUE"],
+        [0, 1],
+        pa.array(["False", "True"]).dictionary_encode(),
+    ):
+        found = onehot.look_up(pa.array(values), onehot.Known.of(coefficients))
+        assert found.logits.tolist() == [1.0, 2.0]
+        assert not found.unknown.any()
+
+
+def test_other_texts_are_no_booleans():
+    for categories in (("no", "true"), ("1", "one"), ("True", "unknown"), ("2", "3"), ("true",)):
+        known = onehot.Known.of(dict.fromkeys(categories, 1.0))
+        found = onehot.look_up(pa.array(["FALSE", "0", "yes"]), known)
+        assert found.unknown.all()
+    both = onehot.Known.of({"True": 1.0, "true": 2.0, "1": 3.0})
+    assert onehot.look_up(pa.array(["True", "true", "1", "TRUE"]), both).logits.tolist() == [
+        1.0, 2.0, 3.0, 2.0,
+    ]  # fmt: skip
+
+
+def test_texts_with_one_spelling_of_booleans():
+    assert onehot.spelled(["True", "FALSE", "true"]) == ["true", "false", "true"]
+    assert onehot.spelled(["2", "True", "0", "false"]) == ["2", "1", "0", "0"]
+    assert onehot.spelled(["0", "-1"]) == ["0", "-1"]
+    assert onehot.spelled(["True", "maybe", "1"]) == ["True", "maybe", "1"]
+    assert onehot.spelled([]) == []

@@ -101,10 +101,11 @@ def test_numbers_of_other_types(tmp_path, name, form):
     assert found["x"].to_pylist() == values.to_pylist()  # a decimal as it was
     with pytest.raises(ValueError, match=r"column 'x' is null in row [01] "):
         list(score(model, source()))
-    with pytest.raises(ValueError, match=r"column 'x' has [13] missing values? in 3 rows"):
+    told = "has no value in any row" if name == "nulls" else "has 1 missing value in 3 rows"
+    with pytest.raises(ValueError, match=f"column 'x' {told}"):
         read_table(source(), "t")
     if name == "nulls":
-        with pytest.raises(ValueError, match="no rows without a missing value"):
+        with pytest.raises(ValueError, match="column 'x' has no value in any row"):
             read_table(source(), "t", missing="skip")
     else:
         data = read_table(source(), "t", missing="skip")
@@ -209,7 +210,7 @@ def test_a_column_of_nothing_is_missing_as_number_and_as_text(tmp_path, name):
         with pytest.raises(ValueError, match="no row with a label and a score"):
             evaluate(model, source, "t")
     for categorical in ([], ["x"]):
-        with pytest.raises(ValueError, match="'x' has 2 missing values in 2 rows"):
+        with pytest.raises(ValueError, match="'x' has no value in any row"):
             read_table(source, "t", categorical=categorical)
     data = read_table(source, "t", ignore=["x"])
     assert data.X.tolist() == [[1.0], [2.0]]

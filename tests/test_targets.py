@@ -199,7 +199,18 @@ def test_numbers_between_0_and_1_are_as_they_are(tmp_path, suffix):
         (["1", "inf"], r"got 2: 1, inf \(inf in row 1\)$"),
         (["0", "1", "unknown"], r"has numbers, as '.*', and other text, as 'unknown' in row 2 \("),
         (["True", "False", "maybe"], "got 3: 'False', 'True', 'maybe'$"),
-        (["True", "0"], "has numbers, as '0', and other text, as 'True' in row 0"),
+        (["True", "False", "2"], "must have two different labels; got booleans and 2$"),
+        (["true", "0.5"], "must have two different labels; got booleans and 0.5$"),
+        (
+            ["?", "no", "yes"],
+            r"got 3: '\?', 'no', 'yes' \(csv=CSVOptions\(null_values=\['\?', 'NA'",
+        ),
+        (
+            ["no", "None", "yes", "-"],
+            r"null_values=\['-', 'None', .* takes '-' and 'None' as missi",
+        ),
+        (["maybe", "no", "yes"], "got 3: 'maybe', 'no', 'yes'$"),
+        (["0", "1", "true", "maybe"], "has numbers, as '0', and other text, as 'maybe' in row 3$"),
     ],
 )
 def test_other_labels_are_errors_that_list_them(tmp_path, labels, message):
@@ -239,6 +250,29 @@ def test_cells_are_read_alike_to_train_and_to_evaluate(tmp_path):
     path.write_text("x;t\n1;1,0\n2;maybe\n")
     with pytest.raises(ValueError, match="the label must be 1 or 2; got 'maybe' in row 1"):
         evaluate(model, path, "t", csv=how)
+
+
+@pytest.mark.parametrize("labels", [("true", "0", "1"), ("1", "False", "TRUE"), ("1", "0", "tRUE")])
+@pytest.mark.parametrize("batch_rows", [1, 2, 3])
+def test_booleans_and_0_and_1_are_one_label(tmp_path, monkeypatch, labels, batch_rows):
+    monkeypatch.setattr("fastlogit.scoring.training._BATCH_ROWS", batch_rows)
+    expected = ([1.0, 0.0, 1.0], (False, True))
+    found = of_csv(tmp_path, *labels)
+    assert (found.t.tolist(), found.classes) == expected
+    model = fl.LogisticModel([1.0], 0.0, ("x",), classes=found.classes)
+    (tmp_path / "in.csv").unlink()
+    for number, label in enumerate(labels):
+        (tmp_path / f"{number}.csv").write_text(f"x,t\n1,{label}\n")
+    found = read_table(tmp_path, "t")
+    assert (found.t.tolist(), found.classes) == expected
+    assert evaluate(model, tmp_path, "t").positives == 2
+
+
+def test_words_among_the_booleans_of_another_batch_are_told(tmp_path, monkeypatch):
+    monkeypatch.setattr("fastlogit.scoring.training._BATCH_ROWS", 2)
+    for labels in (["True", "False", "True", "maybe"], ["True", "maybe", "True", "False"]):
+        with pytest.raises(ValueError, match="has booleans and other text, as 'maybe' in row"):
+            of_csv(tmp_path, *labels)
 
 
 def test_one_truth_value_is_one_class(tmp_path):

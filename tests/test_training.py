@@ -14,6 +14,7 @@ from scipy import sparse
 from scoring_data import SUFFIXES, N, write
 
 import fastlogit as fl
+from fastlogit.cli import main
 from fastlogit.scoring import read_table
 
 
@@ -76,11 +77,11 @@ def test_rows_with_missing_values(tmp_path, suffix):
 
 def test_missing_values_in_another_column_and_another_row(tmp_path):
     source = write(pa.table({"t": [0.0, None], "x": [None, None]}), tmp_path / "in.csv")
-    message = "column 'x' has 2 missing values in 2 rows, and there are some in 1 other column "
+    message = r"column 'x' has no value in any row \(ignore=\['x'\] leaves out that column\)$"
     with pytest.raises(ValueError, match=message):
         read_table(source, "t")
     source = write(pa.table({"t": [0.0], "x": [np.nan]}), tmp_path / "in.parquet")
-    with pytest.raises(ValueError, match=r"column 'x' has 1 missing value in 1 row \("):
+    with pytest.raises(ValueError, match="column 'x' has no value in any row"):
         read_table(source, "t")
 
 
@@ -117,8 +118,57 @@ def test_nothing_to_train_on_is_an_error(tmp_path):
     with pytest.raises(ValueError, match=r"has no rows$"):
         read_table(path, "late")
     pq.write_table(pa.table({"late": [1.0], "a": [np.nan]}), path)
+    with pytest.raises(ValueError, match="column 'a' has no value in any row"):
+        read_table(path, "late", missing="skip")
+    pq.write_table(pa.table({"late": [1.0, None], "a": [np.nan, 2.0]}), path)
     with pytest.raises(ValueError, match="has no rows without a missing value"):
         read_table(path, "late", missing="skip")
+
+
+@pytest.mark.parametrize("missing", ["error", "skip"])
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+@pytest.mark.parametrize("empty", [[""], ["u", "w"], ["t"], ["weight", "u"]])
+def test_empty_columns_are_all_named_with_what_leaves_them_out(tmp_path, suffix, empty, missing):
+    columns = {"x": [1.0, None, 3.0], "t": [0, 1, 1]} | dict.fromkeys(empty, [None] * 3)
+    source = write(pa.table(columns), tmp_path / f"in{suffix}")
+    weight = "weight" if "weight" in empty else None
+    with pytest.raises(ValueError, match=" no value in any row") as error:
+        read_table(source, "t", weight=weight, missing=missing)
+    told = ", ".join(
+        sorted((f"column {name!r}" for name in empty), key=lambda one: "weight" in one)
+    )
+    assert f": {told} {'has' if len(empty) == 1 else 'have'} no value" in str(error.value)
+    left_out = [name for name in empty if name not in ("t", "weight")]
+    assert (f"(ignore={left_out!r} leaves out th" in str(error.value)) == bool(left_out)
+    if left_out == empty:
+        found = read_table(source, "t", missing="skip", ignore=empty)
+        assert found.X.tolist() == [[1.0], [3.0]]
+
+
+def test_the_column_behind_a_trailing_delimiter_is_left_out_with_an_option(tmp_path, capsys):
+    source = tmp_path / "in.csv"
+    source.write_text("x,t,\n1,0,\n2,1,\n3,1,\n4,0,\n")
+    command = ["train", str(source), "--label", "t", "-o", str(tmp_path / "model.json")]
+    assert main(command) == 1
+    assert "column '' has no value in any row (--ignore '' leaves out" in capsys.readouterr().err
+    assert main([*command, "--ignore", ""]) == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"ignore": ["t"]}, "ignore must name no column of another use; column 't' is the label"),
+        ({"ignore": ["w"], "weight": "w"}, "ignore must name no .* column 'w' is the weight"),
+        ({"ignore": ["w"], "offset": "w"}, "ignore must name no .* column 'w' is the offset"),
+        ({"ignore": ["x"], "categorical": ["x"]}, "column 'x' is in categorical"),
+        ({"categorical": ["t"]}, "categorical must name no .* column 't' is the label"),
+        ({"categorical": ["w"], "weight": "w"}, "categorical must .* column 'w' is the weight"),
+    ],
+)
+def test_a_column_has_one_use(options, message):
+    table = {"x": [1, 2, 3], "w": [1.0, 1.0, 2.0], "t": [0, 1, 1]}
+    with pytest.raises(ValueError, match=message):
+        read_table(table, "t", **options)
 
 
 def test_read_table_grows_with_a_csv(tmp_path):
@@ -473,11 +523,11 @@ def test_truth_values_of_a_csv_are_numbers(tmp_path, words):
     found = read_table(source, "t", missing="skip")
     assert found.X.tolist() == [[1.0], [0.0], [1.0]]
     assert read_table(source, "t", missing="skip", categorical=["x"]).categories == {
-        "x": tuple(sorted(words))
+        "x": ("false", "true")
     }
 
 
 def test_a_null_column_is_missing_values():
     table = pa.table({"x": pa.nulls(2), "t": [0, 1]})
-    with pytest.raises(ValueError, match="column 'x' has 2 missing values in 2 rows"):
+    with pytest.raises(ValueError, match="column 'x' has no value in any row \\(ignore"):
         read_table(table, "t")

@@ -22,23 +22,32 @@ if TYPE_CHECKING:
 NULLS = ("", "NA", "N/A", "NULL", "null")
 # Booleans, as Python, R, SQL and spreadsheets write them.
 _FALSE, _TRUE = (("false", "False", "FALSE"), ("true", "True", "TRUE"))
-# Options to suggest for a number that is not written as Python writes it.
-_OTHER_OPTIONS: tuple[dict[str, Any], ...] = (
-    {"decimal": ","},
-    {"thousands": ","},
-    {"thousands": " "},
-    {"thousands": "'"},
-    {"decimal": ",", "thousands": "."},
-    {"decimal": ",", "thousands": " "},
-)
-# Other characters that `thousands` stands for as well: no-break and thin spaces, an apostrophe.
-_ALIKE = {" ": " \u00a0\u2009\u202f", "'": "'\u2019"}
-# Texts that often stand for a missing value: of marks alone, of spreadsheets, and words.  (The
-# command cannot be given one that begins like its options.)
-_LIKE_MISSING = re.compile(
-    r"(?!--)[^\w\s]{1,3}|#N/?A|#\w+(/0)?[!?]|<?NA>?|n/?a|nat|none|null|nil|missing|unknown",
-    re.IGNORECASE,
-)
+# Characters between groups of digits, and what each stands for: a space also for no-break and thin
+# spaces.
+_ALIKE = {",": ",", ".": ".", " ": " \u00a0\u2009\u202f", "'": "'\u2019"}
+_SEPARATORS = "".join(_ALIKE.values())
+# Words for a missing value, without the signs around them, and what spreadsheets write.
+_MISSING = {
+    *(
+        "nan",
+        "na",
+        "n/a",
+        "n.a",
+        "k.a",
+        "s.o",
+        "nd",
+        "n/d",
+        "n.d",
+        "none",
+        "nil",
+        "null",
+        "missing",
+    ),
+    *("unknown", "unspecified", "undefined", "not available", "not applicable", "no data", "empty"),
+    *("#value!", "#ref!", "#div/0!", "#num!", "#name?", "#null!", "unbekannt", "inconnu"),
+}
+# How many signs may stand for a missing value.
+_MOST_SIGNS = 3
 # Characters that cannot separate cells or digits.
 _OF_NUMBERS = '0123456789+-eE"\r\n'
 
@@ -131,7 +140,7 @@ class CSVOptions:
     def _grouped(self) -> str:
         """A pattern for numbers with groups of three digits, or in India two before the last."""
         group, point = self._groups, re.escape(self.decimal)
-        digits = rf"\d{{1,3}}(?:{group}\d{{2,3}})*{group}\d{{3}}"
+        digits = rf"[1-9]\d{{0,2}}(?:{group}\d{{2,3}})*{group}\d{{3}}"
         return rf"^[+-]?{digits}(?:{point}\d*)?(?:[eE][+-]?\d+)?$"
 
     def texts(self, cells: Any) -> Any:
@@ -151,6 +160,7 @@ class CSVOptions:
             If a cell is not a number.
         """
         import pyarrow as pa
+        from pyarrow import compute
 
         texts = self._spelled(self.texts(cells))
         try:
@@ -158,7 +168,14 @@ class CSVOptions:
         except pa.ArrowInvalid:
             place = _first_bad(texts)
             text = cells[place].as_py()
-            raise CellError(place, f"{short(text)}{self._remedy(text)}") from None
+            like = rf"^[-+]?[\d{_SEPARATORS}]+$"
+            given = compute.utf8_trim_whitespace(self.texts(cells))
+            others = compute.unique(given.filter(compute.match_substring_regex(given, like)))
+            others = [text, *others.drop_null().to_pylist()]
+            remedy = self.remedy(text, self.other_options(others))
+            if not remedy and looks_missing(text):
+                remedy = self.as_missing([text])
+            raise CellError(place, f"{short(text)}{remedy}") from None
 
     def _spelled(self, cells: Any) -> Any:
         """Cells spelled so that Arrow parses them."""
@@ -177,22 +194,37 @@ class CSVOptions:
             texts = compute.replace_substring(texts, self.decimal, ".")
         return texts
 
-    def _remedy(self, text: str) -> str:
-        """Options that would read a cell as a number, for the message."""
-        found: list[str] = []
-        for options in _OTHER_OPTIONS:
-            if len(options) > 1 and found:  # one option is enough
-                break
-            with suppress(ValueError):  # not a number either
-                replace(self, **options)._spelled(texts_of([text])).cast("float64")
-                given = ", ".join(f"{name}={value!r}" for name, value in options.items())
-                found.append(f"csv=CSVOptions({given})")
-        if found:
-            return f" ({' or '.join(found)} reads it)"
-        if not _LIKE_MISSING.fullmatch(text.strip()):
+    def other_options(self, texts: Sequence[str]) -> dict[str, str] | None:
+        """Options with which all these texts are numbers, or None.
+
+        "1,234" has groups of digits, unless another text, as "1,5", can have none.
+        """
+        written, cells = set("".join(texts)), texts_of(texts)
+        marks = [{"thousands": mark} for mark, alike in _ALIKE.items() if written & {*alike}]
+        for decimal in (self.decimal, *({".", ","} - {self.decimal})):
+            point = {} if decimal == self.decimal else {"decimal": decimal}
+            for group in (*marks, {}, {"thousands": "." if decimal == "," else ","}):
+                with suppress(ValueError):  # no such options, or no numbers
+                    replace(self, **group, **point)._spelled(cells).cast("float64")
+                    return group | point
+        return None
+
+    def remedy(self, text: str, options: dict[str, str] | None) -> str:
+        """How a message says what number a text is with other options; empty if it is none."""
+        if not options:
             return ""
-        nulls = [text.strip(), *filter(None, self.null_values)]
-        return f" (csv={replace(self, null_values=nulls)!r} takes it as missing)"
+        try:
+            number = replace(self, **options)._spelled(texts_of([text])).cast("float64")[0].as_py()
+        except ValueError:
+            return ""
+        given = ", ".join(f"{name}={value!r}" for name, value in options.items())
+        return f" (csv=CSVOptions({given}) reads it as {number:.15g})"
+
+    def as_missing(self, texts: Sequence[str]) -> str:
+        """How a message says which option takes texts for missing values."""
+        nulls = [*(text.strip() for text in texts), *filter(None, self.null_values)]
+        listed = " and ".join(map(short, texts))
+        return f" (csv=CSVOptions(null_values={nulls!r}) takes {listed} as missing)"
 
 
 class CellError(ValueError):
@@ -201,6 +233,16 @@ class CellError(ValueError):
     def __init__(self, place: int, text: str) -> None:
         super().__init__(f"CSV conversion error to double: invalid value {text}")
         self.place = place
+
+
+def looks_missing(text: str) -> bool:
+    """Whether a text may stand for a missing value: a word for that, or a few signs, as "?"."""
+    text = text.strip()
+    if text.startswith("--"):  # which the command would take for an option
+        return False
+    if len(text) <= _MOST_SIGNS and not any(map(str.isalnum, text)):
+        return True
+    return not _MISSING.isdisjoint((text.casefold(), text.strip("#!?<>()[]. ").casefold()))
 
 
 def _first_bad(texts: Any) -> int:

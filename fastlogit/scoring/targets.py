@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 import numpy as np
@@ -12,7 +11,7 @@ from fastlogit import arrow
 from fastlogit.arrays import choice, short
 from fastlogit.arrow import plain, texts_of
 from fastlogit.scoring.categories import Categories, Place, as_missing, is_number
-from fastlogit.scoring.csv_options import CellError
+from fastlogit.scoring.csv_options import CellError, looks_missing
 from fastlogit.training import labels
 
 if TYPE_CHECKING:
@@ -52,6 +51,8 @@ class Labels:
         # The first number, and the first that is no target.
         self.number: tuple[float, Place] | None = None
         self.outside: tuple[float, Place] | None = None
+        # Whether some numbers stand for cells of a CSV such as "true".
+        self.has_booleans = False
 
     def values(self, column: Any) -> Any:
         """The labels of a batch: an array with NaN for nulls, or texts of Arrow."""
@@ -72,11 +73,13 @@ class Labels:
 
         assert self.table.csv is not None
         texts = _texts(self.table.csv, column)
-        words = texts_of(labels.TRUTHS)
-        if not compute.any(compute.is_in(compute.utf8_lower(texts), words)).as_py():
-            with suppress(CellError):
-                return self.table.csv.numbers(column).to_numpy(zero_copy_only=False)
-        return texts
+        is_boolean = _are_booleans(texts)
+        try:
+            numbers = _numbers_of_cells(self.table.csv, texts, is_boolean)
+        except CellError:
+            return texts
+        self.has_booleans |= bool(compute.any(is_boolean).as_py())
+        return numbers.to_numpy(zero_copy_only=False)
 
     def _exact(self, values: NDArray[Any]) -> NDArray[np.float64]:
         if values.dtype.kind in "iu" and ((values > _MOST) | (values < -_MOST)).any():
@@ -109,14 +112,12 @@ class Labels:
         texts = list(self.texts.numbers)
         if not self.table.typed:
             self._must_not_be_mixed(texts)
-            values = [labels.key(text) for text in texts]
-            if all(isinstance(value, bool) for value in values):
-                t = np.array(values, np.float64)[codes.astype(np.intp)]
-                return labels.Targets(t, (False, True), soft=False)
         if len(texts) != 2:
+            nulls = sorted(filter(looks_missing, texts))
+            remedy = as_missing(nulls, self.table.csv) if len(texts) == 2 + len(nulls) else ""
             raise ValueError(
                 f"{self.table.name}: {self.name} must have two different labels; "
-                f"got {labels.listed(sorted(texts))}"
+                f"got {labels.listed(sorted(texts))}{remedy}"
             )
         first, second = sorted(texts)
         return labels.Targets(_float(codes == self.texts.numbers[second]), (first, second), False)
@@ -124,16 +125,24 @@ class Labels:
     def _must_not_be_mixed(self, texts: list[str]) -> None:
         numbers = [text for text in texts if is_number(text, self.table.csv)]
         words = [text for text in texts if not is_number(text, self.table.csv)]
-        if words and (numbers or self.number is not None):
+        if self.number is not None or (words and numbers):
             number = numbers[0] if numbers else f"{self.number[0]:g}"  # type: ignore[index]
-            file, row = self.texts.places[self.texts.numbers[words[0]]]
+            has = "booleans" if self.has_booleans else f"numbers, as {number!r},"
+            others = [word for word in words if word.lower() not in labels.TRUTHS] or texts
+            file, row = self.texts.places[self.texts.numbers[others[0]]]
             raise ValueError(
-                f"{file}: {self.name} has numbers, as {number!r}, and other text, as "
-                f"{short(words[0])} in row {row}{as_missing(words, self.table.csv)}"
+                f"{file}: {self.name} has {has} and other text, as {short(others[0])} in row {row}"
+                f"{as_missing(others, self.table.csv)}"
             )
 
     def _of_numbers(self, values: NDArray[np.float64]) -> labels.Targets:
-        if self.kind == "b":
+        others = values[(values != 0.0) & (values != 1.0)]
+        if self.has_booleans and others.size:
+            raise ValueError(
+                f"{self.table.name}: {self.name} must have two different labels; got booleans and "
+                f"{self._label(others[0])}"
+            )
+        if self.kind == "b" or self.has_booleans:
             return labels.Targets(values, (False, True), soft=False)
         try:
             found = labels.targets(values, values.size, 1)
@@ -218,12 +227,16 @@ def checked_missing(missing: Missing) -> Missing:
 
 def labels_of(table: Table, column: Any, classes: tuple[Any, Any], batch: Batch) -> Any:
     """The labels of a batch as `t_of` takes them: cells of a CSV as numbers, if the classes are."""
-    if table.csv is None:
+    import pyarrow as pa
+
+    # (Names of folders beside a CSV may say numbers.)
+    if table.csv is None or not pa.types.is_string(column.type):
         return column
+    texts = _texts(table.csv, column)
     if isinstance(classes[0], str):
-        return _texts(table.csv, column)
+        return texts
     try:
-        return table.csv.numbers(column)
+        return _numbers_of_cells(table.csv, texts, _are_booleans(texts))
     except CellError as error:
         cell = column[error.place].as_py()
         raise _unknown(cell, classes, batch.file, batch.first + error.place) from error
@@ -234,6 +247,19 @@ def _texts(csv: CSVOptions, column: Any) -> Any:
     from pyarrow import compute
 
     return compute.utf8_trim_whitespace(csv.texts(column))
+
+
+def _are_booleans(texts: Any) -> Any:
+    from pyarrow import compute
+
+    return compute.is_in(compute.utf8_lower(texts), texts_of(labels.TRUTHS))
+
+
+def _numbers_of_cells(csv: CSVOptions, texts: Any, is_boolean: Any) -> Any:
+    """Numbers of cells, booleans in any spelling as 1 and 0; an error as of `csv.numbers`."""
+    from pyarrow import compute
+
+    return csv.numbers(compute.if_else(is_boolean, compute.utf8_lower(texts), texts))
 
 
 def t_of(given: Any, classes: tuple[Any, Any], where: str, first: int = 0) -> NDArray[np.float64]:

@@ -10,8 +10,14 @@ import numpy as np
 
 from fastlogit import onehot
 from fastlogit.arrays import short, true_or_false
-from fastlogit.arrow import array_of
-from fastlogit.scoring.categories import Categories, as_missing, refuse, why_none
+from fastlogit.arrow import array_of, as_type, is_number, plain_type
+from fastlogit.scoring.categories import (
+    MOST_COLUMNS,
+    Categories,
+    Reason,
+    refuse,
+    why_none,
+)
 from fastlogit.scoring.sources import open_table
 from fastlogit.scoring.table import ColumnError, Conflict, checked_names
 from fastlogit.scoring.targets import Labels, checked_missing, find_labels, must_be_absent
@@ -36,6 +42,8 @@ class Rule(NamedTuple):
 
 _FINITE = Rule(-math.inf, "be finite")
 _WEIGHT = Rule(0.0, "be finite and not negative, as it is the weight")
+# From so many rows on, it is noted if each has a category of its own.
+_LEAST_NOTED = 20
 # Small enough that the rows being filled, column by column, stay in the cache.
 _BATCH_ROWS = 1 << 14
 
@@ -179,17 +187,26 @@ def read_table(
     skipped = rows - found.count
     if table.names is None:
         return TrainingData(found.X, t, None, skipped, {}, classes, weights, offsets)
-    notes = tuple(table.index_note(position) for position in columns.index_columns)
+    notes = [table.index_note(position) for position in columns.index_columns]
+    notes += [
+        f"{table.label(position)} of {table.name} has a category for each of its {found.count} "
+        f"rows (ignore=[{table.names[position]!r}] leaves it out)"
+        for position, values in zip(columns.text, categories, strict=True)
+        if len(values.numbers) == found.count >= _LEAST_NOTED
+    ]
     reasons = {
         table.names[position]: why_none(values, table.name, found.count, table.csv)
         for position, values in zip(columns.text, categories, strict=True)
         if position not in columns.chosen
     }
-    refuse(table.name, reasons, may_be_text=True)
+    if any(reasons.values()):
+        numbers = (found.X, *found.vectors)
+        has_fractions = any((values != np.trunc(values)).any() for values in numbers)
+        refuse(table.name, reasons, may_be_text=True, csv=table.csv, has_fractions=has_fractions)
     dropped = [int(drop_first and (intercept or place > 0)) for place in range(len(categories))]
     names, texts = _name_features(table, columns, categories, dropped)
     X = _encode(found, categories, list(texts.values()), dropped) if texts else found.X
-    return TrainingData(X, t, names, skipped, texts, classes, weights, offsets, notes)
+    return TrainingData(X, t, names, skipped, texts, classes, weights, offsets, tuple(notes))
 
 
 class _Columns(NamedTuple):
@@ -233,7 +250,15 @@ def _choose(
             what[position], rules[position] = argument, rule
     measures = list(rules)
     chosen = _find(table, categorical, "categorical")
-    left_out = {target, *measures, *_find(table, ignore, "ignore")}
+    ignored = _find(table, ignore, "ignore")
+    for position in sorted((ignored | chosen) & what.keys() or ignored & chosen):
+        argument = "ignore" if position in ignored else "categorical"
+        role = f"the {what[position]}" if position in what else "in categorical"
+        raise ValueError(
+            f"{table.name}: {argument} must name no column of another use; "
+            f"{table.label(position)} is {role}"
+        )
+    left_out = {target, *measures, *ignored}
     index_columns = [one for one in table.index_columns if one not in left_out | chosen]
     left_out.update(index_columns)
     features = [position for position in range(len(table.dtypes)) if position not in left_out]
@@ -244,7 +269,7 @@ def _choose(
     if table.names is not None:
         held = {table.names[one]: table.dtypes[one] for one in numbers}
         reasons = {
-            name: f"must hold numbers; it holds {dtype}" if isinstance(dtype, str) else None
+            name: Reason(f"must hold numbers; it holds {dtype}") if isinstance(dtype, str) else None
             for name, dtype in held.items()
         }
         refuse(table.name, reasons, may_be_text=not table.typed)
@@ -291,8 +316,8 @@ def _read_rows(
         _check_values(table, columns, arrays, batch)
         others = [labels.values(_column(batch.data, columns.target, len(numeric)))]
         others += [
-            onehot.as_text(table.text_of(batch.data.column(place)))
-            for place in range(len(numeric) + 1, len(order))
+            _names(table, batch.data.column(place), position)
+            for place, position in enumerate(columns.text, len(numeric) + 1)
         ]
         nulls = [_is_null(column) for column in (*arrays, *others)]
         absent += [np.count_nonzero(null) for null in nulls]
@@ -308,6 +333,8 @@ def _read_rows(
             for values, column in zip(categories, others[1:], strict=True)
         ]
         found.append(arrays[:d], [t, *arrays[d:]], codes)
+    if found.count == 0 or (missing == "error" and absent.any()):
+        _refuse_empty(table, columns, absent, rows)
     if missing == "error" and absent.any():
         _refuse(table, order, absent, rows)
     _must_have_rows(table, found.count, rows)
@@ -325,7 +352,7 @@ def _name_features(
     texts: dict[str, tuple[str, ...]] = {}
     for position, values, first in zip(columns.text, categories, dropped, strict=True):
         column = table.names[position]
-        texts[column] = values.sorted()
+        texts[column] = tuple(sorted(set(values.spelled())))
         features_of = [onehot.feature_name(column, one) for one in texts[column]]
         if twice := taken & set(features_of):
             raise ValueError(
@@ -444,8 +471,8 @@ def _encode(
     indices[:, :d] = np.arange(d)
     total = d
     for j, (values, ordered, first) in enumerate(zip(categories, texts, dropped, strict=True), d):
-        place_of = np.empty(len(ordered), np.int32)
-        place_of[[values.numbers[text] for text in ordered]] = range(len(ordered))
+        place_in_order = {text: place for place, text in enumerate(ordered)}
+        place_of = np.array([place_in_order[text] for text in values.spelled()], np.int32)
         place = place_of[rows.codes[:, j - d]] - first
         # A category without a feature is an entry of 0, wherever it lies.
         rows.X[:, j] = place >= 0
@@ -462,6 +489,14 @@ def _encode(
 def _column(data: Any, position: int, place: int) -> Any:
     """A column of an array, or of a record batch in which it is at `place`."""
     return data.column(place) if hasattr(data, "column") else data[:, position]
+
+
+def _names(table: Table, column: Any, position: int) -> Any:
+    """A column of categories as strings, booleans as integers where another file has these."""
+    kind = plain_type(table.schema.field(position).type)
+    if table.typed and is_number(kind):
+        column = as_type(column, kind)
+    return onehot.as_text(table.text_of(column))
 
 
 def _to_numpy(data: Any, positions: list[int]) -> list[NDArray[Any]]:
@@ -499,12 +534,30 @@ def _check_values(
         if bad.any():
             row = int(np.argmax(bad))
             text = str(column[row])
+            remedy = table.csv.as_missing([text]) if table.csv and "inf" in text else ""
             names = [table.names[position]] if table.names else []
             raise ColumnError(
                 f"{batch.file}: {table.label(position)} must {rule.text}; got {text} in row "
-                f"{batch.first + row}{as_missing([text], table.csv) if 'inf' in text else ''}",
+                f"{batch.first + row}{remedy}",
                 names,
             )
+
+
+def _refuse_empty(table: Table, columns: _Columns, absent: NDArray[np.int64], rows: int) -> None:
+    """Raise an error if columns are empty: without them, there may be no missing values."""
+    counts = zip(columns.order, absent.tolist(), strict=True)
+    empty = [position for position, count in counts if count == rows > 0]
+    features = [one for one in empty if one not in (columns.target, *columns.measures)]
+    if not empty:
+        return
+    remedy = ""
+    if features and table.names is not None:
+        remedy = f" (ignore={[table.names[one] for one in features[:MOST_COLUMNS]]!r} leaves out "
+        remedy += "that column)" if len(features) == 1 else "those columns)"
+    told = [table.label(one) for one in empty[:MOST_COLUMNS]]
+    told += [f"{len(empty) - len(told)} more"] * (len(empty) > len(told))
+    has = "has" if len(empty) == 1 else "have"
+    raise ValueError(f"{table.name}: {', '.join(told)} {has} no value in any row{remedy}")
 
 
 def _refuse(table: Table, order: list[int], absent: NDArray[np.int64], rows: int) -> None:
