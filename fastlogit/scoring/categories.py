@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from fastlogit.scoring.csv_options import CSVOptions
 
-# A column with fewer than two rows for each of its texts identifies rows: most of its coefficients
+# A column with two rows or fewer for each of its texts identifies rows: most of its coefficients
 # would tell of a single row.  In a table of few rows, true categories are as rare.
 _LEAST_ROWS = 50
 # How many texts may stand for missing values.

@@ -28,24 +28,10 @@ _ALIKE = {",": ",", ".": ".", " ": " \u00a0\u2009\u202f", "'": "'\u2019"}
 _SEPARATORS = "".join(_ALIKE.values())
 # Words for a missing value, without the signs around them, and what spreadsheets write.
 _MISSING = {
-    *(
-        "nan",
-        "na",
-        "n/a",
-        "n.a",
-        "k.a",
-        "s.o",
-        "nd",
-        "n/d",
-        "n.d",
-        "none",
-        "nil",
-        "null",
-        "missing",
-    ),
-    *("unknown", "unspecified", "undefined", "not available", "not applicable", "no data", "empty"),
-    *("#value!", "#ref!", "#div/0!", "#num!", "#name?", "#null!", "unbekannt", "inconnu"),
-}
+    "nan", "na", "n/a", "n.a", "k.a", "s.o", "nd", "n/d", "n.d", "none", "nil", "null", "missing",
+    "unknown", "unspecified", "undefined", "not available", "not applicable", "no data", "empty",
+    "#value!", "#ref!", "#div/0!", "#num!", "#name?", "#null!", "unbekannt", "inconnu",
+}  # fmt: skip
 # How many signs may stand for a missing value.
 _MOST_SIGNS = 3
 # Characters that cannot separate cells or digits.
@@ -122,7 +108,7 @@ class CSVOptions:
         object.__setattr__(self, "null_values", nulls)
 
     def __repr__(self) -> str:
-        """As Python writes it, without what is as by default."""
+        """The call that makes these options, without its defaults."""
         given = []
         for field in fields(self):
             value = getattr(self, field.name)
@@ -133,7 +119,7 @@ class CSVOptions:
 
     @property
     def _groups(self) -> str:
-        """A pattern of what is between groups of digits."""
+        """A pattern for a character between groups of digits."""
         return f"[{re.escape(_ALIKE.get(self.thousands or '', self.thousands or ''))}]"
 
     @property
@@ -221,7 +207,7 @@ class CSVOptions:
         return f" (csv=CSVOptions({given}) reads it as {number:.15g})"
 
     def as_missing(self, texts: Sequence[str]) -> str:
-        """How a message says which option takes texts for missing values."""
+        """The end of a message: the option that takes these texts for missing values."""
         nulls = [*(text.strip() for text in texts), *filter(None, self.null_values)]
         listed = " and ".join(map(short, texts))
         return f" (csv=CSVOptions(null_values={nulls!r}) takes {listed} as missing)"

@@ -70,7 +70,8 @@ class TrainingData(NamedTuple):
     weight, offset : ndarray (n,), or None
         float64.
     notes : tuple of str
-        Decisions that nobody asked for, as to leave out an index of the rows.
+        What may not be as it was meant: an index of the rows was left out, or a column has a
+        category for each row.
     """
 
     X: Any
@@ -192,7 +193,7 @@ def read_table(
         f"{table.label(position)} of {table.name} has a category for each of its {found.count} "
         f"rows (ignore=[{table.names[position]!r}] leaves it out)"
         for position, values in zip(columns.text, categories, strict=True)
-        if len(values.numbers) == found.count >= _LEAST_NOTED
+        if position not in columns.chosen and len(values.numbers) == found.count >= _LEAST_NOTED
     ]
     reasons = {
         table.names[position]: why_none(values, table.name, found.count, table.csv)
@@ -552,8 +553,8 @@ def _refuse_empty(table: Table, columns: _Columns, absent: NDArray[np.int64], ro
         return
     remedy = ""
     if features and table.names is not None:
-        remedy = f" (ignore={[table.names[one] for one in features[:MOST_COLUMNS]]!r} leaves out "
-        remedy += "that column)" if len(features) == 1 else "those columns)"
+        names = [table.names[one] for one in features[:MOST_COLUMNS]]
+        remedy = f" (ignore={names!r} leaves out {'that column' if len(names) == 1 else 'those'})"
     told = [table.label(one) for one in empty[:MOST_COLUMNS]]
     told += [f"{len(empty) - len(told)} more"] * (len(empty) > len(told))
     has = "has" if len(empty) == 1 else "have"
