@@ -146,7 +146,8 @@ def _train(args: argparse.Namespace) -> None:
         for note in data.notes:
             _report("note", wording.as_options(note, wording.options_of(args.parser)))
         if data.skipped:
-            _report("note", f"left out {_rows(data.skipped)} of {args.data} with a missing value")
+            source = _named(args.data)
+            _report("note", f"left out {_rows(data.skipped)} of {source} with a missing value")
         start = time.perf_counter()
         try:
             model = fastlogit.fit(
@@ -162,7 +163,7 @@ def _train(args: argparse.Namespace) -> None:
                 threads=args.threads,
             )
         except ValueError as error:
-            raise ValueError(f"{args.data}: {error}") from error
+            raise ValueError(f"{_named(args.data)}: {error}") from error
         seconds = time.perf_counter() - start
         model = dataclasses.replace(model, categories=data.categories, classes=data.classes)
         model.save(temporary)
@@ -272,6 +273,8 @@ def _plot(args: argparse.Namespace) -> None:
         "offset": args.offset,
         "function": args.function,
         "missing": args.missing,
+        "unknown": args.unknown,
+        "source_format": args.source_format,
         "csv": _csv_options(args),
     }
     for argument, value in given.items():
@@ -331,6 +334,11 @@ def _reported_warnings(args: argparse.Namespace) -> Iterator[None]:
     options = wording.options_of(args.parser)
     for warning in caught:
         _report("warning", wording.as_options(str(warning.message), options))
+
+
+def _named(source: str) -> str:
+    """How messages call what is read."""
+    return "standard input" if source == "-" else source
 
 
 def _rows(number: int) -> str:
@@ -512,13 +520,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_threshold(evaluate, "probability above which the second label is predicted")
     evaluate.add_argument("--json", action="store_true", help="write JSON")
     for command in (score, evaluate):
-        command.add_argument(
-            "--unknown",
-            choices=("error", "ignore"),
-            default="error",
-            help="what to do with a text that is none of the model's categories: stop, or score as "
-            "if its column added nothing (default: %(default)s)",
-        )
+        _add_unknown(command, "error")
         command.add_argument(
             "-q", "--quiet", action="store_true", help="no progress bar, and no message but errors"
         )
@@ -563,6 +565,8 @@ def _parser() -> argparse.ArgumentParser:
             help="what to do with a row without a label or a score: leave it out, and say how many "
             "these are, or stop (default: skip)",
         )
+    _add_unknown(plot, None)
+    _add_input_format(plot)
     _add_output(plot, "FILE", "a .png, .svg or .pdf file")
 
     demo = _command(
@@ -611,6 +615,8 @@ _PLOTTED = {
     "offset": "--offset",
     "function": "--function",
     "missing": "--missing",
+    "unknown": "--unknown",
+    "source_format": "--input-format",
     "csv": "options of CSV",
 }
 _TABLE = (
@@ -719,6 +725,16 @@ def _add_input_format(parser: argparse.ArgumentParser) -> None:
         dest="source_format",
         metavar="NAME",
         help="default: by the suffix; csv or arrow for standard input",
+    )
+
+
+def _add_unknown(parser: argparse.ArgumentParser, default: str | None) -> None:
+    parser.add_argument(
+        "--unknown",
+        choices=("error", "ignore"),
+        default=default,
+        help="what to do with a text that is none of the model's categories: stop, or score as if "
+        "its column added nothing (default: error)",
     )
 
 

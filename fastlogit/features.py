@@ -400,6 +400,7 @@ def of(X: Any, missing: Missing = "error") -> Features:
     arrays.choice(missing, "missing", get_args(Missing))
     if isinstance(X, Features):
         return X
+    X = in_memory(X)
     if hasattr(type(X), "tocsr"):  # of the class, as a data frame could have a column "tocsr"
         return _of_sparse(X)
     if isinstance(X, Mapping):
@@ -524,8 +525,28 @@ def _chunks_of(value: Any, name: str, missing: Missing) -> list[_Column]:
     return [_Column.of(arrays.real_array(value, f"X[{name!r}]", 1, float16=True))]
 
 
+def in_memory(X: Any) -> Any:
+    """A table of Arrow, or what can be read once as one; anything else is returned unchanged.
+
+    Record batches stay what they are.  (pa.table would first import pandas.)
+    """
+    if callable(getattr(type(X), "collect", None)):  # lazy, as Polars calls it
+        raise TypeError(f"X must be a table in memory; got {type(X).__name__} (collect it first)")
+    if _is_of_pandas(X) or not _is_of_arrow(X):
+        return X
+    import pyarrow as pa
+
+    if isinstance(X, pa.RecordBatch | pa.Table):
+        return X
+    try:
+        # As in `column_of`, Arrow's own readers do not take the C interface.
+        return X.read_all() if isinstance(X, pa.RecordBatchReader) else pa.table(X)
+    except (pa.ArrowException, TypeError, ValueError) as error:
+        raise TypeError(f"X must be a table; got {type(X).__name__} ({error})") from None
+
+
 def _of_frame(X: Any, missing: Missing) -> Features:
-    """Read a table of Arrow, or of a library that can pass for one."""
+    """Read a table of Arrow or pandas."""
     if _is_of_pandas(X):
         if X.ndim != 2:
             raise ValueError(f"X must have 2 axes; got shape {X.shape}")
@@ -537,18 +558,8 @@ def _of_frame(X: Any, missing: Missing) -> Features:
         )
     import pyarrow as pa
 
-    if isinstance(X, pa.RecordBatch):  # pa.table would first import pandas
-        whole, names = [X], X.schema.names
-    else:
-        try:
-            # As in `column_of`, Arrow's own readers do not take the C interface.
-            table = X.read_all() if isinstance(X, pa.RecordBatchReader) else X
-            table = table if isinstance(table, pa.Table) else pa.table(table)
-        except (pa.ArrowException, TypeError, ValueError) as error:
-            raise TypeError(
-                f"X must be a table of real numbers; got {type(X).__name__} ({error})"
-            ) from None
-        whole, names = table.to_batches(), table.column_names
+    names = X.schema.names
+    whole = [X] if isinstance(X, pa.RecordBatch) else X.to_batches()
     shape = _checked_shape(sum(map(len, whole)), names)
     batches = [_of_batch(batch, missing) for batch in whole if len(batch)]
     chunks = [chunk for chunk, _ in batches]

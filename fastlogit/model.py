@@ -216,6 +216,7 @@ class LogisticModel:
         onehot.checked_unknown(unknown)
         arrays.choice(missing, "missing", ("error", "nan"))
         offset = _plain_offset(offset, missing)
+        X = features.in_memory(X)
         names = onehot.names_of(X) if self.categories else []
         if not set(names) & set(self.categories):
             given = self._features(X, missing)

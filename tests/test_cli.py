@@ -555,6 +555,78 @@ def test_plot(here, capsys, words, kind):
 
 
 @pytest.mark.usefixtures("here")
+@pytest.mark.parametrize("name", ["reliability", "roc", "precision_recall"])
+def test_plot_reads_any_format_and_unknown_texts(name, capsys):
+    model = fl.LogisticModel([1.0, 2.0], 0.0, ("x", "c=a"), categories={"c": ("a",)})
+    model.save("text.json")
+    Path("data.txt").write_text("t,x,c\n0,1,a\n1,2,b\n1,0,a\n0,1,b\n")
+    words = ["plot", name, "text.json", "data.txt", "--label", "t", "-o", "x.svg"]
+    assert main(words) == 1
+    assert "the suffix must be one of" in capsys.readouterr().err
+    assert main([*words, "--input-format", "csv"]) == 1
+    assert "column 'c' has 'b' in row 1" in capsys.readouterr().err
+    assert main([*words, "--input-format", "csv", "--unknown", "ignore"]) == 0
+
+
+@pytest.mark.usefixtures("here")
+def test_a_decision_boundary_of_any_format():
+    Path("data.txt").write_text("t,x,k\n0,1,1\n1,2,0\n")
+    words = ["plot", "decision_boundary", "model.json", "data.txt", "--label", "t", "-o", "x.svg"]
+    assert main([*words, "--input-format", "csv"]) == 0
+
+
+@pytest.mark.usefixtures("here")
+def test_standard_input_is_named(monkeypatch, capsys):
+    text = b"t,x\n0,1\n1,2\n1,NA\n0,1\n"
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BufferedReader(io.BytesIO(text))))
+    words = ["train", "-", "--label", "t", "--missing", "skip", "-o", "trained.json"]
+    assert main(words) == 0
+    assert "note: left out 1 row of standard input with a missing value" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", ["train", "score", "evaluate", "plot"])
+def test_options_of_csv_are_refused_for_other_formats_by_their_names(fails, command):
+    words = {
+        "train": ["data.parquet", "--label", "t", "-o", "y.json"],
+        "score": ["model.json", "data.parquet", "-o", "y.csv"],
+        "evaluate": ["model.json", "data.parquet", "--label", "t"],
+        "plot": ["roc", "model.json", "data.parquet", "--label", "t", "-o", "y.svg"],
+    }[command]
+    message = fails(command, *words, "--null-values", "?", "--delimiter", ";")
+    assert "--delimiter ';' --null-values '?' must be for a CSV or TSV; got it for" in message
+
+
+@pytest.mark.parametrize(
+    ("text", "messages"),
+    [
+        ("t,x\n" + "0,1\n1,2\n" * 5 + "1,?\n", {"score": "(--null-values '?' NA N/A NULL null t"}),
+        ("t,x\n0,1\n1,inf\n", {"train": "null takes 'inf' as missing) (--ignore x leaves it out)"}),
+        ("sep=;\nt;x\n0;1\n1;2\n", dict.fromkeys(["train", "score"], "(delete the line; --delimi")),
+        ('"sep=;"\r\nt;x\r\n0;1\r\n', {"train": "(delete the line; --delimiter ';' reads"}),
+        ("Sales of May\nt,x\n0,1\n1,2\n", {"train": "row 0: 2 cells, and the header has 1 (the"}),
+    ],
+    ids=["question mark", "infinity", "Excel", "quoted", "title"],
+)
+def test_errors_of_a_csv_name_the_remedy(fails, text, messages):
+    Path("x.csv").write_bytes(text.encode())
+    fl.LogisticModel([1.0], 0.0, ("x",)).save("x.json")
+    words = {
+        "train": ["x.csv", "--label", "t", "-o", "y.json"],
+        "score": ["x.json", "x.csv", "-o", "y.csv"],
+    }
+    for command, message in messages.items():
+        assert message in fails(command, *words[command])
+
+
+def test_text_late_in_a_csv_names_what_takes_it(fails, monkeypatch):
+    monkeypatch.setattr("fastlogit.scoring.texts._BLOCK_BYTES", 64)
+    Path("x.csv").write_text("t,x\n" + "0,1\n1,2\n" * 50 + "1,abc\n")
+    message = fails("train", "x.csv", "--label", "t", "-o", "y.json")
+    assert "row 100: CSV conversion error to double: invalid value 'abc'" in message
+    assert "(--categorical x takes it as text, --ignore x leaves it out)" in message
+
+
+@pytest.mark.usefixtures("here")
 def test_plot_needs_no_backend_of_a_notebook(monkeypatch):
     monkeypatch.setenv("MPLBACKEND", "module://there.is.none")
     done = run("plot", "logistic", "-o", "x.svg")
@@ -583,6 +655,8 @@ def test_plot_draws_all_there_is():
         (["logistic", "model.json"], "logistic takes no MODEL; got 'model.json'"),
         (["coefficients", "model.json", "data.parquet"], "coefficients takes no DATA"),
         (["tails", "--label", "t"], "tails takes no --label; got 't'"),
+        (["tails", "--input-format", "csv"], "tails takes no --input-format; got 'csv'"),
+        (["coefficients", "model.json", "--unknown", "error"], "coefficients takes no --unknown"),
         (["roc", "model.json", "data.parquet", "--function", "sigmoid"], "takes no --function"),
         (["sigmoid"], "invalid choice: 'sigmoid'"),
     ],

@@ -396,10 +396,12 @@ def test_late_text_that_is_no_utf8_names_its_row(tmp_path, monkeypatch):
 
 def test_options_of_a_csv_for_what_is_none(tmp_path):
     pq.write_table(PAIRS, tmp_path / "x.parquet")
-    with pytest.raises(ValueError, match=r"csv must be for a CSV or TSV; got it for parquet"):
-        open_table(tmp_path / "x.parquet", csv=CSVOptions(delimiter=";"))
-    with pytest.raises(ValueError, match=r"csv must be for a CSV or TSV; got it for Table"):
-        open_table(PAIRS, csv=CSVOptions(delimiter=";"))
+    csv = CSVOptions(delimiter=";")
+    refused = r"csv=CSVOptions\(delimiter=';'\) must be for a CSV or TSV; got it for "
+    with pytest.raises(ValueError, match=f"{refused}parquet"):
+        open_table(tmp_path / "x.parquet", csv=csv)
+    with pytest.raises(ValueError, match=f"{refused}Table"):
+        open_table(PAIRS, csv=csv)
 
 
 @pytest.mark.parametrize("size", [3, 1 << 23])
@@ -510,7 +512,8 @@ def test_an_index_is_no_feature_unless_it_is_asked_for(tmp_path, form, name):
         (["1", "2", "3"], True),
         (["7", "2", "5"], True),
         (["a", "b", "c"], True),  # names of rows, as R writes them
-        (["0", "1", "1"], False),
+        (["0", "1", "1"], True),  # as pandas.concat leaves it
+        (["a", "b", "b"], False),
         (["0.5", "1.5", "2.5"], False),
     ],
 )
@@ -519,7 +522,9 @@ def test_a_first_column_without_a_name(tmp_path, header, cells, is_index):
     (tmp_path / "x.csv").write_text(f"{header},x,t\n{rows}")
     name = header.strip('"')
     data = read_table(tmp_path / "x.csv", "t")
-    assert data.feature_names == (("x",) if is_index else (name, "x"))
+    categories = tuple(f"{name}={cell}" for cell in data.categories.get(name, ()))
+    own = () if is_index else categories or (name,)
+    assert sorted(data.feature_names) == sorted([*own, "x"])
     assert len(data.notes) == is_index
     if cells[0] != "a":
         model = fl.LogisticModel([1.0, 10.0], 0.0, ("x", name))
@@ -528,6 +533,43 @@ def test_a_first_column_without_a_name(tmp_path, header, cells, is_index):
     if is_index:  # as pandas and Polars read it
         for frame in pd.read_csv(tmp_path / "x.csv"), pl.read_csv(tmp_path / "x.csv"):
             assert read_table(frame, "t").feature_names == ("x",)
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet", "frame"])
+@pytest.mark.parametrize("rounds", [1, 2, 3])
+def test_every_round_through_a_csv_leaves_an_index(tmp_path, rounds, form):
+    path = tmp_path / "x.csv"
+    pd.concat([FRAME, FRAME]).to_csv(path)
+    for _ in range(rounds - 1):
+        pd.read_csv(path).to_csv(path)
+    frame = pd.read_csv(path)  # "Unnamed: 0.1", "Unnamed: 0", x, t
+    frame.to_parquet(tmp_path / "x.parquet")
+    source = frame if form == "frame" else tmp_path / f"x.{form}"
+    data = read_table(source, "t")
+    assert data.feature_names == ("x",)
+    assert len(data.notes) == rounds
+    assert data.X[:, 0].tolist() == [1.0, 2.0, 3.0] * 2
+
+
+def test_only_leading_whole_numbers_without_a_name_are_an_index():
+    frame = pd.DataFrame({"x": [1, 2], "Unnamed: 0": [3, 4], "t": [0, 1]})
+    assert read_table(frame, "t").feature_names == ("x", "Unnamed: 0")
+    frame = pd.DataFrame({"Unnamed: 0": [0, 1], "Unnamed: 0.1": [0.5, 4.0], "t": [0, 1]})
+    assert read_table(frame, "t").feature_names == ("Unnamed: 0.1",)
+    frame = pd.DataFrame({"Unnamed: 0": [0, 1], "Unnamed: 1": [3, 4], "t": [0, 1]})
+    assert read_table(frame, "t").feature_names == ("Unnamed: 1",)
+
+
+def test_a_note_says_what_makes_an_index_a_feature(tmp_path):
+    frame = FRAME.assign(u=[5.0, 6.0, 7.0])
+    frame.set_index("x").to_parquet(tmp_path / "x.parquet")
+    (note,) = read_table(tmp_path / "x.parquet", "t").notes
+    assert note.endswith("(after reset_index() in pandas it is a feature)")
+    frame.set_index("x").reset_index().to_parquet(tmp_path / "x.parquet")
+    assert read_table(tmp_path / "x.parquet", "t").feature_names == ("x", "u")
+    frame.to_csv(tmp_path / "x.csv")
+    (note,) = read_table(tmp_path / "x.csv", "t").notes
+    assert note.endswith("(under another name it is a feature)")
 
 
 def test_the_command_notes_what_it_leaves_out(tmp_path, capsys):

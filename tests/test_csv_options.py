@@ -28,7 +28,13 @@ NAN = np.nan
         ),
         ({"thousands": ".", "decimal": ","}, {"1.234,5": 1234.5, "1.234.567": 1234567, "0,5": 0.5}),
         ({"thousands": " "}, {"1 234": 1234, " 12 345 ": 12345}),
-        ({"thousands": "'"}, {"1'234.5": 1234.5}),
+        ({"thousands": "'"}, {"1'234.5": 1234.5, "1\u2019234\u2019567": 1234567}),
+        ({"thousands": " "}, {"10\u00a0530": 10530, "1\u202f234.5": 1234.5, "1\u2009234": 1234}),
+        (
+            {"thousands": " ", "decimal": ","},
+            {"10\u00a0530,00": 10530, "-1\u202f234\u202f567,5": -1234567.5, "1 000": 1000, "2": 2},
+        ),
+        ({"thousands": "\u00a0"}, {"10\u00a0530": 10530}),
     ],
 )
 def test_numbers_of_cells(options, cells):
@@ -45,7 +51,14 @@ def test_numbers_of_cells(options, cells):
         ({}, "12%", ""),
         ({}, "1_000", ""),
         ({}, "tRUE", ""),
-        ({}, "?", ""),
+        ({}, "abc", ""),
+        (
+            {},
+            "10\u00a0530,00",
+            "csv=CSVOptions(thousands=' ', decimal=',') reads it as 10530",
+        ),
+        ({}, "10\u202f530", "csv=CSVOptions(thousands=' ') reads it as 10530"),
+        ({"thousands": " "}, "10 53", ""),
         ({}, "1,5", "csv=CSVOptions(decimal=',') reads it as 1.5"),
         ({}, "1,234.5", "csv=CSVOptions(thousands=',') reads it as 1234.5"),
         ({}, "1,234", "csv=CSVOptions(thousands=',') reads it as 1234"),
@@ -70,7 +83,6 @@ def test_numbers_of_cells(options, cells):
             ",234",
             "csv=CSVOptions(thousands='.', decimal=',') reads it as 0.234",
         ),
-        ({"null_values": ["?"]}, "NA", ""),
     ],
 )
 def test_a_cell_that_is_no_number_is_named_with_what_would_read_it(options, cell, remedy):
@@ -92,6 +104,42 @@ def test_all_cells_tell_whether_a_comma_is_a_decimal_sign():
         with pytest.raises(CellError) as caught:
             CSVOptions().numbers(pa.array(cells))
         assert str(caught.value).endswith(f"invalid value '1,573' (csv=CSVOptions({remedy}")
+
+
+@pytest.mark.parametrize(
+    "cell", ["?", "-", "*", ".", "#N/A", "n/a", "None", " missing ", "NIL", "#DIV/0!", "<NA>"]
+)
+@pytest.mark.parametrize("options", [{}, {"decimal": ",", "null_values": ["x"]}])
+def test_a_cell_that_looks_missing_is_named_with_what_would_take_it_so(options, cell):
+    with pytest.raises(CellError) as caught:
+        CSVOptions(**options).numbers(pa.array(["1", cell]))
+    before = options.get("null_values", ["NA", "N/A", "NULL", "null"])
+    given = f"csv=CSVOptions(null_values={[cell.strip(), *before]!r})"
+    assert str(caught.value).endswith(f" ({given} takes {cell!r} as missing)")
+    taken = CSVOptions(**{**options, "null_values": [cell.strip(), *before]})
+    assert taken.numbers(pa.array(["1", cell])).to_pylist() == [1.0, None]
+
+
+@pytest.mark.parametrize("cell", ["abc", "many", "12%", "n/b", "nothing", "????", "--"])
+def test_a_cell_that_says_something_is_not_offered_as_missing(cell):
+    with pytest.raises(CellError) as caught:
+        CSVOptions().numbers(pa.array([cell]))
+    assert "null_values" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "written"),
+    [
+        ({}, "CSVOptions()"),
+        ({"delimiter": ";", "decimal": ","}, "CSVOptions(delimiter=';', decimal=',')"),
+        ({"null_values": ("?",)}, "CSVOptions(null_values=['?'])"),
+        ({"encoding": "latin-1", "thousands": "'"}, None),
+    ],
+)
+def test_options_are_written_as_they_are_given(options, written):
+    given = CSVOptions(**options)
+    assert eval(repr(given)) == given
+    assert repr(given) == (written or repr(given))
 
 
 def test_what_is_missing_among_texts():

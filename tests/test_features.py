@@ -280,8 +280,18 @@ def test_what_passes_for_a_sparse_matrix_and_is_none_is_an_error(missing):
 @pytest.mark.parametrize("name", ["__arrow_c_stream__", "__arrow_c_array__"])
 def test_what_passes_for_a_table_and_is_none_is_an_error(name):
     other = type("Other", (), {name: lambda self, schema=None: 1})
-    with pytest.raises(TypeError, match=r"^X must be a table of real numbers; got Other"):
+    with pytest.raises(TypeError, match=r"^X must be a table; got Other"):
         decide(other(), n=2)
+
+
+def test_a_lazy_frame_is_not_collected():
+    lazy = pl.DataFrame(MIXED).lazy()
+    with pytest.raises(
+        TypeError, match=r"^X must be a table in memory; got LazyFrame \(collect it"
+    ):
+        fl.LogisticModel(COEF).decision(lazy)
+    with pytest.raises(TypeError, match=r"^X must be a table in memory; got LazyFrame"):
+        fl.fit(lazy, MIXED["d"])
 
 
 FRAMES = [

@@ -10,7 +10,7 @@ import pytest
 from scoring_data import PAIR_MODEL, PAIR_Z, PAIRS, N, as_source, pair_logits
 
 import fastlogit as fl
-from fastlogit.scoring import evaluate, read_table
+from fastlogit.scoring import CSVOptions, evaluate, read_table
 from fastlogit.scoring.sources import open_table
 
 
@@ -54,13 +54,65 @@ def test_what_is_not_there(tmp_path, monkeypatch, source):
         pair_logits(source)
 
 
-@pytest.mark.parametrize("keys", [["1_0", "20"], ["01", "2"], ["9" * 23, "1"], ["\u0661", "2"]])
+@pytest.mark.parametrize("keys", [["1_0", "20"], ["0x1", "2"], ["9" * 23, "1"], ["\u0661", "2"]])
 def test_a_key_that_is_no_plain_number_stays_a_text(tmp_path, keys):
     for key in keys:
         (tmp_path / f"k={key}").mkdir()
         pq.write_table(PAIRS, tmp_path / f"k={key}" / "x.parquet")
     batches = list(fl.score(PAIR_MODEL, tmp_path, keep=["k"]))
     assert set(pa.Table.from_batches(batches)["k"].to_pylist()) == set(keys)
+
+
+@pytest.mark.parametrize(
+    "keys", [["01", "12"], ["-1", "007"], ["1.5", "2"], ["0.25", "-3.5"], ["1e3", "02"]]
+)
+@pytest.mark.parametrize("suffix", ["parquet", "csv"])
+def test_keys_that_are_all_numbers_are_features(tmp_path, keys, suffix):
+    for key in keys:
+        (tmp_path / f"k={key}").mkdir()
+        as_source(pa.table({"x": [1.0, 2.0], "t": [0, 1]}), suffix, tmp_path / f"k={key}")
+    data = read_table(tmp_path, "t")
+    assert data.feature_names == ("x", "k")
+    expected = sorted(float(key) for key in keys for _ in range(2))
+    assert sorted(data.X[:, 1].tolist()) == expected
+    batches = fl.score(fl.LogisticModel([1.0], 0.0, ("k",)), tmp_path, output="logit")
+    found = [z for batch in batches for z in batch["logit"].to_pylist()]
+    assert sorted(found) == expected
+
+
+@pytest.mark.parametrize("key", ["NA", "null", "N%2FA", "?"])
+@pytest.mark.parametrize("suffix", ["parquet", "csv"])
+def test_only_one_key_is_null(tmp_path, key, suffix):
+    csv = CSVOptions(null_values=["?", "NA", "null", "N/A"]) if suffix == "csv" else None
+    for other in (key, "GB"):
+        (tmp_path / f"k={other}").mkdir()
+        as_source(pa.table({"x": [1.0, 2.0], "t": [0, 1]}), suffix, tmp_path / f"k={other}")
+    data = read_table(tmp_path, "t", csv=csv)
+    country = key.replace("%2F", "/")
+    assert data.categories == {"k": tuple(sorted([country, "GB"]))}
+    names = (f"k={country}", "k=GB")
+    model = fl.LogisticModel([2.0, 3.0], 0.0, names, categories={"k": (country, "GB")})
+    batches = list(fl.score(model, tmp_path, output="logit", keep=["k"], csv=csv))
+    rows = pa.Table.from_batches(batches).to_pylist()
+    assert sorted((row["k"], row["logit"]) for row in rows) == sorted(
+        [("GB", 3.0)] * 2 + [(country, 2.0)] * 2
+    )
+    assert evaluate(model, tmp_path, "t", csv=csv).rows == 4
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "csv"])
+def test_a_column_that_one_file_lacks_can_be_left_out(tmp_path, suffix):
+    for number, names in enumerate((["x", "c", "t"], ["x", "t"])):
+        table = pa.table({name: [0, 1] for name in names})
+        as_source(table, suffix, tmp_path).rename(tmp_path / f"{number}.{suffix}")
+    message = rf"1\.{suffix}: missing column 'c' \(ignore=\['c'\] leaves it out\)$"
+    with pytest.raises(ValueError, match=message):
+        read_table(tmp_path, "t")
+    assert read_table(tmp_path, "t", ignore=["c"]).feature_names == ("x",)
+    with pytest.raises(ValueError, match=r"missing column 'c'$"):  # which no option mends
+        read_table(tmp_path, "c")
+    with pytest.raises(ValueError, match=r"missing column 'c'$"):
+        list(fl.score(fl.LogisticModel([1.0], 0.0, ("c",)), tmp_path))
 
 
 @pytest.mark.parametrize("others", ["a", "1", None])

@@ -6,6 +6,7 @@ import copy
 import json
 import pickle
 
+import duckdb
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -48,6 +49,36 @@ def test_a_table_with_text(table_of):
     np.testing.assert_array_equal(MODEL.decision(X), LOGITS)
     np.testing.assert_array_equal(MODEL.predict_proba(X)[:, 1], fl.sigmoid(LOGITS))
     assert MODEL.predict(X).tolist() == [0, 1, 1, 1]
+
+
+class Stream:
+    """Something that only gives a stream of Arrow."""
+
+    def __init__(self, table):
+        self.table = table
+
+    def __arrow_c_stream__(self, requested_schema=None):
+        return self.table.__arrow_c_stream__(requested_schema)
+
+
+@pytest.mark.parametrize(
+    "stream_of",
+    [
+        lambda table: duckdb.from_arrow(table),
+        lambda table: table.to_reader(max_chunksize=3),
+        lambda table: pl.from_arrow(table),
+        Stream,
+        lambda table: Stream(pl.from_arrow(table)),
+    ],
+    ids=["DuckDB", "reader", "Polars", "stream", "stream of Polars"],
+)
+def test_a_stream_with_text_is_read_once(stream_of):
+    table = pa.table(TABLE)
+    np.testing.assert_array_equal(MODEL.decision(stream_of(table)), LOGITS)
+    np.testing.assert_array_equal(MODEL.predict_proba(stream_of(table))[:, 1], fl.sigmoid(LOGITS))
+    assert MODEL.predict(stream_of(table)).tolist() == [0, 1, 1, 1]
+    with pytest.raises(ValueError, match=r"^X must have all columns of the model; missing 'age'"):
+        MODEL.decision(stream_of(table.drop_columns(["age"])))
 
 
 def test_it_is_what_the_encoded_matrix_gives():

@@ -68,8 +68,25 @@ def test_files_that_are_cut_short(tmp_path, name):
 def test_libsvm_may_count_from_0(tmp_path):
     write_libsvm(tmp_path / "x.svm", True)
     np.testing.assert_array_equal(pair_logits(tmp_path / "x.svm", source_format="libsvm0"), PAIR_Z)
-    with pytest.raises(ValueError, match=r"x\.svm: .*index 0 "):
+    remedy = r"x\.svm: row \d+: a column has the number 0, .*\(source_format='libsvm0' counts"
+    with pytest.raises(ValueError, match=remedy):
         pair_logits(tmp_path / "x.svm")
+    with pytest.raises(ValueError, match=remedy) as caught:
+        read_table(tmp_path / "x.svm")
+    assert str(caught.value).count("x.svm: ") == 1
+
+
+def test_libsvm_that_is_wider_than_it_should_be(tmp_path):
+    path = tmp_path / "x.svm"
+    path.write_bytes(b"1 1:2.0 2:1.0\n0 3:1.0\n")
+    message = (
+        r"x\.svm: row 1: there must be at most 2 columns, as the model or width=2 says; got 3$"
+    )
+    with pytest.raises(ValueError, match=message):
+        read_table(path, width=2)
+    with pytest.raises(ValueError, match=message):
+        pair_logits(path)
+    assert read_table(path, width=3).X.shape == (2, 3)
 
 
 @pytest.mark.parametrize("bad", [b"0 1:many", b"0 7:1.0", b"0 0:1.0", b"late 1:2.0", b"0 x"])

@@ -361,10 +361,23 @@ def test_columns_kept_of_a_csv_are_read_back_as_from_the_csv_itself(tmp_path, su
                 assert list(map(str, found[name])) == list(map(str, before[name]))
 
 
-@pytest.mark.parametrize("kind", [pa.list_(pa.int8()), pa.struct({"a": pa.int8()})], ids=str)
-def test_a_csv_refuses_a_column_that_has_no_text_before_any_work(tmp_path, kind):
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pa.list_(pa.int8()),
+        pa.struct({"a": pa.int8()}),
+        pa.binary(),
+        pa.large_binary(),
+        pa.binary(1),
+        pa.binary_view(),
+        pa.dictionary(pa.int8(), pa.binary()),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("name", ["y.csv", "y.tsv.gz"])
+def test_a_csv_refuses_a_column_that_has_no_text_before_any_work(tmp_path, kind, name):
     source = pa.table({"x": [1.0], "kept": pa.nulls(1, kind)})
     model = fl.LogisticModel([1.0], 0.0, ("x",))
     with pytest.raises(ValueError, match="a CSV file cannot hold column 'kept', which is "):
-        score(model, source, tmp_path / "y.csv", keep=["kept"])
+        score(model, source, tmp_path / name, keep=["kept"])
     assert not list(tmp_path.iterdir())

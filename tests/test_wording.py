@@ -33,6 +33,11 @@ COMMANDS = next(action.choices for action in PARSER._actions if action.dest == "
         ("train", "csv=CSVOptions(thousands='.', decimal=',')", "--thousands . --decimal ,"),
         ("train", "csv=CSVOptions(encoding='latin-1') reads", "--encoding latin-1 reads"),
         ("train", "(csv=CSVOptions(null_values=['(', ')']) takes", "(--null-values '(' ')' takes"),
+        (
+            "score",
+            "csv=CSVOptions(delimiter=';', null_values=['?']) must be for a CSV",
+            "--delimiter ';' --null-values '?' must be for a CSV",
+        ),
         ("train", "with intercept=False it", "with --no-intercept it"),
         ("train", "width=12 is", "--columns 12 is"),
         ("score", "source_format must be one of", "--input-format must be one of"),

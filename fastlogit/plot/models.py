@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import ArrayLike, NDArray
 
+    from fastlogit.onehot import Unknown
     from fastlogit.scoring.csv_options import CSVOptions
     from fastlogit.scoring.targets import Missing
 
@@ -180,7 +181,9 @@ def reliability(
     strategy: Strategy = "uniform",
     level: float = 0.95,
     missing: Missing = "skip",
+    unknown: Unknown = "error",
     name: str = "",
+    source_format: str | None = None,
     csv: CSVOptions | None = None,
 ) -> Axes:
     """Draw how often t = 1 among rows of about the same predicted probability.
@@ -214,8 +217,13 @@ def reliability(
     missing : {"skip", "error"}
         Whether rows without a label or a score (null or NaN) are left out, as the legend then says,
         or raise an error that names the first.
+    unknown : {"error", "ignore"}
+        What to do with a text that is none of the model's categories, as of
+        :func:`fastlogit.score`.
     name : str
         What the legend calls the curve.
+    source_format : str, optional
+        The format of a file, as of :func:`fastlogit.score`; default: by the suffix.
     csv : CSVOptions, optional
         How a CSV or TSV is written: its delimiter, decimals, encoding and missing values.
 
@@ -250,7 +258,7 @@ def reliability(
         raise ValueError(f"bins must be at most {_MOST_BINS}; got {arrays.short(bins)}")
     arrays.choice(strategy, "strategy", get_args(Strategy))
     name = _checked_name(name)
-    model, rows = _rows(model, X, t, ax, offset, missing, csv=csv)
+    model, rows = _rows(model, X, t, ax, offset, missing, unknown, source_format, csv)
     y = sigmoid(rows.z)
     edges = np.linspace(0.0, 1.0, bins + 1)
     if strategy == "quantile":
@@ -305,14 +313,16 @@ def roc(
     *,
     offset: Offset = None,
     missing: Missing = "skip",
+    unknown: Unknown = "error",
     name: str = "",
+    source_format: str | None = None,
     csv: CSVOptions | None = None,
 ) -> Axes:
     """Draw the ROC curve: true positives against false positives, for all thresholds.
 
     Parameters
     ----------
-    model, X, t, ax, offset, missing, name, csv
+    model, X, t, ax, offset, missing, unknown, name, source_format, csv
         As of `reliability`.
 
     Returns
@@ -333,7 +343,7 @@ def roc(
     '4 rows, AUC 0.7500'
     """
     name = _checked_name(name)
-    model, rows = _rows(model, X, t, ax, offset, missing, csv=csv)
+    model, rows = _rows(model, X, t, ax, offset, missing, unknown, source_format, csv)
     false, true = _counts(rows)
     auc, _ = area(*ranked(rows.z, rows.t == 1.0)[1:])
     x, y = _thinned(false / false[-1], true / true[-1])
@@ -355,14 +365,16 @@ def precision_recall(
     *,
     offset: Offset = None,
     missing: Missing = "skip",
+    unknown: Unknown = "error",
     name: str = "",
+    source_format: str | None = None,
     csv: CSVOptions | None = None,
 ) -> Axes:
     """Draw precision against recall, for all thresholds.
 
     Parameters
     ----------
-    model, X, t, ax, offset, missing, name, csv
+    model, X, t, ax, offset, missing, unknown, name, source_format, csv
         As of `reliability`.
 
     Returns
@@ -388,7 +400,7 @@ def precision_recall(
     '4 rows, average precision 0.8333'
     """
     name = _checked_name(name)
-    model, rows = _rows(model, X, t, ax, offset, missing, csv=csv)
+    model, rows = _rows(model, X, t, ax, offset, missing, unknown, source_format, csv)
     false, true = (counts[1:] for counts in _counts(rows))
     precision, recall = true / (true + false), true / true[-1]
     average = float(np.diff(recall, prepend=0.0) @ precision)
@@ -411,6 +423,7 @@ def decision_boundary(
     ax: Axes | None = None,
     *,
     missing: Missing = "skip",
+    source_format: str | None = None,
     csv: CSVOptions | None = None,
 ) -> Axes:
     """Draw the rows of two features, and lines of equal probability of t = 1 between them.
@@ -421,7 +434,7 @@ def decision_boundary(
     ----------
     model : LogisticModel, or path of its file
         With two features.
-    X, t, ax, missing, csv
+    X, t, ax, missing, source_format, csv
         As of `reliability`.
 
     Returns
@@ -446,7 +459,9 @@ def decision_boundary(
     if model.coef.size != 2 or model.categories:
         what = "text among them" if model.categories else f"{model.coef.size}"
         raise ValueError(f"model must have two features, of numbers; it has {what}")
-    model, rows = _rows(model, X, t, ax, None, missing, csv=csv, with_features=True)
+    model, rows = _rows(
+        model, X, t, ax, None, missing, "error", source_format, csv, with_features=True
+    )
     ax = axes.one(ax)
     every = -(-rows.t.size // _MOST_ROWS)
     points, labels = rows.X[::every], rows.t[::every]
@@ -534,8 +549,10 @@ def _rows(
     ax: Axes | None,
     offset: Offset,
     missing: Missing,
-    *,
+    unknown: Unknown,
+    source_format: str | None,
     csv: CSVOptions | None,
+    *,
     with_features: bool = False,
 ) -> tuple[LogisticModel, _Rows]:
     model = _checked(model, ax)
@@ -547,7 +564,15 @@ def _rows(
         warn_without_offset(model, offset)
         column: Any = offset  # which is checked there
         found = labelled(
-            model, X, t, offset=column, missing=missing, csv=csv, with_features=with_features
+            model,
+            X,
+            t,
+            offset=column,
+            missing=missing,
+            unknown=unknown,
+            source_format=source_format,
+            csv=csv,
+            with_features=with_features,
         )
         parts = list(found)
         z, labels = (np.concatenate([part[i] for part in parts]) for i in (0, 1))
@@ -555,7 +580,7 @@ def _rows(
     elif is_path:
         raise TypeError("t must name the column of the labels where X is a path")
     else:
-        z = model.decision(X, offset=offset, missing="nan")
+        z = model.decision(X, offset=offset, missing="nan", unknown=unknown)
         given = t if isinstance(t, np.ma.MaskedArray) else np.asarray(t)
         if given.shape != z.shape:
             raise ValueError(

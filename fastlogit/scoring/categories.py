@@ -15,6 +15,7 @@ import numpy as np
 from fastlogit import onehot
 from fastlogit.arrays import short
 from fastlogit.arrow import texts_of
+from fastlogit.scoring.csv_options import looks_missing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,14 +27,8 @@ if TYPE_CHECKING:
 # A column with two rows or fewer for each of its texts identifies rows: most of its coefficients
 # would tell of a single row.  In a table of few rows, true categories are as rare.
 _LEAST_ROWS = 50
-# Words for a missing value, without the signs around them, and what spreadsheets write.
-_MISSING = {
-    "nan", "na", "n/a", "n.a", "k.a", "s.o", "nd", "n/d", "n.d", "none", "nil", "null", "missing",
-    "unknown", "unspecified", "undefined", "not available", "not applicable", "no data", "empty",
-    "#value!", "#ref!", "#div/0!", "#num!", "#name?", "#null!", "unbekannt", "inconnu",
-}  # fmt: skip
-# How many texts, and signs in one of them, may stand for missing values.
-_MOST_NULLS, _MOST_SIGNS = 3, 3
+# How many texts may stand for missing values.
+_MOST_NULLS = 3
 # How many columns a message names.
 MOST_COLUMNS = 6
 
@@ -250,17 +245,7 @@ def as_missing(texts: Sequence[str], csv: CSVOptions | None) -> str:
     """The remedy if texts of a CSV look as if they stood for missing values; else empty."""
     if csv is None or len(texts) > _MOST_NULLS or not all(map(looks_missing, texts)):
         return ""
-    nulls = [*texts, *filter(None, csv.null_values)]
-    listed = " and ".join(map(short, texts))
-    return f" (csv=CSVOptions(null_values={nulls!r}) takes {listed} as missing)"
-
-
-def looks_missing(text: str) -> bool:
-    """Whether a text may stand for a missing value: a word for that, or a few signs, as "?"."""
-    text = text.strip()
-    if len(text) <= _MOST_SIGNS and not any(map(str.isalnum, text)):
-        return True
-    return not _MISSING.isdisjoint((text.casefold(), text.strip("#!?<>()[]. ").casefold()))
+    return csv.as_missing(texts)
 
 
 def is_number(text: str, csv: CSVOptions | None) -> bool:

@@ -16,7 +16,7 @@ from fastlogit.arrow import is_number
 from fastlogit.scoring import texts
 from fastlogit.scoring.csv_options import CellError, CSVOptions
 from fastlogit.scoring.overlap import side_by_side
-from fastlogit.scoring.table import Batch, Table, dtype_of, naming
+from fastlogit.scoring.table import Batch, Table, dtype_of, is_unnamed, naming
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -33,8 +33,6 @@ _GROUP_BYTES = 1 << 27
 _ARROW_BYTES = 1 << 28
 # What Arrow's files and streams begin with; no text does with the latter, also not in UTF-16.
 _ARROW_FILE, ARROW_STREAM = b"ARROW1", b"\xff\xff"
-# Names of a column without a name: as pandas reads it, and as others do.
-_UNNAMED = ("Unnamed: 0", "")
 
 
 def open_parquet(path: Path, *_: Any) -> Table:
@@ -168,6 +166,12 @@ def of_csv(text: Text, how: CSVOptions, delimiter: str) -> Table:
 
     if how.encoding == "utf-8":
         texts.must_be_utf8(text.head)
+    if excel := re.match(rb'"?sep=([^\r\n])"?\r?\n', text.head, re.IGNORECASE):
+        other = excel[1].decode(errors="replace")
+        raise ValueError(
+            f"its first line must be the header; got {short(excel[0].decode().strip())}, which is "
+            f"for Excel (delete the line; csv=CSVOptions(delimiter={other!r}) reads the others)"
+        )
     if how.delimiter is None:
         _must_have(delimiter, text.head)
     parsed = partial(_parsed, how, how.delimiter or delimiter)
@@ -175,8 +179,12 @@ def of_csv(text: Text, how: CSVOptions, delimiter: str) -> Table:
     schema = _schema_of(head, how)
     is_one = len(schema) == 1
     index = list(_index_of(schema))
-    if schema.names[0] in index and len(head.column(0).unique()) < len(head):
-        index.remove(schema.names[0])  # its values repeat: a column without a name
+    if (
+        schema.names[0] in index
+        and not pa.types.is_integer(schema.types[0])
+        and len(head.column(0).unique()) < len(head)
+    ):
+        index.remove(schema.names[0])  # its texts repeat: a column without a name
 
     def read(wanted: Wanted) -> Iterator[Batch]:
         names = [schema.names[column] for column in wanted.columns]
@@ -323,14 +331,18 @@ def of_schema(
 def _index_of(schema: Any) -> tuple[str, ...]:
     """Names of the columns that are the index of a data frame.
 
-    pandas lists them in the schema's metadata.  It writes a CSV's index first, without a name.
+    pandas lists them in the schema's metadata.  It writes a CSV's index first, without a name; if
+    it reads and writes such a CSV again, the old index comes after the new one.
     """
     import pyarrow as pa
 
     names = schema.names
     found = [name for name in names if re.fullmatch(r"__index_level_\d+__", name)]
-    if names and names[0] in _UNNAMED and not pa.types.is_floating(schema.types[0]):
-        found.append(names[0])
+    for place, (name, kind) in enumerate(zip(names, schema.types, strict=True)):
+        may_be_text = place == 0 and not pa.types.is_floating(kind)
+        if not is_unnamed(name) or not (may_be_text or pa.types.is_integer(kind)):
+            break
+        found.append(name)
     with suppress(KeyError, TypeError, ValueError):  # no metadata of pandas, or damaged
         listed = json.loads(schema.metadata[b"pandas"])["index_columns"]
         found += [name for name in listed if isinstance(name, str) and name in names]

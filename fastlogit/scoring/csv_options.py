@@ -9,7 +9,7 @@ from __future__ import annotations
 import codecs
 import re
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from fastlogit.arrays import short
@@ -22,13 +22,23 @@ if TYPE_CHECKING:
 NULLS = ("", "NA", "N/A", "NULL", "null")
 # Booleans, as Python, R, SQL and spreadsheets write them.
 _FALSE, _TRUE = (("false", "False", "FALSE"), ("true", "True", "TRUE"))
-# Characters between groups of digits that messages suggest.
-_SEPARATORS = ",. '\u2019\u00a0\u202f"
+# Characters between groups of digits, and what each stands for: a space also for no-break and thin
+# spaces.
+_ALIKE = {",": ",", ".": ".", " ": " \u00a0\u2009\u202f", "'": "'\u2019"}
+_SEPARATORS = "".join(_ALIKE.values())
+# Words for a missing value, without the signs around them, and what spreadsheets write.
+_MISSING = {
+    "nan", "na", "n/a", "n.a", "k.a", "s.o", "nd", "n/d", "n.d", "none", "nil", "null", "missing",
+    "unknown", "unspecified", "undefined", "not available", "not applicable", "no data", "empty",
+    "#value!", "#ref!", "#div/0!", "#num!", "#name?", "#null!", "unbekannt", "inconnu",
+}  # fmt: skip
+# How many signs may stand for a missing value.
+_MOST_SIGNS = 3
 # Characters that cannot separate cells or digits.
 _OF_NUMBERS = '0123456789+-eE"\r\n'
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class CSVOptions:
     """How a CSV or TSV file is written.
 
@@ -39,7 +49,8 @@ class CSVOptions:
     decimal : str
         The character before the fraction of a number.
     thousands : str, optional
-        The character between groups of digits, as in "1,234".
+        The character between groups of digits, as in "1,234".  A space stands for no-break and
+        thin spaces as well.
     encoding : str
         As Python calls it: "utf-8", "utf-16", "latin-1", "cp1252", ...
     null_values : sequence of str
@@ -96,10 +107,25 @@ class CSVOptions:
                 raise TypeError(f"null_values must be texts; got {short(text)}")
         object.__setattr__(self, "null_values", nulls)
 
+    def __repr__(self) -> str:
+        """The call that makes these options, without its defaults."""
+        given = []
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if value != field.default:
+                shown = list(value) if isinstance(value, tuple) else value
+                given.append(f"{field.name}={shown!r}")
+        return f"CSVOptions({', '.join(given)})"
+
+    @property
+    def _groups(self) -> str:
+        """A pattern for a character between groups of digits."""
+        return f"[{re.escape(_ALIKE.get(self.thousands or '', self.thousands or ''))}]"
+
     @property
     def _grouped(self) -> str:
         """A pattern for numbers with groups of three digits, or in India two before the last."""
-        group, point = re.escape(self.thousands or ""), re.escape(self.decimal)
+        group, point = self._groups, re.escape(self.decimal)
         digits = rf"[1-9]\d{{0,2}}(?:{group}\d{{2,3}})*{group}\d{{3}}"
         return rf"^[+-]?{digits}(?:{point}\d*)?(?:[eE][+-]?\d+)?$"
 
@@ -133,6 +159,8 @@ class CSVOptions:
             others = compute.unique(given.filter(compute.match_substring_regex(given, like)))
             others = [text, *others.drop_null().to_pylist()]
             remedy = self.remedy(text, self.other_options(others))
+            if not remedy and looks_missing(text):
+                remedy = self.as_missing([text])
             raise CellError(place, f"{short(text)}{remedy}") from None
 
     def _spelled(self, cells: Any) -> Any:
@@ -144,7 +172,7 @@ class CSVOptions:
             texts = compute.if_else(compute.is_in(texts, texts_of(words)), str(number), texts)
         if self.thousands is not None:
             is_grouped = compute.match_substring_regex(texts, self._grouped)
-            without = compute.replace_substring(texts, self.thousands, "")
+            without = compute.replace_substring_regex(texts, self._groups, "")
             texts = compute.if_else(is_grouped, without, texts)
         if self.decimal != ".":
             # "1.5" must be an error then: "1..5" is one.
@@ -158,7 +186,7 @@ class CSVOptions:
         "1,234" has groups of digits, unless another text, as "1,5", can have none.
         """
         written, cells = set("".join(texts)), texts_of(texts)
-        marks = [{"thousands": mark} for mark in _SEPARATORS if mark in written]
+        marks = [{"thousands": mark} for mark, alike in _ALIKE.items() if written & {*alike}]
         for decimal in (self.decimal, *({".", ","} - {self.decimal})):
             point = {} if decimal == self.decimal else {"decimal": decimal}
             for group in (*marks, {}, {"thousands": "." if decimal == "," else ","}):
@@ -178,6 +206,12 @@ class CSVOptions:
         given = ", ".join(f"{name}={value!r}" for name, value in options.items())
         return f" (csv=CSVOptions({given}) reads it as {number:.15g})"
 
+    def as_missing(self, texts: Sequence[str]) -> str:
+        """The end of a message: the option that takes these texts for missing values."""
+        nulls = [*(text.strip() for text in texts), *filter(None, self.null_values)]
+        listed = " and ".join(map(short, texts))
+        return f" (csv=CSVOptions(null_values={nulls!r}) takes {listed} as missing)"
+
 
 class CellError(ValueError):
     """A cell that is not a number, and its place in the column."""
@@ -185,6 +219,16 @@ class CellError(ValueError):
     def __init__(self, place: int, text: str) -> None:
         super().__init__(f"CSV conversion error to double: invalid value {text}")
         self.place = place
+
+
+def looks_missing(text: str) -> bool:
+    """Whether a text may stand for a missing value: a word for that, or a few signs, as "?"."""
+    text = text.strip()
+    if text.startswith("--"):  # which the command would take for an option
+        return False
+    if len(text) <= _MOST_SIGNS and not any(map(str.isalnum, text)):
+        return True
+    return not _MISSING.isdisjoint((text.casefold(), text.strip("#!?<>()[]. ").casefold()))
 
 
 def _first_bad(texts: Any) -> int:

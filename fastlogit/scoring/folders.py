@@ -14,13 +14,14 @@ from fastlogit.scoring.table import Conflict, Table, dtype_of
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from fastlogit.scoring.table import Batch, Wanted
 
 
-# What is a number when it is text again.
-_WHOLE_NUMBER = re.compile("0|-?[1-9][0-9]{0,17}", re.ASCII)
+# Numbers in names of folders; int64 holds all of these integers.
+_WHOLE_NUMBER = re.compile("-?[0-9]{1,18}")
+_NUMBER = re.compile(r"-?[0-9]{1,18}(\.[0-9]+)?([eE][+-]?[0-9]{1,2})?")
 
 
 def find_files(source: str | os.PathLike[str]) -> tuple[Path, list[Path]]:
@@ -65,9 +66,11 @@ def partition_keys(base: Path, files: list[Path]) -> dict[str, list[Any]]:
 
 
 def _typed(values: list[str | None]) -> list[Any]:
-    """Integers if all values but None are whole numbers, else texts."""
-    if all(value is None or _WHOLE_NUMBER.fullmatch(value) for value in values):
-        return [None if value is None else int(value) for value in values]
+    """Integers or floats if all values but None are, as Spark and Polars read them, else texts."""
+    kind: Callable[[str], Any]
+    for pattern, kind in ((_WHOLE_NUMBER, int), (_NUMBER, float)):
+        if all(value is None or pattern.fullmatch(value) for value in values):
+            return [None if value is None else kind(value) for value in values]
     return values
 
 
@@ -84,7 +87,7 @@ def chain(name: str, tables: list[Table], keys: dict[str, list[Any]]) -> Table:
             raise ValueError(
                 f"{name}: its files must be of one kind; {first.name} and {table.name} are not"
             )
-    constants = {key: pa.array(values) for key, values in keys.items()}
+    constants = {key: _constants(values, first.typed) for key, values in keys.items()}
     names, schema = None, None
     if first.names is None:
         if keys or {len(table.dtypes) for table in tables} != {len(first.dtypes)}:
@@ -137,6 +140,19 @@ def chain(name: str, tables: list[Table], keys: dict[str, list[Any]]) -> Table:
         first.has_labels,
         edges=edges,
     )
+
+
+def _constants(values: list[Any], typed: bool) -> Any:
+    """Values of a key as an array of Arrow.
+
+    Beside a CSV, texts are large strings; its cells are not, of which some stand for a missing
+    value.
+    """
+    import pyarrow as pa
+
+    array = pa.array(values)
+    is_beside_cells = pa.types.is_string(array.type) and not typed
+    return array.cast(pa.large_string()) if is_beside_cells else array
 
 
 def _kind(table: Table) -> tuple[bool, ...]:

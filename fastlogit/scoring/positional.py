@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import zipfile
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,16 @@ _BLOCK_BYTES = 1 << 22
 _MOST_COLUMNS = 1 << 24
 # What one thread reads of what can be read from any row on.
 _RANGE_ROWS = 1 << 17
+# Patterns of what scikit-learn says of LIBSVM, and what we say.
+_OF_SKLEARN = {
+    "Invalid index 0 in .*": (
+        "a column has the number 0, and the first one should be 1 (source_format='libsvm0' counts "
+        "them from 0)"
+    ),
+    r"n_features was set to (\d+), but input file contains (\d+) features": (
+        r"there must be at most \1 columns, as the model or width=\1 says; got \2"
+    ),
+}
 
 
 def open_npy(path: Path, *_: Any) -> Table:
@@ -135,8 +146,7 @@ def of_libsvm(text: Text, width: int | None, first_column: int) -> Table:
             raise ValueError(
                 "LIBSVM that is read once does not tell how many columns it has: width must say so"
             )
-        with naming(text.name):
-            width = max((X.shape[1] for _, X, _ in _parsed(text, None, first_column)), default=0)
+        width = max((X.shape[1] for _, X, _ in _parsed(text, None, first_column)), default=0)
 
     def read(wanted: Wanted) -> Iterator[Batch]:
         row = 0
@@ -168,9 +178,17 @@ def _parsed(
             X, labels = parse(block.lines)
         except ValueError as error:
             bad = row + _first_bad(block.lines, parse)
-            raise ValueError(f"row {bad}: {error}") from error
+            raise ValueError(f"row {bad}: {_said(error)}") from error
         yield block, X, labels
         row += X.shape[0]
+
+
+def _said(error: ValueError) -> str:
+    """What scikit-learn says of LIBSVM, in our words."""
+    text = str(error)
+    for one, ours in _OF_SKLEARN.items():
+        text = re.sub(one, ours, text)
+    return text
 
 
 def _first_bad(text: bytes, parse: Callable[[bytes], Any]) -> int:

@@ -311,12 +311,11 @@ def _csv(
 
     _refuse(compression)
     for field in schema:
-        try:
-            pa.nulls(0, field.type).cast(pa.large_string())
-        except pa.ArrowNotImplementedError:
+        if not _is_text_in_csv(field.type):
             raise ValueError(
-                f"a CSV file cannot hold column {field.name!r}, which is {field.type}"
-            ) from None
+                f"a CSV file cannot hold column {field.name!r}, which is {field.type} (a .parquet "
+                "or .arrow file can)"
+            )
     null = ""
     if len(schema) == 1:
         null = "NaN" if pa.types.is_floating(schema.types[0]) else '""'
@@ -338,11 +337,26 @@ def _csv(
     yield write
 
 
+def _is_text_in_csv(kind: Any) -> bool:
+    """Whether every value of this type can be written as text; bytes need not be text."""
+    import pyarrow as pa
+
+    types = pa.types
+    of_bytes = types.is_binary, types.is_large_binary, types.is_fixed_size_binary
+    if any(is_one(kind) for is_one in of_bytes):
+        return False
+    try:
+        pa.nulls(0, kind).cast(pa.large_string())
+    except pa.ArrowNotImplementedError:
+        return False
+    return True
+
+
 def _csv_parts(column: Any, field: Any, delimiter: str) -> list[Any]:
     """Binary strings that joined are the fields of a column; of a null, one is null."""
     import pyarrow as pa
 
-    if column.type in (pa.string(), pa.large_string(), pa.binary(), pa.large_binary()):
+    if column.type in (pa.string(), pa.large_string()):
         is_untyped = (field.metadata or {}).items() >= UNTYPED.items()
         return _csv_texts(column.cast(pa.large_binary()), delimiter, if_needed=is_untyped)
     fields = _csv_floats(column) if pa.types.is_floating(column.type) else column

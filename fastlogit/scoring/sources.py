@@ -141,7 +141,7 @@ def _open_file(
 
 def _must_be_csv(file_format: str, csv: CSVOptions | None) -> None:
     if csv is not None and file_format not in ("csv", "tsv"):
-        raise ValueError(f"csv must be for a CSV or TSV; got it for {file_format}")
+        raise ValueError(f"csv={csv!r} must be for a CSV or TSV; got it for {file_format}")
 
 
 def _closing(file: Any, read: Read, wanted: Wanted) -> Iterator[Batch]:

@@ -40,12 +40,15 @@ _BATCH_BYTES = 32 << 20
 _MOST_ROWS, _LEAST_ROWS = 1 << 17, 1 << 10
 # What is said of a reader's error, at most: a file may hold names of any length.
 _MOST_TEXT = 400
-# What Arrow says of lines that do not fit into what it reads at a time.
+# Patterns of what Arrow says of a CSV, and what we say.
 _OF_ARROW = {
+    r"Expected (\d+) columns, got (\d+)": (
+        r"\2 cells, and the header has \1 (the header must be the first line)"
+    ),
     "Empty CSV file or block: cannot infer number of columns": (
         "Empty CSV file, or one with a header of more than a megabyte"
     ),
-    "straddling object straddles two block boundaries (try to increase block size?)": (
+    r"straddling object straddles two block boundaries \(try to increase block size\?\)": (
         "a line is longer than a megabyte"
     ),
     "invalid UTF8 data": (
@@ -93,6 +96,16 @@ class Wanted(NamedTuple):
     stop: int | None = None
     # Most threads to use, where a format can be read by several.
     threads: int = 1
+
+
+class ColumnError(ValueError):
+    """An error that is gone without some columns, or if they are taken as text."""
+
+    def __init__(
+        self, message: str, columns: Sequence[str] = (), *, may_be_text: bool = False
+    ) -> None:
+        super().__init__(message)
+        self.columns, self.may_be_text = list(columns), may_be_text
 
 
 class Conflict(str):
@@ -154,6 +167,15 @@ class Table:
         names = enumerate(self.names or ())
         return tuple(position for position, name in names if name in self.index)
 
+    def index_note(self, position: int) -> str:
+        """Say that such a column is left out, and what makes it a feature."""
+        name = self.names[position] if self.names else ""
+        remedy = "under another name" if is_unnamed(name) else "after reset_index() in pandas"
+        return (
+            f"left out {self.label(position)} of {self.name}, which is an index of the rows "
+            f"({remedy} it is a feature)"
+        )
+
     def find_all(self, wanted: Sequence[str]) -> list[list[int]]:
         """Positions of the columns of each of these names; an error lists all that are missing."""
         names = self.names or ()
@@ -163,7 +185,9 @@ class Table:
         missing = [name for name in wanted if name not in where]
         if missing:
             listed = ", ".join(_with_nearest(name, names) for name in missing)
-            raise ValueError(f"{self.name}: missing column{'s' * (len(missing) > 1)} {listed}")
+            raise ColumnError(
+                f"{self.name}: missing column{'s' * (len(missing) > 1)} {listed}", missing
+            )
         return [where[name] for name in wanted]
 
     def find(self, wanted: Sequence[str]) -> list[int]:
@@ -254,7 +278,9 @@ class Table:
             return self.csv.numbers(column)
         except CellError as error:
             row = batch.first + error.place
-            raise ValueError(f"{batch.file}: {self.label(position)}: row {row}: {error}") from None
+            message = f"{batch.file}: {self.label(position)}: row {row}: {error}"
+            names = [self.names[position]] if self.names else []
+            raise ColumnError(message, names, may_be_text=True) from None
 
     def must_hold_text(self, columns: Sequence[int]) -> None:
         """Check the types of columns whose values are names: text, integers or booleans."""
@@ -407,8 +433,13 @@ def naming(name: str, columns: Sequence[str] = (), first: int = -1) -> Iterator[
         )
         text = re.sub(r"Row #(\d+)", lambda match: f"row {int(match[1]) - 1 + first}", text)
         for one, ours in _OF_ARROW.items():
-            text = text.replace(one, ours)
+            text = re.sub(one, ours, text)
         raise ValueError(f"{name}: {cut(text, _MOST_TEXT)}") from error
+
+
+def is_unnamed(name: str) -> bool:
+    """Whether a column has no name: pandas reads such columns as "Unnamed: 0" and so on."""
+    return re.fullmatch(r"(Unnamed: 0(\.[0-9]+)*)?", name) is not None
 
 
 def checked_names(names: Any, argument: str) -> list[str]:

@@ -10,8 +10,8 @@ import numpy as np
 from fastlogit import arrow
 from fastlogit.arrays import choice, short
 from fastlogit.arrow import plain, texts_of
-from fastlogit.scoring.categories import Categories, Place, as_missing, is_number, looks_missing
-from fastlogit.scoring.csv_options import CellError
+from fastlogit.scoring.categories import Categories, Place, as_missing, is_number
+from fastlogit.scoring.csv_options import CellError, looks_missing
 from fastlogit.training import labels
 
 if TYPE_CHECKING:

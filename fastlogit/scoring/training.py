@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -10,13 +11,19 @@ import numpy as np
 from fastlogit import onehot
 from fastlogit.arrays import short, true_or_false
 from fastlogit.arrow import array_of, as_type, is_number, plain_type
-from fastlogit.scoring.categories import MOST_COLUMNS, Categories, Reason, refuse, why_none
+from fastlogit.scoring.categories import (
+    MOST_COLUMNS,
+    Categories,
+    Reason,
+    refuse,
+    why_none,
+)
 from fastlogit.scoring.sources import open_table
-from fastlogit.scoring.table import Conflict, checked_names
+from fastlogit.scoring.table import ColumnError, Conflict, checked_names
 from fastlogit.scoring.targets import Labels, checked_missing, find_labels, must_be_absent
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -173,18 +180,15 @@ def read_table(
             _find(table, names, argument)
         return _read_sparse(table, missing, positive)
     columns = _choose(table, target, weight, offset, categorical, ignore)
-    found, labels, categories, rows = _read_rows(table, columns, missing)
+    with _naming_remedies(table, columns):
+        found, labels, categories, rows = _read_rows(table, columns, missing)
     t, classes = labels.targets(found.vectors[0], positive)
     others = iter(found.vectors[1:])
     weights, offsets = (next(others) if one is not None else None for one in (weight, offset))
     skipped = rows - found.count
     if table.names is None:
         return TrainingData(found.X, t, None, skipped, {}, classes, weights, offsets)
-    notes = [
-        f"left out {table.label(position)} of {table.name}, which is an index of the rows "
-        "(under another name it is a feature)"
-        for position in columns.index_columns
-    ]
+    notes = [table.index_note(position) for position in columns.index_columns]
     notes += [
         f"{table.label(position)} of {table.name} has a category for each of its {found.count} "
         f"rows (ignore=[{table.names[position]!r}] leaves it out)"
@@ -275,6 +279,24 @@ def _choose(
     if not features:
         raise ValueError(f"{table.name}: has no column beside {table.label(target)}")
     return _Columns(numbers, measures, target, text, chosen, index_columns, rules)
+
+
+@contextmanager
+def _naming_remedies(table: Table, columns: _Columns) -> Iterator[None]:
+    """Add to an error of features how to do without them."""
+    try:
+        yield
+    except ColumnError as error:
+        names = table.names or ()
+        features = {names[one] for one in (*columns.numbers, *columns.text) if names}
+        found = [name for name in error.columns if name in features]
+        if not found:
+            raise
+        it = "it" if len(found) == 1 else "them"
+        remedy = f"ignore={found!r} leaves {it} out"
+        if error.may_be_text:
+            remedy = f"categorical={found!r} takes {it} as text, {remedy}"
+        raise ValueError(f"{error} ({remedy})") from None
 
 
 def _read_rows(
@@ -512,9 +534,13 @@ def _check_values(
         bad = np.isinf(column) | (column < rule.least)
         if bad.any():
             row = int(np.argmax(bad))
-            raise ValueError(
-                f"{batch.file}: {table.label(position)} must {rule.text}; got {column[row]} in row "
-                f"{batch.first + row}"
+            text = str(column[row])
+            remedy = table.csv.as_missing([text]) if table.csv and "inf" in text else ""
+            names = [table.names[position]] if table.names else []
+            raise ColumnError(
+                f"{batch.file}: {table.label(position)} must {rule.text}; got {text} in row "
+                f"{batch.first + row}{remedy}",
+                names,
             )
 
 
