@@ -188,7 +188,7 @@ def fit(
     is 0; see :mod:`fastlogit.training.solvers` for the ways there.  The Newton step -H⁻¹ g leads to
     it up to terms of second order.  No element of it is longer than λ = √(gᵀ H⁻¹ g) standard
     errors, the roots of the diagonal of H⁻¹.  Training ends when λ and the step are at most half of
-    what `tol` allows.  With an intercept, columns whose mean is more than 100 standard deviations
+    what `tol` allows.  With an intercept, columns whose median is more than 100 standard deviations
     from 0 are centred as they are read, so that no digits are lost.
 
     Examples

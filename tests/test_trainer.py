@@ -523,7 +523,10 @@ def with_one(value, row, column):
         ),
         ({"offset": [0, math.nan, 0, 0]}, "offset must be finite; got nan in row 1"),
         ({"offset": [0, 0, math.inf, 0]}, "offset must be finite; got inf in row 2"),
-        ({"X": np.full((4, 2), 1.7e308), "t": [0, 0, 0, 0]}, "X, offset and start must be small"),
+        (
+            {"X": np.outer([1.0, -1.0, 1.0, -1.0], [1.7e308] * 2), "t": [0, 0, 0, 0]},
+            "X, offset and start must be small",
+        ),
         ({"X": np.where(X > 0, 1e200, 0.0)}, "X, offset and start must be small enough"),
         ({"offset": [1.5e308, -1.5e308, 0, 0]}, "X, offset and start must be small enough"),
         ({"X": X[:, 0]}, "X must have 2 axes"),
