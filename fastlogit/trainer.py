@@ -428,10 +428,9 @@ def _not_converged(objective: Objective, reached: _Reached, options: Options) ->
     passes = reached.seen[-1].passes
     more = objective.reads - passes
     return (
-        f"not converged after {passes} pass{'es' * (passes > 1)}"
-        f"{f' and {more} more for the diagnosis' * (more > 0)}: the gradient norm is "
+        f"not converged after {passes} pass{'es' * (passes > 1)}: the gradient norm is "
         f"{objective.gradient_norm(reached.point):.2g}, and the distance to the optimum above tol "
-        f"{options.tol:.2g}; {reason}"
+        f"{options.tol:.2g}{f' (the diagnosis took {more} more)' * (more > 0)}; {reason}"
     )
 
 
