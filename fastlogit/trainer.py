@@ -64,6 +64,8 @@ __all__ = [
 
 # Factor by which the gradient must shrink before separated labels are looked for again.
 _VANISHED = 1e-2
+# Sums of weights below this have too few digits left.
+_LEAST_WEIGHT = 1e-290
 
 
 class ConvergenceWarning(UserWarning):
@@ -470,8 +472,11 @@ def _checked(
     targets = labels.targets(t, n, threads)
     weights = arrays.weights(weight, n, "row of X", threads)
     weights = labels.class_weights(class_weight, targets, weights)
-    if weights is not None:
-        arrays.total_weight(weights)
+    if weights is not None and (total := arrays.total_weight(weights)) < _LEAST_WEIGHT:
+        raise ValueError(
+            f"weight must have a sum of at least {_LEAST_WEIGHT:g}; got {total:g}: multiply weight "
+            "and l2 by the same number"
+        )
     offsets = None if offset is None else _finite(arrays.vector(offset, "offset", n, "row of X"))
     penalties = np.append(_penalties(l2, d), np.zeros(int(options.intercept)))
     columns = given.names if feature_names is None else feature_names

@@ -942,3 +942,10 @@ def test_columns_whose_squares_nearly_vanish(solver, unit):
     model = fl.fit(rows * unit, t, l2=0.0, solver=solver)
     assert model.converged
     np.testing.assert_allclose(model.coef * unit, plain.coef, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("unit", [1e-320, 1e-300])
+def test_weights_without_digits_are_refused(unit):
+    rows, t = ordinary()
+    with pytest.raises(ValueError, match="weight must have a sum of at least 1e-290; got"):
+        fl.fit(rows, t, weight=np.full(t.size, unit))
