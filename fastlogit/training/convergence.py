@@ -60,10 +60,11 @@ def has_converged(objective: Objective, point: Point, tol: float) -> bool:
         return True
     # A penalty below rounding errors still says how far to go there.
     penalties = objective.penalties * scale * scale
-    missing = left / penalties[penalties > 0.0].min()
     share = _share(tol)
-    tight = dot(left, missing) <= share**2 * min(1.0, point.value)
-    return tight and _is_small(objective, point, missing * scale, share)
+    with np.errstate(all="ignore"):  # of penalties that round to 0
+        missing = left / penalties.min(initial=np.inf, where=objective.penalties > 0.0)
+        tight = dot(left, missing) <= share**2 * min(1.0, point.value)
+        return tight and _is_small(objective, point, missing * scale, share)
 
 
 def is_near(
