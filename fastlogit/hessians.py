@@ -54,6 +54,20 @@ def invert(hessian: Matrix) -> Inverse:
     return lambda vector: roots @ (roots.T @ vector)
 
 
+def least_eigenvalue(hessian: Matrix) -> float:
+    """Smallest eigenvalue where the diagonal is 1."""
+    return float(np.linalg.eigvalsh(of_unit_diagonal(hessian)[0])[0])
+
+
+def flat_part(hessian: Matrix, vector: Vector) -> Vector:
+    """Part of a vector along the directions in which the Hessian is 0, or has few digits."""
+    scaled, scale = of_unit_diagonal(hessian)
+    values, vectors = np.linalg.eigh(scaled)
+    flat = vectors[:, values <= _FEW_DIGITS * values[-1]]
+    part: Vector = flat @ (flat.T @ (vector / scale)) * scale
+    return part
+
+
 def variances(hessian: Matrix, centres: Vector) -> Vector:
     """Variances of estimates; NaN for estimates that collinear columns leave undetermined.
 
@@ -66,12 +80,14 @@ def variances(hessian: Matrix, centres: Vector) -> Vector:
     if _have_few_digits(values).any():
         return np.full(scale.size, np.nan)
     kept = values > _NOISE * values[-1]
-    # A row for each estimate: its factors of the parameters of the scaled Hessian.
-    sums = np.diag(scale)
+    # A row for each estimate, in units in which its own factor is 1: its factors of the
+    # parameters of the scaled Hessian.
+    sums = np.eye(scale.size)
     if scale.size > centres.size:
-        sums[-1, :-1] = -centres * scale[:-1]
+        sums[-1, :-1] = -centres * scale[:-1] / scale[-1]
     along = np.square(sums @ vectors[:, kept])
-    result: Vector = along @ (1.0 / values[kept])
+    with np.errstate(over="ignore"):  # of columns below 1e-154: infinite
+        result: Vector = along @ (1.0 / values[kept]) * scale * scale
     result[along.sum(axis=1) < _DETERMINED * np.square(sums).sum(axis=1)] = np.nan
     return result
 

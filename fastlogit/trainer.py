@@ -35,6 +35,7 @@ from fastlogit.training.diagnosis import (
     SeparationWarning,
     collinear,
     diagnose,
+    lost,
     nearly_collinear,
     separated,
     separating_columns,
@@ -63,6 +64,8 @@ __all__ = [
 
 # Factor by which the gradient must shrink before separated labels are looked for again.
 _VANISHED = 1e-2
+# Sums of weights below this have too few digits left.
+_LEAST_WEIGHT = 1e-290
 
 
 class ConvergenceWarning(UserWarning):
@@ -264,7 +267,10 @@ def train(
     if reached.end == "rounding" and found.dependent and point.hessian is not None:
         # The gradient has a part left along sums of columns that are 0 except for rounding.
         converged = is_near(objective, point, point.newton_step, options.tol)
-    if not converged and reached.end != "separated":
+    if converged and found.lost:
+        converged = False
+        warned.append(ConvergenceWarning(lost(found.lost, names, d)))
+    elif not converged and reached.end != "separated":
         warned.append(ConvergenceWarning(_not_converged(objective, reached, options)))
     if found.dependent:
         warned.append(CollinearityWarning(collinear(found.dependent, names, d)))
@@ -394,13 +400,22 @@ def _observer(options: Options) -> Iterator[Callable[[Progress], bool]]:
             loss, norm = progress.objective, progress.gradient_norm
             bar.set_postfix_str(f"loss {loss:.6g}, gradient norm {norm:.1e}", refresh=False)
             bar.update(progress.passes - bar.n)
-        return options.callback is not None and bool(options.callback(progress))
+        return options.callback is not None and _is_true(options.callback(progress))
 
     try:
         yield tell
     finally:
         if bar is not None:
             bar.close()
+
+
+def _is_true(answer: Any) -> bool:
+    try:
+        return bool(answer)
+    except (TypeError, ValueError):  # of pandas.NA and of arrays
+        raise TypeError(
+            f"callback must return something true or false; got {type(answer).__name__}"
+        ) from None
 
 
 def _not_converged(objective: Objective, reached: _Reached, options: Options) -> str:
@@ -413,10 +428,11 @@ def _not_converged(objective: Objective, reached: _Reached, options: Options) ->
     if options.step_size is not None and reached.end == "rounding":
         reason = "the loss grew without end: lower step_size"
     passes = reached.seen[-1].passes
+    more = objective.reads - passes
     return (
         f"not converged after {passes} pass{'es' * (passes > 1)}: the gradient norm is "
         f"{objective.gradient_norm(reached.point):.2g}, and the distance to the optimum above tol "
-        f"{options.tol:.2g}; {reason}"
+        f"{options.tol:.2g}{f' (the diagnosis took {more} more)' * (more > 0)}; {reason}"
     )
 
 
@@ -456,8 +472,11 @@ def _checked(
     targets = labels.targets(t, n, threads)
     weights = arrays.weights(weight, n, "row of X", threads)
     weights = labels.class_weights(class_weight, targets, weights)
-    if weights is not None:
-        arrays.total_weight(weights)
+    if weights is not None and (total := arrays.total_weight(weights)) < _LEAST_WEIGHT:
+        raise ValueError(
+            f"weight must have a sum of at least {_LEAST_WEIGHT:g}; got {total:g}: multiply weight "
+            "and l2 by the same number"
+        )
     offsets = None if offset is None else _finite(arrays.vector(offset, "offset", n, "row of X"))
     penalties = np.append(_penalties(l2, d), np.zeros(int(options.intercept)))
     columns = given.names if feature_names is None else feature_names

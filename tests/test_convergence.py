@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 import pytest
 from hard_problems import Problem, check, fit, problem, solve
+from scipy import sparse
 
 import fastlogit as fl
 from fastlogit import features, hessians
@@ -211,3 +212,83 @@ def test_standard_errors_of_the_criterion_are_those_of_the_model():
     point = f.at(np.append(model.coef, model.intercept), hessian=True)
     expected = np.sqrt(hessians.variances(point.hessian, np.zeros(D)))
     np.testing.assert_allclose(model.standard_errors(), expected, rtol=1e-10)
+
+
+# What the Hessian of a sample, or rounding, does not show -----------------------------------
+
+
+def one_hot(rng, n, counts, slope=0.02):
+    groups = [rng.integers(0, count, n) for count in counts]
+    columns = [np.eye(c)[g] for c, g in zip(counts, groups, strict=True)]
+    t = (rng.random(n) < 0.3 + slope * groups[0]) * 1.0
+    return np.column_stack(columns), t
+
+
+def sum_of_columns(noise):
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(30_000, 4))
+    last = rows[:, 0] + (noise * rng.normal(size=30_000) if noise else rows[:, 1])
+    t = (rng.random(30_000) < fl.sigmoid(rows[:, 0])) * 1.0
+    return np.column_stack([rows, last]), t
+
+
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_array])
+@pytest.mark.parametrize(
+    ("make", "l2"),
+    [
+        (lambda: one_hot(np.random.default_rng(0), 60_000, (20, 20, 20)), 1e-5),
+        (lambda: one_hot(np.random.default_rng(0), 30_000, (12, 10, 5)), 1e-4),
+        (lambda: one_hot(np.random.default_rng(0), 30_000, (12, 10, 5)), 1e-6),
+        (lambda: sum_of_columns(0.0), 1e-4),
+        (lambda: sum_of_columns(3e-7), 1e-6),
+        (lambda: sum_of_columns(1e-4), 0.0),
+    ],
+)
+def test_a_direction_that_a_sample_hardly_determines_is_left_to_all_rows(form, make, l2):
+    rows, t = make()
+    coef, intercept, *_ = solve(rows, t, l2=l2)
+    model = fl.fit(form(rows), t, l2=l2, solver="sampled-newton")
+    assert model.converged
+    assert model.passes <= 10
+    largest = float(np.abs(coef).max())
+    np.testing.assert_allclose(model.coef, coef.astype(float), rtol=0, atol=1e-6 * largest)
+    assert abs(model.intercept - float(intercept)) <= 1e-6 * max(largest, 1.0)
+
+
+@pytest.mark.parametrize("solver", ["newton", "sampled-newton", "lbfgs"])
+@pytest.mark.parametrize("l2", [0.0, 1.0])
+def test_weights_of_any_size_change_nothing(solver, l2):
+    exact = fl.fit(X, T, l2=l2, tol=1e-16)
+    for unit in (1e-290, 1e-30, 1e-10, 1e10, 1e22, 1e26, 1e30, 1e290):
+        model = fl.fit(X, T, l2=l2 * unit, weight=np.full(N, unit), solver=solver)
+        assert model.converged, unit
+        assert model.passes <= 30
+        np.testing.assert_allclose(model.coef, exact.coef, rtol=0, atol=1e-6)
+
+
+def test_heavy_weights_do_not_hide_what_light_ones_decide():
+    weight = np.where(np.arange(N) < N // 2, 1e26, 1.0)
+    rows = X.copy()
+    rows[: N // 2, 3] = 0.0
+    model, warned = fit(Problem(0, "", rows, T, {"l2": 0.0, "weight": weight}, *[None] * 4))
+    alone = fl.fit(
+        rows[N // 2 :, 3:],
+        T[N // 2 :],
+        l2=0.0,
+        offset=rows[N // 2 :, :3] @ model.coef[:3] + model.intercept,
+        intercept=False,
+    )
+    assert not model.converged or abs(model.coef[3] - alone.coef[0]) < 1e-5
+    assert model.converged or warned
+
+
+@pytest.mark.parametrize("l2", [1e-18, 1e-40, 1e-323])
+@pytest.mark.parametrize("solver", ["newton", "sampled-newton", "lbfgs"])
+def test_a_penalty_below_rounding_errors_is_not_called_converged(solver, l2):
+    rng = np.random.default_rng(1)
+    x, rare = rng.normal(size=1000), rng.random(1000) < 0.05
+    t = (rng.random(1000) < fl.sigmoid(x)) & ~rare
+    rows = np.column_stack([x, (rare - rare.mean()) / rare.std()])
+    with pytest.warns(ConvergenceWarning, match="rounding allows no less"):
+        model = fl.fit(rows, t, l2=l2, solver=solver)
+    assert not model.converged

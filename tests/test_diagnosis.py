@@ -7,6 +7,7 @@ import pytest
 
 import fastlogit as fl
 from fastlogit.trainer import ConvergenceWarning, SeparationError, SeparationWarning
+from fastlogit.training import diagnosis
 
 RNG = np.random.default_rng(10)
 N = 2000
@@ -143,3 +144,49 @@ def test_labels_that_are_all_the_same_are_separated_by_the_intercept(weight):
     assert not model.converged
     assert (model.predict(X) == 1).all()
     assert fl.fit(X, t, weight=weight, intercept=False).converged
+
+
+# Far out, where the Hessian is singular along what separates ------------------------------
+
+
+# L-BFGS does not follow all three.
+NAMED = r"mainly by columns? [123](, 2)?( and [23])?, so"
+
+
+def standardised(columns):
+    return (columns - columns.mean(axis=0)) / columns.std(axis=0)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("seed", [0, 1, 29])
+def test_standardised_rare_columns_that_separate_are_named(solver, seed):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=1000)
+    rare = np.where(rng.random((1000, 6)) < 0.01, rng.integers(1, 17, (1000, 6)), 0.0)
+    t = (rng.random(1000) < fl.sigmoid(x)) & (rare[:, :3].sum(axis=1) == 0)
+    with pytest.warns(SeparationWarning, match=NAMED) as caught:
+        model = fit(np.column_stack([x, standardised(rare)]), t, solver=solver)
+    assert len(caught) == 1
+    assert not model.converged
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("far", [-10.0, -30.0, -100.0])
+@pytest.mark.parametrize("l2", [0.0, [1.0, 0.0]])
+def test_separation_is_found_from_a_start_far_out(solver, far, l2):
+    rare = standardised(RARE)
+    start = fl.LogisticModel([1.0, far], -2.0 + far * np.ptp(rare) * RARE.mean())
+    with pytest.warns(SeparationWarning, match="mainly by column 1, so"):
+        model = fit(np.column_stack([X[:, 0], rare]), 1.0 - T, solver=solver, start=start, l2=l2)
+    assert not model.converged
+
+
+def test_no_variance_is_nan_without_a_warning(monkeypatch):
+    monkeypatch.setattr(diagnosis, "_separating", lambda *_: [])
+    monkeypatch.setattr(diagnosis.hessians, "nearly_dependent", lambda _: [])
+    rare = standardised(RARE)
+    start = fl.LogisticModel([1.0, -300.0], -2.0 - 300.0 * np.ptp(rare) * RARE.mean())
+    with pytest.warns(ConvergenceWarning, match="rounding hides what determines column"):
+        model = fit(np.column_stack([X[:, 0], rare]), 1.0 - T, start=start)
+    assert np.isnan(model.variances[1:]).all()
+    assert not model.converged

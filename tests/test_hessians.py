@@ -84,3 +84,16 @@ def test_variances_have_four_digits_or_are_nan(apart):
         assert np.isnan(found).all()
     else:
         assert np.isnan(found).tolist() == [True, True, False]
+
+
+def test_variances_of_tiny_columns_overflow_without_a_warning():
+    hessian = np.diag([1e-320, 4.0])
+    np.testing.assert_array_equal(hessians.variances(hessian, np.zeros(1)), [np.inf, 0.25])
+
+
+def test_the_flat_part_of_a_vector():
+    hessian = np.array([[1.0, 1.0, 0.0], [1.0, 1.0, 0.0], [0.0, 0.0, 9.0]])
+    part = hessians.flat_part(hessian, np.array([3.0, 1.0, 5.0]))
+    np.testing.assert_allclose(part, [1.0, -1.0, 0.0], atol=1e-14)
+    assert hessians.least_eigenvalue(hessian) == pytest.approx(0.0, abs=1e-15)
+    assert hessians.least_eigenvalue(np.diag([1e-9, 4.0])) == 1.0

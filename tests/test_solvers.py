@@ -100,6 +100,7 @@ def test_sampled_newton_takes_larger_samples_and_in_the_end_all_rows(monkeypatch
     monkeypatch.setattr(solvers, "_LEAST_SAMPLED", 50)
     monkeypatch.setattr(solvers, "_SAMPLED_PER_COLUMN", 1)
     monkeypatch.setattr(solvers, "_PATIENCE", 2)
+    monkeypatch.setattr(solvers, "_DETERMINED", 0.0)
     sizes = []
     original = solvers.sample
 

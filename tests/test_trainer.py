@@ -7,6 +7,7 @@ import sys
 import warnings
 
 import numpy as np
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from scipy.special import expit
@@ -914,3 +915,40 @@ def test_the_history_ends_with_the_best_point_where_a_worse_one_was_tried_last(s
     assert model.history.passes == (1, 2, 2)
     assert model.history.objective[0] == model.history.objective[2] < model.history.objective[1]
     assert model.history.gradient_norm[-1] == model.gradient_norm
+
+
+@pytest.mark.parametrize("answer", [pd.NA, np.zeros(2), np.zeros((2, 2))])
+def test_a_callback_must_return_something_true_or_false(answer):
+    with pytest.raises(TypeError, match="callback must return something true or false; got"):
+        fl.fit(X, T, callback=lambda _: answer)
+
+
+def ordinary():
+    rng = np.random.default_rng(3)
+    rows = rng.normal(size=(900, 4))
+    return rows, (rng.random(900) < expit(rows[:, 0] - 0.5)) * 1.0
+
+
+def test_the_reads_of_the_diagnosis_are_named():
+    with pytest.warns(
+        ConvergenceWarning, match=r"after 3 passes: .* \(the diagnosis took 3 more\); "
+    ):
+        model = fl.fit(*ordinary(), l2=0.0, solver="lbfgs", max_passes=3)
+    assert model.passes == 6
+
+
+@pytest.mark.parametrize("solver", ["newton", "sampled-newton", "lbfgs"])
+@pytest.mark.parametrize("unit", [1e-152, 1e-155, 1e-157])
+def test_columns_whose_squares_nearly_vanish(solver, unit):
+    rows, t = ordinary()
+    plain = fl.fit(rows, t, l2=0.0)
+    model = fl.fit(rows * unit, t, l2=0.0, solver=solver)
+    assert model.converged
+    np.testing.assert_allclose(model.coef * unit, plain.coef, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("unit", [1e-320, 1e-300])
+def test_weights_without_digits_are_refused(unit):
+    rows, t = ordinary()
+    with pytest.raises(ValueError, match="weight must have a sum of at least 1e-290; got"):
+        fl.fit(rows, t, weight=np.full(t.size, unit))

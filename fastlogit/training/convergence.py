@@ -14,8 +14,9 @@ hence √f, by which λ is compared with the loss.
 The gradient relative to Σ weight is no measure of the distance.  Where few rows carry the
 information it is small long before the optimum; columns of large numbers keep it large there.
 
-If all coefficients are 0 except for rounding, the second condition cannot hold.  A λ at the level
-of rounding errors, relative to √f, takes its place.
+A λ at the level of rounding errors, relative to √f, takes the place of either condition, but not of
+both.  If all coefficients are 0 except for rounding, the second cannot hold; with weights of 1e22
+and more, standard errors are so small that rounding does not let the first hold.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fastlogit.hessians import of_unit_diagonal
+from fastlogit.hessians import least_eigenvalue, of_unit_diagonal
 from fastlogit.training.objective import dot
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ _OF_TOL, _CAUTION, _OF_LARGEST = 0.1, 2.0, 0.1
 _ROUNDING = 1e-13
 # A solver of linear equations leaves less than this share of λ as its residual.
 _RESIDUAL = 1e-8
+# Smallest eigenvalue for each column at which a pseudo-inverse may leave out a direction.
+_SINGULAR = 1e-12
 
 
 def has_converged(objective: Objective, point: Point, tol: float) -> bool:
@@ -51,7 +54,17 @@ def has_converged(objective: Objective, point: Point, tol: float) -> bool:
     scaled, scale = of_unit_diagonal(point.hessian)
     left = point.gradient * scale + scaled @ (point.newton_step / scale)
     gain = -dot(point.gradient, point.newton_step)
-    return dot(left, left) <= _RESIDUAL**2 * gain + _ROUNDING**2 * point.value
+    if not dot(left, left) <= _RESIDUAL**2 * gain + _ROUNDING**2 * point.value:
+        return False
+    if not objective.penalties.any() or least_eigenvalue(point.hessian) > _SINGULAR * scale.size:
+        return True
+    # A penalty below rounding errors still says how far to go there.
+    penalties = objective.penalties * scale * scale
+    share = _share(tol)
+    with np.errstate(all="ignore"):  # of penalties that round to 0
+        missing = left / penalties.min(initial=np.inf, where=objective.penalties > 0.0)
+        tight = dot(left, missing) <= share**2 * min(1.0, point.value)
+        return tight and _is_small(objective, point, missing * scale, share)
 
 
 def is_near(
@@ -59,10 +72,18 @@ def is_near(
 ) -> bool:
     """Whether the optimum, `steps` times a Newton or quasi-Newton step away, is near enough."""
     gain = -dot(point.gradient, step)
-    share = _OF_TOL * math.sqrt(tol) / (_CAUTION * steps)
-    if not gain <= share**2 * min(1.0, point.value):
-        return False
-    d = objective.d
-    largest = float(np.abs(point.theta[:d]).max())
-    small = float(np.abs(step[:d]).max()) <= _OF_LARGEST * share * largest
-    return small or gain <= _ROUNDING**2 * point.value
+    share = _share(tol) / steps
+    tight = gain <= share**2 * min(1.0, point.value)
+    of_rounding = gain <= _ROUNDING**2 * point.value
+    return tight + of_rounding + _is_small(objective, point, step, share) >= 2
+
+
+def _share(tol: float) -> float:
+    """Of a standard error, how far the optimum may be away by the estimate."""
+    return _OF_TOL * math.sqrt(tol) / _CAUTION
+
+
+def _is_small(objective: Objective, point: Point, step: Vector, share: float) -> bool:
+    """Whether a step is short beside the largest coefficient."""
+    largest = np.abs(point.theta[: objective.d]).max()
+    return bool(np.abs(step[: objective.d]).max() <= _OF_LARGEST * share * largest)

@@ -3,7 +3,9 @@
 Labels can be separated where some direction r has t = 1 in every row with x r > 0 and t = 0 in
 every row with x r < 0.  Then f falls for ever along r (if that is not penalised), and its
 gradient vanishes; but Newton's steps keep a length at which each moves some z by 1.  So a step
-that is still as long where the gradient has vanished shows r, which the rows then prove.
+that is still as long where the gradient has vanished shows r, which the rows then prove.  Still
+further out the Hessian is 0 along r except for rounding, and Newton's step has no part there; but
+θ has a long one.
 """
 
 from __future__ import annotations
@@ -55,6 +57,8 @@ class Diagnosis(NamedTuple):
     dependent: list[int]
     # Those that others nearly explain, where neither is so.
     nearly: list[int]
+    # Those that the rows no longer determine at the point, where none of the three is so.
+    lost: list[int]
     # Of the estimates at the point that was diagnosed, where there is no penalty.
     variances: Vector | None
 
@@ -68,18 +72,20 @@ def diagnose(objective: Objective, point: Point, separating: list[int] | None) -
     if separating is None:
         separating = separating_columns(objective, point)
     if penalties[:d].all() or d > solvers.MANY_COLUMNS:
-        return Diagnosis(separating, [], [], None)
+        return Diagnosis(separating, [], [], [], None)
     hessian = objective.hessian(point.theta) if point.hessian is None else point.hessian
     dependent = [] if separating else hessians.dependent(hessian)
     if dependent:  # of X, and not of where its rows still count
         dependent = hessians.dependent(objective.hessian(np.zeros(penalties.size)))
     if penalties.any():
-        return Diagnosis(separating, dependent, [], None)
+        return Diagnosis(separating, dependent, [], [], None)
     variances = hessians.variances(hessian, objective.X.centres)
     nearly: list[int] = []
     if np.isnan(variances).all() and not separating and not dependent:
         nearly = hessians.nearly_dependent(hessian)
-    return Diagnosis(separating, dependent, nearly, variances)
+    known = separating or dependent or nearly
+    lost: list[int] = [] if known else np.flatnonzero(np.isnan(variances)).tolist()
+    return Diagnosis(separating, dependent, nearly, lost, variances)
 
 
 def separating_columns(objective: Objective, point: Point) -> list[int]:
@@ -94,7 +100,10 @@ def separating_columns(objective: Objective, point: Point) -> list[int]:
         return separating
     if point.hessian is None:
         point = replace(point, hessian=objective.hessian(point.theta))
-    return _separating(objective, point, point.newton_step)
+    assert point.hessian is not None
+    return _separating(objective, point, point.newton_step) or _separating(
+        objective, point, hessians.flat_part(point.hessian, point.theta)
+    )
 
 
 def _all_the_same(objective: Objective) -> bool:
@@ -151,6 +160,15 @@ def nearly_collinear(columns: list[int], names: Sequence[str] | None, d: int) ->
         f"nearly collinear: {_named(columns, names, d)} can almost be made from other columns (or "
         "the intercept), so that rounding errors spoil the standard errors, which are NaN; centre "
         "columns that are far from 0, leave columns out, or raise l2 above 0"
+    )
+
+
+def lost(columns: list[int], names: Sequence[str] | None, d: int) -> str:
+    """Say so, and what to do."""
+    named = "the intercept" if columns == [d] else _named(columns, names, d)
+    return (
+        f"not converged: rounding hides what determines {named}; raise l2 above 0, or leave "
+        "columns out"
     )
 
 

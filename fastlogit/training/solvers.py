@@ -19,7 +19,9 @@ Quasi-Newton steps that each shrink by a factor Θ end at most 1 / (1 - Θ) step
 one begins: this estimates the distance (Deuflhard).  A sample whose Hessian is wrong in some
 direction has a wrong optimum in that direction too, so that Θ is near 1.  If Θ is above 3/4 or
 unknown, the Hessian of all rows decides.  It always does for the other two solvers, unless there
-are too many columns for it.
+are too many columns for it.  A sample that hardly determines some direction (collinear columns
+with a weak penalty) makes steps there so short that Θ does not show them: Newton's method with
+all rows goes on from the optimum of such a sample.
 
 A step that does not lower f enough (Armijo's rule) is cut and tried again; f is convex, so that
 this always ends.  Near the optimum f changes by less than its own rounding error, where the
@@ -42,7 +44,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from fastlogit.hessians import invert
+from fastlogit.hessians import invert, least_eigenvalue
 from fastlogit.training.convergence import is_near
 from fastlogit.training.objective import NoReadLeftError, dot
 from fastlogit.training.sampling import sample
@@ -79,6 +81,9 @@ _PATIENCE, _GROWTH, _FIRST_PATIENCE = 20, 4, 10
 _TRUSTED_OF_SAMPLE, _TRUSTED_OF_FEW, _TRUSTED_OF_MANY = 4.0, 0.0, math.inf
 # What a single 1 adds to the Hessian at most, for a column that a sample has not seen.
 _OF_ONE_ROW = 0.25
+# Where the Hessian of a sample of n rows, with a diagonal of ones, has an eigenvalue below this
+# / n, the 1 / n that is added for unseen rows makes steps too short, and Θ does not show it.
+_DETERMINED = 100.0
 # A sample's optimum is about as far from that of all as d, in units of gᵀ H⁻¹ g: from nearer than
 # so many d a step to it is no gain, or the last.
 _NEAR = 4.0
@@ -174,7 +179,7 @@ def _sampled_newton(objective: Objective, point: Point | None, tol: float, seed:
         point = there if better else point
     point = yield from _begin(objective, point)
     memory = _Memory(maxlen=_MEMORY)
-    while True:
+    while least_eigenvalue(hessian) * few.n > _DETERMINED:
         # What no row of the sample has told, one row more might have.
         diagonal = np.diag(hessian)
         unseen = np.where(diagonal > 0.0, diagonal / few.n, _OF_ONE_ROW)
@@ -231,7 +236,8 @@ def _lbfgs(objective: Objective, point: Point | None, tol: float) -> Steps:
 def _by_diagonal(objective: Objective, point: Point) -> Inverse:
     """Inverse of the diagonal of the Hessian."""
     diagonal = objective.hessian_diagonal(point.theta)
-    return partial(np.multiply, 1.0 / np.where(diagonal > 0.0, diagonal, 1.0))
+    with np.errstate(over="ignore"):  # of what rounds to 0
+        return partial(np.multiply, 1.0 / np.where(diagonal > 0.0, diagonal, 1.0))
 
 
 def _quasi_newton(
