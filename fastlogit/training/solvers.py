@@ -19,9 +19,10 @@ Quasi-Newton steps that each shrink by a factor Θ end at most 1 / (1 - Θ) step
 one begins: this estimates the distance (Deuflhard).  A sample whose Hessian is wrong in some
 direction has a wrong optimum in that direction too, so that Θ is near 1.  If Θ is above 3/4 or
 unknown, the Hessian of all rows decides.  It always does for the other two solvers, unless there
-are too many columns for it.  A sample that hardly determines some direction (collinear columns
-with a weak penalty) makes steps there so short that Θ does not show them: Newton's method with
-all rows goes on from the optimum of such a sample.
+are too many columns for it.  In a direction that a sample hardly determines, what is added to its
+Hessian for unseen rows would make steps so short that Θ does not show them.  So nothing is added
+where each column has a penalty, which determines collinear columns as well, and otherwise Newton's
+method with all rows goes on from the optimum of the sample.
 
 A step that does not lower f enough (Armijo's rule) is cut and tried again; f is convex, so that
 this always ends.  Near the optimum f changes by less than its own rounding error, where the
@@ -83,7 +84,7 @@ _TRUSTED_OF_SAMPLE, _TRUSTED_OF_FEW, _TRUSTED_OF_MANY = 4.0, 0.0, math.inf
 _OF_ONE_ROW = 0.25
 # Where the Hessian of a sample of n rows, with a diagonal of ones, has an eigenvalue below this
 # / n, the 1 / n that is added for unseen rows makes steps too short, and Θ does not show it.
-_DETERMINED = 100.0
+_DETERMINED = 4.0
 # A sample's optimum is about as far from that of all as d, in units of gᵀ H⁻¹ g: from nearer than
 # so many d a step to it is no gain, or the last.
 _NEAR = 4.0
@@ -179,11 +180,15 @@ def _sampled_newton(objective: Objective, point: Point | None, tol: float, seed:
         point = there if better else point
     point = yield from _begin(objective, point)
     memory = _Memory(maxlen=_MEMORY)
-    while least_eigenvalue(hessian) * few.n > _DETERMINED:
-        # What no row of the sample has told, one row more might have.
-        diagonal = np.diag(hessian)
-        unseen = np.where(diagonal > 0.0, diagonal / few.n, _OF_ONE_ROW)
-        inverse = invert((hessian + np.diag(unseen)) * (objective.total / few.total))
+    # With a penalty for each column the Hessian of a sample has no direction of its own that is 0.
+    # Without, what no row of the sample has told, one row more might have.
+    is_penalised = bool(objective.penalties[: objective.d].all())
+    while is_penalised or least_eigenvalue(hessian) * few.n > _DETERMINED:
+        if not is_penalised:
+            diagonal = np.diag(hessian)
+            unseen = np.where(diagonal > 0.0, diagonal / few.n, _OF_ONE_ROW)
+            hessian = hessian + np.diag(unseen)
+        inverse = invert(hessian * (objective.total / few.total))
         point, goes_on = yield from _quasi_newton(
             objective, point, inverse, memory, _PATIENCE, tol, trusted=_TRUSTED_OF_SAMPLE
         )
