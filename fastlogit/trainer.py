@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, SupportsIn
 
 import numpy as np
 
-from fastlogit import arrays, centring, features
+from fastlogit import arrays, centring, features, losses
 from fastlogit import threads as _threads
 from fastlogit.model import LogisticModel
 from fastlogit.model_fields import History, checked_names
@@ -483,7 +483,9 @@ def _checked(
     names = None if columns is None else checked_names(columns, d)
     centre = 0.0
     if options.intercept and offsets is not None:
-        offsets, centre = _centred(offsets, weights)
+        offsets, centre = _centred(
+            _float64(offsets), _float64(targets.t), _float64(weights), threads
+        )
     if options.intercept:
         given = centring.centred(given, weights, threads)
     start = _start(options.start, given, names, penalties.size, centre)
@@ -520,15 +522,20 @@ def _finite(offset: NDArray[Any]) -> NDArray[Any]:
     return offset
 
 
-def _centred(offset: NDArray[Any], weight: NDArray[Any] | None) -> tuple[NDArray[Any], float]:
-    """Offsets without their median, which the intercept takes over, and the median.
+def _centred(
+    offset: Vector, t: Vector, weight: Vector | None, threads: int
+) -> tuple[Vector, float]:
+    """Offsets less a centre, which the intercept takes over, and the centre: their median or 0.
 
-    Else digits of X @ coef would be lost between a large offset and what makes up for it.
+    Digits of X @ coef are lost between a large offset and an intercept that makes up for it.  The
+    median is a bad start where most rows have an offset that leaves no doubt about their label.
     """
     seen = offset if weight is None else offset[weight > 0.0]
     centre = float(np.partition(seen, seen.size // 2)[seen.size // 2])
     with np.errstate(over="ignore"):
-        return offset - np.float64(centre), centre
+        less = offset - np.float64(centre)
+    losses_at_0 = [losses.log_loss(z, t, weight, threads=threads) for z in (offset, less)]
+    return (offset, 0.0) if losses_at_0[0] < losses_at_0[1] else (less, centre)
 
 
 def _start(
