@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 # costs at most four digits of 16.
 _FAR = 100.0
 # Both are taken from at most this many rows and elements, and at least so many rows.
-_ROWS, _ELEMENTS, _LEAST_ROWS = 1024, 1 << 20, 32
+_ROWS, _ELEMENTS, _LEAST_ROWS = 256, 1 << 20, 32
 # The standard deviation is that of this share of the rows, those next to the median: a few others,
 # such as zeros beside time stamps, do not change how far away the rest is.
 _NEXT = 0.99

@@ -221,7 +221,7 @@ def test_the_rows_that_count_decide():
 def test_what_is_not_finite_is_left_for_the_first_pass():
     for value in (np.nan, np.inf):
         X = far(1e6)
-        X[0, 0] = value
+        X[:, 0] = value
         assert centred(X).centres[0] == 0.0
         X = far(1e6)
         X[N - 1, 1] = value
