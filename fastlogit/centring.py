@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 # A column is far from 0 if its median is more than this many standard deviations.  A smaller ratio
 # costs at most four digits of 16.
 _FAR = 100.0
-# Both are taken from at most this many rows and elements, and at least so many rows.
+# Most rows and elements of the sample that decides, and its least rows.
 _ROWS, _ELEMENTS, _LEAST_ROWS = 256, 1 << 20, 32
-# The standard deviation is that of this share of the rows, those next to the median: a few others,
-# such as zeros beside time stamps, do not change how far away the rest is.
+# The standard deviation is computed from the rows nearest to the median, of this share.  A few odd
+# values, such as zeros among time stamps, then do not count.
 _NEXT = 0.99
 
 
@@ -42,8 +42,9 @@ def centred(X: Features, weight: NDArray[Any] | None, threads: int) -> Features:
     if numbers.size == 0:
         return X
     with np.errstate(all="ignore"):
-        medians = np.sort(values, axis=0)[len(values) // 2]
-        apart = np.sort(np.abs(values - medians), axis=0)[: math.ceil(_NEXT * len(values))]
+        middle, near = len(values) // 2, math.ceil(_NEXT * len(values))
+        medians = np.partition(values, middle, axis=0)[middle]
+        apart = np.partition(np.abs(values - medians), near - 1, axis=0)[:near]
         deviations = np.sqrt(np.mean(np.square(apart), axis=0))
         far = np.isfinite(values).all(axis=0) & (np.abs(medians) > _FAR * deviations)
     if not far.any():

@@ -337,7 +337,7 @@ def _reported_warnings(args: argparse.Namespace) -> Iterator[None]:
 
 
 def _named(source: str) -> str:
-    """How messages call what is read."""
+    """Name of the input in messages."""
     return "standard input" if source == "-" else source
 
 
@@ -702,7 +702,7 @@ def _add_csv_options(parser: argparse.ArgumentParser) -> None:
 
 
 def _csv_options(args: argparse.Namespace) -> CSVOptions | None:
-    """What is said of a CSV; None if nothing is."""
+    """Options of a CSV that were given; None if there are none."""
     names = [field.name for field in dataclasses.fields(CSVOptions)]
     given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
     if given.get("delimiter") == r"\t":  # as it is mostly typed

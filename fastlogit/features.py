@@ -400,6 +400,8 @@ def of(X: Any, missing: Missing = "error") -> Features:
     arrays.choice(missing, "missing", get_args(Missing))
     if isinstance(X, Features):
         return X
+    if type(X) is np.ndarray:  # a short call is not asked what else X might be
+        return _of_array(arrays.real_array(X, "X", 2, float16=True))
     X = in_memory(X)
     if hasattr(type(X), "tocsr"):  # of the class, as a data frame could have a column "tocsr"
         return _of_sparse(X)
@@ -454,12 +456,6 @@ def _of_array(X: NDArray[Any]) -> Features:
     by_rows = X.strides[1] == X.itemsize or d == 1
     if by_rows and X.dtype != np.float16:
         return _Rows((n, d), X.dtype, None, X)
-    return _by_columns(X)
-
-
-def _by_columns(X: NDArray[Any]) -> _Columns:
-    """Read an array column by column."""
-    n, d = X.shape
     column = _Column.of(X[:, 0])
     addresses = column.address + np.arange(d) * X.strides[1]
     given = columns.Columns(
