@@ -61,6 +61,8 @@ ROWS = [
     ["features"],
     ["onehot"],
     ["arrays", "arrow", "threads", "files", "hessians", "docstrings"],
+    ["core"],  # its __init__.py
+    ["core.ulp"],
     ["kernels"],  # its __init__.py
     ["kernels.ufuncs", "kernels.passes"],
     ["kernels.dense", "kernels.columns", "kernels.sparse"],

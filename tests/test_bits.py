@@ -11,7 +11,7 @@ import llvmlite.binding
 import numba
 import numpy as np
 import pytest
-from reference import adversarial, digest, same_bits
+from references.multiprecision import adversarial, digest, same_bits
 
 import fastlogit as fl
 from fastlogit.kernels import sigmoid

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import coefficients
 import mpmath
 import numpy as np
+from references import coefficients
 
 from fastlogit.kernels import scalar
 

@@ -13,7 +13,7 @@ import numba
 import numpy as np
 import pytest
 from numba.core.caching import IndexDataCacheFile
-from reference import digest
+from references.multiprecision import digest
 from scipy.sparse import csr_array
 
 import fastlogit as fl

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from reference import same_bits
+from references.multiprecision import same_bits
 
 from fastlogit.kernels import lanes
 

@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from passes_reference import (
+from references.multiprecision import bits, same_bits
+from references.passes import (
     U,
     Within,
     exact,
@@ -22,7 +23,6 @@ from passes_reference import (
     problem,
     summing,
 )
-from reference import bits, same_bits
 from scipy import sparse
 
 import fastlogit as fl

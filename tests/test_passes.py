@@ -16,7 +16,8 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from passes_reference import (
+from references.multiprecision import bits
+from references.passes import (
     U,
     Within,
     exact,
@@ -25,7 +26,6 @@ from passes_reference import (
     exact_z,
     problem,
 )
-from reference import bits
 from scipy import sparse
 
 import fastlogit as fl

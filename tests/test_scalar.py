@@ -18,7 +18,7 @@ import numba
 import numpy as np
 import pytest
 from numba import types
-from reference import (
+from references.multiprecision import (
     PRECISION,
     adversarial,
     digest,
@@ -27,11 +27,10 @@ from reference import (
     same_bits,
     sigmoid,
     sigmoid_derivative,
-    ulp,
-    ulp_error,
 )
 
 from fastlogit import kernels
+from fastlogit.core.ulp import ulp, ulp_error
 from fastlogit.kernels import scalar
 from fastlogit.kernels.ufuncs import ARGUMENTS, ufunc
 
@@ -171,7 +170,8 @@ import re
 import numba
 import numpy as np
 from fastlogit import kernels
-from reference import digest
+from fastlogit.core.ulp import ulp, ulp_error
+from references.multiprecision import digest
 from test_scalar import NAMES, check_flags, points
 
 for name in NAMES:
@@ -254,7 +254,7 @@ def test_no_option_of_the_caller_changes_a_bit(options):
 
 FIRST_TO_COMPILE = """
 import numpy as np
-from reference import digest
+from references.multiprecision import digest
 from test_scalar import compiled, points
 for name in names:
     args = points(name)

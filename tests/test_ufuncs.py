@@ -7,7 +7,7 @@ import pickle
 import numpy as np
 import pytest
 from numpy.lib.stride_tricks import as_strided
-from reference import adversarial, same_bits
+from references.multiprecision import adversarial, same_bits
 
 from fastlogit.kernels.ufuncs import ARGUMENTS, ufunc
 
