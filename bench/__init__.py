@@ -1,7 +1,17 @@
-"""Benchmarks: ``pytest bench`` runs those of single calls, ``python -m bench COMMAND`` the others.
+"""Benchmarks of fastlogit; bench/README.md shows the results and how to reproduce them.
 
-``pytest bench --benchmark-json=FILE`` stores what ``python -m bench report FILE`` reads.  It takes
-some twenty minutes on two cores; ``-m quick`` takes three, for a first picture.
-
-The commands are listed in `bench.commands`; what is compared is in `bench.implementations`.
+============================== ====================================================================
+``bench_*.py``                 ``pytest bench``: time of single calls, stored by pytest-benchmark
+``commands``                   ``python -m bench COMMAND``
+``registry/``                  every function and every library that implements it
+``data``, ``machine``          arguments of the functions; description of the computer
+``measure``                    timing in turns, ratios, goals
+``timings``, ``report``,       the stored run of ``pytest bench``, its tables and its pictures
+``pictures``
+``results``, ``render``,       stored figures, their Markdown, and the page that shows them
+``readme``, ``reproduce``
+``regression/``, ``compare``,  two revisions side by side
+``gate``
+``examples/``                  worked examples
+============================== ====================================================================
 """

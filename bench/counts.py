@@ -1,12 +1,11 @@
-"""``python -m bench counts``: instructions of each function, which do not vary from run to run.
+"""``python -m bench counts``: instructions per element, which do not vary from run to run.
 
-A small process calls every function, twice at each of two sizes, under ``valgrind
---tool=callgrind``, or where that is not installed and the processor lets count, one process for
-each size under ``perf stat``.  What a call takes whatever its size is subtracted: the difference
-of the counts is divided by the difference of the sizes.
+A small process calls every function at two sizes under ``valgrind --tool=callgrind``, or without
+valgrind under ``perf stat`` where the processor counts.  The difference of the counts, divided by
+the difference of the sizes, leaves the fixed cost of a call out.
 
-Valgrind knows no AVX-512.  So everything is compiled for x86-64-v3 (AVX2) there, whatever the
-processor can do, on x86; it counts instructions, not what they take.
+Valgrind knows no AVX-512, so on x86 everything is compiled for x86-64-v3 (AVX2) there.  It counts
+instructions, not time.
 """
 
 from __future__ import annotations
@@ -19,26 +18,21 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from threading import Event
-
-from tqdm import tqdm
 
 import fastlogit as fl
-from bench import machine
+from bench import machine, render
 from bench.commands import output, parser
-from bench.data import COLUMNS
-from bench.implementations import FUNCTIONS
-from bench.measure import DTYPES
+from bench.data import COLUMNS, DTYPES
+from bench.registry import FUNCTIONS
 
-NAMES = tuple(f"{name} {dtype}" for name in FUNCTIONS for dtype in DTYPES)
-# Elements, or rows of X, at which a function of fastlogit is called.
+# Elements or rows of the two calls.
 SIZES = (8_192, 32_768)
 VALGRIND, PERF = "valgrind", "perf"
-# Also where the other process has a fastlogit of another version, so it knows nothing of bench.
-# Valgrind writes down its count, and begins anew, where os.getppid is called.
+_PERF_STAT = [PERF, "stat", "-x,", "-e", "instructions:u"]
+# Knows nothing of bench, so that it also runs where another version of fastlogit is installed.
+# Valgrind writes its count down, and starts again from zero, at each call of os.getppid.
 _DRIVER = """
 import gc, os, sys
 import numpy as np
@@ -72,59 +66,47 @@ for case in cases:
 
 
 class NoCounterError(Exception):
-    """Neither tool is there, or lets count."""
+    """Neither tool can count here."""
 
 
-def counts(
-    python: str,
-    names: Iterable[str] = NAMES,
-    progress: Callable[[float], object] = lambda _share: None,
-) -> dict[str, float]:
-    """Instructions of an element (a row, where X is passed) of functions of fastlogit.
+def counts(python: str, names: Iterable[str]) -> dict[str, float]:
+    """Instructions per element, or per row of X, of functions such as "sigmoid float64".
 
     Parameters
     ----------
     python : str
-        The interpreter whose fastlogit is called.  `sys.executable` stands for the fastlogit that
-        is imported here, others for the one that is installed there.
-    names : iterable of str
-        Such as "sigmoid float64": some of `NAMES`.
-    progress : callable, optional
-        Told now and then which share of it is done.
+        Interpreter; `sys.executable` uses the fastlogit that is imported here, another one the
+        fastlogit that is installed there.
 
     Raises
     ------
     NoCounterError
-        If there is nothing to count with.
+        If neither valgrind nor perf can count.
     """
     names = list(names)
     cases = [_case(name, n) for name in names for n in SIZES]
     with tempfile.TemporaryDirectory(prefix="fastlogit-counts-") as folder:
         environment = _environment(python, folder)
         if tool() == VALGRIND:
-            totals = _by_valgrind(python, cases, folder, environment, progress)
+            totals = _by_valgrind(python, cases, folder, environment)
         else:
-            totals = []
-            for case in cases:
-                totals.append(_by_perf(python, case, folder, environment))
-                progress(len(totals) / len(cases))
+            totals = [_by_perf(python, case, folder, environment) for case in cases]
     pairs = zip(totals[::2], totals[1::2], strict=True)
     growth = SIZES[1] - SIZES[0]
     return {name: (more - few) / growth for name, (few, more) in zip(names, pairs, strict=True)}
 
 
 def tool() -> str:
-    """Which of the two counts here."""
+    """The tool that can count here."""
     if shutil.which(VALGRIND):
         return VALGRIND
     if shutil.which(PERF):
-        command = [PERF, "stat", "-x,", "-e", "instructions:u", "true"]
-        first = subprocess.run(command, capture_output=True, text=True).stderr.split(",")[0]
-        if first.isdigit():
+        done = subprocess.run([*_PERF_STAT, "true"], capture_output=True, text=True)
+        if done.stderr.split(",")[0].isdigit():
             return PERF
     raise NoCounterError(
-        "instructions cannot be counted: valgrind is not installed, and perf is not either or "
-        "this machine has no counters for it"
+        "instructions cannot be counted: valgrind is not installed, and perf is not installed "
+        "either or this machine has no counters for it"
     )
 
 
@@ -134,7 +116,7 @@ def _case(name: str, n: int) -> str:
 
 
 def _environment(python: str, folder: str) -> dict[str, str]:
-    """Of a process with a cache of its own, that does the same each time."""
+    """Environment in which a process does the same each time, with a cache of its own."""
     found = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     if python == sys.executable:
         found["PYTHONPATH"] = str(Path(fl.__file__).parents[1])
@@ -156,43 +138,29 @@ def _driver(python: str, cases: list[str], calls: int) -> list[str]:
 
 
 def _by_valgrind(
-    python: str,
-    cases: list[str],
-    folder: str,
-    environment: dict[str, str],
-    progress: Callable[[float], object],
+    python: str, cases: list[str], folder: str, environment: dict[str, str]
 ) -> list[int]:
-    """Of one call of each case; its second one, when it finds everything as it left it."""
-    # Three of each case: all that comes before its first call, the first, and the second.
-    dumps = [Path(folder, f"callgrind.{number}") for number in range(1, 3 * len(cases) + 1)]
-    done = Event()
-
-    def tell() -> None:
-        while not done.wait(0.5):
-            progress(sum(dump.exists() for dump in dumps) / len(dumps))
-
-    _run(_driver(python, cases, 0), folder, environment)  # compiles, natively
+    """Instructions of the second timed call of each case."""
+    _run(_driver(python, cases, 0), folder, environment)  # compiles without valgrind
     out = Path(folder, "callgrind")
     options = ["--tool=callgrind", "--dump-before=getppid", f"--callgrind-out-file={out}"]
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(tell)
-        try:
-            _run([VALGRIND, *options, *_driver(python, cases, 2)], folder, environment)
-        finally:
-            done.set()
-    return [_total(dump.read_text()) for dump in dumps[2::3]]
+    _run([VALGRIND, *options, *_driver(python, cases, 2)], folder, environment)
+    # Three dumps a case: everything before its first timed call, the first, and the second.
+    dumps = [Path(folder, f"callgrind.{number}") for number in range(3, 3 * len(cases) + 1, 3)]
+    return [_total(dump.read_text()) for dump in dumps]
 
 
 def _total(dump: str) -> int:
-    return int(re.search(r"^(?:totals|summary): (\d+)", dump, re.MULTILINE)[1])
+    found = re.search(r"^(?:totals|summary): (\d+)", dump, re.MULTILINE)
+    assert found is not None
+    return int(found[1])
 
 
 def _by_perf(python: str, case: str, folder: str, environment: dict[str, str]) -> int:
-    """Of one call, from a process with many; what Python does beside varies by too much for few."""
+    """Instructions of a call, as the mean of a hundred: what Python does besides varies."""
     _run(_driver(python, [case], 0), folder, environment)
-    count = [PERF, "stat", "-x,", "-e", "instructions:u"]
     few, many = (
-        int(_run([*count, *_driver(python, [case], calls)], folder, environment).split(",")[0])
+        int(_run([*_PERF_STAT, *_driver(python, [case], calls)], folder, environment).split(",")[0])
         for calls in (1, 101)
     )
     return (many - few) // 100
@@ -204,22 +172,22 @@ def main(arguments: Sequence[str] = ()) -> None:
     command.add_argument(
         "--only", nargs="+", choices=FUNCTIONS, default=FUNCTIONS, metavar="FUNCTION"
     )
-    command.add_argument("--json", type=output, metavar="FILE", help="store them")
+    command.add_argument("--json", type=output, metavar="FILE", help="store the counts")
     options = command.parse_args(arguments)
-    names = [name for name in NAMES if name.split()[0] in options.only]
+    names = [f"{name} {dtype}" for name in options.only for dtype in DTYPES]
     try:
-        with tqdm(total=1.0, bar_format="{percentage:3.0f}%|{bar}| {elapsed}", disable=None) as bar:
-            found = counts(sys.executable, names, lambda share: bar.update(share - bar.n))
+        found = counts(sys.executable, names)
     except NoCounterError as error:
         command.exit(1, f"{command.prog}: {error}\n")
-    print(f"{machine.text()}\n")
+    print(f"{render.machine(machine.describe('scipy'))}\n")
     if tool() == VALGRIND:
-        print("By callgrind; on x86, Numba compiles for x86-64-v3, as valgrind knows no AVX-512.")
-    print(f"Instructions of an element, or of a row of {COLUMNS} columns, on one thread.\n")
-    print(f"| | {' | '.join(DTYPES)} |\n|---|" + "--:|" * len(DTYPES))
-    for name in options.only:
-        cells = [f"{found[f'{name} {dtype}']:.2f}" for dtype in DTYPES]
-        print(f"| `{name}` | {' | '.join(cells)} |")
+        print("Counted by callgrind; on x86, Numba compiles for x86-64-v3, without AVX-512.")
+    print(f"Instructions per element, or per row of {COLUMNS} columns, on one thread.\n")
+    lines = [
+        [f"`{name}`", *(f"{found[f'{name} {dtype}']:.2f}" for dtype in DTYPES)]
+        for name in options.only
+    ]
+    print(render.grid(["function", *DTYPES], lines))
     if options.json is not None:
         stored = {"machine": machine.describe(), "tool": tool(), "instructions": found}
         options.json.write_text(json.dumps(stored, indent=1) + "\n")

@@ -13,10 +13,10 @@ import pytest
 mpl.use("Agg")
 
 import matplotlib.pyplot as plt
-from references import multiprecision
 
 import fastlogit as fl
 from bench.examples import flights, in_database, own_loss
+from tests.references import multiprecision
 
 
 def test_flights(tmp_path, capsys):
