@@ -21,13 +21,13 @@ SLOWED = "logistic_loss, float64, 4,096"
 # A tenth of the elements once more, of a call of which the checks before take a tenth as well.
 TENTH = (
     "kernels/ufuncs.py",
-    "    _binary(scalar.logistic_loss, args, dimensions, steps)\n",
-    "    _binary(scalar.logistic_loss, args, dimensions, steps)\n"
-    "    _binary(scalar.logistic_loss, args, (dimensions[0] // 9,), steps)\n",
+    "    _binary(logistic.logistic_loss, args, dimensions, steps)\n",
+    "    _binary(logistic.logistic_loss, args, dimensions, steps)\n"
+    "    _binary(logistic.logistic_loss, args, (dimensions[0] // 9,), steps)\n",
 )
 # A tenth to a fifth of a unit in the last place, before the last rounding.
 FIFTH = (
-    "kernels/scalar.py",
+    "kernels/logistic.py",
     "    loss = total + fma(scale, low, total_low)\n",
     "    loss = total + (fma(scale, low, total_low) + 2.2e-17 * total)\n",
 )

@@ -41,7 +41,7 @@ from bench.commands import output, parser
 from bench.data import COLUMNS
 from bench.implementations import ELEMENTWISE, FASTLOGIT, FUNCTIONS, PASSES
 from bench.measure import DTYPES, on_cores
-from fastlogit.kernels import scalar
+from fastlogit.kernels import logistic
 
 Array = Any
 
@@ -253,10 +253,14 @@ def need(name: str, dtype: str) -> Need:
 def _of_numbers(name: str, dtype: str) -> list[Callable[..., Any]]:
     """What is computed of the numbers of each element or row."""
     short = dtype == "float32"
-    loss, slope, both = scalar.hard_loss_term, scalar.hard_residual_term, scalar.loss_and_residual
-    probability = scalar.short_sigmoid if short else scalar.sigmoid
+    loss, slope, both = (
+        logistic.hard_loss_term,
+        logistic.hard_residual_term,
+        logistic.loss_and_residual,
+    )
+    probability = logistic.short_sigmoid if short else logistic.sigmoid
     if name in ELEMENTWISE:
-        kernel = getattr(scalar, name)
+        kernel = getattr(logistic, name)
         one = len(FUNCTIONS[name].arguments) == 1
         return [(lambda z: kernel(z)) if one else (lambda z, t: kernel(z, t))]
     if name == "log_loss":
@@ -269,7 +273,7 @@ def _of_numbers(name: str, dtype: str) -> list[Callable[..., Any]]:
     if "log_loss" in name:
         found.append(lambda z, t: both(z, t, short))
     if "hessian" in name:
-        found.append(lambda z: scalar.curvature(z))
+        found.append(lambda z: logistic.curvature(z))
     return found
 
 

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fake_sides import fake, logged
 
 from bench import compare, gate, machine
 from bench.compare import Row
@@ -22,6 +21,7 @@ from bench.regression import exactness, noise, others, sides
 from bench.regression.cases import QUICK, REFERENCES, cases, is_quick
 from bench.regression.times import Timing
 from bench.regression.verdicts import Interval, Thresholds
+from tests.fake_sides import fake, logged
 
 ROOT = Path(__file__).parents[1]
 

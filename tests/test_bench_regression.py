@@ -11,7 +11,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from fake_sides import fake, logged
 from scipy.special import expit
 
 from bench import compare
@@ -19,6 +18,7 @@ from bench.implementations import PASSES, SUMS
 from bench.regression import cases, exactness, noise, others, sides, times, worker
 from bench.regression.times import MOST_PAIRS, Timing
 from bench.regression.verdicts import TIME, Interval, interval
+from tests.fake_sides import fake, logged
 
 RECORDED = noise.load()
 STATES = list(RECORDED)

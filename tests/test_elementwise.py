@@ -10,14 +10,14 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
-import reference
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from reference import adversarial, is_subnormal, same_bits, ulp, ulp_error
 
 import fastlogit as fl
-from fastlogit import arrays
+from fastlogit.core import checks
 from fastlogit.kernels.ufuncs import ARGUMENTS
+from tests import reference
+from tests.reference import adversarial, is_subnormal, same_bits, ulp, ulp_error
 
 NAMES = list(ARGUMENTS)
 UNARY = [name for name in NAMES if len(ARGUMENTS[name]) == 1]
@@ -372,7 +372,7 @@ def test_labels_of_any_type_give_the_same_bits(label, dtype):
 
 # Large arrays, on several threads ---------------------------------------------------------
 
-N = 2 * arrays.PART + 333
+N = 2 * checks.PART + 333
 THREADS = [1, 2, 3]
 
 
@@ -453,7 +453,7 @@ def test_the_output_of_large_arrays_may_be_an_input(name, threads):
         (slice(1, None), slice(None, -1)),
         (slice(None, -1), slice(1, None)),
         (slice(None), slice(None, None, -1)),
-        (slice(arrays.PART, None), slice(None, -arrays.PART)),
+        (slice(checks.PART, None), slice(None, -checks.PART)),
     ],
 )
 def test_the_output_of_large_arrays_may_overlap_an_input(source, target, threads):

@@ -11,7 +11,13 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from passes_reference import (
+from scipy import sparse
+
+import fastlogit as fl
+from fastlogit import linear
+from fastlogit.kernels.passes import SUMMED_ROWS
+from fastlogit.matrix import features
+from tests.passes_reference import (
     U,
     Within,
     exact,
@@ -22,12 +28,7 @@ from passes_reference import (
     problem,
     summing,
 )
-from reference import bits, same_bits
-from scipy import sparse
-
-import fastlogit as fl
-from fastlogit import features, linear
-from fastlogit.kernels.passes import SUMMED_ROWS
+from tests.reference import bits, same_bits
 
 DTYPES = ["float64", "float32", "uint8", "bool"]
 SHAPES = [(513, d) for d in (1, 3, 7, 8, 9, 31, 32, 33, 64, 100)]

@@ -6,22 +6,22 @@ from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 
 import numpy as np
 
-from fastlogit import threads as _threads
-from fastlogit.arrays import function, short
+from fastlogit.core import threads as _threads
+from fastlogit.core.checks import function, short
 from fastlogit.scoring.logits import Columns
-from fastlogit.scoring.sources import open_table
-from fastlogit.scoring.targets import checked_missing, find_labels, labels_of, t_of
+from fastlogit.tables.source import open_table
+from fastlogit.training.targets import checked_missing, find_labels, labels_of, t_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
-    from fastlogit.model import LogisticModel
-    from fastlogit.onehot import Unknown
-    from fastlogit.scoring.csv_options import CSVOptions
-    from fastlogit.scoring.table import Batch, Progress
-    from fastlogit.scoring.targets import Missing
+    from fastlogit.matrix.onehot import Unknown
+    from fastlogit.models.model import LogisticModel
+    from fastlogit.tables.csv_options import CSVOptions
+    from fastlogit.tables.table import Batch, Progress
+    from fastlogit.training.targets import Missing
 
 
 class Labelled(NamedTuple):

@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, SupportsIn
 
 import numpy as np
 
-from fastlogit import linear, onehot
-from fastlogit.arrays import choice, short
+from fastlogit import linear
+from fastlogit.core.checks import choice, short
+from fastlogit.matrix import onehot
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from numpy.typing import NDArray
 
-    from fastlogit.model import LogisticModel
-    from fastlogit.onehot import Unknown
-    from fastlogit.scoring.table import Batch, Table
+    from fastlogit.matrix.onehot import Unknown
+    from fastlogit.models.model import LogisticModel
+    from fastlogit.tables.table import Batch, Table
 
 Missing = Literal["error", "nan", "skip"]
 

@@ -1,0 +1,1 @@
+"""Threads, checks of arguments, atomic files and small linear algebra: what every floor uses."""
