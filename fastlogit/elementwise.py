@@ -697,7 +697,7 @@ def _checked_where(where: Any) -> Any:
     except (TypeError, ValueError):
         array = np.empty(0, object)
     if array.dtype != np.bool_:
-        got = f"dtype {array.dtype}" if array.ndim else checks.short(where)
+        got = f"dtype {array.dtype}" if array.ndim else checks.shown(where)
         raise TypeError(f"where must be True, False or an array of these; got {got}")
     return array
 

@@ -164,7 +164,7 @@ def number(value: Any, name: str) -> float:
             return float(array)
     except ValueError:  # rows of different length
         pass
-    raise TypeError(f"{name} must be a real number; got {short(value)}")
+    raise TypeError(f"{name} must be a real number; got {shown(value)}")
 
 
 def not_negative(value: Any, name: str) -> float:
@@ -186,7 +186,7 @@ def probability(value: Any, name: str) -> float:
 def whole_number(value: Any, name: str, least: int) -> int:
     """One whole number of at least `least`."""
     if not isinstance(value, Integral) or value < least:
-        raise ValueError(f"{name} must be a whole number of at least {least}; got {short(value)}")
+        raise ValueError(f"{name} must be a whole number of at least {least}; got {shown(value)}")
     return int(value)
 
 
@@ -195,20 +195,20 @@ def choice(value: Any, name: str, choices: Sequence[str]) -> Any:
     if isinstance(value, str) and value in choices:
         return value
     *others, last = map(repr, choices)
-    raise ValueError(f"{name} must be {', '.join(others)} or {last}; got {short(value)}")
+    raise ValueError(f"{name} must be {', '.join(others)} or {last}; got {shown(value)}")
 
 
 def function(value: Any, name: str) -> Any:
     """A function or another object that can be called, or None."""
     if value is not None and not callable(value):
-        raise TypeError(f"{name} must be a function or None; got {short(value)}")
+        raise TypeError(f"{name} must be a function or None; got {shown(value)}")
     return value
 
 
 def true_or_false(value: Any, name: str) -> bool:
     """One truth value, and no number or text that could stand for it."""
     if not isinstance(value, bool | np.bool_):
-        raise TypeError(f"{name} must be True or False; got {short(value)}")
+        raise TypeError(f"{name} must be True or False; got {shown(value)}")
     return bool(value)
 
 
@@ -247,7 +247,7 @@ def _overlap(a: NDArray[Any], b: NDArray[Any]) -> bool:
         return True
 
 
-def short(value: Any) -> str:
+def shown(value: Any) -> str:
     """How messages write what somebody gave, which may be of any length."""
     if isinstance(value, np.generic):  # which is no more than its number to a user
         value = value.item()

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 import numpy as np
 
 from fastlogit.core.arrow import column_of, plain, texts_of
-from fastlogit.core.checks import choice, short
+from fastlogit.core.checks import choice, shown
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -36,7 +36,7 @@ def feature_name(column: str, category: str) -> str:
 def checked(categories: Any, features: Sequence[str] | None) -> dict[str, tuple[str, ...]]:
     """Check that a mapping from columns to categories agrees with the names of the features."""
     if not isinstance(categories, Mapping):
-        raise TypeError(f"categories must map columns to categories; got {short(categories)}")
+        raise TypeError(f"categories must map columns to categories; got {shown(categories)}")
     if not categories:
         return {}
     if features is None:
@@ -48,11 +48,11 @@ def checked(categories: Any, features: Sequence[str] | None) -> dict[str, tuple[
             and isinstance(values, list | tuple)
             and all(isinstance(value, str) for value in values)
         ):
-            raise TypeError(f"categories must be lists of texts; those of {short(column)} are not")
+            raise TypeError(f"categories must be lists of texts; those of {shown(column)} are not")
         if not values or len(set(values)) < len(values):
-            raise ValueError(f"categories of {short(column)} must be one or more, and differ")
+            raise ValueError(f"categories of {shown(column)} must be one or more, and differ")
         if column in names:
-            raise ValueError(f"categories has {short(column)}, which is in feature_names as well")
+            raise ValueError(f"categories has {shown(column)}, which is in feature_names as well")
         own = {feature_name(column, value) for value in values}
         if own & all_names:
             raise ValueError(
@@ -205,6 +205,6 @@ def sum_of(
 def unknown_value(where: str, column: str, value: Any, row: int) -> str:
     """Message of an error."""
     return (
-        f"{where}: column {short(column)} has {short(str(value))} in row {row}, which the model "
+        f"{where}: column {shown(column)} has {shown(str(value))} in row {row}, which the model "
         "does not know (unknown='ignore' scores such rows as if that column added nothing)"
     )

@@ -91,23 +91,23 @@ def _measured(value: Any, name: str) -> float:
 def _classes(classes: Any) -> tuple[Any, Any]:
     """Two different labels, as Python's own types."""
     if isinstance(classes, str) or (given := _elements(classes)) is None:
-        raise TypeError(f"classes must be two labels; got {checks.short(classes)}")
+        raise TypeError(f"classes must be two labels; got {checks.shown(classes)}")
     result = tuple(one.item() if isinstance(one, np.generic) else one for one in given)
     for label in result:
         if not isinstance(label, bool | int | float | str) or label != label:
-            raise TypeError(f"classes must be bool, int, float or str; got {checks.short(label)}")
+            raise TypeError(f"classes must be bool, int, float or str; got {checks.shown(label)}")
         if isinstance(label, str):
             _text(label, "classes")
         elif isinstance(label, float):
             if math.isinf(label):
                 raise ValueError(f"classes must be finite; got {label}")
         elif not -_MOST_INTEGER - 1 <= label <= _MOST_INTEGER:
-            raise ValueError(f"classes must be of 64 bits; got {checks.short(label)}")
+            raise ValueError(f"classes must be of 64 bits; got {checks.shown(label)}")
     if len(result) != 2 or result[0] == result[1]:
-        raise ValueError(f"classes must be two different labels; got {checks.short(result)}")
+        raise ValueError(f"classes must be two different labels; got {checks.shown(result)}")
     # Predicted labels are elements of such an array, which must not change them.
     if np.array(result).tolist() != list(result):
-        raise TypeError(f"classes must be of the same kind; got {checks.short(result)}")
+        raise TypeError(f"classes must be of the same kind; got {checks.shown(result)}")
     return result
 
 
@@ -140,7 +140,7 @@ def _passes(passes: Any) -> int:
     """A number of passes, of 64 bits."""
     count = checks.whole_number(passes, "passes", 0)
     if count > _MOST_INTEGER:
-        raise ValueError(f"passes must be of 64 bits; got {checks.short(count)}")
+        raise ValueError(f"passes must be of 64 bits; got {checks.shown(count)}")
     return count
 
 
@@ -149,7 +149,7 @@ def _history(history: Any) -> History | None:
     if history is None:
         return None
     if not isinstance(history, History):
-        raise TypeError(f"history must be a History or None; got {checks.short(history)}")
+        raise TypeError(f"history must be a History or None; got {checks.shown(history)}")
     checked = [_column_of_history(values, name) for name, values in history._asdict().items()]
     if len(set(map(len, checked))) != 1:
         raise ValueError("history must have fields of one length")
@@ -159,23 +159,23 @@ def _history(history: Any) -> History | None:
 def _column_of_history(values: Any, field: str) -> tuple[Any, ...]:
     name = f"history.{field}"
     if isinstance(values, str) or not isinstance(values, Sequence | np.ndarray):
-        raise TypeError(f"{name} must be a sequence of numbers; got {checks.short(values)}")
+        raise TypeError(f"{name} must be a sequence of numbers; got {checks.shown(values)}")
     array = np.asarray(values)
     if not array.size:
         return ()
     if array.ndim != 1 or array.dtype.kind not in "uif":
-        raise TypeError(f"{name} must be a sequence of numbers; got {checks.short(values)}")
+        raise TypeError(f"{name} must be a sequence of numbers; got {checks.shown(values)}")
     if field != "passes":
         return tuple(array.astype(np.float64).tolist())
     if array.dtype.kind == "f" or array.min() < 0 or array.max() > _MOST_INTEGER:
-        raise ValueError(f"{name} must be whole numbers of at least 0; got {checks.short(values)}")
+        raise ValueError(f"{name} must be whole numbers of at least 0; got {checks.shown(values)}")
     return tuple(array.tolist())
 
 
 def checked_names(names: Any, d: int) -> tuple[str, ...]:
     """Feature names as a tuple of `d` different strings."""
     if isinstance(names, str) or (result := _elements(names)) is None:
-        raise TypeError(f"feature_names must be a sequence of strings; got {checks.short(names)}")
+        raise TypeError(f"feature_names must be a sequence of strings; got {checks.shown(names)}")
     if len(result) != d:
         raise ValueError(
             f"feature_names must have one name for each column, {d}; got {len(result)}"
@@ -184,7 +184,7 @@ def checked_names(names: Any, d: int) -> tuple[str, ...]:
         _text(name, "feature_names")
     if len(set(result)) < d:
         raise ValueError(
-            f"feature_names must differ; got {checks.short(repeated(result))} more than once"
+            f"feature_names must differ; got {checks.shown(repeated(result))} more than once"
         )
     return result
 
@@ -201,17 +201,17 @@ def _categories(categories: Any, feature_names: Sequence[str] | None) -> dict[st
 def _text(value: Any, name: str, most: int = _MOST_TEXT) -> str:
     """A text that files, tables and pictures can hold."""
     if not isinstance(value, str):
-        raise TypeError(f"{name} must be text; got {checks.short(value)}")
+        raise TypeError(f"{name} must be text; got {checks.shown(value)}")
     if len(value) > most:
         raise ValueError(
             f"{name} must have at most {most} characters each; got {len(value)}: "
-            f"{checks.short(value)}"
+            f"{checks.shown(value)}"
         )
     try:
         value.encode()
     except UnicodeEncodeError:
         raise ValueError(
-            f"{name} must be valid Unicode, without lone surrogates; got {checks.short(value)}"
+            f"{name} must be valid Unicode, without lone surrogates; got {checks.shown(value)}"
         ) from None
     return value
 

@@ -94,7 +94,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Make a dict of a JSON object, and refuse repeated keys: the last would hide the others."""
     result = dict(pairs)
     if len(result) < len(pairs):
-        raise ValueError(f"the key {checks.short(repeated(key for key, _ in pairs))} occurs twice")
+        raise ValueError(f"the key {checks.shown(repeated(key for key, _ in pairs))} occurs twice")
     return result
 
 
@@ -104,7 +104,7 @@ def _fields(content: Any) -> dict[str, Any]:
     version = content["version"]
     if isinstance(version, bool) or version not in (1, 2, VERSION):
         raise ValueError(
-            f"version {checks.short(version)} is not known; this fastlogit reads 1 to {VERSION}"
+            f"version {checks.shown(version)} is not known; this fastlogit reads 1 to {VERSION}"
         )
     content = {**_DEFAULTS, **content, **{1: _SINCE_2, 2: _SINCE_3}.get(version, {})}
     coef, names = content["coef"], content["feature_names"]
@@ -112,7 +112,7 @@ def _fields(content: Any) -> dict[str, Any]:
         raise TypeError("'feature_names' must be a list of names or null")
     for name in ("converged", "with_intercept", "with_offset"):
         if not isinstance(content[name], bool):
-            raise TypeError(f"{name!r} must be true or false; got {checks.short(content[name])}")
+            raise TypeError(f"{name!r} must be true or false; got {checks.shown(content[name])}")
     history, variances = content["history"], content["variances"]
     return {
         "coef": _numbers(coef, "coef"),
@@ -138,7 +138,7 @@ def _history(value: Any) -> History:
     passes = _list(value["passes"], "history.passes")
     if not set(map(type, passes)) <= {int}:
         wrong = next(one for one in passes if type(one) is not int)
-        raise TypeError(f"'history.passes' must be whole numbers; got {checks.short(wrong)}")
+        raise TypeError(f"'history.passes' must be whole numbers; got {checks.shown(wrong)}")
     numbers = {
         name: tuple(_numbers(value[name], f"history.{name}", null=math.inf).tolist())
         for name in History._fields
@@ -149,7 +149,7 @@ def _history(value: Any) -> History:
 
 def _list(value: Any, name: str) -> list[Any]:
     if not isinstance(value, list):
-        raise TypeError(f"{name!r} must be a list; got {checks.short(value)}")
+        raise TypeError(f"{name!r} must be a list; got {checks.shown(value)}")
     return value
 
 
@@ -179,10 +179,10 @@ def _number(value: Any, name: str) -> float:
         with suppress(OverflowError):
             if math.isfinite(value):
                 return float(value)
-    raise ValueError(f"{name!r} must be a finite number; got {checks.short(value)}")
+    raise ValueError(f"{name!r} must be a finite number; got {checks.shown(value)}")
 
 
 def _count(value: Any, name: str) -> int:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
-    raise ValueError(f"{name!r} must be a whole number; got {checks.short(value)}")
+    raise ValueError(f"{name!r} must be a whole number; got {checks.shown(value)}")

@@ -482,7 +482,7 @@ class LogisticModel:
         """What `summary` tells in its head."""
         penalty = "one for each column" if np.ndim(self.l2) else f"{self.l2:g}"
         facts = [
-            ("probability of", checks.short(self.classes[1])),
+            ("probability of", checks.shown(self.classes[1])),
             ("l2 penalty", penalty if np.any(self.l2) else "none"),
         ]
         if self.with_offset:

@@ -256,7 +256,7 @@ def reliability(
     """
     bins = checks.whole_number(bins, "bins", 1)
     if bins > _MOST_BINS:
-        raise ValueError(f"bins must be at most {_MOST_BINS}; got {checks.short(bins)}")
+        raise ValueError(f"bins must be at most {_MOST_BINS}; got {checks.shown(bins)}")
     checks.choice(strategy, "strategy", get_args(Strategy))
     name = _checked_name(name)
     model, rows = _rows(model, X, t, ax, offset, missing, unknown, source_format, csv)
@@ -521,7 +521,7 @@ def _checked(model: Model, ax: Axes | None) -> LogisticModel:
 
 def _checked_name(name: str) -> str:
     if not isinstance(name, str):
-        raise TypeError(f"name must be text; got {checks.short(name)}")
+        raise TypeError(f"name must be text; got {checks.shown(name)}")
     return name
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 import numpy as np
 
 from fastlogit.core import threads as _threads
-from fastlogit.core.checks import function, short
+from fastlogit.core.checks import function, shown
 from fastlogit.scoring.logits import Columns
 from fastlogit.tables.source import open_table
 from fastlogit.training.targets import checked_missing, find_labels, labels_of, t_of
@@ -121,5 +121,5 @@ def _missing_feature(X: Any, row: int) -> str:
         for name, column in zip(X.schema.names, X.columns, strict=True):
             value = column[row].as_py()
             if value is None or value != value:
-                return f"column {short(name)}"
+                return f"column {shown(name)}"
     return "a feature"

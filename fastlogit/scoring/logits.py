@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, SupportsIn
 import numpy as np
 
 from fastlogit import linear
-from fastlogit.core.checks import choice, short
+from fastlogit.core.checks import choice, shown
 from fastlogit.matrix import onehot
 
 if TYPE_CHECKING:
@@ -150,6 +150,6 @@ def _refuse_nulls(data: Any, batch: Batch) -> None:
 
 def _refuse_null(name: str, row: int, batch: Batch) -> NoReturn:
     raise ValueError(
-        f"{batch.file}: column {short(name)} is null in row {row} "
+        f"{batch.file}: column {shown(name)} is null in row {row} "
         "(missing='nan' scores such rows as NaN, missing='skip' leaves them out)"
     )

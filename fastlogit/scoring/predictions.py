@@ -141,7 +141,7 @@ class Predictions:
         return Part(rows, skipped, count, batch.file, unknown, batch.position)
 
     def _kept(self, column: Any, field: Any, batch: Batch) -> Any:
-        with naming(f"{batch.file}: column {checks.short(field.name)} cannot be kept"):
+        with naming(f"{batch.file}: column {checks.shown(field.name)} cannot be kept"):
             return as_type(column, field.type)
 
     def _output(self, output: Output, z: NDArray[np.float64]) -> Any:
@@ -190,7 +190,7 @@ def _checked_names(
     if len(set(everything)) != len(everything):
         twice = next(name for name in everything if everything.count(name) > 1)
         raise ValueError(
-            f"names of outputs and kept columns must differ; got {checks.short(twice)} twice"
+            f"names of outputs and kept columns must differ; got {checks.shown(twice)} twice"
         )
     return names
 

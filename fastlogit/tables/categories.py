@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from fastlogit.core.arrow import texts_of
-from fastlogit.core.checks import short
+from fastlogit.core.checks import shown
 from fastlogit.matrix import onehot
 from fastlogit.tables.csv_options import looks_missing
 
@@ -149,7 +149,7 @@ def refuse(
     options = _common_options(list(found.values()), csv, has_fractions)
     shown = list(found)[:MOST_COLUMNS]
     told = [
-        f"column {short(column)} {found[column].text}"
+        f"column {shown(column)} {found[column].text}"
         + (csv.remedy(found[column].example, options) if csv and found[column].numbers else "")
         for column in shown
     ]
@@ -200,7 +200,7 @@ def why_none(categories: Categories, name: str, rows: int, csv: CSVOptions | Non
 
     def example(text: str) -> str:
         file, row = categories.places[categories.numbers[text]]
-        return f"{short(text)} in row {row}{'' if file == name else f' of {file}'}"
+        return f"{shown(text)} in row {row}{'' if file == name else f' of {file}'}"
 
     numbers = [text for text in texts if is_number(text, csv)]
     if texts and len(numbers) == len(texts):
@@ -225,7 +225,7 @@ def why_none(categories: Categories, name: str, rows: int, csv: CSVOptions | Non
         )
     if numbers:
         return Reason(
-            f"has numbers, as {short(numbers[0])}, and other text, as {example(others[0])}"
+            f"has numbers, as {shown(numbers[0])}, and other text, as {example(others[0])}"
             f"{as_missing(others, csv)}"
         )
     if rows > _LEAST_ROWS and 2 * len(texts) >= rows:

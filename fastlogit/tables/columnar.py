@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastlogit.core.arrow import is_number
-from fastlogit.core.checks import short
+from fastlogit.core.checks import shown
 from fastlogit.core.pipeline import side_by_side
 from fastlogit.tables import text_file
 from fastlogit.tables.csv_options import CellError, CSVOptions
@@ -169,7 +169,7 @@ def of_csv(text: Text, how: CSVOptions, delimiter: str) -> Table:
     if excel := re.match(rb'"?sep=([^\r\n])"?\r?\n', text.head, re.IGNORECASE):
         other = excel[1].decode(errors="replace")
         raise ValueError(
-            f"its first line must be the header; got {short(excel[0].decode().strip())}, which is "
+            f"its first line must be the header; got {shown(excel[0].decode().strip())}, which is "
             f"for Excel (delete the line; csv=CSVOptions(delimiter={other!r}) reads the others)"
         )
     if how.delimiter is None:
@@ -293,7 +293,7 @@ def _must_have(delimiter: str, head: bytes) -> None:
             remedy = f"csv=CSVOptions(delimiter={other!r})"
             remedy = "source_format='tsv'" if other == "\t" else remedy
             raise ValueError(
-                f"its header {short(header)} has {other!r} and no {delimiter!r} ({remedy} reads it "
+                f"its header {shown(header)} has {other!r} and no {delimiter!r} ({remedy} reads it "
                 "as several columns)"
             )
 

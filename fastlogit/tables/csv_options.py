@@ -13,7 +13,7 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from fastlogit.core.arrow import texts_of
-from fastlogit.core.checks import short
+from fastlogit.core.checks import shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,25 +86,25 @@ class CSVOptions:
         ):
             raise ValueError(
                 "delimiter must be one ASCII character that no number has; "
-                f"got {short(self.delimiter)}"
+                f"got {shown(self.delimiter)}"
             )
         if self.decimal not in (".", ","):
-            raise ValueError(f"decimal must be '.' or ','; got {short(self.decimal)}")
+            raise ValueError(f"decimal must be '.' or ','; got {shown(self.decimal)}")
         if self.thousands is not None and not (
             _is_character(self.thousands) and self.thousands != self.decimal
         ):
             raise ValueError(
                 "thousands must be one character that no number has, and another than decimal; "
-                f"got {short(self.thousands)}"
+                f"got {shown(self.thousands)}"
             )
         object.__setattr__(self, "encoding", _codec(self.encoding))
         nulls = self.null_values
         if isinstance(nulls, str) or not hasattr(nulls, "__iter__"):
-            raise TypeError(f"null_values must be a sequence of texts; got {short(nulls)}")
+            raise TypeError(f"null_values must be a sequence of texts; got {shown(nulls)}")
         nulls = tuple(nulls)
         for text in nulls:
             if not isinstance(text, str):
-                raise TypeError(f"null_values must be texts; got {short(text)}")
+                raise TypeError(f"null_values must be texts; got {shown(text)}")
         object.__setattr__(self, "null_values", nulls)
 
     def __repr__(self) -> str:
@@ -161,7 +161,7 @@ class CSVOptions:
             remedy = self.remedy(text, self.other_options(others))
             if not remedy and looks_missing(text):
                 remedy = self.as_missing([text])
-            raise CellError(place, f"{short(text)}{remedy}") from None
+            raise CellError(place, f"{shown(text)}{remedy}") from None
 
     def _spelled(self, cells: Any) -> Any:
         """Cells spelled so that Arrow parses them."""
@@ -209,7 +209,7 @@ class CSVOptions:
     def as_missing(self, texts: Sequence[str]) -> str:
         """The end of a message: the option that takes these texts for missing values."""
         nulls = [*(text.strip() for text in texts), *filter(None, self.null_values)]
-        listed = " and ".join(map(short, texts))
+        listed = " and ".join(map(shown, texts))
         return f" (csv=CSVOptions(null_values={nulls!r}) takes {listed} as missing)"
 
 
@@ -258,6 +258,6 @@ def _codec(encoding: Any) -> str:
         "".encode(found.name)  # not all codecs are of text
     except (LookupError, TypeError, ValueError):
         raise ValueError(
-            f"encoding must be one that Python knows, as 'latin-1'; got {short(encoding)}"
+            f"encoding must be one that Python knows, as 'latin-1'; got {shown(encoding)}"
         ) from None
     return found.name

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastlogit.core.arrow import common_type
-from fastlogit.core.checks import short
+from fastlogit.core.checks import shown
 from fastlogit.tables.columnar import of_batches, of_schema
 from fastlogit.tables.table import dtype_of, naming
 
@@ -74,7 +74,7 @@ def as_arrow(partition: Any, schema: Any) -> Any:
             table = table.set_column(place, name, pa.nulls(len(column), kind))
         elif not _can_be(column.type, kind):
             raise ValueError(
-                f"column {short(name)} holds {column.type}, and the data frame declares {kind}"
+                f"column {shown(name)} holds {column.type}, and the data frame declares {kind}"
             )
     return table
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastlogit.core.checks import short
+from fastlogit.core.checks import shown
 from fastlogit.tables import text_file
 from fastlogit.tables.table import Batch, Table, naming
 
@@ -83,7 +83,7 @@ def open_npz(path: Path, *_: Any) -> Table:
         names = archive.namelist()
         name = names[0] if len(names) == 1 else "X.npy"
         if name not in names:
-            listed = ", ".join(map(short, names[:5])) + ", ..." * (len(names) > 5)
+            listed = ", ".join(map(shown, names[:5])) + ", ..." * (len(names) > 5)
             raise ValueError(f"must have one array, or one called X; it has {listed}")
         with archive.open(name) as file:
             n, d, by_columns, dtype = _read_header(file)
@@ -118,9 +118,9 @@ def _read_header(file: Any) -> tuple[int, int, bool, np.dtype[Any]]:
     )
     shape, by_columns, dtype = reader(file)
     if len(shape) != 2 or min(shape) < 0:
-        raise ValueError(f"must have two axes; it has shape {short(shape)}")
+        raise ValueError(f"must have two axes; it has shape {shown(shape)}")
     if shape[1] > _MOST_COLUMNS:
-        raise ValueError(f"must have at most {_MOST_COLUMNS} columns; it has {short(shape[1])}")
+        raise ValueError(f"must have at most {_MOST_COLUMNS} columns; it has {shown(shape[1])}")
     return int(shape[0]), int(shape[1]), by_columns, dtype
 
 

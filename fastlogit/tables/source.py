@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastlogit.core.checks import short
+from fastlogit.core.checks import shown
 from fastlogit.matrix import features
 from fastlogit.tables import text_file
 from fastlogit.tables.columnar import (
@@ -96,7 +96,7 @@ def open_table(
     """
     if file_format is not None and (not isinstance(file_format, str) or file_format not in FORMATS):
         listed = ", ".join(FORMATS)
-        raise ValueError(f"source_format must be one of {listed}; got {short(file_format)}")
+        raise ValueError(f"source_format must be one of {listed}; got {shown(file_format)}")
     if not (isinstance(source, str) or hasattr(source, "__fspath__")):
         _must_be_csv(type(source).__name__, csv)
         return _of_object(source)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import numpy as np
 
 from fastlogit.core.arrow import is_number, numbers, plain_type
-from fastlogit.core.checks import cut, short
+from fastlogit.core.checks import cut, shown
 from fastlogit.core.pipeline import side_by_side
 from fastlogit.tables.csv_options import CellError
 
@@ -198,7 +198,7 @@ class Table:
         for name, positions in zip(wanted, found, strict=True):
             if len(positions) > 1:
                 raise ValueError(
-                    f"{self.name}: {len(positions)} columns have the name {short(name)}; "
+                    f"{self.name}: {len(positions)} columns have the name {shown(name)}; "
                     "rename or leave out all but one"
                 )
         return [positions[0] for positions in found]
@@ -207,7 +207,7 @@ class Table:
         """Position of a column, of a name or, where there are none, a number."""
         if not isinstance(column, str | Integral) or isinstance(column, bool):
             raise TypeError(
-                f"{role} must be the name or the position of a column; got {short(column)}"
+                f"{role} must be the name or the position of a column; got {shown(column)}"
             )
         if self.names is not None:
             return self.find([str(column)])[0]
@@ -219,13 +219,13 @@ class Table:
         if not -width <= position < width:
             raise ValueError(
                 f"{self.name}: columns have no names here, so that the {role} must be a position "
-                f"from {-width} to {width - 1}; got {short(column)}"
+                f"from {-width} to {width - 1}; got {shown(column)}"
             )
         return position % width
 
     def label(self, position: int) -> str:
         """How messages call a column."""
-        return f"column {short(self.names[position])}" if self.names else f"column {position}"
+        return f"column {shown(self.names[position])}" if self.names else f"column {position}"
 
     def field(self, position: int) -> Any:
         """How a column that is carried over is written, as a field of Arrow."""
@@ -431,7 +431,9 @@ def naming(name: str, columns: Sequence[str] = (), first: int = -1) -> Iterator[
     except Exception as error:  # a damaged file gives a dozen different ones
         text = " ".join(str(error)[: 2 * _MOST_TEXT].split()) or type(error).__name__
         text = re.sub(
-            r"In CSV column #(\d+)", lambda match: f"column {short(columns[int(match[1])])}", text
+            r"In CSV column #(\d+)",
+            lambda match: f"column {shown(columns[int(match[1])])}",
+            text,
         )
         text = re.sub(r"Row #(\d+)", lambda match: f"row {int(match[1]) - 1 + first}", text)
         for one, ours in _OF_ARROW.items():
@@ -451,10 +453,10 @@ def checked_names(names: Any, argument: str) -> list[str]:
             listed = list(names)
             if all(isinstance(name, str) for name in listed):
                 return listed
-    raise TypeError(f"{argument} must be a sequence of names; got {short(names)}")
+    raise TypeError(f"{argument} must be a sequence of names; got {shown(names)}")
 
 
 def _with_nearest(name: str, names: Sequence[str]) -> str:
     small = {other.lower(): other for other in names}
     nearest = difflib.get_close_matches(name.lower(), small, n=1)
-    return f"{short(name)} (is it {short(small[nearest[0]])}?)" if nearest else short(name)
+    return f"{shown(name)} (is it {shown(small[nearest[0]])}?)" if nearest else shown(name)

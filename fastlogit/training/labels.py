@@ -122,7 +122,7 @@ def key(label: Any) -> Any:
 
 def listed(classes: Sequence[Any]) -> str:
     """How many labels there are, and which."""
-    shown = ", ".join(map(checks.short, classes[:5])) + ", ..." * (len(classes) > 5)
+    shown = ", ".join(map(checks.shown, classes[:5])) + ", ..." * (len(classes) > 5)
     return f"{len(classes)}: {shown}"
 
 

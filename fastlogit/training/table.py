@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from fastlogit.core.arrow import array_of, as_type, is_number, plain_type
-from fastlogit.core.checks import short, true_or_false
+from fastlogit.core.checks import shown, true_or_false
 from fastlogit.matrix import onehot
 from fastlogit.tables.categories import MOST_COLUMNS, Categories, Reason, refuse, why_none
 from fastlogit.tables.source import open_table
@@ -165,7 +165,7 @@ def read_table(
     drop_first = true_or_false(drop_first, "drop_first")
     intercept = true_or_false(intercept, "intercept")
     if not isinstance(positive, bool | int | float | str | np.generic | None):
-        raise TypeError(f"positive must be a label; got {short(positive)}")
+        raise TypeError(f"positive must be a label; got {shown(positive)}")
     table = open_table(source, file_format=source_format, width=width, csv=csv)
     target = find_labels(table, label)
     if target is None:
@@ -351,7 +351,7 @@ def _name_features(
         features_of = [onehot.feature_name(column, one) for one in texts[column]]
         if twice := taken & set(features_of):
             raise ValueError(
-                f"{table.name}: {short(min(twice))} is a feature twice, once of {column!r}"
+                f"{table.name}: {shown(min(twice))} is a feature twice, once of {column!r}"
             )
         taken |= set(features_of)
         names += features_of[first:]

@@ -9,7 +9,7 @@ import numpy as np
 
 from fastlogit.core import arrow
 from fastlogit.core.arrow import plain, texts_of
-from fastlogit.core.checks import choice, short
+from fastlogit.core.checks import choice, shown
 from fastlogit.tables.categories import Categories, Place, as_missing, is_number
 from fastlogit.tables.csv_options import CellError, looks_missing
 from fastlogit.training import labels
@@ -131,7 +131,7 @@ class Labels:
             others = [word for word in words if word.lower() not in labels.TRUTHS] or texts
             file, row = self.texts.places[self.texts.numbers[others[0]]]
             raise ValueError(
-                f"{file}: {self.name} has {has} and other text, as {short(others[0])} in row {row}"
+                f"{file}: {self.name} has {has} and other text, as {shown(others[0])} in row {row}"
                 f"{as_missing(others, self.table.csv)}"
             )
 
@@ -178,7 +178,7 @@ class Labels:
             return Targets(1.0 - found.t, (second, first))
         raise ValueError(
             f"{self.table.name}: positive must be a label of {self.name}, {first!r} or {second!r}; "
-            f"got {short(positive)}"
+            f"got {shown(positive)}"
         )
 
 
@@ -215,7 +215,7 @@ def must_be_absent(table: Table, **columns: str | int | None) -> None:
         if column is not None:
             raise ValueError(
                 f"{table.name}: {argument} must not be given for LIBSVM, whose lines begin with "
-                f"their labels; got {short(column)}"
+                f"their labels; got {shown(column)}"
             )
 
 
@@ -287,7 +287,7 @@ def t_of(given: Any, classes: tuple[Any, Any], where: str, first: int = 0) -> ND
 def _unknown(label: Any, classes: tuple[Any, Any], where: str, row: int) -> ValueError:
     first, second = classes
     return ValueError(
-        f"{where}: the label must be {first!r} or {second!r}; got {short(label)} in row {row}"
+        f"{where}: the label must be {first!r} or {second!r}; got {shown(label)} in row {row}"
     )
 
 
