@@ -147,17 +147,17 @@ def refuse(
     if not found:
         return
     options = _common_options(list(found.values()), csv, has_fractions)
-    shown = list(found)[:MOST_COLUMNS]
+    named = list(found)[:MOST_COLUMNS]
     told = [
         f"column {shown(column)} {found[column].text}"
         + (csv.remedy(found[column].example, options) if csv and found[column].numbers else "")
-        for column in shown
+        for column in named
     ]
-    told += [f"{len(found) - len(shown)} more columns are such"] * (len(found) > len(shown))
+    told += [f"{len(found) - len(named)} more columns are such"] * (len(found) > len(named))
     it = "it" if len(found) == 1 else "them"
-    remedy = f"convert {it} to numbers first, or leave {it} out with ignore={shown!r}"
+    remedy = f"convert {it} to numbers first, or leave {it} out with ignore={named!r}"
     if may_be_text:
-        remedy = f"categorical={shown!r} takes {it} as text, ignore={shown!r} leaves {it} out"
+        remedy = f"categorical={named!r} takes {it} as text, ignore={named!r} leaves {it} out"
     raise ValueError(f"{name}: {'; '.join(told)} ({remedy})")
 
 
