@@ -1,12 +1,12 @@
-"""What fastlogit returns for fixed inputs, and how that differs from what recorded.json holds.
+"""Results of the public interface and the commands for fixed inputs, compared with recorded.json.
 
-* `BITS`: a digest of each result of our own kernels, whose bits are equal on every processor.
-* `NUMBERS`: results that went through LAPACK, and what the commands write.  Floats in them are
-  compared within a tolerance, all else exactly.
+* `BITS`: one digest for each result of our own kernels, whose bits are equal on every processor.
+* `NUMBERS`: results that depend on LAPACK, and the output of the commands.  Floats are compared
+  within a tolerance, everything else exactly.
 
-Only the public interface and the command line are called.  ``python tests/recorded.py`` writes
-recorded.json anew; do that only where a change of results is meant, and read its diff.  With
-``--bits`` it compares the digests, to be run with another processor in NUMBA_CPU_NAME.
+``python tests/recorded.py`` writes recorded.json again.  Do that only after a deliberate change
+of results, and read the diff.  ``python tests/recorded.py --bits`` compares the digests and names
+those that differ; set NUMBA_CPU_NAME to compare another instruction set.
 """
 
 from __future__ import annotations
@@ -46,11 +46,11 @@ import fastlogit.sklearn
 from fastlogit import cli, kernels
 
 FILE = Path(__file__).with_suffix(".json")
-# Keys that have another name since the recording.
+# Keys of JSON that were renamed after the recording: {"old": "new"}.
 RENAMED: dict[str, str] = {}
-# Solvers amplify what LAPACK rounds in another way; they end at 1e-5 standard errors.
+# LAPACK rounds differently on other processors; solvers end 1e-5 standard errors off the optimum.
 RELATIVE, ABSOLUTE = 1e-9, 1e-11
-# What differs from run to run, in text, and under these keys in JSON.
+# Parts of text, and keys of JSON, that change from run to run; they are recorded as "#".
 VOLATILE = [
     (r" *[\d.,]+ (s\b|rows/s|MB)", r" # \1"),
     (r"[\d.]+ times as fast", "# times as fast"),
@@ -60,7 +60,7 @@ VOLATILE = [
     (r"/\S+/", "/"),
     (r"usage: [^:]*\n(?=fastlogit)", ""),
 ]
-VOLATILE_KEYS = ("seconds",)
+VOLATILE_KEYS = {"seconds"}
 
 FUNCTIONS = {
     name: tuple(key for key in inspect.signature(getattr(fl, name)).parameters if key in "zyt")
@@ -77,7 +77,7 @@ def random(seed: int, *shape: int) -> np.ndarray:
 
 
 def points(arguments: tuple[str, ...], dtype: Any) -> list[np.ndarray]:
-    """Adversarial arguments, any bits whatever, and numbers of common size."""
+    """Adversarial arguments, random bits, and numbers of common size."""
     u, v = random(1, 2, 2000).astype(dtype)
     raw = np.random.Generator(np.random.PCG64(2)).bytes(u.nbytes)
     usual = [u, 1 - v / 2**20] if arguments[0] == "y" else [(u - v) * 16, (u - v) * 1000]
@@ -187,7 +187,7 @@ def problem(n: int, d: int) -> dict[str, Any]:
 
 
 def call(function: Any, given: dict[str, Any]) -> Any:
-    """Call a function with those of the arguments that it has."""
+    """Call a function with the arguments that its signature names."""
     takes = inspect.signature(function).parameters
     return function(**{name: value for name, value in given.items() if name in takes})
 
@@ -261,6 +261,7 @@ FITS: dict[str, dict[str, Any]] = {
     "sampled-newton": {"solver": "sampled-newton", "l2": 2.0},
     "lbfgs": {"solver": "lbfgs", "l2": 2.0},
     "gradient-descent": {"solver": "gradient-descent", "l2": 2.0},
+    "a sample": {"rows": 70_001, "solver": "sampled-newton"},
     "no penalty": {"l2": 0.0},
     "a penalty for each": {"l2": [0.5, 0.0, 2.0]},
     "weight": {"weight": True, "l2": 0.0},
@@ -277,16 +278,16 @@ FITS: dict[str, dict[str, Any]] = {
 }
 
 
-def fit_data() -> tuple[np.ndarray, dict[str, Any]]:
-    given = problem(600, 3)
+def fit_data(n: int = 600) -> tuple[np.ndarray, dict[str, Any]]:
+    given = problem(n, 3)
     y = fl.linear.probability(given["X"], given["coef"], given["intercept"])
     return given["X"], given | {"t": (given["t"] < y).astype(np.float64)}
 
 
 def fits() -> Any:
     for name, options in FITS.items():
-        X, given = fit_data()
         options = options.copy()
+        X, given = fit_data(options.pop("rows", 600))
         X = LAYOUTS[options.pop("layout", "rows")](X + options.pop("shift", 0.0))
         t = np.array(options.pop("labels", [0.0, 1.0]))[given["t"].astype(int)]
         rows = {key: given[key] for key in ("weight", "offset") if options.get(key)}
@@ -296,7 +297,7 @@ def fits() -> Any:
         found = {
             "model": saved(model),
             "warnings": [type(warning.message).__name__ for warning in caught],
-            "probabilities": model.predict_proba(X, offset=rows.get("offset"))[::150].tolist(),
+            "probabilities": model.predict_proba(X, offset=rows.get("offset"))[:600:150].tolist(),
             "summary": lines(model.summary()),
         }
         if not np.any(model.l2):
@@ -423,7 +424,7 @@ def resumed(folder: Path) -> Any:
 
 
 def content(path: Path) -> Any:
-    """What a file holds; of tables every ninth row."""
+    """Content of a file; every ninth row of a table."""
     if path.suffix == ".json":
         return json.loads(path.read_text())
     if path.suffix in (".csv", ".tsv"):
@@ -458,7 +459,7 @@ def pictures() -> Any:
 
 
 def drawn(ax: Any) -> Any:
-    """The titles of a picture, and some points of each line of ours (others' digits vary)."""
+    """Titles, and some points of each line; beside other libraries only our own line."""
     ours = [line for line in ax.get_lines() if line.get_label() == "fastlogit"] or ax.get_lines()
     found = {"text": [ax.get_title(), ax.get_xlabel(), ax.get_ylabel()]}
     for i, line in enumerate(ours):
@@ -473,10 +474,13 @@ NUMBERS = (fits, estimators, commands, pictures)
 
 
 def run(cases: Any) -> dict[str, Any]:
-    """The results of one of the functions above, as recorded.json holds them."""
+    """Results of one of the functions above, in the form of recorded.json."""
     if cases in BITS:
         return {name: digest(*values) for name, values in cases()}
-    return json.loads(json.dumps(dict(cases())))
+    text = json.dumps(dict(cases()))
+    return json.loads(
+        text, object_hook=lambda made: made | dict.fromkeys(VOLATILE_KEYS & made.keys(), "#")
+    )
 
 
 # Comparison -------------------------------------------------------------------------------
@@ -485,10 +489,10 @@ NUMBER = re.compile(r"(-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)")
 
 
 def differences(recorded: Any, found: Any, where: str = "") -> list[str]:
-    """What differs, each with its place."""
+    """A line for each difference, which begins with its place."""
     if isinstance(recorded, dict) and isinstance(found, dict):
         recorded = {RENAMED.get(key, key): value for key, value in recorded.items()}
-        places = [key for key in recorded if key in found and key not in VOLATILE_KEYS]
+        places = [key for key in recorded if key in found]
         several = [differences(recorded[key], found[key], f"{where} / {key}") for key in places]
         several += [[f"{where} / {key}: only once"] for key in recorded.keys() ^ found.keys()]
         return [one for some in several for one in some]
@@ -516,7 +520,7 @@ def write() -> None:
 
 
 if __name__ == "__main__":
-    if "--bits" in sys.argv:  # of the processor that Numba compiles for
+    if "--bits" in sys.argv:
         before = json.loads(FILE.read_text(encoding="utf-8"))
         found = [one for cases in BITS for one in differences(before[cases.__name__], run(cases))]
         sys.exit("\n".join(found))
