@@ -168,7 +168,6 @@ LAYOUTS = {
     "float32 columns": lambda X: np.asfortranarray(X, np.float32),
     "uint8 rows": lambda X: (np.abs(X) * 8).astype(np.uint8),
     "CSR": lambda X: sparse.csr_array(entries(X)),
-    "float32 CSR": lambda X: sparse.csr_array(entries(X).astype(np.float32)),
     "pandas": lambda X: pd.DataFrame({str(j): column for j, column in enumerate(X.T)}),
     "dict": lambda X: {j: x.astype(("f8", "f4", "?")[j % 3]) for j, x in enumerate(entries(X).T)},
     "Arrow": lambda X: pa.concat_tables(
@@ -204,7 +203,7 @@ def linear() -> Any:
 def linear_of(case: str, given: dict[str, Any]) -> Any:
     plain = {name: given[name] for name in ("X", "t", "coef")}
     plain["direction"] = given["direction"][:-1]
-    both = [plain, given]
+    both = [given] if case.startswith("uint8") else [plain, given]  # fewer kernels to compile
     if case.startswith("float32 rows"):
         both += [data | {"coef": data["coef"].astype(np.float32)} for data in both]
     for name in fl.linear.__all__:
