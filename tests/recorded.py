@@ -522,5 +522,5 @@ if __name__ == "__main__":
     if "--bits" in sys.argv:
         before = json.loads(FILE.read_text(encoding="utf-8"))
         found = [one for cases in BITS for one in differences(before[cases.__name__], run(cases))]
-        sys.exit("\n".join(found))
+        sys.exit("\n".join(found) or 0)
     write()
