@@ -24,7 +24,6 @@ Importing compiles nothing; kernels are compiled at first use, and kept in a cac
 """
 
 from fastlogit import linear
-from fastlogit.conversion import from_sklearn, from_statsmodels
 from fastlogit.elementwise import (
     cross_entropy,
     cross_entropy_derivative,
@@ -37,9 +36,10 @@ from fastlogit.elementwise import (
     softplus,
 )
 from fastlogit.losses import log_loss, log_loss_gradient
-from fastlogit.model import LogisticModel, load
+from fastlogit.models.conversion import from_sklearn, from_statsmodels
+from fastlogit.models.model import LogisticModel, load
 from fastlogit.scoring import score
-from fastlogit.trainer import fit
+from fastlogit.training.trainer import fit
 
 __version__ = "0.1.0"
 

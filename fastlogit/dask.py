@@ -11,24 +11,25 @@ from __future__ import annotations
 import math
 import os
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import dask.array as da
 import numpy as np
 
-from fastlogit import arrays, linear
-from fastlogit.features import Missing
-from fastlogit.model import LogisticModel, loaded, warn_without_offset
-from fastlogit.scoring.partitions import as_arrow, is_frame, of_frame, schema_of
+from fastlogit import linear
+from fastlogit.core import checks
+from fastlogit.models.model import LogisticModel, loaded, warn_without_offset
 from fastlogit.scoring.predictions import Output, Predictions
 from fastlogit.scoring.stream import score
+from fastlogit.tables.partition import as_arrow, is_frame, of_frame, schema_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
-    from fastlogit.onehot import Unknown
+    from fastlogit.core.checks import Missing
+    from fastlogit.matrix.onehot import Unknown
 
 __all__ = ["decision", "probability"]
 
@@ -138,7 +139,7 @@ def _score(
 ) -> Any:
     model = loaded(model)
     warn_without_offset(model, offset)
-    arrays.choice(missing, "missing", get_args(Missing))
+    checks.missing(missing, ("error", "nan"))
     if is_frame(X):
         options = {"output": output, "offset": offset, "missing": missing, "unknown": unknown}
         return _score_frame(X, model, options)
@@ -156,7 +157,7 @@ def _score_array(
 ) -> da.Array:
     if X.ndim != 2:
         raise ValueError(f"X must have 2 axes; got shape {X.shape}")
-    arrays.real_array(
+    checks.real_array(
         np.zeros((1, 1), X.dtype), "X", 2, float16=True
     )  # the same rules for its dtype
     if X.shape[1] != model.coef.size:
@@ -182,9 +183,9 @@ def _offset(offset: Any, X: da.Array) -> da.Array:
     """Offsets as a column, in the same chunks as the rows of X."""
     if isinstance(offset, da.Array):
         given = offset
-        arrays.real_array(np.zeros((1,) * given.ndim, given.dtype), "offset", 1)
+        checks.real_array(np.zeros((1,) * given.ndim, given.dtype), "offset", 1)
     else:
-        given = da.from_array(arrays.real_array(offset, "offset", 1))
+        given = da.from_array(checks.real_array(offset, "offset", 1))
     rows, known = X.shape[0], not (math.isnan(X.shape[0]) or math.isnan(given.shape[0]))
     if known and given.shape[0] == rows:
         given = given.rechunk((X.chunks[0],))

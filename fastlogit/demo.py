@@ -21,17 +21,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from scipy.stats import rankdata
 
-from fastlogit import cli, linear, losses
+from fastlogit import linear, losses
 from fastlogit.data import flights_path
 from fastlogit.elementwise import logit
-from fastlogit.model import LogisticModel, load
+from fastlogit.models.model import LogisticModel, load
 from fastlogit.scoring import score
-from fastlogit.scoring.sinks import open_sink
+from fastlogit.tables.sink import open_sink
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
+
+    Main = Callable[[list[str]], int]
 
 LABEL = "late"
 HELD_OUT = 5  # every fifth row
@@ -40,11 +42,19 @@ ROUNDS = 3
 ROWS_IN_MEMORY = 1_000_000
 
 
-def run(rows: int = 10_000_000, *, threads: int | None = None, keep: Path | None = None) -> None:
+def run(
+    main: Main,
+    rows: int = 10_000_000,
+    *,
+    threads: int | None = None,
+    keep: Path | None = None,
+) -> None:
     """Run the demonstration and print what it does.
 
     Parameters
     ----------
+    main : function of a list of words
+        Runs a command and returns its exit status: `fastlogit.cli.main`.
     rows : int
         How many rows to score: the flights, repeated.
     threads : int, optional
@@ -70,14 +80,14 @@ def run(rows: int = 10_000_000, *, threads: int | None = None, keep: Path | None
 
         flights = pq.read_table(flights_path())
         _say(f"{flights.num_rows:,} flights that left New York City in 2013; which were late?")
-        model = _train(flights, folder, options)
-        _score_file(flights, rows, model, folder, options, threads)
+        model = _train(main, flights, folder, options)
+        _score_file(main, flights, rows, model, folder, options, threads)
         _score_array(flights, min(rows, ROWS_IN_MEMORY), model, threads)
         if keep:
             _say(f"The files are in {folder}")
 
 
-def _train(flights: Any, folder: Path, options: list[str]) -> LogisticModel:
+def _train(main: Main, flights: Any, folder: Path, options: list[str]) -> LogisticModel:
     """Train on four fifths of the flights, and say what that predicts of the others."""
     train, test = folder / "train.parquet", folder / "test.parquet"
     held_out = np.arange(flights.num_rows) % HELD_OUT == HELD_OUT - 1
@@ -86,13 +96,14 @@ def _train(flights: Any, folder: Path, options: list[str]) -> LogisticModel:
 
     model_path, scores = folder / "model.json", folder / "test_scores.parquet"
     missing = ["--missing", "skip"]  # flights that never arrived have no label
-    _command("train", train, "--label", LABEL, "-o", model_path, *missing, *options)
-    _command("score", model_path, test, "-o", scores, *options)
+    _command(main, "train", train, "--label", LABEL, "-o", model_path, *missing, *options)
+    _command(main, "score", model_path, test, "-o", scores, *options)
     _evaluate(_column(test, LABEL), _column(scores, "probability"))
     return load(model_path)
 
 
 def _score_file(
+    main: Main,
     flights: Any,
     rows: int,
     model: LogisticModel,
@@ -106,7 +117,7 @@ def _score_file(
     seconds = _timed(lambda: _repeat(flights.drop_columns([LABEL]), rows, large))
     size = large.stat().st_size / 1e6
     _say(f"\nrepeated to {rows:,} rows: {large.name}, {size:,.0f} MB, written in {seconds:.1f} s")
-    _command("score", folder / "model.json", large, "-o", scores, *options)
+    _command(main, "score", folder / "model.json", large, "-o", scores, *options)
     _compare(
         "file to file",
         rows,
@@ -134,12 +145,12 @@ def _say(text: str) -> None:
     print(text, flush=True)
 
 
-def _command(*words: Any) -> None:
+def _command(main: Main, *words: Any) -> None:
     """Print a command, and run it."""
     arguments = [str(word) for word in words]
     short = [word.name if isinstance(word, Path) else str(word) for word in words]
     _say(f"\n$ fastlogit {shlex.join(short)}")
-    if cli.main(arguments) != 0:
+    if main(arguments) != 0:
         raise RuntimeError(f"fastlogit {shlex.join(arguments)} failed")
 
 

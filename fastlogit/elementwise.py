@@ -19,7 +19,7 @@ All of them share this contract:
   multi-precision arithmetic, with a margin; ``tests/test_elementwise.py`` holds them.)
 * A type that is not real (complex, object, text) is a TypeError that names the argument.
 
-The formulas, and why they lose no digits, are in :mod:`fastlogit.kernels.scalar`.
+The formulas, and why they lose no digits, are in :mod:`fastlogit.kernels.logistic`.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from typing import TYPE_CHECKING, Any, SupportsIndex, TypeVar
 import numpy as np
 from numpy import ndarray  # a name less to look up in each call
 
-from fastlogit import arrays
-from fastlogit import threads as _threads
-from fastlogit.docstrings import complete
+from fastlogit.core import checks
+from fastlogit.core import threads as _threads
+from fastlogit.core.docstrings import complete
 from fastlogit.kernels.ufuncs import ARGUMENTS, ufunc
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ F = TypeVar("F", bound="Callable[..., Any]")
 __all__ = sorted(ARGUMENTS)
 
 # Fewer elements are not worth a second thread.
-_FEW = 2 * arrays.PART
+_FEW = 2 * checks.PART
 # Kinds of dtypes that can hold a result.
 _HOLDING = "fcO"
 # Enough that a thread which is held up leaves its share to the others; each takes some 10 µs.
@@ -73,7 +73,7 @@ TypeError, ValueError
 """,
     "contract": """
 The dtype is NumPy's: float64, float32 or float16.  NaN gives NaN, and no number a warning.
-The formula, and where it comes from, is in :mod:`fastlogit.kernels.scalar`.  The error is at
+The formula, and where it comes from, is in :mod:`fastlogit.kernels.logistic`.  The error is at
 most 0.6 units in the last place (ULP), and 0.8 where the result is subnormal.
 """,
 }
@@ -661,7 +661,7 @@ def _call_in_parts(
 
     axis = int(np.argmax(shape))
     rows = out.size // shape[axis]
-    slices = arrays.parts(shape[axis], max(1, arrays.PART // rows), _PARTS_PER_THREAD * threads)
+    slices = checks.parts(shape[axis], max(1, checks.PART // rows), _PARTS_PER_THREAD * threads)
     whole = [np.broadcast_to(arg, shape) if np.ndim(arg) else arg for arg in args]
 
     def task(part: int) -> None:
@@ -677,7 +677,7 @@ def _may_clash(out: NDArray[Any], arg: Any) -> bool:
     if not isinstance(arg, np.ndarray):
         return False
     try:
-        arrays.separate(out, arg=arg)
+        checks.separate(out, arg=arg)
     except ValueError:
         return True
     return False
@@ -697,7 +697,7 @@ def _checked_where(where: Any) -> Any:
     except (TypeError, ValueError):
         array = np.empty(0, object)
     if array.dtype != np.bool_:
-        got = f"dtype {array.dtype}" if array.ndim else arrays.short(where)
+        got = f"dtype {array.dtype}" if array.ndim else checks.shown(where)
         raise TypeError(f"where must be True, False or an array of these; got {got}")
     return array
 

@@ -28,17 +28,19 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, SupportsIndex
 
 import numpy as np
 
-from fastlogit import arrays, features
-from fastlogit import threads as _threads
-from fastlogit.docstrings import complete
+from fastlogit.core import checks
+from fastlogit.core import threads as _threads
+from fastlogit.core.docstrings import complete
 from fastlogit.kernels import passes, sums
+from fastlogit.matrix import features
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from numpy.typing import ArrayLike, NDArray
 
-    from fastlogit.features import Features, Missing
+    from fastlogit.core.checks import Missing
+    from fastlogit.matrix.features import Features
 
     Array = NDArray[Any]
     Threads = SupportsIndex | None
@@ -484,13 +486,13 @@ def hessian_product(
     array([2.5])
     """
     given = _check(X, coef, intercept, weight, offset, threads)
-    vector = arrays.vector(
+    vector = checks.vector(
         direction,
         "direction",
         given.d + 1 if with_intercept else given.d,
         "column of X and one for the intercept" if with_intercept else "column of X",
     )
-    along = arrays.coefficients(vector[: given.d], "direction", given.d)
+    along = checks.coefficients(vector[: given.d], "direction", given.d)
     last = float(vector[-1]) if with_intercept else 0.0
     partials = _curvatures(passes.hessian_product, given, (given.d + 1,), along, last)
     return _merged(partials)[: vector.size]
@@ -508,9 +510,9 @@ def _score(
 ) -> Array:
     given = _check(X, coef, intercept, None, offset, threads, missing)
     dtype = np.dtype(np.float32 if given.narrow else np.float64)
-    result = arrays.output(out, given.X.shape[:1], dtype)
+    result = checks.output(out, given.X.shape[:1], dtype)
     if out is not None:
-        arrays.separate(result, **given.X.arrays, offset=given.offset)
+        checks.separate(result, **given.X.arrays, offset=given.offset)
         given.X.check(given.threads)
     narrow = True if result.dtype == np.float32 else None
     slices = _parts(given.X, 0)
@@ -539,7 +541,7 @@ def _derive(
 ) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
     """Loss, and its derivatives up to `order` by the coefficients and then the intercept."""
     given = _check(X, coef, intercept, weight, offset, threads)
-    targets = arrays.vector(t, "t", given.X.shape[0], "row of X")
+    targets = checks.vector(t, "t", given.X.shape[0], "row of X")
     narrow = True if given.narrow else None
     size = passes.hessian_size(given.d) if order == 2 else 0
     slices = _parts(given.X, 2 * given.d + 2 * size * size)
@@ -597,13 +599,13 @@ def _check(
 ) -> _Input:
     given = features.of(X, missing)
     n, d = given.shape
-    count = _threads.resolve(threads, len(given.parts(arrays.MOST_PARTS)))
+    count = _threads.resolve(threads, len(given.parts(checks.MOST_PARTS)))
     return _Input(
         given,
-        arrays.coefficients(coef, "coef", d),
-        arrays.number(intercept, "intercept"),
-        arrays.weights(weight, n, "row of X", count),
-        None if offset is None else arrays.vector(offset, "offset", n, "row of X"),
+        checks.coefficients(coef, "coef", d),
+        checks.number(intercept, "intercept"),
+        checks.weights(weight, n, "row of X", count),
+        None if offset is None else checks.vector(offset, "offset", n, "row of X"),
         count,
         given.dtype == np.asarray(coef).dtype == np.float32,
     )
@@ -627,13 +629,13 @@ def _run(
     if wrong:
         given.X.check(given.threads)
         if targets is not None:
-            arrays.check_targets(targets, given.threads)
+            checks.check_targets(targets, given.threads)
         raise ValueError("X or t was changed while it was read")
 
 
 def _parts(X: Features, partial_size: int) -> list[slice]:
     """Parts of X whose partial results, of so many float64 each, stay small together."""
-    return X.parts(min(arrays.MOST_PARTS, _PARTIAL_BYTES // (8 * max(1, partial_size))))
+    return X.parts(min(checks.MOST_PARTS, _PARTIAL_BYTES // (8 * max(1, partial_size))))
 
 
 def _merged(partials: NDArray[np.float64]) -> NDArray[np.float64]:

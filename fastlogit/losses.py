@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Literal, SupportsIndex
 
 import numpy as np
 
-from fastlogit import arrays
-from fastlogit import threads as _threads
+from fastlogit.core import checks
+from fastlogit.core import threads as _threads
 from fastlogit.kernels import sums
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def log_loss(
     >>> fl.log_loss([40.0, -1.5], [1, 0])
     0.2014132779827524
     """
-    return _sum(arrays.real_array(z, "z", 1), t, weight, None, reduction, threads)
+    return _sum(checks.real_array(z, "z", 1), t, weight, None, reduction, threads)
 
 
 def log_loss_gradient(
@@ -114,9 +114,9 @@ def log_loss_gradient(
     >>> fl.log_loss_gradient([0.0, 0.0], [1, 0], reduction="mean")
     (0.6931471805599453, array([-0.25,  0.25]))
     """
-    logits = arrays.real_array(z, "z", 1)
+    logits = checks.real_array(z, "z", 1)
     dtype = np.dtype(np.float32 if logits.dtype == np.float32 else np.float64)
-    gradient = arrays.output(out, logits.shape, dtype)
+    gradient = checks.output(out, logits.shape, dtype)
     return _sum(logits, t, weight, gradient, reduction, threads), gradient
 
 
@@ -128,16 +128,16 @@ def _sum(
     reduction: str,
     threads: SupportsIndex | None,
 ) -> float:
-    arrays.choice(reduction, "reduction", ("sum", "mean"))
-    slices = arrays.parts(logits.size)
+    checks.choice(reduction, "reduction", ("sum", "mean"))
+    slices = checks.parts(logits.size)
     count = _threads.resolve(threads, len(slices))
-    targets, soft = arrays.targets(t, logits.size, "element of z", count)
-    weights = arrays.weights(weight, logits.size, "element of z", count)
+    targets, soft = checks.targets(t, logits.size, "element of z", count)
+    weights = checks.weights(weight, logits.size, "element of z", count)
     scale = 1.0
     if reduction == "mean":
-        scale = logits.size if weights is None else arrays.total_weight(weights)
+        scale = logits.size if weights is None else checks.total_weight(weights)
     if gradient is not None:
-        arrays.separate(gradient, z=logits, t=targets, weight=weights)
+        checks.separate(gradient, z=logits, t=targets, weight=weights)
 
     partials = np.zeros((len(slices), 2, 1))
 

@@ -1,7 +1,7 @@
 """A scikit-learn estimator: :func:`fastlogit.fit` in the clothes of ``LogisticRegression``.
 
 It translates: ``C`` to ``l2``, ``n_jobs`` to threads, warnings to scikit-learn's, and back.  What
-is numerical about it is in :mod:`fastlogit.trainer` and :mod:`fastlogit.linear`.
+is numerical about it is in :mod:`fastlogit.training.trainer` and :mod:`fastlogit.linear`.
 """
 
 from __future__ import annotations
@@ -21,10 +21,12 @@ from sklearn.utils import check_random_state, check_scalar
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from fastlogit import arrays, linear, trainer
-from fastlogit import threads as _threads
+from fastlogit import linear
+from fastlogit.core import checks
+from fastlogit.core import threads as _threads
 from fastlogit.elementwise import log_sigmoid, sigmoid
-from fastlogit.model import LogisticModel, of_both_classes
+from fastlogit.models.model import LogisticModel, of_both_classes
+from fastlogit.training import trainer
 
 try:
     from sklearn.callback import CallbackSupportMixin as _Callbacks
@@ -214,7 +216,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator, _Callbacks):  # type: i
         sklearn.exceptions.ConvergenceWarning
             If it did not converge, or cannot because the labels are separable; the message
             gives the remedy.
-        fastlogit.trainer.CollinearityWarning
+        fastlogit.training.trainer.CollinearityWarning
             With C infinite, if columns are sums of multiples of others.
         """
         for warning in self._fit(X, y, sample_weight):
@@ -483,7 +485,7 @@ def _weights(sample_weight: Any, X: Any) -> Any:
     if sample_weight is None:
         return None
     weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-    arrays.total_weight(weight, "sample_weight")
+    checks.total_weight(weight, "sample_weight")
     return weight
 
 
@@ -513,7 +515,7 @@ def _class_weight(class_weight: Any, classes: NDArray[Any]) -> Any:
             f"{_shown(unknown[0])}"
         )
     return {
-        second: arrays.not_negative(class_weight.get(label, 1.0), f"class_weight[{label!r}]")
+        second: checks.not_negative(class_weight.get(label, 1.0), f"class_weight[{label!r}]")
         for second, label in zip((False, True), labels, strict=True)
     }
 
@@ -529,7 +531,7 @@ def _is_one_of(value: Any, names: Sequence[str]) -> bool:
 
 def _inverse(C: Any) -> float:
     """Penalty l2 = 1 / C."""
-    number = arrays.number(C, "C")
+    number = checks.number(C, "C")
     if not (number > 0.0 and 1.0 / number < np.inf):
         raise ValueError(f"C must be above 0, and 1 / C finite; got {_shown(C)}")
     return 1.0 / number

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
-from fastlogit import elementwise, linear, losses, trainer
+from fastlogit import elementwise, linear, losses
 from fastlogit.kernels import jit, sums
 from fastlogit.kernels.ufuncs import ARGUMENTS
+from fastlogit.training import trainer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -8,13 +8,14 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import settings
-from scoring_data import N, write_long
 
 import fastlogit as fl
 from fastlogit.cli import main
 
-# Not installed; and after the installed packages, so that those are what is tested.
+# After the installed packages, so that the installed fastlogit is what is tested.
 sys.path.append(str(Path(__file__).parents[1]))
+
+from tests.scoring_data import N, write_long
 
 # A shell has what it starts in the background ignore Ctrl-C, and so would what tests start.
 signal.signal(signal.SIGINT, signal.default_int_handler)

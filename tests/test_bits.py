@@ -11,11 +11,11 @@ import llvmlite.binding
 import numba
 import numpy as np
 import pytest
-from references.multiprecision import adversarial, digest, same_bits
 
 import fastlogit as fl
 from fastlogit.kernels import sigmoid
 from fastlogit.kernels.ufuncs import ARGUMENTS
+from tests.references.multiprecision import adversarial, digest, same_bits
 
 N = 100_001  # several parts of a sum
 
@@ -67,14 +67,22 @@ def results() -> dict[str, str]:
     return found
 
 
+IN_ANOTHER_PROCESS = """
+import json, sys
+sys.path.append(sys.argv[1])
+from tests.test_bits import results
+print(json.dumps(results()))
+"""
+
+
 @pytest.mark.skipif(
     not llvmlite.binding.get_host_cpu_features().get("avx512f", False),
     reason="compares AVX2 with AVX-512, which this processor does not have",
 )
-def test_avx2_and_avx512_agree(tmp_path):
+def test_avx2_and_avx512_agree(tmp_path, request):
     haswell = {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "+avx2,+fma,+bmi,+bmi2,-avx512f"}
     done = subprocess.run(
-        [sys.executable, __file__],
+        [sys.executable, "-c", IN_ANOTHER_PROCESS, str(request.path.parents[1])],
         env=os.environ | haswell | {"NUMBA_CACHE_DIR": str(tmp_path)},
         capture_output=True,
         text=True,
@@ -94,7 +102,3 @@ def test_bits_differ_by_sign_dtype_and_shape_but_not_by_the_nan():
     assert not same_bits(np.nan, np.inf)
     assert not same_bits(1.0, np.float32(1.0))
     assert not same_bits([1.0], 1.0)
-
-
-if __name__ == "__main__":
-    print(json.dumps(results()))

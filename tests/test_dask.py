@@ -13,7 +13,7 @@ import pytest
 
 import fastlogit as fl
 import fastlogit.dask
-from fastlogit.model import OffsetWarning
+from fastlogit.models.model import OffsetWarning
 from fastlogit.scoring import evaluate, read_table, score
 
 N, D = 1000, 6

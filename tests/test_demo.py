@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from fastlogit import demo
+from fastlogit.cli import main
 
 
 def test_it_prints_commands_scores_and_ratios(capsys, tmp_path):
-    demo.run(rows=20_000, keep=tmp_path)
+    demo.run(main, rows=20_000, keep=tmp_path)
     printed = capsys.readouterr().out
     assert printed.count("$ fastlogit train") == 1
     assert printed.count("$ fastlogit score") == 2
@@ -28,14 +29,14 @@ def test_it_replaces_nobodys_files(tmp_path):
     flights = tmp_path / "flights.parquet"
     flights.write_bytes(b"mine")
     with pytest.raises(ValueError, match="keep must be a new or empty folder"):
-        demo.run(rows=1000, keep=tmp_path)
+        demo.run(main, rows=1000, keep=tmp_path)
     assert flights.read_bytes() == b"mine"
     assert list(tmp_path.iterdir()) == [flights]
 
 
 def test_rows_must_be_positive(tmp_path):
     with pytest.raises(ValueError, match="rows must be at least 1; got 0"):
-        demo.run(rows=0, keep=tmp_path)
+        demo.run(main, rows=0, keep=tmp_path)
 
 
 def test_the_area_under_the_curve_counts_ties_by_half():

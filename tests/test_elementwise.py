@@ -12,13 +12,13 @@ import polars as pl
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from references import multiprecision
-from references.multiprecision import adversarial, is_subnormal, same_bits
 
 import fastlogit as fl
-from fastlogit import arrays
+from fastlogit.core import checks
 from fastlogit.core.ulp import ulp, ulp_error
 from fastlogit.kernels.ufuncs import ARGUMENTS
+from tests.references import multiprecision
+from tests.references.multiprecision import adversarial, is_subnormal, same_bits
 
 NAMES = list(ARGUMENTS)
 UNARY = [name for name in NAMES if len(ARGUMENTS[name]) == 1]
@@ -376,7 +376,7 @@ def test_labels_of_any_type_give_the_same_bits(label, dtype):
 
 # Large arrays, on several threads ---------------------------------------------------------
 
-N = 2 * arrays.PART + 333
+N = 2 * checks.PART + 333
 THREADS = [1, 2, 3]
 
 
@@ -457,7 +457,7 @@ def test_the_output_of_large_arrays_may_be_an_input(name, threads):
         (slice(1, None), slice(None, -1)),
         (slice(None, -1), slice(1, None)),
         (slice(None), slice(None, None, -1)),
-        (slice(arrays.PART, None), slice(None, -arrays.PART)),
+        (slice(checks.PART, None), slice(None, -checks.PART)),
     ],
 )
 def test_the_output_of_large_arrays_may_overlap_an_input(source, target, threads):

@@ -8,9 +8,10 @@ from dataclasses import replace
 import mpmath
 import numpy as np
 import pytest
-from hard_problems import NoOptimumError, check, fit, problem, solve
 from mpmath import mpf
 from scipy import sparse
+
+from tests.hard_problems import NoOptimumError, check, fit, problem, solve
 
 # Small ones, among them a mean/std of 10⁶, weights over 24 decades, int64, soft labels, offsets.
 SMALL = [3, 35, 79, 101, 163, 168, 185, 241, 289]

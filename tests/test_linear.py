@@ -11,8 +11,14 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from references.multiprecision import bits, same_bits
-from references.passes import (
+from scipy import sparse
+
+import fastlogit as fl
+from fastlogit import linear
+from fastlogit.kernels.passes import SUMMED_ROWS
+from fastlogit.matrix import features
+from tests.references.multiprecision import bits, same_bits
+from tests.references.passes import (
     U,
     Within,
     exact,
@@ -23,11 +29,6 @@ from references.passes import (
     problem,
     summing,
 )
-from scipy import sparse
-
-import fastlogit as fl
-from fastlogit import features, linear
-from fastlogit.kernels.passes import SUMMED_ROWS
 
 DTYPES = ["float64", "float32", "uint8", "bool"]
 SHAPES = [(513, d) for d in (1, 3, 7, 8, 9, 31, 32, 33, 64, 100)]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import odd_tables
 import pytest
+
+from tests import odd_tables
 
 
 @pytest.mark.parametrize("seed", range(30))

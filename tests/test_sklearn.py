@@ -14,7 +14,6 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 import sklearn.linear_model
-from hard_problems import problem
 from joblib import parallel_config
 from scipy import sparse
 from sklearn.base import clone
@@ -29,10 +28,10 @@ from sklearn.utils.estimator_checks import check_estimator
 
 import fastlogit as fl
 from fastlogit import sklearn as estimator
-from fastlogit import trainer
 from fastlogit.sklearn import LogisticRegression
-from fastlogit.trainer import CollinearityWarning
-from fastlogit.training import diagnosis
+from fastlogit.training import diagnosis, trainer
+from fastlogit.training.trainer import CollinearityWarning
+from tests.hard_problems import problem
 
 X, T = make_classification(1000, 7, n_informative=4, n_redundant=0, random_state=11)
 WEIGHT = np.random.default_rng(11).exponential(size=1000)

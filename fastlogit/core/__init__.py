@@ -1,1 +1,1 @@
-"""What every other part of the package may use, and what imports nothing of it."""
+"""Threads, checks of arguments, atomic files and small linear algebra: what every floor uses."""

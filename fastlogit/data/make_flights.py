@@ -78,8 +78,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from pyarrow import csv
 
+from fastlogit.core.files import replacing
 from fastlogit.data import flights_path
-from fastlogit.files import replacing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -23,7 +23,7 @@ flag "invalid", as any comparison of numbers may, and a probability of 0 or 1 "d
 Nothing in this package checks its input, starts a thread or opens a file.
 """
 
-from fastlogit.kernels.scalar import (
+from fastlogit.kernels.logistic import (
     cross_entropy,
     cross_entropy_derivative,
     log_sigmoid,

@@ -11,7 +11,7 @@ why:
     A caller's ``fastmath=True`` spreads into callees that say nothing (numba issue
     7168) and would delete our NaN checks and our error-free transformations.
 ``nogil=True``
-    So that :mod:`fastlogit.threads` can run kernels side by side.
+    So that :mod:`fastlogit.core.threads` can run kernels side by side.
 ``boundscheck=False``
     Array bounds are checked once, in Python, before a kernel is called; the indices of a sparse
     matrix by the kernel itself.
@@ -252,5 +252,5 @@ class _Cache(FunctionCache):  # type: ignore[misc]
 @cache
 def _kernels_stamp() -> tuple[tuple[str, int, int], ...]:
     """Name, time and size of every file of the kernels."""
-    files = [(path.name, path.stat()) for path in sorted(Path(__file__).parent.glob("*.py"))]
+    files = [(path.name, path.stat()) for path in sorted(Path(__file__).parent.rglob("*.py"))]
     return tuple((name, status.st_mtime_ns, status.st_size) for name, status in files)

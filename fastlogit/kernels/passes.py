@@ -30,8 +30,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastlogit.kernels import columns, dense, jit, lanes, scalar, sparse, sums
+from fastlogit.kernels import jit, lanes, logistic, sums
 from fastlogit.kernels.ieee import two_sum
+from fastlogit.kernels.layouts import columns, dense, sparse
 
 # At most so many rows, or a block if that has more, are added plainly.
 SUMMED_ROWS = 512
@@ -110,7 +111,7 @@ def _differentiate(
     for i in range(rows):
         target = np.float64(targets[i])
         outside += not (0.0 <= target <= 1.0)
-        loss, slope = scalar.loss_and_residual(z[i], target, narrow is not None)
+        loss, slope = logistic.loss_and_residual(z[i], target, narrow is not None)
         losses[i] = loss if weights is None else sums.weighted(loss, weights[i])
         slopes[i] = slope if weights is None else sums.weighted(slope, weights[i])
     for i in range(rows, lanes.padded(rows)):
@@ -129,7 +130,7 @@ def _curve(
     """D: weight times σ(z) σ(-z)."""
     weights = None if weight is None else weight[first : first + rows]
     for i in range(rows):
-        value = scalar.curvature(z[i])
+        value = logistic.curvature(z[i])
         curvatures[i] = value if weights is None else sums.weighted(value, weights[i])
 
 
@@ -233,7 +234,7 @@ def _put(
         if probability is None:
             part[i] = z[i]
         else:
-            part[i] = scalar.sigmoid(z[i]) if narrow is None else scalar.short_sigmoid(z[i])
+            part[i] = logistic.sigmoid(z[i]) if narrow is None else logistic.short_sigmoid(z[i])
 
 
 @jit.loop

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fastlogit.kernels import jit, lanes, scalar
+from fastlogit.kernels import jit, lanes, logistic
 from fastlogit.kernels.ieee import two_sum
 
 # 1024 float64: half of a 16 KiB share of the first cache, beside z, t, weight and output.
@@ -92,8 +92,8 @@ def _loss_and_residual(z: float, t: float, soft: bool | None) -> tuple[float, fl
     LLVM sees what the two have in common and computes it once, and leaves out what nobody uses.
     """
     if soft is None:
-        return scalar.hard_loss_term(z, t), scalar.hard_residual_term(z, t)
-    return scalar.loss_term(z, t), scalar.residual_term(z, t)
+        return logistic.hard_loss_term(z, t), logistic.hard_residual_term(z, t)
+    return logistic.loss_term(z, t), logistic.residual_term(z, t)
 
 
 @jit.loop

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numba import carray, types
 
-from fastlogit.kernels import jit, scalar
+from fastlogit.kernels import jit, logistic
 from fastlogit.kernels.ieee import clear_flags, shifted
 
 if TYPE_CHECKING:
@@ -106,39 +106,39 @@ def _binary(function: Any, args: Any, dimensions: Any, steps: Any) -> None:
 
 
 def _sigmoid(args: Any, dimensions: Any, steps: Any, data: Any) -> None:
-    _unary(scalar.sigmoid, args, dimensions, steps)
+    _unary(logistic.sigmoid, args, dimensions, steps)
 
 
 def _sigmoid_derivative(args: Any, dimensions: Any, steps: Any, data: Any) -> None:
-    _unary(scalar.sigmoid_derivative, args, dimensions, steps)
+    _unary(logistic.sigmoid_derivative, args, dimensions, steps)
 
 
 def _log_sigmoid(args: Any, dimensions: Any, steps: Any, data: Any) -> None:
-    _unary(scalar.log_sigmoid, args, dimensions, steps)
+    _unary(logistic.log_sigmoid, args, dimensions, steps)
 
 
 def _softplus(args: Any, dimensions: Any, steps: Any, data: Any) -> None:
-    _unary(scalar.softplus, args, dimensions, steps)
+    _unary(logistic.softplus, args, dimensions, steps)
 
 
 def _logit(args: Any, dimensions: Any, steps: Any, data: Any) -> None:
-    _unary(scalar.logit, args, dimensions, steps)
+    _unary(logistic.logit, args, dimensions, steps)
 
 
 def _logistic_loss(args: Any, dimensions: Any, steps: Any, data: Any) -> None:
-    _binary(scalar.logistic_loss, args, dimensions, steps)
+    _binary(logistic.logistic_loss, args, dimensions, steps)
 
 
 def _residual(args: Any, dimensions: Any, steps: Any, data: Any) -> None:
-    _binary(scalar.residual, args, dimensions, steps)
+    _binary(logistic.residual, args, dimensions, steps)
 
 
 def _cross_entropy(args: Any, dimensions: Any, steps: Any, data: Any) -> None:
-    _binary(scalar.cross_entropy, args, dimensions, steps)
+    _binary(logistic.cross_entropy, args, dimensions, steps)
 
 
 def _cross_entropy_derivative(args: Any, dimensions: Any, steps: Any, data: Any) -> None:
-    _binary(scalar.cross_entropy_derivative, args, dimensions, steps)
+    _binary(logistic.cross_entropy_derivative, args, dimensions, steps)
 
 
 # Ufuncs from them -------------------------------------------------------------------------
@@ -146,7 +146,7 @@ def _cross_entropy_derivative(args: Any, dimensions: Any, steps: Any, data: Any)
 
 @cache
 def ufunc(name: str) -> np.ufunc:
-    """Make (once) the ufunc of a function of :mod:`fastlogit.kernels.scalar`."""
+    """Make (once) the ufunc of a function of :mod:`fastlogit.kernels.logistic`."""
     loop = globals()[f"_{name}"]
     # float32 first: NumPy takes the first loop that the input can be cast to safely.
     loops = [jit.c_function(loop, _signature(dtype)) for dtype in (types.float32, types.float64)]

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
-from fastlogit import arrays, elementwise
+from fastlogit import elementwise
+from fastlogit.core import checks
 from fastlogit.core.ulp import ulp_error
 from fastlogit.plot import axes
 
@@ -80,7 +81,7 @@ def tails(function: Function = "log_sigmoid", ax: Axes | None = None) -> Axes:
     >>> bool(ulp.max() < 0.8)
     True
     """
-    arrays.choice(function, "function", get_args(Function))
+    checks.choice(function, "function", get_args(Function))
     ax = axes.one(ax)
     z = _points()
     exact = _exact(function)

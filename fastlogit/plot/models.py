@@ -9,22 +9,23 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 import numpy as np
 from matplotlib.ticker import MaxNLocator
 
-from fastlogit import arrays, linear
+from fastlogit import linear
+from fastlogit.core import checks
 from fastlogit.elementwise import logit, sigmoid
-from fastlogit.inference import confidence_intervals, proportion_intervals
-from fastlogit.model import LogisticModel, loaded, warn_without_offset
+from fastlogit.models.model import LogisticModel, loaded, warn_without_offset
+from fastlogit.models.statistics import confidence_intervals, proportion_intervals
 from fastlogit.plot import axes
 from fastlogit.scoring.evaluation import area, ranked
 from fastlogit.scoring.labelled import labelled
-from fastlogit.scoring.targets import checked_missing, t_of
+from fastlogit.training.targets import t_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import ArrayLike, NDArray
 
-    from fastlogit.onehot import Unknown
-    from fastlogit.scoring.csv_options import CSVOptions
-    from fastlogit.scoring.targets import Missing
+    from fastlogit.core.checks import Missing
+    from fastlogit.matrix.onehot import Unknown
+    from fastlogit.tables.csv_options import CSVOptions
 
     Labels = ArrayLike | str | int | None
     Model = LogisticModel | str | os.PathLike[str]
@@ -140,7 +141,7 @@ def coefficients(
     ['age', 'dose']
     """
     model = _checked(model, ax)
-    most = arrays.whole_number(most, "most", 1)
+    most = checks.whole_number(most, "most", 1)
     errors = np.full(model.coef.size, np.nan)
     if model.variances is not None and not np.any(model.l2):
         errors = model.standard_errors()[: model.coef.size]
@@ -253,10 +254,10 @@ def reliability(
     array([[0.26, 0.5 ],
            [0.88, 1.  ]])
     """
-    bins = arrays.whole_number(bins, "bins", 1)
+    bins = checks.whole_number(bins, "bins", 1)
     if bins > _MOST_BINS:
-        raise ValueError(f"bins must be at most {_MOST_BINS}; got {arrays.short(bins)}")
-    arrays.choice(strategy, "strategy", get_args(Strategy))
+        raise ValueError(f"bins must be at most {_MOST_BINS}; got {checks.shown(bins)}")
+    checks.choice(strategy, "strategy", get_args(Strategy))
     name = _checked_name(name)
     model, rows = _rows(model, X, t, ax, offset, missing, unknown, source_format, csv)
     y = sigmoid(rows.z)
@@ -520,12 +521,12 @@ def _checked(model: Model, ax: Axes | None) -> LogisticModel:
 
 def _checked_name(name: str) -> str:
     if not isinstance(name, str):
-        raise TypeError(f"name must be text; got {arrays.short(name)}")
+        raise TypeError(f"name must be text; got {checks.shown(name)}")
     return name
 
 
 def _name(text: str) -> str:
-    return axes.plain(arrays.cut(text, _MOST_TEXT))
+    return axes.plain(checks.cut(text, _MOST_TEXT))
 
 
 def _class(model: LogisticModel, label: int) -> str:
@@ -556,7 +557,7 @@ def _rows(
     with_features: bool = False,
 ) -> tuple[LogisticModel, _Rows]:
     model = _checked(model, ax)
-    checked_missing(missing)
+    checks.missing(missing, ("error", "skip"))
     is_path = isinstance(X, str | os.PathLike)
     if t is None and not is_path:
         raise TypeError("t must be the labels of the rows of X, or name their column")

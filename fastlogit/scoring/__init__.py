@@ -21,9 +21,9 @@ evaluation   how good the predictions are
 training     a whole file as X and t
 """
 
-from fastlogit.scoring.csv_options import CSVOptions
 from fastlogit.scoring.evaluation import Evaluation, evaluate
 from fastlogit.scoring.stream import Scored, score
-from fastlogit.scoring.training import TrainingData, read_table
+from fastlogit.tables.csv_options import CSVOptions
+from fastlogit.training.table import TrainingData, read_table
 
 __all__ = ["CSVOptions", "Evaluation", "Scored", "TrainingData", "evaluate", "read_table", "score"]

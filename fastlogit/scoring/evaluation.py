@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 
 import numpy as np
 
-from fastlogit import arrays, elementwise, losses
-from fastlogit.model import loaded, warn_without_offset
+from fastlogit import elementwise, losses
+from fastlogit.core import checks
+from fastlogit.models.model import loaded, warn_without_offset
 from fastlogit.scoring.labelled import labelled
 
 if TYPE_CHECKING:
@@ -18,11 +19,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from fastlogit.model import LogisticModel
-    from fastlogit.onehot import Unknown
-    from fastlogit.scoring.csv_options import CSVOptions
-    from fastlogit.scoring.table import Progress
-    from fastlogit.scoring.targets import Missing
+    from fastlogit.core.checks import Missing
+    from fastlogit.matrix.onehot import Unknown
+    from fastlogit.models.model import LogisticModel
+    from fastlogit.tables.csv_options import CSVOptions
+    from fastlogit.tables.table import Progress
 
 # Up to so many rows, logits are kept, and the area under the ROC curve is exact.
 EXACT_ROWS = 10_000_000
@@ -183,7 +184,7 @@ class Evaluator:
     """Adds up what is to be measured."""
 
     def __init__(self, threshold: float = 0.5, threads: SupportsIndex | None = None) -> None:
-        self.threshold, self.threads = arrays.probability(threshold, "threshold"), threads
+        self.threshold, self.threads = checks.probability(threshold, "threshold"), threads
         self.rows = self.skipped = self.correct = 0
         self.losses: list[float] = []
         self.squares: list[float] = []

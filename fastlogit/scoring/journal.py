@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastlogit import files
+from fastlogit.core import files
 from fastlogit.scoring.predictions import Part
 
 if TYPE_CHECKING:

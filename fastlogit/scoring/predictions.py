@@ -7,25 +7,22 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
-from fastlogit import arrays, elementwise
-from fastlogit.arrow import array_of, as_type, texts_of
+from fastlogit import elementwise
+from fastlogit.core import checks
+from fastlogit.core.arrow import array_of, as_type, texts_of
 from fastlogit.scoring.logits import Columns
-from fastlogit.scoring.table import checked_names, naming
+from fastlogit.tables.table import UNTYPED, checked_names, naming
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from fastlogit.model import LogisticModel
-    from fastlogit.onehot import Unknown
-    from fastlogit.scoring.logits import Missing
-    from fastlogit.scoring.table import Batch, Table
+    from fastlogit.core.checks import Missing
+    from fastlogit.matrix.onehot import Unknown
+    from fastlogit.models.model import LogisticModel
+    from fastlogit.tables.table import Batch, Table
 
 Output = Literal["probability", "logit", "label", "log-probability"]
 OUTPUTS: tuple[Output, ...] = get_args(Output)
-
-# The metadata of a column that is kept as text because its source has no types: it may hold
-# numbers as well.
-UNTYPED = {b"fastlogit": b"untyped"}
 
 
 class Part(NamedTuple):
@@ -71,7 +68,7 @@ class Predictions:
         import pyarrow as pa
 
         self.outputs = _checked_outputs(output)
-        self.threshold = arrays.probability(threshold, "threshold")
+        self.threshold = checks.probability(threshold, "threshold")
         self.model, self.table = model, table
         self.features = Columns(
             model, table, offset=offset, missing=missing, unknown=unknown, threads=1
@@ -144,7 +141,7 @@ class Predictions:
         return Part(rows, skipped, count, batch.file, unknown, batch.position)
 
     def _kept(self, column: Any, field: Any, batch: Batch) -> Any:
-        with naming(f"{batch.file}: column {arrays.short(field.name)} cannot be kept"):
+        with naming(f"{batch.file}: column {checks.shown(field.name)} cannot be kept"):
             return as_type(column, field.type)
 
     def _output(self, output: Output, z: NDArray[np.float64]) -> Any:
@@ -172,7 +169,7 @@ def _labels(classes: tuple[Any, Any]) -> Any:
 def _checked_outputs(output: Output | Sequence[Output]) -> tuple[Output, ...]:
     several = isinstance(output, Sequence) and not isinstance(output, str | bytes)
     given: tuple[Any, ...] = tuple(output) if several else (output,)
-    outputs: tuple[Output, ...] = tuple(arrays.choice(one, "output", OUTPUTS) for one in given)
+    outputs: tuple[Output, ...] = tuple(checks.choice(one, "output", OUTPUTS) for one in given)
     if len(set(outputs)) != max(1, len(outputs)):
         raise ValueError(f"output must have different ones; got {outputs}")
     return outputs
@@ -193,7 +190,7 @@ def _checked_names(
     if len(set(everything)) != len(everything):
         twice = next(name for name in everything if everything.count(name) > 1)
         raise ValueError(
-            f"names of outputs and kept columns must differ; got {arrays.short(twice)} twice"
+            f"names of outputs and kept columns must differ; got {checks.shown(twice)} twice"
         )
     return names
 

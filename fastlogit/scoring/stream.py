@@ -16,25 +16,25 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 
-from fastlogit import arrays, files
-from fastlogit import threads as _threads
-from fastlogit.arrow import array_of
-from fastlogit.model import loaded, warn_without_offset
+from fastlogit.core import checks, files
+from fastlogit.core import threads as _threads
+from fastlogit.core.arrow import array_of
+from fastlogit.core.pipeline import write_behind
+from fastlogit.models.model import loaded, warn_without_offset
 from fastlogit.scoring.journal import Journal, fingerprint, open_journal
-from fastlogit.scoring.overlap import write_behind
-from fastlogit.scoring.sinks import open_sink, run_of, with_run
-from fastlogit.scoring.sources import STANDARD, open_table
+from fastlogit.tables.sink import open_sink, run_of, with_run
+from fastlogit.tables.source import STANDARD, open_table
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterator, Sequence
 
-    from fastlogit.model import LogisticModel
-    from fastlogit.onehot import Unknown
-    from fastlogit.scoring.csv_options import CSVOptions
-    from fastlogit.scoring.logits import Missing
+    from fastlogit.core.checks import Missing
+    from fastlogit.matrix.onehot import Unknown
+    from fastlogit.models.model import LogisticModel
     from fastlogit.scoring.predictions import Output, Part, Predictions
-    from fastlogit.scoring.table import Progress
+    from fastlogit.tables.csv_options import CSVOptions
+    from fastlogit.tables.table import Progress
 
 
 class Scored(NamedTuple):
@@ -191,11 +191,11 @@ def score(
 
     model = loaded(model)
     warn_without_offset(model, offset)
-    arrays.function(progress, "progress")
-    arrays.true_or_false(force, "force")
-    arrays.true_or_false(resume, "resume")
+    checks.function(progress, "progress")
+    checks.true_or_false(force, "force")
+    checks.true_or_false(resume, "resume")
     if batch_rows is not None:
-        arrays.whole_number(batch_rows, "batch_rows", 1)
+        checks.whole_number(batch_rows, "batch_rows", 1)
     most = _threads.resolve(threads)
     if sink is not None and skipped is not None and Path(sink).resolve() == Path(skipped).resolve():
         raise ValueError(f"skipped must be another file than sink; got {skipped} for both")

@@ -1,4 +1,4 @@
-"""What :mod:`fastlogit.trainer` is made of, from the arguments to the result.
+"""What :mod:`fastlogit.training.trainer` is made of, from the arguments to the result.
 
 ``options``      arguments that do not depend on the data, and their checks
 ``labels``       what users call t: two classes of anything, or probabilities

@@ -26,11 +26,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fastlogit.hessians import least_eigenvalue, of_unit_diagonal
+from fastlogit.core.linalg import least_eigenvalue, of_unit_diagonal
 from fastlogit.training.objective import dot
 
 if TYPE_CHECKING:
-    from fastlogit.hessians import Vector
+    from fastlogit.core.linalg import Vector
     from fastlogit.training.objective import Objective, Point
 
 # ε / √tol, and the factor 2 and the divisor 10 of the two conditions.

@@ -15,13 +15,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from fastlogit import hessians
+from fastlogit.core import linalg
 from fastlogit.training import solvers
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from fastlogit.hessians import Vector
+    from fastlogit.core.linalg import Vector
     from fastlogit.training.objective import Objective, Point
 
 # A Newton step that moves no z by as much as this leads to a minimum.
@@ -74,15 +74,15 @@ def diagnose(objective: Objective, point: Point, separating: list[int] | None) -
     if penalties[:d].all() or d > solvers.MANY_COLUMNS:
         return Diagnosis(separating, [], [], [], None)
     hessian = objective.hessian(point.theta) if point.hessian is None else point.hessian
-    dependent = [] if separating else hessians.dependent(hessian)
+    dependent = [] if separating else linalg.dependent(hessian)
     if dependent:  # of X, and not of where its rows still count
-        dependent = hessians.dependent(objective.hessian(np.zeros(penalties.size)))
+        dependent = linalg.dependent(objective.hessian(np.zeros(penalties.size)))
     if penalties.any():
         return Diagnosis(separating, dependent, [], [], None)
-    variances = hessians.variances(hessian, objective.X.centres)
+    variances = linalg.variances(hessian, objective.X.centres)
     nearly: list[int] = []
     if np.isnan(variances).all() and not separating and not dependent:
-        nearly = hessians.nearly_dependent(hessian)
+        nearly = linalg.nearly_dependent(hessian)
     known = separating or dependent or nearly
     lost: list[int] = [] if known else np.flatnonzero(np.isnan(variances)).tolist()
     return Diagnosis(separating, dependent, nearly, lost, variances)
@@ -102,7 +102,7 @@ def separating_columns(objective: Objective, point: Point) -> list[int]:
         point = replace(point, hessian=objective.hessian(point.theta))
     assert point.hessian is not None
     return _separating(objective, point, point.newton_step) or _separating(
-        objective, point, hessians.flat_part(point.hessian, point.theta)
+        objective, point, linalg.flat_part(point.hessian, point.theta)
     )
 
 

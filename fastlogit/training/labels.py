@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from fastlogit import arrays
+from fastlogit.core import checks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -48,11 +48,11 @@ def targets(t: ArrayLike, n: int, threads: int) -> Targets:
         return _of_strings(array, n)
     if array.ndim == 1 and array.dtype in (np.float16, np.bool_):
         t = array.astype(np.float32) if array.dtype == np.float16 else array
-    numbers = arrays.vector(t, "t", n, "row of X")
+    numbers = checks.vector(t, "t", n, "row of X")
     if numbers.dtype.kind == "b":
         return Targets(numbers, (False, True), soft=False)
     try:
-        soft = arrays.check_targets(numbers, threads) > 0
+        soft = checks.check_targets(numbers, threads) > 0
     except ValueError as error:
         values = np.unique(array)
         if values.size != 2 or not np.isfinite(values).all():
@@ -122,7 +122,7 @@ def key(label: Any) -> Any:
 
 def listed(classes: Sequence[Any]) -> str:
     """How many labels there are, and which."""
-    shown = ", ".join(map(arrays.short, classes[:5])) + ", ..." * (len(classes) > 5)
+    shown = ", ".join(map(checks.shown, classes[:5])) + ", ..." * (len(classes) > 5)
     return f"{len(classes)}: {shown}"
 
 
@@ -146,7 +146,7 @@ def class_weights(
                 f"{found.classes[1]!r}; got {unknown[0]!r}"
             )
         factors = [
-            arrays.not_negative(class_weight.get(label, 1.0), f"class_weight[{label!r}]")
+            checks.not_negative(class_weight.get(label, 1.0), f"class_weight[{label!r}]")
             for label in found.classes
         ]
     else:

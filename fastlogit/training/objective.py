@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastlogit import linear, losses
-from fastlogit.hessians import invert
+from fastlogit.core.linalg import invert
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from fastlogit.features import Features
-    from fastlogit.hessians import Matrix, Vector
+    from fastlogit.core.linalg import Matrix, Vector
+    from fastlogit.matrix.features import Features
 
 
 class NotFiniteError(ValueError):

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, SupportsIndex, get_args
 
-from fastlogit import arrays
-from fastlogit import threads as _threads
-from fastlogit.model import LogisticModel
+from fastlogit.core import checks
+from fastlogit.core import threads as _threads
+from fastlogit.models.model import LogisticModel
 from fastlogit.training.solvers import LEAST_PASSES
 
 Solver = Literal["auto", "newton", "sampled-newton", "lbfgs", "gradient-descent"]
@@ -61,12 +61,12 @@ class Options:
 
     def __post_init__(self) -> None:
         """Check everything."""
-        arrays.true_or_false(self.intercept, "intercept")
+        checks.true_or_false(self.intercept, "intercept")
         if not isinstance(self.start, LogisticModel | None):
             raise TypeError(f"start must be a LogisticModel; got {type(self.start).__name__}")
         _one_of(self.solver, "solver", get_args(Solver))
-        arrays.not_negative(self.tol, "tol")
-        arrays.whole_number(self.max_passes, "max_passes", 1)
+        checks.not_negative(self.tol, "tol")
+        checks.whole_number(self.max_passes, "max_passes", 1)
         least = LEAST_PASSES.get(self.solver, 1)
         if self.max_passes < least:
             raise ValueError(
@@ -74,15 +74,15 @@ class Options:
                 f"{self.max_passes}"
             )
         if self.max_seconds is not None:
-            arrays.not_negative(self.max_seconds, "max_seconds")
+            checks.not_negative(self.max_seconds, "max_seconds")
         if self.step_size is not None:
             if self.solver != "gradient-descent":
                 raise ValueError("step_size is for solver 'gradient-descent' alone")
-            if arrays.not_negative(self.step_size, "step_size") == 0.0:
+            if checks.not_negative(self.step_size, "step_size") == 0.0:
                 raise ValueError("step_size must be above 0; got 0.0")
-        arrays.whole_number(self.seed, "seed", 0)
+        checks.whole_number(self.seed, "seed", 0)
         _one_of(self.on_separation, "on_separation", get_args(OnSeparation))
-        arrays.true_or_false(self.progress, "progress")
+        checks.true_or_false(self.progress, "progress")
         if not (self.callback is None or callable(self.callback)):
             raise TypeError(f"callback must be a function; got {type(self.callback).__name__}")
         _threads.resolve(self.threads)

@@ -18,7 +18,7 @@ from fastlogit.training.objective import NotFiniteError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from fastlogit.hessians import Vector
+    from fastlogit.core.linalg import Vector
     from fastlogit.training.objective import Objective
 
 # A column with entries in fewer rows of a sample than this, or in a smaller share, is rare.

@@ -45,7 +45,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from fastlogit.hessians import invert, least_eigenvalue
+from fastlogit.core.linalg import invert, least_eigenvalue
 from fastlogit.training.convergence import is_near
 from fastlogit.training.objective import NoReadLeftError, dot
 from fastlogit.training.sampling import sample
@@ -53,7 +53,7 @@ from fastlogit.training.sampling import sample
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from fastlogit.hessians import Inverse, Matrix, Vector
+    from fastlogit.core.linalg import Inverse, Matrix, Vector
     from fastlogit.training.objective import Objective, Point
 
     Steps = Generator["Trial", None, None]

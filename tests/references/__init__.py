@@ -7,5 +7,5 @@ passes         passes over X in `numpy.longdouble`, with bounds on the rounding 
 coefficients   generator of the polynomial coefficients of the kernels
 ============== ====================================================================
 
-The tests import them as ``references``, the benchmarks as ``tests.references``.
+
 """

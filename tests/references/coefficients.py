@@ -1,4 +1,4 @@
-"""Generate the polynomial coefficients of ``fastlogit/kernels/scalar.py``.
+"""Generate the polynomial coefficients of ``fastlogit/kernels/logistic.py``.
 
 ``python tests/references/coefficients.py`` prints them; ``test_coefficients.py`` compares them with
 the source.  Each is the Chebyshev fit of a smooth function in 200-bit arithmetic, whose

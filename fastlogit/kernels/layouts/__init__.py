@@ -1,0 +1,1 @@
+"""How the kernels read X: rows, separate columns, or compressed sparse rows."""

@@ -1,0 +1,210 @@
+"""One-hot encoding: columns of text, each of whose categories has a coefficient of its own.
+
+In a model such a column is one feature for each category, ``column=category``, which is 1 where
+the column has it and else 0.  No such matrix is made: the coefficient of the category that a row
+has is added to its logit.  A category without a feature has the coefficient 0.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
+
+import numpy as np
+
+from fastlogit.core.arrow import column_of, plain, texts_of
+from fastlogit.core.checks import choice, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from numpy.typing import NDArray
+
+Unknown = Literal["error", "ignore"]
+
+# How formats spell booleans as text, Arrow's way first, and as numbers.
+_BOOLEANS = (("false", "False", "FALSE", "0"), ("true", "True", "TRUE", "1"))
+_WHOLE_NUMBER = re.compile("-?[0-9]+")
+
+
+def feature_name(column: str, category: str) -> str:
+    """What a category is called among the features."""
+    return f"{column}={category}"
+
+
+def checked(categories: Any, features: Sequence[str] | None) -> dict[str, tuple[str, ...]]:
+    """Check that a mapping from columns to categories agrees with the names of the features."""
+    if not isinstance(categories, Mapping):
+        raise TypeError(f"categories must map columns to categories; got {shown(categories)}")
+    if not categories:
+        return {}
+    if features is None:
+        raise ValueError("categories must go with feature_names; there are none")
+    names, all_names = set(features), set[str]()
+    for column, values in categories.items():
+        if not (
+            isinstance(column, str)
+            and isinstance(values, list | tuple)
+            and all(isinstance(value, str) for value in values)
+        ):
+            raise TypeError(f"categories must be lists of texts; those of {shown(column)} are not")
+        if not values or len(set(values)) < len(values):
+            raise ValueError(f"categories of {shown(column)} must be one or more, and differ")
+        if column in names:
+            raise ValueError(f"categories has {shown(column)}, which is in feature_names as well")
+        own = {feature_name(column, value) for value in values}
+        if own & all_names:
+            raise ValueError(
+                f"categories must differ; {sorted(own & all_names)[0]!r} is there twice"
+            )
+        all_names |= own
+    return {column: tuple(values) for column, values in categories.items()}
+
+
+def checked_unknown(unknown: Unknown) -> Unknown:
+    """Check an option."""
+    checked: Unknown = choice(unknown, "unknown", get_args(Unknown))
+    return checked
+
+
+def spelled(texts: Collection[str]) -> list[str]:
+    """Texts with one spelling of booleans: "true", or among integers "1"."""
+    if not _are_booleans_or_integers(texts):
+        return list(texts)
+    place = -1 if any(map(_WHOLE_NUMBER.fullmatch, texts)) else 0
+    spelling = {one: same[place] for same in _BOOLEANS for one in same[:-1]}
+    return [spelling.get(text, text) for text in texts]
+
+
+def _are_booleans_or_integers(texts: Collection[str]) -> bool:
+    words = {one for same in _BOOLEANS for one in same}
+    return all(text in words or _WHOLE_NUMBER.fullmatch(text) for text in texts)
+
+
+class Columns(NamedTuple):
+    """Coefficients, by the columns of a table that they belong to.
+
+    Attributes
+    ----------
+    numbers : tuple of str
+        Columns of numbers, and in `coef` a coefficient for each.
+    text : dict
+        Columns of text, and of each the categories with their coefficients.
+    """
+
+    numbers: tuple[str, ...]
+    coef: NDArray[np.float64]
+    text: dict[str, dict[str, float]]
+
+
+def columns(
+    features: Sequence[str], coef: NDArray[np.float64], categories: dict[str, tuple[str, ...]]
+) -> Columns:
+    """Sort coefficients by columns."""
+    of_feature = dict(zip(features, coef.tolist(), strict=True))
+    text = {
+        column: {value: of_feature.pop(feature_name(column, value), 0.0) for value in values}
+        for column, values in categories.items()
+    }
+    return Columns(tuple(of_feature), np.array(list(of_feature.values())), text)
+
+
+class Found(NamedTuple):
+    """What the values of a column add to the logits: NaN for a null, 0 for an unknown one."""
+
+    logits: NDArray[np.float64]
+    # Where a value is none of the categories.
+    unknown: NDArray[np.bool_]
+
+
+class Known(NamedTuple):
+    """The categories of a column, an array of Arrow, and what each adds to the logits."""
+
+    texts: Any
+    # And 0, for all that is none of them.
+    coef: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, coefficients: dict[str, float]) -> Known:
+        """Prepare the coefficients of a column for `look_up`, booleans in all their spellings."""
+        if coefficients and _are_booleans_or_integers(coefficients):
+            coefficients = dict(coefficients)
+            for spellings in _BOOLEANS:
+                of_these = [coefficients[one] for one in spellings if one in coefficients]
+                for one in spellings if of_these else ():
+                    coefficients.setdefault(one, of_these[0])
+        return cls(texts_of(coefficients), np.array([*coefficients.values(), 0.0]))
+
+
+def look_up(column: Any, known: Known) -> Found:
+    """Find the coefficients of the values of a column, an array of Arrow."""
+    import pyarrow as pa
+    from pyarrow import compute
+
+    if isinstance(column, pa.ChunkedArray):
+        column = column.combine_chunks()
+    if pa.types.is_dictionary(column.type):
+        of_value = look_up(column.dictionary, known)
+        codes = column.indices.fill_null(0).to_numpy(zero_copy_only=False)
+        if not len(column.dictionary):
+            of_value, codes = Found(np.zeros(1), np.zeros(1, bool)), np.zeros(len(column), int)
+        found = Found(of_value.logits[codes], of_value.unknown[codes])
+    else:
+        count = len(known.texts)
+        codes = compute.index_in(as_text(column), known.texts).fill_null(count)
+        codes = codes.to_numpy(zero_copy_only=False)
+        found = Found(known.coef[codes], codes == count)
+    if column.null_count:
+        nulls = column.is_null().to_numpy(zero_copy_only=False)
+        found.logits[nulls] = np.nan
+        found.unknown[nulls] = False
+    return found
+
+
+def as_text(column: Any) -> Any:
+    """A column of names, whatever their type, as strings."""
+    import pyarrow as pa
+
+    column = plain(column)
+    return column if pa.types.is_string(column.type) else column.cast(pa.string())
+
+
+def names_of(X: Any) -> list[str]:
+    """Names of the columns of a table of any library; none of what is no table."""
+    if isinstance(X, type):
+        return []
+    for attribute in ("column_names", "columns"):
+        names = getattr(X, attribute, None)
+        if names is not None and not isinstance(X, Mapping):
+            return [str(name) for name in names if isinstance(name, str)]
+    if hasattr(X, "schema"):
+        return list(X.schema.names)
+    return list(map(str, X)) if isinstance(X, Mapping) else []
+
+
+def sum_of(
+    X: Any, text: dict[str, dict[str, float]], missing: str, unknown: Unknown
+) -> NDArray[np.float64]:
+    """What the columns of text of a table in memory add to the logits of its rows."""
+    total: Any = 0.0
+    for name, coefficients in text.items():
+        column = column_of(X[name])
+        column.validate(full=True)  # an index may point outside the dictionary
+        found = look_up(column, Known.of(coefficients))
+        if missing == "error" and (nulls := np.count_nonzero(np.isnan(found.logits))):
+            raise ValueError(f"X must have no nulls; column {name!r} has {nulls}")
+        if unknown == "error" and found.unknown.any():
+            row = int(np.argmax(found.unknown))
+            raise ValueError(unknown_value("X", name, column[row], row))
+        total = total + found.logits
+    result: NDArray[np.float64] = total
+    return result
+
+
+def unknown_value(where: str, column: str, value: Any, row: int) -> str:
+    """Message of an error."""
+    return (
+        f"{where}: column {shown(column)} has {shown(str(value))} in row {row}, which the model "
+        "does not know (unknown='ignore' scores such rows as if that column added nothing)"
+    )

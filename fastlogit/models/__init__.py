@@ -1,0 +1,1 @@
+"""A trained model: coefficients, predictions, its file, its statistics, and conversion."""

@@ -1,0 +1,224 @@
+"""Checks of a model's fields: each function checks one field and returns it normalised."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from fastlogit.core import checks
+from fastlogit.matrix import onehot
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+# The largest integer of 64 bits, and the most characters of a name or a label.
+_MOST_INTEGER = 2**63 - 1
+_MOST_TEXT = 1 << 20
+# Of the name of a solver.
+_MOST_SOLVER = 100
+# Numbers that are not negative, or NaN where they are not known.
+MEASURED = ("log_loss", "null_log_loss", "total_weight", "gradient_norm", "seconds")
+
+
+class History(NamedTuple):
+    """The course of training: of each field, one number for each read of X.
+
+    The last entry is for the point that the model describes; if a worse point was tried last, the
+    best one is listed again after it.
+
+    Attributes
+    ----------
+    passes : tuple of int
+        Reads of X so far.
+    objective : tuple of float
+        Mean loss plus penalty at the point that was tried.
+    gradient_norm : tuple of float
+        Largest element of its gradient.
+    step : tuple of float
+        How much of the solver's step was taken to get there.
+    seconds : tuple of float
+        Since training began.
+    """
+
+    passes: tuple[int, ...]
+    objective: tuple[float, ...]
+    gradient_norm: tuple[float, ...]
+    step: tuple[float, ...]
+    seconds: tuple[float, ...]
+
+
+def checked(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a model as it keeps them; a TypeError or ValueError names one that is wrong."""
+    coef = np.array(checks.real_array(fields["coef"], "coef", 1), dtype=np.float64)
+    if not np.isfinite(coef).all():
+        raise ValueError(f"coef must be finite; got {coef[~np.isfinite(coef)][0]}")
+    coef.flags.writeable = False
+    intercept = checks.number(fields["intercept"], "intercept")
+    if not math.isfinite(intercept):
+        raise ValueError(f"intercept must be finite; got {intercept}")
+    truths = {
+        name: checks.true_or_false(fields[name], name)
+        for name in ("converged", "with_intercept", "with_offset")
+    }
+    names, solver = fields["feature_names"], fields["solver"]
+    names = None if names is None else checked_names(names, coef.size)
+    return truths | {
+        "coef": coef,
+        "intercept": intercept,
+        "feature_names": names,
+        "classes": _classes(fields["classes"]),
+        "l2": _l2(fields["l2"], coef.size),
+        **{name: _measured(fields[name], name) for name in MEASURED},
+        "passes": _passes(fields["passes"]),
+        "solver": None if solver is None else _text(solver, "solver", _MOST_SOLVER),
+        "history": _history(fields["history"]),
+        "variances": _variances(fields["variances"], coef.size + truths["with_intercept"]),
+        "categories": _categories(fields["categories"], names),
+    }
+
+
+def _measured(value: Any, name: str) -> float:
+    number = checks.number(value, name)
+    return number if math.isnan(number) else checks.not_negative(number, name)
+
+
+def _classes(classes: Any) -> tuple[Any, Any]:
+    """Two different labels, as Python's own types."""
+    if isinstance(classes, str) or (given := _elements(classes)) is None:
+        raise TypeError(f"classes must be two labels; got {checks.shown(classes)}")
+    result = tuple(one.item() if isinstance(one, np.generic) else one for one in given)
+    for label in result:
+        if not isinstance(label, bool | int | float | str) or label != label:
+            raise TypeError(f"classes must be bool, int, float or str; got {checks.shown(label)}")
+        if isinstance(label, str):
+            _text(label, "classes")
+        elif isinstance(label, float):
+            if math.isinf(label):
+                raise ValueError(f"classes must be finite; got {label}")
+        elif not -_MOST_INTEGER - 1 <= label <= _MOST_INTEGER:
+            raise ValueError(f"classes must be of 64 bits; got {checks.shown(label)}")
+    if len(result) != 2 or result[0] == result[1]:
+        raise ValueError(f"classes must be two different labels; got {checks.shown(result)}")
+    # Predicted labels are elements of such an array, which must not change them.
+    if np.array(result).tolist() != list(result):
+        raise TypeError(f"classes must be of the same kind; got {checks.shown(result)}")
+    return result
+
+
+def _l2(l2: Any, d: int) -> float | NDArray[np.float64]:
+    """One penalty, or a read-only array with one for each coefficient."""
+    checked = checks.l2(l2, d)
+    if isinstance(checked, np.ndarray):
+        checked.flags.writeable = False
+    return checked
+
+
+def _variances(variances: Any, size: int) -> NDArray[np.float64] | None:
+    """One variance for each estimate, NaN where it is not known or too large."""
+    if variances is None:
+        return None
+    array = checks.vector(variances, "variances", size, "estimate").astype(np.float64)
+    array[array == np.inf] = np.nan
+    if (array < 0.0).any():
+        raise ValueError(f"variances must be finite and not negative; got {array[array < 0.0][0]}")
+    array.flags.writeable = False
+    return array
+
+
+def _passes(passes: Any) -> int:
+    """A number of passes, of 64 bits."""
+    count = checks.whole_number(passes, "passes", 0)
+    if count > _MOST_INTEGER:
+        raise ValueError(f"passes must be of 64 bits; got {checks.shown(count)}")
+    return count
+
+
+def _history(history: Any) -> History | None:
+    """A history whose columns are tuples of numbers, of one length."""
+    if history is None:
+        return None
+    if not isinstance(history, History):
+        raise TypeError(f"history must be a History or None; got {checks.shown(history)}")
+    checked = [_column_of_history(values, name) for name, values in history._asdict().items()]
+    if len(set(map(len, checked))) != 1:
+        raise ValueError("history must have fields of one length")
+    return History(*checked)
+
+
+def _column_of_history(values: Any, field: str) -> tuple[Any, ...]:
+    name = f"history.{field}"
+    if isinstance(values, str) or not isinstance(values, Sequence | np.ndarray):
+        raise TypeError(f"{name} must be a sequence of numbers; got {checks.shown(values)}")
+    array = np.asarray(values)
+    if not array.size:
+        return ()
+    if array.ndim != 1 or array.dtype.kind not in "uif":
+        raise TypeError(f"{name} must be a sequence of numbers; got {checks.shown(values)}")
+    if field != "passes":
+        return tuple(array.astype(np.float64).tolist())
+    if array.dtype.kind == "f" or array.min() < 0 or array.max() > _MOST_INTEGER:
+        raise ValueError(f"{name} must be whole numbers of at least 0; got {checks.shown(values)}")
+    return tuple(array.tolist())
+
+
+def checked_names(names: Any, d: int) -> tuple[str, ...]:
+    """Feature names as a tuple of `d` different strings."""
+    if isinstance(names, str) or (result := _elements(names)) is None:
+        raise TypeError(f"feature_names must be a sequence of strings; got {checks.shown(names)}")
+    if len(result) != d:
+        raise ValueError(
+            f"feature_names must have one name for each column, {d}; got {len(result)}"
+        )
+    for name in result:
+        _text(name, "feature_names")
+    if len(set(result)) < d:
+        raise ValueError(
+            f"feature_names must differ; got {checks.shown(repeated(result))} more than once"
+        )
+    return result
+
+
+def _categories(categories: Any, feature_names: Sequence[str] | None) -> dict[str, tuple[str, ...]]:
+    """Check the categories of each column: a file must be able to hold them."""
+    result = onehot.checked(categories, feature_names)
+    for column, values in result.items():
+        for text in (column, *values):
+            _text(text, "categories")
+    return result
+
+
+def _text(value: Any, name: str, most: int = _MOST_TEXT) -> str:
+    """A text that files, tables and pictures can hold."""
+    if not isinstance(value, str):
+        raise TypeError(f"{name} must be text; got {checks.shown(value)}")
+    if len(value) > most:
+        raise ValueError(
+            f"{name} must have at most {most} characters each; got {len(value)}: "
+            f"{checks.shown(value)}"
+        )
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError(
+            f"{name} must be valid Unicode, without lone surrogates; got {checks.shown(value)}"
+        ) from None
+    return value
+
+
+def _elements(values: Any) -> tuple[Any, ...] | None:
+    """Elements of a sequence; None if it cannot be iterated, such as an array without an axis."""
+    try:
+        return tuple(values)
+    except (TypeError, NotImplementedError):
+        return None
+
+
+def repeated(names: Iterable[str]) -> str:
+    """First name that occurs more than once."""
+    return next(name for name, count in Counter(names).items() if count > 1)

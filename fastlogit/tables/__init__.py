@@ -1,0 +1,1 @@
+"""Tables of any format, read and written batch by batch; knows nothing of models."""

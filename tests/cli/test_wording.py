@@ -1,0 +1,105 @@
+"""What messages of the library become on the command line."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import inspect
+
+import pytest
+
+import fastlogit as fl
+from fastlogit import cli, demo, plot
+from fastlogit.cli.wording import as_options, options_of
+from fastlogit.models.model import LogisticModel
+from fastlogit.scoring import CSVOptions, evaluate, read_table, score
+
+PARSER = cli._parser()
+COMMANDS = next(action.choices for action in PARSER._actions if action.dest == "command")
+
+
+@pytest.mark.parametrize(
+    ("command", "message", "said"),
+    [
+        ("score", "y: exists already (force=True replaces it)", "(--force replaces it)"),
+        (
+            "score",
+            "(missing='nan' scores, missing='skip' not)",
+            "(--missing nan scores, --missing ",
+        ),
+        ("train", "(categorical=['a b', 'c'] takes it", "(--categorical 'a b' c takes it"),
+        ("train", "ignore=[\"it's\", 'x]y']", """--ignore 'it'"'"'s' 'x]y'"""),
+        ("train", "(null_values=['?', '#N/A'] takes", "(--null-values '?' '#N/A' takes"),
+        ("train", "csv=CSVOptions(thousands='.', decimal=',')", "--thousands . --decimal ,"),
+        ("train", "csv=CSVOptions(encoding='latin-1') reads", "--encoding latin-1 reads"),
+        ("train", "(csv=CSVOptions(null_values=['(', ')']) takes", "(--null-values '(' ')' takes"),
+        (
+            "score",
+            "csv=CSVOptions(delimiter=';', null_values=['?']) must be for a CSV",
+            "--delimiter ';' --null-values '?' must be for a CSV",
+        ),
+        ("train", "with intercept=False it", "with --no-intercept it"),
+        ("train", "width=12 is", "--columns 12 is"),
+        ("score", "source_format must be one of", "--input-format must be one of"),
+        ("score", "sink_format must be one of", "--output-format must be one of"),
+        ("train", "x.csv: label must say which", "x.csv: --label must say which"),
+        ("train", "above tol 1e-08; raise max_passes.", "above --tol 1e-08; raise --max-passes."),
+        ("train", "raise l2, or", "raise --l2, or"),
+        ("evaluate", "delimiter must be one", "--delimiter must be one"),
+    ],
+)
+def test_arguments_become_options(command, message, said):
+    assert said in as_options(message, options_of(COMMANDS[command]))
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "data.csv: missing column 'missing' (is it 'label'?)",
+        "the label must be 0 or 1; got 2 in row 0",
+        "'missing=skip' is a feature twice, once of 'missing'",
+        "column 'max_passes' must be finite; got inf in row 0",
+        "max_passes.csv: has no rows",
+        "folder/max_passes/x.csv: has no rows",
+        "X must have a column that is not the same everywhere",
+        "met 2 texts unknown to the model; the output and its names are kept",
+    ],
+)
+def test_other_words_stay(message):
+    for parser in COMMANDS.values():
+        assert as_options(message, options_of(parser)) == message
+
+
+# What only the command has.
+OWN = {"help", "debug", "quiet", "json", "out"}
+
+
+def parameters(*functions):
+    return {name for each in functions for name in inspect.signature(each).parameters}
+
+
+READS = {field.name for field in dataclasses.fields(CSVOptions)}
+BEHIND = {
+    "train": parameters(read_table, fl.fit, LogisticModel.save) | READS,
+    "score": parameters(score) | READS,
+    "evaluate": parameters(evaluate) | READS,
+    "plot": parameters(*(getattr(plot, name) for name in cli.PLOTS)) | READS,
+    "demo": parameters(demo.run),
+    "warmup": set(),
+}
+# Options that are said in another way than their argument, with the reason.
+OTHER = {
+    ("score", "outputs"): "output",  # may be given several times
+    ("plot", "label"): "t",  # of which a command can give the column alone
+    ("plot", "force"): "force",  # of the file, which is the command's
+    ("train", "force"): "force",
+}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_option_is_called_like_the_argument_that_it_stands_for(command):
+    assert isinstance(COMMANDS[command], argparse.ArgumentParser)
+    for action in COMMANDS[command]._actions:
+        if action.option_strings and action.dest not in OWN:
+            known = action.dest in BEHIND[command] or (command, action.dest) in OTHER
+            assert known, f"{command} {action.option_strings[-1]}: {action.dest}"

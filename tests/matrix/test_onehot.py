@@ -1,0 +1,226 @@
+"""Columns of text in a model: what is stored, and what a table with them gives."""
+
+from __future__ import annotations
+
+import copy
+import json
+import pickle
+
+import duckdb
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pytest
+from sklearn.preprocessing import OneHotEncoder
+
+import fastlogit as fl
+from fastlogit.matrix import onehot
+
+CATEGORIES = {"from": ("EWR", "JFK", "LGA"), "day": ("1", "2")}
+# The first day has no feature.
+NAMES = ("age", "from=EWR", "from=JFK", "from=LGA", "day=2")
+COEF = [0.5, 1.0, -2.0, 4.0, 8.0]
+MODEL = fl.LogisticModel(COEF, 0.25, NAMES, categories=CATEGORIES)
+TABLE = {
+    "age": [1.0, 2.0, 3.0, 4.0],
+    "from": ["JFK", "LGA", "EWR", "JFK"],
+    "day": ["1", "2", "2", "1"],
+}
+LOGITS = [0.25 + 0.5 - 2, 0.25 + 1 + 4 + 8, 0.25 + 1.5 + 1 + 8, 0.25 + 2 - 2]
+
+TABLES = {
+    "dict": dict,
+    "Arrow": pa.table,
+    "batch": pa.RecordBatch.from_pydict,
+    "pandas": pd.DataFrame,
+    "Polars": pl.DataFrame,
+    "dictionaries": lambda data: pa.table(
+        {name: pa.array(data[name]).dictionary_encode() for name in ("from", "day")}
+        | {"age": data["age"]}
+    ),
+    "chunks": lambda data: pa.concat_tables([pa.table(data).slice(0, 1), pa.table(data).slice(1)]),
+}
+
+
+@pytest.mark.parametrize("table_of", TABLES.values(), ids=TABLES)
+def test_a_table_with_text(table_of):
+    X = table_of(TABLE)
+    np.testing.assert_array_equal(MODEL.decision(X), LOGITS)
+    np.testing.assert_array_equal(MODEL.predict_proba(X)[:, 1], fl.sigmoid(LOGITS))
+    assert MODEL.predict(X).tolist() == [0, 1, 1, 1]
+
+
+class Stream:
+    """Something that only gives a stream of Arrow."""
+
+    def __init__(self, table):
+        self.table = table
+
+    def __arrow_c_stream__(self, requested_schema=None):
+        return self.table.__arrow_c_stream__(requested_schema)
+
+
+@pytest.mark.parametrize(
+    "stream_of",
+    [
+        lambda table: duckdb.from_arrow(table),
+        lambda table: table.to_reader(max_chunksize=3),
+        lambda table: pl.from_arrow(table),
+        Stream,
+        lambda table: Stream(pl.from_arrow(table)),
+    ],
+    ids=["DuckDB", "reader", "Polars", "stream", "stream of Polars"],
+)
+def test_a_stream_with_text_is_read_once(stream_of):
+    table = pa.table(TABLE)
+    np.testing.assert_array_equal(MODEL.decision(stream_of(table)), LOGITS)
+    np.testing.assert_array_equal(MODEL.predict_proba(stream_of(table))[:, 1], fl.sigmoid(LOGITS))
+    assert MODEL.predict(stream_of(table)).tolist() == [0, 1, 1, 1]
+    with pytest.raises(ValueError, match=r"^X must have all columns of the model; missing 'age'"):
+        MODEL.decision(stream_of(table.drop_columns(["age"])))
+
+
+def test_it_is_what_the_encoded_matrix_gives():
+    encoder = OneHotEncoder(categories=[list(one) for one in CATEGORIES.values()])
+    encoded = encoder.fit_transform(np.column_stack([TABLE["from"], TABLE["day"]])).toarray()
+    X = np.column_stack([TABLE["age"], np.delete(encoded, 3, axis=1)])
+    np.testing.assert_array_equal(MODEL.decision(X), LOGITS)
+    np.testing.assert_array_equal(MODEL.decision(dict(zip(NAMES, X.T, strict=True))), LOGITS)
+
+
+def test_a_model_of_nothing_but_text():
+    model = fl.LogisticModel([2.0], 1.0, ("x=b",), categories={"x": ("a", "b")})
+    out = np.empty(3)
+    assert model.decision({"x": ["a", "b", "a"]}, out=out) is out
+    assert out.tolist() == [1.0, 3.0, 1.0]
+
+
+def test_integers_are_taken_as_text():
+    np.testing.assert_array_equal(MODEL.decision(TABLE | {"day": [1, 2, 2, 1]}), LOGITS)
+
+
+def test_what_the_model_does_not_know():
+    X = TABLE | {"from": ["JFK", "SFO", "EWR", ""]}
+    with pytest.raises(ValueError, match=r"^X: column 'from' has 'SFO' in row 1, which the model "):
+        MODEL.decision(X)
+    expected = np.array(LOGITS) - [0, 4, 0, -2]
+    np.testing.assert_array_equal(MODEL.decision(X, unknown="ignore"), expected)
+    with pytest.raises(ValueError, match="unknown must be 'error' or 'ignore'; got 'zero'"):
+        MODEL.decision(X, unknown="zero")
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.dictionary(pa.int8(), "str")])
+def test_nulls(kind):
+    X = TABLE | {"from": pa.array(["JFK", None, "EWR", None], pa.string()).cast(kind)}
+    with pytest.raises(ValueError, match="X must have no nulls; column 'from' has 2"):
+        MODEL.decision(X)
+    z = MODEL.decision(X, missing="nan")
+    assert np.isnan(z).tolist() == [False, True, False, True]
+    np.testing.assert_array_equal(z[::2], LOGITS[::2])
+
+
+@pytest.mark.parametrize("values", [[], [None, None]])
+def test_dictionaries_without_a_text(values):
+    column = pa.array(values, pa.string()).dictionary_encode()
+    found = onehot.look_up(column, onehot.Known.of({"a": 1.0}))
+    assert np.isnan(found.logits).tolist() == [True] * len(values)
+    assert not found.unknown.any()
+
+
+def test_columns_must_be_those_of_the_model():
+    with pytest.raises(ValueError, match="missing 'age'"):
+        MODEL.decision({"from": ["JFK"], "day": ["1"]})
+    with pytest.raises(ValueError, match="must have no columns that the model has not; got 'x'"):
+        MODEL.decision({"from": ["JFK"], "day": ["1"], "age": [1.0], "x": [1.0]})
+
+
+def test_a_model_file_keeps_them(tmp_path):
+    path = tmp_path / "model.json"
+    MODEL.save(path)
+    assert json.loads(path.read_text())["categories"] == {
+        "from": ["EWR", "JFK", "LGA"],
+        "day": ["1", "2"],
+    }
+    for model in (fl.load(path), copy.deepcopy(MODEL), pickle.loads(pickle.dumps(MODEL))):
+        assert model.categories == CATEGORIES
+        np.testing.assert_array_equal(model.decision(TABLE), LOGITS)
+
+
+@pytest.mark.parametrize(
+    ("categories", "names", "message"),
+    [
+        (None, NAMES, "categories must map columns to categories; got None"),
+        ({"from": "EWR"}, NAMES, "categories must be lists of texts; those of 'from' are not"),
+        ({"from": [1, 2]}, NAMES, "categories must be lists of texts; those of 'from' are not"),
+        ({"from": None}, NAMES, "categories must be lists of texts; those of 'from' are not"),
+        ({1: ["a"]}, NAMES, "categories must be lists of texts; those of 1 are not"),
+        ({"from": []}, NAMES, "categories of 'from' must be one or more, and differ"),
+        ({"from": ["a", "a"]}, NAMES, "categories of 'from' must be one or more, and differ"),
+        ({"age": ["a"]}, NAMES, "categories has 'age', which is in feature_names as well"),
+        ({"a": ["b=c"], "a=b": ["c"]}, NAMES, "categories must differ; 'a=b=c' is there twice"),
+        ({"from": ["a"]}, None, "categories must go with feature_names"),
+    ],
+)
+def test_categories_that_cannot_be(tmp_path, categories, names, message):
+    with pytest.raises((TypeError, ValueError), match=message):
+        fl.LogisticModel(COEF, 0.0, names, categories=categories)
+    path = tmp_path / "model.json"
+    MODEL.save(path)
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps(content | {"categories": categories, "feature_names": names}))
+    if 1 not in (categories or {}):  # JSON makes it a text
+        with pytest.raises(ValueError, match=f"^{path}: not a valid model: .*{message}"):
+            fl.load(path)
+
+
+def test_a_null_within_a_dictionary_is_a_null():
+    column = pa.DictionaryArray.from_arrays([0, 1, 2, 0], ["JFK", None, "EWR"])
+    X = TABLE | {"from": column}
+    with pytest.raises(ValueError, match="X must have no nulls; column 'from' has 1"):
+        MODEL.decision(X)
+    assert np.isnan(MODEL.decision(X, missing="nan")).tolist() == [False, True, False, False]
+
+
+def test_an_unknown_text_is_told_in_short():
+    with pytest.raises(ValueError, match=r"^X: column 'from' has 'aaa") as caught:
+        MODEL.decision(TABLE | {"from": ["JFK", "a" * 1_000_000, "EWR", "JFK"]})
+    assert len(str(caught.value)) < 300
+
+
+@pytest.mark.parametrize(
+    "categories",
+    [("false", "true"), ("False", "True"), ("FALSE", "TRUE"), ("0", "1"), ("0", "1", "2")],
+)
+def test_booleans_are_found_however_they_are_spelled(categories):
+    coefficients = dict(zip(categories, (1.0, 2.0, 3.0)[: len(categories)], strict=True))
+    for values in (
+        [False, True],
+        ["false", "true"],
+        ["False", "True"],
+        ["FALSE", "TRUE"],
+        [0, 1],
+        pa.array(["False", "True"]).dictionary_encode(),
+    ):
+        found = onehot.look_up(pa.array(values), onehot.Known.of(coefficients))
+        assert found.logits.tolist() == [1.0, 2.0]
+        assert not found.unknown.any()
+
+
+def test_other_texts_are_no_booleans():
+    for categories in (("no", "true"), ("1", "one"), ("True", "unknown"), ("2", "3"), ("true",)):
+        known = onehot.Known.of(dict.fromkeys(categories, 1.0))
+        found = onehot.look_up(pa.array(["FALSE", "0", "yes"]), known)
+        assert found.unknown.all()
+    both = onehot.Known.of({"True": 1.0, "true": 2.0, "1": 3.0})
+    assert onehot.look_up(pa.array(["True", "true", "1", "TRUE"]), both).logits.tolist() == [
+        1.0, 2.0, 3.0, 2.0,
+    ]  # fmt: skip
+
+
+def test_texts_with_one_spelling_of_booleans():
+    assert onehot.spelled(["True", "FALSE", "true"]) == ["true", "false", "true"]
+    assert onehot.spelled(["2", "True", "0", "false"]) == ["2", "1", "0", "0"]
+    assert onehot.spelled(["0", "-1"]) == ["0", "-1"]
+    assert onehot.spelled(["True", "maybe", "1"]) == ["True", "maybe", "1"]
+    assert onehot.spelled([]) == []

@@ -1,0 +1,210 @@
+"""The solvers: all end at the same optimum, from anywhere."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import numpy as np
+import pytest
+from scipy import optimize
+
+from fastlogit.matrix import features
+from fastlogit.training import solvers
+from fastlogit.training.objective import Objective
+
+RNG = np.random.default_rng(9)
+N, D = 3000, 6
+X = RNG.normal(size=(N, D)) @ np.linalg.cholesky(0.5 * np.eye(D) + 0.5)
+T = (RNG.random(N) < 1 / (1 + np.exp(-X @ np.linspace(-1, 1, D)))).astype(np.float64)
+SOLVERS = ["newton", "sampled-newton", "lbfgs", "gradient-descent"]
+
+
+def objective(X=X, t=T, l2=1.0):
+    return Objective(features.of(X), t, None, None, np.append(np.full(X.shape[1], l2), 0.0), 1)
+
+
+def run(solver, f, start=None, tol=1e-9, most=300, **options):
+    """All trials until the tolerance, and the best point."""
+    trials, best = [], None
+    for trial in solvers.steps(solver, f, start, **options):
+        trials.append(trial)
+        best = trial.point if trial.accepted else best
+        if (best is not None and f.gradient_norm(best) <= tol) or len(trials) == most:
+            break
+    return trials, best
+
+
+def minimum(f):
+    """By SciPy, from the same f and its derivatives (which have tests of their own)."""
+    found = optimize.minimize(
+        lambda theta: f.at(theta).value,
+        np.zeros(f.penalties.size),
+        jac=lambda theta: f.at(theta).gradient,
+        hess=f.hessian,
+        method="trust-exact",
+        options={"gtol": 1e-9 * f.n},
+    )
+    return found.x
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_every_solver_ends_at_the_optimum_of_scipy(solver):
+    f = objective()
+    tol = 1e-7 if solver == "gradient-descent" else 1e-9
+    _, best = run(solver, f, tol=tol)
+    assert f.gradient_norm(best) <= tol
+    np.testing.assert_allclose(best.theta, minimum(f), rtol=1e3 * tol)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_accepted_points_never_rise_by_more_than_rounding(solver):
+    trials, _ = run(solver, objective())
+    values = [trial.point.value for trial in trials if trial.accepted]
+    assert np.diff(values).max() <= 1e-13 * values[0]
+    assert trials[0].length == 0.0
+    assert all(trial.length > 0.0 for trial in trials[1:])
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_every_trial_is_one_read_but_for_the_first_ones(solver):
+    f = objective()
+    before = []
+    for trial in solvers.steps(solver, f):
+        before.append(f.rows_read)
+        if f.gradient_norm(trial.point) <= 1e-6:
+            break
+    steps = np.diff(before) / N
+    # The diagonal is read before the first step, and by lbfgs after ten.
+    diagonals = {"lbfgs": [0, 10], "gradient-descent": [0]}.get(solver, [])
+    assert (steps == [2.0 if i in diagonals else 1.0 for i in range(steps.size)]).all()
+    assert before[0] <= 3 * N  # the sample is half of the rows here
+
+
+@pytest.mark.parametrize("solver", ["newton", "sampled-newton", "lbfgs"])
+def test_a_point_that_is_the_optimum_is_left_at_once(solver):
+    f = objective()
+    _, best = run("newton", f, tol=1e-12)
+    trials, again = run(solver, f, best.theta, most=3)
+    assert all(f.gradient_norm(trial.point) < 1e-3 for trial in trials)
+    assert f.gradient_norm(again or best) <= 1e-9
+
+
+@pytest.mark.parametrize("solver", ["newton", "lbfgs", "sampled-newton"])
+def test_a_solver_ends_by_itself_where_rounding_allows_no_more(solver):
+    trials = list(solvers.steps(solver, objective()))
+    assert len(trials) < 100
+    assert objective().gradient_norm(trials[-1].point) < 1e-13
+
+
+def test_sampled_newton_takes_larger_samples_and_in_the_end_all_rows(monkeypatch):
+    monkeypatch.setattr(solvers, "_LEAST_SAMPLED", 50)
+    monkeypatch.setattr(solvers, "_SAMPLED_PER_COLUMN", 1)
+    monkeypatch.setattr(solvers, "_PATIENCE", 2)
+    monkeypatch.setattr(solvers, "_DETERMINED", 0.0)
+    sizes = []
+    original = solvers.sample
+
+    def noting(f, size, seed):
+        sizes.append(size)
+        return original(f, size, seed)
+
+    monkeypatch.setattr(solvers, "sample", noting)
+    f = objective()
+    trials, best = run("sampled-newton", f, tol=1e-12)
+    assert sizes == [50, 200, 800]
+    assert trials[-1].point.hessian is not None
+    np.testing.assert_allclose(best.theta, minimum(f), rtol=1e-6)
+
+
+def test_a_sample_that_leads_astray_is_not_followed(monkeypatch):
+    f = objective()
+    astray = np.full(D + 1, 50.0), f.hessian(np.zeros(D + 1)) / 2
+    monkeypatch.setattr(solvers, "_near_optimum", lambda few, theta: astray)
+    trials, best = run("sampled-newton", f)
+    assert [trial.accepted for trial in trials[:2]] == [False, True]
+    assert (trials[1].point.theta == 0.0).all()
+    np.testing.assert_allclose(best.theta, minimum(f), rtol=1e-6)
+
+
+def test_lbfgs_turns_what_it_remembers_into_steps():
+    rng = np.random.default_rng(1)
+    hessian = np.diag(rng.uniform(1.0, 9.0, 5)) + 0.5
+    memory = deque(maxlen=20)
+    for _ in range(3):
+        s = rng.normal(size=5)
+        memory.append((s, hessian @ s, float(s @ hessian @ s)))
+    s, y, _ = memory[-1]
+    np.testing.assert_allclose(solvers._improved(lambda g: g, memory, y), s, rtol=1e-12)
+    np.testing.assert_array_equal(solvers._improved(lambda g: 2 * g, deque(), y), 2 * y)
+
+
+@pytest.mark.parametrize("step_size", [0.05, 0.5])
+def test_gradient_descent_takes_the_textbooks_steps(step_size):
+    f = objective()
+    trials, _ = run("gradient-descent", f, most=6, step_size=step_size)
+    theta = np.zeros(D + 1)
+    for trial in trials:
+        np.testing.assert_allclose(trial.point.theta, theta, rtol=1e-13, atol=1e-16)
+        theta = theta - step_size * trial.point.gradient / N
+    assert [trial.length for trial in trials] == [0.0] + [step_size] * 5
+
+
+def test_gradient_descent_ends_where_its_fixed_step_is_far_too_long():
+    trials = list(solvers.steps("gradient-descent", objective(1e3 * X), step_size=1e305))
+    assert 1 <= len(trials) < 10
+
+
+@pytest.mark.parametrize(
+    ("n", "d", "max_passes", "solver"),
+    [
+        (569, 30, 100, "newton"),
+        (100_000, 10, 100, "newton"),
+        (1_000_000, 10, 100, "sampled-newton"),
+        (1_000_000, 50, 4, "sampled-newton"),
+        (1_000_000, 50, 3, "newton"),
+        (300_000, 300, 100, "sampled-newton"),
+        (9_999, 1000, 100, "newton"),
+        (10_000, 1000, 100, "sampled-newton"),
+        (200_000, 50_000, 2, "lbfgs"),
+        (200_000, 50_000, 1, "gradient-descent"),
+        (10, 1001, 3, "lbfgs"),
+    ],
+)
+def test_the_solver_is_chosen_by_rows_columns_and_reads(n, d, max_passes, solver):
+    assert solvers.choose(n, d, max_passes) == solver
+
+
+def test_a_column_that_the_sample_has_not_seen_takes_steps(monkeypatch):
+    X2 = X.copy()
+    X2[:, 3] = 0.0
+    X2[[5, 6, 7, 8], 3] = 1.0
+    f = objective(X2, l2=1e-3)
+    original = solvers.sample
+
+    def blind(f, size, seed):
+        few = original(f, size, seed)
+        few.X.X[:, 3] = 0.0
+        return few
+
+    monkeypatch.setattr(solvers, "sample", blind)
+    monkeypatch.setattr(solvers, "_PATIENCE", 1000)
+    _, best = run("sampled-newton", f, most=40)
+    assert f.gradient_norm(best) <= 1e-9
+
+
+def test_a_singular_sample_is_no_end(monkeypatch):
+    X2 = X.copy()
+    X2[:, 1] = X2[:, 0]
+    X2[[5, 6, 7, 8], 1] += [1.0, -1.0, 1.0, -1.0]
+    f = objective(X2, l2=0.0)
+    original = solvers.sample
+
+    def blind(f, size, seed):
+        few = original(f, size, seed)
+        few.X.X[:, 1] = few.X.X[:, 0]
+        return few
+
+    monkeypatch.setattr(solvers, "sample", blind)
+    _, best = run("sampled-newton", f)
+    assert f.gradient_norm(best) <= 1e-9
+    np.testing.assert_allclose(best.theta, minimum(f), rtol=1e-4)
