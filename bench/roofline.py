@@ -22,6 +22,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import product
 from typing import Any, NamedTuple
@@ -31,7 +32,6 @@ import numpy as np
 from numba import types
 from tqdm import tqdm
 
-import fastlogit as fl
 from bench import machine, render
 from bench.commands import output, parser
 from bench.data import COLUMNS, DTYPES
@@ -144,10 +144,10 @@ def arithmetic(kind: str, dtype: str, threads: int, repeats: int = 1) -> Call:
 
 
 def _in_shares(kernel: Callable[..., Any], shares: list[tuple[Any, ...]]) -> Call:
-    def call(number: int) -> None:
-        kernel(*shares[number])
-
-    return partial(fl.threads.run, call, len(shares), len(shares))
+    if len(shares) == 1:
+        return partial(kernel, *shares[0])
+    pool = ThreadPoolExecutor(len(shares))
+    return lambda: list(pool.map(lambda share: kernel(*share), shares))
 
 
 def fastest(make: Callable[[int], Call]) -> float:
@@ -185,20 +185,23 @@ class Rates(NamedTuple):
     operations: dict[str, dict[str, float]]
 
 
-def measure(threads: int, progress: Callable[[], object] = lambda: None) -> Rates:
-    """All rates; `progress` is called after each."""
-    bandwidth: dict[str, dict[str, float]] = {kind: {} for kind in STREAMS}
-    operations: dict[str, dict[str, float]] = {kind: {} for kind in BOUNDS[1:]}
+def measure(threads: int) -> Rates:
+    """All rates on a number of threads."""
     with on_cores(threads):
-        for kind, rates in bandwidth.items():
-            for place, size in places(threads).items():
-                rates[place] = size / fastest(partial(stream, kind, size, threads))
-                progress()
-        for kind, rates in operations.items():
-            each = NUMBERS * threads * (_MULTIPLY_ADDS if kind == "multiply-adds" else 1)
-            for dtype in DTYPES:
-                rates[dtype] = each / fastest(partial(arithmetic, kind, dtype, threads))
-                progress()
+        bandwidth = {
+            kind: {
+                place: size / fastest(partial(stream, kind, size, threads))
+                for place, size in places(threads).items()
+            }
+            for kind in STREAMS
+        }
+        operations = {
+            kind: {
+                dtype: NUMBERS * threads * each / fastest(partial(arithmetic, kind, dtype, threads))
+                for dtype in DTYPES
+            }
+            for kind, each in (("multiply-adds", _MULTIPLY_ADDS), ("divisions", 1))
+        }
     return Rates(bandwidth, operations)
 
 
@@ -311,26 +314,22 @@ def closeness(rates: Rates, name: str, dtype: str, n: int, threads: int) -> dict
 
 
 def main(arguments: Sequence[str] = ()) -> None:
-    """Measure the machine and every function of fastlogit; print two tables."""
+    """Measure the machine and every function of fastlogit; print the tables."""
     command = parser("roofline")
     command.add_argument("--only", nargs="+", choices=FUNCTIONS, default=FUNCTIONS, metavar="NAME")
     command.add_argument("--json", type=output, metavar="FILE", help="store the measurements")
     options = command.parse_args(arguments)
-    counts = sorted({1, *(2**k for k in range(1, 12) if 2**k < machine.cores()), machine.cores()})
+    counts = sorted({1, machine.cores()})
     print(f"{render.machine(machine.describe('scipy'))}\n")
-    count = len(counts) * (len(STREAMS) * len(places(1)) + 2 * len(DTYPES))
-    with tqdm(total=count, unit="rate", leave=False, disable=None) as bar:
-        rates = {threads: measure(threads, bar.update) for threads in counts}
+    rates = {threads: measure(threads) for threads in counts}
     print(_rates_table(rates))
     rows = []
-    chosen = (counts[0], counts[-1]) if len(counts) > 1 else counts
-    cases = list(product(options.only, DTYPES, chosen))
+    cases = list(product(options.only, DTYPES, counts))
     for name, dtype, threads in tqdm(cases, unit="function", leave=False, disable=None):
-        is_pass = "X" in FUNCTIONS[name].arguments
-        several = sizes(1 if is_pass else 2)
-        for n in (several[1], several[-1]):
-            rows_or_elements = n // COLUMNS if is_pass else n
-            rows.append(closeness(rates[threads], name, dtype, rows_or_elements, threads))
+        columns = COLUMNS if "X" in FUNCTIONS[name].arguments else 1
+        several = sizes(1 if columns > 1 else 2)
+        ends = (several[1] // columns, several[-1] // columns)
+        rows += [closeness(rates[threads], name, dtype, n, threads) for n in ends]
     print(f"\nNanoseconds per element or row of X, and their lower bounds.\n\n{_table(rows)}")
     if options.json is not None:
         stored = {"machine": machine.describe(), "functions": rows}
@@ -340,15 +339,13 @@ def main(arguments: Sequence[str] = ()) -> None:
 
 def _rates_table(rates: dict[int, Rates]) -> str:
     tables = []
-    for title, field, columns in (
-        ("GB per second", "bandwidth", list(places(1))),
-        ("10⁹ per second", "operations", list(DTYPES)),
-    ):
+    for title, field in (("GB per second", "bandwidth"), ("10⁹ per second", "operations")):
         lines = [
-            [kind, str(threads), *(f"{found[column] / 1e9:.1f}" for column in columns)]
+            [kind, str(threads), *(f"{rate / 1e9:.1f}" for rate in found.values())]
             for threads, each in rates.items()
             for kind, found in getattr(each, field).items()
         ]
+        columns = list(places(1)) if field == "bandwidth" else DTYPES
         tables.append(render.grid([title, "threads", *columns], lines))
     return "\n\n".join(tables)
 
@@ -356,9 +353,7 @@ def _rates_table(rates: dict[int, Rates]) -> str:
 def _table(rows: list[dict[str, Any]]) -> str:
     lines = [
         [
-            f"`{row['function']}`, {row['dtype']}",
-            f"{row['n']:,}",
-            str(row["threads"]),
+            f"`{row['function']}`, {row['dtype']}, {row['n']:,}, threads: {row['threads']}",
             row["place"],
             f"{row['seconds'] * 1e9:.3g}",
             *(f"{row['bounds'][bound] * 1e9:.3g}" for bound in BOUNDS),
@@ -366,5 +361,4 @@ def _table(rows: list[dict[str, Any]]) -> str:
         ]
         for row in rows
     ]
-    head = ["function", "elements", "threads", "from", "measured", *BOUNDS, "share of the bound"]
-    return render.grid(head, lines, (0, 3, 8))
+    return render.grid(["function", "from", "measured", *BOUNDS, "share"], lines, (0, 1, 6))

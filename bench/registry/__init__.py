@@ -15,11 +15,11 @@ import numpy as np
 import fastlogit as fl
 from bench.data import COLUMNS, argument
 from bench.registry import peers
-from bench.registry.formulas import NUMPY
 from bench.registry.library import Array, Implementation, Library
+from tests.references import formulas
 
 FASTLOGIT = "fastlogit"
-NAIVE, STABLE, TUNED = NUMPY
+NAIVE, STABLE, TUNED = "numpy-naive", "numpy-stable", "numpy-tuned"
 ELEMENTWISE = {
     "sigmoid": "z",
     "sigmoid_derivative": "z",
@@ -51,7 +51,29 @@ _FASTLOGIT = Library(
     # Without the argument, as a short call takes twice as long with it.
     options=lambda threads: {} if threads is None else {"threads": threads},
 )
-LIBRARIES: dict[str, Library] = {FASTLOGIT: _FASTLOGIT, **NUMPY, **peers.installed()}
+
+
+def _numpy(functions: dict[str, Implementation], *twins: str, writes: bool = False) -> Library:
+    """One way to write the formulas; `twins` are passes that equal those of another way."""
+    names = ("sigmoid", "sigmoid_derivative", "log_loss", "log_loss_gradient")
+    basic = (functions[name] for name in names)
+    passes = formulas.passes(*basic, np.append, formulas.filled(np.empty))
+    return Library(
+        functions | {name: each for name, each in passes.items() if name not in twins},
+        source="https://numpy.org/doc/stable/user/basics.ufuncs.html",
+        writing=frozenset(functions) - {"log_loss"} if writes else frozenset(),
+        context=lambda: np.errstate(all="ignore"),  # the naive formulas overflow
+        threaded=False,
+    )
+
+
+LIBRARIES: dict[str, Library] = {
+    FASTLOGIT: _FASTLOGIT,
+    NAIVE: _numpy(formulas.NAIVE, "linear.decision", "linear.log_loss_gradient_hessian"),
+    STABLE: _numpy(formulas.STABLE),
+    TUNED: _numpy(formulas.TUNED, "linear.decision", writes=True),
+    **peers.installed(),
+}
 
 
 class Function(NamedTuple):

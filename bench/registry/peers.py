@@ -24,7 +24,8 @@ from typing import Any
 import numpy as np
 
 from bench.machine import cores
-from bench.registry.library import Array, Implementation, Library, buffer, filled, passes
+from bench.registry.library import Array, Implementation, Library
+from tests.references.formulas import buffer, filled, passes
 
 SCIPY, SKLEARN, NUMEXPR = "scipy", "sklearn", "numexpr"
 TORCH, TORCH_COMPILE, JAX = "torch", "torch-compile", "jax"

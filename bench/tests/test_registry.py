@@ -18,8 +18,8 @@ from bench.registry import (
     cases,
     parts,
 )
-from bench.registry.formulas import BLOCK
 from bench.registry.peers import TORCH
+from tests.references.formulas import BLOCK
 
 N = 1_000
 CASES = cases(FUNCTIONS)

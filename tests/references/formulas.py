@@ -1,4 +1,4 @@
-"""The formulas in NumPy: naive, stable and tuned.
+"""Elementwise functions, sums and passes over X in NumPy: naive, stable and tuned.
 
 ``numpy-naive``
     The textbook formula; its tails lose digits or overflow.
@@ -13,15 +13,22 @@ A formula that equals another one is left out; a single sensible one is ``numpy-
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from functools import wraps
+from collections.abc import Callable, Iterator
+from functools import cache, wraps
 from typing import Any
 
 import numpy as np
 
-from bench.registry.library import Array, Implementation, Library, buffer, filled, passes
+Array = Any
+Implementation = Callable[..., Any]
 
 BLOCK = 32_768
+
+
+@cache
+def buffer(n: int, dtype: Any) -> Array:
+    """Reused memory for losses that are summed afterwards; fresh memory would cost more."""
+    return np.empty(n, dtype)
 
 
 def _blocks(n: int) -> Iterator[slice]:
@@ -188,11 +195,9 @@ def _tuned_log_loss(z: Array, t: Array) -> float:
     return np.sum([np.sum(_tuned_loss(a, b, out=buffer(a.size, a.dtype))) for a, b in parts])
 
 
-# Libraries --------------------------------------------------------------------------------
+# By name --------------------------------------------------------------------------------
 
-_BORDERED = filled(np.empty)
-
-NAIVE_FUNCTIONS: dict[str, Implementation] = {
+NAIVE: dict[str, Implementation] = {
     "sigmoid": _naive_sigmoid,
     "sigmoid_derivative": _naive_derivative,
     "log_sigmoid": lambda z: np.log(_naive_sigmoid(z)),
@@ -203,7 +208,7 @@ NAIVE_FUNCTIONS: dict[str, Implementation] = {
     "log_loss": lambda z, t: np.sum(_naive_loss(z, t)),
     "log_loss_gradient": _naive_loss_gradient,
 }
-STABLE_FUNCTIONS: dict[str, Implementation] = {
+STABLE: dict[str, Implementation] = {
     "sigmoid": _stable_sigmoid,
     "sigmoid_derivative": _stable_derivative,
     "log_sigmoid": lambda z: -np.logaddexp(0, -z),
@@ -216,7 +221,7 @@ STABLE_FUNCTIONS: dict[str, Implementation] = {
     "log_loss": lambda z, t: np.sum(_stable_loss(z, t)),
     "log_loss_gradient": _stable_loss_gradient,
 }
-TUNED_FUNCTIONS: dict[str, Implementation] = {
+TUNED: dict[str, Implementation] = {
     "sigmoid": _tuned_sigmoid,
     "sigmoid_derivative": _tuned_derivative,
     "log_sigmoid": _tuned_log_sigmoid,
@@ -231,21 +236,58 @@ TUNED_FUNCTIONS: dict[str, Implementation] = {
 }
 
 
-def _library(functions: dict[str, Implementation], *twins: str, writes: bool = False) -> Library:
-    """One way to write the formulas; `twins` are passes that equal those of another way."""
-    names = ("sigmoid", "sigmoid_derivative", "log_loss", "log_loss_gradient")
-    composed = passes(*(functions[name] for name in names), np.append, _BORDERED)
-    return Library(
-        functions | {name: each for name, each in composed.items() if name not in twins},
-        source="https://numpy.org/doc/stable/user/basics.ufuncs.html",
-        writing=frozenset(functions) - {"log_loss"} if writes else frozenset(),
-        context=lambda: np.errstate(all="ignore"),  # the naive formulas overflow
-        threaded=False,
-    )
+# Passes ---------------------------------------------------------------------------------
 
 
-NUMPY = {
-    "numpy-naive": _library(NAIVE_FUNCTIONS, "linear.decision", "linear.log_loss_gradient_hessian"),
-    "numpy-stable": _library(STABLE_FUNCTIONS),
-    "numpy-tuned": _library(TUNED_FUNCTIONS, "linear.decision", writes=True),
-}
+def passes(
+    sigmoid: Implementation,
+    derivative: Implementation,
+    log_loss: Implementation,
+    log_loss_gradient: Implementation,
+    append: Implementation,
+    bordered: Implementation,
+) -> dict[str, Implementation]:
+    """Passes over X, as matrix products around functions of the logits.
+
+    `append` adds a number to a vector; `bordered` makes the Hessian with the intercept from that
+    of the columns, its border and its corner.
+    """
+
+    def linear_log_loss_gradient(X: Array, t: Array, coef: Array) -> tuple[Any, Array, Any]:
+        loss, residual = log_loss_gradient(X @ coef, t)
+        return loss, residual @ X, residual.sum()
+
+    def newton(X: Array, t: Array, coef: Array) -> tuple[Any, Array, Array]:
+        z = X @ coef
+        loss, residual = log_loss_gradient(z, t)
+        curvature = derivative(z)
+        scaled = X * curvature[:, None]
+        hessian = bordered(scaled.T @ X, scaled.sum(0), curvature.sum())
+        return loss, append(residual @ X, residual.sum()), hessian
+
+    return {
+        "linear.decision": lambda X, coef: X @ coef,
+        "linear.probability": lambda X, coef: sigmoid(X @ coef),
+        "linear.log_loss": lambda X, t, coef: log_loss(X @ coef, t),
+        "linear.log_loss_gradient": linear_log_loss_gradient,
+        "linear.log_loss_gradient_hessian": newton,
+        "linear.hessian": lambda X, coef: (X * derivative(X @ coef)[:, None]).T @ X,
+        "linear.hessian_diagonal": lambda X, coef: derivative(X @ coef) @ (X * X),
+        "linear.hessian_product": lambda X, coef, direction: (
+            (derivative(X @ coef) * (X @ direction)) @ X
+        ),
+    }
+
+
+def filled(empty: Callable[[tuple[int, int], Any], Array]) -> Implementation:
+    """`bordered` for arrays that can be assigned to; `empty` takes a shape and an array's type."""
+
+    def bordered(hessian: Array, border: Array, corner: Any) -> Array:
+        d = len(border)
+        whole = empty((d + 1, d + 1), hessian.dtype)
+        whole[:d, :d] = hessian
+        whole[:d, d] = whole[d, :d] = border
+        whole[d, d] = corner
+        return whole
+
+    return bordered
