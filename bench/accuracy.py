@@ -20,10 +20,11 @@ from tqdm import tqdm
 
 import fastlogit as fl
 from bench import commands, machine, render, results
-from bench.registry import ELEMENTWISE, FASTLOGIT, FUNCTIONS, Function
+from bench.registry import ELEMENTWISE, FASTLOGIT, FUNCTIONS
 from bench.render import Row
 from fastlogit.core.ulp import ulp_error
-from tests.references import extended
+from tests.references import extended, points
+from tests.references.points import BLOCK, NORMAL, RANGES, SPECIAL
 
 Array = NDArray[Any]
 Task = TypeVar("Task")
@@ -32,22 +33,8 @@ POINTS = 100_000_000
 # float32 has so few numbers that a tenth of the points will do.
 TYPES = {np.float64: 1, np.float32: 10}
 THREADS = 2
-BLOCK = 1 << 15  # points evaluated together; half or twice as many are slower
 OTHERS_EVERY = 16  # blocks; fastlogit is measured in all of them, the other libraries in these
-SPECIAL = "special values"
-_NORMAL = ("middle", "tails")
-RANGES = (*_NORMAL, "subnormal results", SPECIAL)
 LOST = "all digits"  # replaces a number where no decimal digit is right
-SPECIAL_VALUES = {
-    "z": (0.0, -0.0, np.inf, -np.inf, np.nan),
-    "y": (0.0, -0.0, 1.0, -1.0, 1.5, np.nan),
-}
-# The tails: |z| above the first, y nearer than the second to 0 or 1.
-TAIL_Z, TAIL_Y = 30.0, 2.0**-20
-# Powers of two between which half of the points lie.
-VARYING = {"z": (-30, 10), "y": (-60, 0), "t": (-40, 0)}
-# A residual below this share of its terms is ill-conditioned and does not count.
-CONDITIONED = 2.0**-4
 SEARCH_ROUNDS, SEARCH_KEPT, SEARCH_TRIED = 8, 64, 512
 
 
@@ -93,60 +80,6 @@ def merged(tables: Iterable[Table]) -> Table:
     return table
 
 
-# Points -----------------------------------------------------------------------------------
-
-
-def draw(rng: np.random.Generator, kind: str, count: int, dtype: Any) -> Array:
-    """Numbers with random bits: logits of both signs, or probabilities in (0, 1)."""
-    info = np.finfo(dtype)
-    integer = np.dtype(f"u{info.bits // 8}")
-    low, high = VARYING[kind]
-    bias = 1 - info.minexp
-    every = rng.integers(0, bias + info.maxexp if kind == "z" else bias, count // 2)
-    varying = rng.integers(bias + low, bias + high, count - count // 2)
-    exponents = np.concatenate([every, varying]).astype(integer)
-    mantissas = rng.integers(0, 2**info.nmant, count, dtype=np.uint64).astype(integer)
-    numbers = ((exponents << integer.type(info.nmant)) | mantissas).view(dtype)
-    flip = rng.random(count) < 0.5
-    if kind == "z":
-        return np.where(flip, -numbers, numbers)
-    numbers = np.where(numbers > 0, numbers, info.smallest_subnormal)
-    return np.where(flip & (1 - numbers < 1), 1 - numbers, numbers).astype(dtype)
-
-
-def arguments(rng: np.random.Generator, function: Function, dtype: Any, soft: bool) -> list[Array]:
-    """A block of random arguments, with soft or hard labels."""
-    first = draw(rng, function.arguments[0], BLOCK, dtype)
-    if len(function.arguments) == 1:
-        return [first]
-    if soft:
-        return [first, draw(rng, "t", BLOCK, dtype)]
-    return [first, rng.integers(0, 2, BLOCK).astype(dtype)]
-
-
-def special_points(function: Function, dtype: Any, soft: bool) -> Array:
-    """Limits, and arguments without a result; a row for each point."""
-    axes = [SPECIAL_VALUES[function.arguments[0]], (0.5,) if soft else (0.0, 1.0)]
-    grids = np.meshgrid(*axes[: len(function.arguments)])
-    return np.stack([grid.ravel() for grid in grids], axis=1).astype(dtype)
-
-
-def exact_values(name: str, args: list[Array]) -> tuple[Array, dict[str, Array]]:
-    """Exact results, and the points of each range; ill-conditioned results are in none."""
-    x = args[0]
-    with np.errstate(all="ignore"):
-        wide = [arg.astype(extended.wider(x.dtype)) for arg in args]
-        exact = getattr(extended, name)(*wide)
-        is_logit = FUNCTIONS[name].arguments[0] == "z"
-        tail = np.abs(x) > TAIL_Z if is_logit else np.abs(x - 0.5) > 0.5 - TAIL_Y
-        subnormal = np.abs(exact) < float(np.finfo(x.dtype).tiny)
-        normal = ~subnormal
-        if name == "residual":
-            good = np.abs(exact) >= CONDITIONED * extended.residual_terms(*wide)
-            normal, subnormal = normal & good, subnormal & good
-    return exact, dict(zip(RANGES, (normal & ~tail, normal & tail, subnormal), strict=False))
-
-
 # Errors -----------------------------------------------------------------------------------
 
 
@@ -154,7 +87,7 @@ def evaluate(
     name: str, libraries: Iterable[str], args: list[Array], table: Table, special: bool = False
 ) -> Array:
     """Add the errors at some points to a table; return those of the last library."""
-    exact, ranges = exact_values(name, args)
+    exact, ranges = points.exact_values(name, args)
     if special:
         ranges = {SPECIAL: np.ones(exact.shape, bool)}
     for library in libraries:
@@ -173,25 +106,24 @@ def _computed(name: str, library: str, args: list[Array]) -> Array:
         return np.full_like(args[0], np.nan)
 
 
-def sweep(name: str, dtype: Any, soft: bool, points: int) -> Table:
+def sweep(name: str, dtype: Any, soft: bool, count: int) -> Table:
     """Errors at special values, at random points, and near the worst of these."""
-    function = FUNCTIONS[name]
-    others = [library for library in function.implementations if library != FASTLOGIT]
+    others = [each for each in FUNCTIONS[name].implementations if each != FASTLOGIT]
 
     def work(number: int) -> tuple[Table, list[Array]]:
         table: Table = {}
-        args = arguments(np.random.default_rng([2013, number]), function, dtype, soft)
+        args = points.drawn(name, dtype, soft, number)
         here = others if number % OTHERS_EVERY == 0 else []
         errors = evaluate(name, [*here, FASTLOGIT], args, table)
         worst = np.argpartition(errors, -SEARCH_KEPT)[-SEARCH_KEPT:]
         return table, [arg[worst] for arg in args]
 
-    extended.check(name, arguments(np.random.default_rng(0), function, dtype, soft))
-    found = _in_threads(work, max(1, points // BLOCK), f"{name} {np.dtype(dtype)}")
+    extended.check(name, points.drawn(name, dtype, soft, 0))
+    found = _in_threads(work, max(1, count // BLOCK), f"{name} {np.dtype(dtype)}")
     table = merged(part for part, _ in found)
     worst = [np.concatenate(arg) for arg in zip(*(args for _, args in found), strict=True)]
     _search(name, worst, table)
-    for point in special_points(function, dtype, soft):
+    for point in points.special(name, dtype, soft):
         evaluate(name, [*others, FASTLOGIT], [*point[:, None]], table, special=True)
     return table
 
@@ -267,7 +199,7 @@ def main(arguments: Sequence[str] = ()) -> None:
             command.error("--exhaustive stores nothing and visits all points: no --save, --points")
         exhaustive()
         return
-    here = machine.describe("scipy", "torch", "jax", "numexpr", "scikit-learn")
+    here = machine.describe("scipy", "torch", "jax", "scikit-learn")
     print(f"{render.machine(here)}\n")
     rows: dict[str, Row] = {}
     for name, function in ((name, FUNCTIONS[name]) for name in ELEMENTWISE):
@@ -275,8 +207,7 @@ def main(arguments: Sequence[str] = ()) -> None:
             title = f"`{name}`, {labels} labels" if labels else f"`{name}`"
             tables = {}
             for dtype, share in TYPES.items():
-                points = (options.points or POINTS) // share
-                table = sweep(name, dtype, labels == "soft", points)
+                table = sweep(name, dtype, labels == "soft", (options.points or POINTS) // share)
                 print(f"{_ranges(f'{title}, {dtype.__name__}', table)}\n", flush=True)
                 tables[dtype.__name__] = table
             rows[title] = errors(tables, _libraries(table))
@@ -310,7 +241,7 @@ def errors(tables: dict[str, Table], libraries: Iterable[str]) -> Row:
         row: Row = {"wrong": [], "subnormal": []}
         for dtype, table in tables.items():
             row[dtype] = largest(table, library, dtype)
-            normal = largest(table, library, dtype, _NORMAL)
+            normal = largest(table, library, dtype, NORMAL)
             if row[dtype] == LOST != normal:
                 row[dtype] = normal
                 row["subnormal"].append(dtype)

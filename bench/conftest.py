@@ -33,7 +33,7 @@ def pytest_configure(config):
         config.option.benchmark_autosave = "bench"
     from bench import machine  # imports Numba, which reads NUMBA_CACHE_DIR
 
-    _machine.update(machine.describe(), **machine.revision(), settings=machine.settings())
+    _machine.update(machine.describe(), **machine.revision())
 
 
 def pytest_ignore_collect(collection_path, config):

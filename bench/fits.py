@@ -5,9 +5,6 @@ its loosest tolerance for which no element of the gradient of the mean exceeds 1
 checks that with NumPy and SciPy alone.  Tolerances are tried from 1e-4 downwards.  A contender that
 never gets there is timed at its best tolerance, and one that takes longer than `PATIENCE_S` is not
 run again.  The others then take turns.  Data are converted before the clock runs.
-
-scikit-learn-intelex accelerates only lbfgs.  statsmodels can only penalise with BFGS, whose
-tolerance cannot be set.
 """
 
 from __future__ import annotations
@@ -190,13 +187,6 @@ def _sklearn(data: Data) -> dict[str, Fit]:
     }
 
 
-def _sklearnex(data: Data) -> dict[str, Fit]:
-    from sklearnex.linear_model import LogisticRegression
-
-    fit = _estimator(LogisticRegression, data, solver="lbfgs", max_iter=MANY)
-    return {"scikit-learn-intelex lbfgs": fit}
-
-
 def _glum(data: Data) -> dict[str, Fit]:
     from glum import GeneralizedLinearRegressor
 
@@ -221,24 +211,6 @@ def _glum(data: Data) -> dict[str, Fit]:
 
     solvers = ("irls-ls", "lbfgs") if d <= MOST_COLUMNS else ("lbfgs",)
     return {f"glum {solver}": partial(fit, solver) for solver in solvers}
-
-
-def _statsmodels(data: Data) -> dict[str, Fit]:
-    from statsmodels.genmod.families import Binomial
-    from statsmodels.genmod.generalized_linear_model import GLM
-
-    n, d = data.X.shape
-    if sparse.issparse(data.X):
-        return {}
-    with_ones = np.column_stack([data.X, np.ones(n)])
-    penalties = np.append(np.full(d, data.l2 / n), 0.0)
-
-    def fit(_: float) -> Solution:
-        model = GLM(data.t, with_ones, family=Binomial())
-        found = model.fit_regularized(alpha=penalties, L1_wt=0.0, opt_method="bfgs")
-        return found.params[:-1], float(found.params[-1])
-
-    return {"statsmodels GLM": fit}
 
 
 def _torch(data: Data) -> dict[str, Fit]:
@@ -284,7 +256,7 @@ def _torch(data: Data) -> dict[str, Fit]:
 def contenders(data: Data) -> dict[str, Fit]:
     """fastlogit, and everyone who is installed."""
     found = _fastlogit(data)
-    for make in (_sklearn, _sklearnex, _glum, _statsmodels, _torch):
+    for make in (_sklearn, _glum, _torch):
         try:
             found |= make(data)
         except ImportError as error:
@@ -405,7 +377,7 @@ def main(arguments: Sequence[str] = ()) -> None:
         command.error(f"problems must be from 0 to {len(PROBLEMS) - 1}; got {unknown[0]}")
     if options.names and options.save:
         command.error("--save stores all contenders, so it takes no --name")
-    here = machine.describe("scikit-learn", "scikit-learn-intelex", "glum", "statsmodels", "torch")
+    here = machine.describe("scikit-learn", "glum", "torch")
     print(f"{render.machine(here)}\n")
     warnings.simplefilter("ignore")  # whether a contender converges is measured
     rows: dict[str, Row] = {}

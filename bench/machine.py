@@ -20,17 +20,13 @@ PACKAGES = (
     "llvmlite",
     "scipy",
     "scikit-learn",
-    "scikit-learn-intelex",
     "torch",
     "jax",
-    "numexpr",
     "pyarrow",
     "polars",
     "duckdb",
-    "pandas",
     "onnxruntime",
     "glum",
-    "statsmodels",
     "pytest-benchmark",
 )
 # Sizes of arrays that are measured: the smallest, and how many.
@@ -47,15 +43,6 @@ def describe(*packages: str) -> dict[str, Any]:
         "caches": caches(),
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "versions": {name: version for name in wanted if (version := installed(name))},
-    }
-
-
-def settings() -> dict[str, str]:
-    """Environment variables that change the speed of Numba or the number of threads."""
-    return {
-        name: value
-        for name, value in sorted(os.environ.items())
-        if name.startswith("NUMBA_") or name.endswith("_NUM_THREADS")
     }
 
 

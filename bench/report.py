@@ -199,8 +199,7 @@ def main(arguments: Sequence[str] = ()) -> None:
     print(text)
     print("\n".join(map(str, [options.folder / "report.md", *written])))
     if options.save:
-        machine = {key: value for key, value in run.machine.items() if key != "settings"}
-        header = {"command": "pytest bench", "date": run.date[:10], "machine": machine}
+        header = {"command": "pytest bench", "date": run.date[:10], "machine": run.machine}
         for make in (summary, numpy, passes, first_calls):
             if rows := make(run):
                 results.save(make.__name__, header | {"rows": rows})

@@ -40,7 +40,7 @@ TOLERANCE = 1e-5
 GROUP_ROWS = 1 << 20
 # Rows that the other libraries read at once: the fastest of 2**15, 2**17 and 2**20.
 BATCH_ROWS = 1 << 17
-LIBRARIES = ("pyarrow", "pandas", "polars", "duckdb", "onnxruntime", "scikit-learn")
+LIBRARIES = ("pyarrow", "polars", "duckdb", "onnxruntime", "scikit-learn")
 NAMES = [f"x{j}" for j in range(COLUMNS)]
 
 
@@ -153,8 +153,7 @@ def _exhaust(batches: Iterable[Any]) -> None:
 
 
 def parquet_readers(path: Path) -> list[Contender]:
-    """Ways that pyarrow's pages on Parquet and on "Tabular Datasets" name."""
-    import pyarrow.dataset as ds
+    """Ways that pyarrow's page "Reading and Writing the Apache Parquet Format" names."""
     import pyarrow.parquet as pq
 
     def groups_on_threads() -> None:
@@ -170,17 +169,11 @@ def parquet_readers(path: Path) -> list[Contender]:
         with pq.ParquetFile(path, **options) as file:
             _exhaust(file.iter_batches(BATCH_ROWS))
 
-    def scan() -> None:
-        _exhaust(ds.dataset(path).scanner(batch_size=BATCH_ROWS).to_batches())
-
     return [
         Contender("row groups on two threads", groups_on_threads),
-        Contender("dataset scanner", scan),
         Contender("read_table", partial(pq.read_table, path)),
-        Contender("read_table, memory_map", partial(pq.read_table, path, memory_map=True)),
         Contender("iter_batches", batches),
         Contender("iter_batches, memory_map", partial(batches, memory_map=True)),
-        Contender("iter_batches, pre_buffer", partial(batches, pre_buffer=True)),
     ]
 
 
@@ -204,34 +197,17 @@ def csv_readers(path: Path) -> list[Contender]:
     import pyarrow as pa
     from pyarrow import csv
 
-    types = csv.ConvertOptions(column_types=dict.fromkeys(NAMES, pa.float32()))
-    found = []
-    for kilobytes in (256, 1024, 4096):  # 16 MB take twice as long
-        blocks = csv.ReadOptions(block_size=kilobytes << 10)
-        options = {"read_options": blocks, "convert_options": types}
+    options = {
+        "read_options": csv.ReadOptions(block_size=1 << 20),  # 16 MB take twice as long
+        "convert_options": csv.ConvertOptions(column_types=dict.fromkeys(NAMES, pa.float32())),
+    }
 
-        def stream(options: dict[str, Any] = options) -> None:
-            with csv.open_csv(path, **options) as batches:
-                _exhaust(batches)
+    def stream() -> None:
+        with csv.open_csv(path, **options) as batches:
+            _exhaust(batches)
 
-        read = partial(csv.read_csv, path, **options)
-        found.append(Contender(f"read_csv, blocks of {kilobytes} KB", read))
-        found.append(Contender(f"open_csv, blocks of {kilobytes} KB", stream))
-    return found
-
-
-def npy_readers(path: Path) -> list[Contender]:
-    """Into one array, and from a memory map into an array that fits into the cache."""
-
-    def mapped_copy() -> None:
-        X = np.load(path, mmap_mode="r")
-        block = np.empty((4096, COLUMNS), X.dtype)
-        for start in range(0, len(X), len(block)):
-            rows = X[start : start + len(block)]
-            np.copyto(block[: len(rows)], rows)
-
-    load = Contender("`np.load`", partial(np.load, path))
-    return [load, Contender("a map copied block by block", mapped_copy)]
+    read = partial(csv.read_csv, path, **options)
+    return [Contender("read_csv", read), Contender("open_csv", stream)]
 
 
 # Other libraries --------------------------------------------------------------------------
@@ -316,40 +292,30 @@ def polars_contenders(setting: Setting, source: Path) -> list[Contender]:
 
     terms = (pl.col(name) * float(w) for name, w in zip(NAMES, setting.model.coef, strict=True))
     y = (1 / (1 + (-reduce(add, terms)).exp())).alias("probability")
-    sunk, written = (setting.result(f"polars-{how}.parquet") for how in ("sink", "write"))
+    result = setting.result("polars.parquet")
 
-    def sink() -> None:
-        pl.scan_parquet(source).select(y).sink_parquet(sunk, compression="lz4")
+    def run() -> None:
+        pl.scan_parquet(source).select(y).collect().write_parquet(result, compression="lz4")
 
-    def write() -> None:
-        pl.scan_parquet(source).select(y).collect().write_parquet(written, compression="lz4")
-
-    name = "Polars, collect and write_parquet"
-    return [Contender("Polars, sink_parquet", sink, sunk), Contender(name, write, written)]
+    return [Contender("Polars, collect and write_parquet", run, result)]
 
 
 def duckdb_contenders(setting: Setting, source: Path) -> list[Contender]:
-    """DuckDB, "Tuning Workloads", "Parquet Tips": COPY TO one file, in the order of the rows.
-
-    The coefficients have a type, because they would be decimals otherwise.
-    """
+    """DuckDB, "Tuning Workloads", "Parquet Tips": COPY TO one file, in the order of the rows."""
     import duckdb
 
     connection = duckdb.connect()
     connection.execute(f"SET threads = {THREADS}")
     connection.execute("SET enable_progress_bar = false")
-    found = []
-    for compression in ("snappy", "uncompressed"):
-        result = setting.result(f"duckdb-{compression}.parquet")
-        coef = zip(NAMES, setting.model.coef.tolist(), strict=True)
-        z = " + ".join(f"{name} * ({w!r})::FLOAT" for name, w in coef)
-        query = (
-            f"COPY (SELECT 1 / (1 + exp(-({z}))) AS probability FROM '{source}') "
-            f"TO '{result}' (FORMAT parquet, COMPRESSION {compression})"
-        )
-        run = partial(connection.execute, query)
-        found.append(Contender(f"DuckDB, {compression}", run, result))
-    return found
+    result = setting.result("duckdb.parquet")
+    # The coefficients have a type, because they would be decimals otherwise.
+    coef = zip(NAMES, setting.model.coef.tolist(), strict=True)
+    z = " + ".join(f"{name} * ({w!r})::FLOAT" for name, w in coef)
+    query = (
+        f"COPY (SELECT 1 / (1 + exp(-({z}))) AS probability FROM '{source}') "
+        f"TO '{result}' (FORMAT parquet, COMPRESSION snappy)"
+    )
+    return [Contender("DuckDB", partial(connection.execute, query), result)]
 
 
 def contenders(
@@ -429,8 +395,8 @@ def score_npy(setting: Setting) -> Row:
     result = setting.result("numpy.npy")
     writers = [Contender("`np.save`", partial(np.save, result, scores), result)]
     goal = Goal(most=1.25)
-    comparisons = [Comparison("{best}", ([each], writers), goal) for each in npy_readers(source)]
-    return compared(setting, ours, scores, comparisons)
+    readers = [Contender("`np.load`", partial(np.load, source))]
+    return compared(setting, ours, scores, [Comparison("{best}", (readers, writers), goal)])
 
 
 def score_csv(setting: Setting) -> Row:
@@ -485,29 +451,11 @@ def peak_memory(setting: Setting) -> Row:
     return {"file_bytes": [source.stat().st_size for source in sources], "peak_bytes": peaks}
 
 
-def start_up(setting: Setting) -> Row:
-    """Whole processes with Numba's cache filled, including the start of Python."""
-    rows = 1000
-    command = _command(setting, setting.source("parquet", rows))
-    imports = [sys.executable, "-c", "import fastlogit.cli, pyarrow.parquet"]
-    calls = {
-        name: partial(subprocess.run, words, check=True)
-        for name, words in (("all", command), ("Python's start and imports", imports))
-    }
-    median = medians(interleaved(calls, max(setting.rounds, 5)))
-    print(f"\n### `fastlogit score` of {rows} rows\n")
-    for (name, seconds), most in zip(median.items(), (1.0, 0.7), strict=True):
-        print(f"{name}: {seconds:.3f} s; goal: {Goal(most=most).judged(seconds)}")
-    whole, importing = median.values()
-    return {"rows": rows, "seconds": whole, "imports_seconds": importing}
-
-
 PARTS: dict[str, Callable[[Setting], Row]] = {
     "parquet": score_parquet,
     "npy": score_npy,
     "csv": score_csv,
     "memory": peak_memory,
-    "start": start_up,
 }
 
 

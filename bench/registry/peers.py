@@ -4,8 +4,7 @@ Arguments are converted before the clock runs.  JAX cannot be told a number of t
 `bench.measure.on_cores` restricts it; SciPy has one thread.
 
 The derivative is y (1 - y) of one sigmoid, as in the gradients of PyTorch and JAX.  It loses the
-digits of 1 - y; σ(z) σ(-z) keeps them and would take these libraries twice as long.  numexpr has
-no sigmoid, so the formula that loses nothing costs it no more.
+digits of 1 - y; σ(z) σ(-z) keeps them and would take these libraries twice as long.
 """
 
 from __future__ import annotations
@@ -13,7 +12,6 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-import threading
 import warnings
 from collections.abc import Callable
 from functools import cache, partial
@@ -27,9 +25,9 @@ from bench.machine import cores
 from bench.registry.library import Array, Implementation, Library
 from tests.references.formulas import buffer, filled, passes
 
-SCIPY, SKLEARN, NUMEXPR = "scipy", "sklearn", "numexpr"
+SCIPY, SKLEARN = "scipy", "sklearn"
 TORCH, TORCH_COMPILE, JAX = "torch", "torch-compile", "jax"
-PEERS = (SCIPY, SKLEARN, TORCH, TORCH_COMPILE, JAX, NUMEXPR)
+PEERS = (SCIPY, SKLEARN, TORCH, TORCH_COMPILE, JAX)
 
 
 def _scipy() -> Library:
@@ -313,58 +311,6 @@ def _jax() -> Library:
     )
 
 
-def _numexpr() -> Library:
-    """Expressions with ``out=``; an expression that follows itself skips the checks.
-
-    numexpr sums on one thread, so NumPy sums; it has no matrix products.
-    """
-    import numexpr
-
-    last = threading.local()  # like numexpr's own
-
-    def evaluated(expression: str, *names: str) -> Implementation:
-        def compute(*args: Array, out: Array = None) -> Array:
-            values = dict(zip(names, args, strict=True))
-            this = (expression, args[0].dtype)
-            if getattr(last, "evaluated", None) == this and last.out is out:
-                return numexpr.re_evaluate(values)
-            last.evaluated, last.out = this, out
-            return numexpr.evaluate(expression, values, out=out)
-
-        return compute
-
-    sigmoid = "1 / (1 + exp(-z))"
-    loss = "where(z < 0, 0, z) - t * z + log1p(exp(-abs(z)))"
-    logistic_loss, residual = evaluated(loss, "z", "t"), evaluated(f"{sigmoid} - t", "z", "t")
-
-    def log_loss(z: Array, t: Array) -> float:
-        return logistic_loss(z, t, out=buffer(z.size, z.dtype)).sum()
-
-    def options(threads: int | None) -> dict[str, Any]:
-        numexpr.set_num_threads(threads or cores())
-        return {}
-
-    functions: dict[str, Implementation] = {
-        "sigmoid": evaluated(sigmoid, "z"),
-        "sigmoid_derivative": evaluated("exp(-abs(z)) / (1 + exp(-abs(z)))**2", "z"),
-        "log_sigmoid": evaluated("where(z < 0, z, 0) - log1p(exp(-abs(z)))", "z"),
-        "softplus": evaluated("where(z < 0, 0, z) + log1p(exp(-abs(z)))", "z"),
-        "logit": evaluated("log(y / (1 - y))", "y"),
-        "logistic_loss": logistic_loss,
-        "residual": residual,
-        "cross_entropy": evaluated("(t - 1) * log1p(-y) - t * log(y)", "y", "t"),
-        "cross_entropy_derivative": evaluated("(y - t) / (y * (1 - y))", "y", "t"),
-        "log_loss": log_loss,
-        "log_loss_gradient": lambda z, t, out=None: (log_loss(z, t), residual(z, t, out=out)),
-    }
-    return Library(
-        functions,
-        source="https://numexpr.readthedocs.io/en/latest/user_guide.html",
-        writing=frozenset(functions) - {"log_loss"},
-        options=options,
-    )
-
-
 # Shared by the two versions of PyTorch, and by everything that is traced and compiled ----------
 
 _TORCH_GUIDE = "https://docs.pytorch.org/tutorials/recipes/recipes/tuning_guide.html"
@@ -444,7 +390,6 @@ def installed() -> dict[str, Library]:
         SKLEARN: _sklearn,
         TORCH: _torch,
         JAX: _jax,
-        NUMEXPR: _numexpr,
     }
     found = {name: make() for name, make in makers.items() if find_spec(name)}
     if TORCH in found and _has_compiler():

@@ -18,7 +18,7 @@ from bench.regression.figures import joined
 from bench.regression.sides import Side, SideError, Worker, workers
 from bench.regression.verdicts import Measured, Thresholds
 
-# Blocks of points (`bench.accuracy.BLOCK`), the same in every run.
+# Blocks of points (`tests.references.points.BLOCK`), the same in every run.
 _BLOCKS = 8
 # Of functions, in ULP.
 EXACTNESS = Thresholds(0.0, 0.1)
@@ -47,14 +47,13 @@ def errors(*sides: Side, only: Collection[str] = ()) -> Iterator[Measured]:
 
 def _function_errors(started: Sequence[Worker], chosen: Collection[str]) -> Iterator[Measured]:
     """In ULP, at points of all exponents, like ``python -m bench accuracy``."""
-    from bench import accuracy
     from bench.registry import ELEMENTWISE
 
     for name, arguments in ELEMENTWISE.items():
         if name not in chosen:
             continue
         for labels in ("hard labels", "soft labels") if "t" in arguments else ("",):
-            for dtype in accuracy.TYPES:
+            for dtype in (np.float64, np.float32):
                 args, exact, counted = points(name, dtype, labels == "soft labels")
                 what = ", ".join(filter(None, [name, labels, np.dtype(dtype).name]))
                 found = [_errors(worker, name, args, exact, counted) for worker in started]
@@ -66,17 +65,12 @@ def _function_errors(started: Sequence[Worker], chosen: Collection[str]) -> Iter
 
 def points(name: str, dtype: Any, soft: bool) -> tuple[list[Any], Any, Any]:
     """Arguments, exact results, and which of them count: not the ill-conditioned ones."""
-    from bench import accuracy
-    from bench.registry import FUNCTIONS
+    from tests.references import points
 
-    function = FUNCTIONS[name]
-    blocks = [
-        accuracy.arguments(np.random.default_rng([2013, number]), function, dtype, soft)
-        for number in range(_BLOCKS)
-    ]
-    special = accuracy.special_points(function, dtype, soft)
+    blocks = [points.drawn(name, dtype, soft, number) for number in range(_BLOCKS)]
+    special = points.special(name, dtype, soft)
     args = [np.concatenate(arg) for arg in zip(*blocks, special.T, strict=True)]
-    exact, ranges = accuracy.exact_values(name, args)
+    exact, ranges = points.exact_values(name, args)
     counted = np.logical_or.reduce(list(ranges.values()))
     counted[-len(special) :] = True
     return args, exact, counted

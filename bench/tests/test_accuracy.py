@@ -10,7 +10,7 @@ from bench.registry import ELEMENTWISE, FASTLOGIT, STABLE
 @pytest.mark.parametrize("dtype", accuracy.TYPES)
 @pytest.mark.parametrize("name", ELEMENTWISE)
 def test_a_short_sweep(name, dtype):
-    table = accuracy.sweep(name, dtype, soft=False, points=2 * accuracy.BLOCK)
+    table = accuracy.sweep(name, dtype, soft=False, count=2 * accuracy.BLOCK)
     ours = [table[FASTLOGIT, which] for which in accuracy.RANGES]
     assert all(errors.largest < 1.0 for errors in ours)
     assert sum(errors.count for errors in ours) > 2 * accuracy.BLOCK

@@ -1,6 +1,6 @@
 """Proof that ``python -m bench compare`` finds a planted slow-down and nothing else.
 
-Takes twenty minutes, so it runs only on request: ``pytest bench -m proof``.
+Takes twenty minutes, so it runs only on request: ``pytest bench/tests -m proof``.
 """
 
 import re
