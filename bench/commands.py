@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 
 COMMANDS = {
-    "report": "tables and pictures of a run of `pytest bench`",
+    "report": "tables and a picture of a run of `pytest bench`",
     "accuracy": "largest errors of every function in every library",
     "fits": "time to reach the same optimum, against other trainers",
     "scoring": "scoring files, against reading them and against other libraries",

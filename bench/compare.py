@@ -178,9 +178,6 @@ def finish(
     if options.json:
         text = json.dumps(content(base, head, revisions, found), indent=1, allow_nan=False)
         options.json.write_text(f"{text}\n")
-    if options.markdown:
-        title = f"`{base}` against `{head}`, {render.machine(machine.describe('scipy'))}"
-        options.markdown.write_text(f"{title}\n\n{table(found)}\n\n{summary(found)}\n")
     return int(any(measured.verdict in FAILING for measured in found))
 
 
@@ -206,7 +203,6 @@ def add_options(command: Any) -> None:
     )
     command.add_argument("--all", action="store_true", help="also print what is the same")
     command.add_argument("--json", type=output, metavar="FILE", help="write all figures")
-    command.add_argument("--markdown", type=output, metavar="FILE", help="write a table")
 
 
 def report(base: str, head: str, options: Any) -> int:

@@ -1,7 +1,7 @@
-"""Pictures of a run: ratios to the fastest other library, and times by size.
+"""The picture of a run: ratios to the fastest other library, in the caches and beyond.
 
-The colours are those of Okabe and Ito, which colour-blind readers can tell apart; markers, dashes
-and hatches serve in grey.
+The colours are those of Okabe and Ito, which colour-blind readers can tell apart; hatches serve in
+grey.
 """
 
 from __future__ import annotations
@@ -10,37 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, NullFormatter, StrMethodFormatter
 
-from bench.registry import FASTLOGIT, FUNCTIONS
+from bench.registry import FUNCTIONS
 from bench.timings import Comparison, Run
 
-BLUE, VERMILION, GREY = "#0072B2", "#D55E00", "#666666"
-# Colour, marker and dashes; fastlogit first.
-STYLES = [
-    (BLUE, "o", "-"),
-    (VERMILION, "^", "--"),
-    ("#CC79A7", "v", "--"),
-    ("#009E73", "s", "--"),
-    ("#E69F00", "D", ":"),
-    ("black", "*", ":"),
-    ("#56B4E9", "P", "--"),
-    ("#999999", "X", ":"),
-    ("#555555", "p", ":"),
-    ("#BBBBBB", "x", ":"),
-]
-# One function of each kind: elementwise, sums, and passes over X; with the stream of its bytes.
-SHOWN = {
-    "sigmoid": "copy",
-    "logistic_loss": "triad",
-    "log_loss": "read",
-    "log_loss_gradient": "triad",
-    "linear.probability": "read",
-    "linear.log_loss_gradient": "read",
-}
+BLUE, VERMILION = "#0072B2", "#D55E00"
 _OPTIONS: dict[str, Any] = {
     "svg.hashsalt": "fastlogit",
     "svg.fonttype": "none",  # text, which takes a tenth of the bytes of outlines
@@ -50,17 +27,13 @@ _OPTIONS: dict[str, Any] = {
 }
 
 
-def write(run: Run, folder: Path, *names: str) -> list[Path]:
-    """The pictures "ratios" and "times" as SVG, or one; the same bytes for the same run."""
+def write(run: Run, folder: Path) -> Path:
+    """Write the picture of ratios as SVG; the same bytes for the same run."""
     folder.mkdir(parents=True, exist_ok=True)
-    written = []
-    for name in names or ("ratios", "times"):
-        with mpl.rc_context(_OPTIONS):
-            path = folder / f"{name}.svg"
-            figure = {"ratios": ratios, "times": times}[name](run)
-            figure.savefig(path, metadata={"Date": None, "Description": run.name})
-            written.append(path)
-    return written
+    with mpl.rc_context(_OPTIONS):
+        path = folder / "ratios.svg"
+        ratios(run).savefig(path, metadata={"Date": None, "Description": run.name})
+    return path
 
 
 def ratios(run: Run) -> Figure:
@@ -98,43 +71,3 @@ def _draw_ratio(ax: Axes, place: int, row: Comparison) -> None:
     # Right of the line at 1 even for a loss, because the names stand to its left.
     text = f"{row.lead:.2f} {row.best}"
     ax.annotate(text, (1.05 * max(row.lead, 1), place), va="center", fontsize=7)
-
-
-def times(run: Run) -> Figure:
-    """Nanoseconds per element by the number of elements: one thread, float64."""
-    libraries = list(dict.fromkeys([FASTLOGIT, *(t.implementation for t in run.timings)]))
-    figure = Figure(figsize=(11, 7.4), layout="constrained")
-    panels = figure.subplots(2, 3, sharey="row").ravel()
-    for ax, name in zip(panels, SHOWN, strict=True):
-        _draw_times(ax, run, name, libraries)
-    for ax in panels[3:]:
-        ax.set_xlabel("elements (logits, or numbers of X)")
-    for ax in panels[::3]:
-        ax.set_ylabel("time per element in ns")
-    lines = {line.get_label(): line for ax in panels for line in ax.lines}
-    figure.legend(handles=list(lines.values()), loc="outside lower center", ncols=5, frameon=False)
-    return figure
-
-
-def _draw_times(ax: Axes, run: Run, name: str, libraries: list[str]) -> None:
-    ax.set(xscale="log", yscale="log")
-    ax.set_title(name, loc="left")
-    wanted = (name, "float64", 1)
-    chosen = [t for t in run.timings if (t.function, t.dtype, t.threads) == wanted]
-    for library, (color, marker, dashes) in zip(libraries, STYLES, strict=False):
-        points = sorted((t.elements, t.nanoseconds) for t in chosen if t.implementation == library)
-        if points:
-            ax.plot(
-                *zip(*points, strict=True), color=color, marker=marker, linestyle=dashes,
-                linewidth=2.2 if library == FASTLOGIT else 1.1, label=library,
-            )  # fmt: skip
-    if not chosen:
-        return
-    each = chosen[0].bytes / chosen[0].elements
-    at = np.geomspace(*(pick(t.elements for t in chosen) for pick in (min, max)), 25)
-    rates = [run.bandwidth(SHOWN[name], elements * each, 1) for elements in at]
-    if None not in rates:
-        bound = each / np.array(rates, float) * 1e9
-        ax.plot(at, bound, color=GREY, linewidth=3, alpha=0.5, label="moving the bytes", zorder=1)
-    ax.grid(alpha=0.25)
-    ax.yaxis.set_major_formatter(StrMethodFormatter("{x:g}"))

@@ -1,4 +1,4 @@
-"""``python -m bench report``: tables and pictures of what ``pytest bench`` stored.
+"""``python -m bench report``: tables and the picture of what ``pytest bench`` stored.
 
 Ratios are of medians and say how many times as fast fastlogit is; losses are marked.  ``--save``
 keeps the short tables and the picture of ratios for bench/README.md.
@@ -194,13 +194,12 @@ def main(arguments: Sequence[str] = ()) -> None:
     if options.save and (gone := missing(run)):
         command.error(f"{path} is not a whole run: without {', '.join(gone[:5])}")
     text = tables(run)
-    written = pictures.write(run, options.folder)
-    (options.folder / "report.md").write_text(text, encoding="utf-8")
-    print(text)
-    print("\n".join(map(str, [options.folder / "report.md", *written])))
+    picture = pictures.write(run, options.folder)
+    picture.with_name("report.md").write_text(text, encoding="utf-8")
+    print(f"{text}\n{picture}\n{picture.with_name('report.md')}")
     if options.save:
         header = {"command": "pytest bench", "date": run.date[:10], "machine": run.machine}
         for make in (summary, numpy, passes, first_calls):
             if rows := make(run):
                 results.save(make.__name__, header | {"rows": rows})
-        pictures.write(run, results.FOLDER, "ratios")
+        pictures.write(run, results.FOLDER)
