@@ -21,11 +21,6 @@ from bench.render import Rows
 FOLDER = Path(__file__).with_name("results")
 DIGITS, WIDTH = 5, 100
 
-# Options that are not stored with a command, because they change no figure.
-_unstored = ArgumentParser(add_help=False)
-_unstored.add_argument("--save", action="store_true")
-_unstored.add_argument("--folder")
-
 
 def parser(command: str) -> ArgumentParser:
     """Parser for a command that can store its figures."""
@@ -36,7 +31,7 @@ def parser(command: str) -> ArgumentParser:
 
 def finish(name: str, arguments: Sequence[str], machine: dict[str, Any], rows: Rows) -> None:
     """Print the table of a command; with ``--save`` store its rows."""
-    options, words = _unstored.parse_known_args(arguments)
+    words = [word for word in arguments if word != "--save"]
     run = {
         "command": shlex.join(["python", "-m", "bench", name, *words]),
         "date": today(),
@@ -44,7 +39,7 @@ def finish(name: str, arguments: Sequence[str], machine: dict[str, Any], rows: R
         "rows": rows,
     }
     print(f"\n{render.result(name, [rounded(run)])}")
-    if options.save:
+    if len(words) < len(arguments):
         save(name, run)
         print(f"\nStored in bench/results/{name}.json; `python -m bench readme` shows it.")
 

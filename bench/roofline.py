@@ -133,14 +133,10 @@ def stream(kind: str, size: int, threads: int, repeats: int = 1) -> Call:
     return _in_shares(_STREAM_KERNELS[kind], shares)
 
 
-def arithmetic(kind: str, dtype: str, threads: int, repeats: int = 1) -> Call:
-    """A call that computes with `NUMBERS` numbers per thread."""
-    kernel = _multiply_add if kind == "multiply-adds" else _divide
-    shares = []
-    for _ in range(threads):
-        x = np.full(NUMBERS, 0.25 if kind == "multiply-adds" else 1.0, dtype)
-        shares.append((x, np.ones_like(x), repeats))
-    return _in_shares(kernel, shares)
+def arithmetic(kernel: Callable[..., Any], threads: int, repeats: int = 1) -> Call:
+    """A call that computes with `NUMBERS` float64 numbers per thread, as fastlogit does."""
+    x = np.full(NUMBERS, 0.25 if kernel is _multiply_add else 1.0)
+    return _in_shares(kernel, [(x, np.ones_like(x), repeats) for _ in range(threads)])
 
 
 def _in_shares(kernel: Callable[..., Any], shares: list[tuple[Any, ...]]) -> Call:
@@ -178,11 +174,11 @@ def places(threads: int) -> dict[str, int]:
 class Rates(NamedTuple):
     """Limits of a machine on a number of threads, per second.
 
-    `bandwidth` has bytes by stream and place, `operations` numbers by kind and type.
+    `bandwidth` has bytes by stream and place, `operations` numbers by kind.
     """
 
     bandwidth: dict[str, dict[str, float]]
-    operations: dict[str, dict[str, float]]
+    operations: dict[str, float]
 
 
 def measure(threads: int) -> Rates:
@@ -196,11 +192,11 @@ def measure(threads: int) -> Rates:
             for kind in STREAMS
         }
         operations = {
-            kind: {
-                dtype: NUMBERS * threads * each / fastest(partial(arithmetic, kind, dtype, threads))
-                for dtype in DTYPES
-            }
-            for kind, each in (("multiply-adds", _MULTIPLY_ADDS), ("divisions", 1))
+            kind: NUMBERS * threads * each / fastest(partial(arithmetic, kernel, threads))
+            for kind, kernel, each in (
+                ("multiply-adds", _multiply_add, _MULTIPLY_ADDS),
+                ("divisions", _divide, 1),
+            )
         }
     return Rates(bandwidth, operations)
 
@@ -282,9 +278,9 @@ def place_for(size: float, threads: int) -> str:
 def bounds(
     rates: Rates, kind: str, place: str, bytes_: float, needed: dict[str, float]
 ) -> dict[str, float]:
-    """Least seconds per element by bound; arithmetic at float64's peak, as fastlogit uses it."""
+    """Least seconds per element, by bound."""
     return {MEMORY: bytes_ / rates.bandwidth[kind][place]} | {
-        what: count / rates.operations[what]["float64"] for what, count in needed.items()
+        what: count / rates.operations[what] for what, count in needed.items()
     }
 
 
@@ -338,16 +334,16 @@ def main(arguments: Sequence[str] = ()) -> None:
 
 
 def _rates_table(rates: dict[int, Rates]) -> str:
-    tables = []
-    for title, field in (("GB per second", "bandwidth"), ("10⁹ per second", "operations")):
-        lines = [
-            [kind, str(threads), *(f"{rate / 1e9:.1f}" for rate in found.values())]
-            for threads, each in rates.items()
-            for kind, found in getattr(each, field).items()
-        ]
-        columns = list(places(1)) if field == "bandwidth" else DTYPES
-        tables.append(render.grid([title, "threads", *columns], lines))
-    return "\n\n".join(tables)
+    lines = [
+        [kind, str(threads), *(f"{rate / 1e9:.1f}" for rate in found.values())]
+        for threads, each in rates.items()
+        for kind, found in each.bandwidth.items()
+    ]
+    for threads, each in rates.items():
+        for kind, rate in each.operations.items():
+            peak = f"{rate / 1e9:.1f}"
+            lines.append([kind, str(threads), peak, *[""] * (len(places(1)) - 1)])
+    return render.grid(["GB, or 10⁹, per second", "threads", *places(1)], lines)
 
 
 def _table(rows: list[dict[str, Any]]) -> str:

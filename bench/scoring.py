@@ -19,7 +19,6 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
 from functools import partial, reduce
 from operator import add
 from pathlib import Path
@@ -465,7 +464,6 @@ def main(arguments: Sequence[str] = ()) -> None:
     command.add_argument("--rows", type=count, default=ROWS, help="default: %(default)s")
     command.add_argument("--rounds", type=count, default=5, help="default: %(default)s")
     command.add_argument("--only", nargs="+", choices=PARTS, metavar="PART", help=", ".join(PARTS))
-    command.add_argument("--folder", type=Path, help="keeps the files for the next run")
     options = command.parse_args(arguments)
     # Polars reads its number of threads when it is imported; pyarrow keeps its own.
     os.environ["POLARS_MAX_THREADS"] = str(THREADS)
@@ -475,9 +473,7 @@ def main(arguments: Sequence[str] = ()) -> None:
     here = machine.describe(*LIBRARIES)
     print(f"{render.machine(here)}\n")
     print(f"{options.rows:,} rows x {COLUMNS} float32, {THREADS} threads, {options.rounds} rounds")
-    with on_cores(THREADS), ExitStack() as stack:
-        folder = options.folder or Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        folder.mkdir(parents=True, exist_ok=True)
-        setting = Setting(options.rows, options.rounds, folder)
+    with on_cores(THREADS), tempfile.TemporaryDirectory() as folder:
+        setting = Setting(options.rows, options.rounds, Path(folder))
         measured = {name: PARTS[name](setting) for name in options.only or PARTS}
     results.finish("scoring", arguments, here, measured)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from bench.registry import FASTLOGIT, FUNCTIONS
 
@@ -56,14 +57,9 @@ class Comparison(NamedTuple):
 class Run(NamedTuple):
     """Medians of a run.
 
-    Attributes
-    ----------
-    streams : dict
-        Bytes per second by kind, bytes in all and number of threads.
-    first_calls : dict
-        Seconds by function and by "cold" or "cached".
-    layouts : dict
-        Seconds of a pass by description of X and by implementation.
+    `streams` has bytes per second by kind, bytes in all and number of threads; `first_calls`
+    seconds by function and by "cold" or "cached"; `layouts` seconds of a pass by description of X
+    and by implementation.
     """
 
     machine: dict[str, Any]
@@ -117,13 +113,8 @@ class Run(NamedTuple):
         )
         if not points:
             return None
-        below = [point for point in points if point[0] <= size] or points[:1]
-        above = [point for point in points if point[0] >= size] or points[-1:]
-        (low, slow), (high, fast) = below[-1], above[0]
-        if low >= high:
-            return slow
-        share = math.log(size / low) / math.log(high / low)
-        return slow ** (1 - share) * fast**share
+        sizes, rates = np.log(np.array(points, float)).T
+        return float(np.exp(np.interp(np.log(size), sizes, rates)))
 
 
 def load(path: Path) -> Run:

@@ -15,36 +15,19 @@ import numpy as np
 import fastlogit as fl
 from bench.data import COLUMNS, argument
 from bench.registry import peers
-from bench.registry.library import Array, Implementation, Library
+from bench.registry.library import (
+    ELEMENTWISE,
+    LONG,
+    PASSES,
+    SUMS,
+    Array,
+    Implementation,
+    Library,
+)
 from tests.references import formulas
 
 FASTLOGIT = "fastlogit"
 NAIVE, STABLE, TUNED = "numpy-naive", "numpy-stable", "numpy-tuned"
-ELEMENTWISE = {
-    "sigmoid": "z",
-    "sigmoid_derivative": "z",
-    "log_sigmoid": "z",
-    "softplus": "z",
-    "logit": "y",
-    "logistic_loss": "z t",
-    "residual": "z t",
-    "cross_entropy": "y t",
-    "cross_entropy_derivative": "y t",
-}
-SUMS = {"log_loss": "z t", "log_loss_gradient": "z t"}
-PASSES = {
-    "linear.decision": "X coef",
-    "linear.probability": "X coef",
-    "linear.log_loss": "X t coef",
-    "linear.log_loss_gradient": "X t coef",
-    "linear.log_loss_gradient_hessian": "X t coef",
-    "linear.hessian": "X coef",
-    "linear.hessian_diagonal": "X coef",
-    "linear.hessian_product": "X coef direction",
-}
-# Functions with a result as long as there are logits or rows.
-LONG = {*ELEMENTWISE, "log_loss_gradient", "linear.decision", "linear.probability"}
-
 _FASTLOGIT = Library(
     {name: attrgetter(name)(fl) for name in ELEMENTWISE | SUMS | PASSES},
     writing=frozenset(LONG),

@@ -1,4 +1,4 @@
-"""One implementer of the functions: fastlogit, NumPy or another library, and how to call it."""
+"""The functions, and one implementer of them: fastlogit, NumPy or another library."""
 
 from __future__ import annotations
 
@@ -8,6 +8,33 @@ from typing import Any, NamedTuple
 
 Array = Any  # of any library
 Implementation = Callable[..., Any]
+
+
+# The functions and their arguments.
+ELEMENTWISE = {
+    "sigmoid": "z",
+    "sigmoid_derivative": "z",
+    "log_sigmoid": "z",
+    "softplus": "z",
+    "logit": "y",
+    "logistic_loss": "z t",
+    "residual": "z t",
+    "cross_entropy": "y t",
+    "cross_entropy_derivative": "y t",
+}
+SUMS = {"log_loss": "z t", "log_loss_gradient": "z t"}
+PASSES = {
+    "linear.decision": "X coef",
+    "linear.probability": "X coef",
+    "linear.log_loss": "X t coef",
+    "linear.log_loss_gradient": "X t coef",
+    "linear.log_loss_gradient_hessian": "X t coef",
+    "linear.hessian": "X coef",
+    "linear.hessian_diagonal": "X coef",
+    "linear.hessian_product": "X coef direction",
+}
+# Functions with a result as long as there are logits or rows.
+LONG = {*ELEMENTWISE, "log_loss_gradient", "linear.decision", "linear.probability"}
 
 
 def _same(array: Array) -> Array:
@@ -21,24 +48,11 @@ def _no_options(_: int | None) -> dict[str, Any]:
 class Library(NamedTuple):
     """Implementations by the names of the registry, and how to call them.
 
-    Attributes
-    ----------
-    functions : dict of str to callable
-    source : str
-        Documentation that recommends this way to call it for speed.
-    writing : frozenset of str
-        Names of the functions that take ``out=``.
-    convert : callable
-        Makes an argument from a NumPy array.
-    place : callable
-        Makes the value of ``out=`` from a converted array.
-    options : callable
-        Keyword arguments for a number of threads (None: all cores). A library without such an
-        argument sets its global number instead.
-    context : callable
-        Context manager around many calls.
-    threaded : bool
-        Whether it can use several threads.
+    `source` is the documentation that recommends to call it so for speed, and `writing` names the
+    functions that take ``out=``.  `convert` makes an argument from a NumPy array, and `place` the
+    value of ``out=`` from a converted array.  `options` gives keyword arguments for a number of
+    threads (None: all cores); a library without such an argument sets its global number instead.
+    `context` surrounds many calls.
     """
 
     functions: dict[str, Implementation]

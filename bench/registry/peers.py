@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from bench.machine import cores
-from bench.registry.library import Array, Implementation, Library
+from bench.registry.library import LONG, Array, Implementation, Library
 from tests.references.formulas import buffer, filled, passes
 
 SCIPY, SKLEARN = "scipy", "sklearn"
@@ -212,7 +212,7 @@ def _torch_compile() -> Library:
         )
     )
     del functions["linear.decision"]
-    writing = _LONG & functions.keys()
+    writing = LONG & functions.keys()
 
     def compiled(name: str) -> Implementation:
         function = functions[name]
@@ -305,7 +305,7 @@ def _jax() -> Library:
         {name: ready(function) for name, function in functions.items()},
         # And https://docs.jax.dev/en/latest/benchmarking.html.
         source="https://docs.jax.dev/en/latest/buffer_donation.html",
-        writing=_LONG & functions.keys(),
+        writing=LONG & functions.keys(),
         convert=jnp.asarray,
         place=lambda array: [jnp.array(array)],  # memory of its own
     )
@@ -314,22 +314,6 @@ def _jax() -> Library:
 # Shared by the two versions of PyTorch, and by everything that is traced and compiled ----------
 
 _TORCH_GUIDE = "https://docs.pytorch.org/tutorials/recipes/recipes/tuning_guide.html"
-# Functions with a result as long as there are logits or rows.
-_LONG = frozenset(
-    [
-        "sigmoid",
-        "sigmoid_derivative",
-        "log_sigmoid",
-        "softplus",
-        "logit",
-        "logistic_loss",
-        "residual",
-        "cross_entropy",
-        "log_loss_gradient",
-        "linear.decision",
-        "linear.probability",
-    ]
-)
 
 
 def _to_torch(array: Array) -> Array:

@@ -44,17 +44,9 @@ class SideError(Exception):
 
 @dataclass
 class Side:
-    """An installed revision.
+    """An installed revision: its name as the user wrote it, its wheel and its interpreter.
 
-    Attributes
-    ----------
-    name : str
-        The revision as the user wrote it.
-    wheel : Path
-    python : Path
-        Interpreter of its environment.
-    folder : Path
-        Folder for its files, with a copy of `bench` for the workers.
+    `folder` is for its files, and holds a copy of `bench` for the workers.
     """
 
     name: str

@@ -29,16 +29,10 @@ Progress = Callable[[str, int], object]  # the case, and how many are left
 class Timing:
     """Samples of a case on both sides, or of one side and a reference.
 
-    Attributes
-    ----------
-    base_case : str
-        Case that the base runs: the same, or a reference that stands for the machine.
-    expected : float
-        Stored ratio head / base of a former revision; 1 where both sides are timed.
-    samples : list of ndarray
-        Logarithms of the ratios of the rounds to the expected one, by pairs of processes.
-    errors : list of str
-        Why the base could not be timed, and why the head.
+    The base runs `base_case`: the same, or a reference that stands for the machine.  `expected` is
+    then the stored ratio head / base of a former revision.  `samples` has the logarithms of the
+    ratios of the rounds to the expected one, by pairs of processes; `errors` says why the base
+    could not be timed, and why the head.
     """
 
     case: str

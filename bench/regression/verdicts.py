@@ -92,16 +92,8 @@ TIME = Thresholds(0.05, 100e-9)
 class Measured:
     """A quantity of every side that should be small; None for a side that failed.
 
-    Attributes
-    ----------
-    interval : Interval, optional
-        Of the ratio of two sides, where it varies from run to run.
-    pairs : int, optional
-        Pairs of processes; only for times of calls.
-    error : str
-        Why a side failed.
-    known : str
-        Verdict of what one side does not have: "new" or "missing".
+    `interval` is that of the ratio of two sides, where it varies from run to run; `pairs` counts
+    processes, for times of calls; `known` is the verdict of a case that one side does not have.
     """
 
     what: str

@@ -27,7 +27,7 @@ def test_operations_are_counted_in_the_compiled_code():
 def test_bounds(monkeypatch):
     rates = roofline.Rates(
         {"copy": {"L2": 100e9, "memory": 20e9}},
-        {"multiply-adds": {"float64": 20e9}, "divisions": {"float64": 2e9}},
+        {"multiply-adds": 20e9, "divisions": 2e9},
     )
     needed = {"multiply-adds": 30, "divisions": 1}
     expected = {"memory": 0.8e-9, "multiply-adds": 1.5e-9, "divisions": 0.5e-9}
