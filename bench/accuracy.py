@@ -86,7 +86,7 @@ def merged(tables: Iterable[Table]) -> Table:
 def evaluate(
     name: str, libraries: Iterable[str], args: list[Array], table: Table, special: bool = False
 ) -> Array:
-    """Add the errors at some points to a table; return those of the last library."""
+    """Add the errors at some points to a table; return the errors of the last library."""
     exact, ranges = points.exact_values(name, args)
     if special:
         ranges = {SPECIAL: np.ones(exact.shape, bool)}

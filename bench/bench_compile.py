@@ -17,7 +17,7 @@ DATA = """
 z, t, X, coef = np.ones(8), np.ones(8), np.ones((8, 3)), np.ones(3)
 t[::2] = 0
 """
-# What is timed, and what comes before.
+# The timed code, and the code before it.
 CALLS = {
     "sigmoid": ("fl.sigmoid(z)", IMPORTS + DATA),
     "log_loss_gradient": ("fl.log_loss_gradient(z, t)", IMPORTS + DATA),
@@ -28,7 +28,7 @@ CALLS = {
     "import numba": ("import numba", ""),
     "import fastlogit": ("import fastlogit", "import numba"),
 }
-SECONDS = [0.0]  # the sum of what the processes report, which serves as the clock
+SECONDS = [0.0]  # reported by the processes, in sum: the clock
 
 
 def run(name, folder):

@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] = ()) -> None:
     command.add_argument("--head", default=WORKING_TREE, help="instead of the working tree")
     command.add_argument("--renew", action="store_true", help="measure a new baseline")
     command.add_argument(
-        "--stored", action="store_true", help="use the stored figures, whatever git has"
+        "--stored", action="store_true", help="use the stored figures even if git has the revision"
     )
     options = command.parse_args(arguments)
     if options.renew and any(getattr(options, name) for name in _NOT_FOR_RENEW):
@@ -64,7 +64,7 @@ def main(arguments: Sequence[str] = ()) -> None:
 
 
 def _last_tag(head: str) -> str | None:
-    """The last tag before `head`, and not a tag of `head` itself; None if there is none."""
+    """The last tag before `head`, and not a tag of `head` itself; None without tags."""
     revision = _known(head) or "HEAD"
     try:
         is_changed = head == WORKING_TREE and sides.git("status", "--porcelain")

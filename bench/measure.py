@@ -20,7 +20,7 @@ _PAUSE_S = 0.2
 
 
 class Goal(NamedTuple):
-    """A range that a ratio should lie in; the only place that judges what is reached."""
+    """A range that a ratio should lie in; judges in one place whether it does."""
 
     least: float = 0.0
     most: float = math.inf

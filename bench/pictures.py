@@ -1,6 +1,6 @@
 """The picture of a run: ratios to the fastest other library, in the caches and beyond.
 
-The colours are those of Okabe and Ito, which colour-blind readers can tell apart; hatches serve in
+The colours of Okabe and Ito are used, which colour-blind readers can tell apart; hatches serve in
 grey.
 """
 

@@ -31,9 +31,9 @@ GOALS: list[tuple[tuple[str, ...], tuple[str, ...], float]] = [
     (("linear.log_loss_gradient",), (STABLE,), 2.5),
     ((SHORT,), (SCIPY,), 1 / 1.5),
 ]
-# Against copying as many bytes, at the largest size.
+# Against copying the same number of bytes, at the largest size.
 COPY_GOALS = {"sigmoid": 1 / 1.5, "log_loss_gradient": 1 / 3.5}
-# Of passes over X: times as fast as others, as reading X, and by columns as by rows.
+# Passes over X against others, against reading X, and by columns against rows.
 OTHERS_GOAL, READING_GOAL, LAYOUT_GOAL = 2.3, 1 / 1.25, 1 / 1.3
 
 

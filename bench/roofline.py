@@ -86,7 +86,7 @@ def _triad(a: Array, b: Array, c: Array, repeats: int) -> int:
 _STREAM_KERNELS = {"read": _read, "copy": _copy, "triad": _triad}
 # Independent polynomials hide each other's latency; loops in their place would not vectorise.
 _POLYNOMIALS, _DEGREE = 8, 16
-# Of each number: with one addition before the polynomials, and those of their results.
+# Per number; one addition before the polynomials, seven after them.
 _MULTIPLY_ADDS = _POLYNOMIALS * (_DEGREE + 1)
 # Per thread, in the first cache.
 NUMBERS = 1024
@@ -217,7 +217,7 @@ _MULTIPLICATIONS = {
 
 
 def _of_logits(name: str) -> Callable[..., Any] | None:
-    """What a function computes of a logit or a probability, for Numba; None if nothing."""
+    """The computation on a logit or a probability, for Numba; None for `linear.decision`."""
     sigmoid, slope = kernels.sigmoid, kernels.sigmoid_derivative
     loss, residual = kernels.logistic_loss, kernels.residual
     if name in ELEMENTWISE:

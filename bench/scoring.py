@@ -7,7 +7,7 @@ within a round.  Everyone is called once before, and its output is checked.
 
 Ours is also compared with reading and writing alone: the best of several ways to read plus the
 best of several ways to write.  Reading means that every value has been in the memory of the
-process, not that all are there at once.
+process, not that all values are in memory at once.
 """
 
 from __future__ import annotations
@@ -235,8 +235,8 @@ def _by_batches(
 def sklearn_contenders(setting: Setting, source: Path) -> list[Contender]:
     """scikit-learn, "Computational Performance": predict in bulk, and `assume_finite`.
 
-    The coefficients are float32, like those of a fit to float32, because X would be copied to
-    float64 otherwise.  Arrow makes an array by columns sooner than by rows.
+    The coefficients are float32, as after a fit to float32, because X would be copied to float64
+    otherwise.  Arrow makes an array by columns sooner than by rows.
     """
     import sklearn
     from sklearn.linear_model import LogisticRegression

@@ -1,1 +1,1 @@
-"""Worked examples, to be read from top to bottom; the tests run all of them."""
+"""Worked examples, to read from top to bottom; the tests run all of them."""

@@ -37,7 +37,7 @@ _FASTLOGIT = Library(
 
 
 def _numpy(functions: dict[str, Implementation], *twins: str, writes: bool = False) -> Library:
-    """One way to write the formulas; `twins` are passes that equal those of another way."""
+    """One way to write the formulas; `twins` are passes that another way has too."""
     names = ("sigmoid", "sigmoid_derivative", "log_loss", "log_loss_gradient")
     basic = (functions[name] for name in names)
     passes = formulas.passes(*basic, np.append, formulas.filled(np.empty))

@@ -23,7 +23,7 @@ _BLOCKS = 8
 # Of functions, in ULP.
 EXACTNESS = Thresholds(0.0, 0.1)
 MEAN_EXACTNESS = Thresholds(0.0, 0.02)
-# Of sums and passes over so many rows, and of a fit, which depends on its tolerance.
+# Relative errors of sums and passes, and of a fit, which depends on its tolerance.
 SUMS = Thresholds(0.5, 2.0**-52)
 FITS = Thresholds(1.0, 1e-9)
 ROWS = 1_000
@@ -79,7 +79,7 @@ def points(name: str, dtype: Any, soft: bool) -> tuple[list[Any], Any, Any]:
 def _errors(
     worker: Worker, name: str, args: list[Any], exact: Any, counted: Any
 ) -> tuple[float | None, float | None, str]:
-    """The largest and the mean error, or why there is none."""
+    """The largest and the mean error, or the reason for a failure."""
     from fastlogit.core.ulp import ulp_error
 
     try:

@@ -1,4 +1,4 @@
-"""Verdicts on two revisions: intervals of ratios, thresholds, and what is better or worse.
+"""Verdicts on two revisions: intervals of ratios, thresholds, better or worse.
 
 Pairs of processes differ by the places of their memory and code, which no number of rounds
 averages away.  So rounds are resampled within pairs, and the pairs as well.
@@ -92,7 +92,7 @@ TIME = Thresholds(0.05, 100e-9)
 class Measured:
     """A quantity of every side that should be small; None for a side that failed.
 
-    `interval` is that of the ratio of two sides, where it varies from run to run; `pairs` counts
+    `interval` belongs to the ratio of two sides, where it varies from run to run; `pairs` counts
     processes, for times of calls; `known` is the verdict of a case that one side does not have.
     """
 

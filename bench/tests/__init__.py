@@ -1,1 +1,1 @@
-"""Tests of what would be a wrong figure: statistics, verdicts, references and tables."""
+"""Tests against wrong figures: statistics, verdicts, implementations and tables."""

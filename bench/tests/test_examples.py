@@ -1,4 +1,4 @@
-"""The worked examples do what they say."""
+"""The worked examples run, and their results are right."""
 
 from __future__ import annotations
 

@@ -161,7 +161,7 @@ class Altered:
 
 @pytest.fixture
 def altered(tmp_path, monkeypatch):
-    """Errors of two sides, of which the second changes its results."""
+    """Errors of two sides; the second one changes its results."""
 
     def errors(change, name):
         both = Altered(tmp_path, lambda part: part), Altered(tmp_path, change)

@@ -15,7 +15,7 @@ from tests.references import extended
 
 Array = NDArray[Any]
 
-BLOCK = 1 << 15  # points evaluated together; half or twice as many are slower
+BLOCK = 1 << 15  # points evaluated together; half or twice the number is slower
 SPECIAL = "special values"
 NORMAL = ("middle", "tails")
 RANGES = (*NORMAL, "subnormal results", SPECIAL)
