@@ -12,6 +12,6 @@
 ``readme``, ``reproduce``
 ``regression/``, ``compare``,  two revisions side by side
 ``gate``
-``examples/``                  worked examples
+``tests/``                     tests against wrong figures
 ============================== ====================================================================
 """

@@ -201,9 +201,7 @@ def add_options(command: Any) -> None:
     command.add_argument(
         "--only", nargs="+", default=(), metavar="WORD", help="times with these words in the name"
     )
-    command.add_argument(
-        "--all", action="store_true", help="also print the cases that are the same"
-    )
+    command.add_argument("--all", action="store_true", help="print every case")
     command.add_argument("--json", type=output, metavar="FILE", help="write all figures")
 
 

@@ -23,7 +23,7 @@ from tqdm import tqdm
 import fastlogit as fl
 from bench import machine, render, results
 from bench.commands import count
-from bench.measure import Goal, interleaved, medians
+from bench.measure import Goal, available, interleaved, medians
 from bench.render import OURS, Row
 
 TARGET = 1e-7
@@ -253,17 +253,6 @@ def _torch(data: Data) -> dict[str, Fit]:
     return {"PyTorch LBFGS": fit}
 
 
-def contenders(data: Data) -> dict[str, Fit]:
-    """fastlogit, and everyone who is installed."""
-    found = _fastlogit(data)
-    for make in (_sklearn, _glum, _torch):
-        try:
-            found |= make(data)
-        except ImportError as error:
-            tqdm.write(f"left out: {error}")
-    return found
-
-
 # Measuring --------------------------------------------------------------------------------
 
 
@@ -314,9 +303,11 @@ def loosest(data: Data, fit: Fit) -> Chosen | None:
 def measure(data: Data, rounds: int, names: Sequence[str]) -> Row:
     """Seconds and gradient norm of every contender."""
     chosen: dict[str, Chosen] = {}
+    makers = [partial(make, data) for make in (_fastlogit, _sklearn, _glum, _torch)]
     fits = {
         name: fit
-        for name, fit in contenders(data).items()
+        for found in available(makers)
+        for name, fit in found.items()
         if not names or name == OURS or any(part in name for part in names)
     }
     for name, fit in tqdm(fits.items(), unit="contender", disable=None):

@@ -6,14 +6,15 @@ import math
 import os
 import statistics
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 Call = Callable[[], Any]
 Seconds = dict[str, list[float]]
+T = TypeVar("T")
 
 # A BLAS keeps its threads spinning for a while after a call, on cores that the next call needs.
 _PAUSE_S = 0.2
@@ -100,3 +101,14 @@ def _move(cores: set[int]) -> None:
     for thread in Path("/proc/self/task").iterdir():
         with suppress(ProcessLookupError):  # a thread that has ended since
             os.sched_setaffinity(int(thread.name), cores)
+
+
+def available(makers: Iterable[Callable[[], T]]) -> list[T]:
+    """Results of the makers whose libraries are installed."""
+    found = []
+    for make in makers:
+        try:
+            found.append(make())
+        except ImportError as error:
+            print(f"left out: {error}")
+    return found

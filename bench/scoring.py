@@ -30,7 +30,7 @@ from tqdm import tqdm
 import fastlogit as fl
 from bench import machine, render, results
 from bench.commands import count
-from bench.measure import Call, Goal, interleaved, medians, on_cores, ratio
+from bench.measure import Call, Goal, available, interleaved, medians, on_cores, ratio
 from bench.render import OURS, Row
 
 ROWS, COLUMNS = 10_000_000, 30
@@ -232,7 +232,7 @@ def _by_batches(
     return Contender(name, run, result)
 
 
-def sklearn_contenders(setting: Setting, source: Path) -> list[Contender]:
+def sklearn_contender(setting: Setting, source: Path) -> Contender:
     """scikit-learn, "Computational Performance": predict in bulk, and `assume_finite`.
 
     The coefficients are float32, as after a fit to float32, because X would be copied to float64
@@ -251,10 +251,10 @@ def sklearn_contenders(setting: Setting, source: Path) -> list[Contender]:
         with sklearn.config_context(assume_finite=True):
             return model.predict_proba(batch.to_tensor(row_major=False).to_numpy())[:, 1]
 
-    return [_by_batches("scikit-learn in batches of Arrow", setting, source, predict)]
+    return _by_batches("scikit-learn in batches of Arrow", setting, source, predict)
 
 
-def onnx_contenders(setting: Setting, source: Path) -> list[Contender]:
+def onnx_contender(setting: Setting, source: Path) -> Contender:
     """ONNX Runtime, "Thread management"; all graph optimisations are on by default."""
     import onnxruntime
     from onnx import TensorProto, helper, numpy_helper
@@ -282,10 +282,10 @@ def onnx_contenders(setting: Setting, source: Path) -> list[Contender]:
         columns = batch.to_tensor(row_major=False).to_numpy().T
         return session.run(None, {"X": columns})[0].ravel()
 
-    return [_by_batches("ONNX Runtime", setting, source, predict)]
+    return _by_batches("ONNX Runtime", setting, source, predict)
 
 
-def polars_contenders(setting: Setting, source: Path) -> list[Contender]:
+def polars_contender(setting: Setting, source: Path) -> Contender:
     """Polars, "Sources and sinks", with lz4; a chain of sums is faster than `sum_horizontal`."""
     import polars as pl
 
@@ -296,10 +296,10 @@ def polars_contenders(setting: Setting, source: Path) -> list[Contender]:
     def run() -> None:
         pl.scan_parquet(source).select(y).collect().write_parquet(result, compression="lz4")
 
-    return [Contender("Polars, collect and write_parquet", run, result)]
+    return Contender("Polars, collect and write_parquet", run, result)
 
 
-def duckdb_contenders(setting: Setting, source: Path) -> list[Contender]:
+def duckdb_contender(setting: Setting, source: Path) -> Contender:
     """DuckDB, "Tuning Workloads", "Parquet Tips": COPY TO one file, in the order of the rows."""
     import duckdb
 
@@ -314,20 +314,7 @@ def duckdb_contenders(setting: Setting, source: Path) -> list[Contender]:
         f"COPY (SELECT 1 / (1 + exp(-({z}))) AS probability FROM '{source}') "
         f"TO '{result}' (FORMAT parquet, COMPRESSION snappy)"
     )
-    return [Contender("DuckDB", partial(connection.execute, query), result)]
-
-
-def contenders(
-    setting: Setting, source: Path, *makers: Callable[[Setting, Path], list[Contender]]
-) -> list[Contender]:
-    """Those whose libraries are installed."""
-    found = []
-    for make in makers:
-        try:
-            found += make(setting, source)
-        except ImportError as error:
-            tqdm.write(f"left out: {error}")
-    return found
+    return Contender("DuckDB", partial(connection.execute, query), result)
 
 
 # Measuring --------------------------------------------------------------------------------
@@ -377,12 +364,15 @@ def score_parquet(setting: Setting) -> Row:
     ours, scores = setting.ours(source, ".parquet")
     readers, writers = parquet_readers(source), parquet_writers(setting, scores)
     ways = f"pyarrow: the fastest of {len(readers)} ways to read, and of {len(writers)} to write"
-    others = contenders(setting, source, onnx_contenders, polars_contenders, duckdb_contenders)
+    sklearn, others = (
+        available(partial(make, setting, source) for make in makers)
+        for makers in ([sklearn_contender], [onnx_contender, polars_contender, duckdb_contender])
+    )
     fastest = "the fastest of ONNX Runtime, Polars and DuckDB: {best}"
     comparisons = [
         Comparison(ways, (readers, writers), Goal(most=1.25)),
         Comparison(fastest, (others,), Goal(most=1 / 1.3)),
-        Comparison("{best}", (contenders(setting, source, sklearn_contenders),), Goal(most=1 / 3)),
+        Comparison("{best}", (sklearn,), Goal(most=1 / 3)),
     ]
     return compared(setting, ours, scores, comparisons)
 

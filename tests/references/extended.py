@@ -96,7 +96,7 @@ def cross_entropy_derivative(y: Extended, t: Extended) -> Extended:
 
 
 def check(name: str, args: list[NDArray[Any]]) -> None:
-    """Compare with multi-precision arithmetic at some of the points; ArithmeticError if it differs."""
+    """Compare with multi-precision arithmetic at some points; ArithmeticError if it differs."""
     wide = wider(args[0].dtype)
     info = np.finfo(wide)
     near = np.abs(args[0]) < LARGEST_Z

@@ -1,6 +1,6 @@
 """Which flights will be late?  From a raw table to calibrated scores, with pictures.
 
-    pip install '.[cli,plot]' && python -m bench.examples.flights FOLDER
+    pip install '.[cli,plot]' && python -m tests.examples.flights FOLDER
 
 A model is trained on the flights that left New York City from January to August 2013, corrected
 with the flights of September, and scores the flights of October.  FOLDER gets the tables, the
@@ -127,5 +127,5 @@ def scored(model: fl.LogisticModel, path: Path) -> tuple[np.ndarray, np.ndarray]
 
 if __name__ == "__main__":
     if len(sys.argv) != 2 or Path(sys.argv[1]).exists():
-        raise SystemExit("usage: python -m bench.examples.flights FOLDER, which is made")
+        raise SystemExit("usage: python -m tests.examples.flights FOLDER, which is made")
     main(Path(sys.argv[1]))

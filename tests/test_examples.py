@@ -15,7 +15,7 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 
 import fastlogit as fl
-from bench.examples import flights, in_database, own_loss
+from tests.examples import flights, in_database, own_loss
 from tests.references import multiprecision
 
 

@@ -1,6 +1,6 @@
 """A loss of your own on top of fastlogit's kernels: the focal loss, in twenty lines.
 
-    pip install '.[cli]' && python -m bench.examples.own_loss
+    pip install '.[cli]' && python -m tests.examples.own_loss
 
 Lin et al., "Focal loss for dense object detection" (2017), weight the loss of a row by the error of
 its prediction.  With p = σ(u) the probability of its label, u = z for t = 1 and -z for t = 0, and
