@@ -11,14 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-import fastlogit as fl
 from bench import commands, machine, render, results
 from bench.registry import ELEMENTWISE, FASTLOGIT, FUNCTIONS
 from bench.render import Row
@@ -154,35 +152,22 @@ def _in_threads(work: Callable[[int], Task], count: int, title: str) -> list[Tas
 
 
 def exhaustive(blocks: int = 2**32 // BLOCK) -> None:
-    """Print the largest errors over every float32, and two properties of the functions."""
+    """Print the largest errors of fastlogit over every float32."""
     names = [name for name in ELEMENTWISE if len(FUNCTIONS[name].arguments) == 1]
-    found = _in_threads(partial(_whole_block, names), blocks, "float32")
-    tables = {name: merged(tables[name] for tables, _, _ in found) for name in names}
-    lines = [
-        [f"`{name}`", *(str(table[FASTLOGIT, which]) for which in RANGES[:-1])]
-        for name, table in tables.items()
-    ]
-    print(render.grid(["function, every float32", *RANGES[:-1]], lines, range(4)))
-    falls = sum(falls for _, falls, _ in found)
-    furthest = max(distance for _, _, distance in found)
-    print(f"\nPairs of neighbours where `sigmoid` or `softplus` falls: {falls}.")
-    print(f"Largest distance of σ(z) + σ(-z) from 1: {furthest:.3g} ULP of 1.")
 
+    def work(number: int) -> dict[str, Table]:
+        bits = np.arange(number * BLOCK, (number + 1) * BLOCK).astype(np.uint32)
+        tables: dict[str, Table] = {name: {} for name in names}
+        for name, table in tables.items():
+            evaluate(name, [FASTLOGIT], [bits.view(np.float32)], table)
+        return tables
 
-def _whole_block(names: list[str], number: int) -> tuple[dict[str, Table], int, float]:
-    """Errors, number of falls, and the distance of σ(z) + σ(-z) from 1 in ULP."""
-    # One number more than the block has: the neighbour of its last one.
-    bits = np.arange(number * BLOCK, (number + 1) * BLOCK + 1).astype(np.uint32)
-    z = bits.view(np.float32)
-    tables: dict[str, Table] = {name: {} for name in names}
+    found = _in_threads(work, blocks, "float32")
+    lines = []
     for name in names:
-        evaluate(name, [FASTLOGIT], [z[:-1]], tables[name])
-    upwards = -1 if np.signbit(z[0]) else 1
-    values = fl.sigmoid(z, threads=1), fl.softplus(z, threads=1)
-    falls = sum(int(np.count_nonzero(upwards * np.diff(value) < 0)) for value in values)
-    total = values[0].astype(np.float64) + fl.sigmoid(-z, threads=1)
-    distance = np.abs(total - 1) / np.finfo(np.float32).eps
-    return tables, falls, float(np.max(distance, where=~np.isnan(distance), initial=0.0))
+        table = merged(tables[name] for tables in found)
+        lines.append([f"`{name}`", *(str(table[FASTLOGIT, which]) for which in RANGES[:-1])])
+    print(render.grid(["function, every float32", *RANGES[:-1]], lines, range(4)))
 
 
 # Tables -----------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Time of single calls: functions, passes over X of several shapes and layouts, and the machine.
+"""Time of single calls: functions, and passes over X of several shapes and layouts.
 
 All of it takes twelve minutes on two cores; ``-m quick`` takes three.
 """
@@ -26,7 +26,7 @@ from bench.registry import (
     thread_counts,
 )
 from bench.registry.peers import SCIPY, SKLEARN, TORCH
-from bench.roofline import STREAMS, stream
+from bench.roofline import stream
 from bench.timings import LAYOUT, READING
 
 
@@ -146,24 +146,3 @@ def _time_layout(benchmark, what, who, X, t, coef):
     with on_cores(threads), library.context():
         info = {"function": LAYOUT, "implementation": who, "X": what, "threads": threads}
         time_rounds(benchmark, gradient(who, X, t, coef, threads), 1_000_000, **info)
-
-
-# The machine ------------------------------------------------------------------------------
-
-# Per measurement, because starting a thread takes as long as reading a small array many times.
-LEAST_BYTES = 1 << 27
-
-
-@pytest.mark.quick
-@pytest.mark.parametrize("threads", [1, None], ids=["1", "all"])
-@pytest.mark.parametrize("size", [16 * elements for elements in sizes(arrays=2)])
-@pytest.mark.parametrize("kind", STREAMS)
-def test_bandwidth(benchmark, kind, size, threads):
-    """Bytes per second of reading, copying and adding, from the first cache to memory."""
-    repeats = max(1, LEAST_BYTES // size)
-    count = threads or cores()
-    benchmark.group = f"{kind} {size:,} bytes {threads or 'all'}"
-    info = {"stream": kind, "size": size, "bytes": size * repeats, "threads": count}
-    with on_cores(threads):
-        call = stream(kind, size, count, repeats)
-        time_rounds(benchmark, call, size * repeats // 8, implementation="machine", **info)

@@ -300,16 +300,11 @@ def loosest(data: Data, fit: Fit) -> Chosen | None:
     return best
 
 
-def measure(data: Data, rounds: int, names: Sequence[str]) -> Row:
+def measure(data: Data, rounds: int) -> Row:
     """Seconds and gradient norm of every contender."""
     chosen: dict[str, Chosen] = {}
     makers = [partial(make, data) for make in (_fastlogit, _sklearn, _glum, _torch)]
-    fits = {
-        name: fit
-        for found in available(makers)
-        for name, fit in found.items()
-        if not names or name == OURS or any(part in name for part in names)
-    }
+    fits = {name: fit for each in available(makers) for name, fit in each.items()}
     for name, fit in tqdm(fits.items(), unit="contender", disable=None):
         found = loosest(data, fit)
         if found is not None:
@@ -337,22 +332,16 @@ def measure(data: Data, rounds: int, names: Sequence[str]) -> Row:
     }
 
 
-def table(row: Row, goal: Goal) -> str:
-    """All contenders of a problem, and whether the goal is reached."""
-    lines, others = [], []
-    for name, each in row["contenders"].items():
-        norm = f"{each['gradient_norm']:.1e}"
-        if not each["reached"]:
-            norm += " (given up)" if each["seconds"] > PATIENCE_S else " (not reached)"
-        times = "" if name == OURS else f"{each['times_as_long']:.1f} x as fast"
-        if times and each["reached"]:
-            others.append(each["times_as_long"])
-        lines.append([name, f"{each['tol']:.0e}", norm, f"{each['seconds']:.3g}", times])
-    found = render.grid(["contender", "tol", "gradient norm", "seconds", f"{OURS} is"], lines)
+def judged(row: Row, goal: Goal) -> str:
+    """How fastlogit compares with the best contender that reaches the target."""
+    others = [
+        each["times_as_long"]
+        for name, each in row["contenders"].items()
+        if name != OURS and each["reached"]
+    ]
     if not others:
-        return found
-    verdict = goal.verdict(min(others))
-    return f"{found}\n\n{min(others):.1f} x as fast as the best; goal: {goal} x, {verdict}"
+        return "nobody else reaches the target"
+    return f"{min(others):.1f} x as fast as the best; goal: {goal.judged(min(others))}"
 
 
 def main(arguments: Sequence[str] = ()) -> None:
@@ -360,14 +349,9 @@ def main(arguments: Sequence[str] = ()) -> None:
     command = results.parser("fits")
     command.add_argument("problems", nargs="*", type=int, help="numbers from 0 (default: all)")
     command.add_argument("--rounds", type=count, default=5, help="default: %(default)s")
-    command.add_argument(
-        "--name", action="append", default=[], dest="names", help="part of a contender's name, ..."
-    )
     options = command.parse_args(arguments)
     if unknown := [number for number in options.problems if number not in range(len(PROBLEMS))]:
         command.error(f"problems must be from 0 to {len(PROBLEMS) - 1}; got {unknown[0]}")
-    if options.names and options.save:
-        command.error("--save stores all contenders, so it takes no --name")
     here = machine.describe("scikit-learn", "glum", "torch")
     print(f"{render.machine(here)}\n")
     warnings.simplefilter("ignore")  # whether a contender converges is measured
@@ -381,6 +365,6 @@ def main(arguments: Sequence[str] = ()) -> None:
         except (ImportError, SystemExit) as error:
             print(f"left out: {error}")
             continue
-        rows[title] = {"problem": number, **measure(data, options.rounds, options.names)}
-        print(f"\n{table(rows[title], goal)}")
+        rows[title] = {"problem": number, **measure(data, options.rounds)}
+        print(f"\n{judged(rows[title], goal)}")
     results.finish("fits", arguments, here, rows)

@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] = ()) -> None:
         base = None if options.stored else _last_tag(options.head)
         if base is None:
             baseline = _baseline()
-            base = None if options.stored else _known(baseline["revision"])
+            base = None if options.stored else sides.identity(baseline["revision"])
             if base is None:
                 sys.exit(_compare_with_stored(baseline, options))
         compare.say(f"against {base}")
@@ -65,8 +65,8 @@ def main(arguments: Sequence[str] = ()) -> None:
 
 def _last_tag(head: str) -> str | None:
     """The last tag before `head`, and not a tag of `head` itself; None without tags."""
-    revision = _known(head) or "HEAD"
     try:
+        revision = "HEAD" if head == WORKING_TREE else sides.resolved(head)
         is_changed = head == WORKING_TREE and sides.git("status", "--porcelain")
         tag = _described(revision)
         if sides.resolved(tag) == sides.resolved(revision) and not is_changed:
@@ -78,14 +78,6 @@ def _last_tag(head: str) -> str | None:
 
 def _described(revision: str) -> str:
     return sides.git("describe", "--tags", "--abbrev=0", revision).decode().strip()
-
-
-def _known(revision: str) -> str | None:
-    """Hash of a revision if git has it."""
-    try:
-        return sides.resolved(revision)
-    except SideError:
-        return None
 
 
 # The stored baseline ----------------------------------------------------------------------

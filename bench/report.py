@@ -31,8 +31,6 @@ GOALS: list[tuple[tuple[str, ...], tuple[str, ...], float]] = [
     (("linear.log_loss_gradient",), (STABLE,), 2.5),
     ((SHORT,), (SCIPY,), 1 / 1.5),
 ]
-# Against copying the same number of bytes, at the largest size.
-COPY_GOALS = {"sigmoid": 1 / 1.5, "log_loss_gradient": 1 / 3.5}
 # Passes over X against others, against reading X, and by columns against rows.
 OTHERS_GOAL, READING_GOAL, LAYOUT_GOAL = 2.3, 1 / 1.25, 1 / 1.3
 
@@ -117,9 +115,6 @@ def _function_goals(run: Run) -> Iterator[tuple[str, float, str, float]]:
             if ours.function in functions and there and is_end:
                 best = min(there, key=lambda each: row.others[each].seconds)
                 yield name, row.ratio(best), best, least
-        rate = run.bandwidth("copy", ours.bytes, ours.threads)
-        if ours.function in COPY_GOALS and rate and ours.n == sizes[-1]:
-            yield name, ours.bytes / rate / ours.seconds, "a copy", COPY_GOALS[ours.function]
 
 
 def _pass_goals(run: Run) -> Iterator[tuple[str, float, str, float]]:

@@ -19,7 +19,6 @@ Comparisons, selections and conversions are not counted.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -33,7 +32,7 @@ from numba import types
 from tqdm import tqdm
 
 from bench import machine, render
-from bench.commands import output, parser
+from bench.commands import parser
 from bench.data import COLUMNS, DTYPES
 from bench.machine import sizes
 from bench.measure import Call, on_cores, seconds_of
@@ -313,7 +312,6 @@ def main(arguments: Sequence[str] = ()) -> None:
     """Measure the machine and every function of fastlogit; print the tables."""
     command = parser("roofline")
     command.add_argument("--only", nargs="+", choices=FUNCTIONS, default=FUNCTIONS, metavar="NAME")
-    command.add_argument("--json", type=output, metavar="FILE", help="store the measurements")
     options = command.parse_args(arguments)
     counts = sorted({1, machine.cores()})
     print(f"{render.machine(machine.describe('scipy'))}\n")
@@ -327,10 +325,6 @@ def main(arguments: Sequence[str] = ()) -> None:
         ends = (several[1] // columns, several[-1] // columns)
         rows += [closeness(rates[threads], name, dtype, n, threads) for n in ends]
     print(f"\nNanoseconds per element or row of X, and their lower bounds.\n\n{_table(rows)}")
-    if options.json is not None:
-        stored = {"machine": machine.describe(), "functions": rows}
-        stored["rates"] = {threads: each._asdict() for threads, each in rates.items()}
-        options.json.write_text(json.dumps(stored, indent=1) + "\n")
 
 
 def _rates_table(rates: dict[int, Rates]) -> str:

@@ -6,8 +6,6 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from bench.registry import FASTLOGIT, FUNCTIONS
 
 STORAGE = Path(".benchmarks")
@@ -57,15 +55,13 @@ class Comparison(NamedTuple):
 class Run(NamedTuple):
     """Medians of a run.
 
-    `streams` has bytes per second by kind, bytes in all and number of threads; `first_calls`
-    seconds by function and by "cold" or "cached"; `layouts` seconds of a pass by description of X
-    and by implementation.
+    `first_calls` has seconds by function and by "cold" or "cached", and `layouts` seconds of a
+    pass by description of X and by implementation.
     """
 
     machine: dict[str, Any]
     date: str
     timings: list[Timing]
-    streams: dict[tuple[str, int, int], float]
     first_calls: dict[tuple[str, str], float]
     layouts: dict[str, dict[str, float]]
 
@@ -104,28 +100,14 @@ class Run(NamedTuple):
             key=lambda row: (places.get(row.ours.function, len(places)), row.ours.n),
         )
 
-    def bandwidth(self, kind: str, size: float, threads: int) -> float | None:
-        """Bytes per second for `size` bytes, interpolated in their logarithms."""
-        points = sorted(
-            (bytes_, rate)
-            for (what, bytes_, count), rate in self.streams.items()
-            if (what, count) == (kind, threads)
-        )
-        if not points:
-            return None
-        sizes, rates = np.log(np.array(points, float)).T
-        return float(np.exp(np.interp(np.log(size), sizes, rates)))
-
 
 def load(path: Path) -> Run:
     """Read a file of pytest-benchmark."""
     stored = json.loads(path.read_text(encoding="utf-8"))
-    run = Run(stored["machine_info"], stored["datetime"], [], {}, {}, {})
+    run = Run(stored["machine_info"], stored["datetime"], [], {}, {})
     for benchmark in stored["benchmarks"]:
         info, seconds = benchmark["extra_info"], benchmark["stats"]["median"]
-        if "stream" in info:
-            run.streams[info["stream"], info["size"], info["threads"]] = info["bytes"] / seconds
-        elif "cache" in info:
+        if "cache" in info:
             run.first_calls[info["function"], info["cache"]] = seconds
         elif "X" in info:
             run.layouts.setdefault(info["X"], {})[info["implementation"]] = seconds
