@@ -49,14 +49,6 @@ def output(text: str) -> Path:
     return path
 
 
-def positive(text: str) -> float:
-    """Finite number above 0."""
-    with suppress(ValueError):
-        if 0.0 < (number := float(text)) < float("inf"):
-            return number
-    raise argparse.ArgumentTypeError(f"must be a number above 0; got {text!r}")
-
-
 def count(text: str) -> int:
     """Whole number above 0."""
     with suppress(ValueError):

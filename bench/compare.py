@@ -23,7 +23,7 @@ from typing import Any
 from tqdm import tqdm
 
 from bench import machine, render
-from bench.commands import output, parser, positive
+from bench.commands import output, parser
 from bench.regression import exactness, figures, sides, times
 from bench.regression.cases import is_quick
 from bench.regression.sides import Side, SideError
@@ -194,7 +194,7 @@ def add_options(command: Any) -> None:
     command.add_argument("--quick", action="store_true", help="fewer cases, in three minutes")
     command.add_argument(
         "--minutes",
-        type=positive,
+        type=float,
         help="of taking turns; every case gets five turns in any case, and one that seems slower "
         f"or faster gets twelve (default: {MINUTES:g}; quick: {QUICK_MINUTES:g})",
     )

@@ -29,8 +29,6 @@ PACKAGES = (
     "glum",
     "pytest-benchmark",
 )
-# Sizes of arrays that are measured: the smallest, and how many.
-_FEWEST, _COUNT = 4_096, 6
 _CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
 
 
@@ -103,9 +101,9 @@ def installed(name: str) -> str | None:
 
 
 def sizes(arrays: int) -> list[int]:
-    """Six powers of two, up to where `arrays` float32 arrays take twice the last cache."""
-    low, high = math.log2(_FEWEST), math.ceil(math.log2(2 * last_cache() / (4 * arrays)))
-    steps = [low + (high - low) * step / (_COUNT - 1) for step in range(_COUNT)]
+    """Six powers of two, until `arrays` float32 arrays take twice as much as the last cache."""
+    low, high = math.log2(4_096), math.ceil(math.log2(2 * last_cache() / (4 * arrays)))
+    steps = [low + (high - low) * step / 5 for step in range(6)]
     return sorted({2 ** round(step) for step in steps})
 
 

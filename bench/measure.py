@@ -53,9 +53,8 @@ def interleaved(
 ) -> Seconds:
     """Seconds of every call in each round; the calls take turns.
 
-    A pause and an untimed call come before each timed one, so that neither compilation nor the
-    previous call's data in the caches count.  `warm` leaves the untimed calls out: for long calls
-    that have been called before.
+    A pause and an untimed call come before each timed one, so that neither compilation nor another
+    call's data in the caches count; `warm` leaves the untimed calls out, for long calls.
     """
     seconds: Seconds = {name: [] for name in calls}
     for _ in range(rounds):

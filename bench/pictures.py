@@ -32,7 +32,7 @@ def write(run: Run, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     with mpl.rc_context(_OPTIONS):
         path = folder / "ratios.svg"
-        ratios(run).savefig(path, metadata={"Date": None, "Description": run.name})
+        ratios(run).savefig(path, metadata={"Date": None, "Description": run.date})
     return path
 
 

@@ -20,13 +20,7 @@ _PLACE = re.compile(rf"(<!-- bench: (\S+) -->\n)(.*?)({END})", re.DOTALL)
 
 
 def filled(text: str, folder: Path = results.FOLDER) -> str:
-    """A text with its tables filled from a folder of results.
-
-    Raises
-    ------
-    ValueError
-        If a marker names no stored result, or a table has no end.
-    """
+    """A text with its tables filled; ValueError if a marker has no stored result, or no end."""
 
     def table(place: re.Match[str]) -> str:
         begin, name, between, end = place.groups()

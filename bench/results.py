@@ -1,7 +1,7 @@
 """Stored figures: ``bench/results/NAME.json`` for each table of bench/README.md.
 
-A file is a list of runs: each a command, its date and machine, and the rows that it measured.  A
-row that is measured again moves to the new run, so every row keeps the machine it comes from.
+A file is a list of runs, each with command, date, machine and rows.  A row that is measured again
+moves to the new run, so every row keeps its machine.
 """
 
 from __future__ import annotations

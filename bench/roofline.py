@@ -41,8 +41,6 @@ from fastlogit import kernels
 
 Array = Any
 
-# Arrays that each stream reads and writes.
-STREAMS = {"read": 1, "copy": 2, "triad": 3}
 MEMORY = "memory"
 BOUNDS = (MEMORY, "multiply-adds", "divisions")
 # Seconds of a measurement; the best of the rounds counts.
@@ -82,7 +80,8 @@ def _triad(a: Array, b: Array, c: Array, repeats: int) -> int:
     return 0
 
 
-_STREAM_KERNELS = {"read": _read, "copy": _copy, "triad": _triad}
+# With the number of arrays that each reads and writes.
+STREAMS: dict[str, tuple[Any, int]] = {"read": (_read, 1), "copy": (_copy, 2), "triad": (_triad, 3)}
 # Independent polynomials hide each other's latency; loops in their place would not vectorise.
 _POLYNOMIALS, _DEGREE = 8, 16
 # Per number; one addition before the polynomials, seven after them.
@@ -126,10 +125,10 @@ def _divide(x: Array, out: Array, repeats: int) -> None:
 
 def stream(kind: str, size: int, threads: int, repeats: int = 1) -> Call:
     """A call that goes over `size` bytes `repeats` times, in equal shares of some threads."""
-    used = STREAMS[kind]
+    kernel, used = STREAMS[kind]
     n = size // (8 * used * threads)
     shares = [(*(np.ones(n, np.int64) for _ in range(used)), repeats) for _ in range(threads)]
-    return _in_shares(_STREAM_KERNELS[kind], shares)
+    return _in_shares(kernel, shares)
 
 
 def arithmetic(kernel: Callable[..., Any], threads: int, repeats: int = 1) -> Call:
@@ -171,10 +170,7 @@ def places(threads: int) -> dict[str, int]:
 
 
 class Rates(NamedTuple):
-    """Limits of a machine on a number of threads, per second.
-
-    `bandwidth` has bytes by stream and place, `operations` numbers by kind.
-    """
+    """Limits of a machine per second: bytes by stream and place, and operations by kind."""
 
     bandwidth: dict[str, dict[str, float]]
     operations: dict[str, float]

@@ -17,6 +17,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial, reduce
@@ -146,11 +147,6 @@ def probabilities(path: Path) -> Any:
 # Reading and writing alone ----------------------------------------------------------------
 
 
-def _exhaust(batches: Iterable[Any]) -> None:
-    for _ in batches:
-        pass
-
-
 def parquet_readers(path: Path) -> list[Contender]:
     """Ways that pyarrow's page "Reading and Writing the Apache Parquet Format" names."""
     import pyarrow.parquet as pq
@@ -166,7 +162,7 @@ def parquet_readers(path: Path) -> list[Contender]:
 
     def batches(**options: Any) -> None:
         with pq.ParquetFile(path, **options) as file:
-            _exhaust(file.iter_batches(BATCH_ROWS))
+            deque(file.iter_batches(BATCH_ROWS), maxlen=0)
 
     return [
         Contender("row groups on two threads", groups_on_threads),
@@ -203,7 +199,7 @@ def csv_readers(path: Path) -> list[Contender]:
 
     def stream() -> None:
         with csv.open_csv(path, **options) as batches:
-            _exhaust(batches)
+            deque(batches, maxlen=0)
 
     read = partial(csv.read_csv, path, **options)
     return [Contender("read_csv", read), Contender("open_csv", stream)]

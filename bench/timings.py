@@ -9,8 +9,7 @@ from typing import Any, NamedTuple
 from bench.registry import FASTLOGIT, FUNCTIONS
 
 STORAGE = Path(".benchmarks")
-# Names in the stored run: the pass over X by shape and layout, and reading the bytes of X.
-LAYOUT, READING = "layout", "reading X"
+READING = "reading X"  # the name of a sum of its bytes, among the implementations of a pass
 
 
 class Timing(NamedTuple):
@@ -21,7 +20,6 @@ class Timing(NamedTuple):
     dtype: str
     n: int
     elements: int
-    bytes: int
     threads: int
     seconds: float
 
@@ -64,11 +62,6 @@ class Run(NamedTuple):
     timings: list[Timing]
     first_calls: dict[tuple[str, str], float]
     layouts: dict[str, dict[str, float]]
-
-    @property
-    def name(self) -> str:
-        revision = self.machine.get("revision")
-        return f"pytest bench, {self.date}" + (f", fastlogit {revision}" if revision else "")
 
     @property
     def thread_counts(self) -> list[int]:

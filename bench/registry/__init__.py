@@ -15,15 +15,7 @@ import numpy as np
 import fastlogit as fl
 from bench.data import COLUMNS, argument
 from bench.registry import peers
-from bench.registry.library import (
-    ELEMENTWISE,
-    LONG,
-    PASSES,
-    SUMS,
-    Array,
-    Implementation,
-    Library,
-)
+from bench.registry.library import ELEMENTWISE, LONG, PASSES, SUMS, Array, Implementation, Library
 from tests.references import formulas
 
 FASTLOGIT = "fastlogit"
@@ -75,11 +67,7 @@ class Function(NamedTuple):
         *,
         out: bool = False,
     ) -> Callable[[], Any]:
-        """One implementation bound to arguments of length n.
-
-        `threads` is for libraries with such an option, None for all cores; `out` preallocates the
-        result for those that can write into an array.
-        """
+        """One implementation bound to arguments of length n, with a preallocated result if `out`."""
         args = [argument(name, n, dtype) for name in self.arguments]
         return self.ready(library, args, threads, np.empty(n, dtype) if out else None)
 

@@ -37,14 +37,6 @@ PASSES = {
 LONG = {*ELEMENTWISE, "log_loss_gradient", "linear.decision", "linear.probability"}
 
 
-def _same(array: Array) -> Array:
-    return array
-
-
-def _no_options(_: int | None) -> dict[str, Any]:
-    return {}
-
-
 class Library(NamedTuple):
     """Implementations by the names of the registry, and how to call them.
 
@@ -58,8 +50,8 @@ class Library(NamedTuple):
     functions: dict[str, Implementation]
     source: str = ""
     writing: frozenset[str] = frozenset()
-    convert: Callable[[Array], Array] = _same
-    place: Callable[[Array], Any] = _same
-    options: Callable[[int | None], dict[str, Any]] = _no_options
+    convert: Callable[[Array], Array] = lambda array: array
+    place: Callable[[Array], Any] = lambda array: array
+    options: Callable[[int | None], dict[str, Any]] = lambda _: {}
     context: Callable[[], AbstractContextManager[Any]] = nullcontext
     threaded: bool = True
