@@ -19,8 +19,8 @@ import numpy as np
 from fastlogit import linear
 from fastlogit.core import checks
 from fastlogit.models.model import LogisticModel, loaded, warn_without_offset
-from fastlogit.scoring.predictions import Output, Predictions
-from fastlogit.scoring.stream import score
+from fastlogit.scoring.run import score
+from fastlogit.scoring.scorer import Output, Predictions
 from fastlogit.tables.partition import as_arrow, is_frame, of_frame, schema_of
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ import fastlogit
 from fastlogit.cli import wording
 from fastlogit.core import threads
 from fastlogit.core.files import keep_apart
-from fastlogit.scoring.predictions import OUTPUTS
+from fastlogit.scoring.scorer import OUTPUTS
 from fastlogit.tables.csv_options import NULLS, CSVOptions
 
 if TYPE_CHECKING:

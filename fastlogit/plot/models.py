@@ -16,7 +16,7 @@ from fastlogit.models.model import LogisticModel, loaded, warn_without_offset
 from fastlogit.models.statistics import confidence_intervals, proportion_intervals
 from fastlogit.plot import axes
 from fastlogit.scoring.evaluation import area, ranked
-from fastlogit.scoring.labelled import labelled
+from fastlogit.scoring.observations import labelled
 from fastlogit.training.targets import t_of
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ training     a whole file as X and t
 """
 
 from fastlogit.scoring.evaluation import Evaluation, evaluate
-from fastlogit.scoring.stream import Scored, score
+from fastlogit.scoring.run import Scored, score
 from fastlogit.tables.csv_options import CSVOptions
 from fastlogit.training.table import TrainingData, read_table
 

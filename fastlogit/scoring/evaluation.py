@@ -11,7 +11,7 @@ import numpy as np
 from fastlogit import elementwise, losses
 from fastlogit.core import checks
 from fastlogit.models.model import loaded, warn_without_offset
-from fastlogit.scoring.labelled import labelled
+from fastlogit.scoring.observations import labelled
 
 if TYPE_CHECKING:
     import os

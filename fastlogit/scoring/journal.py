@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastlogit.core import files
-from fastlogit.scoring.predictions import Part
+from fastlogit.scoring.scorer import Part
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

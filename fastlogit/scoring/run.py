@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from fastlogit.core.checks import Missing
     from fastlogit.matrix.onehot import Unknown
     from fastlogit.models.model import LogisticModel
-    from fastlogit.scoring.predictions import Output, Part, Predictions
+    from fastlogit.scoring.scorer import Output, Part, Predictions
     from fastlogit.tables.csv_options import CSVOptions
     from fastlogit.tables.table import Progress
 
@@ -187,7 +187,7 @@ def score(
     ...     print(batch.to_pydict())
     {'logit': [0.0, 2.5]}
     """
-    from fastlogit.scoring.predictions import Predictions
+    from fastlogit.scoring.scorer import Predictions
 
     model = loaded(model)
     warn_without_offset(model, offset)

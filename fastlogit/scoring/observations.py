@@ -8,7 +8,7 @@ import numpy as np
 
 from fastlogit.core import checks
 from fastlogit.core import threads as _threads
-from fastlogit.scoring.logits import Columns
+from fastlogit.scoring.model_columns import Columns
 from fastlogit.tables.source import open_table
 from fastlogit.training.targets import find_labels, labels_of, t_of
 

@@ -10,7 +10,7 @@ import numpy as np
 from fastlogit import elementwise
 from fastlogit.core import checks
 from fastlogit.core.arrow import array_of, as_type, texts_of
-from fastlogit.scoring.logits import Columns
+from fastlogit.scoring.model_columns import Columns
 from fastlogit.tables.table import UNTYPED, checked_names, naming
 
 if TYPE_CHECKING:

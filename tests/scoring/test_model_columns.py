@@ -16,7 +16,7 @@ from sklearn.datasets import dump_svmlight_file
 import fastlogit as fl
 from fastlogit.models.model import OffsetWarning
 from fastlogit.scoring import evaluate, score
-from fastlogit.scoring.predictions import Predictions
+from fastlogit.scoring.scorer import Predictions
 from fastlogit.tables.source import open_table
 
 MODEL = fl.LogisticModel(
