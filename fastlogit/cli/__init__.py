@@ -173,7 +173,7 @@ def _train(args: argparse.Namespace) -> None:
         f"rows           {len(data.t):,}\n"
         f"{positive if data.classes != (0, 1) else ''}"
         f"features       {model.coef.size:,}\n"
-        f"mean log-loss  {model.log_loss:.6f}\n"
+        f"mean log-loss  {model.mean_log_loss:.6f}\n"
         f"solver         {model.solver}\n"
         f"passes         {model.passes}\n"
         f"seconds        {seconds:.1f}, any compilation included\n"

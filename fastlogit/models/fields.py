@@ -23,7 +23,7 @@ _MOST_TEXT = 1 << 20
 # Of the name of a solver.
 _MOST_SOLVER = 100
 # Numbers that are not negative, or NaN where they are not known.
-MEASURED = ("log_loss", "null_log_loss", "total_weight", "gradient_norm", "seconds")
+MEASURED = ("mean_log_loss", "mean_null_log_loss", "total_weight", "gradient_norm", "seconds")
 
 
 class History(NamedTuple):

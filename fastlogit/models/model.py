@@ -61,9 +61,9 @@ class LogisticModel:
         Whether the intercept is one of the estimates.
     l2 : float, or ndarray (d,)
         Penalty that the model was trained with, for all columns or each.
-    log_loss : float
+    mean_log_loss : float
         Mean loss over the training data, without the penalty.
-    null_log_loss : float
+    mean_null_log_loss : float
         That of the best model without coefficients; NaN beside an offset.
     total_weight : float
         Σ weight: the number of rows, where they have no weights.
@@ -102,13 +102,13 @@ class LogisticModel:
     intercept: float = 0.0
     feature_names: tuple[str, ...] | None = None
     l2: float | NDArray[np.float64] = 0.0
-    log_loss: float = math.nan
+    mean_log_loss: float = math.nan
     gradient_norm: float = math.nan
     converged: bool = False
     passes: int = 0
     classes: tuple[Any, Any] = (0, 1)
     with_intercept: bool = True
-    null_log_loss: float = math.nan
+    mean_null_log_loss: float = math.nan
     total_weight: float = math.nan
     solver: str | None = None
     seconds: float = math.nan
@@ -496,12 +496,12 @@ class LogisticModel:
             ("gradient norm", f"{self.gradient_norm:.1e}"),
         ]
         likelihood = statistics.Likelihood(
-            -self.log_loss * self.total_weight,
-            -self.null_log_loss * self.total_weight,
+            -self.mean_log_loss * self.total_weight,
+            -self.mean_null_log_loss * self.total_weight,
             self.coef.size,
         )
         facts += [("log-likelihood", f"{likelihood.model:.6g}")]
-        if not math.isnan(self.null_log_loss):
+        if not math.isnan(self.mean_null_log_loss):
             facts += [
                 ("null log-likelihood", f"{likelihood.null:.6g}"),
                 ("pseudo R² (McFadden)", f"{likelihood.pseudo_r_squared:.4g}"),

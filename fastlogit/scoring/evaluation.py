@@ -50,7 +50,7 @@ class Evaluation(NamedTuple):
     ----------
     rows, skipped : int
         Rows that count, and rows without a label or a score.
-    log_loss, accuracy, brier_score : float
+    mean_log_loss, accuracy, brier_score : float
         Means over the rows.
     auc : float
         Area under the ROC curve; NaN where all labels are the same.
@@ -63,7 +63,7 @@ class Evaluation(NamedTuple):
     rows: int
     skipped: int
     positives: int
-    log_loss: float
+    mean_log_loss: float
     accuracy: float
     brier_score: float
     auc: float
@@ -90,12 +90,12 @@ class Evaluation(NamedTuple):
         facts = [
             ("rows", f"{self.rows:,} ({self.positives:,} of the second class)"),
             ("left out", f"{self.skipped:,}"),
-            ("log-loss", f"{self.log_loss:.6f}"),
+            ("mean log-loss", f"{self.mean_log_loss:.6f}"),
             ("accuracy", f"{self.accuracy:.6f}"),
             ("Brier score", f"{self.brier_score:.6f}"),
             ("AUC", f"{self.auc:.6f}{bound}"),
         ]
-        lines = [f"{name:<12} {value}" for name, value in facts]
+        lines = [f"{name:<13} {value}" for name, value in facts]
         lines += ["", "probability        rows  mean probability  share of the second class"]
         lines += [
             f"{least:.1f} to {most:.1f} {rows:>13,} {y:>17.4f} {t:>26.4f}"
@@ -158,7 +158,7 @@ def evaluate(
     >>> from fastlogit.scoring import evaluate
     >>> model = fl.LogisticModel([1.0], 0.0, ("x",))
     >>> found = evaluate(model, {"x": [-2.0, 1.0, 0.5, 3.0], "late": [0, 0, 1, 1]}, "late")
-    >>> found.accuracy, found.auc, round(found.log_loss, 4)
+    >>> found.accuracy, found.auc, round(found.mean_log_loss, 4)
     (0.75, 0.75, 0.4907)
     """
     model = loaded(model)

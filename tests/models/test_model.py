@@ -264,7 +264,10 @@ def test_what_is_no_model_is_an_error(given):
         ({"coef": [1.0], "intercept": math.inf}, "intercept must be finite; got inf"),
         ({"coef": [1.0], "l2": "x"}, "l2 must be a real number; got 'x'"),
         ({"coef": [1.0], "l2": math.nan}, "l2 must be finite and not negative; got nan"),
-        ({"coef": [1.0], "log_loss": math.inf}, "log_loss must be finite and not negative"),
+        (
+            {"coef": [1.0], "mean_log_loss": math.inf},
+            "mean_log_loss must be finite and not negative",
+        ),
         ({"coef": [1.0], "gradient_norm": -1.0}, "gradient_norm must be finite and not negative"),
         ({"coef": [1.0], "converged": "yes"}, "converged must be True or False; got 'yes'"),
         ({"coef": [1.0], "passes": -1}, "passes must be a whole number of at least 0; got -1"),

@@ -49,9 +49,9 @@ def test_all_agree_with_statsmodels(intercept, weight, offset, solver):
             (model.confidence_intervals(*arguments, level=0.5, **given), expected.conf_int(0.5)),
         ):
             np.testing.assert_allclose(got, wanted, rtol=1e-6)
-    assert -model.log_loss * model.total_weight == pytest.approx(expected.llf, rel=1e-9)
+    assert -model.mean_log_loss * model.total_weight == pytest.approx(expected.llf, rel=1e-9)
     if offset is None and intercept:
-        likelihood = -model.null_log_loss * model.total_weight
+        likelihood = -model.mean_null_log_loss * model.total_weight
         assert likelihood == pytest.approx(expected.llnull, rel=1e-9)
 
 

@@ -35,7 +35,7 @@ def found(request, monkeypatch, tmp_path):
 def test_measures_are_those_of_scikit_learn(found):
     y = fl.sigmoid(Z)
     assert (found.rows, found.skipped, found.positives) == (N, 0, T.sum())
-    assert found.log_loss == pytest.approx(metrics.log_loss(T, y), rel=1e-12)
+    assert found.mean_log_loss == pytest.approx(metrics.log_loss(T, y), rel=1e-12)
     assert found.accuracy == metrics.accuracy_score(T, y > 0.4)
     assert found.brier_score == pytest.approx(metrics.brier_score_loss(T, y), rel=1e-12)
     error = found.auc_error + 1e-12
@@ -166,7 +166,7 @@ def test_one_class_alone_has_no_area():
     found = evaluate(MODEL, {"x": [1.0, 2.0], "t": [1, 1]}, "t")
     assert np.isnan(found.auc)
     assert json.loads(found.to_json())["auc"] is None
-    assert "AUC          nan" in str(found)
+    assert "AUC           nan" in str(found)
 
 
 @pytest.mark.parametrize(
@@ -193,8 +193,8 @@ def test_a_threshold_is_a_probability(threshold):
 def test_json_has_no_infinity():
     model = fl.LogisticModel([1.0], 0.0, ("x",))
     found = evaluate(model, {"x": [np.inf, 1.0], "t": [0, 1]}, "t")
-    assert found.log_loss == np.inf
-    assert json.loads(found.to_json(), parse_constant=pytest.fail)["log_loss"] is None
+    assert found.mean_log_loss == np.inf
+    assert json.loads(found.to_json(), parse_constant=pytest.fail)["mean_log_loss"] is None
 
 
 @pytest.mark.parametrize("threshold", [None, "", "0.5", [0.5], np.zeros(2), 1.5, -0.1, np.nan])

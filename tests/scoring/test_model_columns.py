@@ -121,7 +121,7 @@ def test_nulls_follow_missing():
 
 def test_evaluation_reads_them_too():
     found = evaluate(MODEL, DATA, "late")
-    assert found.log_loss == pytest.approx(fl.log_loss(LOGITS, CODES) / N, rel=1e-14)
+    assert found.mean_log_loss == pytest.approx(fl.log_loss(LOGITS, CODES) / N, rel=1e-14)
     with pytest.raises(ValueError, match="has 'SFO' in row 1234"):
         evaluate(MODEL, UNKNOWN, "late")
     assert evaluate(MODEL, UNKNOWN, "late", unknown="ignore").rows == N
@@ -246,7 +246,9 @@ def test_an_offset_beside_text_and_labels():
     assert (logits_with(table, "w", MODEL) == LOGITS + np.arange(N) / 8.0).all()
     found = evaluate(MODEL, table, "late", offset="w")
     z, t = LOGITS + np.arange(N) / 8.0, CODES
-    assert found.log_loss == pytest.approx(np.logaddexp(0.0, np.where(t, -z, z)).mean(), rel=1e-12)
+    assert found.mean_log_loss == pytest.approx(
+        np.logaddexp(0.0, np.where(t, -z, z)).mean(), rel=1e-12
+    )
 
 
 @pytest.mark.parametrize(
@@ -258,7 +260,7 @@ def test_evaluate_with_an_offset(source, label, offset):
     model = fl.LogisticModel([2.0, -1.0], 0.5, ("a", "b"), classes=(False, True), with_offset=True)
     found = evaluate(model, source, label, offset=offset)
     expected = np.logaddexp(0.0, np.where(Z > 0, -Z, Z)).mean()
-    assert found.log_loss == pytest.approx(expected, rel=1e-12)
+    assert found.mean_log_loss == pytest.approx(expected, rel=1e-12)
     assert found.accuracy == 1.0
 
 
