@@ -97,7 +97,8 @@ def main(folder: Path) -> None:
     after = evaluate(corrected, october, "late")
     print(
         f"\nlog-loss in October: {before.mean_log_loss:.4f} as it was, "
-        f"{after.mean_log_loss:.4f} corrected; the AUC, which looks at the order alone, remains {after.auc:.4f}"
+        f"{after.mean_log_loss:.4f} corrected; "
+        f"the AUC, which looks at the order alone, remains {after.auc:.4f}"
     )
 
     # 6. Scores for October, beside the number of each flight.
