@@ -9,6 +9,7 @@ but for float16.
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -213,6 +214,16 @@ def choice(value: Any, name: str, choices: Sequence[str]) -> Any:
         return value
     *others, last = map(repr, choices)
     raise ValueError(f"{name} must be {', '.join(others)} or {last}; got {shown(value)}")
+
+
+def names(value: Any, name: str) -> list[str]:
+    """A sequence of strings as a list."""
+    if not isinstance(value, str | bytes):
+        with suppress(TypeError, NotImplementedError):  # not iterable, or with pandas' NA
+            listed = list(value)
+            if all(isinstance(one, str) for one in listed):
+                return listed
+    raise TypeError(f"{name} must be a sequence of names; got {shown(value)}")
 
 
 def missing(value: Any, allowed: Sequence[str] = get_args(Missing)) -> Missing:

@@ -1,9 +1,9 @@
-"""From a table through a model to a file, in bounded memory; what dies can be taken up again.
+"""A scoring run: from a table through a model to a file, in bounded memory.
 
-sources.Table ──▶ predictions.Predictions.of ──▶ sinks.open_sink
- (threads, of which each reads and scores           (another writes
-  some of the rows)                                   the last part)
-                                                  ──▶ journal.Journal
+    open_table ──▶ Scorer.score_batch ──▶ open_sink, Journal
+    several threads read and score        another one writes
+
+The journal holds the batches that are finished, so that an interrupted run can be resumed.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from fastlogit.core.arrow import array_of
 from fastlogit.core.pipeline import write_behind
 from fastlogit.models.model import loaded, warn_without_offset
 from fastlogit.scoring.journal import Journal, fingerprint, open_journal
+from fastlogit.scoring.scorer import Scorer
 from fastlogit.tables.sink import open_sink, run_of, with_run
 from fastlogit.tables.source import STANDARD, open_table
 
@@ -32,25 +33,25 @@ if TYPE_CHECKING:
     from fastlogit.core.checks import Missing
     from fastlogit.matrix.onehot import Unknown
     from fastlogit.models.model import LogisticModel
-    from fastlogit.scoring.scorer import Output, Part, Predictions
+    from fastlogit.scoring.scorer import Output, ScoredBatch
     from fastlogit.tables.csv_options import CSVOptions
     from fastlogit.tables.table import Progress
 
 
 class Scored(NamedTuple):
-    """What was done.
+    """Counts of a finished run.
 
     Attributes
     ----------
     rows : int
-        How many were read.
+        Rows read.
     skipped : int
-        How many of them were left out.
+        Rows left out of the output.
     unknown : int
-        How many texts were none of the model's categories, and ignored.
+        Unknown categories, which were ignored.
     was_complete : bool
-        Whether the output was there already, complete, so that it was not written.  Parquet and
-        Arrow files say it themselves: nothing is read then, and all numbers are 0.  For other
+        Whether a complete output was found, so that nothing was written.  Parquet and Arrow
+        files identify their run; then nothing is read either, and all counts are 0.  For other
         formats all rows are scored again and compared.
     """
 
@@ -59,21 +60,21 @@ class Scored(NamedTuple):
     unknown: int = 0
     was_complete: bool = False
 
-    def plus(self, part: Part) -> Scored:
-        """Count one part more; raises nothing.
+    def plus(self, batch: ScoredBatch) -> Scored:
+        """The counts with one more batch; raises nothing.
 
         Parameters
         ----------
-        part : Part
+        batch : ScoredBatch
 
         Returns
         -------
         Scored
         """
         return self._replace(
-            rows=self.rows + part.read,
-            skipped=self.skipped + part.skipped.size,
-            unknown=self.unknown + part.unknown,
+            rows=self.rows + batch.read,
+            skipped=self.skipped + batch.skipped.size,
+            unknown=self.unknown + batch.unknown,
         )
 
 
@@ -100,71 +101,72 @@ def score(
     resume: bool = False,
     progress: Callable[[Progress], object] | None = None,
 ) -> Any:
-    """Score every row of a table, and write the scores to a file or give them batch by batch.
+    """Score every row of a table, into a file or as record batches.
 
     Parameters
     ----------
     model : LogisticModel, or path of its file
-        Its columns are found by their names, and no others are read.  If the model or the
-        table has no names, columns are taken by position and their number must be the same.
+        Columns are found by name, and only those that the model needs are read.  If the model or
+        the table has no names, columns are taken by position and their number must match.
     source : path, "-", or table
         A file, a folder of files, or a pattern such as ``"2013/*.parquet"``: Parquet, Arrow
         (file or stream), CSV or TSV with a header (also ``.gz``, ``.zst``), NPY or NPZ (two axes),
-        LIBSVM.  Names of folders such as ``year=2013`` are columns.  Or standard input; or
-        anything that gives a stream of Arrow (a frame of Polars or pandas, a relation of DuckDB, a
-        table, reader or data set of pyarrow), a data frame of Dask, which is computed partition by
-        partition, a dict of arrays, an array or a CSR matrix.  Columns
-        are of any real dtype, or text where the model has `categories`.
+        or LIBSVM.  Folder names such as ``year=2013`` become columns.  "-" is standard input.
+        Or a table in memory: a frame of Polars or pandas, a relation of DuckDB, a table, reader
+        or data set of pyarrow, any other object that exports an Arrow stream, a dict of arrays,
+        an array or a CSR matrix.  Or a Dask data frame, computed partition by partition.
+        Columns are of any real dtype, or text where the model has `categories`.
     sink : path, "-", optional
-        A ``.parquet``, ``.arrow``, ``.csv``, ``.tsv`` or ``.npy`` file, another than `source`; it
-        appears when it is complete.  Or standard output.  In a CSV a score of NaN is ``NaN``, and
-        a missing value is empty, or ``""`` in the only column: readers skip empty lines.
+        A ``.parquet``, ``.arrow``, ``.csv``, ``.tsv`` or ``.npy`` file other than `source`,
+        written atomically; "-" is standard output.  In a CSV a score of NaN is ``NaN``, and a
+        missing value is empty.  In a CSV with one column it is ``""``, as readers skip empty lines.
     output : {"probability", "logit", "label", "log-probability"}, or several of them
-        A column each, in this order; all but labels are float64, so that tails are kept.
+        One column each, in this order.  All but labels are float64, which keeps the tails.
     names : str or sequence of str, optional
         Names of these columns; default: those of the outputs, with _ for -.
     keep : sequence of str
-        Columns of the source that are written before them.  Of a CSV they are kept as text, also
-        where they are features.
+        Columns of the source to write before them.  Those of a CSV are kept as text, even if they
+        are features.
     offset : str or int, optional
         A column of numbers that is added to the logits: its name, or its position where columns
         have no names.  A model that was trained with an offset needs one.
     threshold : float
         The label is the second of the model's `classes` where the probability is above this.
     missing : {"error", "nan", "skip"}
-        What a null gives: an error that names its column and row (the first row of data is
-        row 0, as in all messages), the score NaN, or no row.  NaN in a column of floating-point
-        numbers is data and gives NaN; "skip" leaves out every row whose score is NaN.
+        How to treat nulls: raise an error that names column and row (counted from 0), score the
+        row as NaN, or leave it out.  NaN in a column of floating-point numbers is data and its
+        score is NaN; "skip" leaves out every row whose score is NaN.
     unknown : {"error", "ignore"}
-        What a text gives that is none of the model's categories: an error that names its column
-        and row, or a score as if that column added nothing.
+        How to treat text that is not one of the model's categories: raise an error that names
+        column and row, or let that column add nothing to the logit.
     skipped : path, optional
-        A file for the rows that are left out: columns `file` and `row`.
+        A file for the rows that are left out, with the columns `file` and `row`.
     source_format, sink_format : str, optional
-        Names of formats; default: by the suffix, and for standard input and output CSV, or Arrow
-        if it begins like that.  "libsvm" counts columns from 1, "libsvm0" from 0.
+        Names of formats; default: from the suffix.  Standard input and output are CSV; input is
+        also recognised as Arrow.  "libsvm" counts columns from 1, "libsvm0" from 0.
     csv : CSVOptions, optional
-        How a CSV or TSV is written: its delimiter, decimals, encoding and missing values.
+        Delimiter, decimals, encoding and missing values of a CSV or TSV.
     compression : str, optional
         Of Parquet ("snappy", "zstd", "none", ...; default: "snappy", and "none" for scores, which
-        it would hardly make smaller) and Arrow ("lz4", "zstd").
+        hardly shrink) and Arrow ("lz4", "zstd").
     batch_rows : int, optional
-        Rows to read at a time, at most; default: as many as take some 32 MB.
+        Largest number of rows to read at a time; default: as many as take about 32 MB.
     threads : int, optional
-        Most threads to use; default: all cores that the process may use.
+        Largest number of threads; default: all cores that the process may use.
     force : bool
         Whether to replace `sink` and `skipped` if they exist.
     resume : bool
-        Go on with what a run that died has left beside `sink`, if there is something.  The same
-        model, files and options give the same bytes as a run that was not interrupted.  If it
-        was complete, nothing is written; an output of another run is an error without `force`.
+        Whether to complete an interrupted run, if one left a journal beside `sink`.  The same
+        model, files and options give the same bytes as an uninterrupted run.  If the output is
+        already complete, nothing is written.  If another run wrote it, that is an error unless
+        `force` is given.
     progress : callable, optional
-        Called after each batch with the :class:`Progress`.
+        Called after each batch with a :class:`Progress`.
 
     Returns
     -------
     Scored, or iterator of pyarrow.RecordBatch
-        Numbers of rows and of unknown values; or without a `sink` the scores.
+        Counts of rows and unknown categories; without a `sink`, the scores.
 
     Raises
     ------
@@ -172,7 +174,8 @@ def score(
         If a file cannot be read or written.
     TypeError, ValueError
         If `source` does not suit the model or has a null, naming file and column; if `sink` is
-        a file of `source`, what is to be resumed has changed, or an argument is out of range.
+        a file of `source`; if model, files or options changed before a `resume`; or if an
+        argument is out of range.
 
     Warns
     -----
@@ -187,8 +190,6 @@ def score(
     ...     print(batch.to_pydict())
     {'logit': [0.0, 2.5]}
     """
-    from fastlogit.scoring.scorer import Predictions
-
     model = loaded(model)
     warn_without_offset(model, offset)
     checks.function(progress, "progress")
@@ -201,7 +202,7 @@ def score(
         raise ValueError(f"skipped must be another file than sink; got {skipped} for both")
     width = model.coef.size + (offset is not None)
     table = open_table(source, file_format=source_format, width=width, csv=csv)
-    given = Predictions(
+    scorer = Scorer(
         model,
         table,
         output=output,
@@ -212,90 +213,143 @@ def score(
         missing=missing,
         unknown=unknown,
     )
-    parts = partial(_parts, given, batch_rows, most)
+    batches = partial(_scored_batches, scorer, batch_rows, most)
     if sink is None:
-        return (part.rows for part in parts(0))
-    paths = [path for path in (sink, skipped) if path is not None]
-    for path in paths:
+        return (batch.rows for batch in batches(0))
+    written = _Files(sink, skipped, sink_format, compression, force)
+    for path in written.paths:
         files.keep_apart(path, *table.files)
-    run = _run(
-        given,
-        sink,
-        resume,
-        skipped=None if skipped is None else str(Path(skipped).resolve()),
-        source_format=source_format,
-        csv=None if csv is None else asdict(csv),
-        sink_format=sink_format,
-        compression=compression,
-    )
-    # Which rows are left out does not depend on where they are written.
-    said = fingerprint(run | {"an option": run["an option"] | {"skipped": None}}) if run else {}
-    compare = resume and not force
-    if compare and _are_complete(paths, said):
-        Journal(sink, run).discard()
+    options = {"source_format": source_format, "csv": None if csv is None else asdict(csv)}
+    run = _identity(scorer, written, options)
+    if resume and not run:
+        raise ValueError("resume needs files: a stream cannot be read a second time")
+    return _write(scorer, batches, written, run, resume, progress)
+
+
+class _Files(NamedTuple):
+    """The files that a run writes."""
+
+    sink: str | os.PathLike[str]
+    skipped: str | os.PathLike[str] | None
+    file_format: str | None
+    compression: str | None
+    force: bool
+
+    @property
+    def paths(self) -> list[str | os.PathLike[str]]:
+        return [path for path in (self.sink, self.skipped) if path is not None]
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options that belong to the identity of a run."""
+        return {
+            "skipped": None if self.skipped is None else str(Path(self.skipped).resolve()),
+            "sink_format": self.file_format,
+            "compression": self.compression,
+        }
+
+
+def _identity(scorer: Scorer, output: _Files, options: dict[str, Any]) -> dict[str, Any]:
+    """Everything that determines the bytes of a run; empty for a stream, which cannot resume.
+
+    The keys appear in the message that says what has changed.
+    """
+    inputs = scorer.table.files
+    if not inputs or str(output.sink) == STANDARD:
+        return {}
+    content = json.dumps(scorer.model.content(), sort_keys=True).encode()
+    seen = [(str(path.resolve()), path.stat()) for path in inputs]
+    return {
+        "the model": hashlib.sha256(content).hexdigest(),
+        "the input": [[name, status.st_size, status.st_mtime_ns] for name, status in seen],
+        "an option": scorer.options | output.options | options,
+    }
+
+
+def _write(
+    scorer: Scorer,
+    batches: Callable[[int], Iterator[ScoredBatch]],
+    output: _Files,
+    run: dict[str, Any],
+    resume: bool,
+    progress: Callable[[Progress], object] | None,
+) -> Scored:
+    """Write the output, complete an interrupted one, or compare with one that exists."""
+    # The path of the skipped rows does not change the rows.
+    stored = fingerprint(run | {"an option": run["an option"] | {"skipped": None}}) if run else {}
+    compare = resume and not output.force
+    if compare and _are_complete(output.paths, stored):
+        Journal(output.sink, run).discard()
         done = Scored(0, 0, was_complete=True)
     else:
-        was_there = compare and Path(sink).is_file()
-        is_resumed = resume and Journal(sink, run).is_there()
+        was_there = compare and Path(output.sink).is_file()
+        is_resumed = resume and Journal(output.sink, run).is_there()
         with ExitStack() as stack:
-            # A run that only compares writes nothing that could be lost.
+            # A run that only compares has nothing to lose.
             has_journal = run and (is_resumed or not was_there)
-            journal = stack.enter_context(open_journal(sink, run)) if has_journal else None
-            schema = with_run(given.schema, said)
-            how = {"file_format": sink_format, "compression": compression}
+            journal = stack.enter_context(open_journal(output.sink, run)) if has_journal else None
             write_rows = stack.enter_context(
-                open_sink(sink, schema, force=force, compare=compare, **how)
+                open_sink(
+                    output.sink,
+                    with_run(scorer.schema, stored),
+                    file_format=output.file_format,
+                    compression=output.compression,
+                    force=output.force,
+                    compare=compare,
+                )
             )
-            # The file of skipped rows appears first: a run that died may have written it.
+            # The file of skipped rows appears first, so an interrupted run may have written it.
             write_skipped = stack.enter_context(
-                _skipped_rows(skipped, said, force=force or is_resumed, compare=compare)
+                _skipped_rows(
+                    output.skipped, stored, force=output.force or is_resumed, compare=compare
+                )
             )
 
-            def write(part: Part) -> None:
-                write_rows(part.rows)
-                write_skipped(part)
+            def write(batch: ScoredBatch) -> None:
+                write_rows(batch.rows)
+                write_skipped(batch)
 
-            done = _write(given, parts, journal, is_resumed, write, progress)
+            done = _write_batches(scorer, batches, journal, is_resumed, write, progress)
         done = done._replace(was_complete=was_there)
     if done.was_complete:
-        for path in paths:
+        for path in output.paths:
             files.remove_partial(path)
     return done
 
 
-def _write(
-    given: Predictions,
-    parts: Callable[[int], Iterator[Part]],
+def _write_batches(
+    scorer: Scorer,
+    batches: Callable[[int], Iterator[ScoredBatch]],
     journal: Journal | None,
     is_resumed: bool,
-    write: Callable[[Part], object],
+    write: Callable[[ScoredBatch], object],
     progress: Callable[[Progress], object] | None,
 ) -> Scored:
-    """Write the parts in the journal, then all others."""
+    """Write the batches in the journal, then score and write the others."""
 
-    def note(part: Part) -> None:
+    def write_and_note(batch: ScoredBatch) -> None:
         if journal is not None:
-            journal.add(part)
-        write(part)
+            journal.add(batch)
+        write(batch)
 
     done = Scored(0, 0)
-    for part in () if journal is None else journal.begin(given.schema, resume=is_resumed):
-        write(part)
-        done = done.plus(part)
-    for part in write_behind(parts(done.rows), note):
-        done = done.plus(part)
+    for batch in () if journal is None else journal.begin(scorer.schema, resume=is_resumed):
+        write(batch)
+        done = done.plus(batch)
+    for batch in write_behind(batches(done.rows), write_and_note):
+        done = done.plus(batch)
         if progress is not None:
-            progress(given.table.progress(done.rows, part.position))
+            progress(scorer.table.progress(done.rows, batch.position))
     return done
 
 
 def _are_complete(paths: Sequence[str | os.PathLike[str]], run: dict[str, str]) -> bool:
-    """Whether this run has written all of these files, as far as they say it.
+    """Whether all of these files say that this run completed them.
 
     Raises
     ------
     ValueError
-        If another run has written one; the message says what differs.
+        If another run wrote one; the message says what differs.
     """
     for path in paths:
         before = run_of(path)
@@ -309,39 +363,23 @@ def _are_complete(paths: Sequence[str | os.PathLike[str]], run: dict[str, str]) 
     return True
 
 
-def _parts(given: Predictions, batch_rows: int | None, threads: int, start: int) -> Iterator[Part]:
-    """Score all rows from `start` on, some batches at a time."""
-    wanted = given.table.want(
-        given.columns, text=given.text, batch_rows=batch_rows, start=start, threads=threads
+def _scored_batches(
+    scorer: Scorer, batch_rows: int | None, threads: int, start: int
+) -> Iterator[ScoredBatch]:
+    """Score all rows from `start` on, several batches at a time."""
+    wanted = scorer.table.want(
+        scorer.columns, text=scorer.text, batch_rows=batch_rows, start=start, threads=threads
     )
-    return given.table.map(given.of, wanted)
-
-
-def _run(
-    given: Predictions, sink: str | os.PathLike[str], resume: bool, **options: Any
-) -> dict[str, Any]:
-    """What tells a run from others; empty for one that cannot be taken up again."""
-    inputs = given.table.files
-    if not inputs or str(sink) == STANDARD:
-        if resume:
-            raise ValueError("resume needs files: a stream that is gone cannot be read again")
-        return {}
-    content = json.dumps(given.model.content(), sort_keys=True).encode()
-    seen = [(str(path.resolve()), path.stat()) for path in inputs]
-    return {
-        "the model": hashlib.sha256(content).hexdigest(),
-        "the input": [[name, status.st_size, status.st_mtime_ns] for name, status in seen],
-        "an option": given.options | options,
-    }
+    return scorer.table.map(scorer.score_batch, wanted)
 
 
 @contextmanager
 def _skipped_rows(
     path: str | os.PathLike[str] | None, run: dict[str, str], *, force: bool, compare: bool
-) -> Iterator[Callable[[Part], object]]:
-    """Give a function that writes which rows of a part were left out."""
+) -> Iterator[Callable[[ScoredBatch], object]]:
+    """A function that writes the file and number of each row that a batch left out."""
     if path is None:
-        yield lambda _part: None
+        yield lambda _batch: None
         return
     import pyarrow as pa
 
@@ -349,9 +387,9 @@ def _skipped_rows(
     compare = compare and not force
     with open_sink(path, with_run(schema, run), force=force, compare=compare) as write:
 
-        def write_skipped(part: Part) -> None:
-            if part.skipped.size:
-                names = pa.repeat(part.file, part.skipped.size)
-                write(pa.record_batch([names, array_of(part.skipped)], schema=schema))
+        def write_skipped(batch: ScoredBatch) -> None:
+            if batch.skipped.size:
+                names = pa.repeat(batch.file, batch.skipped.size)
+                write(pa.record_batch([names, array_of(batch.skipped)], schema=schema))
 
         yield write_skipped

@@ -275,7 +275,7 @@ def test_what_is_no_model_is_an_error(given):
         ({"coef": [1.0], "feature_names": ("a", "b")}, "feature_names .* 1; got 2"),
         ({"coef": [1.0], "feature_names": ()}, "feature_names .* 1; got 0"),
         ({"coef": [1.0, 2.0], "feature_names": ("a", "a")}, "feature_names .*'a' more than once"),
-        ({"coef": [1.0], "feature_names": (1,)}, "feature_names must be text; got 1"),
+        ({"coef": [1.0], "feature_names": (1,)}, "feature_names must be a sequence of names; got "),
     ],
 )
 def test_a_model_that_could_not_predict_is_an_error(arguments, message):

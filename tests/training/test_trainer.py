@@ -834,7 +834,7 @@ def test_names_of_a_table_are_checked_when_it_predicts(small):
     swapped = {name: table[name] for name in "abdce"}
     for wrong, message in (
         (swapped, "order of the model's feature_names: column 2 must be 'c'; got 'd'"),
-        ({**table, "f": X[:, 0]}, "X must have no columns that the model has not; got 'f'"),
+        ({**table, "f": X[:, 0]}, "X must have only columns of the model; got also 'f'"),
         ({name: table[name] for name in "abc"}, "X must have all .*; missing 'd', 'e'"),
     ):
         for method in (model.decision, model.predict, model.predict_proba):
