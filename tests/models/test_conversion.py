@@ -72,14 +72,14 @@ def test_glum_predicts_the_same():
         (
             linear_model.LinearRegression().fit(X, T),
             TypeError,
-            "a classifier with probabilities .*; got Linear",
+            "a classifier whose probabilities .*; got Linear",
         ),
         (
             linear_model.LogisticRegression().fit(X, np.arange(300) % 3),
             ValueError,
-            "of two classes; it has 3",
+            "two classes; got 3",
         ),
-        (linear_model.SGDClassifier().fit(X, T), ValueError, "loss 'log_loss'; .* is 'hinge'"),
+        (linear_model.SGDClassifier().fit(X, T), ValueError, "loss 'log_loss'; .* has 'hinge'"),
         (
             GeneralizedLinearRegressor(family="normal", alpha=0.1).fit(X, T),
             ValueError,
@@ -292,7 +292,7 @@ def test_results_without_their_data_have_no_names_of_columns(exog):
     for fit in (sm.GLM(T, exog, family=BINOMIAL), sm.Logit(T, exog)):
         results = fit.fit(disp=False) if isinstance(fit, sm.Logit) else fit.fit()
         results.remove_data()
-        with pytest.raises(ValueError, match=r"^results must still have the names of columns"):
+        with pytest.raises(ValueError, match=r"^results must have column names"):
             fl.from_statsmodels(results)
 
 

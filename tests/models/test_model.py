@@ -264,7 +264,10 @@ def test_what_is_no_model_is_an_error(given):
         ({"coef": [1.0], "intercept": math.inf}, "intercept must be finite; got inf"),
         ({"coef": [1.0], "l2": "x"}, "l2 must be a real number; got 'x'"),
         ({"coef": [1.0], "l2": math.nan}, "l2 must be finite and not negative; got nan"),
-        ({"coef": [1.0], "log_loss": math.inf}, "log_loss must be finite and not negative"),
+        (
+            {"coef": [1.0], "mean_log_loss": math.inf},
+            "mean_log_loss must be finite and not negative",
+        ),
         ({"coef": [1.0], "gradient_norm": -1.0}, "gradient_norm must be finite and not negative"),
         ({"coef": [1.0], "converged": "yes"}, "converged must be True or False; got 'yes'"),
         ({"coef": [1.0], "passes": -1}, "passes must be a whole number of at least 0; got -1"),
@@ -272,7 +275,7 @@ def test_what_is_no_model_is_an_error(given):
         ({"coef": [1.0], "feature_names": ("a", "b")}, "feature_names .* 1; got 2"),
         ({"coef": [1.0], "feature_names": ()}, "feature_names .* 1; got 0"),
         ({"coef": [1.0, 2.0], "feature_names": ("a", "a")}, "feature_names .*'a' more than once"),
-        ({"coef": [1.0], "feature_names": (1,)}, "feature_names must be text; got 1"),
+        ({"coef": [1.0], "feature_names": (1,)}, "feature_names must be a sequence of names; got "),
     ],
 )
 def test_a_model_that_could_not_predict_is_an_error(arguments, message):

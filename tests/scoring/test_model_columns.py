@@ -16,7 +16,7 @@ from sklearn.datasets import dump_svmlight_file
 import fastlogit as fl
 from fastlogit.models.model import OffsetWarning
 from fastlogit.scoring import evaluate, score
-from fastlogit.scoring.predictions import Predictions
+from fastlogit.scoring.scorer import Scorer
 from fastlogit.tables.source import open_table
 
 MODEL = fl.LogisticModel(
@@ -121,7 +121,7 @@ def test_nulls_follow_missing():
 
 def test_evaluation_reads_them_too():
     found = evaluate(MODEL, DATA, "late")
-    assert found.log_loss == pytest.approx(fl.log_loss(LOGITS, CODES) / N, rel=1e-14)
+    assert found.mean_log_loss == pytest.approx(fl.log_loss(LOGITS, CODES) / N, rel=1e-14)
     with pytest.raises(ValueError, match="has 'SFO' in row 1234"):
         evaluate(MODEL, UNKNOWN, "late")
     assert evaluate(MODEL, UNKNOWN, "late", unknown="ignore").rows == N
@@ -246,7 +246,9 @@ def test_an_offset_beside_text_and_labels():
     assert (logits_with(table, "w", MODEL) == LOGITS + np.arange(N) / 8.0).all()
     found = evaluate(MODEL, table, "late", offset="w")
     z, t = LOGITS + np.arange(N) / 8.0, CODES
-    assert found.log_loss == pytest.approx(np.logaddexp(0.0, np.where(t, -z, z)).mean(), rel=1e-12)
+    assert found.mean_log_loss == pytest.approx(
+        np.logaddexp(0.0, np.where(t, -z, z)).mean(), rel=1e-12
+    )
 
 
 @pytest.mark.parametrize(
@@ -258,7 +260,7 @@ def test_evaluate_with_an_offset(source, label, offset):
     model = fl.LogisticModel([2.0, -1.0], 0.5, ("a", "b"), classes=(False, True), with_offset=True)
     found = evaluate(model, source, label, offset=offset)
     expected = np.logaddexp(0.0, np.where(Z > 0, -Z, Z)).mean()
-    assert found.log_loss == pytest.approx(expected, rel=1e-12)
+    assert found.mean_log_loss == pytest.approx(expected, rel=1e-12)
     assert found.accuracy == 1.0
 
 
@@ -285,7 +287,7 @@ def test_missing_offsets(tmp_path, missing, suffix):
     ("source", "offset", "message"),
     [
         (TABLE, "v", "missing column 'v'"),
-        (TABLE, "a", "column 'a' is a feature of the model, no offset"),
+        (TABLE, "a", "column 'a' is a feature of the model, so it cannot be the offset"),
         (TABLE, "other", "column 'other' must hold numbers; it holds string"),
         (MATRIX, 3, "so that the offset must be a position from -3 to 2; got 3"),
         (MATRIX, "w", "so that the offset must be a position from -3 to 2; got 'w'"),
@@ -304,7 +306,7 @@ def test_an_offset_that_cannot_be_read_is_an_error(source, offset, message):
 
 def test_a_label_is_no_offset():
     for source, label in ((TABLE, "late"), (MATRIX, 1)):
-        with pytest.raises(ValueError, match="is the offset, no label"):
+        with pytest.raises(ValueError, match="is the offset, so it cannot be the label"):
             evaluate(PAIR, source, label, offset=label)
 
 
@@ -320,7 +322,7 @@ def test_a_model_that_was_trained_with_an_offset_warns_without_one(tmp_path):
 
 def test_another_offset_is_another_run(tmp_path):
     options = [
-        Predictions(PAIR, open_table(TABLE.append_column("v", TABLE["w"])), offset=offset).options
+        Scorer(PAIR, open_table(TABLE.append_column("v", TABLE["w"])), offset=offset).options
         for offset in ("w", "v", None)
     ]
     assert options[0] != options[1] != options[2]

@@ -86,8 +86,8 @@ def test_a_feature_can_be_kept_too():
     ("options", "message"),
     [
         ({"output": "odds"}, "output must be 'probability', 'logit', 'label' or 'log-probability'"),
-        ({"output": ["logit", "logit"]}, "output must have different ones"),
-        ({"output": []}, "output must have different ones"),
+        ({"output": ["logit", "logit"]}, "output must be one or more different ones"),
+        ({"output": []}, "output must be one or more different ones"),
         ({"names": ["a", "b"]}, "names must have one name for each output, 1; got 2"),
         ({"names": "n", "keep": ["n"]}, "must differ; got 'n' twice"),
         ({"keep": ["probability"]}, "missing column 'probability'"),
@@ -103,7 +103,7 @@ def test_options_out_of_range(options, message):
 
 
 def test_nothing_can_be_kept_of_what_has_no_names():
-    with pytest.raises(ValueError, match="ndarray: has no names of columns"):
+    with pytest.raises(ValueError, match="ndarray: has no column names, so keep must be empty"):
         scored(np.zeros((3, 1)), keep=["n"])
 
 

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import fastlogit as fl
-from fastlogit.scoring import evaluate, score, stream
+from fastlogit.scoring import evaluate, run, score
 from tests.scoring_data import (
     LONG_MODEL,
     LONG_ROWS,
@@ -135,14 +135,14 @@ def test_finished_parts_are_not_scored_again(tmp_path, long_source, monkeypatch)
         fl.score(LONG_MODEL, long_source, sink, progress=interrupt, **options)
     assert not sink.exists()
     read = []
-    whole = stream._parts
+    whole = run._scored_batches
 
     def counted(*arguments):
-        for part in whole(*arguments):
-            read.append(part.read)
-            yield part
+        for batch in whole(*arguments):
+            read.append(batch.read)
+            yield batch
 
-    monkeypatch.setattr(stream, "_parts", counted)
+    monkeypatch.setattr(run, "_scored_batches", counted)
     scored = fl.score(LONG_MODEL, long_source, sink, resume=True, **options)
     assert scored.rows == LONG_ROWS
     assert sum(read) <= LONG_ROWS // 2
