@@ -1,4 +1,4 @@
-"""The solvers: all end at the same optimum, from anywhere."""
+"""The solvers: all end at the same optimum, from anywhere; and the table of them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy import optimize
 
+import fastlogit as fl
 from fastlogit.training import solvers
 from fastlogit.training.dataset import ArrayDataset
 from fastlogit.training.objective import Objective
@@ -157,6 +158,28 @@ def test_gradient_descent_ends_where_its_fixed_step_is_far_too_long():
     settings = Settings(step_size=1e305)
     trials = list(solvers.steps("gradient-descent", objective(1e3 * X), None, settings))
     assert 1 <= len(trials) < 10
+
+
+def test_a_solver_needs_one_line_of_the_table(monkeypatch):
+    def none_of_its_own(objective, point, settings):
+        yield from solvers.SOLVERS["newton"].steps(objective, point, settings)
+
+    mine = solvers.Solver(none_of_its_own, least_passes=3)
+    monkeypatch.setitem(solvers.SOLVERS, "mine", mine)
+    model = fl.fit(X, T, solver="mine")
+    assert (model.solver, model.converged) == ("mine", True)
+    with pytest.raises(ValueError, match="max_passes must be at least 3 for solver 'mine'; got 2"):
+        fl.fit(X, T, solver="mine", max_passes=2)
+    with pytest.raises(ValueError, match=r"solver must be .* or 'mine'; got 'yours'"):
+        fl.fit(X, T, solver="yours")
+
+
+def test_the_docstring_of_fit_describes_every_solver():
+    choices = ", ".join(f'"{name}"' for name in ("auto", *solvers.SOLVERS))
+    assert f"solver : {{{choices}}}" in fl.fit.__doc__
+    for name in solvers.SOLVERS:
+        assert f"* {name}: " in fl.fit.__doc__
+    assert list(solvers.SOLVERS) == SOLVERS
 
 
 @pytest.mark.parametrize(
