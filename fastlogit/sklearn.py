@@ -1,6 +1,6 @@
 """A scikit-learn estimator: :func:`fastlogit.fit` with the interface of ``LogisticRegression``.
 
-It only translates: ``C`` to ``l2``, ``n_jobs`` to threads, and warnings to those of scikit-learn.
+It only translates: ``C`` to ``l2``, ``n_jobs`` to threads, and warnings to scikit-learn's.
 """
 
 from __future__ import annotations
@@ -117,7 +117,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator, _Callbacks):  # type: i
     intercept_ : ndarray (1,)
         Intercept, of the same dtype.
     classes_ : ndarray (2,)
-        The labels, sorted; probabilities and logits are those of the second.
+        The labels, sorted; a positive logit is for the second.
     n_iter_ : ndarray (1,)
         Steps that were tried, each in one read of X.
     n_features_in_ : int
@@ -332,7 +332,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator, _Callbacks):  # type: i
         Raises
         ------
         NotFittedError, TypeError, ValueError
-            Before `fit`; or if the columns of X differ from those of `fit`, or are not finite.
+            Before `fit`; or if X has other columns than in `fit`, or is not finite.
         """
         check_is_fitted(self)
         features = self._validated(X, reset=False)
@@ -359,7 +359,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator, _Callbacks):  # type: i
         Raises
         ------
         NotFittedError, TypeError, ValueError
-            Before `fit`; or if the columns of X differ from those of `fit`, or are not finite.
+            Before `fit`; or if X has other columns than in `fit`, or is not finite.
         """
         likelier = (self.decision_function(X) > 0).astype(np.intp)
         return self.classes_[likelier]
@@ -380,7 +380,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator, _Callbacks):  # type: i
         Raises
         ------
         NotFittedError, TypeError, ValueError
-            Before `fit`; or if the columns of X differ from those of `fit`, or are not finite.
+            Before `fit`; or if X has other columns than in `fit`, or is not finite.
         """
         return self._apply_to_both_classes(sigmoid, X)
 
@@ -400,7 +400,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator, _Callbacks):  # type: i
         Raises
         ------
         NotFittedError, TypeError, ValueError
-            Before `fit`; or if the columns of X differ from those of `fit`, or are not finite.
+            Before `fit`; or if X has other columns than in `fit`, or is not finite.
         """
         return self._apply_to_both_classes(log_sigmoid, X)
 

@@ -2,7 +2,8 @@
 
 With an intercept b, the models w x + b and w (x - m) + (b + w m) are the same.  If the mean of a
 column is R standard deviations, the Hessian of the first model has a condition number of about R²,
-and rounding errors take as many digits.  x - m is nearly exact and avoids both.  X is not copied.
+and rounding errors grow by the same factor.  x - m is nearly exact and avoids both.  X is not
+copied.
 
 A centre only has to be near the mean.  It is the median, which is an element of the column, so a
 constant column becomes 0.  If no column needs a centre, the compiled code and the bits of the
@@ -26,8 +27,8 @@ if TYPE_CHECKING:
 _FAR = 100.0
 # Most rows and elements of the sample that decides, and its fewest rows.
 _ROWS, _ELEMENTS, _LEAST_ROWS = 256, 1 << 20, 32
-# The standard deviation is that of this share of the rows, those nearest to the median.  So a few
-# odd values, such as zeros among time stamps, do not count.
+# The standard deviation is computed from this share of the rows, the nearest to the median.  So a
+# few odd values, such as zeros among time stamps, do not count.
 _NEAREST = 0.99
 
 

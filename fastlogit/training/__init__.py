@@ -7,15 +7,15 @@ Data flows in this order; each file knows only those below it.
 ``options``      checks of the arguments that do not depend on the data
 ``trainer``      runs a solver until the optimum is close enough
 ``messages``     warnings and errors about the optimum
-``progress``     what a callback gets, and the progress bar
+``progress``     the argument of callbacks, and the progress bar
 ``diagnosis``    standard errors, collinear columns, separated labels
 ``solvers/``     ways to the optimum, and the table of them
 ``convergence``  the criterion
 ``objective``    f, its gradient and its Hessian at a point
-``penalty``      what is added to the loss
+``penalty``      the terms that are added to the loss
 ``dataset``      the rows, and all reads of them
 ``sampling``     which rows to draw for a sample
-``family``       what depends on the kind of target
+``family``       the kind of target: shapes, losses, labels
 ``labels``       targets of two classes, and class weights
 ``table``        a table as features and targets (:func:`fastlogit.scoring.read_table`)
 ``targets``      the labels of a table

@@ -52,7 +52,7 @@ class Reads:
 
     @contextmanager
     def reserve(self, rows: int) -> Iterator[None]:
-        """Leave at least so many rows for later."""
+        """Keep this many rows for later reads."""
         self.most_rows -= rows
         try:
             yield
@@ -75,9 +75,9 @@ class Sums(NamedTuple):
 class Dataset:
     """Rows with their features, targets, weights and offsets; the only way to read them.
 
-    Training knows no other form of data: a subclass decides where the rows are.  It implements the
-    methods that raise NotImplementedError; `read` and `read_margins` each read X once.  The shapes
-    are those of :class:`fastlogit.training.family.Family`.
+    A subclass decides where the rows are.  It implements the methods that raise
+    NotImplementedError; `read` and `read_margins` each read X once.  For the shapes see
+    :class:`fastlogit.training.family.Family`.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ class Dataset:
     total_weight : float
         Sum of the weights; n without weights.
     reads : Reads
-        The counter of all reads of X; samples share that of their data set.
+        The counter of all reads of X; a data set shares it with its samples.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class Dataset:
 
     @property
     def passes(self) -> int:
-        """How often all rows were read, or as many rows of samples; a read that began counts."""
+        """Number of reads of X, where a read of a sample counts by its share of the rows."""
         return -(-self.reads.rows // self.n)
 
     def sums(self, wanted: Pass, theta: Vector) -> Sums:

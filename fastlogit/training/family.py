@@ -1,4 +1,4 @@
-"""Families: what training must know about a kind of target.
+"""Families: kinds of targets, with everything that depends on the number of outputs.
 
 `Family` is the contract; `Binomial` is the family of two classes.
 """

@@ -107,7 +107,7 @@ def fit(
         same), so coefficients grow without end.  With more than 1000 columns it is found only
         if the columns separate all rows.
     feature_names : sequence of d str, optional
-        Names of the columns, kept in the model; default: those of X, if it has names.
+        Names of the columns, kept in the model; default: the names in X, if it has some.
     progress : bool
         Show a progress bar with loss and gradient norm; needs tqdm.
     callback : function of `Progress`, optional

@@ -108,7 +108,7 @@ def _is_missing(label: Any) -> bool:
 
 
 def key(label: Any) -> Any:
-    """A key that is the same for 1, 1.0, True, "1" and "true", whatever format a label is from."""
+    """Key of a label that is independent of its format: one for 1, 1.0, True, "1" and "true"."""
     if not isinstance(label, str):
         return label
     text = label.strip()

@@ -24,7 +24,7 @@ class SeparationError(ValueError):
 
 
 class CollinearityWarning(UserWarning):
-    """Columns are linear combinations of others, so many coefficients are equally good."""
+    """Columns are linear combinations of others, so no coefficients are the only best ones."""
 
 
 def separated(columns: list[int], names: Sequence[str] | None, d: int) -> str:
@@ -41,7 +41,7 @@ def collinear(columns: list[int], names: Sequence[str] | None, d: int) -> str:
     """Which columns are linear combinations of others, and the remedy."""
     return (
         f"collinear: {_named(columns, names, d)} can be made from other columns (or the "
-        "intercept), so many coefficients are equally good and these are the shortest; leave "
+        "intercept), so other coefficients are as good, and these are the shortest; leave "
         "columns out, or raise l2 above 0"
     )
 

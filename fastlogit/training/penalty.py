@@ -1,4 +1,4 @@
-"""Penalties: what training adds to the loss of the rows.
+"""Penalties: terms that training adds to the loss of the rows.
 
 `Penalty` is the contract; `L2` is the only one today.
 """
@@ -34,11 +34,11 @@ class Penalty:
         raise NotImplementedError
 
     def gradient(self, theta: Vector) -> Vector:
-        """Its derivatives; of a penalty with kinks, those of its smooth part."""
+        """Gradient of the penalty, or of its smooth part if it has kinks."""
         raise NotImplementedError
 
     def curvature(self, theta: Vector) -> Vector:
-        """Diagonal of its Hessian, which has no other elements."""
+        """Diagonal of the Hessian of the penalty; its other elements are 0."""
         raise NotImplementedError
 
     def residual(self, theta: Vector, gradient: Vector) -> Vector:  # noqa: ARG002
@@ -49,7 +49,7 @@ class Penalty:
         return gradient
 
     def divided_by(self, factor: float) -> Penalty:
-        """The same penalty beside a loss that is smaller by a factor."""
+        """The penalty for a loss that was divided by the same factor."""
         raise NotImplementedError
 
 

@@ -1,4 +1,4 @@
-"""Progress of training: what a callback gets after each read of X, and the progress bar."""
+"""Progress of training: callbacks after each read of X, and the progress bar."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which rows to draw so that their weighted loss, and its Hessian, estimate those of all rows.
+"""Samples of rows whose weighted loss and Hessian estimate the loss and Hessian of all rows.
 
 Rows are drawn uniformly where every column has many entries that are not 0.  A rare column, such as
 a rare category, would hardly appear in such a sample, and the sample's Hessian could be wrong by

@@ -45,7 +45,7 @@ _VANISHED = 1e-2
 
 
 class Result(NamedTuple):
-    """The point where training ended, whatever the family.
+    """The point where training ended, for any family.
 
     θ and the variances are ordered as :class:`fastlogit.training.family.Family` says; θ is for
     columns from which the centres of the data set were subtracted.
@@ -57,7 +57,7 @@ class Result(NamedTuple):
     gradient_norm: float
     converged: bool
     solver: str
-    # All reads of X, including those of the diagnosis.
+    # All reads of X, including the diagnosis.
     passes: int
     history: list[Progress]
     # None if some coefficients have a penalty, or there are too many.
@@ -229,7 +229,7 @@ class _Course:
         return rise < 0.0 or (smaller and rise <= RISE * abs(best.value))
 
 
-# What it means ----------------------------------------------------------------------------
+# Verdict and warnings ----------------------------------------------------------------------------
 
 
 def _judge(

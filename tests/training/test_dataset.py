@@ -104,7 +104,7 @@ def test_rows_are_drawn_alike_without_rare_columns():
     assert few.n == SIZE
     assert few.weight is None
     assert factor == N / SIZE
-    # One of each stretch of ten, of which the columns show the place.
+    # One row of every ten; the column shows which.
     places = np.array([np.flatnonzero(DENSE[:, 0] == x)[0] for x in few.X.X[:, 0]])
     np.testing.assert_array_equal(places // 10, np.arange(SIZE))
     np.testing.assert_array_equal(few.t, places % 2)

@@ -1,7 +1,7 @@
-"""The trainer with families that it has never seen: several outputs, over rows in plain NumPy.
+"""The trainer with other families: several outputs, over rows in plain NumPy.
 
-Neither the objective nor the trainer or a solver knows of these families and data sets; references
-that share no code with them confirm the optimum.
+The families and the data set are defined here alone, so the objective, the trainer and the solvers
+cannot know them.  Independent references confirm the optimum.
 """
 
 from __future__ import annotations

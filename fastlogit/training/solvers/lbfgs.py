@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from fastlogit.training.objective import Objective, Point
     from fastlogit.training.solvers.search import Settings, Steps
 
-# After this many steps the diagonal is computed again, and then after twice as many.
+# The diagonal is computed again after this many steps, and then at doubling intervals.
 _PATIENCE = 10
 
 

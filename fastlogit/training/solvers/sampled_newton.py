@@ -40,8 +40,8 @@ _MOST_CURVATURE = 0.25
 # If the Hessian of a sample of n rows, scaled to a diagonal of ones, has an eigenvalue below this
 # / n, the 1 / n that is added for unseen rows makes steps too short, and Θ does not show it.
 _DETERMINED = 4.0
-# A sample's optimum is about d away from that of all rows, in units of gᵀ H⁻¹ g.  From a point
-# closer than this multiple of d, one more step towards it gains nothing or is the last.
+# In units of gᵀ H⁻¹ g, a sample's optimum is about d away from the optimum of all rows.  Closer to
+# it than this multiple of d, one more step gains nothing or is the last.
 _NEAR = 4.0
 
 
