@@ -7,7 +7,7 @@
     │          │
     └──────────┘
 
-A layout (:mod:`dense`, :mod:`columns`, :mod:`sparse`) says how large a block is and how it is
+A layout (:mod:`rows`, :mod:`columns`, :mod:`csr`) says how large a block is and how it is
 multiplied, accumulated and packed; a pass is written once, and compiled for each layout.  Blocks,
 and the parts that a caller splits X into, depend on X alone.
 
@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 
 from fastlogit.kernels import jit, lanes, logistic, sums
 from fastlogit.kernels.ieee import two_sum
-from fastlogit.kernels.layouts import columns, dense, sparse
+from fastlogit.kernels.layouts import columns, csr, rows
 
 # At most so many rows, or a block if that has more, are added plainly.
 SUMMED_ROWS = 512
@@ -46,11 +46,11 @@ LEAST_PACKED, MOST_PACKED = 16, 128
 def _of_each_layout(name: str, *, allocating: bool = False) -> Any:
     """The function of that name in each layout's module."""
     modules = {
-        np.ndarray: dense,
-        dense.CentredArray: dense,
+        np.ndarray: rows,
+        rows.CentredRows: rows,
         columns.Columns: columns,
-        sparse.Rows: sparse,
-        sparse.CentredRows: sparse,
+        csr.CSR: csr,
+        csr.CentredCSR: csr,
     }
     functions = {layout: getattr(module, name) for layout, module in modules.items()}
     return jit.by_layout(functions, allocating=allocating)

@@ -1,10 +1,10 @@
 """X, whatever it is: checked, and as the kernels read it, in place.
 
 ==================================================  =========================================
-a NumPy array, row-major, of any dtype but float16  rows (``kernels.layouts.dense``)
+a NumPy array, row-major, of any dtype but float16  rows (``kernels.layouts.rows``)
 any other NumPy array                               columns (``kernels.layouts.columns``)
 a table: Arrow, Polars, pandas, a dict of arrays    columns
-a CSR matrix or array of SciPy                      CSR (``kernels.layouts.sparse``)
+a CSR matrix or array of SciPy                      CSR (``kernels.layouts.csr``)
 ==================================================  =========================================
 
 A table of Arrow comes in chunks; each is read where it lies.
@@ -26,7 +26,8 @@ from fastlogit.core import checks
 from fastlogit.core import threads as _threads
 from fastlogit.core.arrow import column_of, numbers
 from fastlogit.kernels import lanes, passes
-from fastlogit.kernels.layouts import columns, dense, sparse
+from fastlogit.kernels.layouts import columns, csr
+from fastlogit.kernels.layouts.rows import CentredRows
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -153,7 +154,7 @@ class _Rows(Features):
 
     def layouts(self, rows: slice) -> Iterator[tuple[slice, Layout]]:
         X, centres = self.X[rows], self.padded_centres
-        yield rows, X if centres is None else dense.CentredArray(X, centres)
+        yield rows, X if centres is None else CentredRows(X, centres)
 
     def sample(self, rows: NDArray[np.int64], threads: int) -> Features:  # noqa: ARG002
         return replace(self, shape=(rows.size, self.shape[1]), X=self.X[rows])
@@ -182,7 +183,7 @@ class _Rows(Features):
 
 @dataclass(frozen=True)
 class _Sparse(Features):
-    X: sparse.Rows | sparse.CentredRows
+    X: csr.CSR | csr.CentredCSR
 
     @property
     def arrays(self) -> Mapping[str, NDArray[Any]]:
@@ -232,7 +233,7 @@ class _Sparse(Features):
 
     @property
     def centres(self) -> NDArray[np.float64]:
-        return self.X.centres if isinstance(self.X, sparse.CentredRows) else super().centres
+        return self.X.centres if isinstance(self.X, csr.CentredCSR) else super().centres
 
     def less(
         self, centres: NDArray[np.float64], weight: NDArray[np.float64] | None = None
@@ -244,7 +245,7 @@ class _Sparse(Features):
         n, d = self.shape
         weight = np.ones(n) if weight is None else weight
         rows, weights, repeated = np.zeros(d, np.int64), np.zeros(d), np.zeros(d, np.bool_)
-        sparse.find_entries(self._stored, weight, rows, weights, repeated)
+        csr.find_entries(self._stored, weight, rows, weights, repeated)
         full = (centres != 0.0) & (weights >= NEARLY_ALL * weight.sum())
         if not full.any():
             return self
@@ -252,7 +253,7 @@ class _Sparse(Features):
         X = self._stored
         if repeated[full].any() or lacking.size:
             X = _with_one_entry(X, weight > 0.0, lacking)
-        centred = sparse.CentredRows(*X, np.where(full, centres, 0.0))
+        centred = csr.CentredCSR(*X, np.where(full, centres, 0.0))
         return replace(self, dtype=X.data.dtype, X=centred)
 
     def full_columns(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -264,15 +265,15 @@ class _Sparse(Features):
         return full, values.toarray()
 
     @property
-    def _stored(self) -> sparse.Rows:
-        return sparse.Rows(*self.X[:4])
+    def _stored(self) -> csr.CSR:
+        return csr.CSR(*self.X[:4])
 
     def check(self, threads: int) -> None:
         slices = checks.parts(self.elements)
         good = [True] * len(slices)
 
         def task(part: int) -> None:
-            good[part] = sparse.are_below(self.X.indices[slices[part]], self.X.d)
+            good[part] = csr.are_below(self.X.indices[slices[part]], self.X.d)
 
         _threads.run(task, len(slices), threads)
         if not all(good):
@@ -730,13 +731,13 @@ def _of_sparse(X: Any) -> Features:
             f"X.data and X.indices must have {entries} elements, as X.indptr says; got "
             f"{data.size} and {indices.size}"
         )
-    rows = sparse.Rows(data[:entries], indices[:entries], indptr, d)
+    rows = csr.CSR(data[:entries], indices[:entries], indptr, d)
     return _Sparse((n, d), data.dtype, None, rows)
 
 
 def _with_one_entry(
-    X: sparse.Rows, counted: NDArray[np.bool_], lacking: NDArray[np.int64]
-) -> sparse.Rows:
+    X: csr.CSR, counted: NDArray[np.bool_], lacking: NDArray[np.int64]
+) -> csr.CSR:
     """Copy X without repeated entries, with a 0 where some columns have none in counted rows."""
     from scipy.sparse import csr_array
 
@@ -758,7 +759,7 @@ def _with_one_entry(
         ),
         shape,
     )
-    return sparse.Rows(filled.data, filled.indices, filled.indptr, X.d)
+    return csr.CSR(filled.data, filled.indices, filled.indptr, X.d)
 
 
 def _part_of_sparse(X: Any, name: str, kinds: str) -> NDArray[Any]:

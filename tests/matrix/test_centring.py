@@ -12,7 +12,7 @@ from scipy import sparse
 
 import fastlogit as fl
 from fastlogit import linear
-from fastlogit.kernels.layouts import dense
+from fastlogit.kernels.layouts.rows import CentredRows
 from fastlogit.matrix import centring, features
 from fastlogit.training.trainer import CollinearityWarning, SeparationWarning
 from tests.hard_problems import solve
@@ -314,7 +314,7 @@ def test_a_row_major_array_stays_one():
     for dtype in (np.float64, np.float32, np.int32):
         given = centred(far(1e4).astype(dtype))
         ((_, layout),) = given.layouts(slice(0, 8))
-        assert isinstance(layout, dense.CentredArray)
+        assert isinstance(layout, CentredRows)
         assert layout.array.flags.c_contiguous
 
 

@@ -24,7 +24,7 @@ PAIRS_SHARE = 1 / 64
 _1, _2, _3, _4 = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)
 
 
-class Rows(NamedTuple):
+class CSR(NamedTuple):
     """Row i has ``data[k]`` in column ``indices[k]``, for k in ``range(*indptr[i : i + 2])``.
 
     `indptr` may begin above 0, so that some of the rows of another such matrix are one.
@@ -36,7 +36,7 @@ class Rows(NamedTuple):
     d: int
 
 
-class CentredRows(NamedTuple):
+class CentredCSR(NamedTuple):
     """The same, less `centres`: not 0 only where each row with a weight has exactly one entry."""
 
     data: NDArray[Any]
@@ -47,27 +47,27 @@ class CentredRows(NamedTuple):
 
 
 @jit.inlined
-def _stored(X: Rows, k: Any) -> float:
+def _stored(X: CSR, k: Any) -> float:
     return np.float64(X.data[k])
 
 
 @jit.inlined
-def _less_centre(X: CentredRows, k: Any) -> float:
+def _less_centre(X: CentredCSR, k: Any) -> float:
     return np.float64(X.data[k]) - X.centres[np.uint64(X.indices[k])]
 
 
 # Value of entry k.
-_value = jit.by_layout({Rows: _stored, CentredRows: _less_centre}, inline=True)
+_value = jit.by_layout({CSR: _stored, CentredCSR: _less_centre}, inline=True)
 
 
 @jit.inner
-def shape(X: Rows) -> tuple[int, int]:
+def shape(X: CSR) -> tuple[int, int]:
     """N and d."""
     return X.indptr.size - 1, X.d
 
 
 @jit.inner
-def block_rows(X: Rows) -> int:
+def block_rows(X: CSR) -> int:
     """Rows of a block."""
     rows = X.indptr.size - 1
     entries = X.indptr[rows] - X.indptr[0]
@@ -75,13 +75,13 @@ def block_rows(X: Rows) -> int:
 
 
 @jit.loop
-def workspace(X: Rows) -> None:
+def workspace(X: CSR) -> None:
     """No scratch is needed."""
     return
 
 
 @jit.loop
-def partial_sums(X: Rows) -> NDArray[np.float64]:
+def partial_sums(X: CSR) -> NDArray[np.float64]:
     """None: `accumulate` adds to the total."""
     return np.empty(0)
 
@@ -97,7 +97,7 @@ def are_below(indices: NDArray[Any], d: int) -> bool:
 
 @jit.loop
 def find_entries(
-    X: Rows,
+    X: CSR,
     weight: NDArray[np.float64],
     rows: NDArray[np.int64],
     weights: NDArray[np.float64],
@@ -123,14 +123,14 @@ def find_entries(
 
 
 @jit.inlined
-def _entries(X: Rows, i: int) -> Any:
+def _entries(X: CSR, i: int) -> Any:
     """Numbers of the entries of a row; unsigned, as what may be negative counts from the end."""
     return range(np.uint64(X.indptr[i]), np.uint64(X.indptr[i + 1]))
 
 
 @jit.inner
 def multiply(
-    X: Rows,
+    X: CSR,
     first: int,
     rows: int,
     coef: NDArray[np.float64],
@@ -158,14 +158,14 @@ def multiply(
 
 
 @jit.inlined
-def _multiply_add(X: Rows, k: Any, coef: NDArray[np.float64], c: float) -> float:
+def _multiply_add(X: CSR, k: Any, coef: NDArray[np.float64], c: float) -> float:
     """Entry k times its coefficient, plus c."""
     return fma(_value(X, k), coef[np.uint64(X.indices[k])], c)
 
 
 @jit.inner
 def accumulate(
-    X: Rows,
+    X: CSR,
     first: int,
     rows: int,
     factor: NDArray[np.float64],
@@ -184,7 +184,7 @@ def accumulate(
 
 @jit.inner
 def accumulate_squares(
-    X: Rows,
+    X: CSR,
     first: int,
     rows: int,
     factor: NDArray[np.float64],
@@ -211,7 +211,7 @@ def accumulate_squares(
 
 @jit.inner
 def add_pairs(
-    X: Rows, first: int, rows: int, factor: NDArray[np.float64], total: NDArray[np.float64]
+    X: CSR, first: int, rows: int, factor: NDArray[np.float64], total: NDArray[np.float64]
 ) -> bool:
     """Add ``[X | 1]ᵀ diag(factor) [X | 1]`` over some rows to the upper triangle of `total`.
 
@@ -240,7 +240,7 @@ def add_pairs(
 
 
 @jit.inlined
-def _rise(X: Rows, entries: Any) -> bool:
+def _rise(X: CSR, entries: Any) -> bool:
     """Whether the indices of some entries rise, and none is there twice."""
     falls = 0
     for k in range(entries.start + _1, entries.stop):
@@ -256,7 +256,7 @@ def _add_to(total: NDArray[np.float64], a: Any, b: Any, value: float) -> None:
 
 
 @jit.inner
-def pack(X: Rows, first: int, rows: int, packed: NDArray[np.float64], work: None) -> None:
+def pack(X: CSR, first: int, rows: int, packed: NDArray[np.float64], work: None) -> None:
     """Put some rows into the first d columns of `packed`."""
     packed[:rows, : X.d] = 0.0
     for i in range(rows):

@@ -27,14 +27,14 @@ LEAST_ROWS, BLOCK_ROWS = 8, 512
 SHORT, SHORT_BYTES = 4 * lanes.WIDTH, 128
 
 
-class CentredArray(NamedTuple):
+class CentredRows(NamedTuple):
     """An array, less `centres`, which are padded with 0 to whole vectors."""
 
     array: NDArray[Any]
     centres: NDArray[np.float64]
 
 
-Layout = NDArray[Any] | CentredArray
+Layout = NDArray[Any] | CentredRows
 
 
 # How each of the two is read ----------------------------------------------------------------
@@ -46,7 +46,7 @@ def _shape_of_array(X: NDArray[Any]) -> tuple[int, int]:
 
 
 @jit.inlined
-def _shape_of_centred(X: CentredArray) -> tuple[int, int]:
+def _shape_of_centred(X: CentredRows) -> tuple[int, int]:
     return X.array.shape[0], X.array.shape[1]
 
 
@@ -56,7 +56,7 @@ def _itemsize_of_array(X: NDArray[Any]) -> int:
 
 
 @jit.inlined
-def _itemsize_of_centred(X: CentredArray) -> int:
+def _itemsize_of_centred(X: CentredRows) -> int:
     return X.array.itemsize
 
 
@@ -66,7 +66,7 @@ def _element_of_array(X: NDArray[Any], i: int, j: int) -> float:
 
 
 @jit.inlined
-def _element_of_centred(X: CentredArray, i: int, j: int) -> float:
+def _element_of_centred(X: CentredRows, i: int, j: int) -> float:
     return np.float64(X.array[i, j]) - X.centres[j]
 
 
@@ -76,7 +76,7 @@ def _load_array(X: NDArray[Any], i: int, j: int) -> Any:
 
 
 @jit.inlined
-def _load_centred(X: CentredArray, i: int, j: int) -> Any:
+def _load_centred(X: CentredRows, i: int, j: int) -> Any:
     return lanes.subtract(lanes.load(X.array, (i, j)), lanes.load(X.centres, j))
 
 
@@ -86,7 +86,7 @@ def _load_first_of_array(X: NDArray[Any], i: int, j: int, count: int) -> Any:
 
 
 @jit.inlined
-def _load_first_of_centred(X: CentredArray, i: int, j: int, count: int) -> Any:
+def _load_first_of_centred(X: CentredRows, i: int, j: int, count: int) -> Any:
     return lanes.subtract(lanes.load_first(X.array, (i, j), count), lanes.load(X.centres, j))
 
 
@@ -96,7 +96,7 @@ def _load_four_of_array(X: NDArray[Any], i: int, j: int) -> Any:
 
 
 @jit.inlined
-def _load_four_of_centred(X: CentredArray, i: int, j: int) -> Any:
+def _load_four_of_centred(X: CentredRows, i: int, j: int) -> Any:
     x_0, x_1, x_2, x_3 = lanes.load_four(X.array, (i, j))
     centre_0, centre_1, centre_2, centre_3 = lanes.load_four(X.centres, j)
     return (
@@ -108,7 +108,7 @@ def _load_four_of_centred(X: CentredArray, i: int, j: int) -> Any:
 
 
 def _of_both(of_array: Any, of_centred: Any) -> Any:
-    return jit.by_layout({np.ndarray: of_array, CentredArray: of_centred}, inline=True)
+    return jit.by_layout({np.ndarray: of_array, CentredRows: of_centred}, inline=True)
 
 
 # N and d.

@@ -8,7 +8,7 @@ from scipy import sparse
 
 import fastlogit as fl
 from fastlogit import linear
-from fastlogit.kernels.layouts.sparse import are_below
+from fastlogit.kernels.layouts.csr import are_below
 from fastlogit.matrix import features
 
 
