@@ -19,7 +19,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from fastlogit.matrix.features import Features
+    from fastlogit.matrix.base import Matrix
 
 # A column is far from 0 if its median is more than this many standard deviations.  A smaller ratio
 # costs at most four digits of 16.
@@ -31,7 +31,7 @@ _ROWS, _ELEMENTS, _LEAST_ROWS = 256, 1 << 20, 32
 _NEXT = 0.99
 
 
-def centred(X: Features, weight: NDArray[Any] | None, threads: int) -> Features:
+def centred(X: Matrix, weight: NDArray[Any] | None, threads: int) -> Matrix:
     """X with a centre subtracted from each column that is far from 0 in rows with a weight."""
     if weight is not None:
         largest = weight.max()
@@ -51,10 +51,10 @@ def centred(X: Features, weight: NDArray[Any] | None, threads: int) -> Features:
         return X
     centres = np.zeros(X.shape[1])
     centres[numbers[far]] = medians[far]
-    return X.less(centres, weight)
+    return X.subtract(centres, weight)
 
 
-def _rows(X: Features, weight: NDArray[np.float64] | None) -> NDArray[np.int64]:
+def _rows(X: Matrix, weight: NDArray[np.float64] | None) -> NDArray[np.int64]:
     """Rows at equal distances; of the weight, if there is one, so that heavy rows are repeated."""
     n = X.shape[0]
     most = max(_LEAST_ROWS, min(_ROWS, _ELEMENTS * n // max(1, X.elements)))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from fastlogit.core.linalg import Matrix, Vector
-    from fastlogit.matrix.features import Features
+    from fastlogit.matrix import Matrix as FeatureMatrix
 
 
 class NotFiniteError(ValueError):
@@ -66,7 +66,7 @@ class Objective:
 
     def __init__(
         self,
-        X: Features,
+        X: FeatureMatrix,
         t: NDArray[Any],
         weight: NDArray[Any] | None,
         offset: NDArray[Any] | None,

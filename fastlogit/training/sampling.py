@@ -35,7 +35,7 @@ def sample(objective: Objective, size: int, seed: int) -> Objective:
     drawn = _draw_alike(n, size, rng)
     alike = drawn if rows is None else rows[drawn]
     first = objective.of_rows(alike, n / alike.size)
-    entries = first.X.entries()
+    entries = first.X.count_nonzero()
     if entries.min() >= min(_ENOUGH_ROWS, _ENOUGH_SHARE * alike.size):
         return first
     # 1 / |x_j| over all of X, by the sample; of a column that it has not seen, a guess.

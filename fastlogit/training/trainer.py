@@ -26,7 +26,7 @@ import numpy as np
 from fastlogit import losses
 from fastlogit.core import checks
 from fastlogit.core import threads as _threads
-from fastlogit.matrix import centring, features
+from fastlogit.matrix import Matrix, as_matrix, centring
 from fastlogit.models.fields import History, checked_names
 from fastlogit.models.model import LogisticModel
 from fastlogit.training import labels, solvers
@@ -469,7 +469,7 @@ def _checked(
     options: Options,
 ) -> _Problem:
     threads = _threads.resolve(options.threads)
-    given = features.of(X)
+    given = as_matrix(X)
     n, d = given.shape
     targets = labels.targets(t, n, threads)
     weights = checks.weights(weight, n, "row of X", threads)
@@ -528,7 +528,7 @@ def _centred(
 
 def _start(
     start: LogisticModel | None,
-    X: features.Features,
+    X: Matrix,
     names: Sequence[str] | None,
     free: int,
     centre: float,
@@ -559,7 +559,7 @@ def _mean_target(objective: Objective) -> float:
     return float(np.sum(objective.weight * objective.t, dtype=np.float64) / objective.total)
 
 
-def _raise_not_finite(X: features.Features, names: Sequence[str] | None) -> NoReturn:
+def _raise_not_finite(X: Matrix, names: Sequence[str] | None) -> NoReturn:
     """Say where X is NaN or infinite."""
     found = X.first_not_finite()
     if found is None:

@@ -10,7 +10,7 @@ from scipy import sparse
 
 import fastlogit as fl
 from fastlogit.core import linalg
-from fastlogit.matrix import features
+from fastlogit.matrix import as_matrix
 from fastlogit.training import solvers
 from fastlogit.training.convergence import has_converged, is_near
 from fastlogit.training.objective import Objective
@@ -26,7 +26,7 @@ SOLVERS = ["newton", "sampled-newton", "lbfgs", "gradient-descent"]
 
 def objective(X=X, t=T, l2=1.0, weight=None):
     penalties = np.append(np.full(X.shape[1], l2), 0.0)
-    return Objective(features.of(X), t, weight, None, penalties, 1)
+    return Objective(as_matrix(X), t, weight, None, penalties, 1)
 
 
 # Against the optimum ----------------------------------------------------------------------

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fastlogit import linear
-from fastlogit.matrix import features
+from fastlogit.matrix import as_matrix
 from fastlogit.training.objective import NoReadLeftError, NotFiniteError, Objective
 
 RNG = np.random.default_rng(4)
@@ -22,7 +22,7 @@ THETA = np.array([0.3, -0.2, 0.1, 0.7, -0.4])
 
 def objective(intercept=True, weight=WEIGHT, X=X):
     penalties = np.append(PENALTIES, np.zeros(int(intercept)))
-    return Objective(features.of(X), T, weight, OFFSET, penalties, 1)
+    return Objective(as_matrix(X), T, weight, OFFSET, penalties, 1)
 
 
 @pytest.mark.parametrize("intercept", [True, False])

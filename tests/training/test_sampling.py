@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from fastlogit.matrix import features
+from fastlogit.matrix import as_matrix
 from fastlogit.training.objective import NotFiniteError, Objective
 from fastlogit.training.sampling import sample
 
@@ -19,7 +19,7 @@ RARE = (RNG.random((N, 4)) < [0.2, 0.01, 0.001, 0.0002]) * 1.0
 def objective(X, weight=None):
     penalties = np.append(np.ones(X.shape[1]), 0.0)
     t = (np.arange(N) % 2).astype(np.float64)
-    return Objective(features.of(X), t, weight, None, penalties, 2)
+    return Objective(as_matrix(X), t, weight, None, penalties, 2)
 
 
 def test_rows_are_drawn_alike_without_rare_columns():
@@ -38,8 +38,8 @@ def test_rows_of_rare_columns_are_nearly_all_drawn(layout):
     X = np.hstack([DENSE, RARE])
     few = sample(objective(layout(X)), SIZE, 0)
     assert 0.95 * SIZE <= few.n <= SIZE
-    assert few.X.entries()[-1] == RARE[:, 3].sum()
-    assert few.X.entries()[-2] >= 0.9 * RARE[:, 2].sum()
+    assert few.X.count_nonzero()[-1] == RARE[:, 3].sum()
+    assert few.X.count_nonzero()[-2] >= 0.9 * RARE[:, 2].sum()
     # It is an estimate of all: of the number of rows, and of entries of each column.
     assert few.total == pytest.approx(N, rel=0.1)
     theta = np.zeros(8)

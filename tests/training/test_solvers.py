@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import optimize
 
-from fastlogit.matrix import features
+from fastlogit.matrix import as_matrix
 from fastlogit.training import solvers
 from fastlogit.training.objective import Objective
 
@@ -20,7 +20,7 @@ SOLVERS = ["newton", "sampled-newton", "lbfgs", "gradient-descent"]
 
 
 def objective(X=X, t=T, l2=1.0):
-    return Objective(features.of(X), t, None, None, np.append(np.full(X.shape[1], l2), 0.0), 1)
+    return Objective(as_matrix(X), t, None, None, np.append(np.full(X.shape[1], l2), 0.0), 1)
 
 
 def run(solver, f, start=None, tol=1e-9, most=300, **options):
