@@ -20,7 +20,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from fastlogit.matrix.features import Features
+    from fastlogit.matrix.base import Matrix
 
 # A column is far from 0 if its median exceeds this many standard deviations.  A smaller ratio costs
 # at most four of 16 digits.
@@ -32,7 +32,7 @@ _ROWS, _ELEMENTS, _LEAST_ROWS = 256, 1 << 20, 32
 _NEAREST = 0.99
 
 
-def centred(X: Features, weight: NDArray[Any] | None, threads: int) -> Features:
+def centred(X: Matrix, weight: NDArray[Any] | None, threads: int) -> Matrix:
     """X minus the centres of columns that are far from 0, judged by the rows with a weight."""
     if weight is not None:
         largest = weight.max()
@@ -52,10 +52,10 @@ def centred(X: Features, weight: NDArray[Any] | None, threads: int) -> Features:
         return X
     centres = np.zeros(X.shape[1])
     centres[numbers[far]] = medians[far]
-    return X.less(centres, weight)
+    return X.subtract(centres, weight)
 
 
-def _evenly_spaced_rows(X: Features, weight: NDArray[np.float64] | None) -> NDArray[np.int64]:
+def _evenly_spaced_rows(X: Matrix, weight: NDArray[np.float64] | None) -> NDArray[np.int64]:
     """Rows at equal distances; with weights, at equal distances of the cumulated weight."""
     n = X.shape[0]
     most = max(_LEAST_ROWS, min(_ROWS, _ELEMENTS * n // max(1, X.elements)))

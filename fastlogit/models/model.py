@@ -21,7 +21,8 @@ from fastlogit import linear
 from fastlogit.core import arrow, checks, files, linalg
 from fastlogit.core import threads as _threads
 from fastlogit.elementwise import sigmoid
-from fastlogit.matrix import centring, features, onehot
+from fastlogit.matrix import Matrix, as_matrix, centring, onehot
+from fastlogit.matrix.table import in_memory
 from fastlogit.models import fields, file, statistics
 from fastlogit.models.fields import History
 
@@ -129,9 +130,9 @@ class LogisticModel:
                 value.flags.writeable = False
         self.__dict__.update(state)
 
-    def _features(self, X: Any, missing: Missing = "error") -> features.Features:
+    def _features(self, X: Any, missing: Missing = "error") -> Matrix:
         """Check that X has the columns that the model was trained on."""
-        given = features.of(X, missing)
+        given = as_matrix(X, missing)
         d = given.shape[1]
         names = None if given.names is None else list(map(str, given.names))
         if names is not None and self.feature_names is not None:
@@ -207,7 +208,7 @@ class LogisticModel:
         onehot.checked_unknown(unknown)
         checks.missing(missing, ("error", "nan"))
         offset = _plain_offset(offset, missing)
-        X = features.in_memory(X)
+        X = in_memory(X)
         names = onehot.names_of(X) if self.categories else []
         if not set(names) & set(self.categories):
             given = self._features(X, missing)

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
-from fastlogit import linear
+from fastlogit.kernels import lanes
+from fastlogit.matrix import passes
 from fastlogit.training import sampling
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from fastlogit.core.linalg import Vector
-    from fastlogit.matrix.features import Features
+    from fastlogit.matrix import Matrix
     from fastlogit.training.family import Family
 
 # The sums over rows that one read of X gives.
@@ -61,23 +62,43 @@ class Reads:
 
 
 class Sums(NamedTuple):
-    """Sums over all rows; those that a pass does not compute are None.
+    """Sums over rows that the sums over other rows can be added to without rounding errors.
 
-    Every sum has an element for each element of θ.
+    Sums that a pass does not compute are None.  Each has a high and a low word for every part of
+    the rows; gradient and diagonal are in the order of θ with intercepts, and the Hessian as
+    :func:`fastlogit.matrix.passes.hessian` returns it.
     """
 
-    loss: float = math.nan
-    gradient: Any = None
-    hessian: Any = None
-    diagonal: Any = None
+    loss: passes.Sums | None = None
+    gradient: passes.Sums | None = None
+    hessian: passes.Sums | None = None
+    diagonal: passes.Sums | None = None
+
+    def join(self, other: Sums) -> Sums:
+        """The sums over these and other rows."""
+        return Sums(
+            *(
+                passes.Sums(np.concatenate([mine.partials, its.partials])) if mine and its else None
+                for mine, its in zip(self, other, strict=True)
+            )
+        )
+
+
+class Derivatives(NamedTuple):
+    """Loss and derivatives as numbers, with an element for each element of θ."""
+
+    loss: float
+    gradient: Any
+    hessian: Any
+    diagonal: Any
 
 
 class Dataset:
     """Rows with their features, targets, weights and offsets; the only way to read them.
 
-    A subclass decides where the rows are.  It implements the methods that raise
-    NotImplementedError; `read` and `read_margins` each read X once.  For the shapes see
-    :class:`fastlogit.training.family.Family`.
+    A subclass decides where the rows are, and implements the methods that raise
+    NotImplementedError.  Its `sums` and `read_margins` each read X once; `derivatives` and
+    `margins` count these reads.  For the shapes see :class:`fastlogit.training.family.Family`.
 
     Parameters
     ----------
@@ -101,10 +122,18 @@ class Dataset:
         """Number of reads of X, where a read of a sample counts by its share of the rows."""
         return -(-self.reads.rows // self.n)
 
-    def sums(self, wanted: Pass, theta: Vector) -> Sums:
-        """Loss and derivatives at θ, summed over all rows in one counted read of X."""
+    def derivatives(self, wanted: Pass, theta: Vector) -> Derivatives:
+        """Loss and derivatives at θ, in one counted read of X."""
         self.reads.add(self.n)
-        return self.read(wanted, theta)
+        sums, size, outputs = self.sums(wanted, theta), theta.size, self.family.outputs
+        return Derivatives(
+            math.nan if sums.loss is None else float(sums.loss.merged()[0]),
+            None if sums.gradient is None else sums.gradient.merged()[:size],
+            None
+            if sums.hessian is None
+            else passes.symmetric(sums.hessian, outputs, self.d)[:size, :size],
+            None if sums.diagonal is None else sums.diagonal.merged()[:size],
+        )
 
     def margins(self, theta: Vector) -> tuple[float, float]:
         """Least and largest margin along θ, in one counted read of X.
@@ -114,12 +143,12 @@ class Dataset:
         self.reads.add(self.n)
         return self.read_margins(theta)
 
-    def read(self, wanted: Pass, theta: Vector) -> Sums:
-        """What `sums` returns, without counting."""
+    def sums(self, wanted: Pass, theta: Vector) -> Sums:
+        """Sums of the loss and its derivatives at θ, in one read of X that is not counted."""
         raise NotImplementedError
 
     def read_margins(self, theta: Vector) -> tuple[float, float]:
-        """What `margins` returns, without counting."""
+        """Least and largest margin along θ, in one read of X that is not counted."""
         raise NotImplementedError
 
     @property
@@ -159,7 +188,7 @@ class ArrayDataset(Dataset):
     def __init__(
         self,
         family: Family,
-        X: Features,
+        X: Matrix,
         t: NDArray[Any],
         weight: NDArray[Any] | None = None,
         offset: NDArray[Any] | None = None,
@@ -172,35 +201,22 @@ class ArrayDataset(Dataset):
         super().__init__(family, n, d, total, reads)
         self.X, self.t, self.weight, self.offset = X, t, weight, offset
         self.threads = threads
+        self._data = passes.Data(X, t, weight, offset, threads)
 
-    def read(self, wanted: Pass, theta: Vector) -> Sums:
-        """Loss and derivatives at θ, by a pass of :mod:`fastlogit.linear`."""
-        coef, intercept = self.family.split(theta, self.d)
-        given: dict[str, Any] = {
-            "weight": self.weight,
-            "offset": self.offset,
-            "threads": self.threads,
-        }
-        size = theta.size
-        if wanted == "gradient":
-            loss, slope, last = linear.log_loss_gradient(self.X, self.t, coef, intercept, **given)
-            return Sums(loss, np.append(slope, last)[:size])
-        if wanted == "gradient and hessian":
-            loss, gradient, hessian = linear.log_loss_gradient_hessian(
-                self.X, self.t, coef, intercept, **given
-            )
-            return Sums(loss, gradient[:size], hessian[:size, :size])
-        given["with_intercept"] = True
+    def sums(self, wanted: Pass, theta: Vector) -> Sums:
+        """Sums of the loss and its derivatives at θ, by a pass over X."""
+        model = self._model(theta)
         if wanted == "hessian":
-            hessian = linear.hessian(self.X, coef, intercept, **given)
-            return Sums(hessian=hessian[:size, :size])
-        diagonal = linear.hessian_diagonal(self.X, coef, intercept, **given)
-        return Sums(diagonal=diagonal[:size])
+            return Sums(hessian=passes.hessian(model, self._data))
+        if wanted == "hessian diagonal":
+            return Sums(diagonal=passes.hessian_diagonal(model, self._data))
+        order = 2 if wanted == "gradient and hessian" else 1
+        found = passes.derivatives(model, self._data, order)
+        return Sums(found.loss, found.gradient, found.hessian if order == 2 else None)
 
     def read_margins(self, theta: Vector) -> tuple[float, float]:
         """Least and largest margin of the rows that have a weight."""
-        logits = linear.decision(self.X, *self.family.split(theta, self.d), threads=self.threads)
-        margins = self._weighted(self.family.margins(logits, self.t))
+        margins = self._weighted(self.family.margins(self._logits(theta), self.t))
         return float(margins.min()), float(margins.max())
 
     @cached_property
@@ -233,7 +249,7 @@ class ArrayDataset(Dataset):
         drawn = sampling.draw_uniformly(n, size, rng)
         size = drawn.size
         uniform = self.take(drawn if rows is None else rows[drawn])
-        lengths = sampling.rare_column_lengths(uniform.X.entries(), size, n)
+        lengths = sampling.rare_column_lengths(uniform.X.count_nonzero(), size, n)
         scores = None if lengths is None else self._scores(lengths)
         if scores is None or not scores.any():
             return uniform, n / size
@@ -260,15 +276,32 @@ class ArrayDataset(Dataset):
         """Row, column and value of the first element of X that is NaN or infinite."""
         return self.X.first_not_finite()
 
+    def _model(self, theta: Vector) -> passes.Model:
+        """The family with the coefficients and intercepts of θ, as the kernels read them."""
+        outputs, size = self.family.outputs, self.family.outputs * self.d
+        coef = np.zeros((outputs, lanes.round_up(self.d)))
+        coef[:, : self.d] = theta[:size].reshape(outputs, self.d)
+        intercept = theta[size:] if theta.size > size else np.zeros(outputs)
+        return passes.Model(self.family.kernels, coef, intercept, float32=False)
+
+    def _logits(self, theta: Vector) -> Vector:
+        """``[X | 1] θ``, without offsets."""
+        outputs = self.family.outputs
+        logits = np.empty(self.n if outputs == 1 else (self.n, outputs))
+        data = self._data._replace(t=None, weight=None, offset=None)
+        passes.score(self._model(theta), data, logits, probability=False)
+        return logits
+
     def _weighted(self, values: NDArray[Any]) -> NDArray[Any]:
         return values if self.weight is None else values[self.weight > 0.0]
 
     def _scores(self, factors: Vector) -> Vector:
         """(Σ factor x)² of each row, or 0 for rows without a weight."""
         self.reads.add(self.n)
+        theta = np.zeros(self.family.outputs * self.d)
+        theta[: self.d] = factors
         with np.errstate(over="ignore"):
-            z = linear.decision(self.X, factors, threads=self.threads)
-            scores: Vector = np.square(z, dtype=np.float64)
+            scores: Vector = np.square(self._logits(theta).reshape(self.n, -1)[:, 0])
         if self.weight is not None:
             scores[self.weight <= 0.0] = 0.0
         if not np.isfinite(scores.sum()):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from fastlogit import losses
+from fastlogit.kernels import families
 from fastlogit.training import labels
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ class Family:
 
     # K, the number of logits of a row.
     outputs: ClassVar[int]
+    # An instance of the family's class in `fastlogit.kernels.families`.
+    kernels: ClassVar[Any]
 
     def split(self, theta: Vector, d: int) -> tuple[Vector, Any]:
         """Coefficients and intercept of θ, in their own shapes; the intercept may be absent."""
@@ -90,6 +93,7 @@ class Binomial(Family):
     """Two classes: t in [0, 1], P(t = 1) = σ(z)."""
 
     outputs = 1
+    kernels = families.Binomial()
 
     def read_targets(self, t: ArrayLike, n: int, threads: int) -> labels.Targets:
         """Take numbers in [0, 1] as they are, and two different labels as 0 and 1."""

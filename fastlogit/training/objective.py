@@ -2,7 +2,7 @@
 
     f(θ) = Σ weight ξ(logits of a row, its target) + penalty(θ),   logits = [X | 1] θ + offset
 
-It adds the sums of a :class:`fastlogit.training.dataset.Dataset` and a
+It adds the derivatives from a :class:`fastlogit.training.dataset.Dataset` and a
 :class:`fastlogit.training.penalty.Penalty`.  It knows neither where the rows are nor how many
 classes there are.  Every value and every derivative takes one read of X.
 """
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from fastlogit.core.linalg import SquareMatrix, Vector
-    from fastlogit.training.dataset import Dataset
+    from fastlogit.training.dataset import Dataset, Pass
     from fastlogit.training.penalty import Penalty
 
 # The Hessian of more coefficients is not formed.
@@ -101,14 +101,14 @@ class Objective:
     @np.errstate(over="ignore", invalid="ignore")
     def evaluate(self, theta: Vector, *, hessian: bool = False) -> Point:
         """Point at θ, with the Hessian if wanted, in one read of X."""
-        sums = self.dataset.sums("gradient and hessian" if hessian else "gradient", theta)
-        loss = float(sums.loss)
+        wanted: Pass = "gradient and hessian" if hessian else "gradient"
+        found = self.dataset.derivatives(wanted, theta)
         return Point(
             theta,
-            loss + self.penalty.value(theta),
-            loss,
-            sums.gradient + self.penalty.gradient(theta),
-            self._penalised(sums.hessian, theta) if hessian else None,
+            found.loss + self.penalty.value(theta),
+            found.loss,
+            found.gradient + self.penalty.gradient(theta),
+            self._penalised(found.hessian, theta) if hessian else None,
         )
 
     def evaluate_start(self, theta: Vector, *, hessian: bool = False) -> Point:
@@ -121,11 +121,11 @@ class Objective:
 
     def hessian(self, theta: Vector) -> SquareMatrix:
         """Hessian of f, in one read of X."""
-        return self._penalised(self.dataset.sums("hessian", theta).hessian, theta)
+        return self._penalised(self.dataset.derivatives("hessian", theta).hessian, theta)
 
     def hessian_diagonal(self, theta: Vector) -> Vector:
         """Diagonal of the Hessian of f, in one read of X."""
-        diagonal: Vector = self.dataset.sums("hessian diagonal", theta).diagonal
+        diagonal: Vector = self.dataset.derivatives("hessian diagonal", theta).diagonal
         return diagonal + self.penalty.curvature(theta)
 
     def sample(self, size: int, seed: int) -> Objective:

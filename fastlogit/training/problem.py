@@ -8,7 +8,7 @@ import numpy as np
 
 from fastlogit.core import checks
 from fastlogit.core import threads as _threads
-from fastlogit.matrix import centring, features
+from fastlogit.matrix import as_matrix, centring
 from fastlogit.models.fields import checked_names
 from fastlogit.training import labels
 from fastlogit.training.dataset import ArrayDataset
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from fastlogit.core.linalg import Vector
-    from fastlogit.matrix.features import Features
+    from fastlogit.matrix import Matrix
     from fastlogit.models.model import LogisticModel
     from fastlogit.training.family import Family
     from fastlogit.training.options import Options
@@ -65,7 +65,7 @@ def check(
 ) -> Problem:
     """Check the data arguments of `fit`; a TypeError or ValueError names one that is wrong."""
     threads = _threads.resolve(options.threads)
-    given = features.of(X)
+    given = as_matrix(X)
     n, d = given.shape
     targets = family.read_targets(t, n, threads)
     weights = labels.class_weights(
@@ -125,7 +125,7 @@ def _centre_offset(
 
 
 def _start(
-    options: Options, X: Features, names: Sequence[str] | None, centre: float
+    options: Options, X: Matrix, names: Sequence[str] | None, centre: float
 ) -> Vector | None:
     """θ to begin with, for centred columns and offsets."""
     start: LogisticModel | None = options.start

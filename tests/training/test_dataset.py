@@ -31,17 +31,17 @@ def test_reads_are_counted_and_come_to_an_end():
     theta = np.ones(4)
     assert dataset.passes == 0
     for wanted in ("gradient", "gradient and hessian", "hessian", "hessian diagonal"):
-        dataset.sums(wanted, theta)
+        dataset.derivatives(wanted, theta)
     dataset.margins(theta)
     assert dataset.passes == 5
     few, _ = dataset.sample(SIZE, 0)
-    few.sums("gradient", theta)
+    few.derivatives("gradient", theta)
     assert dataset.reads.rows == 5 * N + SIZE
     assert dataset.passes == 6
     dataset.reads.most_rows = 7 * N
     dataset.margins(theta)
     with pytest.raises(NoReadLeftError):
-        dataset.sums("gradient", theta)
+        dataset.derivatives("gradient", theta)
     assert dataset.passes == 7
 
 
@@ -61,14 +61,28 @@ def test_reserved_reads_are_left_for_later():
 def test_every_pass_gives_the_sums_that_it_shares_with_others():
     dataset = small()
     theta = np.array([0.5, -1.0, 0.25, 2.0])
-    whole = dataset.sums("gradient and hessian", theta)
-    gradient = dataset.sums("gradient", theta)
+    whole = dataset.derivatives("gradient and hessian", theta)
+    gradient = dataset.derivatives("gradient", theta)
     assert gradient.loss == whole.loss
     np.testing.assert_allclose(gradient.gradient, whole.gradient, rtol=1e-12)
-    hessian = dataset.sums("hessian", theta).hessian
+    hessian = dataset.derivatives("hessian", theta).hessian
     np.testing.assert_allclose(hessian, whole.hessian, rtol=1e-12)
-    diagonal = dataset.sums("hessian diagonal", theta).diagonal
+    diagonal = dataset.derivatives("hessian diagonal", theta).diagonal
     np.testing.assert_allclose(diagonal, np.diag(hessian), rtol=1e-12)
+
+
+def test_sums_over_parts_of_the_rows_join_to_those_over_all_rows():
+    X, theta = 1e8 + DENSE, np.array([1e-9, -1e-8, 0.0, 0.1])
+    t = (np.arange(N) % 2).astype(np.float64)
+    whole, *parts = (
+        binomial(X[here], t[here]).dataset.sums("gradient and hessian", theta)
+        for here in (slice(None), slice(0, 101), slice(101, 20_000), slice(20_000, None))
+    )
+    joined = parts[0].join(parts[1]).join(parts[2])
+    for name in ("loss", "gradient", "hessian"):
+        expected, got = (getattr(one, name).merged() for one in (whole, joined))
+        np.testing.assert_allclose(got, expected, rtol=2e-16)
+    assert joined.diagonal is None
 
 
 def small(weight=None):
@@ -116,13 +130,13 @@ def test_rows_of_rare_columns_are_nearly_all_drawn(layout):
     few, factor = sample(layout(X))
     assert factor == 1.0
     assert 0.95 * SIZE <= few.n <= SIZE
-    assert few.X.entries()[-1] == RARE[:, 3].sum()
-    assert few.X.entries()[-2] >= 0.9 * RARE[:, 2].sum()
+    assert few.X.count_nonzero()[-1] == RARE[:, 3].sum()
+    assert few.X.count_nonzero()[-2] >= 0.9 * RARE[:, 2].sum()
     # It estimates all rows: their number, and the entries of each column.
     assert few.total_weight == pytest.approx(N, rel=0.1)
     theta = np.zeros(8)
-    diagonal = objective(X).dataset.sums("hessian diagonal", theta).diagonal
-    estimate = few.sums("hessian diagonal", theta).diagonal
+    diagonal = objective(X).dataset.derivatives("hessian diagonal", theta).diagonal
+    estimate = few.derivatives("hessian diagonal", theta).diagonal
     np.testing.assert_allclose(estimate, diagonal, rtol=0.1)
 
 

@@ -66,7 +66,7 @@ def test_a_sample_estimates_a_multiple(weight):
     one, whole = third.evaluate(THETA, hessian=True), f.evaluate(THETA, hessian=True)
     np.testing.assert_allclose(3.0 * one.hessian, whole.hessian, rtol=0.5, atol=0.1 * N)
     # The penalty is divided as well.
-    loss = third.dataset.sums("gradient", THETA).loss
+    loss = third.dataset.derivatives("gradient", THETA).loss
     assert one.value - loss == pytest.approx((whole.value - whole.loss) / 3.0, rel=1e-12)
 
 

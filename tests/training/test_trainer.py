@@ -12,6 +12,8 @@ from scipy import optimize
 from scipy.special import expit, log_softmax, softmax
 
 import fastlogit as fl
+from fastlogit.kernels.passes import hessian_size
+from fastlogit.matrix import passes
 from fastlogit.training import messages
 from fastlogit.training.dataset import Dataset, Sums
 from fastlogit.training.family import Family
@@ -79,6 +81,17 @@ class ThreeClasses(Family):
         return bool((t == t[0]).all())
 
 
+def in_order_of_theta(values):
+    """All coefficients and then the intercepts, from (outputs, d + 1)."""
+    return np.append(values[:, :-1], values[:, -1])
+
+
+def one_part(values):
+    """Sums of one part of the rows: a high word, and a low word of 0."""
+    values = np.ravel(values)
+    return passes.Sums(np.stack([values, np.zeros(values.size)])[np.newaxis])
+
+
 class RowsInNumPy(Dataset):
     """Rows of several outputs, summed in plain NumPy."""
 
@@ -90,21 +103,20 @@ class RowsInNumPy(Dataset):
         coef, intercept = self.family.split(theta, self.d)
         return self.X @ coef.T + intercept
 
-    def read(self, wanted, theta):
-        Z, outputs = self.logits(theta), self.family.outputs
+    def sums(self, wanted, theta):
+        Z, outputs, d = self.logits(theta), self.family.outputs, self.d
         wide = np.column_stack([self.X, np.ones(self.n)])
-        # From (output, column) to θ's order: all coefficients, then the intercepts.
-        order = np.arange(outputs * wide.shape[1]).reshape(outputs, -1)
-        order = np.append(order[:, :-1].ravel(), order[:, -1])[: theta.size]
         curvatures = self.family.curvatures(Z) * self.weight[:, None, None]
-        hessian = np.einsum("ikl,ia,ib->kalb", curvatures, wide, wide)
-        hessian = hessian.reshape(2 * [outputs * wide.shape[1]])[np.ix_(order, order)]
         slopes = self.family.slopes(Z, self.t) * self.weight[:, None]
+        size = hessian_size(d)
+        hessian = np.zeros((outputs, outputs, size, size))
+        hessian[:, :, : d + 1, : d + 1] = np.einsum("ikl,ia,ib->klab", curvatures, wide, wide)
+        diagonal = np.einsum("ikk,ia->ka", curvatures, wide**2)
         return Sums(
-            loss=self.weight @ self.family.losses(Z, self.t),
-            gradient=(slopes.T @ wide).ravel()[order],
-            hessian=hessian if "hessian" in wanted else None,
-            diagonal=np.diag(hessian),
+            loss=one_part(self.weight @ self.family.losses(Z, self.t)),
+            gradient=one_part(in_order_of_theta(slopes.T @ wide)),
+            hessian=one_part(hessian),
+            diagonal=one_part(in_order_of_theta(diagonal)),
         )
 
     def read_margins(self, theta):
