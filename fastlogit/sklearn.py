@@ -45,7 +45,7 @@ except ImportError:  # scikit-learn before 1.9 has no callbacks
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -262,7 +262,8 @@ class LogisticRegression(ClassifierMixin, BaseEstimator, _Callbacks):  # type: i
     def _options(self) -> tuple[float, dict[str, Any]]:
         """Penalty and other options of training, from the parameters after their checks."""
         l2 = _inverse(self.C)
-        if not (self.penalty is None or _is_one_of(self.penalty, ("deprecated", "l2"))):
+        is_l2 = isinstance(self.penalty, str) and self.penalty in ("deprecated", "l2")
+        if not (self.penalty is None or is_l2):
             raise ValueError(f"penalty must be 'l2' or None; got {checks.shown(self.penalty)}")
         if not (self.l1_ratio is None or (np.ndim(self.l1_ratio) == 0 and self.l1_ratio == 0)):
             raise ValueError(
@@ -281,9 +282,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator, _Callbacks):  # type: i
         check_scalar(self.max_iter, "max_iter", Integral, min_val=0)
         check_scalar(self.verbose, "verbose", (Integral, bool, np.bool_), min_val=0)
         check_scalar(self.warm_start, "warm_start", (bool, np.bool_))
-        if not _is_one_of(self.solver, (*_THEIR_SOLVERS, *_OUR_SOLVERS)):
-            names = ", ".join(map(repr, (*_THEIR_SOLVERS, *_OUR_SOLVERS)))
-            raise ValueError(f"solver must be one of {names}; got {checks.shown(self.solver)}")
+        checks.choice(self.solver, "solver", (*_THEIR_SOLVERS, *_OUR_SOLVERS))
         l2 = 0.0 if self.penalty is None else l2
         seed = 0
         if self.random_state is not None:
@@ -514,10 +513,6 @@ def _class_weight(class_weight: Any, classes: NDArray[Any]) -> Any:
         return class_weight
     factors = _labels.class_factors(class_weight, classes.tolist(), "y")
     return dict(zip((False, True), factors, strict=True))
-
-
-def _is_one_of(value: Any, names: Sequence[str]) -> bool:
-    return isinstance(value, str) and value in names
 
 
 def _inverse(C: Any) -> float:

@@ -75,17 +75,26 @@ class Sums(NamedTuple):
     diagonal: passes.Sums | None = None
 
     def join(self, other: Sums) -> Sums:
-        """The sums over these and other rows."""
-        return Sums(
-            *(
-                passes.Sums(np.concatenate([mine.partials, its.partials])) if mine and its else None
-                for mine, its in zip(self, other, strict=True)
-            )
+        """Sums over these and other rows."""
+        joined = [
+            passes.Sums(np.concatenate([mine.partials, more.partials])) if mine and more else None
+            for mine, more in zip(self, other, strict=True)
+        ]
+        return Sums(*joined)
+
+    def merged(self, size: int, outputs: int, d: int) -> Derivatives:
+        """The sums over all parts, with `size` elements of θ."""
+        loss, gradient, hessian, diagonal = self
+        return Derivatives(
+            loss=math.nan if loss is None else float(loss.merged()[0]),
+            gradient=gradient and gradient.merged()[:size],
+            hessian=hessian and passes.symmetric(hessian, outputs, d)[:size, :size],
+            diagonal=diagonal and diagonal.merged()[:size],
         )
 
 
 class Derivatives(NamedTuple):
-    """Loss and derivatives as numbers, with an element for each element of θ."""
+    """Loss and derivatives, with an element for each element of θ; None if not computed."""
 
     loss: float
     gradient: Any
@@ -118,22 +127,14 @@ class Dataset:
         self.reads = Reads() if reads is None else reads
 
     @property
-    def passes(self) -> int:
+    def pass_count(self) -> int:
         """Number of reads of X, where a read of a sample counts by its share of the rows."""
         return -(-self.reads.rows // self.n)
 
     def derivatives(self, wanted: Pass, theta: Vector) -> Derivatives:
         """Loss and derivatives at θ, in one counted read of X."""
         self.reads.add(self.n)
-        sums, size, outputs = self.sums(wanted, theta), theta.size, self.family.outputs
-        return Derivatives(
-            math.nan if sums.loss is None else float(sums.loss.merged()[0]),
-            None if sums.gradient is None else sums.gradient.merged()[:size],
-            None
-            if sums.hessian is None
-            else passes.symmetric(sums.hessian, outputs, self.d)[:size, :size],
-            None if sums.diagonal is None else sums.diagonal.merged()[:size],
-        )
+        return self.sums(wanted, theta).merged(theta.size, self.family.outputs, self.d)
 
     def margins(self, theta: Vector) -> tuple[float, float]:
         """Least and largest margin along θ, in one counted read of X.

@@ -114,7 +114,7 @@ def train(
         gradient_norm=objective.gradient_norm(reached.point),
         converged=converged,
         solver=solver,
-        passes=dataset.passes,
+        passes=dataset.pass_count,
         history=reached.history,
         variances=diagnosis.variances,
         warnings=warned,
@@ -211,7 +211,7 @@ class _Course:
     def _record(self, point: Point, length: float, seconds: float) -> Progress:
         dataset = self.objective.dataset
         progress = Progress(
-            dataset.passes,
+            dataset.pass_count,
             point.value / dataset.total_weight,
             self.objective.gradient_norm(point),
             length,
@@ -259,7 +259,7 @@ def _judge(
         text = messages.not_converged(
             reached.end,
             passes,
-            objective.dataset.passes - passes,
+            objective.dataset.pass_count - passes,
             objective.gradient_norm(point),
             options.tol,
             fixed_step=options.step_size is not None,

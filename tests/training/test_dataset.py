@@ -29,20 +29,20 @@ def sample(X, weight=None, seed=0):
 def test_reads_are_counted_and_come_to_an_end():
     dataset = objective(DENSE).dataset
     theta = np.ones(4)
-    assert dataset.passes == 0
+    assert dataset.pass_count == 0
     for wanted in ("gradient", "gradient and hessian", "hessian", "hessian diagonal"):
         dataset.derivatives(wanted, theta)
     dataset.margins(theta)
-    assert dataset.passes == 5
+    assert dataset.pass_count == 5
     few, _ = dataset.sample(SIZE, 0)
     few.derivatives("gradient", theta)
     assert dataset.reads.rows == 5 * N + SIZE
-    assert dataset.passes == 6
+    assert dataset.pass_count == 6
     dataset.reads.most_rows = 7 * N
     dataset.margins(theta)
     with pytest.raises(NoReadLeftError):
         dataset.derivatives("gradient", theta)
-    assert dataset.passes == 7
+    assert dataset.pass_count == 7
 
 
 def test_reserved_reads_are_left_for_later():

@@ -53,9 +53,9 @@ def test_the_penalty_is_no_part_of_the_loss_and_leaves_the_intercept_alone():
 def test_the_value_at_zero_is_known_without_a_read(intercept):
     f = objective(intercept)
     expected = f.evaluate(np.zeros(f.size)).value
-    passes = f.dataset.passes
+    passes = f.dataset.pass_count
     assert f.value_at_zero == pytest.approx(expected, rel=1e-14)
-    assert f.dataset.passes == passes
+    assert f.dataset.pass_count == passes
 
 
 @pytest.mark.parametrize("weight", [None, WEIGHT])
