@@ -236,14 +236,14 @@ class LogisticRegression(ClassifierMixin, BaseEstimator, _Callbacks):  # type: i
         classes = _two_classes(labels)
         weight = _weights(sample_weight, features)
         tasks = _Tasks(self, features, labels, weight)
-        start = self._start(features.shape[1])
         model, found = fit_and_warnings(
             features,
             labels == classes[1],
-            Options(**options, start=start, callback=tasks.next_iteration),
+            Options(**options, callback=tasks.next_iteration),
             l2=l2,
             weight=weight,
             class_weight=_class_weight(self.class_weight, classes),
+            start=self._start(features.shape[1]),
             feature_names=getattr(self, "feature_names_in_", None),
         )
         self.classes_ = classes

@@ -160,7 +160,6 @@ def fit(
     """
     options = Options(
         intercept=intercept,
-        start=start,
         solver=solver,
         tol=tol,
         max_passes=max_passes,
@@ -180,6 +179,7 @@ def fit(
         weight=weight,
         class_weight=class_weight,
         offset=offset,
+        start=start,
         feature_names=feature_names,
     )
     for warning in found:
@@ -196,6 +196,7 @@ def fit_and_warnings(
     weight: ArrayLike | None = None,
     class_weight: ClassWeight = None,
     offset: ArrayLike | None = None,
+    start: LogisticModel | None = None,
     feature_names: Sequence[str] | None = None,
 ) -> tuple[LogisticModel, list[Warning]]:
     """The model of `fit`, and its warnings, which are not issued."""
@@ -209,6 +210,7 @@ def fit_and_warnings(
         weight=weight,
         class_weight=class_weight,
         offset=offset,
+        start=start,
         feature_names=feature_names,
     )
     dataset = checked.dataset

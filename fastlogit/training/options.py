@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Literal, SupportsIndex, get_args
 
 from fastlogit.core import checks
 from fastlogit.core import threads as _threads
-from fastlogit.models.model import LogisticModel
 from fastlogit.training.solvers import SOLVERS
 
 if TYPE_CHECKING:
@@ -21,7 +20,6 @@ class Options:
     """The arguments of `fit` that do not depend on the data, checked."""
 
     intercept: bool = True
-    start: LogisticModel | None = None
     # "auto", or a key of `SOLVERS`.
     solver: str = "auto"
     tol: float = 1e-8
@@ -37,8 +35,6 @@ class Options:
     def __post_init__(self) -> None:
         """Check everything."""
         checks.true_or_false(self.intercept, "intercept")
-        if not isinstance(self.start, LogisticModel | None):
-            raise TypeError(f"start must be a LogisticModel; got {type(self.start).__name__}")
         checks.choice(self.solver, "solver", ("auto", *SOLVERS))
         checks.not_negative(self.tol, "tol")
         checks.whole_number(self.max_passes, "max_passes", 1)

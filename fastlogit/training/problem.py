@@ -10,6 +10,7 @@ from fastlogit.core import checks
 from fastlogit.core import threads as _threads
 from fastlogit.matrix import as_matrix, centring
 from fastlogit.models.fields import checked_names
+from fastlogit.models.model import LogisticModel
 from fastlogit.training import labels
 from fastlogit.training.dataset import ArrayDataset
 from fastlogit.training.penalty import L2, penalise_columns
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 
     from fastlogit.core.linalg import Vector
     from fastlogit.matrix import Matrix
-    from fastlogit.models.model import LogisticModel
     from fastlogit.training.family import Family
     from fastlogit.training.options import Options
 
@@ -61,9 +61,12 @@ def check(
     weight: ArrayLike | None,
     class_weight: labels.ClassWeight,
     offset: ArrayLike | None,
+    start: LogisticModel | None,
     feature_names: Sequence[str] | None,
 ) -> Problem:
     """Check the data arguments of `fit`; a TypeError or ValueError names one that is wrong."""
+    if not isinstance(start, LogisticModel | None):
+        raise TypeError(f"start must be a LogisticModel; got {type(start).__name__}")
     threads = _threads.resolve(options.threads)
     given = as_matrix(X)
     n, d = given.shape
@@ -87,10 +90,12 @@ def check(
         if offset64 is not None:
             offset64, centre = _centre_offset(family, offset64, t64, weight64, threads)
         given = centring.centred(given, weights, threads)
-    start = _start(options, given, names, centre)
+    theta = None
+    if start is not None:
+        theta = _start(start, given, names, centre, with_intercept=options.intercept)
     dataset = ArrayDataset(family, given, t64, weight64, offset64, threads=threads)
     penalty = penalise_columns(penalties, d, family.outputs, with_intercept=options.intercept)
-    return Problem(dataset, penalty, penalties, targets.classes, names, start, centre)
+    return Problem(dataset, penalty, penalties, targets.classes, names, theta, centre)
 
 
 def _as_float64(array: NDArray[Any] | None) -> Any:
@@ -125,18 +130,20 @@ def _centre_offset(
 
 
 def _start(
-    options: Options, X: Matrix, names: Sequence[str] | None, centre: float
-) -> Vector | None:
+    start: LogisticModel,
+    X: Matrix,
+    names: Sequence[str] | None,
+    centre: float,
+    *,
+    with_intercept: bool,
+) -> Vector:
     """θ to begin with, for centred columns and offsets."""
-    start: LogisticModel | None = options.start
-    if start is None:
-        return None
     d = X.shape[1]
     if start.coef.size != d:
         raise ValueError(f"start must have {d} coefficients; it has {start.coef.size}")
     if names is not None and start.feature_names not in (None, tuple(names)):
         raise ValueError("start must have the feature names of X, in their order")
-    if not options.intercept:
+    if not with_intercept:
         return start.coef
     intercept = centring.moved(start.intercept + centre, X.centres, start.coef)
     return np.append(start.coef, intercept)

@@ -82,7 +82,6 @@ def train(
         The rows; its family decides about loss and shapes.
     penalty : Penalty
     options : Options
-        `start` and `threads` are not used.
     start : ndarray, optional
         θ to begin at if that is better than 0.
     names : sequence of str, optional
@@ -229,7 +228,7 @@ class _Course:
         return rise < 0.0 or (smaller and rise <= RISE * abs(best.value))
 
 
-# Verdict and warnings ----------------------------------------------------------------------------
+# Verdict and warnings ---------------------------------------------------------------------
 
 
 def _judge(
