@@ -17,7 +17,7 @@ from scipy import sparse
 from fastlogit import elementwise, linear, losses
 from fastlogit.kernels import jit, sums
 from fastlogit.kernels.ufuncs import ARGUMENTS
-from fastlogit.training import trainer
+from fastlogit.training.fit import fit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -69,9 +69,9 @@ def _other_layouts() -> Iterator[tuple[str, Call]]:
     for what, layout in ("columns", np.asfortranarray(X)), ("CSR", sparse.csr_array(X)):
         yield f"linear.probability {what}", partial(linear.probability, layout, coef)
         yield from _passes(what, layout, t, coef, None)
-        yield f"fit {what}", partial(trainer.fit, layout, t)
+        yield f"fit {what}", partial(fit, layout, t)
     for kind in ("float64", "float32"):
-        yield f"fit {kind}, centred", partial(trainer.fit, (X + 1e4).astype(kind), t)
+        yield f"fit {kind}, centred", partial(fit, (X + 1e4).astype(kind), t)
 
 
 def _passes(

@@ -20,7 +20,8 @@ from fastlogit.core import checks, files, linalg
 from fastlogit.core import threads as _threads
 from fastlogit.core.warning import warn_caller
 from fastlogit.elementwise import sigmoid
-from fastlogit.matrix import centring, features, onehot
+from fastlogit.matrix import centring, onehot
+from fastlogit.matrix.table import in_memory
 from fastlogit.models import fields, file, statistics
 from fastlogit.models.fields import History
 from fastlogit.models.input import check_columns, checked_matrix, offset_array
@@ -197,7 +198,7 @@ class LogisticModel:
         onehot.checked_unknown(unknown)
         checks.missing(missing, ("error", "nan"))
         offset = offset_array(offset, missing)
-        X = features.in_memory(X)
+        X = in_memory(X)
         names = onehot.column_names(X) if self.categories else []
         if not set(names) & set(self.categories):
             given = checked_matrix(X, self.feature_names, self.coef.size, missing)
