@@ -296,7 +296,7 @@ def _plot(args: argparse.Namespace) -> None:
 
 
 def _demo(args: argparse.Namespace) -> None:
-    from fastlogit import demo
+    from fastlogit.cli import demo
 
     demo.run(main, rows=args.rows, threads=args.threads, keep=args.keep)
 

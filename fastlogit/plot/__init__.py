@@ -14,9 +14,7 @@ colour-blind eyes; line styles and markers in grey.
 ``fastlogit plot NAME -o FILE`` writes each as PNG, SVG or PDF.
 """
 
-from fastlogit.plot.exactness import tails
-from fastlogit.plot.mathematics import cross_entropy, derivative, gradient, logistic
-from fastlogit.plot.models import (
+from fastlogit.plot.evaluation import (
     coefficients,
     convergence,
     decision_boundary,
@@ -24,6 +22,8 @@ from fastlogit.plot.models import (
     reliability,
     roc,
 )
+from fastlogit.plot.exactness import tails
+from fastlogit.plot.mathematics import cross_entropy, derivative, gradient, logistic
 
 __all__ = [
     "coefficients",

@@ -387,9 +387,9 @@ def test_debug_shows_where_an_error_comes_from(here, capsys):
 
 def test_demo(monkeypatch):
     seen = mock.Mock()
-    monkeypatch.setattr(fl, "demo", SimpleNamespace(run=seen), raising=False)
+    monkeypatch.setattr("fastlogit.cli.demo.run", seen)
     assert main(["demo", "--rows", "1000", "--threads", "2", "--keep", "folder"]) == 0
-    seen.assert_called_once_with(rows=1000, threads=2, keep=Path("folder"))
+    seen.assert_called_once_with(main, rows=1000, threads=2, keep=Path("folder"))
 
 
 def test_an_interrupt_is_quiet(here, capsys, monkeypatch):

@@ -9,7 +9,8 @@ import inspect
 import pytest
 
 import fastlogit as fl
-from fastlogit import cli, demo, plot
+from fastlogit import cli, plot
+from fastlogit.cli import demo
 from fastlogit.cli.wording import as_options, options_of
 from fastlogit.models.model import LogisticModel
 from fastlogit.scoring import CSVOptions, evaluate, read_table, score

@@ -5,8 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from fastlogit import demo
-from fastlogit.cli import main
+from fastlogit.cli import demo, main
 
 
 def test_it_prints_commands_scores_and_ratios(capsys, tmp_path):
