@@ -81,7 +81,7 @@ def tails(function: Function = "log_sigmoid", ax: Axes | None = None) -> Axes:
     True
     """
     checks.choice(function, "function", get_args(Function))
-    ax = axes.one(ax)
+    ax = axes.single(ax)
     z = _points()
     exact = _exact(function)
     middle = np.sort(z, axis=1)[:, _POINTS // 2]

@@ -45,13 +45,13 @@ def logistic(ax: Axes | None = None) -> Axes:
     >>> ax.get_xlabel(), ax.get_ylabel()
     ('logit $z$ (log-odds)', 'probability')
     """
-    ax = axes.one(ax)
+    ax = axes.single(ax)
     z = _logits()
     of_both = {
         r"$P(t{=}1\mid z) = \sigma(z)$": elementwise.sigmoid(z),
         r"$P(t{=}0\mid z) = \sigma(-z)$": elementwise.sigmoid(-z),
     }
-    axes.curves(ax, z, of_both, _LOGIT, "probability")
+    axes.draw_curves(ax, z, of_both, _LOGIT, "probability")
     return ax
 
 
@@ -80,10 +80,10 @@ def derivative(ax: Axes | None = None) -> Axes:
     >>> float(slope.max())
     0.25
     """
-    ax = axes.one(ax)
+    ax = axes.single(ax)
     z = _logits()
     slope = {r"$\sigma'(z) = \sigma(z)\,\sigma(-z)$": elementwise.sigmoid_derivative(z)}
-    axes.curves(ax, z, slope, _LOGIT, r"derivative $d\sigma/dz$")
+    axes.draw_curves(ax, z, slope, _LOGIT, r"derivative $d\sigma/dz$")
     return ax
 
 
@@ -114,7 +114,7 @@ def cross_entropy(ax: Sequence[Axes] | None = None) -> NDArray[Any]:
     >>> over_y.get_xlabel(), over_z.get_xlabel()
     ('predicted probability $y$', 'logit $z$ (log-odds)')
     """
-    over_y, over_z = axes.two(ax)
+    over_y, over_z = axes.pair(ax)
     y, z = _probabilities(), _logits()
     of_y = {
         r"$t = 1$: $-\log y$": elementwise.cross_entropy(y, 1),
@@ -124,8 +124,8 @@ def cross_entropy(ax: Sequence[Axes] | None = None) -> NDArray[Any]:
         r"$t = 1$: $\log(1 + e^{-z})$": elementwise.logistic_loss(z, 1),
         r"$t = 0$: $\log(1 + e^{z})$": elementwise.logistic_loss(z, 0),
     }
-    axes.curves(over_y, y, of_y, _PROBABILITY, r"cross-entropy $\xi(t, y)$ in nats")
-    axes.curves(over_z, z, of_z, _LOGIT, r"cross-entropy $\xi(t, \sigma(z))$ in nats")
+    axes.draw_curves(over_y, y, of_y, _PROBABILITY, r"cross-entropy $\xi(t, y)$ in nats")
+    axes.draw_curves(over_z, z, of_z, _LOGIT, r"cross-entropy $\xi(t, \sigma(z))$ in nats")
     over_y.set(xlim=(0.0, 1.0), ylim=(0.0, 8.0))
     over_z.set(ylim=(0.0, 8.0))
     return np.array([over_y, over_z])
@@ -158,7 +158,7 @@ def gradient(ax: Sequence[Axes] | None = None) -> NDArray[Any]:
     >>> [line.get_linestyle() for line in over_z.lines]
     ['-', '--']
     """
-    over_y, over_z = axes.two(ax)
+    over_y, over_z = axes.pair(ax)
     y, z = _probabilities(), _logits()
     of_y = {
         r"$t = 1$: $-1 / y$": elementwise.cross_entropy_derivative(y, 1),
@@ -168,8 +168,8 @@ def gradient(ax: Sequence[Axes] | None = None) -> NDArray[Any]:
         r"$t = 1$: $\sigma(z) - 1$": elementwise.residual(z, 1),
         r"$t = 0$: $\sigma(z)$": elementwise.residual(z, 0),
     }
-    axes.curves(over_y, y, of_y, _PROBABILITY, r"$\partial\xi/\partial y$ in nats")
-    axes.curves(over_z, z, of_z, _LOGIT, r"$\partial\xi/\partial z$ in nats")
+    axes.draw_curves(over_y, y, of_y, _PROBABILITY, r"$\partial\xi/\partial y$ in nats")
+    axes.draw_curves(over_z, z, of_z, _LOGIT, r"$\partial\xi/\partial z$ in nats")
     over_y.set(xlim=(0.0, 1.0), ylim=(-10.0, 10.0))
     return np.array([over_y, over_z])
 

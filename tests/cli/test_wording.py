@@ -9,13 +9,16 @@ import inspect
 import pytest
 
 import fastlogit as fl
-from fastlogit import cli, plot
+from fastlogit import plot
+from fastlogit.cli import COMMANDS as MODULES
 from fastlogit.cli import demo
-from fastlogit.cli.wording import as_options, options_of
+from fastlogit.cli.parser import make_parser
+from fastlogit.cli.plot import PICTURES
+from fastlogit.cli.wording import as_options
 from fastlogit.models.model import LogisticModel
 from fastlogit.scoring import CSVOptions, evaluate, read_table, score
 
-PARSER = cli._parser()
+PARSER = make_parser(MODULES)
 COMMANDS = next(action.choices for action in PARSER._actions if action.dest == "command")
 
 
@@ -50,7 +53,7 @@ COMMANDS = next(action.choices for action in PARSER._actions if action.dest == "
     ],
 )
 def test_arguments_become_options(command, message, said):
-    assert said in as_options(message, options_of(COMMANDS[command]))
+    assert said in as_options(message, COMMANDS[command])
 
 
 @pytest.mark.parametrize(
@@ -68,7 +71,7 @@ def test_arguments_become_options(command, message, said):
 )
 def test_other_words_stay(message):
     for parser in COMMANDS.values():
-        assert as_options(message, options_of(parser)) == message
+        assert as_options(message, parser) == message
 
 
 # What only the command has.
@@ -84,8 +87,8 @@ BEHIND = {
     "train": parameters(read_table, fl.fit, LogisticModel.save) | READS,
     "score": parameters(score) | READS,
     "evaluate": parameters(evaluate) | READS,
-    "plot": parameters(*(getattr(plot, name) for name in cli.PLOTS)) | READS,
-    "demo": parameters(demo.run),
+    "plot": parameters(*(getattr(plot, name) for name in PICTURES)) | READS,
+    "demo": parameters(demo.demonstrate) | {"keep"},
     "warmup": set(),
 }
 # Options that are said in another way than their argument, with the reason.

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from functools import cache
 
-import matplotlib as mpl
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-
-mpl.use("Agg")
-
-import matplotlib.pyplot as plt
 from matplotlib.colors import to_rgb
 
 import fastlogit as fl
@@ -54,12 +50,6 @@ def drawn(draw, ax=None):
     """A list of the axes that were drawn on."""
     found = draw(*arguments(draw), ax=ax)
     return list(found) if draw in PAIRS else [found]
-
-
-@pytest.fixture(autouse=True)
-def closed():
-    yield
-    plt.close("all")
 
 
 def sigmoid(z):

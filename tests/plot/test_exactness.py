@@ -7,27 +7,17 @@ import sys
 import types
 from typing import get_args
 
-import matplotlib as mpl
+import matplotlib.pyplot as plt
 import mpmath
 import numpy as np
 import pytest
 import scipy
-
-mpl.use("Agg")
-
-import matplotlib.pyplot as plt
 
 from fastlogit.plot import exactness, tails
 from tests import reference
 
 FUNCTIONS = get_args(exactness.Function)
 LOST = 2.0**53
-
-
-@pytest.fixture(autouse=True)
-def closed():
-    yield
-    plt.close("all")
 
 
 def errors(function):
