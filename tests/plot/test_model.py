@@ -8,6 +8,7 @@ import pytest
 
 import fastlogit as fl
 from fastlogit import plot
+from fastlogit.models.model import History
 from tests.plot.example import MODEL, RNG, T, X, last
 
 
@@ -23,16 +24,14 @@ def test_convergence_is_the_history():
 
 
 def test_convergence_of_a_step_that_was_far_too_long():
-    history = fl.model.History(
-        (1, 2, 3), (0.6, np.inf, 0.5), (0.1, np.nan, 0.0), (0, 1, 1), (0, 0, 0)
-    )
+    history = History((1, 2, 3), (0.6, np.inf, 0.5), (0.1, np.nan, 0.0), (0, 1, 1), (0, 0, 0))
     loss, norm = plot.convergence(fl.LogisticModel([1.0], history=history)).lines
     np.testing.assert_allclose(loss.get_ydata(), [0.1, np.nan, np.nan])
     np.testing.assert_array_equal(norm.get_ydata(), [0.1, np.nan, np.nan])
 
 
 def test_convergence_of_one_pass():
-    history = fl.model.History((1,), (0.6,), (0.1,), (0,), (0,))
+    history = History((1,), (0.6,), (0.1,), (0,), (0,))
     ax = plot.convergence(fl.LogisticModel([1.0], history=history))
     assert [line.get_label() for line in ax.lines] == ["gradient norm"]
     left, right = ax.get_xlim()
