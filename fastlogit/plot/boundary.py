@@ -15,10 +15,10 @@ from fastlogit.plot.rows import class_label, read_rows
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+    from fastlogit.core.checks import Missing
     from fastlogit.models.model import LogisticModel
     from fastlogit.plot.rows import Labels, Model, ShowProgress, Source
     from fastlogit.tables.csv_options import CSVOptions
-    from fastlogit.training.targets import Missing
 
 _MOST_ROWS = 2000
 # The probabilities of the lines.

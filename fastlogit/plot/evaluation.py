@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
+    from fastlogit.core.checks import Missing
     from fastlogit.matrix.onehot import Unknown
     from fastlogit.plot.rows import Labels, Model, Offset, Rows, ShowProgress, Source
     from fastlogit.tables.csv_options import CSVOptions
-    from fastlogit.training.targets import Missing
 
 Strategy = Literal["uniform", "quantile"]
 

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from fastlogit.core import checks
 from fastlogit.models.model import LogisticModel, warn_without_offset
 from fastlogit.plot import axes
 from fastlogit.scoring.labelled import labelled
-from fastlogit.training.targets import checked_missing, t_of
+from fastlogit.training.targets import t_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,10 +20,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
+    from fastlogit.core.checks import Missing
     from fastlogit.matrix.onehot import Unknown
     from fastlogit.tables.csv_options import CSVOptions
     from fastlogit.tables.table import Progress
-    from fastlogit.training.targets import Missing
 
     Model: TypeAlias = LogisticModel | str | os.PathLike[str]
     Source: TypeAlias = os.PathLike[str] | str | Any
@@ -57,7 +58,7 @@ def read_rows(
     with_features: bool = False,
 ) -> Rows:
     """The rows of X that have a label and a score; arguments and errors as in `reliability`."""
-    checked_missing(missing)
+    checks.missing(missing, ("error", "skip"))
     is_path = isinstance(X, str | os.PathLike)
     if t is None and not is_path:
         raise TypeError("t must be the labels of the rows of X, or name their column")
