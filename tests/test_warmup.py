@@ -1,4 +1,4 @@
-"""`fastlogit warmup`: what it compiles, and what it says of that."""
+"""`fastlogit warmup`: the functions that it compiles, and the lines that it prints."""
 
 import re
 

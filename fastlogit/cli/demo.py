@@ -64,7 +64,7 @@ def add_parser(commands: options.Subparsers) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Run the demonstration, in a temporary folder unless the files are to be kept."""
+    """Run the demonstration, in a temporary folder or the one of ``--keep``."""
     with ExitStack() as stack:
         folder = args.keep or Path(stack.enter_context(tempfile.TemporaryDirectory("-fastlogit")))
         demonstrate(folder, args.rows, threads=args.threads)
@@ -123,7 +123,7 @@ def _train(flights: Any, folder: Path, threads: int | None) -> LogisticModel:
 
 
 def _say_how_good(model: LogisticModel, test: Path, threads: int | None) -> None:
-    """Evaluate a model, and print the result beside that of a constant prediction."""
+    """Evaluate a model, and print the result and that of a constant prediction."""
     from fastlogit.scoring import evaluate
 
     found = evaluate(model, test, LABEL, threads=threads)

@@ -50,28 +50,28 @@ def add_command(
     return parser
 
 
-# What is read ----------------------------------------------------------------------------
+# Input --------------------------------------------------------------------------------
 
 
 def add_model(parser: argparse.ArgumentParser) -> None:
-    """Add the model file."""
+    """Add the argument for the model file."""
     parser.add_argument("model", metavar="MODEL", help="a file written by 'fastlogit train'")
 
 
 def add_table(parser: argparse.ArgumentParser, metavar: str) -> None:
-    """Add the table whose rows a model scores."""
+    """Add the argument for the table to score."""
     parser.add_argument("data", metavar=metavar, help=f"{TABLE}.  Columns are found by name")
 
 
 def add_label(parser: argparse.ArgumentParser) -> None:
-    """Add the column of labels to compare scores with."""
+    """Add ``--label``, the column that scores are compared with."""
     parser.add_argument(
         "--label", metavar="COLUMN", help="column of the labels (LIBSVM files contain their labels)"
     )
 
 
 def add_offset(parser: argparse.ArgumentParser) -> None:
-    """Add the column of offsets."""
+    """Add ``--offset``, of a model's scores."""
     parser.add_argument(
         "--offset",
         metavar="COLUMN",
@@ -91,12 +91,12 @@ def add_missing(
     choices: Sequence[str] = ("error", "skip"),
     default: str | None,
 ) -> None:
-    """Add what to do about missing values."""
+    """Add ``--missing``: how missing values are treated."""
     parser.add_argument("--missing", choices=choices, default=default, help=text)
 
 
 def add_unknown(parser: argparse.ArgumentParser, default: str | None = "error") -> None:
-    """Add what to do about unknown categories."""
+    """Add ``--unknown``: how unknown categories are treated."""
     parser.add_argument(
         "--unknown",
         choices=("error", "ignore"),
@@ -107,7 +107,7 @@ def add_unknown(parser: argparse.ArgumentParser, default: str | None = "error") 
 
 
 def add_threshold(parser: argparse.ArgumentParser) -> None:
-    """Add the probability at which the predicted label changes."""
+    """Add ``--threshold``, the probability at which the predicted label changes."""
     parser.add_argument(
         "--threshold",
         type=probability,
@@ -118,7 +118,7 @@ def add_threshold(parser: argparse.ArgumentParser) -> None:
 
 
 def add_input_format(parser: argparse.ArgumentParser) -> None:
-    """Add the format of the table, and how a CSV is written."""
+    """Add ``--input-format``, and the options for CSV."""
     parser.add_argument(
         "--input-format",
         dest="source_format",
@@ -146,7 +146,7 @@ def add_input_format(parser: argparse.ArgumentParser) -> None:
 
 
 def csv_options(args: argparse.Namespace) -> CSVOptions | None:
-    """How the CSV is written; None if no option for it is given."""
+    """The options for CSV; None if none is given."""
     given = {name: getattr(args, name) for name in CSV_NAMES if getattr(args, name) is not None}
     if given.get("delimiter") == r"\t":  # a shell does not turn it into a tab
         given["delimiter"] = "\t"
@@ -159,24 +159,24 @@ def scoring_arguments(args: argparse.Namespace) -> dict[str, Any]:
     return {name: getattr(args, name) for name in names} | {"csv": csv_options(args)}
 
 
-# What is written, and how -----------------------------------------------------------------
+# Output and running ----------------------------------------------------------------------
 
 
 def add_output(parser: argparse.ArgumentParser, metavar: str, text: str) -> None:
-    """Add the file to write."""
+    """Add ``--out`` and ``--force``."""
     parser.add_argument("-o", "--out", metavar=metavar, required=True, help=text)
     parser.add_argument("--force", action="store_true", help="replace an existing output")
 
 
 def add_threads(parser: argparse.ArgumentParser) -> None:
-    """Add the number of threads."""
+    """Add ``--threads``."""
     parser.add_argument(
         "--threads", type=thread_count, metavar="N", help="most threads to use (default: all cores)"
     )
 
 
 def add_quiet(parser: argparse.ArgumentParser) -> None:
-    """Add silence."""
+    """Add ``--quiet``."""
     parser.add_argument(
         "-q",
         "--quiet",

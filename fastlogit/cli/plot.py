@@ -1,7 +1,7 @@
 """``fastlogit plot``: draw the mathematics, or a model and how good it is on a table.
 
-A picture's name is a function of :mod:`fastlogit.plot`, whose parameters say which arguments and
-options the picture takes.
+Each picture is a function of :mod:`fastlogit.plot`.  It takes the arguments and options that are
+parameters of the function.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Collection
 
-# All pictures, in the order of the help: of nothing, of a model, of a model and data.
+# Pictures that need nothing, then those of a model, then those of a model and data.
 PICTURES = (
     "logistic", "derivative", "cross_entropy", "gradient", "tails", "convergence", "coefficients",
     "reliability", "roc", "precision_recall", "decision_boundary",
 )  # fmt: skip
 _FORMATS = ("png", "svg", "pdf")
-# The parameters of pictures that options set, where the names differ.
+# The parameters that options set, if their names differ.
 _PARAMETERS = {"data": "X", "label": "t"} | dict.fromkeys(options.CSV_NAMES, "csv")
-# What every picture takes.
+# Options that every picture takes.
 _COMMON = {"picture", "out", "force", "quiet", "debug"}
 
 
@@ -71,7 +71,7 @@ def add_parser(commands: options.Subparsers) -> None:
     )
     options.add_label(parser)
     options.add_offset(parser)
-    # (Options without a default: a picture that does not take one refuses it.)
+    # Options without a default, so that a picture can refuse those that are given.
     options.add_missing(
         parser,
         "'skip' leaves out the rows without a label or a score, and counts them in the legend; "
@@ -120,7 +120,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _check_usage(args: argparse.Namespace, takes: Collection[str]) -> None:
-    """Refuse arguments that the picture does not take, and miss those that it needs."""
+    """End with wrong usage if the picture does not take an argument, or needs another."""
     for action in args.parser._actions:
         value = getattr(args, action.dest, None)
         parameter = _PARAMETERS.get(action.dest, action.dest)

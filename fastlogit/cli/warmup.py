@@ -22,7 +22,7 @@ def add_parser(commands: options.Subparsers) -> None:
 
 
 def run(_args: argparse.Namespace) -> None:
-    """Compile, and print what was compiled."""
+    """Compile all functions and print their names."""
     from fastlogit import warmup
 
     warmup.run()

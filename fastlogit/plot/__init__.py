@@ -8,8 +8,8 @@ evaluation           `reliability`, `roc`, `precision_recall`
 boundary             `decision_boundary`
 ===================  =====================================================================
 
-Every function draws on the axes it is given, or on those of a new figure, and returns the axes;
-none shows a figure.  Several models may be drawn on the same axes.  A figure without a layout
+Every function draws on the given axes, or in a new figure, and returns the axes; none shows a
+figure.  Several models may be drawn on the same axes.  A figure without a layout
 engine gets the constrained one, as legends stand above the axes.
 
 Colour-blind readers can tell the colours apart, and line styles and markers work in grey.

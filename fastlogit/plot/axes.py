@@ -1,4 +1,4 @@
-"""What all pictures share: axes to draw on, colours, line styles, labels and legends."""
+"""Axes to draw on, colours, line styles, labels and legends, shared by all pictures."""
 
 from __future__ import annotations
 
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 BLUE, VERMILION, GREEN, PURPLE = "#0072B2", "#D55E00", "#008060", "#AA4499"
 GREY, LIGHT_GREY = "#595959", "#D0D0D0"
 
-# Colour and line style of the first curve, the second, and so on.  The first curve is that of
-# t = 1, or of fastlogit.
+# Colour and line style of the first curve (t = 1, or fastlogit), of the second, and so on.
 STYLES: Sequence[tuple[str, Any]] = (
     (BLUE, "-"),
     (VERMILION, "--"),

@@ -53,8 +53,8 @@ def reliability(
     """Draw a calibration curve: how often t = 1 among rows of similar predicted probability.
 
     The points of a calibrated model lie on the diagonal.  The intervals are Wilson's.  The bars
-    count the rows of each bin, on the logarithmic scale on the right; if several models are drawn
-    on the same axes, the bars are those of the first.
+    count the rows of each bin, on the logarithmic scale on the right.  If several models are drawn
+    on the same axes, the first one has bars.
 
     Parameters
     ----------

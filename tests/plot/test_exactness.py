@@ -1,4 +1,4 @@
-"""The picture of errors: references against mpmath, and who loses which digits where."""
+"""The picture of rounding errors: exact results against mpmath, and where digits are lost."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LOST = 2.0**53
 
 
 def errors(function):
-    """Of each implementation, by its name: logits, and errors there."""
+    """Logits and errors of each implementation, by name."""
     return {line.get_label(): line.get_data() for line in tails(function).get_lines()[:-1]}
 
 
@@ -70,12 +70,12 @@ def test_a_library_that_is_broken_is_left_out(name, monkeypatch):
 
 @pytest.mark.parametrize("name", exactness._LIBRARIES)
 def test_what_libraries_give_is_right_in_the_middle(name):
-    module, of = exactness._LIBRARIES[name]
+    module, find = exactness._LIBRARIES[name]
     pytest.importorskip(module)
     z = np.linspace(-3.0, 3.0, 7)
     for function in FUNCTIONS:
         exact = [float(exactness._EXACT[function](one)) for one in z.tolist()]
-        np.testing.assert_allclose(np.asarray(of(function)(z)), exact, rtol=1e-14)
+        np.testing.assert_allclose(np.asarray(find(function)(z)), exact, rtol=1e-14)
 
 
 def test_another_function_is_an_error():
