@@ -47,26 +47,19 @@ def _calls() -> Iterator[tuple[str, Call]]:
     for name, arguments in ARGUMENTS.items():  # a ufunc has loops for both types
         yield name, partial(getattr(elementwise, name), *[0.5] * len(arguments))
     for kind in ("float64", "float32"):
-        yield from _sums(kind)
-        yield from _rows(kind)
+        yield from _sums_and_rows(kind)
     yield from _other_layouts()
 
 
-def _sums(kind: str) -> Iterator[tuple[str, Call]]:
-    """Sums over logits of this type, with labels, soft targets and weights."""
-    z = np.ones(8, kind)
+def _sums_and_rows(kind: str) -> Iterator[tuple[str, Call]]:
+    """Sums over logits, and functions of X in rows, of this type."""
+    z, X, coef, hard = np.ones(8, kind), np.ones((8, 3), kind), np.ones(3, kind), np.ones(8)
     for with_weight, weight in ("", None), (", weighted", np.ones(8)):
-        for kind_of_t, t in ("labels", np.ones(8)), ("soft targets", np.full(8, 0.5)):
+        for kind_of_t, t in ("labels", hard), ("soft targets", np.full(8, 0.5)):
             suffix = f"{kind}, {kind_of_t}{with_weight}"
             yield f"log_loss {suffix}", partial(losses.log_loss, z, t, weight)
             yield f"log_loss_gradient {suffix}", partial(losses.log_loss_gradient, z, t, weight)
-
-
-def _rows(kind: str) -> Iterator[tuple[str, Call]]:
-    """Functions of X in rows of this type."""
-    X, coef, t = np.ones((8, 3), kind), np.ones(3, kind), np.ones(8)
-    for with_weight, weight in ("", None), (", weighted", np.ones(8)):
-        yield from _passes(f"{kind}{with_weight}", X, t, coef, weight)
+        yield from _passes(f"{kind}{with_weight}", X, hard, coef, weight)
     for name in ("decision", "probability", "hessian", "hessian_diagonal"):
         yield f"linear.{name} {kind}", partial(getattr(linear, name), X, coef)
     yield f"linear.hessian_product {kind}", partial(linear.hessian_product, X, coef, coef)
