@@ -28,7 +28,7 @@ def run(*argv, given=b""):
 
 @contextlib.contextmanager
 def running(*argv):
-    """A command that reads the text of more than one block from a pipe which stays open."""
+    """A command that reads from a pipe, which stays open until the command has ended."""
     with subprocess.Popen(
         [sys.executable, "-m", "fastlogit", *argv], stdin=subprocess.PIPE, stderr=subprocess.PIPE
     ) as process:

@@ -22,7 +22,7 @@ def here(tmp_path, monkeypatch):
 
 @pytest.fixture
 def fails(here, capsys):
-    """Run a command that must fail, and give its message."""
+    """A function that runs a command, which must fail, and returns its message."""
 
     def run(*argv):
         before = {path: path.read_bytes() for path in here.iterdir() if path.is_file()}

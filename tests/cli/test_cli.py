@@ -39,7 +39,7 @@ def test_a_model_that_is_not_there(fails):
 
 
 @pytest.mark.parametrize("content", ["", "{", "[1, 2]", "[" * 100_000, '{"format": "other"}'])
-def test_a_model_that_is_none(fails, here, content):
+def test_a_file_that_is_not_a_model(fails, here, content):
     (here / "model.json").write_text(content)
     assert "error: model.json: " in fails("score", "model.json", "data.parquet", "-o", "y.csv")
 
@@ -81,7 +81,7 @@ def test_an_output_that_exists(fails):
 @pytest.mark.parametrize("force", [[], ["--force"]])
 @pytest.mark.parametrize("name", ["./", "symbolic-", "hard-", "absolute"])
 def test_an_output_that_is_an_input(fails, here, name, force):
-    (here / "model.json").rename("model.csv")  # a name that an output of `score` may have
+    (here / "model.json").rename("model.csv")  # `score` may write a file of this name
     for file in ("data.parquet", "model.csv"):
         (here / f"symbolic-{file}").symlink_to(file)
         (here / f"hard-{file}").hardlink_to(here / file)
@@ -115,7 +115,7 @@ def test_a_closed_pipe_is_quiet(here):
 @pytest.mark.usefixtures("here")
 def test_an_error_ends_it_while_a_pipe_is_open():
     with running("score", "model.json", "-", "-o", "y.csv") as process:
-        with contextlib.suppress(BrokenPipeError):  # when it has ended
+        with contextlib.suppress(BrokenPipeError):  # it has ended
             process.stdin.write(b"x,k\n1.5,many\n" + b"1.5,2\n" * 3_000_000)
             process.stdin.flush()
         assert process.wait(timeout=60) == 1
@@ -148,5 +148,5 @@ def test_standard_error_may_be_closed(here):
     assert (done.returncode, done.stdout) == (0, run(*score).stdout)
     assert closed("2>&-", *SCORE).stdout == b""
     assert (here / "y.csv").read_bytes() == done.stdout
-    done = closed("2>&-", *SCORE)  # which exists
+    done = closed("2>&-", *SCORE)  # y.csv exists
     assert (done.returncode, done.stdout) == (1, b"")

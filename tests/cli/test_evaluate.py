@@ -34,7 +34,7 @@ def test_evaluate_needs_a_label(fails):
 
 
 @pytest.mark.parametrize("command", ["evaluate", "plot"])
-def test_rows_without_a_label_are_left_out_unless_they_are_errors(here, capsys, command):
+def test_rows_without_a_label_are_skipped_or_an_error(here, capsys, command):
     pq.write_table(pa.table({**ROWS, "t": [0, 1, None, 0, 1]}), "gaps.parquet")
     words = ["evaluate"] if command == "evaluate" else ["plot", "roc"]
     words += ["model.json", "gaps.parquet", "--label", "t"]

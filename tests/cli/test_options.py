@@ -93,7 +93,7 @@ def test_errors_of_a_csv_name_the_remedy(fails, text, messages):
 
 
 @pytest.mark.parametrize("delimiter", [";", r"\t"])
-def test_every_command_that_reads_a_csv_takes_how_it_is_written(tmp_path, capsys, delimiter):
+def test_every_command_that_reads_takes_options_for_csv(tmp_path, capsys, delimiter):
     rows = ["late;delay;rate", "0;1.234;1,5", "1;-;2,5", "1;2;é", "0;3.000;0,5", "1;1;3,5"]
     text = "\n".join(rows).replace(";", delimiter.replace(r"\t", "\t"))
     (tmp_path / "x.csv").write_bytes(text.encode("utf-16"))
@@ -121,7 +121,7 @@ def test_every_command_that_reads_a_csv_takes_how_it_is_written(tmp_path, capsys
         (["--encoding", "utf-99"], "--encoding must be one that Python knows"),
     ],
 )
-def test_how_no_csv_is_written(tmp_path, capsys, option, message):
+def test_wrong_options_of_csv(tmp_path, capsys, option, message):
     (tmp_path / "x.csv").write_text("t,x\n0,1\n1,2\n")
     command = ["train", str(tmp_path / "x.csv"), "--label", "t", "-o", str(tmp_path / "m.json")]
     assert main([*command, *option]) == 1

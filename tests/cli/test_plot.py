@@ -69,7 +69,7 @@ def test_plot_needs_no_backend_of_a_notebook(monkeypatch):
 
 
 @pytest.mark.usefixtures("here")
-def test_plot_draws_all_there_is():
+def test_plot_draws_every_picture():
     before = plt.get_fignums()
     assert sorted(PICTURES) == plot.__all__
     fl.fit(np.arange(6.0).reshape(6, 1), [0, 1, 0, 1, 0, 1]).save("trained.json")
@@ -99,7 +99,7 @@ def test_plot_draws_all_there_is():
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_plot_tells_wrong_usage(here, capsys, words, message):
+def test_plot_reports_wrong_usage(here, capsys, words, message):
     with pytest.raises(SystemExit) as end:
         main(["plot", *words, "-o", "picture.png"])
     assert end.value.code == 2
@@ -127,7 +127,7 @@ def test_plot_fails_in_one_line(fails, words, message):
     assert message in fails("plot", *words)
 
 
-def test_plot_replaces_only_if_told_to(fails, here):
+def test_plot_replaces_a_file_only_with_force(fails, here):
     Path("x.svg").write_text("mine")
     assert "--force replaces it" in fails("plot", "logistic", "-o", "x.svg")
     assert main(["plot", "logistic", "-o", "x.svg", "--force"]) == 0

@@ -66,7 +66,7 @@ def test_an_output_of_unknown_suffix(fails):
     assert message in fails("score", "model.json", "data.parquet", "-o", "y.txt")
 
 
-def test_nulls_say_how_to_go_on(fails):
+def test_errors_of_nulls_name_the_remedy(fails):
     pq.write_table(pa.table({**ROWS, "x": [0.5, None, None, 0.0, 1.0]}), "data.parquet")
     message = fails("score", "model.json", "data.parquet", "-o", "y.csv")
     assert "column 'x' is null in row 1 (--missing nan scores such rows as NaN, " in message
@@ -76,7 +76,7 @@ def test_nulls_say_how_to_go_on(fails):
     )
 
 
-def test_what_was_left_out_is_told_and_kept(here, capsys):
+def test_skipped_rows_are_reported_and_written(here, capsys):
     pq.write_table(pa.table({**ROWS, "k": [None, 0, 1, 0, 1]}), "gaps.parquet")
     command = ["score", "model.json", "gaps.parquet", "-o", "y.csv", "--missing", "skip"]
     assert main([*command, "--skipped", "skipped.csv", "--name", "late"]) == 0
@@ -114,7 +114,7 @@ def test_a_named_pipe_is_read(here):
     assert np.load("y.npy").tolist() == [0.5 + 4 - 1, 0.5 + 8 - 3]
 
 
-def test_what_cannot_be_written_is_said_before_any_work(fails):
+def test_an_output_that_cannot_be_written_fails_before_any_work(fails):
     score = ["score", "model.json", "data.parquet"]
     message = "y.parquet: cannot be written: Unsupported compression: foo"
     assert message in fails(*score, "-o", "y.parquet", "--compression", "foo")
@@ -133,7 +133,7 @@ def test_two_runs_do_not_write_one_output(here, fails):
     assert (here / "y.csv").exists()
 
 
-def test_what_came_meanwhile_is_not_replaced(here, capsys, monkeypatch):
+def test_a_file_that_appears_meanwhile_is_not_replaced(here, capsys, monkeypatch):
     whole = sink._grouped
 
     @contextlib.contextmanager

@@ -23,7 +23,7 @@ def test_an_interrupt_is_quiet(here, capsys, monkeypatch):
 
 
 def test_a_signal_to_end_leaves_nothing_behind(here):
-    os.mkfifo("data.csv")  # at which the command waits, its output begun
+    os.mkfifo("data.csv")  # the command begins its output, then waits here
     before = set(here.iterdir())
     command = [sys.executable, "-m", "fastlogit", "train", "data.csv", "--label", "t"]
     with subprocess.Popen([*command, "-o", "m.json"], stderr=subprocess.PIPE) as process:
@@ -37,7 +37,7 @@ def test_a_signal_to_end_leaves_nothing_behind(here):
 
 
 @pytest.mark.parametrize("known", [signal.SIG_DFL, signal.SIG_IGN])
-def test_a_signal_is_left_to_who_waits_for_it(here, monkeypatch, known):
+def test_signals_are_left_to_other_handlers_and_threads(here, monkeypatch, known):
     seen = []
     monkeypatch.setattr(
         scoring,

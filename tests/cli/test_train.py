@@ -53,7 +53,7 @@ def test_train_on_an_array_with_a_label_from_the_end(here):
     assert model.intercept == 0.0
 
 
-def test_train_says_what_it_left_out(here, capsys):
+def test_train_reports_skipped_rows(here, capsys):
     pq.write_table(pa.table({**ROWS, "x": [0.5, None, 1.0, 0.0, np.nan]}), "gaps.parquet")
     assert main(["train", "gaps.parquet", "--label", "t", "-o", "m.json", "--missing", "skip"]) == 0
     out, err = capsys.readouterr()
@@ -80,7 +80,7 @@ def test_missing_label(fails):
     )
 
 
-def test_a_label_that_is_no_label(fails):
+def test_three_labels_are_an_error(fails):
     pq.write_table(pa.table({**ROWS, "t": [0, 1, 2, 0, 1]}), "data.parquet")
     message = (
         "data.parquet: column 't' must have two different labels, or lie between 0 and 1; got 3: "
@@ -104,7 +104,7 @@ def test_standard_input_is_named(monkeypatch, capsys):
     assert "note: left out 1 row of standard input with a missing value" in capsys.readouterr().err
 
 
-def test_a_spreadsheet_is_trained_on_by_doing_what_the_errors_say(here, capsys):
+def test_a_spreadsheet_is_trained_on_by_following_the_errors(here, capsys):
     rng = np.random.default_rng(5)
     lines = [";Datum;Einkommen;Distanz;Stadt;Abo;Kunde;gekauft"]
     for row in range(80):
@@ -250,7 +250,7 @@ def test_train_takes_libsvm(here, capsys):
         (["0.25", "1"], [], None),
     ],
 )
-def test_train_says_which_label_is_positive(here, capsys, labels, options, line):
+def test_the_summary_names_the_positive_label(here, capsys, labels, options, line):
     rows = "".join(f"{x},{labels[x in (2, 3, 5)]}\n" for x in range(6))
     (here / "labels.csv").write_text(f"x,t\n{rows}")
     command = ["train", "labels.csv", "--label", "t", "-o", "trained.json", "--l2", "0.1"]
@@ -280,28 +280,12 @@ def test_text_is_trained_on_and_scored(here, capsys):
         }
     )
     pq.write_table(table, "text.parquet")
-    assert (
-        main([*["train", "text.parquet", "--label", "t", "--ignore", "id", "-o", "text.json"]]) == 0
-    )
+    train = ["train", "text.parquet", "--label", "t", "--ignore", "id", "-o", "text.json"]
+    assert main(train) == 0
     model = fl.load("text.json")
     assert model.feature_names == ("x", "k=a", "k=b", "k=c")
     assert model.categories == {"k": ("a", "b", "c")}
-    argv = [
-        *[
-            "train",
-            "text.parquet",
-            "--label",
-            "t",
-            "--ignore",
-            "id",
-            "--l2",
-            "0",
-            "--force",
-            "-o",
-            "text.json",
-        ]
-    ]
-    assert main(argv) == 0
+    assert main([*train, "--l2", "0", "--force"]) == 0
     model = fl.load("text.json")
     assert model.feature_names == ("x", "k=b", "k=c")
     assert model.converged
@@ -318,13 +302,11 @@ def test_text_is_trained_on_and_scored(here, capsys):
         "fastlogit: error: text.csv: column 'k' has 'd' in row 0, which the model does not know "
         "(--unknown ignore scores such rows as if that column added nothing)\n"
     )
-    assert (
-        main([*["score", "text.json", "text.csv", "-o", "z.parquet", "--unknown", "ignore"]]) == 0
-    )
+    assert main([*command, "--unknown", "ignore"]) == 0
     assert "note: met 300 texts unknown to the model\n" in capsys.readouterr().err
 
 
-def test_text_late_in_a_csv_names_what_takes_it(fails, monkeypatch):
+def test_errors_of_late_text_in_a_csv_name_the_remedies(fails, monkeypatch):
     monkeypatch.setattr("fastlogit.tables.text_file._BLOCK_BYTES", 64)
     Path("x.csv").write_text("t,x\n" + "0,1\n1,2\n" * 50 + "1,abc\n")
     message = fails("train", "x.csv", "--label", "t", "-o", "y.json")

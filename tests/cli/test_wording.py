@@ -1,4 +1,4 @@
-"""What messages of the library become on the command line."""
+"""Messages of the library with options in place of arguments, and the names of options."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_other_words_stay(message):
         assert as_options(message, parser) == message
 
 
-# What only the command has.
+# Options of the command alone.
 OWN = {"help", "debug", "quiet", "json", "out"}
 
 
@@ -91,17 +91,17 @@ BEHIND = {
     "demo": parameters(demo.demonstrate) | {"keep"},
     "warmup": set(),
 }
-# Options that are said in another way than their argument, with the reason.
+# Options whose argument has another name, with the reason.
 OTHER = {
     ("score", "outputs"): "output",  # may be given several times
-    ("plot", "label"): "t",  # of which a command can give the column alone
-    ("plot", "force"): "force",  # of the file, which is the command's
+    ("plot", "label"): "t",  # a command takes a column, never an array
+    ("plot", "force"): "force",  # the command writes the file
     ("train", "force"): "force",
 }
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_option_is_called_like_the_argument_that_it_stands_for(command):
+def test_every_option_has_the_name_of_its_argument(command):
     assert isinstance(COMMANDS[command], argparse.ArgumentParser)
     for action in COMMANDS[command]._actions:
         if action.option_strings and action.dest not in OWN:

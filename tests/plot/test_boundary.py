@@ -15,7 +15,7 @@ LEVELS = [0.1, 0.25, 0.5, 0.75, 0.9]
 
 
 @pytest.mark.parametrize(("model", "labels"), [(MODEL, 5), (STEEP, 0)], ids=["flat", "steep"])
-def test_lines_are_where_the_probability_is_what_they_say(model, labels):
+def test_lines_have_the_probability_of_their_labels(model, labels):
     ax = plot.decision_boundary(model, X, T)
     ones, zeros, _ = (line.get_xydata() for line in ax.lines)
     np.testing.assert_array_equal(ones, X[T == 1])
@@ -24,12 +24,12 @@ def test_lines_are_where_the_probability_is_what_they_say(model, labels):
     for y, path in zip(LEVELS, contours.get_paths(), strict=True):
         z = path.vertices @ model.coef + model.intercept
         np.testing.assert_allclose(special.expit(z), y, rtol=1e-9)
-        # From one end of the picture to the other.
+        # Lines end at the frame.
         inside = np.abs(path.vertices - np.mean([ax.get_xlim(), ax.get_ylim()], axis=1))
         ends = np.ptp([ax.get_xlim(), ax.get_ylim()], axis=1) / 2
         assert np.isclose(inside, ends, rtol=1e-9).any(axis=1).all()
     assert list(contours.get_linewidths()) == [1.0, 1.0, 2.5, 1.0, 1.0]
-    # Numbers only where there is room for them.
+    # Steep lines lie too close for numbers.
     assert [text.get_text() for text in ax.texts] == [f"{y:g}" for y in LEVELS][:labels]
     for text, path in zip(ax.texts, contours.get_paths(), strict=False):
         np.testing.assert_allclose(text.get_position(), path.vertices.mean(axis=0))
@@ -37,7 +37,7 @@ def test_lines_are_where_the_probability_is_what_they_say(model, labels):
     assert [text.get_text() for text in ax.get_legend().get_texts()] == legend
 
 
-def test_where_no_line_is_in_view_the_legend_says_which_probabilities_are():
+def test_without_a_line_in_view_the_legend_shows_the_range():
     for model, said in (
         (fl.LogisticModel([0.1, 0.0], 5.0), "probability of t = 1: 0.99 to 1"),
         (fl.LogisticModel([0.0, 0.0], 1.0), "probability of t = 1: 0.73 to 0.73"),

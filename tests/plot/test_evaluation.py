@@ -26,7 +26,7 @@ def test_precision_and_recall_are_those_of_scikit_learn():
     np.testing.assert_allclose(last(ax)[1:], np.column_stack([recall, precision])[-2::-1])
     average = metrics.average_precision_score(T, Z)
     assert ax.lines[-1].get_label() == f"900 rows, average precision {average:.4f}"
-    # Between thresholds nothing is interpolated: the precision is that of the next recall.
+    # Precision is not interpolated between thresholds.
     assert ax.lines[-1].get_drawstyle() == "steps-pre"
     assert ax.lines[0].get_ydata()[0] == T.mean()
 
@@ -40,7 +40,7 @@ def test_reliability_is_that_of_scikit_learn(strategy, bins):
     (bars,) = ax.figure.axes[1].containers
     counts = [bar.get_height() for bar in bars]
     assert sum(counts) == 900
-    # In the lowest quarter, and those of few rows can be seen.
+    # Bars fill the lowest quarter, and short bars are visible.
     beside, edges = bars[0].axes, np.histogram_bin_edges(Y, bins, (0.0, 1.0))
     assert beside.get_yscale() == "log"
     heights = beside.transAxes.inverted().transform(
@@ -51,7 +51,7 @@ def test_reliability_is_that_of_scikit_learn(strategy, bins):
     assert list(beside.get_yticks()) == [10**k for k in range(3) if 10**k <= max(counts)]
     if strategy == "uniform":
         np.testing.assert_allclose([bar.get_x() for bar in bars], edges[:-1], atol=1e-12)
-    # Wilson's intervals, of SciPy.
+    # Wilson's intervals, from SciPy.
     (segments,) = (collection.get_segments() for collection in ax.collections)
     for (low, high), count, at in zip(segments, counts, share, strict=True):
         found = stats.binomtest(round(count * at), int(count)).proportion_ci(method="wilson")

@@ -69,7 +69,7 @@ def test_a_library_that_is_broken_is_left_out(name, monkeypatch):
 
 
 @pytest.mark.parametrize("name", exactness._LIBRARIES)
-def test_what_libraries_give_is_right_in_the_middle(name):
+def test_libraries_are_right_for_small_logits(name):
     module, find = exactness._LIBRARIES[name]
     pytest.importorskip(module)
     z = np.linspace(-3.0, 3.0, 7)

@@ -52,7 +52,7 @@ def test_coefficients_and_their_intervals():
     found = np.array(segments)[:, :, 0]
     np.testing.assert_allclose(found, model.confidence_intervals(level=0.9)[:2])
     assert ax.get_legend().get_texts()[0].get_text() == "coefficient, 90 % interval"
-    # The first is on top.
+    # The first coefficient is at the top.
     assert ax.yaxis_inverted()
 
 

@@ -37,7 +37,7 @@ def test_names_are_shown_as_they_are():
     of_curve = plot.roc(model, X, T, name="cost ($) / $")
     assert shown(of_curve.get_legend().get_texts()[1]).startswith("cost ($) / $, 900 rows, AUC")
     for one in (ax, of_coefficients, of_curve):
-        one.figure.canvas.draw()  # which would read formulas
+        one.figure.canvas.draw()  # raises an error for an invalid formula
 
 
 @pytest.mark.parametrize("draw", [plot.roc, plot.precision_recall, plot.reliability])
@@ -76,7 +76,7 @@ def sources(folder):
 
 @each
 @pytest.mark.parametrize("kind", ["CSR", "dict", "bool", "path", "text", "table", "npy", "libsvm"])
-def test_a_picture_is_the_same_whatever_the_data_are_in(draw, kind, tmp_path):
+def test_a_picture_is_the_same_for_every_kind_of_data(draw, kind, tmp_path):
     found = sources(tmp_path)
     expected = draw(MODEL, *found["array"])
     ax = draw(MODEL, *found[kind])
@@ -127,7 +127,7 @@ def test_labels_that_do_not_go_with_the_data_are_an_error(draw, features, labels
 
 @pytest.mark.parametrize("model", [None, 3, b"model.json", [1.0]])
 @pytest.mark.parametrize("draw", [*OF_DATA, plot.convergence, plot.coefficients])
-def test_what_is_no_model_is_an_error(draw, model):
+def test_another_type_of_model_is_an_error(draw, model):
     with pytest.raises(TypeError, match=r"^model must be a LogisticModel or the path of its file"):
         draw(model, *[X, T][: 2 * (draw in OF_DATA)])
     assert not plt.get_fignums()
@@ -158,7 +158,7 @@ def test_an_offset_of_rows_or_a_column(draw):
 
 @pytest.mark.parametrize("draw", OF_DATA[:3])
 @pytest.mark.parametrize("name", [[], None, 3, b"x"])
-def test_a_name_that_is_no_text_is_an_error(draw, name):
+def test_a_name_must_be_text(draw, name):
     with pytest.raises(TypeError, match=r"^name must be text; got"):
         draw(MODEL, X, T, name=name)
     assert not plt.get_fignums()
@@ -181,7 +181,7 @@ GIVEN = {
 
 
 @pytest.mark.parametrize("kind", GIVEN)
-def test_rows_that_are_left_out_are_told(kind):
+def test_the_legend_counts_skipped_rows(kind):
     ax = plot.roc(MODEL, *GIVEN[kind])
     assert ax.lines[-1].get_label().startswith("897 of 900 rows, AUC ")
     kept = np.delete(np.arange(900), GAPS)
@@ -190,7 +190,7 @@ def test_rows_that_are_left_out_are_told(kind):
 
 @each
 @pytest.mark.parametrize("kind", GIVEN)
-def test_rows_that_would_be_left_out_may_be_an_error(draw, kind):
+def test_missing_values_may_be_an_error(draw, kind):
     with pytest.raises(ValueError, match=r"row 0 has no (label|score).*missing='skip' leaves out"):
         draw(MODEL, *GIVEN[kind], missing="error")
     with pytest.raises(ValueError, match="missing must be 'error' or 'skip'; got 'nan'"):
@@ -199,7 +199,7 @@ def test_rows_that_would_be_left_out_may_be_an_error(draw, kind):
 
 
 @pytest.mark.parametrize("labels", [["0", "1"], [False, True], ["false", "true"], [0.0, 1.0]])
-def test_labels_are_classes_however_they_are_written(labels):
+def test_labels_may_be_written_in_several_ways(labels):
     ax = plot.roc(MODEL, X, [labels[t] for t in T])
     np.testing.assert_array_equal(last(ax), last(plot.roc(MODEL, X, T)))
 
