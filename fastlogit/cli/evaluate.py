@@ -25,12 +25,7 @@ def add_parser(commands: options.Subparsers) -> None:
     options.add_table(parser, "DATA")
     options.add_label(parser)
     options.add_offset(parser)
-    options.add_missing(
-        parser,
-        "'skip' leaves out, and counts, the rows without a label or a score; 'error' stops at the "
-        "first (default: skip)",
-        default="skip",
-    )
+    options.add_missing(parser, options.WITHOUT_LABEL_OR_SCORE, default="skip")
     options.add_unknown(parser)
     options.add_threshold(parser)
     parser.add_argument("--json", action="store_true", help="print JSON")

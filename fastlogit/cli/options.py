@@ -26,6 +26,11 @@ TABLE = (
     "a table: .parquet, .arrow, .csv or .tsv (with a header; also .gz, .zst), .npy, .npz or "
     ".libsvm; a folder or a 'pattern*' of such files; or - for standard input"
 )
+# The help of ``--missing`` where rows have labels.
+WITHOUT_LABEL_OR_SCORE = (
+    "rows without a label or a score: 'error' stops, 'skip' leaves them out and counts them "
+    "(default: skip)"
+)
 CSV_NAMES = tuple(field.name for field in fields(CSVOptions))
 
 
@@ -101,8 +106,8 @@ def add_unknown(parser: argparse.ArgumentParser, default: str | None = "error") 
         "--unknown",
         choices=("error", "ignore"),
         default=default,
-        help="an unknown category raises an error; 'ignore' drops its contribution to the score "
-        "(default: error)",
+        help="categories that the model does not know: 'error' stops, 'ignore' drops their "
+        "contribution to the score (default: error)",
     )
 
 

@@ -72,12 +72,7 @@ def add_parser(commands: options.Subparsers) -> None:
     options.add_label(parser)
     options.add_offset(parser)
     # Options without a default, so that a picture can refuse those that are given.
-    options.add_missing(
-        parser,
-        "'skip' leaves out the rows without a label or a score, and counts them in the legend; "
-        "'error' stops at the first (default: skip)",
-        default=None,
-    )
+    options.add_missing(parser, options.WITHOUT_LABEL_OR_SCORE, default=None)
     options.add_unknown(parser, default=None)
     options.add_output(parser, "FILE", "a .png, .svg or .pdf file")
     options.add_threads(parser)

@@ -33,8 +33,8 @@ def add_parser(commands: options.Subparsers) -> None:
     options.add_offset(parser)
     options.add_missing(
         parser,
-        "a null raises an error; 'nan' scores its row as NaN; 'skip' leaves out its row, and every "
-        "row whose score is NaN (default: error)",
+        "rows with a null: 'error' stops, 'nan' scores them as NaN, 'skip' leaves them out, with "
+        "all other rows whose score is NaN (default: error)",
         choices=("error", "nan", "skip"),
         default="error",
     )

@@ -52,7 +52,7 @@ def add_parser(commands: options.Subparsers) -> None:
     options.add_columns(parser, "--ignore", "columns to leave out")
     options.add_missing(
         parser,
-        "a null or NaN raises an error; 'skip' leaves out its row (default: error)",
+        "rows with a null or NaN: 'error' stops, 'skip' leaves them out (default: error)",
         default="error",
     )
     _add_fit(parser)
