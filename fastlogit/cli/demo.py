@@ -95,7 +95,7 @@ def demonstrate(folder: Path, rows: int, *, threads: int | None = None) -> None:
 
     folder.mkdir(parents=True, exist_ok=True)
     if any(folder.iterdir()):
-        raise ValueError(f"keep must be a new or empty folder; {folder} has files in it")
+        raise ValueError(f"keep must be a new or empty folder; got {folder}, which has files in it")
     flights = pq.read_table(flights_path())
     _say(f"{flights.num_rows:,} flights that left New York City in 2013; which were late?")
     model = _train(flights, folder, threads)

@@ -72,8 +72,8 @@ def decision_boundary(
     axes.check(ax)
     model = loaded(model)
     if model.coef.size != 2 or model.categories:
-        found = "text among them" if model.categories else f"{model.coef.size}"
-        raise ValueError(f"model must have two features, of numbers; it has {found}")
+        found = "text" if model.categories else f"{model.coef.size}"
+        raise ValueError(f"model must have two numeric features; got {found}")
     rows = read_rows(
         model, X, t, missing=missing, source_format=source_format, csv=csv, threads=threads,
         progress=progress, with_features=True,

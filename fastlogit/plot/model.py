@@ -57,7 +57,9 @@ def convergence(model: Model, ax: Axes | None = None) -> Axes:
     axes.check(ax)
     history = loaded(model).history
     if history is None or not history.passes:
-        raise ValueError("model must have a history, as fastlogit.fit gives; it has none")
+        raise ValueError(
+            "model must have a history, as fastlogit.fit returns it; got a model without"
+        )
     ax = axes.single(ax)
     passes = np.array(history.passes)
     objective, norm = np.array(history.objective), np.array(history.gradient_norm)

@@ -55,10 +55,10 @@ def test_of_many_rows_some_are_drawn():
 @pytest.mark.parametrize(
     ("model", "message"),
     [
-        (fl.LogisticModel([1.0]), "model must have two features, of numbers; it has 1"),
+        (fl.LogisticModel([1.0]), "model must have two numeric features; got 1"),
         (
             fl.LogisticModel([1.0, 2.0], 0.0, ("c=a", "c=b"), categories={"c": ("a", "b")}),
-            "it has text among them",
+            "model must have two numeric features; got text",
         ),
     ],
 )
