@@ -123,7 +123,7 @@ def _train(flights: Any, folder: Path, threads: int | None) -> LogisticModel:
 
 
 def _say_how_good(model: LogisticModel, test: Path, threads: int | None) -> None:
-    """Evaluate a model, and print the result and that of a constant prediction."""
+    """Evaluate a model, and compare it with a constant prediction."""
     from fastlogit.scoring import evaluate
 
     found = evaluate(model, test, LABEL, threads=threads)

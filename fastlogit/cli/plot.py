@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Collection
 
-# Pictures that need nothing, then those of a model, then those of a model and data.
+# Pictures that need nothing; from `convergence` on, a model; from `reliability` on, data as well.
 PICTURES = (
     "logistic", "derivative", "cross_entropy", "gradient", "tails", "convergence", "coefficients",
     "reliability", "roc", "precision_recall", "decision_boundary",

@@ -68,10 +68,16 @@ def test_a_library_that_is_broken_is_left_out(name, monkeypatch):
     assert not any(found.startswith(label) for found in errors("sigmoid"))
 
 
-@pytest.mark.parametrize("name", exactness._LIBRARIES)
+INSTALLED = [
+    name
+    for name, (module, _) in exactness._LIBRARIES.items()
+    if importlib.util.find_spec(module) is not None
+]
+
+
+@pytest.mark.parametrize("name", INSTALLED)
 def test_libraries_are_right_for_small_logits(name):
-    module, find = exactness._LIBRARIES[name]
-    pytest.importorskip(module)
+    _, find = exactness._LIBRARIES[name]
     z = np.linspace(-3.0, 3.0, 7)
     for function in FUNCTIONS:
         exact = [float(exactness._EXACT[function](one)) for one in z.tolist()]
