@@ -4,8 +4,8 @@
 * `NUMBERS`: results that depend on LAPACK, and the output of the commands.  Floats are compared
   within a tolerance, everything else exactly.
 
-``python tests/recorded.py`` writes recorded.json again.  Do that only after a deliberate change
-of results, and read the diff.  ``python tests/recorded.py --bits`` compares the digests and names
+``python -m tests.recorded`` writes recorded.json again.  Do that only after a deliberate change
+of results, and read the diff.  ``python -m tests.recorded --bits`` compares the digests and names
 those that differ; set NUMBA_CPU_NAME to compare another instruction set.
 """
 
