@@ -1058,7 +1058,7 @@ def test_rows_without_a_label_are_left_out_unless_they_are_errors(here, capsys, 
     words += ["-o", "x.svg"] if command == "plot" else []
     assert main(words) == 0
     shown = capsys.readouterr().out if command == "evaluate" else Path("x.svg").read_text()
-    assert "left out     1" in shown or "4 of 5 rows" in shown
+    assert "left out      1" in shown or "4 of 5 rows" in shown
     assert main([*words, "--missing", "error", *["--force"] * (command == "plot")]) == 1
     assert capsys.readouterr().err == (
         "fastlogit: error: gaps.parquet: row 2 has no label (--missing skip leaves out such rows)\n"

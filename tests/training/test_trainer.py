@@ -585,7 +585,7 @@ def with_one(value, row, column):
         ({"start": np.zeros(2)}, "start must be a LogisticModel"),
         ({"feature_names": ["a"]}, "feature_names must have one name for each column, 2; got 1"),
         ({"feature_names": ["a", "a"]}, "feature_names must differ; got 'a' more than once"),
-        ({"feature_names": ["a", 1]}, "feature_names must be text; got 1"),
+        ({"feature_names": ["a", 1]}, "feature_names must be a sequence of names; got"),
         ({"feature_names": 5}, "feature_names must be"),
         ({"feature_names": "ab"}, "feature_names must be"),
         ({"threads": 0}, "threads must be between 1 and 4096"),
