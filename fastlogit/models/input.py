@@ -1,4 +1,4 @@
-"""What a user passes to a model for prediction, checked: the columns of X, the offset."""
+"""Checks of the arguments of a prediction: the columns of X, the offset."""
 
 from __future__ import annotations
 

@@ -80,8 +80,8 @@ class LogisticModel:
         Duration of the training.
     history : History, or None
         Loss and gradient norm after each read of X.
-    variances : ndarray (d,), or (d + 1,) with that of the intercept last, or None
-        Squared standard errors of a fit without a penalty.
+    variances : ndarray (d,), or (d + 1,) for a model with an intercept, or None
+        Squared standard errors of a fit without a penalty; the intercept comes last.
     categories : dict of tuple of str
         The categories of each column of text.  Each has a feature ``column=category``; without
         one its coefficient is 0.

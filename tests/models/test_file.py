@@ -1,4 +1,4 @@
-"""The file of a model gives the same model, or a clear error; what loads can be used."""
+"""The file of a model: an exact round trip, or a clear error; a loaded model is usable."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ def test_a_file_of_a_former_version_needs_the_fields_of_its_version(tmp_path, na
         fl.load(path)
 
 
-def test_what_a_later_minor_version_might_add_does_not_disturb(tmp_path):
+def test_unknown_keys_are_ignored(tmp_path):
     path = tmp_path / "model.json"
     path.write_text(json.dumps(content(note="trained on Sunday")))
     assert fields(fl.load(path)) == fields(MODEL)
@@ -189,7 +189,7 @@ BAD_TEXTS = {
 
 
 @pytest.mark.parametrize("text", BAD_TEXTS.values(), ids=BAD_TEXTS)
-def test_what_is_not_json_is_an_error_that_begins_with_the_path(tmp_path, text):
+def test_text_that_is_not_json_is_an_error_that_begins_with_the_path(tmp_path, text):
     path = tmp_path / "model.json"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(ValueError, match="not a model file") as caught:
@@ -303,7 +303,7 @@ BAD_CONTENTS = [
 
 
 @pytest.mark.parametrize(("bad", "words"), BAD_CONTENTS)
-def test_json_that_is_no_model_is_an_error_that_begins_with_the_path(tmp_path, bad, words):
+def test_json_without_a_valid_model_is_an_error_that_begins_with_the_path(tmp_path, bad, words):
     path = tmp_path / "model.json"
     path.write_text(json.dumps(bad))
     with pytest.raises(ValueError, match=f"not a valid model: .*{words}") as caught:
@@ -341,21 +341,21 @@ def test_a_file_with_any_byte_replaced_is_a_model_or_an_error_that_begins_with_t
 
 @pytest.mark.parametrize("key", content())
 @pytest.mark.parametrize("value", ["long", ["long"], {"long": 1}, ["long"] * 2, [["long"]]])
-def test_messages_are_short_whatever_the_file_says(tmp_path, key, value):
+def test_messages_are_short_for_long_values(tmp_path, key, value):
     path = tmp_path / "model.json"
     path.write_text(json.dumps(content(**{key: value})).replace("long", "z\\n" * 100_000))
     assert loads_or_refuses(path) is None or key == "solver"
 
 
 @pytest.mark.parametrize("key", ["coef", "version", "history", "note"])
-def test_a_key_that_is_there_twice_is_an_error(tmp_path, key):
+def test_a_repeated_key_is_an_error(tmp_path, key):
     path = tmp_path / "model.json"
     path.write_text(f'{{"{key}": 0, {json.dumps(content(note=1))[1:]}')
     with pytest.raises(ValueError, match=f"not a model file: the key '{key}' occurs twice$"):
         fl.load(path)
 
 
-def test_a_key_that_is_there_twice_in_the_history_is_an_error(tmp_path):
+def test_a_repeated_key_in_the_history_is_an_error(tmp_path):
     path = tmp_path / "model.json"
     path.write_text(WHOLE.replace('"step":', '"passes": [1, 2], "step":'))
     with pytest.raises(ValueError, match=r"the key 'passes' occurs twice$"):
@@ -364,14 +364,14 @@ def test_a_key_that_is_there_twice_in_the_history_is_an_error(tmp_path):
 
 @pytest.mark.parametrize("text", ["1e999", "-1e999", "Infinity", "-Infinity", "NaN", "null"])
 @pytest.mark.parametrize("key", ["coef", "intercept"])
-def test_numbers_that_are_none_are_an_error(tmp_path, text, key):
+def test_numbers_must_be_finite(tmp_path, text, key):
     path = tmp_path / "model.json"
     path.write_text(WHOLE.replace({"coef": "-1.0", "intercept": "0.5"}[key], text, 1))
     with pytest.raises(ValueError, match=f"not a valid model: '{key}' must be a finite number; "):
         fl.load(path)
 
 
-# As large as can be for their size; what is slower than in proportion would not end.
+# The largest content for the size of a file; work above linear would not finish.
 LARGE = {
     "numbers": lambda: content(coef=[0] * 100_000),
     "digits": lambda: content(coef="digits"),
@@ -431,7 +431,7 @@ def test_100_megabytes_of_brackets_are_an_error(tmp_path, parts):
     assert len(message) < 500
 
 
-# Whatever runs, imports, or reads or writes a file, tells the interpreter's auditors.
+# Audit hooks see every file, import and process of the interpreter.
 LOAD_AUDITED = """
 import json, sys
 import fastlogit as fl
@@ -473,7 +473,7 @@ def test_loading_executes_nothing(tmp_path):
     assert [argument for _, argument in events] == [f"({str(path)!r},)" for path in paths]
 
 
-def test_a_file_that_is_not_there_is_an_error_that_names_it(tmp_path):
+def test_a_file_that_does_not_exist_is_an_error_that_names_it(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"nowhere\.json"):
         fl.load(tmp_path / "nowhere.json")
     with pytest.raises(OSError, match=tmp_path.name):
@@ -483,7 +483,7 @@ def test_a_file_that_is_not_there_is_an_error_that_names_it(tmp_path):
 # Saving that fails ------------------------------------------------------------------------
 
 
-def test_saving_into_a_folder_that_is_not_there_is_an_error_that_names_it(tmp_path):
+def test_saving_into_a_missing_folder_is_an_error_that_names_it(tmp_path):
     with pytest.raises(FileNotFoundError, match="nowhere"):
         MODEL.save(tmp_path / "nowhere" / "model.json")
     assert list(tmp_path.iterdir()) == []
@@ -491,9 +491,7 @@ def test_saving_into_a_folder_that_is_not_there_is_an_error_that_names_it(tmp_pa
 
 @pytest.mark.parametrize("existing", [None, "old"])
 @pytest.mark.parametrize("step", ["pathlib.Path.write_text", "os.fsync", "pathlib.Path.replace"])
-def test_saving_that_fails_leaves_what_was_there_and_nothing_else(
-    tmp_path, monkeypatch, existing, step
-):
+def test_a_failed_save_leaves_the_old_file_and_no_other(tmp_path, monkeypatch, existing, step):
     path = tmp_path / "model.json"
     if existing:
         path.write_text(existing)
@@ -513,7 +511,7 @@ def test_saving_that_fails_leaves_what_was_there_and_nothing_else(
 @pytest.mark.parametrize(
     "field", [{"mean_log_loss": math.inf}, {"l2": math.nan}, {"feature_names": ("\ud800",)}]
 )
-def test_what_json_cannot_hold_is_an_error_and_the_old_file_stays(tmp_path, field):
+def test_values_that_json_cannot_hold_are_an_error_and_the_old_file_stays(tmp_path, field):
     path = tmp_path / "model.json"
     MODEL.save(path)
     with pytest.raises(ValueError, match=r"JSON|surrogate|must be"):
@@ -522,7 +520,7 @@ def test_what_json_cannot_hold_is_an_error_and_the_old_file_stays(tmp_path, fiel
     assert list(tmp_path.iterdir()) == [path]
 
 
-# What loads can be used -------------------------------------------------------------------
+# A loaded model is usable -----------------------------------------------------------------
 
 # Fields and elements of them, by their keys.
 PLACES = [
@@ -618,7 +616,7 @@ def draw(models):
 
 
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: ".".join(map(str, place)))
-def test_a_file_with_an_odd_value_is_a_model_that_can_be_used_or_an_error(tmp_path, place):
+def test_a_file_with_an_odd_value_is_a_usable_model_or_an_error(tmp_path, place):
     path = tmp_path / "model.json"
     loaded = {}
     for value in ODD:
@@ -631,7 +629,7 @@ def test_a_file_with_an_odd_value_is_a_model_that_can_be_used_or_an_error(tmp_pa
         draw(list(loaded.values())[:6])
 
 
-def test_files_with_several_odd_values_are_models_that_can_be_used_or_errors(tmp_path):
+def test_files_with_several_odd_values_are_usable_models_or_errors(tmp_path):
     random, path = np.random.default_rng(24), tmp_path / "model.json"
     loaded = 0
     for _ in range(300):
@@ -668,7 +666,7 @@ def test_files_with_several_odd_values_are_models_that_can_be_used_or_errors(tmp
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_what_could_not_be_used_later_is_an_error_when_it_is_loaded(tmp_path, bad, words):
+def test_loading_a_model_that_could_not_be_used_is_an_error(tmp_path, bad, words):
     path = tmp_path / "model.json"
     path.write_text(json.dumps(bad))
     with pytest.raises(ValueError, match=f"not a valid model: .*{words}"):

@@ -128,7 +128,7 @@ def test_missing_may_be_an_error_that_names_the_row(tmp_path, column, value, mes
     assert evaluate(MODEL, source, label, missing="skip").rows == 3
 
 
-def test_nothing_missing_is_no_error():
+def test_complete_rows_pass_with_missing_error():
     table = {"x": Z, "t": T}
     assert evaluate(MODEL, table, "t", missing="error") == evaluate(MODEL, table, "t")
     with pytest.raises(ValueError, match="missing must be 'error' or 'skip'; got 'nan'"):
@@ -136,14 +136,14 @@ def test_nothing_missing_is_no_error():
 
 
 @pytest.mark.parametrize("label", ["t", 0, -1])
-def test_libsvm_has_labels_of_its_own(tmp_path, label):
+def test_libsvm_has_its_own_labels(tmp_path, label):
     path = tmp_path / "x.svm"
     dump_svmlight_file(sparse.csr_matrix(Z[:, None]), T, str(path), zero_based=False)
     with pytest.raises(ValueError, match="label must not be given for LIBSVM, whose lines begin"):
         evaluate(MODEL, path, label)
 
 
-def test_one_class_alone_has_no_area():
+def test_the_auc_of_one_class_is_nan():
     found = evaluate(MODEL, {"x": [1.0, 2.0], "t": [1, 1]}, "t")
     assert np.isnan(found.auc)
     assert json.loads(found.to_json())["auc"] is None
@@ -160,7 +160,7 @@ def test_one_class_alone_has_no_area():
         ({"x": ["a"], "t": [1]}, "t", "column 'x' must hold numbers; it holds string"),
     ],
 )
-def test_what_cannot_be_measured_is_an_error(table, label, message):
+def test_a_table_without_measurable_rows_is_an_error(table, label, message):
     with pytest.raises(ValueError, match=message):
         evaluate(MODEL, table, label)
 
@@ -179,7 +179,7 @@ def test_json_has_no_infinity():
 
 
 @pytest.mark.parametrize("threshold", [None, "", "0.5", [0.5], np.zeros(2), 1.5, -0.1, np.nan])
-def test_a_threshold_that_is_no_probability_is_an_error(threshold):
+def test_a_threshold_outside_0_and_1_is_an_error(threshold):
     model = fl.LogisticModel([1.0], 0.0, ("x",))
     with pytest.raises((TypeError, ValueError), match=r"^threshold must "):
         evaluate(model, {"x": [1.0], "t": [1]}, "t", threshold=threshold)

@@ -1,4 +1,4 @@
-"""Tables with columns of text, streamed through a model."""
+"""The logits of tables with columns of text or an offset."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def test_nulls_follow_missing():
     np.testing.assert_array_equal(logits(source, missing="skip"), np.delete(LOGITS, 1234))
 
 
-def test_evaluation_reads_them_too():
+def test_evaluate_reads_columns_of_text():
     found = evaluate(MODEL, DATA, "late")
     assert found.mean_log_loss == pytest.approx(fl.log_loss(LOGITS, CODES) / N, rel=1e-14)
     with pytest.raises(ValueError, match="has 'SFO' in row 1234"):
@@ -142,7 +142,7 @@ def test_columns_without_names(tmp_path):
         list(score(MODEL, tmp_path / "x.npy"))
 
 
-def test_a_null_within_a_dictionary_is_a_null():
+def test_a_null_in_a_dictionary_is_a_null():
     column = pa.DictionaryArray.from_arrays([0, 1, 0], ["JFK", None])
     source = pa.table({"from": column, "age": [1.0, 2.0, 3.0]})
     with pytest.raises(ValueError, match="column 'from' is null in row 1"):
@@ -151,7 +151,7 @@ def test_a_null_within_a_dictionary_is_a_null():
 
 
 @pytest.mark.parametrize("text", ["", "NA", "null"])
-def test_what_stands_for_nothing_in_a_csv_is_a_null(tmp_path, text):
+def test_a_missing_value_of_a_csv_is_a_null(tmp_path, text):
     (tmp_path / "x.csv").write_text(f"from,age\nJFK,1\n{text},2\n")
     with pytest.raises(ValueError, match="column 'from' is null in row 1"):
         list(score(MODEL, tmp_path / "x.csv"))
@@ -304,7 +304,7 @@ def test_an_offset_that_cannot_be_read_is_an_error(source, offset, message):
         logits_with(source, offset)
 
 
-def test_a_label_is_no_offset():
+def test_the_offset_cannot_be_the_label():
     for source, label in ((TABLE, "late"), (MATRIX, 1)):
         with pytest.raises(ValueError, match="is the offset, so it cannot be the label"):
             evaluate(PAIR, source, label, offset=label)
@@ -341,7 +341,7 @@ def test_the_model_may_be_the_path_of_its_file(tmp_path):
 
 
 @pytest.mark.parametrize("model", [None, 3, b"model.json", pd.NA, [1.0], {}])
-def test_something_else_is_no_model(model):
+def test_a_model_must_be_a_model_or_a_path(model):
     for call in (lambda: score(model, DATA), lambda: evaluate(model, DATA, "late")):
         with pytest.raises(TypeError, match=r"^model must be a LogisticModel or the path"):
             call()
@@ -375,7 +375,7 @@ class NoStream:
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_what_is_no_table_is_an_error_that_names_it(source):
+def test_an_object_that_is_not_a_table_is_an_error_that_names_it(source):
     name = (
         f"source must be a path or a table|source must have a column for|{type(source).__name__}: "
     )
@@ -384,13 +384,13 @@ def test_what_is_no_table_is_an_error_that_names_it(source):
             call()
 
 
-def test_a_mapping_without_a_column_for_a_key_is_an_error_that_says_so():
+def test_a_mapping_without_a_column_for_a_key_is_an_error():
     with pytest.raises(ValueError, match=r"^source must have a column for each of its keys; 'from"):
         score(MODEL, Lying(age=[1.0]))
 
 
 @pytest.mark.parametrize("value", [[], 3, pd.NA, np.zeros(2), np.int64(0), "excel", b"csv"])
-def test_a_format_that_is_none_is_an_error(value):
+def test_an_unknown_format_is_an_error(value):
     with pytest.raises(
         ValueError, match=r"^source_format must be one of parquet, .*; got"
     ) as caught:
