@@ -32,10 +32,7 @@ _MINOR = 0.05
 
 
 class Diagnosis(NamedTuple):
-    """Numbers of columns, where d stands for an intercept; at most one of the lists is filled.
-
-    Only `lost` may come with variances.
-    """
+    """Numbers of columns, where d stands for an intercept; at most one of the lists is filled."""
 
     # Columns that separate the labels.
     separating: list[int]
