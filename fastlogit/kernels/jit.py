@@ -170,7 +170,11 @@ def by_precision(
 
 
 def by_class(
-    find: Callable[[type], Callable[..., Any]], *, allocating: bool = False, inline: bool = False
+    find: Callable[[type], Callable[..., Any]],
+    *,
+    allocating: bool = False,
+    inline: bool = False,
+    large: bool = False,
 ) -> Callable[..., Any]:
     """Join compiled functions into one for compiled code: the class of its first argument chooses.
 
@@ -183,6 +187,9 @@ def by_class(
         Whether the functions allocate, and so must count references.
     inline : bool
         Whether they are `inlined` functions.  Otherwise they are `inner` functions.
+    large : bool
+        Whether to call the function's own compiled code, which is cached.  Otherwise it is compiled
+        as a part of its callers: for a small function, that takes half as long as a call of it.
     """
 
     def choose(*args: Any) -> Any:
@@ -191,7 +198,8 @@ def by_class(
     def _choose(*args: Any) -> Any:
         kinds = args[0] if isinstance(args[0], tuple) else args
         function = find(getattr(kinds[0], "instance_class", np.ndarray))
-        return lambda *args: function(*args)
+        small = None if large else getattr(function, "py_func", None)
+        return small or (lambda *args: function(*args))
 
     options = OPTIONS | {"_nrt": allocating} | ({"forceinline": True} if inline else {})
     numba.extending.overload(choose, strict=False, jit_options=options)(_choose)

@@ -84,16 +84,16 @@ MODULES: dict[type, ModuleType] = {
 }
 
 
-def _by_layout(name: str, *, allocating: bool = False) -> Any:
-    return jit.by_class(lambda layout: getattr(MODULES[layout], name), allocating=allocating)
+def _by_layout(name: str, **options: bool) -> Any:
+    return jit.by_class(lambda layout: getattr(MODULES[layout], name), **options)
 
 
 shape = _by_layout("shape")
 block_rows = _by_layout("block_rows")
 workspace = _by_layout("workspace", allocating=True)
 partial_size = _by_layout("partial_size")
-multiply = _by_layout("multiply")
-accumulate = _by_layout("accumulate")
-accumulate_squares = _by_layout("accumulate_squares")
-add_pairs = _by_layout("add_pairs")
-pack = _by_layout("pack")
+multiply = _by_layout("multiply", large=True)
+accumulate = _by_layout("accumulate", large=True)
+accumulate_squares = _by_layout("accumulate_squares", large=True)
+add_pairs = _by_layout("add_pairs", large=True)
+pack = _by_layout("pack", large=True)
