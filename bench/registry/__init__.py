@@ -67,7 +67,7 @@ class Function(NamedTuple):
         *,
         out: bool = False,
     ) -> Callable[[], Any]:
-        """One implementation bound to arguments of length n, with a preallocated result if `out`."""
+        """One implementation bound to arguments of length n, with a given result array if `out`."""
         args = [argument(name, n, dtype) for name in self.arguments]
         return self.ready(library, args, threads, np.empty(n, dtype) if out else None)
 
