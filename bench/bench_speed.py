@@ -30,13 +30,13 @@ from bench.roofline import stream
 from bench.timings import READING
 
 
-def time_rounds(benchmark, call, elements, **info):
+def time_rounds(benchmark, call, size, **info):
     """Time a call; the first round, which compiles, does not count."""
     benchmark.extra_info.update(info)
     benchmark.pedantic(
         call,
-        rounds=20 if elements < 1_000_000 else 5,
-        iterations=max(1, 200_000 // elements),
+        rounds=20 if size < 1_000_000 else 5,
+        iterations=max(1, 200_000 // size),
         warmup_rounds=1,
     )
 

@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+import warnings
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,13 @@ def pytest_collection_modifyitems(config, items):
         proofs = [item for item in items if item.get_closest_marker("proof")]
         items[:] = [item for item in items if item not in proofs]
         config.hook.pytest_deselected(items=proofs)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_sessionfinish():
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Not saving anything, no benchmarks have been run")
+        return (yield)
 
 
 @pytest.hookimpl(optionalhook=True)

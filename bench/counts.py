@@ -7,7 +7,6 @@ out.  Valgrind knows no AVX-512, so on x86 everything is compiled for x86-64-v3 
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import re
@@ -20,7 +19,7 @@ from pathlib import Path
 
 import fastlogit as fl
 from bench import machine, render
-from bench.commands import output, parser
+from bench.commands import parser
 from bench.data import COLUMNS, DTYPES
 from bench.registry import FUNCTIONS
 
@@ -89,7 +88,6 @@ def main(arguments: Sequence[str] = ()) -> None:
     """Count, and print a table."""
     command = parser("counts")
     command.add_argument("--only", nargs="+", choices=FUNCTIONS, default=FUNCTIONS, metavar="NAME")
-    command.add_argument("--json", type=output, metavar="FILE", help="store the counts")
     options = command.parse_args(arguments)
     if not shutil.which("valgrind"):
         command.exit(1, f"{command.prog}: valgrind is not installed\n")
@@ -101,6 +99,3 @@ def main(arguments: Sequence[str] = ()) -> None:
         for name in options.only
     ]
     print(render.grid(["function", *DTYPES], lines))
-    if options.json is not None:
-        stored = {"machine": machine.describe(), "instructions": found}
-        options.json.write_text(json.dumps(stored, indent=1) + "\n")
