@@ -211,7 +211,7 @@ _MULTIPLICATIONS = {
 }
 
 
-def _of_logits(name: str) -> Callable[..., Any] | None:
+def _logit_kernel(name: str) -> Callable[..., Any] | None:
     """The computation on a logit or a probability, for Numba; None for `linear.decision`."""
     sigmoid, slope = kernels.sigmoid, kernels.sigmoid_derivative
     loss, residual = kernels.logistic_loss, kernels.residual
@@ -247,7 +247,7 @@ def count_operations(code: str) -> dict[str, float]:
 def operations(name: str, dtype: str) -> dict[str, float]:
     """Multiply-adds and divisions per element, or per row of X."""
     counts = count_operations("")
-    if function := _of_logits(name):
+    if function := _logit_kernel(name):
         number = getattr(types, dtype if name in ELEMENTWISE else "float64")
         compiled = numba.njit(error_model="numpy", no_cpython_wrapper=True)(function)
         compiled.compile((number,) * function.__code__.co_argcount)
