@@ -8,7 +8,7 @@ import numpy as np
 
 from fastlogit.core.arrow import common_type
 from fastlogit.core.checks import shown
-from fastlogit.tables.columnar import of_batches, of_schema
+from fastlogit.tables.csv import of_batches, of_schema
 from fastlogit.tables.table import dtype_of, naming
 
 if TYPE_CHECKING:

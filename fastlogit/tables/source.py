@@ -17,7 +17,7 @@ import numpy as np
 from fastlogit.core.checks import shown
 from fastlogit.matrix import features
 from fastlogit.tables import text_file
-from fastlogit.tables.columnar import (
+from fastlogit.tables.csv import (
     ARROW_STREAM,
     of_csv,
     of_reader,
@@ -28,7 +28,7 @@ from fastlogit.tables.columnar import (
 from fastlogit.tables.csv_options import CSVOptions
 from fastlogit.tables.folder import chain, find_files, partition_keys
 from fastlogit.tables.partition import is_frame, of_frame
-from fastlogit.tables.positional import of_libsvm, of_matrix, open_libsvm, open_npy, open_npz
+from fastlogit.tables.npy import of_libsvm, of_matrix, open_libsvm, open_npy, open_npz
 from fastlogit.tables.table import Table, naming
 
 if TYPE_CHECKING:

@@ -231,7 +231,7 @@ def test_columns_of_the_wrong_type_are_named(refuses, tmp_path, suffix):
 def test_row_groups_are_read_together_or_in_batches(
     tmp_path, monkeypatch, most, batch_rows, threads
 ):
-    monkeypatch.setattr("fastlogit.tables.columnar._GROUP_BYTES", most)
+    monkeypatch.setattr("fastlogit.tables.csv._GROUP_BYTES", most)
     path = tmp_path / "x.parquet"
     with pq.ParquetWriter(path, PAIRS.schema) as writer:
         for first, stop in [(0, 10), (10, 20), (20, 20), (20, 53), (53, 54), (54, len(PAIRS))]:
