@@ -6,7 +6,7 @@ import mpmath
 import numpy as np
 
 from fastlogit.kernels import logistic
-from tests import coefficients
+from tests.references import coefficients
 
 
 def bits_of(value: float) -> np.int64:

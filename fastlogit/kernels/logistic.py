@@ -44,7 +44,7 @@ does with 512 bits, the multiplications decide, and the division goes on beside 
 
 Sources: the fraction for e^r is that of fdlibm's ``e_exp.c`` (Sun Microsystems, 1993), here
 without its division; atanh for log1p is Muller et al., Handbook of Floating-Point
-Arithmetic, section 10.2; the coefficients come from ``tests/coefficients.py``.
+Arithmetic, section 10.2; the coefficients come from ``tests/references/coefficients.py``.
 """
 
 from __future__ import annotations

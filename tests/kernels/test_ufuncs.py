@@ -9,7 +9,7 @@ import pytest
 from numpy.lib.stride_tricks import as_strided
 
 from fastlogit.kernels.ufuncs import ARGUMENTS, ufunc
-from tests.reference import adversarial, same_bits
+from tests.references.multiprecision import adversarial, same_bits
 
 NAMES = list(ARGUMENTS)
 DTYPES = [np.float32, np.float64]

@@ -1,6 +1,6 @@
 """Generate the polynomial coefficients of ``fastlogit/kernels/logistic.py``.
 
-``python tests/coefficients.py`` prints them; ``test_coefficients.py`` compares them with
+``python tests/references/coefficients.py`` prints them; ``test_coefficients.py`` compares them with
 the source.  Each is the Chebyshev fit of a smooth function in 200-bit arithmetic, whose
 error is within a small factor of the best possible for its degree, rounded to float64.
 """
