@@ -21,7 +21,12 @@ from fastlogit.core import checks
 from fastlogit.models.model import LogisticModel, loaded, warn_without_offset
 from fastlogit.scoring.predictions import Output, Predictions
 from fastlogit.scoring.stream import score
-from fastlogit.tables.partition import as_arrow, is_frame, of_frame, schema_of
+from fastlogit.tables.partition import (
+    declared_schema,
+    is_dask_frame,
+    open_dask_frame,
+    partition_to_arrow,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -140,7 +145,7 @@ def _score(
     model = loaded(model)
     warn_without_offset(model, offset)
     checks.missing(missing, ("error", "nan"))
-    if is_frame(X):
+    if is_dask_frame(X):
         options = {"output": output, "offset": offset, "missing": missing, "unknown": unknown}
         return _score_frame(X, model, options)
     if not isinstance(X, da.Array):
@@ -217,14 +222,14 @@ def _score_block(
 def _score_frame(X: Any, model: LogisticModel, options: dict[str, Any]) -> Any:
     import pandas as pd
 
-    table = of_frame("X", X)
+    table = open_dask_frame("X", X)
     columns = Predictions(model, table, **options).columns  # which checks all that is known
     model = replace(model, with_offset=False)  # or each partition warns as well
     chosen = X[[X.columns[column] for column in columns]]
     return chosen.map_partitions(
         _score_partition,
         model,
-        schema_of(chosen),
+        declared_schema(chosen),
         options,
         meta=pd.Series(np.empty(0), X._meta.index, name=options["output"]),
     )
@@ -235,7 +240,7 @@ def _score_partition(
 ) -> Any:
     import pandas as pd
 
-    batches = score(model, as_arrow(partition, schema), threads=1, **options)
+    batches = score(model, partition_to_arrow(partition, schema), threads=1, **options)
     scores = [batch.column(0).to_numpy() for batch in batches]
     name = options["output"]
     return pd.Series(np.concatenate([np.empty(0), *scores]), partition.index, name=name)

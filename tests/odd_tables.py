@@ -142,7 +142,7 @@ def numbers(column):
     return column.to_numpy(float)
 
 
-def labels_of(case, rng):
+def read_labels(case, rng):
     """Choose the two labels; give the label of each row, None where it is missing."""
     classes = LABELS[rng.integers(len(LABELS))]
     labels = [None if np.isnan(t) else classes[int(t)] for t in case.t]
@@ -160,7 +160,7 @@ def all_columns(case, rng):
     for name, kind in case.kinds.items():
         if kind == "code":
             case.training += ["--categorical", name]
-    columns["the label"] = labels_of(case, rng)
+    columns["the label"] = read_labels(case, rng)
     if case.weight is not None:
         columns["weight"] = case.weight.tolist()
         case.training += ["--weight", "weight"]

@@ -32,7 +32,7 @@ from fastlogit.tables.csv_options import NULLS, CSVOptions
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from fastlogit.tables.table import Progress
+    from fastlogit.tables.table import ReadProgress
 
 Number = TypeVar("Number", int, float)
 
@@ -124,11 +124,11 @@ def _ending_in_order() -> Iterator[None]:
 
 
 def _train(args: argparse.Namespace) -> None:
+    from fastlogit.core.files import replacing
     from fastlogit.scoring import read_table
-    from fastlogit.tables.sink import replacing
 
     keep_apart(args.out, args.data)
-    with _reported_warnings(args), replacing(args.out, force=args.force) as temporary:
+    with _reported_warnings(args), replacing(args.out, force=args.force, alone=True) as temporary:
         data = read_table(
             args.data,
             args.label,
@@ -260,7 +260,7 @@ def _plot(args: argparse.Namespace) -> None:
     from matplotlib import pyplot as plt
 
     from fastlogit import plot
-    from fastlogit.tables.sink import replacing
+    from fastlogit.core.files import replacing
 
     draw = getattr(plot, args.name)
     takes = inspect.signature(draw).parameters
@@ -286,7 +286,7 @@ def _plot(args: argparse.Namespace) -> None:
     for path in filter(None, (args.model, args.data)):
         keep_apart(args.out, path)
     options = {name: value for name, value in given.items() if value is not None}
-    with _reported_warnings(args), replacing(args.out, force=args.force) as temporary:
+    with _reported_warnings(args), replacing(args.out, force=args.force, alone=True) as temporary:
         if args.model is not None:
             options["model"] = fastlogit.load(args.model)
         drawn = draw(**options)
@@ -308,14 +308,14 @@ def _warmup(_args: argparse.Namespace) -> None:
 
 
 @contextmanager
-def _progress_bar(quiet: bool) -> Iterator[Callable[[Progress], object]]:
+def _progress_bar(quiet: bool) -> Iterator[Callable[[ReadProgress], object]]:
     """Give a function that shows how far a table is read, on a terminal."""
     from tqdm import tqdm
 
     # disable=None shows the bar on a terminal only.
     with tqdm(unit=" rows", unit_scale=True, leave=False, disable=quiet or None) as bar:
 
-        def show(progress: Progress) -> None:
+        def show(progress: ReadProgress) -> None:
             rows, bar.total, size, all_bytes = progress
             if size and not bar.disable:
                 bar.set_postfix_str(f"{size / bar.format_dict['elapsed'] / 1e6:.0f} MB/s", False)

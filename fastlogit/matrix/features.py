@@ -24,7 +24,7 @@ import numpy as np
 
 from fastlogit.core import checks
 from fastlogit.core import threads as _threads
-from fastlogit.core.arrow import column_of, numbers
+from fastlogit.core.arrow import as_column, numbers
 from fastlogit.kernels import lanes, passes
 from fastlogit.kernels.layouts import columns, dense, sparse
 
@@ -513,7 +513,7 @@ def _chunks_of(value: Any, name: str, missing: Missing) -> list[_Column]:
         import pyarrow as pa
 
         try:
-            whole = pa.array(value) if _is_of_pandas(value) else column_of(value)
+            whole = pa.array(value) if _is_of_pandas(value) else as_column(value)
         except (pa.ArrowException, TypeError):
             raise TypeError(f"X must hold real numbers; got {dtype} in column {name!r}") from None
         chunks = whole.chunks if isinstance(whole, pa.ChunkedArray) else [whole]
@@ -536,7 +536,7 @@ def in_memory(X: Any) -> Any:
     if isinstance(X, pa.RecordBatch | pa.Table):
         return X
     try:
-        # As in `column_of`, Arrow's own readers do not take the C interface.
+        # As in `as_column`, Arrow's own readers do not take the C interface.
         return X.read_all() if isinstance(X, pa.RecordBatchReader) else pa.table(X)
     except (pa.ArrowException, TypeError, ValueError) as error:
         raise TypeError(f"X must be a table; got {type(X).__name__} ({error})") from None

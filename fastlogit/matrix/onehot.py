@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
-from fastlogit.core.arrow import column_of, plain, texts_of
+from fastlogit.core.arrow import as_column, decoded, string_array
 from fastlogit.core.checks import choice, shown
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ class Known(NamedTuple):
                 of_these = [coefficients[one] for one in spellings if one in coefficients]
                 for one in spellings if of_these else ():
                     coefficients.setdefault(one, of_these[0])
-        return cls(texts_of(coefficients), np.array([*coefficients.values(), 0.0]))
+        return cls(string_array(coefficients), np.array([*coefficients.values(), 0.0]))
 
 
 def look_up(column: Any, known: Known) -> Found:
@@ -166,7 +166,7 @@ def as_text(column: Any) -> Any:
     """A column of names, whatever their type, as strings."""
     import pyarrow as pa
 
-    column = plain(column)
+    column = decoded(column)
     return column if pa.types.is_string(column.type) else column.cast(pa.string())
 
 
@@ -189,7 +189,7 @@ def sum_of(
     """What the columns of text of a table in memory add to the logits of its rows."""
     total: Any = 0.0
     for name, coefficients in text.items():
-        column = column_of(X[name])
+        column = as_column(X[name])
         column.validate(full=True)  # an index may point outside the dictionary
         found = look_up(column, Known.of(coefficients))
         if missing == "error" and (nulls := np.count_nonzero(np.isnan(found.logits))):

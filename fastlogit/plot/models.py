@@ -17,7 +17,7 @@ from fastlogit.models.statistics import confidence_intervals, proportion_interva
 from fastlogit.plot import axes
 from fastlogit.scoring.evaluation import area, ranked
 from fastlogit.scoring.labelled import labelled
-from fastlogit.training.targets import t_of
+from fastlogit.training.targets import encode_labels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -587,7 +587,7 @@ def _rows(
             raise ValueError(
                 f"t must have one label for each row of X, {z.size}; got shape {given.shape}"
             )
-        labels = t_of(given, model.classes, "t")
+        labels = encode_labels(given, model.classes, "t")
         features = [_matrix(X)] if with_features else []
     known = ~(np.isnan(z) | np.isnan(labels))
     if not known.any():

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from fastlogit.matrix.onehot import Unknown
     from fastlogit.models.model import LogisticModel
     from fastlogit.tables.csv_options import CSVOptions
-    from fastlogit.tables.table import Progress
+    from fastlogit.tables.table import ReadProgress
 
 # Up to so many rows, logits are kept, and the area under the ROC curve is exact.
 EXACT_ROWS = 10_000_000
@@ -116,7 +116,7 @@ def evaluate(
     source_format: str | None = None,
     csv: CSVOptions | None = None,
     threads: SupportsIndex | None = None,
-    progress: Callable[[Progress], object] | None = None,
+    progress: Callable[[ReadProgress], object] | None = None,
 ) -> Evaluation:
     """Compare the probabilities of a model with labels, in one pass over a table.
 

@@ -10,7 +10,7 @@ from fastlogit.core import checks
 from fastlogit.core import threads as _threads
 from fastlogit.scoring.logits import Columns
 from fastlogit.tables.source import open_table
-from fastlogit.training.targets import find_labels, labels_of, t_of
+from fastlogit.training.targets import encode_labels, find_labels, read_labels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from fastlogit.matrix.onehot import Unknown
     from fastlogit.models.model import LogisticModel
     from fastlogit.tables.csv_options import CSVOptions
-    from fastlogit.tables.table import Batch, Progress
+    from fastlogit.tables.table import Batch, ReadProgress
 
 
 class Labelled(NamedTuple):
@@ -44,7 +44,7 @@ def labelled(
     source_format: str | None = None,
     csv: CSVOptions | None = None,
     threads: SupportsIndex | None = None,
-    progress: Callable[[Progress], object] | None = None,
+    progress: Callable[[ReadProgress], object] | None = None,
     with_features: bool = False,
 ) -> Iterator[Labelled]:
     """Read a table once; arguments and errors as of :func:`fastlogit.scoring.evaluate`."""
@@ -66,7 +66,7 @@ def labelled(
     columns, text = list(features.positions), set(features.text)
     if target is not None and (target == features.offset or (target in columns and not of_arrays)):
         role = "the offset" if target == features.offset else "a feature of the model"
-        raise ValueError(f"{table.name}: {table.label(target)} is {role}, no label")
+        raise ValueError(f"{table.name}: {table.describe(target)} is {role}, no label")
     if target is not None:
         columns.append(target)
         text.add(target)
@@ -74,8 +74,8 @@ def labelled(
     def compare(batch: Batch) -> tuple[Labelled, int | None]:
         X, labels = _split(batch, len(features.positions), target if of_arrays else None)
         z, _ = features.logits(X, batch)
-        labels = labels_of(table, labels, model.classes, batch)
-        t = t_of(labels, model.classes, batch.file, batch.first)
+        labels = read_labels(table, labels, model.classes, batch)
+        t = encode_labels(labels, model.classes, batch.file, batch.first)
         if missing == "error":
             _refuse_missing(z, t, X, batch)
         return Labelled(z, t, X if with_features else None), batch.position

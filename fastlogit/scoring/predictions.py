@@ -9,9 +9,10 @@ import numpy as np
 
 from fastlogit import elementwise
 from fastlogit.core import checks
-from fastlogit.core.arrow import array_of, as_type, texts_of
+from fastlogit.core.arrow import as_type, from_numpy, string_array
 from fastlogit.scoring.logits import Columns
-from fastlogit.tables.table import UNTYPED, checked_names, naming
+from fastlogit.tables.errors import errors_naming
+from fastlogit.tables.table import checked_names
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -90,10 +91,7 @@ class Predictions:
         self.names = _checked_names(names, self.outputs, keep)
         self.classes = labels
         self.schema = pa.schema(
-            [
-                field if table.typed else field.with_metadata(UNTYPED)
-                for field in map(table.field, kept)
-            ]
+            [*map(table.field, kept)]
             + [
                 # A label of NaN is null; all others may be NaN themselves.
                 pa.field(name, labels.type)
@@ -123,7 +121,7 @@ class Predictions:
         data = batch.data
         X = data.select(range(len(self.features.positions))) if hasattr(data, "schema") else data
         for place in self.kept_numbers:
-            numbers = self.table.numbers_of(X.column(place), self.columns[place], batch)
+            numbers = self.table.parse_numbers(X.column(place), self.columns[place], batch)
             X = X.set_column(place, X.schema.names[place], numbers)
         z, unknown = self.features.logits(X, batch)
         skipped = np.empty(0, np.int64)
@@ -135,24 +133,24 @@ class Predictions:
         if self.features.missing == "skip" and np.isnan(z).any():
             skipped = np.flatnonzero(np.isnan(z)) + batch.first
             there = np.flatnonzero(~np.isnan(z))
-            z, kept = z[there], [column.take(array_of(there)) for column in kept]
+            z, kept = z[there], [column.take(from_numpy(there)) for column in kept]
         columns = [self._output(one, z) for one in self.outputs]
         rows = pa.record_batch([*kept, *columns], schema=self.schema)
         return Part(rows, skipped, count, batch.file, unknown, batch.position)
 
     def _kept(self, column: Any, field: Any, batch: Batch) -> Any:
-        with naming(f"{batch.file}: column {checks.shown(field.name)} cannot be kept"):
+        with errors_naming(f"{batch.file}: column {checks.shown(field.name)} cannot be kept"):
             return as_type(column, field.type)
 
     def _output(self, output: Output, z: NDArray[np.float64]) -> Any:
         if output == "logit":
-            return array_of(z)
+            return from_numpy(z)
         if output == "log-probability":
-            return array_of(elementwise.log_sigmoid(z, threads=1))
+            return from_numpy(elementwise.log_sigmoid(z, threads=1))
         y = elementwise.sigmoid(z, threads=1)
         if output == "probability":
-            return array_of(y)
-        return self.classes.take(array_of((y > self.threshold).astype(np.int8), ~np.isnan(y)))
+            return from_numpy(y)
+        return self.classes.take(from_numpy((y > self.threshold).astype(np.int8), ~np.isnan(y)))
 
 
 def _labels(classes: tuple[Any, Any]) -> Any:
@@ -160,10 +158,10 @@ def _labels(classes: tuple[Any, Any]) -> Any:
     import pyarrow as pa
 
     if isinstance(classes[0], str):
-        return texts_of(classes)
+        return string_array(classes)
     if isinstance(classes[0], bool):
         return pa.concat_arrays([pa.repeat(label, 1) for label in classes])
-    return array_of(np.array(classes))
+    return from_numpy(np.array(classes))
 
 
 def _checked_outputs(output: Output | Sequence[Output]) -> tuple[Output, ...]:

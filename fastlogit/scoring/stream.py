@@ -18,11 +18,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 
 from fastlogit.core import checks, files
 from fastlogit.core import threads as _threads
-from fastlogit.core.arrow import array_of
+from fastlogit.core.arrow import from_numpy
 from fastlogit.core.pipeline import write_behind
 from fastlogit.models.model import loaded, warn_without_offset
-from fastlogit.scoring.journal import Journal, fingerprint, open_journal
-from fastlogit.tables.sink import open_sink, run_of, with_run
+from fastlogit.scoring.journal import (
+    Journal,
+    add_fingerprint,
+    fingerprint,
+    open_journal,
+    read_fingerprint,
+)
+from fastlogit.tables.sink import open_sink
 from fastlogit.tables.source import STANDARD, open_table
 
 if TYPE_CHECKING:
@@ -34,7 +40,7 @@ if TYPE_CHECKING:
     from fastlogit.models.model import LogisticModel
     from fastlogit.scoring.predictions import Output, Part, Predictions
     from fastlogit.tables.csv_options import CSVOptions
-    from fastlogit.tables.table import Progress
+    from fastlogit.tables.table import ReadProgress
 
 
 class Scored(NamedTuple):
@@ -98,7 +104,7 @@ def score(
     threads: SupportsIndex | None = None,
     force: bool = False,
     resume: bool = False,
-    progress: Callable[[Progress], object] | None = None,
+    progress: Callable[[ReadProgress], object] | None = None,
 ) -> Any:
     """Score every row of a table, and write the scores to a file or give them batch by batch.
 
@@ -159,7 +165,7 @@ def score(
         model, files and options give the same bytes as a run that was not interrupted.  If it
         was complete, nothing is written; an output of another run is an error without `force`.
     progress : callable, optional
-        Called after each batch with the :class:`Progress`.
+        Called after each batch with the :class:`ReadProgress`.
 
     Returns
     -------
@@ -241,7 +247,7 @@ def score(
             # A run that only compares writes nothing that could be lost.
             has_journal = run and (is_resumed or not was_there)
             journal = stack.enter_context(open_journal(sink, run)) if has_journal else None
-            schema = with_run(given.schema, said)
+            schema = add_fingerprint(given.schema, said)
             how = {"file_format": sink_format, "compression": compression}
             write_rows = stack.enter_context(
                 open_sink(sink, schema, force=force, compare=compare, **how)
@@ -269,7 +275,7 @@ def _write(
     journal: Journal | None,
     is_resumed: bool,
     write: Callable[[Part], object],
-    progress: Callable[[Progress], object] | None,
+    progress: Callable[[ReadProgress], object] | None,
 ) -> Scored:
     """Write the parts in the journal, then all others."""
 
@@ -298,7 +304,7 @@ def _are_complete(paths: Sequence[str | os.PathLike[str]], run: dict[str, str]) 
         If another run has written one; the message says what differs.
     """
     for path in paths:
-        before = run_of(path)
+        before = read_fingerprint(path)
         if before is None:
             return False
         if changed := [name for name in run if before.get(name) != run[name]]:
@@ -347,11 +353,11 @@ def _skipped_rows(
 
     schema = pa.schema([("file", pa.string()), ("row", pa.int64())])
     compare = compare and not force
-    with open_sink(path, with_run(schema, run), force=force, compare=compare) as write:
+    with open_sink(path, add_fingerprint(schema, run), force=force, compare=compare) as write:
 
         def write_skipped(part: Part) -> None:
             if part.skipped.size:
                 names = pa.repeat(part.file, part.skipped.size)
-                write(pa.record_batch([names, array_of(part.skipped)], schema=schema))
+                write(pa.record_batch([names, from_numpy(part.skipped)], schema=schema))
 
         yield write_skipped

@@ -43,7 +43,7 @@ def as_parquet(path, table):
     pq.write_table(table, path, row_group_size=700)
 
 
-def as_arrow(path, table):
+def partition_to_arrow(path, table):
     with pa.ipc.new_file(path, table.schema) as writer:
         writer.write_table(table, 700)
 
@@ -60,7 +60,7 @@ def as_folder(path, table):
     ("name", "write"),
     [
         ("x.parquet", as_parquet),
-        ("x.arrow", as_arrow),
+        ("x.arrow", partition_to_arrow),
         ("x.csv", lambda path, table: pa.csv.write_csv(table, path)),
     ],
 )
@@ -195,7 +195,7 @@ def logits_with(source, offset, model=PAIR, **options):
     ("name", "write", "offset"),
     [
         ("x.parquet", lambda path: pq.write_table(TABLE, path, row_group_size=200), "w"),
-        ("x.arrow", lambda path: as_arrow(path, TABLE), "w"),
+        ("x.arrow", lambda path: partition_to_arrow(path, TABLE), "w"),
         ("x.csv", lambda path: pa.csv.write_csv(TABLE, path), "w"),
         ("x.npy", write_npy, 1),
         ("x.npy", write_npy, "1"),

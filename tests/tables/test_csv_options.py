@@ -160,7 +160,7 @@ def test_what_is_missing_among_texts():
         ({"delimiter": 5}, "delimiter must be"),
         ({"decimal": ";"}, "decimal must be '.' or ','; got ';'"),
         ({"decimal": None}, "decimal must be"),
-        ({"thousands": "."}, "thousands must be one character .* another than decimal; got '.'"),
+        ({"thousands": "."}, "thousands must be one character .* and not the decimal; got '.'"),
         ({"thousands": ",,"}, "thousands must be"),
         ({"thousands": "0"}, "thousands must be"),
         ({"encoding": "utf-99"}, "encoding must be one that Python knows, .* got 'utf-99'"),

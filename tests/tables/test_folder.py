@@ -262,7 +262,7 @@ def test_numbers_in_one_file_and_text_in_another(tmp_path, order, form, other):
         with pytest.raises(ValueError, match=message):
             fails()
     if form != "csv":  # in which all is text
-        with pytest.raises(ValueError, match=r"'x' must be of one type to be kept; it is .* in "):
+        with pytest.raises(ValueError, match=r"'x' must have one type to be kept; it is .* in "):
             list(fl.score(fl.LogisticModel([1.0], 0.0, ("t",)), tmp_path, keep=["x"]))
 
 

@@ -12,11 +12,11 @@ import pyarrow as pa
 import pytest
 
 import fastlogit as fl
-from fastlogit.core.arrow import numbers, plain_type
+from fastlogit.core.arrow import decoded_type, numbers
 from fastlogit.matrix import features
 from fastlogit.scoring import evaluate, read_table, score
 from fastlogit.tables.source import open_table
-from fastlogit.tables.table import _state
+from fastlogit.tables.table import _file_state
 from tests.scoring_data import PAIR_WRITERS, SUFFIXES, N, as_source, write
 
 
@@ -67,7 +67,7 @@ def test_columns_that_hold_no_numbers(tmp_path, values, form):
         list(score(model, source))
     with pytest.raises(ValueError, match=message):
         evaluate(model, source, "t")
-    if not pa.types.is_string(plain_type(values.type)):
+    if not pa.types.is_string(decoded_type(values.type)):
         with pytest.raises(ValueError, match=rf"{message}, or leave it out with ignore=\['x'\]\)"):
             read_table(source, "t")
 
@@ -148,10 +148,10 @@ def test_batches_may_be_larger_than_any_file(tmp_path, suffix, rows):
 def test_a_pipe_has_no_state_that_might_change(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "file").touch()
-    assert _state(tmp_path / "pipe") is None
-    before = _state(tmp_path / "file")
+    assert _file_state(tmp_path / "pipe") is None
+    before = _file_state(tmp_path / "file")
     (tmp_path / "file").write_text("x")
-    assert None is not _state(tmp_path / "file") != before
+    assert None is not _file_state(tmp_path / "file") != before
 
 
 # Names and positions -----------------------------------------------------------------------

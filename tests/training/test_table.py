@@ -112,7 +112,7 @@ def test_values_out_of_range_name_the_row_of_the_file(tmp_path, column, value, m
 def test_nothing_to_train_on_is_an_error(tmp_path):
     path = tmp_path / "x.parquet"
     pq.write_table(pa.table({"late": [1.0]}), path)
-    with pytest.raises(ValueError, match="has no column beside column 'late'"):
+    with pytest.raises(ValueError, match="has no column besides column 'late'"):
         read_table(path, "late")
     pq.write_table(pa.table({"late": pa.array([], "f8"), "a": pa.array([], "f8")}), path)
     with pytest.raises(ValueError, match=r"has no rows$"):
@@ -306,7 +306,7 @@ def test_features_have_different_names():
         ({"categorical": ["age"]}, "missing column 'age'"),
         ({"categorical": "day"}, "categorical must be a sequence of names; got 'day'"),
         ({"categorical": ["x"]}, "column 'x' must hold text, integers or booleans"),
-        ({"ignore": ["x", "from", "day"]}, "has no column beside column 'late'"),
+        ({"ignore": ["x", "from", "day"]}, "has no column besides column 'late'"),
     ],
 )
 def test_columns_that_cannot_be_chosen(options, message):

@@ -15,7 +15,7 @@ from sklearn.datasets import dump_svmlight_file
 
 import fastlogit as fl
 from fastlogit.scoring import CSVOptions, evaluate, read_table
-from fastlogit.training.targets import t_of
+from fastlogit.training.targets import encode_labels
 
 X = [0.5, -1.5, 2.0, 1.0, -0.25]
 SECOND = [0, 1, 1, 0, 1]
@@ -125,9 +125,9 @@ def test_a_label_is_a_class_however_it_is_written(classes, given, form):
         values = np.array([*given, None], object)
     elif form == "dictionary":
         values = values.dictionary_encode()
-    np.testing.assert_array_equal(t_of(values, classes, "t"), [0, 1, 1, np.nan])
+    np.testing.assert_array_equal(encode_labels(values, classes, "t"), [0, 1, 1, np.nan])
     if form == "array":
-        np.testing.assert_array_equal(t_of(np.array(given), classes, "t"), [0, 1, 1])
+        np.testing.assert_array_equal(encode_labels(np.array(given), classes, "t"), [0, 1, 1])
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_another_label_is_an_error_that_names_its_row(classes, given, shown):
     wrong = [str(one) == shown.strip("'") for one in given].index(True)
     for values in (np.array(given), np.array(given, object), pa.array(given)):
         with pytest.raises(ValueError, match=f"must be {classes[0]!r} or .*got {shown}") as error:
-            t_of(values, classes, "in.csv", 100)
+            encode_labels(values, classes, "in.csv", 100)
         assert str(error.value).endswith(f" in row {100 + wrong}")
 
 
@@ -162,7 +162,7 @@ def test_labels_that_are_not_there_are_missing():
         np.array(["0", "1", None], object),
         np.array([0, 1, pd.NA], object),
     ):
-        np.testing.assert_array_equal(t_of(values, (0, 1), "t"), [0, 1, np.nan])
+        np.testing.assert_array_equal(encode_labels(values, (0, 1), "t"), [0, 1, np.nan])
 
 
 def csv(*labels):
