@@ -4,8 +4,8 @@
 * `NUMBERS`: results that depend on LAPACK, and the output of the commands.  Floats are compared
   within a tolerance, everything else exactly.
 
-``python tests/recorded.py`` writes recorded.json again.  Do that only after a deliberate change
-of results, and read the diff.  ``python tests/recorded.py --bits`` compares the digests and names
+``python -m tests.recorded`` writes recorded.json again.  Do that only after a deliberate change
+of results, and read the diff.  ``python -m tests.recorded --bits`` compares the digests and names
 those that differ; set NUMBA_CPU_NAME to compare another instruction set.
 """
 
@@ -35,7 +35,6 @@ import pyarrow.csv
 import pyarrow.dataset as pads
 import pyarrow.feather
 import pyarrow.parquet as pq
-from reference import adversarial, digest
 from scipy import sparse
 from sklearn.datasets import dump_svmlight_file
 from sklearn.linear_model import LogisticRegression
@@ -44,6 +43,7 @@ import fastlogit as fl
 import fastlogit.dask
 import fastlogit.sklearn
 from fastlogit import cli, kernels
+from tests.references.multiprecision import adversarial, digest
 
 FILE = Path(__file__).with_suffix(".json")
 # Keys of JSON that were renamed after the recording: {"old": "new"}.

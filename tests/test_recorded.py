@@ -6,9 +6,9 @@ import json
 
 import numpy as np
 import pytest
-from recorded import BITS, FILE, NUMBERS, differences, elementwise, run
 
 import fastlogit as fl
+from tests.recorded import BITS, FILE, NUMBERS, differences, elementwise, run
 
 BEFORE = json.loads(FILE.read_text(encoding="utf-8"))
 
