@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from fastlogit.tables.table import Wanted
 
-# Rows that a thread reads of an array, any row of which it can begin at.
+# Rows that a thread reads; it can begin at any row of an array.
 _THREAD_ROWS = 1 << 17
 
 

@@ -92,7 +92,7 @@ class Categories:
         self.places: list[Place] = []
 
     def number(self, column: Any, file: str, rows: NDArray[np.int64]) -> NDArray[np.int32]:
-        """The numbers of the texts in some rows of a file, none of which may be null."""
+        """Number the texts in some rows of a file; no text may be null."""
         encoded = column.dictionary_encode()
         texts = encoded.dictionary.to_pylist()
         codes = encoded.indices.to_numpy(zero_copy_only=False)

@@ -1,4 +1,4 @@
-"""The contract of a file format: what it offers to reading and to writing."""
+"""The contract of a file format: the functions that open, stream and write its files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Write = Callable[[Any], object]
 
 
 class ReadOptions(NamedTuple):
-    """Options for reading a file; a format ignores those of others."""
+    """Options for reading a file; a format ignores options that it does not need."""
 
     # Number of columns, where the format does not tell (LIBSVM).
     width: int | None = None

@@ -176,8 +176,8 @@ def _read_one(
 def _constants(values: list[Any], typed: bool) -> Any:
     """The values of a key as an Arrow array.
 
-    For CSV files, texts are large strings.  Cells are strings, some of which stand for a missing
-    value; texts of keys never do.
+    For CSV files, texts are large strings.  This tells them from cells, which are strings and may
+    stand for a missing value.
     """
     import pyarrow as pa
 

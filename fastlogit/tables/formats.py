@@ -1,4 +1,4 @@
-"""The table of file formats.  A new format needs a line here and a file beside this one."""
+"""The table of file formats.  A new format needs a line here and a file in this folder."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def suffixes(formats: Sequence[Format]) -> list[str]:
 
 
 def choose_format(formats: Sequence[Format], name: Any, argument: str) -> Format:
-    """The format with this name; `argument` names it in the error if there is none."""
+    """The format with this name; an error names the argument that it came from."""
     if isinstance(name, str):
         for one in formats:
             if name == one.name:

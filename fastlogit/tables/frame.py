@@ -1,4 +1,4 @@
-"""Columns in memory and streams of them: dicts, data frames and whatever exports Arrow's stream."""
+"""Columns in memory or from a stream: dicts, data frames, any object that exports Arrow's stream."""
 
 from __future__ import annotations
 

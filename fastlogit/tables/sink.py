@@ -37,8 +37,8 @@ def open_sink(
     """Give a function that writes the next record batch to a file, or to "-", standard output.
 
     The file appears under its name when the block ends without an exception.  Rows are written in
-    groups of a fixed size, so that the same rows give the same bytes in whatever batches they
-    come.  With `compare`, an existing file is not written, but must hold the same bytes.
+    groups of a fixed size: the bytes depend on the rows, not on the batches.  With `compare`, an
+    existing file is not written, but must hold the same bytes.
 
     Raises
     ------

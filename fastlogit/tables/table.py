@@ -196,7 +196,7 @@ class Table:
         return [where[name] for name in wanted]
 
     def find(self, wanted: Sequence[str]) -> list[int]:
-        """Positions of the columns with these names, each of which must be unique."""
+        """Positions of the columns with these names, which must be unique."""
         found = self.find_all(wanted)
         for name, positions in zip(wanted, found, strict=True):
             if len(positions) > 1:
@@ -360,7 +360,7 @@ class Table:
                 yield partial(self.reader, wanted._replace(start=start, stop=stop, threads=1))
 
     def _converted(self, batch: Batch, wanted: Wanted) -> Batch:
-        """A batch whose memory is validated, with numbers in all columns but those of text."""
+        """A batch whose memory is validated, and whose columns are numbers unless read as text."""
         data = batch.data
         if not hasattr(data, "schema"):
             return batch

@@ -135,7 +135,7 @@ def read_table(
 
     Notes
     -----
-    Labels are read as by :func:`fastlogit.fit`: numbers between 0 and 1 are t, and any two other
+    Labels are as in :func:`fastlogit.fit`: numbers between 0 and 1 are t, and any two other
     labels are t = 0 and t = 1 in their order.  ``true`` and ``false`` in a CSV are booleans.
     The index of a data frame is no feature unless `categorical` names it; `notes` says so.
 

@@ -120,7 +120,7 @@ class Labels:
         return values.astype(np.float64)
 
     def add(self, values: Any, file: str, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Numbers that stand for the labels of some rows of a file, none of which is missing."""
+        """Numbers that stand for the labels of some rows of a file; no label may be missing."""
         if not isinstance(values, np.ndarray):
             return self.texts.number(values, file, rows).astype(np.float64)
         if self.number is None and values.size:
