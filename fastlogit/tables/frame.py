@@ -1,4 +1,4 @@
-"""Columns in memory or from a stream: dicts, data frames, any object that exports Arrow's stream."""
+"""Columns in memory or from a stream: dicts, data frames, Arrow's own objects."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Arrays of Arrow, against those that Arrow makes itself."""
+"""Arrow arrays, compared with those that Arrow makes itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Work in threads whose results come in order, and whose errors come where they belong."""
+"""Work in threads: results come in order, and errors in their place."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_an_error_of_the_source_is_raised_and_no_thread_is_left(way):
 
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
-def test_who_stops_early_leaves_no_thread(way):
+def test_stopping_early_leaves_no_thread(way):
     before = threading.active_count()
     items = way(numbers(1000))
     assert [next(items), next(items)] == [0, 1]
@@ -54,7 +54,7 @@ def test_who_stops_early_leaves_no_thread(way):
     assert threading.active_count() == before
 
 
-def test_an_error_of_the_work_comes_after_what_was_before_it():
+def test_an_error_comes_after_the_earlier_results():
     def work(number):
         if number == 3:
             raise ValueError("three")
@@ -86,7 +86,7 @@ def test_work_overlaps():
     assert list(map_in_order(lambda number: together.wait() >= 0, range(4), 2)) == [True] * 4
 
 
-def test_a_result_does_not_wait_for_what_follows():
+def test_a_result_does_not_wait_for_the_next_item():
     may_go_on = threading.Event()
 
     def slow():

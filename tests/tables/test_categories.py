@@ -1,4 +1,4 @@
-"""Which columns of text are categories, and which are numbers, dates or identifiers."""
+"""Text columns: categories, or numbers, dates and identifiers."""
 
 from __future__ import annotations
 
@@ -233,7 +233,7 @@ def test_many_columns_are_not_all_listed():
         (["Inf", "red"], None),
     ],
 )
-def test_only_what_looks_missing_is_taken_as_missing(tmp_path, texts, nulls):
+def test_only_texts_that_look_missing_are_proposed_as_missing(tmp_path, texts, nulls):
     path = tmp_path / "in.csv"
     path.write_text("k,t\n" + "".join(f"{text},{t % 2}\n" for t, text in enumerate(texts)))
     message = refused(path)

@@ -1,4 +1,4 @@
-"""CSV: how it is written, what its rows are, and what is damaged."""
+"""CSV: ways of writing it, its rows, and damaged files."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_text_late_in_a_csv_names_column_and_row(tmp_path):
 
 
 @pytest.mark.parametrize("bad", ["", "many", "1,2"])
-def test_rows_of_a_csv_are_counted_alike_whatever_is_wrong(tmp_path, bad):
+def test_every_error_counts_the_rows_of_a_csv_in_the_same_way(tmp_path, bad):
     source = tmp_path / "in.csv"
     source.write_text(f"k,x\n1,2\n\n1,2\n1,{bad}\n")  # an empty line is no row
     with pytest.raises(ValueError, match=r"\brow 2\b"):
@@ -176,7 +176,7 @@ WRITTEN = {
 @pytest.mark.parametrize("size", [5, 1 << 23])
 @pytest.mark.parametrize("suffix", ["csv", "csv.gz", "stdin"])
 @pytest.mark.parametrize("name", WRITTEN)
-def test_a_csv_however_it_is_written(tmp_path, monkeypatch, name, suffix, size):
+def test_every_way_of_writing_a_csv(tmp_path, monkeypatch, name, suffix, size):
     text, options, encoding = WRITTEN[name]
     content = text.encode(encoding)
     source = tmp_path / f"x.{suffix}"
@@ -218,7 +218,7 @@ def test_a_csv_however_it_is_written(tmp_path, monkeypatch, name, suffix, size):
         (PLAIN.encode("latin-1"), r"got the byte 0xe9 in line 4 \(csv=CSVOptions\(encoding='cp12"),
     ],
 )
-def test_a_csv_that_is_written_otherwise_says_what_to_type(tmp_path, capsys, content, message):
+def test_an_error_says_which_option_would_read_the_csv(tmp_path, capsys, content, message):
     source, model = tmp_path / "x.csv", fl.LogisticModel([1.0], 0.0, ("x",))
     source.write_bytes(content)
     for fails in (
@@ -248,7 +248,7 @@ def test_late_text_that_is_no_utf8_names_its_row(tmp_path, monkeypatch):
         list(score(model, source, keep=["k"]))
 
 
-def test_options_of_a_csv_for_what_is_none(tmp_path):
+def test_csv_options_for_another_format_are_an_error(tmp_path):
     pq.write_table(PAIRS, tmp_path / "x.parquet")
     csv = CSVOptions(delimiter=";")
     refused = r"csv=CSVOptions\(delimiter=';'\) must be for a CSV or TSV; got it for "

@@ -48,7 +48,7 @@ def test_files_of_a_folder_must_all_have_the_columns(tmp_path):
 
 
 @pytest.mark.parametrize("source", ["nowhere", "nowhere*.csv", ""])
-def test_what_is_not_there(tmp_path, monkeypatch, source):
+def test_a_source_without_files_is_an_error(tmp_path, monkeypatch, source):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(FileNotFoundError, match=r"nowhere|no such files"):
         pair_logits(source)

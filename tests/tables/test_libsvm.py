@@ -1,4 +1,4 @@
-"""LIBSVM: its columns, its rows, and what is damaged."""
+"""LIBSVM: its columns, its rows, and damaged files."""
 
 from __future__ import annotations
 

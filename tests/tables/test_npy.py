@@ -1,4 +1,4 @@
-"""NPY and NPZ: their types, and what is damaged."""
+"""NPY and NPZ: their types, and damaged files."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_a_flipped_bit_in_an_archive_is_an_error(refuses, tmp_path):
         ("()", r"must have two axes; it has shape \(\)"),
     ],
 )
-def test_headers_that_promise_what_is_not_there(refuses, tmp_path, shape, message):
+def test_a_header_that_promises_too_much_is_an_error(refuses, tmp_path, shape, message):
     path = tmp_path / "x.npy"
     header = f"{{'descr': '<f8', 'fortran_order': False, 'shape': {shape}}}".ljust(117) + "\n"
     path.write_bytes(b"\x93NUMPY\x01\x00v\x00" + header.encode() + bytes(40))

@@ -154,7 +154,7 @@ def test_only_leading_whole_numbers_without_a_name_are_an_index():
     assert read_table(frame, "t").feature_names == ("Unnamed: 1",)
 
 
-def test_a_note_says_what_makes_an_index_a_feature(tmp_path):
+def test_a_note_tells_how_an_index_becomes_a_feature(tmp_path):
     frame = FRAME.assign(u=[5.0, 6.0, 7.0])
     frame.set_index("x").to_parquet(tmp_path / "x.parquet")
     (note,) = read_table(tmp_path / "x.parquet", "t").notes
@@ -166,7 +166,7 @@ def test_a_note_says_what_makes_an_index_a_feature(tmp_path):
     assert note.endswith("(under another name it is a feature)")
 
 
-def test_the_command_notes_what_it_leaves_out(tmp_path, capsys):
+def test_the_command_notes_the_columns_that_it_leaves_out(tmp_path, capsys):
     FRAME.to_csv(tmp_path / "x.csv")
     out = tmp_path / "m.json"
     assert main(["train", str(tmp_path / "x.csv"), "--label", "t", "-o", str(out)]) == 0

@@ -1,4 +1,4 @@
-"""Tables of any format: columns by name or position, batches, and what has no numbers."""
+"""Tables of any format: columns by name or position, batches, and columns without numbers."""
 
 from __future__ import annotations
 
@@ -183,7 +183,7 @@ def test_a_column_that_is_neither_named_nor_a_position(source, label):
             function()
 
 
-# Columns of nothing ------------------------------------------------------------------------
+# Columns of nulls --------------------------------------------------------------------------
 
 NOTHING = {
     "Arrow": lambda _: pa.table({"a": [1.0, 2.0], "t": [0, 1], "x": pa.nulls(2)}),
@@ -196,7 +196,7 @@ NOTHING = {
 
 
 @pytest.mark.parametrize("name", NOTHING)
-def test_a_column_of_nothing_is_missing_as_number_and_as_text(tmp_path, name):
+def test_a_column_of_nulls_is_missing_as_number_and_as_text(tmp_path, name):
     path = tmp_path / "x.csv"
     path.write_text("a,t,x\n1,0,\n2,1,\n")
     source = NOTHING[name](path)

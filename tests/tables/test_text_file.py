@@ -1,4 +1,4 @@
-"""Blocks of lines, of files and streams, compressed or not."""
+"""Blocks of lines, from files and streams, compressed or not."""
 
 from __future__ import annotations
 

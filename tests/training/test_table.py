@@ -1,4 +1,4 @@
-"""Files to train on: a whole one as X and t."""
+"""Tables read whole as X and t, to train on."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def test_nothing_to_train_on_is_an_error(tmp_path):
 @pytest.mark.parametrize("missing", ["error", "skip"])
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
 @pytest.mark.parametrize("empty", [[""], ["u", "w"], ["t"], ["weight", "u"]])
-def test_empty_columns_are_all_named_with_what_leaves_them_out(tmp_path, suffix, empty, missing):
+def test_an_error_names_all_empty_columns_and_the_remedy(tmp_path, suffix, empty, missing):
     columns = {"x": [1.0, None, 3.0], "t": [0, 1, 1]} | dict.fromkeys(empty, [None] * 3)
     source = write(pa.table(columns), tmp_path / f"in{suffix}")
     weight = "weight" if "weight" in empty else None
@@ -257,7 +257,7 @@ def test_texts_of_many_batches_are_numbered_alike(monkeypatch):
         assert found.X.dtype == np.float32
 
 
-def test_what_is_fitted_scores_the_table_it_came_from():
+def test_a_fitted_model_scores_its_own_table():
     rng = np.random.default_rng(2)
     table = pa.table(
         {"x": rng.normal(size=500), "k": rng.integers(0, 4, 500).astype(str)}
@@ -396,7 +396,7 @@ def test_weights_and_offsets_of_an_array_are_positions(tmp_path):
     np.testing.assert_array_equal(found.offset, array[:, 2])
 
 
-def test_what_is_read_with_weights_and_offsets_is_what_fit_takes():
+def test_weights_and_offsets_are_read_in_the_form_that_fit_needs():
     data = read_table(MEASURED, "late", weight="rows", offset="known")
     model = fl.fit(data.X, data.t, weight=data.weight, offset=data.offset)
     again = fl.fit(
