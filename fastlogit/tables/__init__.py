@@ -9,5 +9,4 @@ array, frame, partition, folder
                 tables that are no single file: arrays, columns in memory, Dask, many files
 record_batches, text_file, csv_options
                 parts that several formats share
-categories      which texts of a column can be categories
 """

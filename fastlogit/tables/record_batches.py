@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from fastlogit.tables.errors import errors_naming
-from fastlogit.tables.table import Batch, Table, is_unnamed, numpy_dtype
+from fastlogit.tables.table import Batch, Table, numpy_dtype
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -71,3 +71,8 @@ def index_names(schema: Any) -> tuple[str, ...]:
         listed = json.loads(schema.metadata[b"pandas"])["index_columns"]
         found += [name for name in listed if isinstance(name, str) and name in names]
     return tuple(dict.fromkeys(found))
+
+
+def is_unnamed(name: str) -> bool:
+    """Whether a column has no name: pandas reads such columns as "Unnamed: 0" and so on."""
+    return re.fullmatch(r"(Unnamed: 0(\.[0-9]+)*)?", name) is not None

@@ -6,7 +6,6 @@ Every format's opener returns a `Table`; everything that reads a table uses only
 from __future__ import annotations
 
 import difflib
-import re
 import stat
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -168,18 +167,9 @@ class Table:
 
     @property
     def index_columns(self) -> tuple[int, ...]:
-        """Positions of the index of a data frame, which is a feature only if asked for by name."""
+        """Positions of the columns that are the index of a data frame."""
         names = enumerate(self.names or ())
         return tuple(position for position, name in names if name in self.index)
-
-    def index_note(self, position: int) -> str:
-        """A note that this index column was left out, and how to make it a feature."""
-        name = self.names[position] if self.names else ""
-        remedy = "under another name" if is_unnamed(name) else "after reset_index() in pandas"
-        return (
-            f"left out {self.describe(position)} of {self.name}, which is an index of the rows "
-            f"({remedy} it is a feature)"
-        )
 
     def find_all(self, wanted: Sequence[str]) -> list[list[int]]:
         """Positions of all columns with each of these names; an error lists all missing names."""
@@ -388,11 +378,6 @@ def numpy_dtype(kind: Any) -> np.dtype[Any] | str:
         dtype: np.dtype[Any] = np.dtype(decoded.to_pandas_dtype())
         return dtype
     return str(kind)
-
-
-def is_unnamed(name: str) -> bool:
-    """Whether a column has no name: pandas reads such columns as "Unnamed: 0" and so on."""
-    return re.fullmatch(r"(Unnamed: 0(\.[0-9]+)*)?", name) is not None
 
 
 def checked_names(names: Any, argument: str) -> list[str]:

@@ -6,9 +6,9 @@ import math
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
-from fastlogit.tables.categories import Reason, refuse
 from fastlogit.tables.errors import ColumnError
 from fastlogit.tables.table import Conflict, checked_names
+from fastlogit.training.categories import Reason, refuse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

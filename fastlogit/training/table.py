@@ -10,9 +10,10 @@ from fastlogit.core.arrow import as_type, decoded_type, from_numpy, is_number
 from fastlogit.core.checks import missing as checked_missing
 from fastlogit.core.checks import shown, true_or_false
 from fastlogit.matrix import onehot
-from fastlogit.tables.categories import MOST_COLUMNS, Categories, reason_against, refuse
 from fastlogit.tables.errors import ColumnError
+from fastlogit.tables.record_batches import is_unnamed
 from fastlogit.tables.source import open_table
+from fastlogit.training.categories import MOST_COLUMNS, Categories, reason_against, refuse
 from fastlogit.training.roles import FINITE, adding_remedies, choose_roles, find_columns
 from fastlogit.training.targets import Labels, find_labels, must_be_absent
 
@@ -406,7 +407,7 @@ def _one_hot(
 def _notes(table: Table, roles: ColumnRoles, read: _Read) -> tuple[str, ...]:
     """Notes on index columns and on columns with a category for each row."""
     assert table.names is not None
-    notes = [table.index_note(position) for position in roles.index_columns]
+    notes = [_index_note(table, position) for position in roles.index_columns]
     count = read.rows.count
     notes += [
         f"{table.describe(position)} of {table.name} has a category for each of its {count} "
@@ -415,6 +416,17 @@ def _notes(table: Table, roles: ColumnRoles, read: _Read) -> tuple[str, ...]:
         if position not in roles.chosen and len(values.numbers) == count >= _LEAST_NOTED
     ]
     return tuple(notes)
+
+
+def _index_note(table: Table, position: int) -> str:
+    """A note that an index column was left out, and how to make it a feature."""
+    assert table.names is not None
+    unnamed = is_unnamed(table.names[position])
+    remedy = "under another name" if unnamed else "after reset_index() in pandas"
+    return (
+        f"left out {table.describe(position)} of {table.name}, which is an index of the rows "
+        f"({remedy} it is a feature)"
+    )
 
 
 # Errors -----------------------------------------------------------------------------------

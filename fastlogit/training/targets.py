@@ -10,9 +10,9 @@ import numpy as np
 from fastlogit.core import arrow
 from fastlogit.core.arrow import decoded, string_array
 from fastlogit.core.checks import shown
-from fastlogit.tables.categories import Categories, Place, is_number, missing_remedy
 from fastlogit.tables.csv_options import CellError, looks_missing
 from fastlogit.training import labels
+from fastlogit.training.categories import Categories, Place, is_number, missing_remedy
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
