@@ -25,7 +25,7 @@ from fastlogit import linear
 from fastlogit.core import checks
 from fastlogit.core import threads as _threads
 from fastlogit.elementwise import log_sigmoid, sigmoid
-from fastlogit.models.model import LogisticModel, of_both_classes
+from fastlogit.models.model import LogisticModel, both_classes
 from fastlogit.training import trainer
 
 try:
@@ -435,7 +435,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator, _Callbacks):  # type: i
 
     def _of_both_classes(self, function: Callable[..., Any], X: ArrayLike) -> NDArray[Any]:
         z = self.decision_function(X)
-        return of_both_classes(function, z, z.dtype, _thread_count(self.n_jobs))
+        return both_classes(function, z, z.dtype, _thread_count(self.n_jobs))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -26,7 +26,7 @@ import fastlogit
 from fastlogit.cli import wording
 from fastlogit.core import threads
 from fastlogit.core.files import keep_apart
-from fastlogit.scoring.predictions import OUTPUTS
+from fastlogit.scoring.scorer import OUTPUTS
 from fastlogit.tables.csv_options import NULLS, CSVOptions
 
 if TYPE_CHECKING:
@@ -173,7 +173,7 @@ def _train(args: argparse.Namespace) -> None:
         f"rows           {len(data.t):,}\n"
         f"{positive if data.classes != (0, 1) else ''}"
         f"features       {model.coef.size:,}\n"
-        f"mean log-loss  {model.log_loss:.6f}\n"
+        f"mean log-loss  {model.mean_log_loss:.6f}\n"
         f"solver         {model.solver}\n"
         f"passes         {model.passes}\n"
         f"seconds        {seconds:.1f}, any compilation included\n"

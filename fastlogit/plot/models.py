@@ -15,8 +15,8 @@ from fastlogit.elementwise import logit, sigmoid
 from fastlogit.models.model import LogisticModel, loaded, warn_without_offset
 from fastlogit.models.statistics import confidence_intervals, proportion_intervals
 from fastlogit.plot import axes
-from fastlogit.scoring.evaluation import area, ranked
-from fastlogit.scoring.labelled import labelled
+from fastlogit.scoring.observations import read_observations
+from fastlogit.scoring.roc import area, count_by_logit
 from fastlogit.training.targets import encode_labels
 
 if TYPE_CHECKING:
@@ -346,7 +346,7 @@ def roc(
     name = _checked_name(name)
     model, rows = _rows(model, X, t, ax, offset, missing, unknown, source_format, csv)
     false, true = _counts(rows)
-    auc, _ = area(*ranked(rows.z, rows.t == 1.0)[1:])
+    auc, _ = area(*count_by_logit(rows.z, rows.t == 1.0)[1:])
     x, y = _thinned(false / false[-1], true / true[-1])
     ax = axes.one(ax)
     axes.reference(ax, [0.0, 1.0], [0.0, 1.0], "guessing")
@@ -564,7 +564,7 @@ def _rows(
     if t is None or isinstance(t, str | Integral):
         warn_without_offset(model, offset)
         column: Any = offset  # which is checked there
-        found = labelled(
+        found = read_observations(
             model,
             X,
             t,
@@ -615,7 +615,7 @@ def _matrix(X: Any) -> NDArray[np.float64]:
 
 def _counts(rows: _Rows) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Rows of t = 0 and t = 1 that are above a threshold, from the highest threshold to none."""
-    _, negatives, positives = ranked(rows.z, rows.t == 1.0)
+    _, negatives, positives = count_by_logit(rows.z, rows.t == 1.0)
     for label, counts in enumerate((negatives, positives)):
         if not counts.any():
             raise ValueError(f"t must have labels of both classes; none is that of t = {label}")

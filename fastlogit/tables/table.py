@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import difflib
 import stat
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from itertools import pairwise
@@ -378,16 +377,6 @@ def numpy_dtype(kind: Any) -> np.dtype[Any] | str:
         dtype: np.dtype[Any] = np.dtype(decoded.to_pandas_dtype())
         return dtype
     return str(kind)
-
-
-def checked_names(names: Any, argument: str) -> list[str]:
-    """The column names in an argument, checked to be a sequence of str."""
-    if not isinstance(names, str | bytes):
-        with suppress(TypeError):  # not iterable, or pandas' NA among them
-            listed = list(names)
-            if all(isinstance(name, str) for name in listed):
-                return listed
-    raise TypeError(f"{argument} must be a sequence of names; got {shown(names)}")
 
 
 def _is_string(column: Any) -> bool:

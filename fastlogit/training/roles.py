@@ -6,8 +6,9 @@ import math
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
+from fastlogit.core import checks
 from fastlogit.tables.errors import ColumnError
-from fastlogit.tables.table import Conflict, checked_names
+from fastlogit.tables.table import Conflict
 from fastlogit.training.categories import Reason, refuse
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def choose_roles(
 
 def find_columns(table: Table, names: Sequence[str], argument: str) -> set[int]:
     """Positions of all columns with the names in an argument."""
-    names = checked_names(names, argument)
+    names = checks.names(names, argument)
     if names and table.names is None:
         raise ValueError(f"{table.name}: has no names of columns, so that {argument} finds none")
     return {position for found in table.find_all(names) for position in found}

@@ -285,8 +285,8 @@ def train(
         classes=problem.classes,
         with_intercept=options.intercept,
         l2=float(objective.penalties[0]) if np.ndim(l2) == 0 else objective.penalties[:d],
-        log_loss=point.loss / objective.total,
-        null_log_loss=_null_log_loss(objective, options.intercept),
+        mean_log_loss=point.loss / objective.total,
+        mean_null_log_loss=_mean_null_log_loss(objective, options.intercept),
         total_weight=objective.total,
         gradient_norm=objective.gradient_norm(point),
         converged=converged and not found.separating,
@@ -545,7 +545,7 @@ def _start(
     return np.append(start.coef, intercept)[:free]
 
 
-def _null_log_loss(objective: Objective, intercept: bool) -> float:
+def _mean_null_log_loss(objective: Objective, intercept: bool) -> float:
     """Mean loss of the best model without coefficients; NaN beside offsets."""
     if objective.offset is not None:
         return math.nan

@@ -77,7 +77,7 @@ def test_train(here, capsys):
     assert dict(re.split(" {2,}", line) for line in out.splitlines()) == {
         "rows": "5",
         "features": "2",
-        "mean log-loss": f"{model.log_loss:.6f}",
+        "mean log-loss": f"{model.mean_log_loss:.6f}",
         "solver": "newton",
         "passes": str(model.passes),
         "seconds": mock.ANY,
@@ -517,7 +517,7 @@ def test_evaluate(here, capsys):
     assert out == f"{expected}\n"
     assert main([*command, "--json", "--threshold", "0.9"]) == 0
     found = json.loads(capsys.readouterr().out)
-    assert found["log_loss"] == expected.log_loss
+    assert found["mean_log_loss"] == expected.mean_log_loss
     assert found["rows"] == 5
 
 
@@ -885,7 +885,7 @@ def test_what_cannot_be_written_is_said_before_any_work(fails):
     pq.write_table(pa.table({**ROWS, "id": [2**53 + 1] * 5}), "ids.parquet")
     message = "a .npy file holds float64; column 'id' has larger integers"
     assert message in fails("score", "model.json", "ids.parquet", "-o", "y.npy", "--keep", "id")
-    message = "column 'x' is a feature of the model, no label"
+    message = "column 'x' is a feature of the model, so it cannot be the label"
     assert message in fails("evaluate", "model.json", "data.parquet", "--label", "x")
 
 
@@ -966,7 +966,9 @@ def test_a_spreadsheet_is_trained_on_by_doing_what_the_errors_say(here, capsys):
     first = Path("y.csv").read_text().splitlines()[1].replace('"', "")
     assert first in ("K000,ja", "K000,nein")
     assert main(["evaluate", model, "kunden.csv", "--label", "gekauft", *how, "--json"]) == 0
-    assert json.loads(capsys.readouterr().out)["log_loss"] == pytest.approx(trained.log_loss)
+    assert json.loads(capsys.readouterr().out)["mean_log_loss"] == pytest.approx(
+        trained.mean_log_loss
+    )
 
 
 TRUE_OR_FALSE = "x,is,late\n0.5,True,no\n2,False,yes\n1,True,yes\n0,True,no\n-0.5,False,yes\n"
@@ -1041,7 +1043,9 @@ def test_train_takes_libsvm(here, capsys):
     options = ["--input-format", "libsvm", "--json"]
     capsys.readouterr()
     assert main(["evaluate", "svm.json", "in.txt", *options]) == 0
-    assert json.loads(capsys.readouterr().out)["log_loss"] == pytest.approx(model.log_loss)
+    assert json.loads(capsys.readouterr().out)["mean_log_loss"] == pytest.approx(
+        model.mean_log_loss
+    )
     assert main([*train, "--label", "0", "--force"]) == 1
     assert "--label must not be given for LIBSVM" in capsys.readouterr().err
 

@@ -117,9 +117,9 @@ def test_flights_in_float32_give_nearly_the_same_model_for_any_number_of_threads
     narrow = X.astype(np.float32)  # exact: that is how they are stored
     one, two = (fl.fit(narrow, t, threads=threads) for threads in (1, 2))
     assert one.coef.tobytes() == two.coef.tobytes()
-    assert (one.intercept, one.log_loss, one.gradient_norm, one.passes) == (
+    assert (one.intercept, one.mean_log_loss, one.gradient_norm, one.passes) == (
         two.intercept,
-        two.log_loss,
+        two.mean_log_loss,
         two.gradient_norm,
         two.passes,
     )
@@ -164,7 +164,7 @@ def test_without_a_penalty_the_mean_probability_is_that_of_the_labels(small):
     model = fl.fit(X, t, l2=0.0)
     assert model.converged
     assert model.predict_proba(X)[:, 1].mean() == pytest.approx(t.mean(), rel=1e-8)
-    assert model.log_loss < fl.fit(X, t).log_loss
+    assert model.mean_log_loss < fl.fit(X, t).mean_log_loss
 
 
 def test_the_intercept_is_not_penalised(small):
@@ -179,7 +179,7 @@ def test_log_loss_is_the_mean_over_the_weights_without_the_penalty(small):
     weight = np.random.default_rng(8).random(400)
     model = fl.fit(X, t, weight=weight, l2=50.0)
     loss = fl.linear.log_loss(X, t, model.coef, model.intercept, weight=weight)
-    assert model.log_loss == pytest.approx(loss / weight.sum(), rel=1e-14)
+    assert model.mean_log_loss == pytest.approx(loss / weight.sum(), rel=1e-14)
 
 
 def test_weights_are_repetitions(small):
@@ -771,7 +771,7 @@ def test_the_history_has_every_read(small):
     assert history.passes == tuple(range(1, model.passes + 1))
     assert history.gradient_norm[-1] == model.gradient_norm
     penalty = 0.5 * (model.coef @ model.coef) / 400
-    assert history.objective[-1] == pytest.approx(model.log_loss + penalty, rel=1e-14)
+    assert history.objective[-1] == pytest.approx(model.mean_log_loss + penalty, rel=1e-14)
     assert history.objective[0] == pytest.approx(math.log(2.0), rel=1e-14)
     assert history.step[0] == 0.0
     assert set(history.step[1:]) == {1.0}
@@ -834,7 +834,7 @@ def test_names_of_a_table_are_checked_when_it_predicts(small):
     swapped = {name: table[name] for name in "abdce"}
     for wrong, message in (
         (swapped, "order of the model's feature_names: column 2 must be 'c'; got 'd'"),
-        ({**table, "f": X[:, 0]}, "X must have no columns that the model has not; got 'f'"),
+        ({**table, "f": X[:, 0]}, "X must have only columns of the model; got also 'f'"),
         ({name: table[name] for name in "abc"}, "X must have all .*; missing 'd', 'e'"),
     ):
         for method in (model.decision, model.predict, model.predict_proba):
@@ -853,7 +853,7 @@ def assert_describes_one_point(model, X, t):
     norm = np.abs(gradient).max()
     assert model.gradient_norm == pytest.approx(norm, rel=1e-6, abs=1e-15)
     loss = fl.linear.log_loss(X, t, model.coef, model.intercept) / len(t)
-    assert model.log_loss == pytest.approx(loss, rel=1e-13)
+    assert model.mean_log_loss == pytest.approx(loss, rel=1e-13)
     history = model.history
     assert history.gradient_norm[-1] == model.gradient_norm
     penalty = 0.5 * model.l2 * (model.coef @ model.coef) / len(t)
