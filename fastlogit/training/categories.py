@@ -210,33 +210,33 @@ def reason_against(
 
     numbers = [text for text in texts if is_number(text, csv)]
     if texts and len(numbers) == len(texts):
-        return Reason(f"holds numbers as text, as {example(numbers[0])}")
+        return Reason(f"holds numbers as text, such as {example(numbers[0])}")
     others = sorted(set(texts) - set(numbers), key=categories.numbers.__getitem__)
     dates = [text for text in others if _DATE_OR_TIME.fullmatch(text.strip())]
     if all(map(_are_two_years, dates)):
         dates = []
     if 2 * len(dates) > len(texts):
-        return Reason(f"looks like dates or times, as {example(dates[0])}")
+        return Reason(f"looks like dates or times, such as {example(dates[0])}")
     formatted = [text for text in others if _FORMATTED.fullmatch(text.strip())]
     if formatted and 2 * len(numbers + formatted) > len(texts):
         return Reason(
-            f"looks like formatted numbers, as {example(formatted[0])}",
+            f"looks like formatted numbers, such as {example(formatted[0])}",
             formatted[0],
             numbers + formatted,
         )
     if numbers and all(text.strip("+- ").lower() == "nan" for text in numbers):
         return Reason(
-            f"has {example(numbers[0])} among other text, as {example(others[0])}"
+            f"has {example(numbers[0])} among other text, such as {example(others[0])}"
             f"{missing_remedy(numbers, csv)}"
         )
     if numbers:
         return Reason(
-            f"has numbers, as {shown(numbers[0])}, and other text, as {example(others[0])}"
-            f"{missing_remedy(others, csv)}"
+            f"has numbers, such as {shown(numbers[0])}, and other text, such as "
+            f"{example(others[0])}{missing_remedy(others, csv)}"
         )
     if rows > _FEW_ROWS and 2 * len(texts) >= rows:
         return Reason(
-            f"has {len(texts):,} different texts in {rows:,} rows, which identify rows, as "
+            f"has {len(texts):,} different texts in {rows:,} rows, which identify rows, such as "
             f"{example(texts[0])}"
         )
     return None

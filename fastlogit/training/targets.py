@@ -162,12 +162,12 @@ class Labels:
         words = [text for text in texts if not is_number(text, self.table.csv)]
         if self.number is not None or (words and numbers):
             number = numbers[0] if numbers else f"{self.number[0]:g}"  # type: ignore[index]
-            has = "booleans" if self.has_booleans else f"numbers, as {number!r},"
+            has = "booleans" if self.has_booleans else f"numbers, such as {number!r},"
             others = [word for word in words if word.lower() not in labels.TRUTHS] or texts
             file, row = self.texts.places[self.texts.numbers[others[0]]]
             raise ValueError(
-                f"{file}: {self.name} has {has} and other text, as {shown(others[0])} in row {row}"
-                f"{missing_remedy(others, self.table.csv)}"
+                f"{file}: {self.name} has {has} and other text, such as {shown(others[0])} "
+                f"in row {row}{missing_remedy(others, self.table.csv)}"
             )
 
     def _number_targets(self, values: NDArray[np.float64]) -> labels.Targets:

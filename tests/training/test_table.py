@@ -274,7 +274,9 @@ def test_a_fitted_model_scores_its_own_table():
 def test_text_among_numbers_of_a_csv_is_an_error_unless_it_is_wanted(tmp_path):
     source = tmp_path / "in.csv"
     source.write_text("k,t\n" + "1.5,0\n" * 30 + "many,1\n" + "nan,0\n")
-    message = r"in.csv: column 'k' has numbers, as '1.5', and other text, as 'many' in row 30"
+    message = (
+        r"in.csv: column 'k' has numbers, such as '1.5', and other text, such as 'many' in row 30"
+    )
     with pytest.raises(ValueError, match=message):
         read_table(source, "t")
     found = read_table(source, "t", categorical=["k"])

@@ -197,7 +197,10 @@ def test_numbers_between_0_and_1_are_as_they_are(tmp_path, suffix):
         (["5", "5"], r"or lie between 0 and 1; got 1: 5 \(5 in row 0\)$"),
         (["0.5", "1.5", "0.25"], r"got 3: 0.25, 0.5, 1.5 \(1.5 in row 1\)$"),
         (["1", "inf"], r"got 2: 1, inf \(inf in row 1\)$"),
-        (["0", "1", "unknown"], r"has numbers, as '.*', and other text, as 'unknown' in row 2 \("),
+        (
+            ["0", "1", "unknown"],
+            r"has numbers, such as '.*', and other text, such as 'unknown' in row 2 \(",
+        ),
         (["True", "False", "maybe"], "got 3: 'False', 'True', 'maybe'$"),
         (["True", "False", "2"], "must have two different labels; got booleans and 2$"),
         (["true", "0.5"], "must have two different labels; got booleans and 0.5$"),
@@ -210,7 +213,10 @@ def test_numbers_between_0_and_1_are_as_they_are(tmp_path, suffix):
             r"null_values=\['-', 'None', .* takes '-' and 'None' as missi",
         ),
         (["maybe", "no", "yes"], "got 3: 'maybe', 'no', 'yes'$"),
-        (["0", "1", "true", "maybe"], "has numbers, as '0', and other text, as 'maybe' in row 3$"),
+        (
+            ["0", "1", "true", "maybe"],
+            "has numbers, such as '0', and other text, such as 'maybe' in row 3$",
+        ),
     ],
 )
 def test_other_labels_are_errors_that_list_them(tmp_path, labels, message):
@@ -271,7 +277,7 @@ def test_booleans_and_0_and_1_are_one_label(tmp_path, monkeypatch, labels, batch
 def test_words_among_the_booleans_of_another_batch_are_told(tmp_path, monkeypatch):
     monkeypatch.setattr("fastlogit.training.table._BATCH_ROWS", 2)
     for labels in (["True", "False", "True", "maybe"], ["True", "maybe", "True", "False"]):
-        with pytest.raises(ValueError, match="has booleans and other text, as 'maybe' in row"):
+        with pytest.raises(ValueError, match="has booleans and other text, such as 'maybe' in row"):
             read_csv_labels(tmp_path, *labels)
 
 
