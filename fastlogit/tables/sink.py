@@ -122,7 +122,7 @@ def _enter_writer(
     *,
     groups: bool,
 ) -> Write:
-    """Enter a format's writer on the stack, which closes it; by `groups` if these are asked for."""
+    """Enter a writer on the stack; with `groups`, it gets batches joined into large groups."""
     assert chosen.write is not None
     write = stack.enter_context(chosen.write(file, schema, compression))
     return stack.enter_context(_grouped(write, schema)) if groups else write
