@@ -153,7 +153,7 @@ def _check_range(array: NDArray[Any], name: str, high: float, rule: str, threads
 def coefficients(coef: ArrayLike, name: str, d: int) -> NDArray[np.float64]:
     """One float64 number for each of `d` columns, padded for the kernels."""
     array = vector(coef, name, d, "column of X")
-    padded = np.zeros(lanes.padded(d))
+    padded = np.zeros(lanes.round_up(d))
     padded[:d] = array
     return padded
 

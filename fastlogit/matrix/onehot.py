@@ -49,16 +49,17 @@ def checked(categories: Any, features: Sequence[str] | None) -> dict[str, tuple[
             and isinstance(values, list | tuple)
             and all(isinstance(value, str) for value in values)
         ):
-            raise TypeError(f"categories must be lists of texts; those of {shown(column)} are not")
+            raise TypeError(
+                f"categories must map names to lists of texts; got {shown(values)} for "
+                f"{shown(column)}"
+            )
         if not values or len(set(values)) < len(values):
             raise ValueError(f"categories of {shown(column)} must be one or more, and differ")
         if column in names:
             raise ValueError(f"categories has {shown(column)}, which is in feature_names as well")
         own = {feature_name(column, value) for value in values}
         if own & all_names:
-            raise ValueError(
-                f"categories must differ; {sorted(own & all_names)[0]!r} is there twice"
-            )
+            raise ValueError(f"categories must differ; got {sorted(own & all_names)[0]!r} twice")
         all_names |= own
     return {column: tuple(values) for column, values in categories.items()}
 
@@ -134,7 +135,7 @@ def encoding(coefficients: dict[str, float]) -> Encoding:
 
 
 class Found(NamedTuple):
-    """What a column adds to the logits: NaN for a null, 0 for an unknown category."""
+    """Contributions of a column to the logits: NaN for a null, 0 for an unknown category."""
 
     logits: NDArray[np.float64]
     # Which rows have an unknown category.
@@ -190,7 +191,7 @@ def column_names(X: Any) -> list[str]:
 def text_logits(
     X: Any, text: dict[str, dict[str, float]], missing: str, unknown: Unknown
 ) -> NDArray[np.float64]:
-    """What the columns of text of a table in memory add to the logits of its rows."""
+    """The contribution of the columns of text of a table in memory to the logits of its rows."""
     total: Any = 0.0
     for name, coefficients in text.items():
         column = as_column(X[name])

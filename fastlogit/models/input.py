@@ -1,4 +1,4 @@
-"""What a user passes to a model for prediction, checked: the columns of X, the offset."""
+"""Checks of the arguments of a prediction: the columns of X, the offset."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastlogit.core import arrow
-from fastlogit.matrix import features
+from fastlogit.matrix import Matrix, as_matrix
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,11 +15,9 @@ if TYPE_CHECKING:
     from fastlogit.core.checks import Missing
 
 
-def checked_matrix(
-    X: Any, names: Sequence[str] | None, d: int, missing: Missing
-) -> features.Features:
+def checked_matrix(X: Any, names: Sequence[str] | None, d: int, missing: Missing) -> Matrix:
     """X as a matrix with the model's `d` columns; names are compared if both sides have them."""
-    given = features.of(X, missing)
+    given = as_matrix(X, missing)
     if given.names is not None and names is not None:
         check_columns(list(map(str, given.names)), names)
     if given.shape[1] != d:

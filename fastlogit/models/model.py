@@ -20,7 +20,8 @@ from fastlogit.core import checks, files, linalg
 from fastlogit.core import threads as _threads
 from fastlogit.core.warning import warn_caller
 from fastlogit.elementwise import sigmoid
-from fastlogit.matrix import centring, features, onehot
+from fastlogit.matrix import centring, onehot
+from fastlogit.matrix.table import in_memory
 from fastlogit.models import fields, file, statistics
 from fastlogit.models.fields import History
 from fastlogit.models.input import check_columns, checked_matrix, offset_array
@@ -79,8 +80,8 @@ class LogisticModel:
         Duration of the training.
     history : History, or None
         Loss and gradient norm after each read of X.
-    variances : ndarray (d,), or (d + 1,) with that of the intercept last, or None
-        Squared standard errors of a fit without a penalty.
+    variances : ndarray (d,), or (d + 1,) for a model with an intercept, or None
+        Squared standard errors of a fit without a penalty; the intercept comes last.
     categories : dict of tuple of str
         The categories of each column of text.  Each has a feature ``column=category``; without
         one its coefficient is 0.
@@ -197,7 +198,7 @@ class LogisticModel:
         onehot.checked_unknown(unknown)
         checks.missing(missing, ("error", "nan"))
         offset = offset_array(offset, missing)
-        X = features.in_memory(X)
+        X = in_memory(X)
         names = onehot.column_names(X) if self.categories else []
         if not set(names) & set(self.categories):
             given = checked_matrix(X, self.feature_names, self.coef.size, missing)

@@ -1,4 +1,4 @@
-"""Tables scored by a model: only what knows of scores.
+"""Score tables with a model, and evaluate the scores.
 
 model_columns  the columns of a table that a model needs, and their logits
 scorer         a batch of a table as output columns

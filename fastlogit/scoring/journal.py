@@ -1,8 +1,9 @@
 """The journal of a scoring run: the finished batches, so that an interrupted run can be resumed.
 
-It lies beside the output and is removed when that is complete.  Its first line is JSON with the
-identity of the run: the model, the files with their sizes and times, all options.  A record
-follows for each batch, with a checksum, so that a cut or damaged record is found and scored again:
+It is in the folder of the output and is removed when the output is complete.  Its first line is
+JSON with the identity of the run: the model, the files with their sizes and times, all options.
+A record follows for each batch.  Its checksum reveals a cut or damaged record, which is scored
+again:
 
     lengths of the three fields, rows read, unknown values, CRC-32
     | record batch | rows left out | name of the file
@@ -86,7 +87,7 @@ class Journal:
         Raises
         ------
         ValueError
-            If the journal is of another run; the message says what differs.
+            If the journal is of another run, with a list of the differences.
         """
         try:
             with self.path.open("rb") as file:

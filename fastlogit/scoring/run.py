@@ -129,10 +129,10 @@ def score(
     output : {"probability", "logit", "label", "log-probability"}, or several of them
         One column each, in this order.  All but labels are float64, which keeps the tails.
     names : str or sequence of str, optional
-        Names of these columns; default: those of the outputs, with _ for -.
+        Names of these columns; default: the names of the outputs, with _ for -.
     keep : sequence of str
-        Columns of the source to write before them.  Those of a CSV are kept as text, even if they
-        are features.
+        Columns of the source to write before them.  Columns of a CSV are kept as text, even if
+        they are features.
     offset : str or int, optional
         A column of numbers that is added to the logits: its name, or its position where columns
         have no names.  A model that was trained with an offset needs one.
@@ -156,14 +156,14 @@ def score(
         Of Parquet ("snappy", "zstd", "none", ...; default: "snappy", and "none" for scores, which
         hardly shrink) and Arrow ("lz4", "zstd").
     batch_rows : int, optional
-        Largest number of rows to read at a time; default: as many as take about 32 MB.
+        Largest number of rows to read at a time; default: about 32 MB of rows.
     threads : int, optional
         Largest number of threads; default: all cores that the process may use.
     force : bool
         Whether to replace `sink` and `skipped` if they exist.
     resume : bool
-        Whether to complete an interrupted run, if one left a journal beside `sink`.  The same
-        model, files and options give the same bytes as an uninterrupted run.  If the output is
+        Whether to complete an interrupted run, if it left a journal in the folder of `sink`.  The
+        same model, files and options give the same bytes as an uninterrupted run.  If the output is
         already complete, nothing is written.  If another run wrote it, that is an error unless
         `force` is given.
     progress : callable, optional
@@ -258,7 +258,7 @@ class _Files(NamedTuple):
 def _identity(scorer: Scorer, output: _Files, options: dict[str, Any]) -> dict[str, Any]:
     """Everything that determines the bytes of a run; empty for a stream, which cannot resume.
 
-    The keys appear in the message that says what has changed.
+    Messages use the keys to name a change.
     """
     inputs = scorer.table.files
     if not inputs or str(output.sink) == STANDARD:
@@ -355,7 +355,7 @@ def _are_complete(paths: Sequence[str | os.PathLike[str]], run: dict[str, str]) 
     Raises
     ------
     ValueError
-        If another run wrote one; the message says what differs.
+        If another run wrote one, with a list of the differences.
     """
     for path in paths:
         before = read_fingerprint(path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from fastlogit.matrix import features
+from fastlogit.matrix.table import named_columns
 from fastlogit.tables.errors import errors_naming
 from fastlogit.tables.record_batches import stream_table
 
@@ -23,7 +23,7 @@ def open_frame(name: str, source: Any) -> Table:
     from pyarrow import dataset
 
     if isinstance(source, Mapping):
-        columns = features.items(source, "source")
+        columns = named_columns(source, "source")
         with errors_naming(name):
             source = pa.table(dict(columns))
     elif isinstance(source, dataset.Dataset):

@@ -151,14 +151,26 @@ def test_a_model_file_keeps_categories(tmp_path):
     ("categories", "names", "message"),
     [
         (None, NAMES, "categories must map columns to categories; got None"),
-        ({"from": "EWR"}, NAMES, "categories must be lists of texts; those of 'from' are not"),
-        ({"from": [1, 2]}, NAMES, "categories must be lists of texts; those of 'from' are not"),
-        ({"from": None}, NAMES, "categories must be lists of texts; those of 'from' are not"),
-        ({1: ["a"]}, NAMES, "categories must be lists of texts; those of 1 are not"),
+        (
+            {"from": "EWR"},
+            NAMES,
+            "categories must map names to lists of texts; got .* for 'from'",
+        ),
+        (
+            {"from": [1, 2]},
+            NAMES,
+            "categories must map names to lists of texts; got .* for 'from'",
+        ),
+        (
+            {"from": None},
+            NAMES,
+            "categories must map names to lists of texts; got .* for 'from'",
+        ),
+        ({1: ["a"]}, NAMES, "categories must map names to lists of texts; got .* for 1"),
         ({"from": []}, NAMES, "categories of 'from' must be one or more, and differ"),
         ({"from": ["a", "a"]}, NAMES, "categories of 'from' must be one or more, and differ"),
         ({"age": ["a"]}, NAMES, "categories has 'age', which is in feature_names as well"),
-        ({"a": ["b=c"], "a=b": ["c"]}, NAMES, "categories must differ; 'a=b=c' is there twice"),
+        ({"a": ["b=c"], "a=b": ["c"]}, NAMES, "categories must differ; got 'a=b=c' twice"),
         ({"from": ["a"]}, None, "categories must go with feature_names"),
     ],
 )

@@ -12,7 +12,7 @@ from scipy import stats
 
 import fastlogit as fl
 from fastlogit.models import statistics
-from fastlogit.training.trainer import CollinearityWarning
+from fastlogit.training.messages import CollinearityWarning
 
 RNG = np.random.default_rng(11)
 N = 800

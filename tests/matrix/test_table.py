@@ -1,4 +1,4 @@
-"""What X may be: arrays, tables of several libraries, and what is wrong with others."""
+"""Tables of several libraries as X, what is wrong with others, and memory that `out` shares."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from scipy import sparse
 
 import fastlogit as fl
 from fastlogit import linear
-from fastlogit.matrix import features
+from fastlogit.kernels import passes
+from fastlogit.matrix import as_matrix, base
 
 N = 700
 RNG = np.random.default_rng(12)
@@ -43,16 +44,16 @@ every_kind = pytest.mark.parametrize("kind", KINDS)
 
 def decide(X, coef=COEF, n=None):
     """Call with arguments of such types that no kernel need be compiled anew."""
-    n = features.of(X).shape[0] if n is None else n  # which a reader gives once only
+    n = as_matrix(X).shape[0] if n is None else n  # which a reader gives once only
     return linear.decision(X, coef, offset=np.zeros(n), out=np.empty(n))
 
 
 def unpacked(X, missing="error"):
     """X as float64, by the same functions that read it for a pass."""
-    given = features.of(X, missing)
+    given = as_matrix(X, missing)
     result = np.empty(given.shape)
-    for here, piece in given.pieces(slice(0, given.shape[0])):
-        features.passes.unpack(piece, result[here])
+    for here, X in given.calls(slice(0, given.shape[0])):
+        passes.unpack(X, result[here])
     return result
 
 
@@ -66,25 +67,14 @@ def test_every_kind_of_table_gives_the_exact_result(kind):
 
 @every_kind
 def test_every_kind_of_table_has_the_names_and_the_dtype_of_its_columns(kind):
-    assert features.of(KINDS[kind](MIXED)).names == ["a", "b", "c", "d"]
-    assert features.of(KINDS[kind](MIXED)).dtype is None
+    assert as_matrix(KINDS[kind](MIXED)).names == ["a", "b", "c", "d"]
+    assert as_matrix(KINDS[kind](MIXED)).dtype is None
     narrow = {"x": MIXED["b"], "y": MIXED["b"]}
-    assert features.of(KINDS[kind](narrow)).dtype == np.float32
-
-
-def test_arrays_have_no_names_and_their_own_dtype():
-    for X in (DENSE, np.asfortranarray(DENSE), sparse.csr_array(DENSE)):
-        assert features.of(X).names is None
-        assert features.of(X).dtype == np.float64
-
-
-def test_checked_features_are_taken_as_they_are():
-    given = features.of(MIXED)
-    assert features.of(given) is given
+    assert as_matrix(KINDS[kind](narrow)).dtype == np.float32
 
 
 def test_names_need_not_be_strings():
-    assert features.of({1: MIXED["a"], (2, 3): MIXED["b"]}).names == ["1", "(2, 3)"]
+    assert as_matrix({1: MIXED["a"], (2, 3): MIXED["b"]}).names == ["1", "(2, 3)"]
 
 
 @pytest.mark.parametrize("cuts", [[], [1], [8, 699], [100, 100, 333], [0, 64, 700]])
@@ -94,13 +84,13 @@ def test_chunks_that_differ_between_columns_are_read_where_they_lie(kind, cuts):
     d = pa.chunked_array(np.split(MIXED["d"], cuts))
     table = kind({"a": a, "b": MIXED["b"], "c": MIXED["c"], "d": d})
     assert (decide(table) == DENSE @ COEF).all()
-    pieces = [here for here, _ in features.of(table).pieces(slice(0, N))]
-    assert [piece.start for piece in pieces] == sorted({0, 100, 101, 500, *cuts} - {N})
+    calls = [here for here, _ in as_matrix(table).calls(slice(0, N))]
+    assert [call.start for call in calls] == sorted({0, 100, 101, 500, *cuts} - {N})
 
 
 @pytest.mark.parametrize("cuts", [[], [3, 333], [100, 100, 101]])
 def test_nulls_keep_their_places_in_chunks_and_parts(cuts, monkeypatch):
-    monkeypatch.setattr(features, "PART_ELEMENTS", 99)
+    monkeypatch.setattr(base, "PART_ELEMENTS", 99)
     valid = np.random.default_rng(7).random((2, N)) < 0.7
     columns = [of_type(kind, row) for kind, row in zip(ARROW_TYPES[2:4], valid, strict=True)]
     chunked = pa.chunked_array([columns[1][0][a:b] for a, b in pairwise([0, *cuts, N])])
@@ -111,10 +101,10 @@ def test_nulls_keep_their_places_in_chunks_and_parts(cuts, monkeypatch):
     np.testing.assert_array_equal(linear.decision(table, [1.0, 128.0], **extra), expected)
 
 
-def test_pieces_of_a_part_cover_its_rows_and_no_others():
+def test_the_calls_of_a_part_cover_its_rows_and_no_others():
     table = pa.table({"a": pa.chunked_array(np.split(MIXED["a"], [100, 101, 500]))})
-    pieces = [here for here, _ in features.of(table).pieces(slice(50, 501))]
-    assert pieces == [slice(50, 100), slice(100, 101), slice(101, 500), slice(500, 501)]
+    calls = [here for here, _ in as_matrix(table).calls(slice(50, 501))]
+    assert calls == [slice(50, 100), slice(100, 101), slice(101, 500), slice(500, 501)]
 
 
 @pytest.mark.parametrize("start", [1, 7, 8, 9, 100])
@@ -352,7 +342,7 @@ def test_columns_of_pandas_may_have_the_same_name():
     for dtype in ("float64", "Float64"):
         frame = pd.DataFrame(DENSE, columns=["a", "b", "a", "a"]).astype(dtype)
         assert (decide(frame) == DENSE @ COEF).all()
-        assert features.of(frame).names == ["a", "b", "a", "a"]
+        assert as_matrix(frame).names == ["a", "b", "a", "a"]
 
 
 def test_frames_of_pandas_are_read_in_place_and_may_be_of_a_class_of_ones_own():
@@ -360,7 +350,7 @@ def test_frames_of_pandas_are_read_in_place_and_may_be_of_a_class_of_ones_own():
         pass
 
     frame = Frame(pd.DataFrame(DENSE, index=RNG.permutation(N)))
-    given = features.of(frame)
+    given = as_matrix(frame)
     assert (decide(given) == DENSE @ COEF).all()
     for j, array in enumerate(given.arrays.values()):
         assert np.shares_memory(frame.iloc[:, j].to_numpy(), array)
@@ -475,111 +465,11 @@ def test_out_must_not_overlap_an_array_by_columns():
 
 
 def test_what_is_read_outlives_the_table_that_it_came_from():
-    given = features.of(pa.table({"x": pa.array([1.0] * 1000 + [None])}), "nan")
+    given = as_matrix(pa.table({"x": pa.array([1.0] * 1000 + [None])}), "nan")
     for _ in range(5):
         pa.array(np.full(1001, 7.0) + 1)  # would take the memory, were it free
     result = np.empty((1001, 1))
-    for here, piece in given.pieces(slice(0, 1001)):
-        features.passes.unpack(piece, result[here])
+    for here, X in given.calls(slice(0, 1001)):
+        passes.unpack(X, result[here])
     assert (result[:-1] == 1.0).all()
     assert np.isnan(result[-1, 0])
-
-
-# Training ---------------------------------------------------------------------------------
-
-
-def numbers_to_learn_from():
-    rng = np.random.default_rng(5)
-    X = rng.integers(-8, 9, (N, 4)).astype(float)
-    t = fl.sigmoid(X @ [0.5, -0.25, 0.125, 1.0] + rng.normal(size=N))
-    return X, t, {"weight": rng.random(N), "offset": rng.normal(size=N)}
-
-
-def columns_of(X):
-    return {f"x{j}": X[:, j].copy() for j in range(X.shape[1])}
-
-
-LEARNT_FROM = {
-    "column-major": np.asfortranarray,
-    "float16": lambda X: X.astype(np.float16),
-    "csr": sparse.csr_array,
-    "a dict": columns_of,
-    "Arrow": lambda X: pa.table(columns_of(X)),
-    "pandas": lambda X: pd.DataFrame(columns_of(X)),
-    "Polars": lambda X: pl.DataFrame(columns_of(X)),
-}
-
-
-@pytest.mark.parametrize("layout", LEARNT_FROM)
-def test_a_model_is_the_same_whatever_it_was_trained_on(layout):
-    X, t, data = numbers_to_learn_from()
-    expected = fl.fit(X, t, tol=1e-12, **data)
-    model = fl.fit(LEARNT_FROM[layout](X), t, tol=1e-12, **data)
-    np.testing.assert_allclose(model.coef, expected.coef, rtol=1e-10)
-    assert model.intercept == pytest.approx(expected.intercept, rel=1e-10)
-    is_table = layout in ("a dict", "Arrow", "pandas", "Polars")
-    assert model.feature_names == (("x0", "x1", "x2", "x3") if is_table else None)
-
-
-def test_names_that_are_given_go_before_those_of_the_table():
-    X, t, data = numbers_to_learn_from()
-    model = fl.fit(columns_of(X), t, feature_names=list("abcd"), **data)
-    assert model.feature_names == ("a", "b", "c", "d")
-
-
-@pytest.mark.parametrize("value", [np.nan, -np.inf])
-@pytest.mark.parametrize("layout", ["row-major", *LEARNT_FROM])
-def test_training_says_in_which_row_and_column_x_is_not_finite(layout, value):
-    X, t, data = numbers_to_learn_from()
-    X[600, 2] = X[600, 3] = X[601, 0] = value
-    here = LEARNT_FROM.get(layout, np.ascontiguousarray)(X)
-    named = r" \('x2'\)" if features.of(here).names else ""
-    with pytest.raises(ValueError, match=f"finite; got {value} in row 600, column 2{named}$"):
-        fl.fit(here, t, **data)
-
-
-def test_what_is_not_finite_is_found_in_any_chunk():
-    column = np.zeros(N)
-    column[333] = np.inf
-    table = pa.table({"a": MIXED["c"], "b": pa.chunked_array(np.split(column, [10, 333, 400]))})
-    assert features.of(table).first_not_finite() == (333, 1, np.inf)
-    assert features.of(MIXED).first_not_finite() is None
-
-
-# Samples ----------------------------------------------------------------------------------
-
-SAMPLED = {
-    "rows": np.ascontiguousarray,
-    "columns": np.asfortranarray,
-    "Arrow": lambda X: chunked(columns_of(X), [0, 3, 3, 700]),
-    "CSR": sparse.csr_array,
-}
-
-
-def chunked(columns, cuts):
-    cuts = [*cuts, len(next(iter(columns.values())))]
-    return pa.table(
-        {
-            name: pa.chunked_array([pa.array(x[a:b]) for a, b in pairwise(cuts)])
-            for name, x in columns.items()
-        }
-    )
-
-
-@pytest.mark.parametrize("layout", SAMPLED)
-def test_a_sample_has_the_rows_of_those_numbers(layout):
-    X = np.random.default_rng(5).normal(size=(5000, 4)).round(1)
-    X[X < 0] = 0.0
-    rows = np.flatnonzero(np.random.default_rng(6).random(5000) < 0.5)
-    sample = features.of(SAMPLED[layout](X)).sample(rows, 2)
-    assert sample.shape == (rows.size, 4)
-    for coef in np.eye(4):
-        np.testing.assert_array_equal(fl.linear.decision(sample, coef), X[rows] @ coef)
-    assert sample.entries().tolist() == np.count_nonzero(X[rows], axis=0).tolist()
-
-
-def test_a_sample_of_a_damaged_sparse_matrix_is_an_error():
-    X = sparse.csr_array(np.eye(3))
-    X.indices[1] = 7
-    with pytest.raises(ValueError, match=r"X\.indices must lie between 0 and 2; got 7 at entry 1"):
-        features.of(X).sample(np.array([0, 2]), 1)

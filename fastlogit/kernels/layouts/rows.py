@@ -1,13 +1,13 @@
-"""X as one row-major array: how a block of its rows is multiplied, with what, and added up.
+"""X as a row-major array: multiply and accumulate blocks of its rows, and pack them.
 
-A row is read in the dtype that it has, eight elements at a time (:mod:`fastlogit.kernels.lanes`).
-Rows of up to two cache lines are multiplied eight at a time, which adds up their lanes at once;
-longer ones one after another, as processors foresee that best.  Each sum has an order of its own
-that depends on d and the dtype alone.
+A row is read in its own dtype, eight elements at a time (:mod:`fastlogit.kernels.lanes`).  Rows of
+up to two cache lines are multiplied eight at a time, so that the lanes of all eight are summed
+together.  Longer rows are multiplied one after another, the order that processors predict best.
+The order of each sum depends on d and the dtype alone.
 
-A block is a page of memory: while one is multiplied and added up in L1, the processor is already
-fetching the next.  With larger blocks the two take turns, and to fetch ahead by instructions only
-keeps the processor from doing so by itself (as measured on a Zen 4).
+A block is one page of memory: while it is multiplied and accumulated in L1, the processor already
+fetches the next.  With larger blocks these two take turns, and explicit prefetch instructions
+disturb the processor's own prefetching (as measured on a Zen 4).
 """
 
 from __future__ import annotations
@@ -19,54 +19,54 @@ from numpy.typing import NDArray
 
 from fastlogit.kernels import jit, lanes
 
-# Of a block; and rows at least, as eight are multiplied at a time, and at most, as z and the other
-# columns shall stay in L1.
 BLOCK_BYTES = 1 << 12
-LEAST_ROWS, BLOCK_ROWS = 8, 512
-# Elements and bytes of a short row.
+# Fewest rows of a block, as eight are multiplied at a time, and most, so that z, the factors and
+# other vectors over rows stay in L1.
+LEAST_ROWS, MOST_ROWS = 8, 512
+# Most elements and bytes of a short row.
 SHORT, SHORT_BYTES = 4 * lanes.WIDTH, 128
 
 
-class CentredArray(NamedTuple):
-    """An array, less `centres`, which are padded with 0 to whole vectors."""
+class CentredRows(NamedTuple):
+    """An array from whose columns `centres` are subtracted; these end with zeros."""
 
     array: NDArray[Any]
     centres: NDArray[np.float64]
 
 
-Layout = NDArray[Any] | CentredArray
+Layout = NDArray[Any] | CentredRows
 
 
-# How each of the two is read ----------------------------------------------------------------
+# Reading either of the two ----------------------------------------------------------------
 
 
 @jit.inlined
-def _shape_of_array(X: NDArray[Any]) -> tuple[int, int]:
+def _array_shape(X: NDArray[Any]) -> tuple[int, int]:
     return X.shape[0], X.shape[1]
 
 
 @jit.inlined
-def _shape_of_centred(X: CentredArray) -> tuple[int, int]:
+def _centred_shape(X: CentredRows) -> tuple[int, int]:
     return X.array.shape[0], X.array.shape[1]
 
 
 @jit.inlined
-def _itemsize_of_array(X: NDArray[Any]) -> int:
+def _array_itemsize(X: NDArray[Any]) -> int:
     return X.itemsize
 
 
 @jit.inlined
-def _itemsize_of_centred(X: CentredArray) -> int:
+def _centred_itemsize(X: CentredRows) -> int:
     return X.array.itemsize
 
 
 @jit.inlined
-def _element_of_array(X: NDArray[Any], i: int, j: int) -> float:
+def _array_element(X: NDArray[Any], i: int, j: int) -> float:
     return np.float64(X[i, j])
 
 
 @jit.inlined
-def _element_of_centred(X: CentredArray, i: int, j: int) -> float:
+def _centred_element(X: CentredRows, i: int, j: int) -> float:
     return np.float64(X.array[i, j]) - X.centres[j]
 
 
@@ -76,27 +76,27 @@ def _load_array(X: NDArray[Any], i: int, j: int) -> Any:
 
 
 @jit.inlined
-def _load_centred(X: CentredArray, i: int, j: int) -> Any:
+def _load_centred(X: CentredRows, i: int, j: int) -> Any:
     return lanes.subtract(lanes.load(X.array, (i, j)), lanes.load(X.centres, j))
 
 
 @jit.inlined
-def _load_first_of_array(X: NDArray[Any], i: int, j: int, count: int) -> Any:
+def _load_first_array(X: NDArray[Any], i: int, j: int, count: int) -> Any:
     return lanes.load_first(X, (i, j), count)
 
 
 @jit.inlined
-def _load_first_of_centred(X: CentredArray, i: int, j: int, count: int) -> Any:
+def _load_first_centred(X: CentredRows, i: int, j: int, count: int) -> Any:
     return lanes.subtract(lanes.load_first(X.array, (i, j), count), lanes.load(X.centres, j))
 
 
 @jit.inlined
-def _load_four_of_array(X: NDArray[Any], i: int, j: int) -> Any:
+def _load_four_array(X: NDArray[Any], i: int, j: int) -> Any:
     return lanes.load_four(X, (i, j))
 
 
 @jit.inlined
-def _load_four_of_centred(X: CentredArray, i: int, j: int) -> Any:
+def _load_four_centred(X: CentredRows, i: int, j: int) -> Any:
     x_0, x_1, x_2, x_3 = lanes.load_four(X.array, (i, j))
     centre_0, centre_1, centre_2, centre_3 = lanes.load_four(X.centres, j)
     return (
@@ -107,18 +107,18 @@ def _load_four_of_centred(X: CentredArray, i: int, j: int) -> Any:
     )
 
 
-def _of_both(of_array: Any, of_centred: Any) -> Any:
-    return jit.by_layout({np.ndarray: of_array, CentredArray: of_centred}, inline=True)
+def _either(for_array: Any, for_centred: Any) -> Any:
+    functions: dict[type, Any] = {np.ndarray: for_array, CentredRows: for_centred}
+    return jit.by_class(functions.__getitem__, inline=True)
 
 
-# N and d.
-shape = _of_both(_shape_of_array, _shape_of_centred)
-_itemsize = _of_both(_itemsize_of_array, _itemsize_of_centred)
-_element = _of_both(_element_of_array, _element_of_centred)
-# Eight elements from ``X[i, j]`` on; the first of them, with 0 in the other lanes; 32.
-_load = _of_both(_load_array, _load_centred)
-_load_first = _of_both(_load_first_of_array, _load_first_of_centred)
-_load_four = _of_both(_load_four_of_array, _load_four_of_centred)
+shape = _either(_array_shape, _centred_shape)
+_itemsize = _either(_array_itemsize, _centred_itemsize)
+_element = _either(_array_element, _centred_element)
+# Eight elements from ``X[i, j]`` on; the first `count` of them, then zeros; 32 elements.
+_load = _either(_load_array, _load_centred)
+_load_first = _either(_load_first_array, _load_first_centred)
+_load_four = _either(_load_four_array, _load_four_centred)
 
 
 # Blocks of rows -----------------------------------------------------------------------------
@@ -128,7 +128,7 @@ _load_four = _of_both(_load_four_of_array, _load_four_of_centred)
 def block_rows(X: Layout) -> int:
     """Rows of a block."""
     fitting = BLOCK_BYTES // max(1, shape(X)[1] * _itemsize(X))
-    return max(LEAST_ROWS, min(BLOCK_ROWS, fitting // 8 * 8))
+    return max(LEAST_ROWS, min(MOST_ROWS, fitting // 8 * 8))
 
 
 @jit.loop
@@ -137,15 +137,15 @@ def workspace(X: Layout) -> None:
     return
 
 
-@jit.loop
-def partial_sums(X: Layout) -> NDArray[np.float64]:
-    """Sums of columns that `accumulate` adds to."""
-    return np.zeros(lanes.padded(shape(X)[1]))
+@jit.inner
+def partial_size(X: Layout) -> int:
+    """Number of partial sums: d, rounded up to whole vectors."""
+    return lanes.round_up(shape(X)[1])
 
 
 @jit.inlined
 def _multiply_add(X: Layout, i: int, j: int, count: int, b: Any, c: Any) -> Any:
-    """``X[i, j:j + 8] * b + c``, where only the first `count` of the row are left."""
+    """``X[i, j:j + 8] * b + c``, or only the first `count` elements of the row."""
     if count >= lanes.WIDTH:
         return lanes.fma(_load(X, i, j), b, c)
     return lanes.fma(_load_first(X, i, j, count), b, c)
@@ -160,7 +160,7 @@ def multiply(
     z: NDArray[np.float64],
     work: None,
 ) -> bool:
-    """Put ``X[first:first + rows] @ coef`` into z; `coef` is padded with 0."""
+    """Put ``X[first:first + rows] @ coef`` into z."""
     d = shape(X)[1]
     i = 0
     if d <= SHORT and d * _itemsize(X) <= SHORT_BYTES:
@@ -179,7 +179,7 @@ def multiply(
 
 @jit.inlined
 def _multiply_eight(X: Layout, i: int, coef: NDArray[np.float64]) -> Any:
-    """Eight rows at a time: each of them as `_multiply_short` does it."""
+    """Products of eight rows, each as by `_multiply_short`."""
     zeros = lanes.zeros()
     sums = (zeros, zeros, zeros, zeros, zeros, zeros, zeros, zeros)
     whole = shape(X)[1] // lanes.WIDTH * lanes.WIDTH
@@ -192,7 +192,7 @@ def _multiply_eight(X: Layout, i: int, coef: NDArray[np.float64]) -> Any:
 
 @jit.inlined
 def _add_eight(X: Layout, i: int, j: int, count: int, factor: Any, sums: Any) -> Any:
-    """Add ``X[i : i + 8, j : j + 8] * factor``, where only `count` of each row are left."""
+    """Add ``X[i : i + 8, j : j + 8] * factor``, or the first `count` elements of each row."""
     return (
         _multiply_add(X, i, j, count, factor, sums[0]),
         _multiply_add(X, i + 1, j, count, factor, sums[1]),
@@ -207,7 +207,7 @@ def _add_eight(X: Layout, i: int, j: int, count: int, factor: Any, sums: Any) ->
 
 @jit.inlined
 def _multiply_short(X: Layout, i: int, coef: NDArray[np.float64]) -> float:
-    """One row in one vector."""
+    """Product of one row, summed in one vector."""
     sums = lanes.zeros()
     for j in range(0, shape(X)[1], lanes.WIDTH):
         sums = _multiply_add(X, i, j, shape(X)[1] - j, lanes.load(coef, j), sums)
@@ -216,7 +216,7 @@ def _multiply_short(X: Layout, i: int, coef: NDArray[np.float64]) -> float:
 
 @jit.inlined
 def _multiply_long(X: Layout, i: int, coef: NDArray[np.float64]) -> float:
-    """One row in four vectors, so that none waits for the last."""
+    """Product of one row, summed in four vectors: additions to one need not wait for another."""
     d = shape(X)[1]
     unrolled = d // (4 * lanes.WIDTH) * (4 * lanes.WIDTH)
     sum_0 = sum_1 = sum_2 = sum_3 = lanes.zeros()
@@ -239,7 +239,7 @@ def _accumulate_four(
     factor: NDArray[np.float64],
     sums: NDArray[np.float64],
 ) -> None:
-    """Add ``Xᵀ @ factor`` of 32 columns from j on to `sums`: four vectors, in registers."""
+    """Add ``Xᵀ @ factor`` of the 32 columns from j on to `sums`, in four registers."""
     sum_0, sum_1, sum_2, sum_3 = lanes.load_four(sums, j)
     for i in range(rows):
         x_0, x_1, x_2, x_3 = _load_four(X, first + i, j)
@@ -262,7 +262,10 @@ def _accumulate_one(
     factor: NDArray[np.float64],
     sums: NDArray[np.float64],
 ) -> None:
-    """The same of `count` columns, up to 8: one vector, of every fourth row, so that none waits."""
+    """Add ``Xᵀ @ factor`` of the `count` columns from j on, up to 8, to `sums`.
+
+    Every fourth row goes into the same register: additions to one need not wait for another.
+    """
     sum_0 = lanes.load(sums, j)
     sum_1 = sum_2 = sum_3 = lanes.zeros()
     i = 0
@@ -289,7 +292,7 @@ def accumulate(
     total: NDArray[np.float64],
     work: None,
 ) -> None:
-    """Add ``Xᵀ @ factor`` over some rows to `sums`."""
+    """Add ``Xᵀ @ factor`` of a block to `sums`."""
     d = shape(X)[1]
     j = 0
     while j + 4 * lanes.WIDTH <= d:
@@ -312,19 +315,19 @@ def accumulate_squares(
     total: NDArray[np.float64],
     work: None,
 ) -> None:
-    """Add ``(X * X)ᵀ @ factor`` over some rows to `sums`."""
+    """Add ``(X * X)ᵀ @ factor`` of a block to `sums`."""
     for i in range(rows):
         value = factor[i]
         for j in range(shape(X)[1]):
             x = _element(X, first + i, j)
-            sums[j] += (value * x) * x  # x * x may be too large
+            sums[j] += (value * x) * x  # x * x may overflow
 
 
 @jit.inner
 def add_pairs(
     X: Layout, first: int, rows: int, factor: NDArray[np.float64], total: NDArray[np.float64]
 ) -> bool:
-    """Whether there is a way to add products but to pack the rows: there is none."""
+    """False: rows are always packed."""
     return False
 
 
@@ -336,7 +339,7 @@ def pack(
     packed: NDArray[np.float64],
     work: None,
 ) -> None:
-    """Copy some rows into the first d columns of `packed`."""
+    """Copy a block into the first d columns of `packed`."""
     for i in range(rows):
         packed_row = packed[i]
         for j in range(shape(X)[1]):

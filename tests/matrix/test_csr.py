@@ -8,8 +8,7 @@ from scipy import sparse
 
 import fastlogit as fl
 from fastlogit import linear
-from fastlogit.kernels.layouts.sparse import are_below
-from fastlogit.matrix import features
+from fastlogit.matrix import as_matrix, base, csr
 
 
 def matrix(**changed):
@@ -99,7 +98,7 @@ def test_entries_behind_the_last_row_are_not_read():
 
 def test_the_dtype_is_that_of_the_entries():
     for dtype in (np.float32, np.int8, np.bool_):
-        assert features.of(matrix(data=np.ones(3, dtype))).dtype == dtype
+        assert as_matrix(matrix(data=np.ones(3, dtype))).dtype == dtype
 
 
 @pytest.mark.parametrize("name", ["data", "indices", "indptr"])
@@ -122,14 +121,14 @@ def test_out_must_not_be_the_entries_themselves():
 
 
 def test_parts_have_about_as_many_entries_and_cover_all_rows(monkeypatch):
-    monkeypatch.setattr(features, "PART_ENTRIES", 100)
-    monkeypatch.setattr(features, "ENTRIES_PER_COLUMN", 1)
+    monkeypatch.setattr(csr, "PART_ENTRIES", 100)
+    monkeypatch.setattr(csr, "ENTRIES_PER_COLUMN", 1)
     rng = np.random.default_rng(0)
     sizes = np.append(rng.integers(0, 20, 500), [0] * 500)
     indptr = np.append(0, np.cumsum(sizes)).astype(np.int32)
     entries = int(indptr[-1])
     X = sparse.csr_array((np.ones(entries), np.zeros(entries, np.int32), indptr), shape=(1000, 1))
-    parts = features.of(X).parts(256)
+    parts = as_matrix(X).parts(256)
     assert [part.start for part in parts] == [0, *[part.stop for part in parts[:-1]]]
     assert parts[-1].stop == 1000
     assert len(parts) > 10
@@ -143,7 +142,7 @@ def test_two_million_columns_cost_only_the_gradient():
     X = sparse.csr_array((np.ones(3), indices, indptr), shape=(2, d))
     coef = np.zeros(d)
     coef[-1] = 40.0
-    assert len(features.of(X).parts(256)) == 1
+    assert len(as_matrix(X).parts(256)) == 1
     zeros, ones = np.zeros(2), np.ones(2)
     _, gradient, last = linear.log_loss_gradient(X, zeros + 0.5, coef, weight=ones, offset=zeros)
     assert np.flatnonzero(gradient).tolist() == [d - 1]
@@ -155,11 +154,11 @@ def test_entries_that_are_not_finite_are_found_in_row_and_column():
     data[[40_001, 40_002, 60_000]] = np.inf, np.nan, np.nan
     indices[[40_001, 40_002]] = 2, 1
     indptr = np.append(0, np.arange(0, 70_001, 7)).astype(np.int32)
-    X = features.of(sparse.csr_array((data, indices, indptr), shape=(10_001, 3)))
+    X = as_matrix(sparse.csr_array((data, indices, indptr), shape=(10_001, 3)))
     row, column, value = X.first_not_finite()
     assert (row, column) == (40_001 // 7 + 1, 1)
     assert np.isnan(value)
-    assert features.of(matrix()).first_not_finite() is None
+    assert as_matrix(matrix()).first_not_finite() is None
 
 
 def test_training_says_which_entry_is_not_finite():
@@ -169,31 +168,23 @@ def test_training_says_which_entry_is_not_finite():
         fl.fit(X, np.full(3, 0.5), weight=weight, offset=offset)
 
 
-@pytest.mark.parametrize("dtype", [np.int32, np.int64])
-def test_are_below_knows_both_ends(dtype):
-    assert are_below(np.array([0, 4], dtype), 5)
-    assert not are_below(np.array([0, 5], dtype), 5)
-    assert not are_below(np.array([-1, 4], dtype), 5)
-    assert are_below(np.array([], dtype), 5)
-
-
 @pytest.mark.parametrize("dtype", [np.int8, np.int16])
 def test_short_indices_are_an_error(dtype):
     with pytest.raises(TypeError, match=r"^X.indices must be int32 or int64"):
         linear.decision(matrix(indices=INDICES.astype(dtype)), np.ones(3))
 
 
-def test_pieces_have_about_as_many_entries_where_rows_differ(monkeypatch):
-    monkeypatch.setattr(features, "PART_ELEMENTS", 1000)
+def test_calls_have_about_as_many_entries_where_rows_differ(monkeypatch):
+    monkeypatch.setattr(base, "PART_ELEMENTS", 1000)
     sizes = np.append(np.full(100, 100), np.zeros(5000, int))
     indptr = np.append(0, np.cumsum(sizes))
     X = sparse.csr_array((np.ones(10_000), np.zeros(10_000, int), indptr), shape=(5100, 1))
-    given = features.of(X)
-    pieces = [here for here, _ in given.pieces(slice(0, 5100))]
-    assert [piece.start for piece in pieces] == [0, *[piece.stop for piece in pieces[:-1]]]
-    assert pieces[-1].stop == 5100
-    assert max(int(indptr[piece.stop] - indptr[piece.start]) for piece in pieces) <= 1100
-    assert max(piece.stop - piece.start for piece in pieces) <= 1000
+    given = as_matrix(X)
+    calls = [here for here, _ in given.calls(slice(0, 5100))]
+    assert [call.start for call in calls] == [0, *[call.stop for call in calls[:-1]]]
+    assert calls[-1].stop == 5100
+    assert max(int(indptr[call.stop] - indptr[call.start]) for call in calls) <= 1100
+    assert max(call.stop - call.start for call in calls) <= 1000
 
 
 def test_out_is_as_it_was_where_an_index_is_wrong():
