@@ -254,11 +254,11 @@ def _of_numbers(name: str, dtype: str) -> list[Callable[..., Any]]:
     """What is computed of the numbers of each element or row."""
     short = dtype == "float32"
     loss, slope, both = (
-        logistic.hard_loss_term,
-        logistic.hard_residual_term,
+        logistic.label_loss_term,
+        logistic.label_residual_term,
         logistic.loss_and_residual,
     )
-    probability = logistic.short_sigmoid if short else logistic.sigmoid
+    probability = logistic.sigmoid_float32 if short else logistic.sigmoid
     if name in ELEMENTWISE:
         kernel = getattr(logistic, name)
         one = len(FUNCTIONS[name].arguments) == 1

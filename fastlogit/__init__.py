@@ -23,30 +23,26 @@ likelihood and its logarithm), `cross_entropy_derivative` and `residual` (the gr
 Importing compiles nothing; kernels are compiled at first use, and kept in a cache.
 """
 
+from typing import TYPE_CHECKING
+
+from fastlogit import elementwise as _elementwise
 from fastlogit import linear
-from fastlogit.elementwise import (
-    cross_entropy,
-    cross_entropy_derivative,
-    log_sigmoid,
-    logistic_loss,
-    logit,
-    residual,
-    sigmoid,
-    sigmoid_derivative,
-    softplus,
-)
 from fastlogit.losses import log_loss, log_loss_gradient
 from fastlogit.models.conversion import from_sklearn, from_statsmodels
 from fastlogit.models.model import LogisticModel, load
 from fastlogit.scoring import score
 from fastlogit.training.trainer import fit
 
+if TYPE_CHECKING:
+    # Type checkers read the names of the elementwise functions from their table.
+    from fastlogit.kernels.functions import *  # noqa: F403
+else:
+    from fastlogit.elementwise import *  # noqa: F403
+
 __version__ = "0.1.0"
 
 __all__ = [
     "LogisticModel",
-    "cross_entropy",
-    "cross_entropy_derivative",
     "fit",
     "from_sklearn",
     "from_statsmodels",
@@ -54,12 +50,7 @@ __all__ = [
     "load",
     "log_loss",
     "log_loss_gradient",
-    "log_sigmoid",
-    "logistic_loss",
-    "logit",
-    "residual",
     "score",
-    "sigmoid",
-    "sigmoid_derivative",
-    "softplus",
 ]
+__all__ += _elementwise.__all__
+__all__.sort()

@@ -16,7 +16,7 @@ from scipy import sparse
 
 from fastlogit import elementwise, linear, losses
 from fastlogit.kernels import jit, sums
-from fastlogit.kernels.ufuncs import ARGUMENTS
+from fastlogit.kernels.elementwise import FUNCTIONS
 from fastlogit.training import trainer
 
 if TYPE_CHECKING:
@@ -45,8 +45,8 @@ def run() -> None:
 
 def _elementwise() -> Iterator[tuple[str, Call]]:
     """The ufuncs, each with a loop for both types; what to call, and its name."""
-    for name, arguments in ARGUMENTS.items():
-        yield name, partial(getattr(elementwise, name), *[0.5] * len(arguments))
+    for name, function in FUNCTIONS.items():
+        yield name, partial(getattr(elementwise, name), *[0.5] * len(function.arguments))
 
 
 def _sums_and_passes(kind: str) -> Iterator[tuple[str, Call]]:

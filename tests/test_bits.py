@@ -14,7 +14,7 @@ import pytest
 
 import fastlogit as fl
 from fastlogit.kernels import sigmoid
-from fastlogit.kernels.ufuncs import ARGUMENTS
+from fastlogit.kernels.elementwise import FUNCTIONS
 from tests.reference import adversarial, digest, same_bits
 
 N = 100_001  # several parts of a sum
@@ -31,8 +31,9 @@ def results() -> dict[str, str]:
             rng.random(N).astype(dtype),
             rng.random(N) < 0.5,
         )
-        for name, (kind, *targets) in ARGUMENTS.items():
-            points = adversarial(ARGUMENTS[name], dtype, special=True)
+        for name, function in FUNCTIONS.items():
+            kind, *targets = function.arguments
+            points = adversarial(FUNCTIONS[name].arguments, dtype, special=True)
             found[f"{name} {dtype.__name__} special"] = digest(getattr(fl, name)(*points))
             args = [z if kind == "z" else ys, *([soft] if targets else [])]
             found[f"{name} {dtype.__name__}"] = digest(getattr(fl, name)(*args))

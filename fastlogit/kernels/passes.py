@@ -234,7 +234,7 @@ def _put(
         if probability is None:
             part[i] = z[i]
         else:
-            part[i] = logistic.sigmoid(z[i]) if narrow is None else logistic.short_sigmoid(z[i])
+            part[i] = logistic.sigmoid(z[i]) if narrow is None else logistic.sigmoid_float32(z[i])
 
 
 @jit.loop
