@@ -39,7 +39,7 @@ def check(tests):
 def test_examples_in_docstrings_are_true(name):
     module = importlib.import_module(name)
     count = check(doctest.DocTestFinder().find(module))
-    # The finder must see all of them, also those of decorated functions.
+    # The finder must see all examples, even if a decorator hides a function from it.
     written = len(re.findall(r"^ *>>> ", inspect.getsource(module), re.MULTILINE))
     if name == FROM_TABLE:
         written = sum(getattr(module, public).__doc__.count(">>> ") for public in module.__all__)
@@ -47,7 +47,7 @@ def test_examples_in_docstrings_are_true(name):
     assert count == (0 if name == TABLE else written)
 
 
-# What must be there ------------------------------------------------------------------------
+# Required sections -------------------------------------------------------------------------
 
 PUBLIC = [
     "fastlogit",

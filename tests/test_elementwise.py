@@ -1,4 +1,4 @@
-"""The functions of arrays: how exact they are, where, and what is accepted."""
+"""The functions over arrays: accuracy, limits, identities, threads, and checks of arguments."""
 
 from __future__ import annotations
 
@@ -33,16 +33,16 @@ def call(name: str, *args, **options):
     return getattr(fl, name)(*args, **options)
 
 
-# How exact --------------------------------------------------------------------------------
+# Accuracy ---------------------------------------------------------------------------------
 
 
 def bound(name: str, args: list[float], exact, dtype) -> float:
     """Largest error allowed, in ULP."""
     soft = len(args) == 2 and args[1] not in (0.0, 1.0)
-    # Products with t have rounding errors there that are too small for a float64.
+    # There the rounding errors of products with t are too small for a float64.
     underflows = soft and abs(exact) < 1e-300
     if name == "residual" and soft:
-        # What cancels near t = σ(z) was computed to so many bits.
+        # The terms that cancel near t = σ(z) were computed to this many bits.
         lost = mpmath.ldexp(1, -58 if dtype == np.float64 else -38)
         terms = (1 - args[1]) * reference.sigmoid(args[0]) + args[1] * reference.sigmoid(-args[0])
         return (1.2 if underflows else 1.0) + float(lost * terms / ulp(exact, dtype))
@@ -65,9 +65,9 @@ def assert_exact(name: str, args: list[np.ndarray]) -> None:
 
 
 def every_exponent(kind: str, dtype) -> np.ndarray:
-    """A number of each sign and each exponent, subnormals included, and more where it matters.
+    """A number of each sign and exponent, with subnormals, and more in the middle of the range.
 
-    For a `kind` of "y" and "t", those in (0, 1), from both ends.
+    If `kind` is "y" or "t": numbers in (0, 1), towards both ends.
     """
     rng = np.random.default_rng(2)
     info = np.finfo(dtype)
@@ -126,7 +126,7 @@ def test_one_in_a_thousand_of_all_float32_is_within_the_bound(name):
 
 
 @pytest.mark.parametrize("name", ["sigmoid", "softplus"])
-def test_neighbours_in_float32_never_fall(name):
+def test_neighbours_in_float32_are_in_order(name):
     rng = np.random.default_rng(0)
     first = rng.integers(0, 0x7F800000 - 64, (20_000, 1), dtype=np.uint32)
     x = (first + np.arange(64, dtype=np.uint32)).view(np.float32)
@@ -232,7 +232,7 @@ inf, nan = np.inf, np.nan
 def test_limits_are_right(name, args, limit, dtype):
     got = call(name, *(dtype(arg) for arg in args))
     assert got.dtype == dtype
-    np.testing.assert_array_equal(got, dtype(limit))  # to which the sign of 0 is all the same
+    np.testing.assert_array_equal(got, dtype(limit))  # this compares 0 and -0 as equal
 
 
 @every_function
@@ -284,7 +284,7 @@ INCREASING = ["sigmoid", "softplus", "log_sigmoid"]
 
 @pytest.mark.parametrize("name", INCREASING)
 @given(z=logits, steps=st.integers(1, 1000))
-def test_a_logit_a_few_steps_larger_gives_no_less_but_for_the_last_bit(name, z, steps):
+def test_a_slightly_larger_logit_gives_no_less_than_one_ulp_below(name, z, steps):
     larger = z + steps * np.spacing(abs(z))
     assert call(name, larger) >= np.nextafter(call(name, z), -np.inf)
 
@@ -307,7 +307,7 @@ def test_a_larger_probability_has_a_larger_logit(y, share):
 def test_logit_undoes_sigmoid(z):
     y = fl.sigmoid(z)
     assume(y >= np.finfo(np.float64).tiny)
-    # Half an ULP of y, by the derivative of logit there; and the rounding of logit itself.
+    # Half an ULP of y times the derivative of logit, and the rounding of logit itself.
     rounding = 0.51 * np.spacing(y) / (y * (1.0 - y))
     assert abs(fl.logit(y) - z) <= 1.01 * rounding + 0.6 * np.spacing(abs(z))
 
@@ -325,13 +325,13 @@ def test_the_residual_is_the_derivative_of_the_loss(z, t):
     assume(z + h - (z - h) == 2 * h)
     after, before = fl.logistic_loss([z + h, z - h], t)
     slope = (after - before) / (2 * h)
-    # The third derivative of the loss, and the rounding of the two losses.
+    # Bounds: the third derivative of the loss, and the rounding of the two losses.
     curved = h * h / 6 * fl.sigmoid_derivative(z) * 1.01
     assert abs(slope - fl.residual(z, t)) <= curved + 1.3 * np.spacing(max(after, before)) / h
 
 
 @given(st.floats(1e-3, 0.999), probabilities)
-def test_the_derivative_of_cross_entropy_is_that_of_cross_entropy(y, t):
+def test_the_derivative_of_cross_entropy_is_its_slope(y, t):
     h = min(y, 1 - y) * 2.0**-12
     after, before = fl.cross_entropy([y + h, y - h], t)
     width = (y + h) - (y - h)
@@ -344,14 +344,14 @@ def test_the_derivative_of_cross_entropy_is_that_of_cross_entropy(y, t):
 
 
 @given(logits)
-def test_softplus_of_both_signs_differs_by_the_logit(z):
+def test_softplus_of_z_and_of_minus_z_differ_by_z(z):
     up, down = float(fl.softplus(z)), float(fl.softplus(-z))
     difference = Fraction(up) - Fraction(down) - Fraction(z)
     assert abs(difference) <= Fraction(0.8) * Fraction(float(np.spacing(up) + np.spacing(down)))
 
 
 @every_dtype
-def test_labels_and_soft_targets_share_their_bits(dtype):
+def test_the_loss_and_residual_of_labels_are_softplus_and_sigmoid_to_the_bit(dtype):
     z = np.append(every_exponent("z", dtype), [np.inf, -np.inf, np.nan]).astype(dtype)
     ones, zeros = np.ones_like(z), np.zeros_like(z)
     assert np.array_equal(fl.logistic_loss(z, ones), -fl.log_sigmoid(z), equal_nan=True)
@@ -362,7 +362,7 @@ def test_labels_and_soft_targets_share_their_bits(dtype):
 
 @pytest.mark.parametrize("label", [np.int8, np.uint16, np.bool_])
 @every_dtype
-def test_labels_of_any_type_give_the_same_bits(label, dtype):
+def test_labels_of_any_dtype_give_the_same_bits(label, dtype):
     z = adversarial(("z",), dtype, special=True)[0]
     for value in (0, 1):
         hard, soft = np.full(z.shape, value, label), np.full(z.shape, value, dtype)
@@ -389,11 +389,11 @@ def large(name: str, shape=(N,), dtype=np.float64) -> list[np.ndarray]:
 
 
 def alone(name: str, args: list[np.ndarray]) -> np.ndarray:
-    """In pieces too small for threads."""
+    """The result of calls that are too short for a second thread."""
     flat = [arg.ravel() for arg in args]
     starts = range(0, flat[0].size, 1000)
-    pieces = [call(name, *(arg[start : start + 1000] for arg in flat)) for start in starts]
-    return np.concatenate(pieces).reshape(args[0].shape)
+    results = [call(name, *(arg[start : start + 1000] for arg in flat)) for start in starts]
+    return np.concatenate(results).reshape(args[0].shape)
 
 
 @every_function
@@ -483,11 +483,11 @@ def test_large_float32_targets_do_not_narrow_float64_logits(threads):
     assert same_bits(got, alone("residual", [z, t.astype(np.float32).astype(np.float64)]))
 
 
-# What is accepted -------------------------------------------------------------------------
+# Arguments that are accepted ---------------------------------------------------------------
 
 
 @pytest.mark.parametrize("n", [7, N])
-def test_where_leaves_other_elements_as_they_are(n):
+def test_where_keeps_the_other_elements_of_out(n):
     z = np.linspace(-5.0, 5.0, n)
     chosen = np.arange(n) % 3 == 0
     out = np.full(n, 7.0)
@@ -497,7 +497,7 @@ def test_where_leaves_other_elements_as_they_are(n):
 
 @every_function
 @pytest.mark.parametrize("n", [6, N])
-def test_dtype_is_what_it_is_computed_in(name, n):
+def test_dtype_is_the_type_of_the_computation(name, n):
     args = large(name, (n,))
     narrow = [arg.astype(np.float32) for arg in args]
     assert same_bits(call(name, *args, dtype=np.float32, threads=2), call(name, *narrow))
@@ -522,23 +522,23 @@ def test_float16_is_computed_in_float32_and_rounded(name, repeated):
 
 
 class Foreign:
-    """An array of another library: NumPy hands calls on to it, and cannot look inside."""
+    """An array of another library: NumPy passes calls on to it."""
 
     def __array_ufunc__(self, ufunc, method, *inputs, **options):
         return ufunc.__name__, method, options
 
     def __array__(self, *args, **options):
-        raise AssertionError("it was converted")
+        raise AssertionError("it must not be converted")
 
 
 @every_function
-def test_arrays_of_other_libraries_are_handed_on_as_they_are(name):
+def test_arrays_of_other_libraries_are_passed_on(name):
     args = [Foreign(), 1.0][: len(FUNCTIONS[name].arguments)]
     assert call(name, *args) == (name, "__call__", {})
     assert call(name, *args[::-1], where=False) == (name, "__call__", {"where": False})
 
 
-def test_series_of_every_kind_are_taken_and_filled():
+def test_series_give_series_with_their_index():
     pd = pytest.importorskip("pandas")
     values = pd.Series([0.0, 1.0], index=["a", "b"])
     expected = fl.sigmoid(values.to_numpy())
@@ -553,7 +553,7 @@ def test_series_of_every_kind_are_taken_and_filled():
 
 
 @every_binary
-def test_large_arrays_broadcast_to_nothing_give_nothing(name):
+def test_large_arrays_broadcast_to_an_empty_shape(name):
     assert call(name, np.full(N, 0.5), np.ones((0, 1)), threads=2).shape == (0, N)
 
 
@@ -565,7 +565,7 @@ ONE_OF_EACH_TYPE = [
 
 
 @every_function
-def test_the_result_is_of_the_type_that_numpy_gives(name):
+def test_the_result_has_the_type_of_numpys_functions(name):
     like = np.exp if name in UNARY else np.logaddexp
     for args in itertools.product(ONE_OF_EACH_TYPE, repeat=len(FUNCTIONS[name].arguments)):
         got, expected = call(name, *args), like(*args)
@@ -574,7 +574,7 @@ def test_the_result_is_of_the_type_that_numpy_gives(name):
 
 
 @every_function
-def test_lists_numbers_and_empty_arrays_are_taken(name):
+def test_lists_numbers_and_empty_arrays_are_accepted(name):
     k = len(FUNCTIONS[name].arguments)
     (expected,) = call(name, *([np.array([0.5])] * k))
     assert call(name, *([0.5] * k)) == expected
@@ -595,7 +595,7 @@ def test_inputs_may_be_read_only_and_are_not_modified(name, n, threads):
     assert all(same_bits(arg, copy) for arg, copy in zip(args, before, strict=True))
 
 
-def test_big_endian_numbers_are_taken_by_their_value():
+def test_big_endian_numbers_are_read_by_value():
     z = np.linspace(-5.0, 5.0, N)
     assert same_bits(fl.sigmoid(z.astype(">f8"), threads=2), fl.sigmoid(z))
 
@@ -605,7 +605,7 @@ class Unusual(np.ndarray):
 
 
 @pytest.mark.parametrize("n", [6, N])
-def test_subclasses_of_arrays_come_back_as_such(n):
+def test_subclasses_of_arrays_are_kept(n):
     assert type(fl.sigmoid(np.linspace(-1, 1, n).view(Unusual), threads=2)) is Unusual
 
 
@@ -616,7 +616,7 @@ def test_masked_arrays_keep_their_mask():
     assert (fl.residual(np.zeros(N), z, threads=2).mask == z.mask).all()
 
 
-# What is not ------------------------------------------------------------------------------
+# Arguments that are errors -----------------------------------------------------------------
 
 WRONG = [
     np.array(["a"]),
@@ -632,7 +632,7 @@ WRONG = [
 
 @every_function
 @pytest.mark.parametrize("wrong", WRONG, ids=repr)
-def test_what_is_not_a_real_number_is_a_type_error_that_names_it(name, wrong):
+def test_an_argument_that_is_not_real_is_a_type_error(name, wrong):
     for position, argument in enumerate(FUNCTIONS[name].arguments):
         args = [0.5] * len(FUNCTIONS[name].arguments)
         args[position] = wrong
@@ -641,7 +641,7 @@ def test_what_is_not_a_real_number_is_a_type_error_that_names_it(name, wrong):
 
 
 @pytest.mark.parametrize("dtype", [object, "U4", complex])
-def test_it_is_also_one_for_large_arrays(dtype):
+def test_a_large_array_that_is_not_real_is_a_type_error(dtype):
     z = np.ones(N)
     with pytest.raises(TypeError, match=r"^z must hold real numbers"):
         fl.sigmoid(z.astype(dtype), threads=2)
@@ -650,7 +650,7 @@ def test_it_is_also_one_for_large_arrays(dtype):
 
 
 @pytest.mark.parametrize("n", [6, N])
-def test_shapes_that_do_not_fit_are_an_error(n):
+def test_shapes_that_cannot_be_broadcast_are_an_error(n):
     z, out = np.ones(n), np.full(n - 1, 7.0)
     with pytest.raises(ValueError, match=r"^z and t must have shapes that can be broadcast"):
         fl.residual(z, np.ones(5), threads=2)
@@ -669,7 +669,7 @@ def test_shapes_that_do_not_fit_are_an_error(n):
         ((np.ones(3), np.ones(3), [0.0] * 3), "out must be an array; got list"),
     ],
 )
-def test_shapes_that_do_not_fit_name_the_argument(arguments, message):
+def test_the_error_of_a_shape_names_the_argument(arguments, message):
     with pytest.raises((TypeError, ValueError), match=f"^{message}"):
         fl.logistic_loss(*arguments)
 
@@ -700,12 +700,12 @@ def test_an_output_that_cannot_hold_the_result_is_an_error(n):
     ],
     ids=str,
 )
-def test_a_where_that_holds_no_truth_values_is_an_error(where, got):
+def test_a_where_that_is_not_bool_is_an_error(where, got):
     with pytest.raises(TypeError, match=f"^where must be True, False or an array of .*; {got}"):
         fl.sigmoid(np.ones(2), out=np.empty(2), where=where)
 
 
-def test_where_of_any_library_chooses_and_must_fit():
+def test_where_may_be_of_any_library_and_must_have_a_fitting_shape():
     for where in (pd.Series([True, False]), pl.Series([True, False]), [True, False]):
         assert fl.sigmoid(np.zeros(2), out=np.full(2, 7.0), where=where).tolist() == [0.5, 7.0]
     with pytest.raises(ValueError, match=r"^where must have a shape .* \(2,\); got \(3,\)"):
@@ -714,13 +714,13 @@ def test_where_of_any_library_chooses_and_must_fit():
 
 @pytest.mark.parametrize("out", [pd.NA, (1,), [0.0, 0.0], "a", 1.0, np.zeros(2, "M8[s]")], ids=str)
 @every_function
-def test_an_out_that_is_no_array_of_floats_is_an_error(name, out):
+def test_an_out_that_is_not_an_array_of_floats_is_an_error(name, out):
     with pytest.raises(TypeError, match=r"^out must be (an array|float64)"):
         call(name, *[np.full(2, 0.5)] * len(FUNCTIONS[name].arguments), out)
 
 
 @every_function
-def test_an_integer_beyond_all_floats_is_an_error(name):
+def test_an_integer_too_large_for_a_float_is_an_error(name):
     for position, argument in enumerate(FUNCTIONS[name].arguments):
         args = [0.5] * len(FUNCTIONS[name].arguments)
         args[position] = 10**400
@@ -731,7 +731,7 @@ def test_an_integer_beyond_all_floats_is_an_error(name):
 
 
 @every_function
-def test_numbers_of_more_than_64_bits_are_an_error_that_says_what_to_do(name):
+def test_numbers_of_more_than_64_bits_are_an_error_with_a_remedy(name):
     for position, argument in enumerate(FUNCTIONS[name].arguments):
         args = [np.full(2, 0.5)] * len(FUNCTIONS[name].arguments)
         args[position] = np.full(2, 0.5, np.longdouble)
@@ -744,7 +744,7 @@ def test_numbers_of_more_than_64_bits_are_an_error_that_says_what_to_do(name):
 @pytest.mark.parametrize(
     "dtype", ["int64", int, bool, "f2", np.longdouble, complex, object, "U4", ">f8", "x", "i,,", {}]
 )
-def test_a_dtype_that_is_not_computed_in_is_an_error(name, n, dtype):
+def test_any_other_dtype_is_an_error(name, n, dtype):
     args = [np.full(n, 0.5)] * len(FUNCTIONS[name].arguments)
     with pytest.raises(TypeError, match=r"^dtype must be float32 or float64; got "):
         call(name, *args, dtype=dtype, threads=2)
@@ -756,7 +756,7 @@ def test_a_dtype_that_is_not_computed_in_is_an_error(name, n, dtype):
     ("threads", "error"),
     [(0, ValueError), (-1, ValueError), (10**6, ValueError), (1.5, TypeError), ("2", TypeError)],
 )
-def test_a_number_of_threads_that_makes_no_sense_is_an_error(name, n, threads, error):
+def test_an_invalid_number_of_threads_is_an_error(name, n, threads, error):
     args = [np.full(n, 0.5)] * len(FUNCTIONS[name].arguments)
     with pytest.raises(error, match=r"^threads must be"):
         call(name, *args, threads=threads)

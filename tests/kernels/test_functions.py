@@ -1,4 +1,4 @@
-"""The table of elementwise functions: what it exports, and under which names."""
+"""The table of elementwise functions: its exports, their names and their docstrings."""
 
 from __future__ import annotations
 

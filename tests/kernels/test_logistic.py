@@ -308,7 +308,7 @@ def assembly(function, inputs: int, dtype) -> str:
 
 
 def foreign_calls(text: str) -> set[str]:
-    """Functions outside the loop that its code refers to, except those of Numba's runtime.
+    """Functions outside the loop that its code refers to, except Numba's own runtime.
 
     x86: ``movabsq $exp, %rax`` and ``callq *%rax``, or ``callq exp``.
     """

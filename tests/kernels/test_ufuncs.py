@@ -1,4 +1,4 @@
-"""The ufuncs as NumPy calls them: strides, lengths, types, and what they leave behind."""
+"""The ufuncs as NumPy calls them: strides, lengths, overlaps, types and floating-point flags."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ every_dtype = pytest.mark.parametrize("dtype", DTYPES)
 
 
 def inputs(name: str, dtype, n: int) -> list[np.ndarray]:
-    """Logits or probabilities, and targets, of which every tenth is special."""
+    """Logits or probabilities, every tenth a special value, and targets."""
     rng = np.random.default_rng(1)
     first = (
         rng.normal(0.0, 30.0, n)
@@ -34,12 +34,12 @@ def inputs(name: str, dtype, n: int) -> list[np.ndarray]:
 
 
 def one_by_one(name: str, args: list[np.ndarray]) -> np.ndarray:
-    """The function of each element alone."""
+    """The results of calls with one element each."""
     results = [ufunc(name)(*elements) for elements in zip(*args, strict=True)]
     return np.array(results, dtype=args[0].dtype)
 
 
-# Where elements lie -----------------------------------------------------------------------
+# Strides and alignment --------------------------------------------------------------------
 
 
 @every_function
@@ -128,7 +128,7 @@ def test_scalars_and_axes_are_broadcast(name):
         assert same_bits(table[:, i], ufunc(name)(first, targets[i]))
 
 
-# Output over input ------------------------------------------------------------------------
+# Output that overlaps an input ------------------------------------------------------------
 
 
 @every_function
@@ -181,7 +181,7 @@ def test_no_input_raises_a_floating_point_error(name, dtype, step):
 
 
 @every_function
-def test_there_is_a_loop_for_each_precision_and_no_other(name):
+def test_there_is_one_loop_for_each_precision(name):
     arguments = len(FUNCTIONS[name].arguments)
     assert ufunc(name).types == [f"{code * arguments}->{code}" for code in "fd"]
 
@@ -200,7 +200,7 @@ def test_there_is_a_loop_for_each_precision_and_no_other(name):
         (np.uint64, np.float64),
     ],
 )
-def test_the_smallest_type_that_holds_the_input_is_computed_in(name, given, result):
+def test_the_computation_uses_the_smallest_type_that_holds_the_input(name, given, result):
     values = [np.array([0, 1, 1], given), np.array([1, 1, 0], given)][
         : len(FUNCTIONS[name].arguments)
     ]
@@ -210,7 +210,7 @@ def test_the_smallest_type_that_holds_the_input_is_computed_in(name, given, resu
 
 
 @every_function
-def test_numbers_give_numbers_and_arrays_without_axes_too(name):
+def test_numbers_and_arrays_without_axes_give_numbers(name):
     args = [0.25, 1.0][: len(FUNCTIONS[name].arguments)]
     (expected,) = ufunc(name)(*([arg] for arg in args))
     for given in (args, [np.array(arg) for arg in args]):
@@ -222,19 +222,19 @@ def test_numbers_give_numbers_and_arrays_without_axes_too(name):
 
 @every_function
 @pytest.mark.parametrize("shape", [(0,), (3, 0), (0, 5)])
-def test_nothing_gives_nothing(name, shape):
+def test_empty_arrays_give_empty_arrays(name, shape):
     args = [np.empty(shape)] * len(FUNCTIONS[name].arguments)
     assert ufunc(name)(*args).shape == shape
 
 
-# Pickle looks into every module for what has this name, and some warn about that.
+# Pickle looks for the name in every module, and some modules warn about that.
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @every_function
-def test_pickle_finds_it_again(name):
+def test_pickle_returns_the_same_ufunc(name):
     assert pickle.loads(pickle.dumps(ufunc(name))) is ufunc(name)
 
 
 @every_function
-def test_the_name_is_the_functions_and_the_ufunc_is_made_once(name):
+def test_a_ufunc_has_its_functions_name_and_is_made_once(name):
     assert ufunc(name).__name__ == name
     assert ufunc(name) is ufunc(name)
