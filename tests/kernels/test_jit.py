@@ -174,7 +174,7 @@ def test_a_truncated_cache_heals_itself(copy):
     for index in indexes[::2]:
         os.truncate(index, 0)
     for index in indexes[1::2]:
-        (code, *_) = index.parent.glob(f"{index.stem}.*.nbc")
+        code = min(index.parent.glob(f"{index.stem}.*.nbc"))  # a damaged file clears the index
         os.truncate(code, code.stat().st_size // 2)
     assert compiled_or_loaded(*copy) == "compiled"
     assert compiled_or_loaded(*copy) == "loaded"
