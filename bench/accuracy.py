@@ -19,9 +19,11 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 import fastlogit as fl
-from bench import commands, machine, markdown, references, results
+from bench import commands, machine, markdown, results
 from bench.implementations import ELEMENTWISE, FASTLOGIT, Function
 from bench.markdown import Row
+from fastlogit.core.ulp import ulp_error
+from tests.references import extended as references
 
 Array = NDArray[Any]
 Part = TypeVar("Part")
@@ -90,26 +92,6 @@ def merged(tables: Iterable[Table]) -> Table:
     return table
 
 
-def ulp_errors(got: Array, exact: Array, dtype: Any) -> Array:
-    """Distance in ULP of `exact`, which is wider than `dtype`; inf where it is no number.
-
-    What lies beyond the largest number counts as the power of two that would follow it, so that
-    rounding to infinity is judged as any rounding is.
-    """
-    info = np.finfo(dtype)
-    got = got.astype(exact.dtype)
-    end = np.ldexp(exact.dtype.type(1), info.maxexp)
-    _, exponent = np.frexp(exact)
-    place = np.clip(exponent - 1, info.minexp, info.maxexp - 1) - info.nmant
-    distance = np.abs(np.clip(got, -end, end) - np.clip(exact, -end, end))
-    with np.errstate(over="ignore"):  # what is wrong altogether
-        errors = np.ldexp(distance, -place).astype(np.float64)
-    if not (np.isfinite(exact).all() and np.isfinite(got).all()):
-        errors[np.isnan(errors) | np.isinf(exact)] = np.inf
-        errors[(got == exact) | (np.isnan(got) & np.isnan(exact))] = 0.0
-    return errors
-
-
 def draw(rng: np.random.Generator, kind: str, count: int, dtype: Any) -> Array:
     """Numbers of either sign (probabilities: of (0, 1)), their bits drawn at random."""
     info = np.finfo(dtype)
@@ -168,7 +150,7 @@ def evaluate(
         everywhere = {SPECIAL: np.ones(exact.shape, bool)}
         ranges = everywhere if special else in_ranges(name, args, wide, exact)
         for peer in peers:
-            errors = ulp_errors(_computed(name, peer, args), exact, dtype)
+            errors = ulp_error(_computed(name, peer, args), exact, dtype)
             for which, members in ranges.items():
                 selected = [arg[members] for arg in args]
                 table.setdefault((peer, which), Errors()).add(errors[members], selected)

@@ -11,14 +11,13 @@ from __future__ import annotations
 import math
 import os
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import dask.array as da
 import numpy as np
 
 from fastlogit import linear
 from fastlogit.core import checks
-from fastlogit.matrix.features import Missing
 from fastlogit.models.model import LogisticModel, loaded, warn_without_offset
 from fastlogit.scoring.predictions import Output, Predictions
 from fastlogit.scoring.stream import score
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from fastlogit.core.checks import Missing
     from fastlogit.matrix.onehot import Unknown
 
 __all__ = ["decision", "probability"]
@@ -139,7 +139,7 @@ def _score(
 ) -> Any:
     model = loaded(model)
     warn_without_offset(model, offset)
-    checks.choice(missing, "missing", get_args(Missing))
+    checks.missing(missing, ("error", "nan"))
     if is_frame(X):
         options = {"output": output, "offset": offset, "missing": missing, "unknown": unknown}
         return _score_frame(X, model, options)

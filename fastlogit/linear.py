@@ -39,7 +39,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-    from fastlogit.matrix.features import Features, Missing
+    from fastlogit.core.checks import Missing
+    from fastlogit.matrix.features import Features
 
     Array = NDArray[Any]
     Threads = SupportsIndex | None

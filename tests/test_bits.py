@@ -15,7 +15,7 @@ import pytest
 import fastlogit as fl
 from fastlogit.kernels import sigmoid
 from fastlogit.kernels.elementwise import FUNCTIONS
-from tests.reference import adversarial, digest, same_bits
+from tests.references.multiprecision import adversarial, digest, same_bits
 
 N = 100_001  # several parts of a sum
 

@@ -6,7 +6,7 @@ import mpmath
 import numpy as np
 
 from fastlogit.kernels import exponential
-from tests import coefficients
+from tests.references import coefficients
 
 
 def bits(value: float) -> np.int64:

@@ -16,7 +16,7 @@ import matplotlib.pyplot as plt
 
 import fastlogit as fl
 from bench.examples import flights, in_database, own_loss
-from tests import reference
+from tests.references import multiprecision
 
 
 def test_flights(tmp_path, capsys):
@@ -49,8 +49,8 @@ def test_the_raw_table_is_that_of_the_file():
 @pytest.mark.parametrize("z", [0.0, -1.5, 3.0, 40.0, -40.0, 300.0, -300.0, 800.0])
 def test_the_focal_loss_keeps_its_digits(z, t):
     u = z if t else -z
-    with mpmath.workprec(reference.PRECISION):
-        p, q = reference.sigmoid(u), reference.sigmoid(-u)
+    with mpmath.workprec(multiprecision.PRECISION):
+        p, q = multiprecision.sigmoid(u), multiprecision.sigmoid(-u)
         loss = -(q**2) * mpmath.log(p)
         slope = (1 if t else -1) * -(q**2) * (q - 2 * p * mpmath.log(p))
     gradient = np.empty(1)

@@ -17,7 +17,8 @@ import fastlogit as fl
 from fastlogit import linear
 from fastlogit.kernels.passes import SUMMED_ROWS
 from fastlogit.matrix import features
-from tests.passes_reference import (
+from tests.references.multiprecision import bits, same_bits
+from tests.references.passes import (
     U,
     Within,
     exact,
@@ -28,7 +29,6 @@ from tests.passes_reference import (
     problem,
     summing,
 )
-from tests.reference import bits, same_bits
 
 DTYPES = ["float64", "float32", "uint8", "bool"]
 SHAPES = [(513, d) for d in (1, 3, 7, 8, 9, 31, 32, 33, 64, 100)]

@@ -15,9 +15,10 @@ from hypothesis.extra import numpy as hnp
 
 import fastlogit as fl
 from fastlogit.core import checks
+from fastlogit.core.ulp import ulp
 from fastlogit.kernels import sums
-from tests import reference
-from tests.reference import same_bits
+from tests.references import multiprecision
+from tests.references.multiprecision import same_bits
 
 N = 2 * checks.PART + 333
 THREADS = [1, 2, 3, 4]
@@ -38,9 +39,9 @@ def sample(n: int, *, soft: bool = True, dtype=np.float64, seed: int = 1) -> tup
 
 def exact_loss(z, t, weight=None) -> mpmath.mpf:
     weight = np.ones(len(z)) if weight is None else weight
-    with mpmath.workprec(reference.PRECISION):
+    with mpmath.workprec(multiprecision.PRECISION):
         terms = zip(weight.tolist(), z.tolist(), t.tolist(), strict=True)
-        return mpmath.fsum(w * reference.logistic_loss(z_i, t_i) for w, z_i, t_i in terms)
+        return mpmath.fsum(w * multiprecision.logistic_loss(z_i, t_i) for w, z_i, t_i in terms)
 
 
 REGIONS = {
@@ -67,7 +68,7 @@ def test_summation_adds_at_most_two_ulp_to_the_error_of_the_terms(region, n, wei
     of_terms = 0.8 * np.sum(scale * np.spacing(fl.logistic_loss(z, t)))
     if weighted:
         of_terms += 0.5 * np.sum(np.spacing(scale * fl.logistic_loss(z, t)))
-    allowed = 2 * reference.ulp(exact, np.float64) + float(of_terms)
+    allowed = 2 * ulp(exact, np.float64) + float(of_terms)
     assert abs(mpmath.mpf(fl.log_loss(z, t, weight)) - exact) <= allowed
 
 
@@ -87,7 +88,7 @@ def test_a_hundred_million_terms_are_added_within_two_ulp(dtype):
         exact = n * mpmath.log1p(mpmath.exp(mpmath.mpf(float(dtype(-1.3)))))
         # The documented error of a term: 0.6 ULP for float64 logits, 5 for float32.
         of_terms = 0.6 if dtype is np.float64 else 5.0
-        allowed = (2 + of_terms) * reference.ulp(exact, np.float64)
+        allowed = (2 + of_terms) * ulp(exact, np.float64)
         assert abs(fl.log_loss(z, t) - exact) <= allowed
 
 

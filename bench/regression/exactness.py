@@ -68,8 +68,9 @@ def _of_functions(started: Sequence[Worker], chosen: Collection[str]) -> Iterabl
 
 def _points(name: str, dtype: Any, soft: bool) -> tuple[list[Any], Any, Any]:
     """Arguments, exact results, and which of them count: not those that are ill conditioned."""
-    from bench import accuracy, references
+    from bench import accuracy
     from bench.implementations import ELEMENTWISE
+    from tests.references import extended as references
 
     function = ELEMENTWISE[name]
     chunks = [
@@ -91,7 +92,7 @@ def _errors(
     worker: Worker, name: str, args: list[Any], exact: Any, counted: Any
 ) -> tuple[float | None, float | None, str]:
     """The largest and the mean of what counts, or why there is none."""
-    from bench import accuracy
+    from fastlogit.core.ulp import ulp_error
 
     try:
         got = _values(worker, name, args)
@@ -100,7 +101,7 @@ def _errors(
     if got.shape != exact.shape:
         shapes = f"{got.shape}, not {exact.shape}"
         return None, None, f"{worker.side.name}: {name} gives results of shape {shapes}"
-    errors = accuracy.ulp_errors(got, exact, args[0].dtype)[counted]
+    errors = ulp_error(got, exact, args[0].dtype)[counted]
     return float(errors.max()), float(errors.mean()), ""
 
 
@@ -127,8 +128,8 @@ def _of_sums(started: Sequence[Worker], chosen: Collection[str]) -> Iterable[Mea
 
 def _exact(name: str, dtype: str) -> list[Any]:
     """The results, by plain formulas in the wider type."""
-    from bench import references
     from bench.implementations import FUNCTIONS, STABLE
+    from tests.references import extended as references
 
     wider = references.wider(np.dtype(dtype))
     if name == FIT:
@@ -139,7 +140,7 @@ def _exact(name: str, dtype: str) -> list[Any]:
 
 def _optimum(X: Any, t: Any) -> Any:
     """Coefficients, and the intercept, of the least loss with the penalty of `fit`, by Newton."""
-    from bench import references
+    from tests.references import extended as references
 
     X = np.column_stack([X, np.ones_like(t)])
     penalty = np.append(np.ones(X.shape[1] - 1), 0.0)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import sys
 from numbers import Integral
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import numpy as np
 
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import ArrayLike, NDArray
+
+# Treatment of missing values; most functions accept only some of these.
+Missing = Literal["error", "nan", "skip"]
 
 # Arrays of n elements are split into parts of at least this many: below, handing the work to
 # another thread costs more than it saves (some 20 µs against 2 ns an element).
@@ -175,6 +178,20 @@ def not_negative(value: Any, name: str) -> float:
     return result
 
 
+def l2(value: Any, d: int) -> float | NDArray[np.float64]:
+    """The penalty: one number for all columns, or a new array with one for each of `d` columns."""
+    if np.ndim(value) == 0:
+        return not_negative(value, "l2")
+    penalties = vector(value, "l2", d, "column of X").astype(np.float64)
+    wrong = ~((penalties >= 0.0) & (penalties < np.inf))
+    if wrong.any():
+        column = int(np.argmax(wrong))
+        raise ValueError(
+            f"l2 must be finite and not negative; got {penalties[column]} for column {column}"
+        )
+    return penalties
+
+
 def probability(value: Any, name: str) -> float:
     """One number between 0 and 1."""
     result = number(value, name)
@@ -196,6 +213,12 @@ def choice(value: Any, name: str, choices: Sequence[str]) -> Any:
         return value
     *others, last = map(repr, choices)
     raise ValueError(f"{name} must be {', '.join(others)} or {last}; got {shown(value)}")
+
+
+def missing(value: Any, allowed: Sequence[str] = get_args(Missing)) -> Missing:
+    """The treatment of missing values, one of those that a function accepts."""
+    checked: Missing = choice(value, "missing", allowed)
+    return checked
 
 
 def function(value: Any, name: str) -> Any:

@@ -1,4 +1,4 @@
-"""The exponential and the logarithm as fractions that keep every digit: what the family shares.
+"""Exponential and logarithm as fractions that keep every digit: shared by the whole family.
 
 Representation.  For ``a <= 0`` let k be the integer nearest to ``a / log 2``.  With
 ``r = a - k log 2`` (so ``|r| <= 0.35``) and ``s = 2**k``,
@@ -29,9 +29,9 @@ of the whole result (a tail), the result is computed 2**128 times too large and 
 Branches.  There are none: NaN and infinities pass through comparisons that are written as
 selections, so a loop over any of these functions vectorises.
 
-Sources: the fraction for e^r is that of fdlibm's ``e_exp.c`` (Sun Microsystems, 1993), here without
-its division; atanh for log1p is in Muller et al., Handbook of Floating-Point Arithmetic, section
-10.2; ``tests/coefficients.py`` generates the coefficients.
+Sources.  The fraction for e^r comes from fdlibm's ``e_exp.c`` (Sun Microsystems, 1993), without its
+division.  For atanh in place of log1p see Muller et al., Handbook of Floating-Point Arithmetic,
+section 10.2.  ``tests/references/coefficients.py`` generates the coefficients.
 """
 
 from __future__ import annotations

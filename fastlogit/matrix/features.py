@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    Layout = Any  # an array or a named tuple, for which the kernels have a function each
+    from fastlogit.core.checks import Missing
 
-Missing = Literal["error", "nan"]
+    Layout = Any  # an array or a named tuple, for which the kernels have a function each
 
 # A part of X has at least this many elements: some 0.5 ms of reading, against which the 25 µs
 # that handing it to a kernel takes do not count.  Where it has more, it is read in pieces of
@@ -398,7 +398,7 @@ def of(X: Any, missing: Missing = "error") -> Features:
 
     With `missing` "nan", what Arrow calls null is NaN instead of an error.
     """
-    checks.choice(missing, "missing", get_args(Missing))
+    checks.missing(missing, ("error", "nan"))
     if isinstance(X, Features):
         return X
     if type(X) is np.ndarray:  # a short call is not asked what else X might be

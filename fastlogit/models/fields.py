@@ -112,28 +112,23 @@ def _classes(classes: Any) -> tuple[Any, Any]:
 
 
 def _l2(l2: Any, d: int) -> float | NDArray[np.float64]:
-    """One penalty, or one for each coefficient."""
-    if np.ndim(l2) == 0:
-        return checks.not_negative(l2, "l2")
-    return _not_negative(checks.vector(l2, "l2", d, "coefficient"), "l2")
+    """One penalty, or a read-only array with one for each coefficient."""
+    checked = checks.l2(l2, d)
+    if isinstance(checked, np.ndarray):
+        checked.flags.writeable = False
+    return checked
 
 
 def _variances(variances: Any, size: int) -> NDArray[np.float64] | None:
     """One variance for each estimate, NaN where it is not known or too large."""
     if variances is None:
         return None
-    array = checks.vector(variances, "variances", size, "estimate")
-    return _not_negative(np.where(array == np.inf, np.nan, array), "variances", nan=True)
-
-
-def _not_negative(array: NDArray[Any], name: str, *, nan: bool = False) -> NDArray[np.float64]:
-    """Read-only copy of finite numbers of at least 0, or NaN where that is allowed."""
-    copy = array.astype(np.float64)
-    bad = ~((copy >= 0.0) & (copy < np.inf) | (np.isnan(copy) & nan))
-    if bad.any():
-        raise ValueError(f"{name} must be finite and not negative; got {copy[bad][0]}")
-    copy.flags.writeable = False
-    return copy
+    array = checks.vector(variances, "variances", size, "estimate").astype(np.float64)
+    array[array == np.inf] = np.nan
+    if (array < 0.0).any():
+        raise ValueError(f"variances must be finite and not negative; got {array[array < 0.0][0]}")
+    array.flags.writeable = False
+    return array
 
 
 def _passes(passes: Any) -> int:

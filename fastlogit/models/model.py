@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-    from fastlogit.matrix.features import Missing
+    from fastlogit.core.checks import Missing
     from fastlogit.matrix.onehot import Unknown
 
 __all__ = ["History", "LogisticModel", "OffsetWarning", "load"]
@@ -205,7 +205,7 @@ class LogisticModel:
         threads: SupportsIndex | None = None,
     ) -> NDArray[Any]:
         onehot.checked_unknown(unknown)
-        checks.choice(missing, "missing", ("error", "nan"))
+        checks.missing(missing, ("error", "nan"))
         offset = _plain_offset(offset, missing)
         X = features.in_memory(X)
         names = onehot.names_of(X) if self.categories else []

@@ -17,6 +17,7 @@ import numpy as np
 
 from fastlogit import elementwise
 from fastlogit.core import checks
+from fastlogit.core.ulp import ulp_error
 from fastlogit.plot import axes
 
 if TYPE_CHECKING:
@@ -88,11 +89,8 @@ def tails(function: Function = "log_sigmoid", ax: Axes | None = None) -> Axes:
     for (name, compute), (color, linestyle) in zip(
         _implementations(function).items(), axes.STYLES, strict=False
     ):
-        errors = [
-            _ulp(float(found), one)
-            for found, one in zip(np.asarray(compute(z)).ravel().tolist(), exact, strict=True)
-        ]
-        largest = np.reshape(errors, z.shape).max(axis=1).clip(_NONE)
+        errors = ulp_error(compute(z), exact).clip(_NONE, _ALL_DIGITS)
+        largest = errors.max(axis=1)
         (line,) = ax.plot(middle, largest, color=color, linestyle=linestyle, label=name)
         if name == "fastlogit":  # over the others
             line.set(zorder=3.0, linewidth=2.5)
@@ -116,8 +114,9 @@ def tails(function: Function = "log_sigmoid", ax: Axes | None = None) -> Axes:
 
 
 @cache
-def _exact(function: str) -> list[Decimal]:
-    return [_EXACT[function](one) for one in _points().ravel().tolist()]
+def _exact(function: str) -> NDArray[np.object_]:
+    z = _points()
+    return np.array([_EXACT[function](one) for one in z.ravel().tolist()]).reshape(z.shape)
 
 
 def _points() -> NDArray[np.float64]:
@@ -159,15 +158,6 @@ _EXACT: dict[str, Callable[[float], Decimal]] = {
 
 def _digits(z: float) -> int:
     return _DIGITS + math.ceil(abs(z) / math.log(10.0))
-
-
-def _ulp(found: float, exact: Decimal) -> float:
-    """Error of a number in units in the last place, at most as many as mean no digit."""
-    if not math.isfinite(found):
-        return _ALL_DIGITS
-    with decimal.localcontext(prec=_DIGITS):
-        error = abs(Decimal(found) - exact) / Decimal(math.ulp(float(exact)))
-    return min(float(error), _ALL_DIGITS)
 
 
 # Who computes it -----------------------------------------------------------------------

@@ -17,15 +17,15 @@ from fastlogit.models.statistics import confidence_intervals, proportion_interva
 from fastlogit.plot import axes
 from fastlogit.scoring.evaluation import area, ranked
 from fastlogit.scoring.labelled import labelled
-from fastlogit.training.targets import checked_missing, t_of
+from fastlogit.training.targets import t_of
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from numpy.typing import ArrayLike, NDArray
 
+    from fastlogit.core.checks import Missing
     from fastlogit.matrix.onehot import Unknown
     from fastlogit.tables.csv_options import CSVOptions
-    from fastlogit.training.targets import Missing
 
     Labels = ArrayLike | str | int | None
     Model = LogisticModel | str | os.PathLike[str]
@@ -557,7 +557,7 @@ def _rows(
     with_features: bool = False,
 ) -> tuple[LogisticModel, _Rows]:
     model = _checked(model, ax)
-    checked_missing(missing)
+    checks.missing(missing, ("error", "skip"))
     is_path = isinstance(X, str | os.PathLike)
     if t is None and not is_path:
         raise TypeError("t must be the labels of the rows of X, or name their column")

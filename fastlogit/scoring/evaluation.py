@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from fastlogit.core.checks import Missing
     from fastlogit.matrix.onehot import Unknown
     from fastlogit.models.model import LogisticModel
     from fastlogit.tables.csv_options import CSVOptions
     from fastlogit.tables.table import Progress
-    from fastlogit.training.targets import Missing
 
 # Up to so many rows, logits are kept, and the area under the ROC curve is exact.
 EXACT_ROWS = 10_000_000

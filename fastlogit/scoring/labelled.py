@@ -6,22 +6,22 @@ from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 
 import numpy as np
 
+from fastlogit.core import checks
 from fastlogit.core import threads as _threads
-from fastlogit.core.checks import function, shown
 from fastlogit.scoring.logits import Columns
 from fastlogit.tables.source import open_table
-from fastlogit.training.targets import checked_missing, find_labels, labels_of, t_of
+from fastlogit.training.targets import find_labels, labels_of, t_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
 
+    from fastlogit.core.checks import Missing
     from fastlogit.matrix.onehot import Unknown
     from fastlogit.models.model import LogisticModel
     from fastlogit.tables.csv_options import CSVOptions
     from fastlogit.tables.table import Batch, Progress
-    from fastlogit.training.targets import Missing
 
 
 class Labelled(NamedTuple):
@@ -48,8 +48,8 @@ def labelled(
     with_features: bool = False,
 ) -> Iterator[Labelled]:
     """Read a table once; arguments and errors as of :func:`fastlogit.scoring.evaluate`."""
-    checked_missing(missing)
-    function(progress, "progress")
+    checks.missing(missing, ("error", "skip"))
+    checks.function(progress, "progress")
     width = model.coef.size + (offset is not None)
     table = open_table(source, file_format=source_format, width=width, csv=csv)
     target = find_labels(table, label)
@@ -121,5 +121,5 @@ def _missing_feature(X: Any, row: int) -> str:
         for name, column in zip(X.schema.names, X.columns, strict=True):
             value = column[row].as_py()
             if value is None or value != value:
-                return f"column {shown(name)}"
+                return f"column {checks.shown(name)}"
     return "a feature"

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, NoReturn, SupportsIndex, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, SupportsIndex
 
 import numpy as np
 
 from fastlogit import linear
-from fastlogit.core.checks import choice, shown
+from fastlogit.core import checks
 from fastlogit.matrix import onehot
 
 if TYPE_CHECKING:
@@ -16,11 +16,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from fastlogit.core.checks import Missing
     from fastlogit.matrix.onehot import Unknown
     from fastlogit.models.model import LogisticModel
     from fastlogit.tables.table import Batch, Table
-
-Missing = Literal["error", "nan", "skip"]
 
 
 class Logits(NamedTuple):
@@ -60,7 +59,7 @@ class Columns:
         without: int | None = None,
         threads: SupportsIndex | None = None,
     ) -> None:
-        self.missing = choice(missing, "missing", get_args(Missing))
+        self.missing = checks.missing(missing)
         self.unknown = onehot.checked_unknown(unknown)
         self.intercept, self.threads, self.text_of = model.intercept, threads, table.text_of
         self.coef, self.known = model.coef, dict[str, onehot.Known]()
@@ -150,6 +149,6 @@ def _refuse_nulls(data: Any, batch: Batch) -> None:
 
 def _refuse_null(name: str, row: int, batch: Batch) -> NoReturn:
     raise ValueError(
-        f"{batch.file}: column {shown(name)} is null in row {row} "
+        f"{batch.file}: column {checks.shown(name)} is null in row {row} "
         "(missing='nan' scores such rows as NaN, missing='skip' leaves them out)"
     )

@@ -16,9 +16,9 @@ from fastlogit.tables.table import UNTYPED, checked_names, naming
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from fastlogit.core.checks import Missing
     from fastlogit.matrix.onehot import Unknown
     from fastlogit.models.model import LogisticModel
-    from fastlogit.scoring.logits import Missing
     from fastlogit.tables.table import Batch, Table
 
 Output = Literal["probability", "logit", "label", "log-probability"]

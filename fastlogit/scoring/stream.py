@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterator, Sequence
 
+    from fastlogit.core.checks import Missing
     from fastlogit.matrix.onehot import Unknown
     from fastlogit.models.model import LogisticModel
-    from fastlogit.scoring.logits import Missing
     from fastlogit.scoring.predictions import Output, Part, Predictions
     from fastlogit.tables.csv_options import CSVOptions
     from fastlogit.tables.table import Progress

@@ -9,22 +9,23 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from fastlogit.core.arrow import array_of, as_type, is_number, plain_type
+from fastlogit.core.checks import missing as checked_missing
 from fastlogit.core.checks import shown, true_or_false
 from fastlogit.matrix import onehot
 from fastlogit.tables.categories import MOST_COLUMNS, Categories, Reason, refuse, why_none
 from fastlogit.tables.source import open_table
 from fastlogit.tables.table import ColumnError, Conflict, checked_names
-from fastlogit.training.targets import Labels, checked_missing, find_labels, must_be_absent
+from fastlogit.training.targets import Labels, find_labels, must_be_absent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
+    from fastlogit.core.checks import Missing
     from fastlogit.tables.csv_options import CSVOptions
     from fastlogit.tables.table import Batch, Table
     from fastlogit.training.labels import Label
-    from fastlogit.training.targets import Missing
 
 
 class Rule(NamedTuple):
@@ -161,7 +162,7 @@ def read_table(
     >>> data.feature_names, data.categories, data.classes
     (('month', 'from=JFK', 'from=LGA'), {'from': ('JFK', 'LGA')}, ('no', 'yes'))
     """
-    checked_missing(missing)
+    checked_missing(missing, ("error", "skip"))
     drop_first = true_or_false(drop_first, "drop_first")
     intercept = true_or_false(intercept, "intercept")
     if not isinstance(positive, bool | int | float | str | np.generic | None):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from fastlogit.core import arrow
 from fastlogit.core.arrow import plain, texts_of
-from fastlogit.core.checks import choice, shown
+from fastlogit.core.checks import shown
 from fastlogit.tables.categories import Categories, Place, as_missing, is_number
 from fastlogit.tables.csv_options import CellError, looks_missing
 from fastlogit.training import labels
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from fastlogit.tables.csv_options import CSVOptions
     from fastlogit.tables.table import Batch, Table
 
-# Whether a row with a missing value is an error, or left out.
-Missing = Literal["error", "skip"]
 # Integers up to here are float64 numbers.
 _MOST = 2**53
 
@@ -217,12 +215,6 @@ def must_be_absent(table: Table, **columns: str | int | None) -> None:
                 f"{table.name}: {argument} must not be given for LIBSVM, whose lines begin with "
                 f"their labels; got {shown(column)}"
             )
-
-
-def checked_missing(missing: Missing) -> Missing:
-    """Check an option."""
-    checked: Missing = choice(missing, "missing", get_args(Missing))
-    return checked
 
 
 def labels_of(table: Table, column: Any, classes: tuple[Any, Any], batch: Batch) -> Any:

@@ -480,7 +480,7 @@ def _checked(
             "and l2 by the same number"
         )
     offsets = None if offset is None else _finite(checks.vector(offset, "offset", n, "row of X"))
-    penalties = np.append(_penalties(l2, d), np.zeros(int(options.intercept)))
+    penalties = np.append(np.full(d, checks.l2(l2, d)), np.zeros(int(options.intercept)))
     columns = given.names if feature_names is None else feature_names
     names = None if columns is None else checked_names(columns, d)
     centre = 0.0
@@ -500,20 +500,6 @@ def _checked(
 
 def _float64(array: NDArray[Any] | None) -> Any:
     return None if array is None else np.asarray(array, np.float64)
-
-
-def _penalties(l2: float | ArrayLike, d: int) -> Vector:
-    """A penalty for each column."""
-    if np.ndim(l2) == 0:
-        return np.full(d, checks.not_negative(l2, "l2"))
-    penalties = checks.vector(l2, "l2", d, "column of X").astype(np.float64)
-    wrong = ~((penalties >= 0.0) & (penalties < np.inf))
-    if wrong.any():
-        column = int(np.argmax(wrong))
-        raise ValueError(
-            f"l2 must be finite and not negative; got {penalties[column]} for column {column}"
-        )
-    return penalties
 
 
 def _finite(offset: NDArray[Any]) -> NDArray[Any]:

@@ -12,7 +12,7 @@ import fastlogit as fl
 from fastlogit import elementwise, kernels
 from fastlogit.kernels import functions
 from fastlogit.kernels.elementwise import FUNCTIONS
-from tests import reference
+from tests.references import multiprecision
 
 every_line = pytest.mark.parametrize("line", FUNCTIONS.values(), ids=FUNCTIONS.keys())
 OPTIONS = ["out", "where", "dtype", "threads"]
@@ -29,7 +29,9 @@ def test_a_line_is_called_like_its_kernel_and_has_a_reference(line):
     assert getattr(functions, line.name) is line.kernel is getattr(kernels, line.name)
     assert line.kernel.__name__ == line.name
     assert list(inspect.signature(line.kernel).parameters) == list(line.arguments)
-    assert list(inspect.signature(getattr(reference, line.name)).parameters) == list(line.arguments)
+    assert list(inspect.signature(getattr(multiprecision, line.name)).parameters) == list(
+        line.arguments
+    )
 
 
 @every_line

@@ -19,7 +19,7 @@ import fastlogit as fl
 from fastlogit import kernels
 from fastlogit.kernels import jit
 from fastlogit.kernels.elementwise import FUNCTIONS
-from tests.reference import digest
+from tests.references.multiprecision import digest
 
 WITHOUT_CACHE = """
 import warnings

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from fastlogit.kernels import lanes
-from tests.reference import same_bits
+from tests.references.multiprecision import same_bits
 
 DTYPES = [np.dtype(code) for code in "?bBhHiIlLfd"]
 eight = hnp.arrays(np.float64, 8, elements=st.floats(-1e300, 1e300))

@@ -20,10 +20,11 @@ import pytest
 from numba import types
 
 from fastlogit import kernels
+from fastlogit.core.ulp import ulp, ulp_error
 from fastlogit.kernels import logistic
 from fastlogit.kernels.elementwise import FUNCTIONS
 from fastlogit.kernels.ufuncs import ufunc
-from tests.reference import (
+from tests.references.multiprecision import (
     PRECISION,
     adversarial,
     digest,
@@ -32,8 +33,6 @@ from tests.reference import (
     same_bits,
     sigmoid,
     sigmoid_derivative,
-    ulp,
-    ulp_error,
 )
 
 NAMES = kernels.__all__
@@ -168,7 +167,7 @@ import re
 import numba
 import numpy as np
 from fastlogit import kernels
-from tests.reference import digest
+from tests.references.multiprecision import digest
 from tests.kernels.test_logistic import NAMES, check_flags, points
 
 for name in NAMES:
@@ -252,7 +251,7 @@ def test_no_option_of_the_caller_changes_a_bit(options):
 
 FIRST_TO_COMPILE = """
 import numpy as np
-from tests.reference import digest
+from tests.references.multiprecision import digest
 from tests.kernels.test_logistic import compiled, points
 for name in names:
     args = points(name)

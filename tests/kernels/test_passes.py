@@ -21,7 +21,8 @@ from scipy import sparse
 import fastlogit as fl
 from fastlogit import linear
 from fastlogit.matrix import features
-from tests.passes_reference import (
+from tests.references.multiprecision import bits
+from tests.references.passes import (
     U,
     Within,
     exact,
@@ -30,7 +31,6 @@ from tests.passes_reference import (
     exact_z,
     problem,
 )
-from tests.reference import bits
 
 DTYPES = ["float64", "float32", "float16", "bool"]
 DTYPES += [f"{sign}int{size}" for sign in ("", "u") for size in (8, 16, 32, 64)]

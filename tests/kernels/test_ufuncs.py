@@ -10,7 +10,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from fastlogit.kernels.elementwise import FUNCTIONS
 from fastlogit.kernels.ufuncs import ufunc
-from tests.reference import adversarial, same_bits
+from tests.references.multiprecision import adversarial, same_bits
 
 NAMES = list(FUNCTIONS)
 DTYPES = [np.float32, np.float64]

@@ -100,30 +100,6 @@ def cross_entropy_derivative(y: float, t: float) -> mpf:
     return (mpf(y) - mpf(t)) / (mpf(y) * (1 - mpf(y)))
 
 
-@mpmath.workprec(PRECISION)
-def ulp(exact: mpf, dtype: Any) -> mpf:
-    """Distance of the numbers of `dtype` around a finite `exact`."""
-    info = np.finfo(dtype)
-    exponent = mpmath.mag(exact) - 1 if exact else info.minexp
-    return mpf(2) ** (min(max(exponent, info.minexp), info.maxexp - 1) - info.nmant)
-
-
-@mpmath.workprec(PRECISION)
-def ulp_error(got: Any, exact: mpf, dtype: Any) -> float:
-    """Error of `got` in units in the last place of `exact`; inf if only one of them is NaN.
-
-    Infinity, as a result, and all that lies beyond the largest number count as the power of
-    two that would follow it; so rounding to infinity is judged as any rounding is.
-    """
-    if mpmath.isnan(exact) or np.isnan(got):
-        return 0.0 if mpmath.isnan(exact) and np.isnan(got) else np.inf
-    if mpmath.isinf(exact):
-        return 0.0 if float(got) == float(exact) else np.inf
-    end = mpf(2) ** int(np.finfo(dtype).maxexp)
-    value = end * int(np.sign(got)) if np.isinf(got) else mpf(float(got))
-    return float(abs(value - min(max(exact, -end), end)) / ulp(exact, dtype))
-
-
 def is_subnormal(exact: mpf, dtype: Any) -> bool:
     """Whether `exact` lies below the normal numbers of `dtype`."""
     return bool(abs(exact) < mpf(float(np.finfo(dtype).tiny)))

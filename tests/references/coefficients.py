@@ -1,8 +1,9 @@
 """Generate the polynomial coefficients of ``fastlogit/kernels/exponential.py``.
 
-``python tests/coefficients.py`` prints them, and ``test_coefficients.py`` compares them with the
-source.  Each polynomial is the Chebyshev fit of a smooth function in 200-bit arithmetic, rounded to
-float64.  The error of such a fit is within a small factor of the best possible for its degree.
+``python tests/references/coefficients.py`` prints them, and ``test_coefficients.py`` compares them
+with the source.  Each polynomial is the Chebyshev fit of a smooth function in 200-bit arithmetic,
+rounded to float64.  The error of such a fit is within a small factor of the best possible for its
+degree.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ import mpmath
 import numpy as np
 from numpy.typing import NDArray
 
-from tests import reference
+from . import multiprecision
 
 Extended = NDArray[np.longdouble]
 
@@ -102,9 +102,9 @@ def check(name: str, args: list[NDArray[Any]]) -> None:
     args = [arg[near][:CHECKED] for arg in args]
     got = globals()[name](*(arg.astype(wide) for arg in args))
     for value, *point in zip(got, *args, strict=True):
-        exact = getattr(reference, name)(*map(float, point))
+        exact = getattr(multiprecision, name)(*map(float, point))
         scale = residual_terms(*map(wide, point)) if name == "residual" else abs(value)
-        with mpmath.workprec(reference.PRECISION):
+        with mpmath.workprec(multiprecision.PRECISION):
             error = abs(_exactly(value) - exact)
             allowed = _exactly(ROUNDINGS * info.eps) * _exactly(scale)
             allowed += _exactly(info.smallest_subnormal)
