@@ -1,9 +1,8 @@
-"""How a line of the table of elementwise functions becomes a function for compiled code.
+"""Elementwise functions for compiled code, made from the lines of their table.
 
 :mod:`fastlogit.kernels.functions` is the table.  Each of its lines calls `unary` or `binary`, which
-makes the exported function and records it in `FUNCTIONS`.  :mod:`fastlogit.kernels.ufuncs`,
-:mod:`fastlogit.elementwise`, the tests and the benchmarks take names, arguments, accuracy and
-documentation from there.
+makes the exported function and records it in `FUNCTIONS`.  The ufuncs, the public functions of
+:mod:`fastlogit.elementwise` and the tests read `FUNCTIONS`.
 """
 
 from __future__ import annotations
@@ -27,9 +26,9 @@ if TYPE_CHECKING:
         dtype: DTypeLike | None
         threads: SupportsIndex | None
 
-    # Type checkers read the exports from the table, where one name stands for the compiled function
-    # (`fastlogit.kernels`) and for the function of arrays (`fastlogit`).  These types describe the
-    # latter, which takes numbers as well.
+    # Type checkers read the exports of both packages from the table.  These types describe the
+    # functions over arrays, which `fastlogit` exports; they accept single numbers as well, as the
+    # compiled functions of `fastlogit.kernels` do.
 
     class Unary(Protocol):
         """Static type of a function of a logit or a probability."""
@@ -90,13 +89,13 @@ FUNCTIONS: dict[str, Function] = {}
 
 
 def unary(**line: Any) -> Unary:
-    """Return the compiled function of one number that `_define` makes of these arguments."""
+    """Return a compiled function of one number; the arguments are those of `_define`."""
     function: Unary = _define(_unary, **line)
     return function
 
 
 def binary(**line: Any) -> Binary:
-    """Return the compiled function of two numbers that `_define` makes of these arguments."""
+    """Return a compiled function of two numbers; the arguments are those of `_define`."""
     function: Binary = _define(_binary, **line)
     return function
 
@@ -203,9 +202,9 @@ def specialised(
 ) -> Any:
     """Copy a function with other names and other global constants.
 
-    Numba's cache finds compiled code by file, line and name, so each copy needs a name of its own.
-    The constants are globals because the cache would miss in every process if they were variables
-    of a closure: Numba hashes those, and compiled functions hash differently in each process.
+    Numba's cache finds compiled code by file, line and name, so each copy needs its own name.  A
+    closure would not do: Numba hashes its variables, and the hash of a compiled function differs
+    between processes, so the cache would always miss.
     """
     code = renamed(template.__code__, name, arguments)
     made = FunctionType(code, template.__globals__ | constants, name)

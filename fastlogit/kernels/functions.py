@@ -1,12 +1,16 @@
-"""The table of elementwise functions: what `fastlogit` and `fastlogit.kernels` export.
+"""The table of elementwise functions, which `fastlogit` and `fastlogit.kernels` export.
 
-A line names the kernels of both precisions and says what the docstring must add to theirs.  The
-name, the arguments, the formula and the derivation are those of the float64 kernel.  To add a
-function, write its mathematics in a module like :mod:`fastlogit.kernels.logistic`, and its line
-here; the exports, the ufunc, both docstrings, ``fastlogit warmup`` and most tests follow.
+A line names a float64 kernel and, if there is a cheaper one, a float32 kernel.  The float64 kernel
+gives the name, the arguments, the formula and the derivation.  The line adds the range, the
+accuracy and the examples; :func:`fastlogit.kernels.elementwise._define` describes its columns.
 
-:func:`fastlogit.kernels.elementwise._define` describes the columns.  Nothing else in this file may
-have a name without an underscore, as every such name is exported.
+To add a function:
+
+1. Write its mathematics in :mod:`fastlogit.kernels.logistic`, or in a module beside it.
+2. Add its line here.  Exports, ufunc, docstrings and ``fastlogit warmup`` follow.
+3. Write its formula in ``tests/references/multiprecision.py``; the tests of all functions use it.
+
+Every name in this file without a leading underscore is exported.
 """
 
 from fastlogit.kernels import logistic as _logistic
