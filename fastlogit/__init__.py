@@ -31,7 +31,7 @@ from fastlogit.losses import log_loss, log_loss_gradient
 from fastlogit.models.conversion import from_sklearn, from_statsmodels
 from fastlogit.models.model import LogisticModel, load
 from fastlogit.scoring import score
-from fastlogit.training.trainer import fit
+from fastlogit.training.fit import fit
 
 if TYPE_CHECKING:
     # Type checkers read the names of the elementwise functions from their table.

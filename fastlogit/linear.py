@@ -22,25 +22,22 @@ where there is an `out`, everything) before.  The bounds on errors stand in
 
 from __future__ import annotations
 
-import math
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, SupportsIndex
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import numpy as np
 
 from fastlogit.core import checks
 from fastlogit.core import threads as _threads
 from fastlogit.core.docstrings import complete
-from fastlogit.kernels import passes, sums
-from fastlogit.matrix import features
+from fastlogit.kernels.families import Binomial
+from fastlogit.matrix import as_matrix, passes
+from fastlogit.matrix.passes import Data, Model
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
     from numpy.typing import ArrayLike, NDArray
 
     from fastlogit.core.checks import Missing
-    from fastlogit.matrix.features import Features
 
     Array = NDArray[Any]
     Threads = SupportsIndex | None
@@ -84,30 +81,6 @@ TypeError, ValueError
     If an argument has a wrong shape, dtype or range; the message names it, and its place.
 """,
 )
-
-# All partial results together take at most this much memory.
-_PARTIAL_BYTES = 64 << 20
-
-
-class _Input(NamedTuple):
-    """Checked arguments, ready for the kernels."""
-
-    X: Features
-    coef: NDArray[np.float64]
-    intercept: float
-    weight: Array | None
-    offset: Array | None
-    threads: int
-    # Whether X and coef are float32.
-    narrow: bool
-
-    @property
-    def d(self) -> int:
-        return self.X.shape[1]
-
-    def rows(self, name: str, here: slice) -> Array | None:
-        array: Array | None = getattr(self, name)
-        return None if array is None else array[here]
 
 
 @_public
@@ -153,7 +126,7 @@ def decision(
     >>> fl.linear.decision([[1.0, 2.0], [3.0, 4.0]], [0.5, -0.5], 1.0)
     array([0.5, 0.5])
     """
-    return _score(None, X, coef, intercept, offset, missing, out, threads)
+    return _score(X, coef, intercept, offset, missing, out, threads, probability=False)
 
 
 @_public
@@ -200,7 +173,7 @@ def probability(
     >>> fl.linear.probability({"a": [1.5, 3.5], "b": [True, False]}, [2.0, -3.0])
     array([0.5       , 0.99908895])
     """
-    return _score(True, X, coef, intercept, offset, missing, out, threads)
+    return _score(X, coef, intercept, offset, missing, out, threads, probability=True)
 
 
 @_public
@@ -245,7 +218,8 @@ def log_loss(
     >>> fl.linear.log_loss([[1.0], [2.0]], [0, 1], [0.0])
     1.3862943611198906
     """
-    return _derive(X, t, coef, intercept, weight, offset, threads, order=0)[0]
+    given = _checked(X, coef, intercept, t, weight, offset, threads)
+    return float(passes.derivatives(*given, order=0).loss.merged()[0])
 
 
 @_public
@@ -293,8 +267,10 @@ def log_loss_gradient(
     >>> fl.linear.log_loss_gradient([[1.0], [2.0]], [0, 1], [0.0])
     (1.3862943611198906, array([-0.5]), 0.0)
     """
-    loss, gradient, _ = _derive(X, t, coef, intercept, weight, offset, threads, order=1)
-    return loss, gradient[:-1], float(gradient[-1])
+    given = _checked(X, coef, intercept, t, weight, offset, threads)
+    sums = passes.derivatives(*given, order=1)
+    gradient = sums.gradient.merged()
+    return float(sums.loss.merged()[0]), gradient[:-1], float(gradient[-1])
 
 
 @_public
@@ -343,7 +319,10 @@ def log_loss_gradient_hessian(
     array([[1.25, 0.75],
            [0.75, 0.5 ]])
     """
-    return _derive(X, t, coef, intercept, weight, offset, threads, order=2)
+    model, data = _checked(X, coef, intercept, t, weight, offset, threads)
+    sums = passes.derivatives(model, data, order=2)
+    hessian = passes.symmetric(sums.hessian, 1, data.X.shape[1])
+    return float(sums.loss.merged()[0]), sums.gradient.merged(), hessian
 
 
 @_public
@@ -389,10 +368,9 @@ def hessian(
     >>> fl.linear.hessian([[1.0], [2.0]], [0.0])
     array([[1.25]])
     """
-    given = _check(X, coef, intercept, weight, offset, threads)
-    size = passes.hessian_size(given.d)
-    partials = _curvatures(passes.hessian, given, (size, size))
-    return _symmetric(partials, given.d + 1 if with_intercept else given.d)
+    model, data = _checked(X, coef, intercept, None, weight, offset, threads)
+    full = passes.symmetric(passes.hessian(model, data), 1, data.X.shape[1])
+    return full if with_intercept else full[:-1, :-1].copy()
 
 
 @_public
@@ -436,9 +414,9 @@ def hessian_diagonal(
     >>> fl.linear.hessian_diagonal([[1.0, 3.0], [2.0, 0.0]], [0.0, 0.0])
     array([1.25, 2.25])
     """
-    given = _check(X, coef, intercept, weight, offset, threads)
-    partials = _curvatures(passes.hessian_diagonal, given, (given.d + 1,))
-    return _merged(partials)[: given.d + 1 if with_intercept else given.d]
+    given = _checked(X, coef, intercept, None, weight, offset, threads)
+    diagonal = passes.hessian_diagonal(*given).merged()
+    return diagonal if with_intercept else diagonal[:-1]
 
 
 @_public
@@ -485,21 +463,21 @@ def hessian_product(
     >>> fl.linear.hessian_product([[1.0], [2.0]], [0.0], [2.0])
     array([2.5])
     """
-    given = _check(X, coef, intercept, weight, offset, threads)
+    model, data = _checked(X, coef, intercept, None, weight, offset, threads)
+    d = data.X.shape[1]
     vector = checks.vector(
         direction,
         "direction",
-        given.d + 1 if with_intercept else given.d,
+        d + 1 if with_intercept else d,
         "column of X and one for the intercept" if with_intercept else "column of X",
     )
-    along = checks.coefficients(vector[: given.d], "direction", given.d)
-    last = float(vector[-1]) if with_intercept else 0.0
-    partials = _curvatures(passes.hessian_product, given, (given.d + 1,), along, last)
-    return _merged(partials)[: vector.size]
+    along = checks.coefficients(vector[:d], "direction", d)[np.newaxis]
+    intercept_along = np.array([float(vector[-1]) if with_intercept else 0.0])
+    product = passes.hessian_product(model, data, along, intercept_along).merged()
+    return product[: vector.size]
 
 
 def _score(
-    probability: Literal[True] | None,
     X: Any,
     coef: ArrayLike,
     intercept: float,
@@ -507,149 +485,40 @@ def _score(
     missing: Missing,
     out: Array | None,
     threads: Threads,
+    *,
+    probability: bool,
 ) -> Array:
-    given = _check(X, coef, intercept, None, offset, threads, missing)
-    dtype = np.dtype(np.float32 if given.narrow else np.float64)
-    result = checks.output(out, given.X.shape[:1], dtype)
+    model, data = _checked(X, coef, intercept, None, None, offset, threads, missing)
+    dtype = np.dtype(np.float32 if model.float32 else np.float64)
+    result = checks.output(out, data.X.shape[:1], dtype)
     if out is not None:
-        checks.separate(result, **given.X.arrays, offset=given.offset)
-        given.X.check(given.threads)
-    narrow = True if result.dtype == np.float32 else None
-    slices = _parts(given.X, 0)
-
-    def task(part: int) -> Iterator[bool]:
-        for here, X in given.X.pieces(slices[part]):
-            offset = given.rows("offset", here)
-            yield passes.score(
-                X, given.coef, given.intercept, offset, probability, narrow, result[here]
-            )
-
-    _run(task, len(slices), given)
+        checks.separate(result, **data.X.arrays, offset=data.offset)
+        data.X.check(data.threads)
+    passes.score(model, data, result, probability=probability)
     return result
 
 
-def _derive(
-    X: Any,
-    t: ArrayLike,
-    coef: ArrayLike,
-    intercept: float,
-    weight: ArrayLike | None,
-    offset: ArrayLike | None,
-    threads: Threads,
-    *,
-    order: int,
-) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
-    """Loss, and its derivatives up to `order` by the coefficients and then the intercept."""
-    given = _check(X, coef, intercept, weight, offset, threads)
-    targets = checks.vector(t, "t", given.X.shape[0], "row of X")
-    narrow = True if given.narrow else None
-    size = passes.hessian_size(given.d) if order == 2 else 0
-    slices = _parts(given.X, 2 * given.d + 2 * size * size)
-    losses = np.zeros((len(slices), 2, 1))
-    gradients = np.zeros((len(slices), 2, given.d + 1 if order >= 1 else 0))
-    hessians = np.zeros((len(slices), 2, size, size))
-
-    def task(part: int) -> Iterator[bool]:
-        for here, X in given.X.pieces(slices[part]):
-            yield passes.log_loss_gradient(
-                X,
-                targets[here],
-                narrow,
-                given.coef,
-                given.intercept,
-                given.rows("weight", here),
-                given.rows("offset", here),
-                losses[part, :, 0],
-                gradients[part] if order >= 1 else None,
-                hessians[part] if order == 2 else None,
-            )
-
-    _run(task, len(slices), given, targets)
-    return (
-        float(_merged(losses)[0]),
-        _merged(gradients),
-        _symmetric(hessians, given.d + 1 if order == 2 else 0),
-    )
-
-
-def _curvatures(
-    kernel: Callable[..., bool], given: _Input, shape: tuple[int, ...], *more: Any
-) -> NDArray[np.float64]:
-    """Partial results of a kernel that needs no t, each with high and low parts of that shape."""
-    slices = _parts(given.X, 2 * math.prod(shape))
-    partials = np.zeros((len(slices), 2, *shape))
-
-    def task(part: int) -> Iterator[bool]:
-        for here, X in given.X.pieces(slices[part]):
-            weight, offset = given.rows("weight", here), given.rows("offset", here)
-            yield kernel(X, given.coef, given.intercept, *more, weight, offset, partials[part])
-
-    _run(task, len(slices), given)
-    return partials
-
-
-def _check(
+def _checked(
     X: Any,
     coef: ArrayLike,
     intercept: float,
+    t: ArrayLike | None,
     weight: ArrayLike | None,
     offset: ArrayLike | None,
     threads: Threads,
     missing: Missing = "error",
-) -> _Input:
-    given = features.of(X, missing)
-    n, d = given.shape
-    count = _threads.resolve(threads, len(given.parts(checks.MOST_PARTS)))
-    return _Input(
-        given,
-        checks.coefficients(coef, "coef", d),
-        checks.number(intercept, "intercept"),
-        checks.weights(weight, n, "row of X", count),
-        None if offset is None else checks.vector(offset, "offset", n, "row of X"),
-        count,
-        given.dtype == np.asarray(coef).dtype == np.float32,
+) -> tuple[Model, Data]:
+    """Check arguments; each t, and the indices of a sparse X, are checked by the pass itself."""
+    matrix = as_matrix(X, missing)
+    n, d = matrix.shape
+    count = _threads.resolve(threads, len(matrix.parts(checks.MOST_PARTS)))
+    model = Model(
+        Binomial(),
+        checks.coefficients(coef, "coef", d)[np.newaxis],
+        np.array([checks.number(intercept, "intercept")]),
+        matrix.dtype == np.asarray(coef).dtype == np.float32,
     )
-
-
-def _run(
-    task: Callable[[int], Iterator[bool]], parts: int, given: _Input, targets: Array | None = None
-) -> None:
-    """Do all parts; where a kernel says that what it read is wrong, find out what and where."""
-    wrong: list[int] = []
-
-    def checked(part: int) -> Iterator[None]:
-        for good in task(part):
-            if not good:
-                wrong.append(part)
-            if wrong:
-                return
-            yield
-
-    _threads.run(checked, parts, given.threads)
-    if wrong:
-        given.X.check(given.threads)
-        if targets is not None:
-            checks.check_targets(targets, given.threads)
-        raise ValueError("X or t was changed while it was read")
-
-
-def _parts(X: Features, partial_size: int) -> list[slice]:
-    """Parts of X whose partial results, of so many float64 each, stay small together."""
-    return X.parts(min(checks.MOST_PARTS, _PARTIAL_BYTES // (8 * max(1, partial_size))))
-
-
-def _merged(partials: NDArray[np.float64]) -> NDArray[np.float64]:
-    result = np.empty(partials.shape[2])
-    sums.merge(partials, result)
-    return result
-
-
-def _symmetric(partials: NDArray[np.float64], size: int) -> NDArray[np.float64]:
-    """Add up partial Hessians, and mirror the upper triangle."""
-    if size == 0:
-        return np.empty((0, 0))
-    parts, _, padded, _ = partials.shape
-    total = _merged(partials.reshape(parts, 2, padded * padded)).reshape(padded, padded)
-    upper = np.triu(total[:size, :size])
-    full: NDArray[np.float64] = upper + np.triu(upper, 1).T
-    return full
+    weights = checks.weights(weight, n, "row of X", count)
+    offsets = None if offset is None else checks.vector(offset, "offset", n, "row of X")
+    targets = None if t is None else checks.vector(t, "t", n, "row of X")
+    return model, Data(matrix, targets, weights, offsets, count)

@@ -16,7 +16,7 @@ from scipy import sparse
 import fastlogit as fl
 from fastlogit import linear
 from fastlogit.kernels.passes import SUMMED_ROWS
-from fastlogit.matrix import features
+from fastlogit.matrix import as_matrix, base, passes
 from tests.references.multiprecision import bits, same_bits
 from tests.references.passes import (
     U,
@@ -339,11 +339,11 @@ def test_columns_fill_out():
 @pytest.mark.parametrize(("n", "d", "part_elements"), [(500_001, 9, None), (9000, 7, 1 << 11)])
 def test_bits_do_not_depend_on_the_number_of_threads(n, d, part_elements, monkeypatch):
     if part_elements:
-        monkeypatch.setattr(features, "PART_ELEMENTS", part_elements)
+        monkeypatch.setattr(base, "PART_ELEMENTS", part_elements)
     rng = np.random.default_rng(3)
     X, coef = rng.normal(size=(n, d)), rng.normal(size=d)
     t, weight, offset = rng.random(n), rng.random(n), rng.normal(size=n)
-    assert len(linear._parts(features.of(X), 0)) > 2
+    assert len(passes.split(as_matrix(X), 0)) > 2
     results = [
         bits(
             linear.decision(X, coef, offset=offset, threads=threads),
@@ -361,9 +361,9 @@ def test_bits_do_not_depend_on_the_number_of_threads(n, d, part_elements, monkey
 
 
 def test_many_parts_stay_within_the_bounds(monkeypatch):
-    monkeypatch.setattr(features, "PART_ELEMENTS", 1 << 13)
+    monkeypatch.setattr(base, "PART_ELEMENTS", 1 << 13)
     p, expected = problem("float64", 5000, 9), exact_problem("float64", 5000, 9)
-    assert len(linear._parts(features.of(p.X), 0)) > 2
+    assert len(passes.split(as_matrix(p.X), 0)) > 2
     loss, gradient, hessian = linear.log_loss_gradient_hessian(
         p.X, p.t, p.coef, **p.data(), threads=2
     )
@@ -405,10 +405,10 @@ def test_a_hessian_over_thousands_of_blocks_is_as_exact_as_over_one(thousands_of
 @pytest.mark.parametrize("partial_size", [0, 100, 10**6, 10**9])
 def test_parts_cover_all_rows_and_their_results_stay_small(shape, partial_size):
     X = np.broadcast_to(np.float64(0.0), shape)
-    parts = linear._parts(features.of(X), partial_size)
+    parts = passes.split(as_matrix(X), partial_size)
     assert [part.start for part in parts] == [0, *[part.stop for part in parts[:-1]]]
     assert parts[-1].stop == shape[0]
-    assert len(parts) == 1 or len(parts) * partial_size * 8 <= linear._PARTIAL_BYTES
+    assert len(parts) == 1 or len(parts) * partial_size * 8 <= passes.PARTIAL_BYTES
 
 
 def test_probabilities_in_float32_are_rounded_once_tails_included():

@@ -1,30 +1,49 @@
 """Compile options: the one place that decides how Numba compiles fastlogit.
 
 Every kernel is compiled through :func:`scalar`, :func:`inlined`, :func:`inner`, :func:`loop` or
-:func:`c_function`; a test forbids a bare ``@njit`` or the like anywhere else.  The options, and
+:func:`c_function`.  A test forbids a bare ``@njit`` or the like anywhere else.  The options, and
 why:
 
 ``error_model="numpy"``
-    Numba's default raises on a zero divisor.  That branch keeps LLVM from vectorising
-    the loop, which made it seven times slower when measured.
+    Numba's default raises an error for a zero divisor.  That branch keeps LLVM from vectorising
+    the loop, which then took seven times as long when measured.
 ``fastmath=False``, written out
-    A caller's ``fastmath=True`` spreads into callees that say nothing (numba issue
-    7168) and would delete our NaN checks and our error-free transformations.
+    A caller's ``fastmath=True`` spreads into callees that do not set it (numba issue 7168).  It
+    would delete our NaN checks and our error-free transformations.
 ``nogil=True``
     So that :mod:`fastlogit.core.threads` can run kernels side by side.
 ``boundscheck=False``
-    Array bounds are checked once, in Python, before a kernel is called; the indices of a sparse
-    matrix by the kernel itself.
-``_nrt=False``, for what is called in loops
-    A function that is handed an array counts a reference to it, and takes it back in the end:
-    two atomic operations, which LLVM neither removes nor moves out of a loop, and which take
-    longer than to multiply a short row.  What allocates nothing need not count.
+    Array bounds are checked once, in Python, before a kernel is called.  The kernels themselves
+    check the indices of a sparse matrix.
+``_nrt=False``, for functions that are called in loops
+    A function that receives an array increments its reference count and decrements it at the end.
+    These are two atomic operations, which LLVM neither removes nor moves out of a loop.  They take
+    longer than multiplying a short row.  A function that allocates nothing need not count.
 
-Compiled code is kept on disk (:class:`_Cache`).  Where no folder can be written, kernels are
-compiled in each process instead, without a word.
+Choices at compile time
+-----------------------
+Numba compiles a function once for each combination of its arguments' types.  The kernels use that
+in three ways to leave out code that a call does not need.  None of them costs time at run time.
 
-Kernels are compiled also where ``NUMBA_DISABLE_JIT`` is set, which people do to debug their own
-functions or to measure their coverage: kernels mean nothing in plain Python, and keep their bits.
+An argument that is None
+    Numba deletes ``if argument is not None: ...`` before it compiles the function.  The argument
+    must be a parameter of that same function: a field of a tuple is not recognised.  So a result
+    that the caller does not want, or a weight that it does not have, is None.
+A flag that is True or None
+    The same for a choice that has no value of its own, ``flag: Literal[True] | None``.  A bool
+    would be tested at run time, in the loop.
+The class of a named tuple
+    :func:`by_class` joins several functions into one.  The class of the first argument chooses.
+    The layouts of X and the families are such classes.
+
+Views of arrays (``array[i]``, ``array[a:b]``) are made in :func:`inner` functions, which do not
+count references, and not in a :func:`loop` over blocks.
+
+Compiled code is kept on disk (:class:`_Cache`).  Where no folder can be written, each process
+compiles the kernels itself, without a warning.
+
+Kernels are compiled even where ``NUMBA_DISABLE_JIT`` is set.  People set it to debug their own
+functions or to measure their coverage.  Kernels do not work in plain Python, and keep their bits.
 
 Nothing here compiles: decorated functions compile at their first call.
 """
@@ -66,15 +85,15 @@ def scalar(function: F) -> F:
 
 
 def inlined(function: F) -> F:
-    """Compile a part of a loop over arrays; like `inner`, and inlined wherever it is called."""
+    """Compile a part of a loop over arrays: as `inner`, and inlined wherever it is called."""
     return _njit(function, forceinline=True, _nrt=False)
 
 
 def inner(function: F) -> F:
     """Compile a loop over arrays that is called within loops.
 
-    It neither allocates nor gives back an array, as it does not count references; and it raises
-    nothing, as Numba does not give up what a caller holds where an error passes through.
+    It counts no references, so it must neither allocate nor return an array.  It must not raise:
+    Numba does not release a caller's arrays when an exception passes through.
     """
     return _njit(function, _nrt=False)
 
@@ -85,7 +104,7 @@ def loop(function: F) -> F:
 
 
 def intrinsic(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Make a function for compiled code from one that writes LLVM's code for it."""
+    """Make a function for compiled code from one that generates its LLVM code."""
     made: Callable[..., Any] = numba.extending.intrinsic(function)
     return made
 
@@ -93,8 +112,8 @@ def intrinsic(function: Callable[..., Any]) -> Callable[..., Any]:
 def c_function(function: Callable[..., Any], signature: Any) -> Any:
     """Compile `function` now, or load it from the cache, to be called by C code.
 
-    Unlike the decorators this does the work when it is called, so it is called at the first
-    use of what it makes, and not at import.  The result's ``address`` is the entry point.
+    The decorators compile later; this compiles at once.  So call it when the result is first
+    used, and not at import.  The result's ``address`` is the entry point.
     """
     types_of = (signature.args, signature.return_type)
     compiled = _cached(CFunc(function, types_of, locals={}, options=OPTIONS), function)
@@ -105,9 +124,9 @@ def c_function(function: Callable[..., Any], signature: Any) -> Any:
 
 @intrinsic
 def _widened(typingctx: Any, value: Any) -> Any:
-    """Number as a float64; at run time a TypeError of None, if it is optional."""
+    """Number as a float64.  An optional number that is None raises a TypeError at run time."""
     if not typingctx.can_convert(value, types.float64):
-        return None  # no number: an error of types
+        return None  # not a number: a typing error
     return types.float64(types.float64), lambda context, builder, signature, args: args[0]
 
 
@@ -119,12 +138,11 @@ def by_precision(
 ) -> Callable[..., float]:
     """Join two compiled functions into one for compiled code: the arguments' types choose.
 
-    Both get float64 and give float64.  The first is called where the first argument is
-    float32 and the others are float32, integer or bool, so that a label needs no cast.  Its
-    result is made float32 if `rounded`.  An optional number, as ``dict.get`` gives it, counts as
-    what it is when it is there.
+    Both take and return float64.  `float32_function` is called where the first argument is
+    float32 and the others are float32, integer or bool, so that a label needs no cast.  With
+    `rounded` its result is rounded to float32.  An optional number, such as ``dict.get`` returns,
+    counts as a number of its type.
     """
-    short, full = float32_function, float64_function
 
     def choose(*args: float) -> float:
         raise NotImplementedError("only for compiled code")
@@ -132,15 +150,15 @@ def by_precision(
     def _choose(*args: Any) -> Any:
         given = args[0] if isinstance(args[0], tuple) else args
         kinds = [kind.type if isinstance(kind, types.Optional) else kind for kind in given]
-        narrow = kinds[0] == types.float32 and all(
+        is_float32 = kinds[0] == types.float32 and all(
             kind == types.float32 or isinstance(kind, types.Integer | types.Boolean)
             for kind in kinds
         )
-        function = short if narrow else full
+        function = float32_function if is_float32 else float64_function
         one = len(kinds) == 1
-        if narrow and rounded and one:
+        if is_float32 and rounded and one:
             return lambda *args: np.float32(function(_widened(args[0])))
-        if narrow and rounded:
+        if is_float32 and rounded:
             return lambda *args: np.float32(function(_widened(args[0]), _widened(args[1])))
         if one:
             return lambda *args: function(_widened(args[0]))
@@ -151,13 +169,27 @@ def by_precision(
     return choose
 
 
-def by_layout(
-    functions: dict[type, Callable[..., Any]], *, allocating: bool = False, inline: bool = False
+def by_class(
+    find: Callable[[type], Callable[..., Any]],
+    *,
+    allocating: bool = False,
+    inline: bool = False,
+    large: bool = False,
 ) -> Callable[..., Any]:
     """Join compiled functions into one for compiled code: the class of its first argument chooses.
 
-    The classes are `numpy.ndarray` and named tuples.  Unless the functions are `allocating` they
-    are called as `inner` ones, or with `inline` as `inlined` ones.
+    Parameters
+    ----------
+    find : function
+        From the class, `numpy.ndarray` or that of a named tuple, to the compiled function.  It is
+        called when a caller is compiled.
+    allocating : bool
+        Whether the functions allocate, and so must count references.
+    inline : bool
+        Whether they are `inlined` functions.  Otherwise they are `inner` functions.
+    large : bool
+        Whether to call the function's own compiled code, which is cached.  Otherwise it is compiled
+        as a part of its callers: for a small function, that takes half as long as a call of it.
     """
 
     def choose(*args: Any) -> Any:
@@ -165,8 +197,9 @@ def by_layout(
 
     def _choose(*args: Any) -> Any:
         kinds = args[0] if isinstance(args[0], tuple) else args
-        function = functions[getattr(kinds[0], "instance_class", np.ndarray)]
-        return lambda *args: function(*args)
+        function = find(getattr(kinds[0], "instance_class", np.ndarray))
+        small = None if large else getattr(function, "py_func", None)
+        return small or (lambda *args: function(*args))
 
     options = OPTIONS | {"_nrt": allocating} | ({"forceinline": True} if inline else {})
     numba.extending.overload(choose, strict=False, jit_options=options)(_choose)
@@ -176,20 +209,20 @@ def by_layout(
 def _njit(function: F, **extra: Any) -> F:
     with _enabled():
         compiled: Any = numba.njit(**OPTIONS, **extra)(function)
-    # Numba's own functions are made while one that calls them is compiled.
+    # Numba makes functions of its own while it compiles one of ours.
     compiled._compiler.compile = _enabled()(compiled._compiler.compile)
     kept: F = _cached(compiled, function)
     return kept
 
 
-# What the user has set, once for each compilation under way: several threads may compile.
+# The user's setting, once for each compilation under way: several threads may compile.
 _settings: list[int] = []
 _settings_lock = Lock()
 
 
 @contextmanager
 def _enabled() -> Iterator[None]:
-    """Have Numba compile also where ``NUMBA_DISABLE_JIT`` is set."""
+    """Let Numba compile even where ``NUMBA_DISABLE_JIT`` is set."""
     with _settings_lock:
         _settings.append(_settings[0] if _settings else numba.config.DISABLE_JIT)
         numba.config.DISABLE_JIT = 0
@@ -203,32 +236,34 @@ def _enabled() -> Iterator[None]:
 
 
 def _cached(compiled: Any, function: Callable[..., Any]) -> Any:
-    """What Numba's ``cache=True`` does, with a cache of our own kind."""
+    """As Numba's ``cache=True``, but with :class:`_Cache`."""
     with suppress(RuntimeError):  # "cannot cache function ...: no locator available"
         compiled._cache = _Cache(function)
     return compiled
 
 
 def compiles(call: Callable[[], Any]) -> bool:
-    """Call a function; whether anything had to be compiled for that."""
+    """Whether calling a function compiles anything; it is called once."""
     with event.install_recorder("numba:compile") as recorder:
         call()
     return bool(recorder.buffer)
 
 
 def cache_folder(compiled: Any) -> str | None:
-    """Where the compiled code of a kernel is kept; None if it is not."""
+    """Folder that caches the compiled code of a kernel; None if there is none."""
     path = compiled._cache.cache_path
     return None if path is None else str(path)
 
 
 class _Cache(FunctionCache):  # type: ignore[misc]
-    """Numba's cache on disk, but for what goes wrong with that.
+    """Numba's on-disk cache, hardened against its known failures.
 
-    An edit of any kernel makes it stale: their code is inlined into each other, and Numba looks
-    at one function's own file only (issue 1833).  A damaged file is as good as none (Numba
-    raises, issue 10434), and what cannot be written is not kept.  What is loaded needs Numba's
-    runtime only: Numba would first load all that it compiles with, which takes longer.
+    - An edit of any kernel makes the cache stale, as kernels are inlined into each other.  Numba
+      looks only at the function's own file (issue 1833).
+    - A damaged file counts as a missing one.  Numba raises an error (issue 10434).
+    - A file that cannot be written is skipped.
+    - Loading initialises Numba's runtime only.  Numba would first load its whole compiler, which
+      takes longer.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
@@ -239,7 +274,7 @@ class _Cache(FunctionCache):  # type: ignore[misc]
         try:
             rtsys.initialize(target_context)
             return self._load_overload(sig, target_context)
-        except Exception:  # whatever unpickling half a file raises
+        except Exception:  # unpickling half a file may raise anything
             with suppress(OSError):
                 self.flush()
             return None

@@ -1,12 +1,12 @@
-"""Eight float64 side by side: the fixed-width vector that sums over rows of X are made of.
+"""Eight float64 side by side: the fixed-width vector of all sums over rows of X.
 
-A sum is only reproducible if its order is.  Eight lanes, added up as one fixed tree, give
-every processor the same order: one AVX-512 register, two of AVX2 or four of NEON round
-alike.  LLVM would not vectorise such sums by itself, as that means to reorder additions.
+A sum is only reproducible if its order is.  Eight lanes, added up along one fixed tree, have the
+same order on every processor: one AVX-512 register, two of AVX2 and four of NEON round alike.
+LLVM would not vectorise such sums by itself, as it may not reorder additions.
 
-Elements are read where they lie, in the dtype that they have, and widened in registers.  A
-row whose length is no multiple of eight ends with a masked load that touches nothing past
-its end and puts 0 in the other lanes.
+Elements are read in place, in their own dtype, and widened in registers.  A row whose length is
+not a multiple of eight ends with a masked load.  It touches nothing past the end of the row and
+puts 0 into the other lanes.
 
 Operands of `load` and `store` are arrays with unit stride along their last axis, or pointers.
 """
@@ -78,10 +78,10 @@ def _widen(builder: Any, dtype: Any, vector: Any) -> Any:
 
 
 def _itemsize(element: Any) -> int:
-    return int(_short_name(element)[1:]) // 8
+    return int(_llvm_name(element)[1:]) // 8
 
 
-def _short_name(element: Any) -> str:
+def _llvm_name(element: Any) -> str:
     """LLVM's name of a type in the names of its intrinsics, such as f64 or i8."""
     return {"float": "f32", "double": "f64"}.get(str(element), str(element))
 
@@ -155,8 +155,8 @@ def totals(typingctx: Any, a: Any, b: Any, c: Any, d: Any, e: Any, f: Any, g: An
         width = WIDTH
         while width > 1:
             half = width // 2
-            # Of each pair, groups of `width` lanes are halved; the halves of one stand beside
-            # those of the other, WIDTH lanes on.
+            # Groups of `width` lanes are halved.  Each pair of vectors gives one: the halves of
+            # the second, whose lanes count from WIDTH on, stand beside those of the first.
             starts = range(0, WIDTH, width)
             low = [
                 start + lane + vector
@@ -189,7 +189,7 @@ def extract(typingctx: Any, a: Any, lane: Any) -> Any:
 
 @jit.intrinsic
 def load(typingctx: Any, array: Any, index: Any) -> Any:
-    """Elements ``array[index:index + 8]``, or of a row, with a tuple for the index."""
+    """Elements ``array[index:index + 8]``; the index of a 2-D array is a tuple."""
     signature = lanes_type(array, index)
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -203,25 +203,25 @@ def load(typingctx: Any, array: Any, index: Any) -> Any:
 
 @jit.intrinsic
 def load_four(typingctx: Any, array: Any, index: Any) -> Any:
-    """Four vectors, one behind the other."""
+    """Four vectors, from consecutive elements."""
     signature = types.UniTuple(lanes_type, 4)(array, index)
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         indices = _indices(builder, signature.args[1], args[1])
         pointer, element = _address(context, builder, array, args[0], indices)
-        parts = []
+        vectors = []
         for number in range(4):
             place = builder.gep(pointer, [ir.Constant(_I32, number)])
             vector = builder.load(place, align=_itemsize(element))
-            parts.append(_widen(builder, array.dtype, vector))
-        return context.make_tuple(builder, signature.return_type, parts)
+            vectors.append(_widen(builder, array.dtype, vector))
+        return context.make_tuple(builder, signature.return_type, vectors)
 
     return signature, codegen
 
 
 @jit.intrinsic
 def load_first(typingctx: Any, array: Any, index: Any, count: Any) -> Any:
-    """The first `count` of eight elements, and 0 in the other lanes; the rest is not read."""
+    """The first `count` of eight elements, and 0 in the other lanes; these are not read."""
     signature = lanes_type(array, index, types.int64)
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -232,7 +232,7 @@ def load_first(typingctx: Any, array: Any, index: Any, count: Any) -> Any:
         function = cgutils.get_or_insert_function(
             builder.module,
             ir.FunctionType(vector_type, [pointer.type, _I32, mask_type, vector_type]),
-            f"llvm.masked.load.v{WIDTH}{_short_name(element)}.p0",
+            f"llvm.masked.load.v{WIDTH}{_llvm_name(element)}.p0",
         )
         vector = builder.call(
             function,
@@ -282,6 +282,6 @@ def two_sum(a: Any, b: Any) -> tuple[Any, Any]:
 
 
 @jit.scalar
-def padded(count: int) -> int:
+def round_up(count: int) -> int:
     """`count` rounded up to a multiple of the lanes."""
     return (count + WIDTH - 1) // WIDTH * WIDTH

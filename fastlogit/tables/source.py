@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastlogit.core.checks import shown
-from fastlogit.matrix import features
+from fastlogit.matrix.table import named_columns
 from fastlogit.tables import text_file
 from fastlogit.tables.columnar import (
     ARROW_STREAM,
@@ -182,7 +182,7 @@ def _of_object(source: Any) -> Table:
     from pyarrow import dataset
 
     if isinstance(source, Mapping):
-        columns = features.items(source, "source")
+        columns = named_columns(source, "source")
         with naming(name):
             source = pa.table(dict(columns))
     elif isinstance(source, dataset.Dataset):

@@ -189,7 +189,7 @@ def test_zeros_and_broadcast_fill_all_lanes():
 
 
 def test_padded_is_the_next_multiple_of_the_width():
-    assert [lanes.padded(n) for n in (0, 1, 7, 8, 9, 16, 17)] == [0, 8, 8, 8, 16, 16, 24]
+    assert [lanes.round_up(n) for n in (0, 1, 7, 8, 9, 16, 17)] == [0, 8, 8, 8, 16, 16, 24]
 
 
 @numba.njit

@@ -20,7 +20,7 @@ from scipy import sparse
 
 import fastlogit as fl
 from fastlogit import linear
-from fastlogit.matrix import features
+from fastlogit.matrix import as_matrix, base, csr
 from tests.references.multiprecision import bits
 from tests.references.passes import (
     U,
@@ -382,9 +382,9 @@ def test_one_row_of_csr_may_have_all_entries():
 
 @pytest.fixture
 def _small_parts(monkeypatch):
-    monkeypatch.setattr(features, "PART_ELEMENTS", 1 << 12)
-    monkeypatch.setattr(features, "PART_ENTRIES", 1 << 10)
-    monkeypatch.setattr(features, "ENTRIES_PER_COLUMN", 1)
+    monkeypatch.setattr(base, "PART_ELEMENTS", 1 << 12)
+    monkeypatch.setattr(csr, "PART_ENTRIES", 1 << 10)
+    monkeypatch.setattr(csr, "ENTRIES_PER_COLUMN", 1)
 
 
 @pytest.mark.usefixtures("_small_parts")
@@ -392,7 +392,7 @@ def _small_parts(monkeypatch):
 def test_bits_depend_neither_on_threads_nor_does_the_bound_on_parts(layout):
     p = given_problem(layout, "float64", 5000, 9)
     X = LAYOUTS[layout](p.X)
-    assert len(features.of(X).parts(256)) > 2
+    assert len(as_matrix(X).parts(256)) > 2
     one, two, three = (every_result(X, p, threads=threads) for threads in (1, 2, 3))
     assert all_bits(one) == all_bits(two) == all_bits(three)
     assert_all_hold(one, p, *ROUNDINGS[layout](5000, 9))
@@ -405,7 +405,7 @@ def test_bits_do_not_depend_on_threads_where_parts_have_their_usual_size(layout)
     X = rng.normal(size=(n, d))
     p = problem("float64", n, d)
     X = as_columns(X) if layout == "columns" else sparse.csr_array(X)
-    assert len(features.of(X).parts(256)) > 1
+    assert len(as_matrix(X).parts(256)) > 1
     results = [
         bits(*linear.log_loss_gradient(X, p.t, p.coef, **p.data(), threads=threads))
         for threads in (1, 2, 3)

@@ -12,9 +12,9 @@ from scipy import sparse
 
 import fastlogit as fl
 from fastlogit import linear
-from fastlogit.kernels.layouts import dense
-from fastlogit.matrix import centring, features
-from fastlogit.training.trainer import CollinearityWarning, SeparationWarning
+from fastlogit.kernels.layouts.rows import CentredRows
+from fastlogit.matrix import as_matrix, centring
+from fastlogit.training.messages import CollinearityWarning, SeparationWarning
 from tests.hard_problems import solve
 
 RNG = np.random.default_rng(3)
@@ -158,7 +158,7 @@ def test_a_column_of_ones_but_for_a_few_rows():
 def test_the_number_of_threads_changes_no_bit():
     X = np.tile(far(1e6), (400, 2))
     one, two = (
-        linear.hessian(centring.centred(features.of(X), None, n), np.ones(6), threads=n)
+        linear.hessian(centring.centred(as_matrix(X), None, n), np.ones(6), threads=n)
         for n in (1, 2)
     )
     assert one.tobytes() == two.tobytes()
@@ -168,12 +168,12 @@ def test_the_number_of_threads_changes_no_bit():
 
 
 def centred(X, weight=None):
-    return centring.centred(features.of(X), weight, 1)
+    return centring.centred(as_matrix(X), weight, 1)
 
 
 def test_ordinary_columns_are_read_as_before():
     for X in (BASE, BASE + 50.0, np.asfortranarray(BASE), by_name(BASE), sparse.csr_array(BASE)):
-        given = features.of(X)
+        given = as_matrix(X)
         assert centring.centred(given, None, 1) is given
         assert (given.centres == 0.0).all()
 
@@ -314,7 +314,7 @@ def test_a_row_major_array_stays_one():
     for dtype in (np.float64, np.float32, np.int32):
         given = centred(far(1e4).astype(dtype))
         ((_, layout),) = given.layouts(slice(0, 8))
-        assert isinstance(layout, dense.CentredArray)
+        assert isinstance(layout, CentredRows)
         assert layout.array.flags.c_contiguous
 
 
@@ -324,7 +324,7 @@ def test_every_pass_reads_a_centred_x_as_a_matrix_that_was_centred_before(layout
     assert (given.centres != 0.0).tolist() == [True, True, False]
     X = far(1e6) - given.centres
     coef, direction = np.array([1.0, -0.5, 0.25]), np.array([0.5, 1.0, 2.0, -1.0])
-    given = given.less(given.centres)  # which is no other
+    given = given.subtract(given.centres)  # which is no other
     for function, more in (
         (linear.decision, ()),
         (linear.hessian, ()),

@@ -13,6 +13,7 @@ import pytest
 
 import fastlogit as fl
 from fastlogit.core.arrow import numbers, plain_type
+from fastlogit.matrix import as_matrix
 from fastlogit.scoring import evaluate, read_table, score
 from fastlogit.tables.source import open_table
 from fastlogit.tables.table import _state
@@ -131,7 +132,7 @@ def test_every_format_can_be_read_from_a_row_on(tmp_path, name, start):
     columns = [0, 1] if table.names is None else table.find(["a", "b"])
     batches = list(table.read(table.want(columns, batch_rows=90, start=start)))
     firsts = [batch.first for batch in batches]
-    sizes = [fl.features.of(batch.data).shape[0] for batch in batches]
+    sizes = [as_matrix(batch.data).shape[0] for batch in batches]
     assert sum(sizes) == N - start
     assert firsts == [start + sum(sizes[:number]) for number in range(len(sizes))]
 

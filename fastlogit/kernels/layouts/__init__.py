@@ -1,1 +1,99 @@
-"""How the kernels read X: rows, separate columns, or compressed sparse rows."""
+"""Layouts of X: the functions that a pass needs to read any X, and the contract behind them.
+
+A layout is a class, whose instances are X for the kernels, and a module of functions that read
+it.  :data:`MODULES` lists them all.  From it :func:`jit.by_class` makes the functions below, which
+compiled code calls for any X.
+
+A pass goes over X block by block.  It multiplies a block, works on the logits of its rows, and
+then adds the block's share to sums over the rows.  The block is read from memory by the first of
+these steps only, so it must fit into a cache.
+
+=======================================================  ==========================================
+``shape(X)``                                             (n, d)
+``block_rows(X)``                                        rows of a block, at least 8
+``workspace(X)``                                         scratch memory, or None
+``partial_size(X)``                                      partial sums that `accumulate` needs
+``multiply(X, first, rows, coef, z, work)``              z = X @ coef
+``accumulate(X, first, rows, factor, sums, total,        Xᵀ @ factor
+work)``
+``accumulate_squares(X, first, rows, factor, sums,       (X * X)ᵀ @ factor
+total, work)``
+``add_pairs(X, first, rows, factor, total)``             [X | 1]ᵀ diag(factor) [X | 1]
+``pack(X, first, rows, packed, work)``                   X as float64
+=======================================================  ==========================================
+
+`first`, `rows`
+    The block: rows `first` to ``first + rows`` of X, with ``0 < rows <= block_rows(X)``.  Only
+    `pack` is also called for other blocks.  Callers pass blocks in order, from row 0.
+`work`
+    What ``workspace(X)`` returned for this X.
+`coef` : float64 (d rounded up to 8,)
+    Ends with zeros.
+`z` : float64, of at least `rows` rounded up to 8
+    `multiply` puts the products into the first `rows` elements, and may overwrite the elements up
+    to the next multiple of 8.
+`factor` : float64, of at least `rows` rounded up to 8
+    One number for each row, then zeros up to a multiple of 8.
+`sums` : float64 (``partial_size(X)``,)
+    Plain sums of columns.  The pass sets them to 0, and adds them to `total` after every
+    ``passes.SUMMED_ROWS`` rows.
+`total` : float64, high and low parts
+    (2, d + 1) for `accumulate`, (2, m, m) with m = ``passes.hessian_size(d)`` for `add_pairs`.
+    Column d is that of the intercept.
+
+The functions must keep these rules:
+
+- ``block_rows`` depends on X alone, so that no result depends on the number of threads.
+- ``partial_size`` is d rounded up to 8, or 0 where `accumulate` adds to ``total[0]`` directly.  In
+  that case `accumulate_squares` may use ``total[1]`` as scratch memory, as it is all zeros, and
+  must leave it so.
+- The order of every sum is fixed by d, the dtype and the block.  It does not depend on where X
+  lies or on the processor.
+- ``multiply`` returns False, without reading further, if the block is damaged (a column index of a
+  sparse X outside 0 … d - 1).  Other functions are called only for blocks that it accepted.
+- ``accumulate_squares`` multiplies ``(factor * x) * x``, as ``x * x`` may overflow.
+- ``add_pairs`` adds to the upper triangle of ``total`` and returns True, or does nothing and
+  returns False.  In the second case the pass packs the block and multiplies tiles.
+- ``pack`` fills the first d columns of the first `rows` rows of `packed`.
+- Elements become float64 before anything is computed.  A layout with centres subtracts them here.
+- All but ``workspace`` are :func:`jit.inner` or :func:`jit.inlined` functions: they do not allocate
+  and do not raise.
+
+To add a layout, write its module, list its class here, and give it a class of
+:mod:`fastlogit.matrix`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastlogit.kernels import jit
+from fastlogit.kernels.layouts import columns, csr, rows
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+MODULES: dict[type, ModuleType] = {
+    np.ndarray: rows,
+    rows.CentredRows: rows,
+    columns.Columns: columns,
+    csr.CSR: csr,
+    csr.CentredCSR: csr,
+}
+
+
+def _by_layout(name: str, **options: bool) -> Any:
+    return jit.by_class(lambda layout: getattr(MODULES[layout], name), **options)
+
+
+shape = _by_layout("shape")
+block_rows = _by_layout("block_rows")
+workspace = _by_layout("workspace", allocating=True)
+partial_size = _by_layout("partial_size")
+multiply = _by_layout("multiply", large=True)
+accumulate = _by_layout("accumulate", large=True)
+accumulate_squares = _by_layout("accumulate_squares", large=True)
+add_pairs = _by_layout("add_pairs", large=True)
+pack = _by_layout("pack", large=True)

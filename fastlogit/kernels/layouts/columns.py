@@ -1,15 +1,14 @@
-"""X as separate columns, each where it lies: of a table, or of an array that is not row-major.
+"""X as separate columns, each in its own place: a table, or an array that is not row-major.
 
-     x_0 … x_7  x_8 …     A block is some rows of all columns, which stay in L2, or L3.  It is read
-    ┌┐┌┐┌┐┌┐┌┐┌┐┌┐┌┐      eight columns at a time, so that memory has enough to fetch, and of those
-    ░░░░░░░░░░░░░░░░      one piece (░) after another: multiply adds Σ coef_j x_j to the piece of z,
-    ││││││││││││││││      accumulate takes the scalar products of x_j with the piece of residuals.
-    └┘└┘└┘└┘└┘└┘└┘└┘
-                          float64 is read in place, and so are eight columns of float32; anything
-                          else is widened in L1, piece by piece.
+     x_0 … x_7  x_8 …     A block is some rows of all columns, small enough for L2 or L3.  It is
+    ┌┐┌┐┌┐┌┐┌┐┌┐┌┐┌┐      read eight columns at a time, so that memory always has requests to
+    ░░░░░░░░░░░░░░░░      serve, and `L1_ROWS` rows at a time (░).  For these, multiply adds
+    ││││││││││││││││      Σ coef_j x_j to z, and accumulate takes the scalar products of each x_j
+    └┘└┘└┘└┘└┘└┘└┘└┘      with the factors.
 
-A column is an address, a stride and the function that reads it, so that a pass is compiled once
-for every mixture of types.
+float64 is read in place, and so are eight columns of float32.  Everything else is first widened to
+float64 in L1.  A column is an address, a stride and the function that reads it, so that a pass is
+compiled once for all mixtures of types.
 """
 
 from __future__ import annotations
@@ -26,25 +25,24 @@ from numpy.typing import NDArray
 from fastlogit.kernels import jit, lanes
 from fastlogit.kernels.ieee import float64_from_bits, shifted
 
-# A block of X takes so much as float64, more than L2 has: long runs of each column matter more,
-# as memory is slow to begin with the next one.  Hence also at least and at most so many rows.
+# Size of a block as float64, and its fewest and most rows.  It is larger than L2, as long runs of
+# each column matter more: memory is slow to begin the next one.
 BLOCK_BYTES = 1 << 21
-LEAST_ROWS, BLOCK_ROWS = 64, 2048
-# Eight pieces of float64 are half of L1.
-PIECE = 256
-# Instead of the address of a reader: what is read in place, if it lies side by side.
+LEAST_ROWS, MOST_ROWS = 64, 2048
+# Rows that are read at a time: eight columns of them, as float64, fill half of L1.
+L1_ROWS = 256
+# Stand for the address of a reader: the column is contiguous and is read in place.
 FLOAT64, FLOAT32 = 0, 1
-# Columns that are read at a time; fewer leave memory waiting.
+# Columns that are read at a time; with fewer, memory would idle.
 TOGETHER = lanes.WIDTH
 
 
 class Columns(NamedTuple):
-    """Where each column begins, how far its elements are apart, and the address of its `reader`.
+    """Columns of X, each by its address, its stride and the address of its `reader`.
 
-    `validity` is where Arrow's bits begin that say which elements there are, and 0 for a column
-    that has all; an element that is missing is NaN.  Bits have addresses and strides in bits.
-    `centres` are subtracted as the columns are read; one that is not 0 needs a reader that is
-    not in place.
+    `validity` is the address of Arrow's validity bits, or 0 if the column has no nulls.  A null is
+    read as NaN.  Addresses and strides of bits count bits.  `centres` are subtracted as the columns
+    are read; a column with a centre other than 0 must not have a reader in place.
     """
 
     addresses: NDArray[np.int64]
@@ -73,7 +71,7 @@ def _read_float16(source: Any, stride: int, count: int, out: Any) -> None:
     for i in range(count):
         bits = np.int64(shifted(source, i * stride)[0])
         size = bits & 0x7FFF
-        # Exponent and mantissa moved to where float64 has them: right but for the bias.
+        # Exponent and mantissa move to their places in float64; then the bias is corrected.
         value = float64_from_bits(size << 42) * 2.0**1008
         value = value if size < 0x7C00 else np.inf if size == 0x7C00 else np.nan
         target[i] = -value if bits > size else value
@@ -86,10 +84,10 @@ def _read_bits(address: int, stride: int, count: int, out: Any) -> None:
 
 
 def reader(kind: str, *, in_place: bool = False) -> int:
-    """Address of the compiled function that widens a column: of a dtype by its name, or "bits".
+    """Address of the compiled function that widens a column of a dtype, or of "bits", to float64.
 
-    `FLOAT64` or `FLOAT32` if it may be read `in_place` and is of that type, as it is where nothing
-    is missing and the stride is the size of an element.
+    With `in_place`, `FLOAT64` or `FLOAT32` for these dtypes.  That is allowed if the column is
+    contiguous and has no nulls.
     """
     if in_place and kind in ("float64", "float32"):
         return FLOAT64 if kind == "float64" else FLOAT32
@@ -107,13 +105,13 @@ def _compiled_reader(kind: str) -> int:
     return int(compiled.address)
 
 
-# What an address points to must outlive it.
+# Keeps compiled readers alive, as only their addresses are passed on.
 _kept: list[Any] = []
 
 
 @jit.intrinsic
 def _call(typingctx: Any, function: Any, address: Any, stride: Any, count: Any, out: Any) -> Any:
-    """Call a `reader`, whose pointers look like integers to a processor."""
+    """Call a `reader`; a processor makes no difference between its pointers and integers."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         integer = ir.IntType(64)
@@ -125,7 +123,7 @@ def _call(typingctx: Any, function: Any, address: Any, stride: Any, count: Any, 
 
 
 def _pointer_to(dtype: Any) -> Any:
-    """Make a function that turns an address, or a tuple of such, into pointers to a type."""
+    """Make a function that turns an address, or a tuple of addresses, into pointers to a type."""
 
     @jit.intrinsic
     def pointer(typingctx: Any, address: Any) -> Any:
@@ -155,71 +153,80 @@ def bit(address: int) -> int:
     return (_bytes_at(address >> 3)[0] >> (address & 7)) & 1
 
 
-# Arrow's C data interface: structs whose members take eight bytes each.
+# Members of the structs of Arrow's C data interface, eight bytes each.
 _FORMAT, _METADATA, _KINDS, _DICTIONARY = 0, 2, 5, 6
 _NULLS, _OFFSET, _BUFFER_COUNT, _BUFFERS, _CHILDREN = 1, 2, 3, 5, 6
 
 
 @jit.loop
 def describe(schema: int, array: int, fields: NDArray[np.int64]) -> None:
-    """Put what an ArrowSchema and an ArrowArray at two addresses say of each column.
+    """Describe the columns of an ArrowSchema and an ArrowArray, given by their addresses.
 
-    A row of `fields` is: the format, if it is a single letter and there is no dictionary, else 0;
-    whether there is metadata; how many elements come before the first; how many nulls there are,
-    or -1; and where the validity and the values begin.
+    Each row of `fields` becomes:
+
+    0. the format, if it is a single letter and there is no dictionary, else 0
+    1. whether there is metadata
+    2. the offset of the first element
+    3. the number of nulls, or -1 if it is unknown
+    4. the address of the validity bits, or 0
+    5. the address of the values
     """
     kinds, children = _word(schema, _KINDS), _word(array, _CHILDREN)
     for j in range(fields.shape[0]):
         kind, column = _word(kinds, j), _word(children, j)
         letters = _bytes_at(_word(kind, _FORMAT))
-        of_numbers = letters[0] != 0 and letters[1] == 0 and _word(kind, _DICTIONARY) == 0
-        of_numbers = of_numbers and _word(column, _BUFFER_COUNT) == 2
+        is_numeric = letters[0] != 0 and letters[1] == 0 and _word(kind, _DICTIONARY) == 0
+        is_numeric = is_numeric and _word(column, _BUFFER_COUNT) == 2
         buffers = _word(column, _BUFFERS)
-        fields[j, 0] = letters[0] if of_numbers else 0
+        fields[j, 0] = letters[0] if is_numeric else 0
         fields[j, 1] = _word(kind, _METADATA) != 0
         fields[j, 2] = _word(column, _OFFSET) + _word(array, _OFFSET)
         fields[j, 3] = _word(column, _NULLS)
-        fields[j, 4] = _word(buffers, 0) if of_numbers else 0
-        fields[j, 5] = _word(buffers, 1) if of_numbers else 0
+        fields[j, 4] = _word(buffers, 0) if is_numeric else 0
+        fields[j, 5] = _word(buffers, 1) if is_numeric else 0
 
 
 @jit.scalar
 def _word(address: int, number: int) -> int:
-    """One of the words of eight bytes from an address on."""
+    """The word of that number, of eight bytes each, from an address on."""
     return _int64_at(address)[number]
 
 
 @jit.inlined
-def _piece(X: Columns, j: int, first: int, count: int, scratch: Any) -> Any:
-    """Some rows of a column, as float64 that may be read eight at a time; 0 past the last column.
+def _float64_column(X: Columns, j: int, first: int, count: int, scratch: Any) -> Any:
+    """Pointer to rows of a column as float64, which may be loaded eight at a time.
 
-    They are where they lie, or in `scratch`, which ends with zeros.
+    It points to the column itself, or to a copy in `scratch` that ends with zeros.  Behind the last
+    column, all are zeros.
     """
     address: Any = np.int64(scratch[0].ctypes.data)
     if j < X.addresses.size:
-        reader, lies = X.readers[j], _place(X, j, first)
+        reader, source = X.readers[j], _address(X, j, first)
         if reader == FLOAT64 and count % lanes.WIDTH == 0:
-            address = lies
+            address = source
         else:
             out = scratch[1 + j % TOGETHER]
             address = np.int64(out.ctypes.data)
             if reader == FLOAT64:
-                _copy(_float64_at(lies), count, out)
+                _copy(_float64_at(source), count, out)
             elif reader == FLOAT32:
-                _copy(_float32_at(lies), count, out)
+                _copy(_float32_at(source), count, out)
             else:
-                _call(reader, lies, X.strides[j], count, out.ctypes)
+                _call(reader, source, X.strides[j], count, out.ctypes)
             if X.validity[j] != 0:
-                _forget_missing(X.validity[j] + first, count, out)
+                _erase_nulls(X.validity[j] + first, count, out)
             if X.centres[j] != 0.0:
                 _centre(X.centres[j], count, out)
-            out[count : lanes.padded(count)] = 0.0
+            out[count : lanes.round_up(count)] = 0.0
     return _float64_at(address)
 
 
 @jit.inner
 def _shared_reader(X: Columns, j: int, count: int) -> int:
-    """`FLOAT64` or `FLOAT32` if eight columns are that and whole eights of them read, else -1."""
+    """`FLOAT64` or `FLOAT32` if all eight columns from j on have it, else -1.
+
+    Also -1 unless `count` is a multiple of eight, so that whole vectors can be loaded.
+    """
     if count % lanes.WIDTH != 0 or j + TOGETHER > X.addresses.size:
         return -1
     reader = X.readers[j]
@@ -229,7 +236,7 @@ def _shared_reader(X: Columns, j: int, count: int) -> int:
 
 
 @jit.inlined
-def _place(X: Columns, j: int, first: int) -> int:
+def _address(X: Columns, j: int, first: int) -> int:
     """Address of an element."""
     return X.addresses[j] + first * X.strides[j]
 
@@ -241,8 +248,8 @@ def _copy(values: Any, count: int, out: NDArray[np.float64]) -> None:
 
 
 @jit.inner
-def _forget_missing(validity: int, count: int, values: NDArray[np.float64]) -> None:
-    """Make NaN what the bits from an address on say is missing."""
+def _erase_nulls(validity: int, count: int, values: NDArray[np.float64]) -> None:
+    """Replace nulls by NaN; `validity` is the address of their bits."""
     for i in range(count):
         values[i] = values[i] if bit(validity + i) else np.nan
 
@@ -258,7 +265,7 @@ def _centre(centre: float, count: int, values: NDArray[np.float64]) -> None:
 
 @jit.inner
 def shape(X: Columns) -> tuple[int, int]:
-    """N and d."""
+    """(n, d)."""
     return X.rows, X.addresses.size
 
 
@@ -266,19 +273,19 @@ def shape(X: Columns) -> tuple[int, int]:
 def block_rows(X: Columns) -> int:
     """Rows of a block."""
     fitting = BLOCK_BYTES // (8 * max(1, X.addresses.size))
-    return max(LEAST_ROWS, min(BLOCK_ROWS, fitting // LEAST_ROWS * LEAST_ROWS))
+    return max(LEAST_ROWS, min(MOST_ROWS, fitting // LEAST_ROWS * LEAST_ROWS))
 
 
 @jit.loop
 def workspace(X: Columns) -> NDArray[np.float64]:
-    """Scratch: a column of zeros, and those that are widened."""
-    return np.zeros((1 + TOGETHER, PIECE))
+    """Scratch memory: a column of zeros, and eight for widened columns."""
+    return np.zeros((1 + TOGETHER, L1_ROWS))
 
 
-@jit.loop
-def partial_sums(X: Columns) -> NDArray[np.float64]:
-    """Sums of columns that `accumulate` adds to."""
-    return np.zeros(lanes.padded(X.addresses.size))
+@jit.inner
+def partial_size(X: Columns) -> int:
+    """Number of partial sums: d, rounded up to whole vectors."""
+    return lanes.round_up(X.addresses.size)
 
 
 @jit.inner
@@ -290,17 +297,17 @@ def multiply(
     z: NDArray[np.float64],
     work: NDArray[np.float64],
 ) -> bool:
-    """Put ``X @ coef`` of some rows into z; `coef` is padded with 0, z has room for eights."""
-    z[: lanes.padded(rows)] = 0.0
+    """Put ``X @ coef`` of a block into z."""
+    z[: lanes.round_up(rows)] = 0.0
     for j in range(0, X.addresses.size, TOGETHER):
-        for start in range(0, rows, PIECE):
-            count = min(PIECE, rows - start)
-            _multiply_piece(X, j, first + start, count, coef, z[start:], work)
+        for start in range(0, rows, L1_ROWS):
+            count = min(L1_ROWS, rows - start)
+            _multiply_eight_columns(X, j, first + start, count, coef, z[start:], work)
     return True
 
 
 @jit.inner
-def _multiply_piece(
+def _multiply_eight_columns(
     X: Columns,
     j: int,
     first: int,
@@ -311,38 +318,38 @@ def _multiply_piece(
 ) -> None:
     reader = _shared_reader(X, j, count)
     if reader == FLOAT64:
-        _add_products(_float64_at(_places(X, j, first)), coef, j, count, z)
+        _add_products(_float64_at(_eight_addresses(X, j, first)), coef, j, count, z)
     elif reader == FLOAT32:
-        _add_products(_float32_at(_places(X, j, first)), coef, j, count, z)
+        _add_products(_float32_at(_eight_addresses(X, j, first)), coef, j, count, z)
     else:
-        _add_products(_pieces(X, j, first, count, work), coef, j, count, z)
+        _add_products(_eight_columns(X, j, first, count, work), coef, j, count, z)
 
 
 @jit.inlined
-def _pieces(X: Columns, j: int, first: int, count: int, work: NDArray[np.float64]) -> Any:
+def _eight_columns(X: Columns, j: int, first: int, count: int, work: NDArray[np.float64]) -> Any:
     return (
-        _piece(X, j, first, count, work),
-        _piece(X, j + 1, first, count, work),
-        _piece(X, j + 2, first, count, work),
-        _piece(X, j + 3, first, count, work),
-        _piece(X, j + 4, first, count, work),
-        _piece(X, j + 5, first, count, work),
-        _piece(X, j + 6, first, count, work),
-        _piece(X, j + 7, first, count, work),
+        _float64_column(X, j, first, count, work),
+        _float64_column(X, j + 1, first, count, work),
+        _float64_column(X, j + 2, first, count, work),
+        _float64_column(X, j + 3, first, count, work),
+        _float64_column(X, j + 4, first, count, work),
+        _float64_column(X, j + 5, first, count, work),
+        _float64_column(X, j + 6, first, count, work),
+        _float64_column(X, j + 7, first, count, work),
     )
 
 
 @jit.inlined
-def _places(X: Columns, j: int, first: int) -> Any:
+def _eight_addresses(X: Columns, j: int, first: int) -> Any:
     return (
-        _place(X, j, first),
-        _place(X, j + 1, first),
-        _place(X, j + 2, first),
-        _place(X, j + 3, first),
-        _place(X, j + 4, first),
-        _place(X, j + 5, first),
-        _place(X, j + 6, first),
-        _place(X, j + 7, first),
+        _address(X, j, first),
+        _address(X, j + 1, first),
+        _address(X, j + 2, first),
+        _address(X, j + 3, first),
+        _address(X, j + 4, first),
+        _address(X, j + 5, first),
+        _address(X, j + 6, first),
+        _address(X, j + 7, first),
     )
 
 
@@ -350,7 +357,7 @@ def _places(X: Columns, j: int, first: int) -> Any:
 def _add_products(
     x: Any, coef: NDArray[np.float64], j: int, count: int, z: NDArray[np.float64]
 ) -> None:
-    """Add ``Σ coef[j + k] x[k]`` to the first `count` of z."""
+    """Add ``Σ coef[j + k] x[k]`` to the first `count` elements of z."""
     x_0, x_1, x_2, x_3, x_4, x_5, x_6, x_7 = x
     coef_0, coef_1 = lanes.broadcast(coef[j]), lanes.broadcast(coef[j + 1])
     coef_2, coef_3 = lanes.broadcast(coef[j + 2]), lanes.broadcast(coef[j + 3])
@@ -377,19 +384,20 @@ def accumulate(
     total: NDArray[np.float64],
     work: NDArray[np.float64],
 ) -> None:
-    """Add ``Xᵀ @ factor`` over some rows to `sums`; `factor` is padded with 0.
+    """Add ``Xᵀ @ factor`` of a block to `sums`.
 
-    From the last column to the first: what `multiply` has read last is in the nearest cache.
+    It goes from the last column to the first, as `multiply` has left the last ones in the nearest
+    cache.
     """
     last = (X.addresses.size - 1) // TOGETHER * TOGETHER
     for j in range(last, -1, -TOGETHER):
-        for start in range(0, rows, PIECE):
-            count = min(PIECE, rows - start)
-            _accumulate_piece(X, j, first + start, count, factor[start:], sums, work)
+        for start in range(0, rows, L1_ROWS):
+            count = min(L1_ROWS, rows - start)
+            _accumulate_eight_columns(X, j, first + start, count, factor[start:], sums, work)
 
 
 @jit.inner
-def _accumulate_piece(
+def _accumulate_eight_columns(
     X: Columns,
     j: int,
     first: int,
@@ -400,17 +408,17 @@ def _accumulate_piece(
 ) -> None:
     reader = _shared_reader(X, j, count)
     if reader == FLOAT64:
-        products = _dots(_float64_at(_places(X, j, first)), factor, count)
+        products = _dots(_float64_at(_eight_addresses(X, j, first)), factor, count)
     elif reader == FLOAT32:
-        products = _dots(_float32_at(_places(X, j, first)), factor, count)
+        products = _dots(_float32_at(_eight_addresses(X, j, first)), factor, count)
     else:
-        products = _dots(_pieces(X, j, first, count, work), factor, count)
+        products = _dots(_eight_columns(X, j, first, count, work), factor, count)
     lanes.store(sums, j, lanes.add(lanes.load(sums, j), products))
 
 
 @jit.inlined
 def _dots(x: Any, factor: NDArray[np.float64], count: int) -> Any:
-    """Scalar products of eight columns with the first `count` of `factor`, side by side."""
+    """Scalar products of eight columns with the first `count` elements of `factor`."""
     x_0, x_1, x_2, x_3, x_4, x_5, x_6, x_7 = x
     sum_0 = sum_1 = sum_2 = sum_3 = sum_4 = sum_5 = sum_6 = sum_7 = lanes.zeros()
     for i in range(0, count, lanes.WIDTH):
@@ -436,20 +444,20 @@ def accumulate_squares(
     total: NDArray[np.float64],
     work: NDArray[np.float64],
 ) -> None:
-    """Add ``(X * X)ᵀ @ factor`` over some rows to `sums`."""
+    """Add ``(X * X)ᵀ @ factor`` of a block to `sums`."""
     for j in range(X.addresses.size):
-        for start in range(0, rows, PIECE):
-            count = min(PIECE, rows - start)
-            values = _piece(X, j, first + start, count, work)
+        for start in range(0, rows, L1_ROWS):
+            count = min(L1_ROWS, rows - start)
+            values = _float64_column(X, j, first + start, count, work)
             for i in range(count):
-                sums[j] += (factor[start + i] * values[i]) * values[i]  # a square may be too large
+                sums[j] += (factor[start + i] * values[i]) * values[i]  # a square may overflow
 
 
 @jit.inner
 def add_pairs(
     X: Columns, first: int, rows: int, factor: NDArray[np.float64], total: NDArray[np.float64]
 ) -> bool:
-    """Whether there is a way to add products but to pack the rows: there is none."""
+    """False: rows are always packed."""
     return False
 
 
@@ -461,10 +469,10 @@ def pack(
     packed: NDArray[np.float64],
     work: NDArray[np.float64],
 ) -> None:
-    """Copy some rows into the first d columns of `packed`."""
+    """Copy a block into the first d columns of `packed`."""
     for j in range(X.addresses.size):
-        for start in range(0, rows, PIECE):
-            count = min(PIECE, rows - start)
-            values = _piece(X, j, first + start, count, work)
+        for start in range(0, rows, L1_ROWS):
+            count = min(L1_ROWS, rows - start)
+            values = _float64_column(X, j, first + start, count, work)
             for i in range(count):
                 packed[start + i, j] = values[i]

@@ -1,0 +1,69 @@
+"""Families of models: the terms of the loss as functions of the logits, and their contract.
+
+A family says how the loss of a row depends on its logits.  It owns everything that depends on the
+number of outputs, K: the binomial family has one logit for each row, a softmax family one for each
+class.
+
+A family is an empty named tuple class, by which compiled code chooses, and a module of functions.
+:data:`MODULES` lists them all.  From it :func:`jit.by_class` makes the functions below.
+
+============================================================  =====================================
+``add_constants(family, z, first, rows, intercept, offset)``  z += intercept + offset
+``put_logits(family, z, first, rows, out)``                   out = z
+``put_probabilities(family, z, first, rows, float32, out)``   out = probabilities
+``differentiate(family, z, t, weight, float32, first, rows,   losses, and their derivatives by z
+losses, slopes)``
+``curve(family, k, other, z, weight, first, rows,             second derivatives by two logits
+curvatures)``
+============================================================  =====================================
+
+`z` : float64 (K, rows rounded up to 8)
+    Logits of a block, one row for each output.  `add_constants` completes what ``X @ coef.T`` has
+    put there.
+`first`, `rows`
+    The block: rows `first` to ``first + rows`` of `offset`, `t`, `weight` and `out`.
+`intercept` : float64 (K,)
+`offset`, `t`, `weight` : array, or None for `offset` and `weight`
+    Of any real dtype, with an element (or a row) for each row of X.
+`float32` : True or None
+    True if terms need only a relative error of 2**-30, as X and the coefficients are float32.
+`losses` : float64 (rows rounded up to 8,)
+`slopes` : float64 (K, rows rounded up to 8)
+`curvatures` : float64 (rows rounded up to 8,)
+    ∂²loss / ∂z_k ∂z_other of each row.
+
+The functions must keep these rules:
+
+- ``differentiate`` returns False if a target is not valid.  To check this beforehand would mean
+  reading `t` twice.
+- ``losses``, ``slopes`` and ``curvatures`` are multiplied by `weight`, where a weight of 0 makes
+  them 0 whatever they are.  They end with zeros up to a multiple of 8.
+- All are :func:`jit.inner` functions.
+
+To add a family, write its module and list its class here.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from fastlogit.kernels import jit
+from fastlogit.kernels.families import binomial
+from fastlogit.kernels.families.binomial import Binomial as Binomial
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+
+MODULES: dict[type, ModuleType] = {Binomial: binomial}
+
+
+def _by_family(name: str) -> Any:
+    return jit.by_class(lambda family: getattr(MODULES[family], name))
+
+
+add_constants = _by_family("add_constants")
+put_logits = _by_family("put_logits")
+put_probabilities = _by_family("put_probabilities")
+differentiate = _by_family("differentiate")
+curve = _by_family("curve")

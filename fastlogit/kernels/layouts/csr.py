@@ -1,0 +1,273 @@
+"""X as compressed sparse rows (CSR): entries may be unsorted and repeated; others are 0.
+
+A block has about as many entries as fit into L2.  Its indices are checked before they are used.
+The gradient is added up in place, entry by entry, so that a large d costs nothing but memory.
+Where rows have few entries, the Hessian is added up in place too, for each pair of entries of a
+row, with every rounding error.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastlogit.kernels import jit
+from fastlogit.kernels.ieee import fma, two_sum
+
+# Most rows of a block, so that vectors over rows stay in L1, and its entries on average.
+MOST_ROWS = 512
+BLOCK_ENTRIES = 1 << 14
+# Pairs of entries are multiplied one by one where they are at most this share of the d² pairs of
+# columns.
+PAIRS_SHARE = 1 / 64
+
+_1, _2, _3, _4 = np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)
+
+
+class CSR(NamedTuple):
+    """Row i has ``data[k]`` in column ``indices[k]``, for k in ``range(*indptr[i : i + 2])``.
+
+    `indptr` may begin above 0: a part of the rows of such a matrix is such a matrix.
+    """
+
+    data: NDArray[Any]
+    indices: NDArray[Any]
+    indptr: NDArray[Any]
+    d: int
+
+
+class CentredCSR(NamedTuple):
+    """A `CSR` from whose entries `centres` are subtracted, one number for each column.
+
+    A centre may differ from 0 only if every row with a weight has exactly one entry of its column.
+    """
+
+    data: NDArray[Any]
+    indices: NDArray[Any]
+    indptr: NDArray[Any]
+    d: int
+    centres: NDArray[np.float64]
+
+
+@jit.inlined
+def _stored(X: CSR, k: Any) -> float:
+    return np.float64(X.data[k])
+
+
+@jit.inlined
+def _centred(X: CentredCSR, k: Any) -> float:
+    return np.float64(X.data[k]) - X.centres[np.uint64(X.indices[k])]
+
+
+# Value of entry k.
+_VALUES: dict[type, Any] = {CSR: _stored, CentredCSR: _centred}
+_value = jit.by_class(_VALUES.__getitem__, inline=True)
+
+
+@jit.inner
+def shape(X: CSR) -> tuple[int, int]:
+    """(n, d)."""
+    return X.indptr.size - 1, X.d
+
+
+@jit.inner
+def block_rows(X: CSR) -> int:
+    """Rows of a block."""
+    rows = X.indptr.size - 1
+    entries = X.indptr[rows] - X.indptr[0]
+    return max(8, min(MOST_ROWS, BLOCK_ENTRIES * rows // max(1, entries)))
+
+
+@jit.loop
+def workspace(X: CSR) -> None:
+    """No scratch is needed."""
+    return
+
+
+@jit.inner
+def partial_size(X: CSR) -> int:
+    """0: `accumulate` adds to the total."""
+    return 0
+
+
+@jit.inner
+def are_below(indices: NDArray[Any], d: int) -> bool:
+    """Whether all indices are at least 0 and below d."""
+    outside = 0
+    for k in range(indices.size):
+        outside += not (0 <= indices[k] < d)
+    return outside == 0
+
+
+@jit.loop
+def find_entries(
+    X: CSR,
+    weight: NDArray[np.float64],
+    rows: NDArray[np.int64],
+    weights: NDArray[np.float64],
+    repeated: NDArray[np.bool_],
+) -> None:
+    """Count, for each column, the rows with a weight that have an entry of it.
+
+    Their number is added to `rows`, their weight to `weights`.  `repeated` becomes True where a
+    row has several entries of the column.  The indices must have been checked.
+    """
+    n, d = shape(X)
+    last = np.full(d, -1)
+    for i in range(n):
+        if weight[i] > 0.0:
+            for k in _entries(X, i):
+                j = np.uint64(X.indices[k])
+                if last[j] == i:
+                    repeated[j] = True
+                else:
+                    last[j] = i
+                    rows[j] += 1
+                    weights[j] += weight[i]
+
+
+@jit.inlined
+def _entries(X: CSR, i: int) -> Any:
+    """Range of the entries of a row.
+
+    The numbers are unsigned: a signed index might be negative, and Numba would have to test it.
+    """
+    return range(np.uint64(X.indptr[i]), np.uint64(X.indptr[i + 1]))
+
+
+@jit.inner
+def multiply(
+    X: CSR,
+    first: int,
+    rows: int,
+    coef: NDArray[np.float64],
+    z: NDArray[np.float64],
+    work: None,
+) -> bool:
+    """Put ``X[first:first + rows] @ coef`` into z; False if an index is wrong."""
+    if not are_below(X.indices[X.indptr[first] : X.indptr[first + rows]], X.d):
+        return False
+    for i in range(rows):
+        entries = _entries(X, first + i)
+        k, end = entries.start, entries.stop
+        sum_0 = sum_1 = sum_2 = sum_3 = 0.0  # additions to one need not wait for another
+        while k + _4 <= end:
+            sum_0 = _multiply_add(X, k, coef, sum_0)
+            sum_1 = _multiply_add(X, k + _1, coef, sum_1)
+            sum_2 = _multiply_add(X, k + _2, coef, sum_2)
+            sum_3 = _multiply_add(X, k + _3, coef, sum_3)
+            k += _4
+        while k < end:
+            sum_0 = _multiply_add(X, k, coef, sum_0)
+            k += _1
+        z[i] = (sum_0 + sum_1) + (sum_2 + sum_3)
+    return True
+
+
+@jit.inlined
+def _multiply_add(X: CSR, k: Any, coef: NDArray[np.float64], c: float) -> float:
+    """Entry k times its coefficient, plus c, rounded once."""
+    return fma(_value(X, k), coef[np.uint64(X.indices[k])], c)
+
+
+@jit.inner
+def accumulate(
+    X: CSR,
+    first: int,
+    rows: int,
+    factor: NDArray[np.float64],
+    sums: NDArray[np.float64],
+    total: NDArray[np.float64],
+    work: None,
+) -> None:
+    """Add ``Xᵀ @ factor`` of a block to the high part of `total`."""
+    high = total[0]
+    for i in range(rows):
+        value = factor[i]
+        for k in _entries(X, first + i):
+            j = np.uint64(X.indices[k])
+            high[j] = fma(_value(X, k), value, high[j])
+
+
+@jit.inner
+def accumulate_squares(
+    X: CSR,
+    first: int,
+    rows: int,
+    factor: NDArray[np.float64],
+    sums: NDArray[np.float64],
+    total: NDArray[np.float64],
+    work: None,
+) -> None:
+    """Add ``(X * X)ᵀ @ factor`` of a block to the high part of `total`.
+
+    Repeated entries are first added up, in the low part, which is otherwise unused.  The first of
+    them finds their sum there, the others 0.
+    """
+    high, repeated = total[0], total[1]
+    for i in range(rows):
+        value = factor[i]
+        for k in _entries(X, first + i):
+            repeated[np.uint64(X.indices[k])] += _value(X, k)
+        for k in _entries(X, first + i):
+            j = np.uint64(X.indices[k])
+            x = repeated[j]
+            repeated[j] = 0.0
+            high[j] = fma(value * x, x, high[j])  # x * x may overflow
+
+
+@jit.inner
+def add_pairs(
+    X: CSR, first: int, rows: int, factor: NDArray[np.float64], total: NDArray[np.float64]
+) -> bool:
+    """Add ``[X | 1]ᵀ diag(factor) [X | 1]`` of a block to the upper triangle of `total`.
+
+    Returns False, with nothing added, where packing is less work or the indices of a row do not
+    increase.
+    """
+    pairs = 0.0
+    for i in range(rows):
+        entries = _entries(X, first + i)
+        count = np.float64(entries.stop) - np.float64(entries.start)
+        pairs += count * count
+        if pairs > rows * PAIRS_SHARE * X.d * X.d or not _increase(X, entries):
+            return False
+    last = np.uint64(X.d)
+    for i in range(rows):
+        entries = _entries(X, first + i)
+        for k in entries:
+            a = np.uint64(X.indices[k])
+            scaled = factor[i] * _value(X, k)
+            for other in range(k, entries.stop):
+                b = np.uint64(X.indices[other])
+                _add_to(total, a, b, scaled * _value(X, other))
+            _add_to(total, a, last, scaled)
+        _add_to(total, last, last, factor[i])
+    return True
+
+
+@jit.inlined
+def _increase(X: CSR, entries: Any) -> bool:
+    """Whether the indices of some entries strictly increase."""
+    falls = 0
+    for k in range(entries.start + _1, entries.stop):
+        falls += X.indices[k] <= X.indices[k - _1]
+    return falls == 0
+
+
+@jit.inlined
+def _add_to(total: NDArray[np.float64], a: Any, b: Any, value: float) -> None:
+    """Add to an element of ``high + low``, with the rounding error."""
+    total[0, a, b], error = two_sum(total[0, a, b], value)
+    total[1, a, b] += error
+
+
+@jit.inner
+def pack(X: CSR, first: int, rows: int, packed: NDArray[np.float64], work: None) -> None:
+    """Put a block into the first d columns of `packed`; repeated entries are added up."""
+    packed[:rows, : X.d] = 0.0
+    for i in range(rows):
+        for k in _entries(X, first + i):
+            packed[i, np.uint64(X.indices[k])] += _value(X, k)

@@ -1,0 +1,133 @@
+"""The base class of every X: what a matrix must offer, whatever it is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from fastlogit.kernels import passes
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    Layout = Any  # an instance of a class in kernels.layouts.MODULES
+
+# Fewest elements of a part of X, which take about 0.5 ms to read; handing them to a kernel takes
+# 25 µs.  A larger part is read in calls of about as many, so that an interrupt need not wait long.
+PART_ELEMENTS = 1 << 20
+# Elements that `first_not_finite` copies at a time.
+_COPIED_ELEMENTS = 1 << 20
+
+
+def even(count: int) -> int:
+    """`count` rounded down to an even number, so that two threads have equal shares; at least 1."""
+    return max(1, count // 2 * 2)
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """X (n, d), checked, as the kernels read it in place.
+
+    A subclass says where X is and how its rows are passed to the kernels.  It must implement
+    `arrays`, `layouts`, `sample` and `subtract`.  `sample` may return a matrix of another class,
+    which must also implement `count_nonzero` and `full_columns`.  Instances are never changed.
+
+    Attributes
+    ----------
+    shape : tuple (n, d)
+        Neither is 0.
+    dtype : dtype or None
+        Of all columns, or None if they differ.
+    names : sequence of str or None
+        Of the columns, if X has names.
+    """
+
+    shape: tuple[int, int]
+    dtype: np.dtype[Any] | None
+    names: Sequence[str] | None
+
+    # How it is split ----------------------------------------------------------------------
+
+    @property
+    def elements(self) -> int:
+        """Number of stored elements."""
+        return self.shape[0] * self.shape[1]
+
+    @property
+    def whole_rows(self) -> int:
+        """Parts and calls begin at a multiple of this row number, so that no block crosses them."""
+        return 8
+
+    def parts(self, most: int) -> list[slice]:
+        """Split the rows into at most `most` slices, which depend on X alone."""
+        n, whole = self.shape[0], self.whole_rows
+        count = even(min(most, self.elements // PART_ELEMENTS))
+        rows = -(-n // (count * whole)) * whole
+        return [slice(start, min(start + rows, n)) for start in range(0, n, rows)]
+
+    def calls(self, part: slice) -> Iterator[tuple[slice, Layout]]:
+        """Split a part into the rows of single calls of a kernel, each with its layout."""
+        wanted = PART_ELEMENTS * self.shape[0] // max(1, self.elements)
+        rows = max(1, wanted // self.whole_rows) * self.whole_rows
+        for start in range(part.start, part.stop, rows):
+            yield from self.layouts(slice(start, min(start + rows, part.stop)))
+
+    def layouts(self, rows: slice) -> Iterator[tuple[slice, Layout]]:
+        """Split rows into runs that lie in one place, each with its layout."""
+        raise NotImplementedError
+
+    # What it holds ------------------------------------------------------------------------
+
+    @property
+    def arrays(self) -> Mapping[str, NDArray[Any]]:
+        """Arrays that an `out` must not overlap, by the names that messages use."""
+        raise NotImplementedError
+
+    def sample(self, rows: NDArray[np.int64], threads: int) -> Matrix:
+        """Copy the rows of these numbers, which do not decrease."""
+        raise NotImplementedError
+
+    def count_nonzero(self) -> NDArray[np.int64]:
+        """Number of elements of each column that are not 0, (d,)."""
+        raise NotImplementedError
+
+    def check(self, threads: int) -> None:
+        """Check what kernels otherwise check as they read; errors name the place."""
+
+    def first_not_finite(self) -> tuple[int, int, float] | None:
+        """Row, column and value of the first element that is NaN or infinite."""
+        n, d = self.shape
+        step = max(1, _COPIED_ELEMENTS // d)
+        copies = np.empty((min(step, n), d))
+        for start in range(0, n, step):
+            for here, X in self.layouts(slice(start, min(start + step, n))):
+                values = copies[: here.stop - here.start]
+                passes.unpack(X, values)
+                if not np.isfinite(values).all():
+                    row, column = np.argwhere(~np.isfinite(values))[0]
+                    return here.start + int(row), int(column), float(values[row, column])
+        return None
+
+    # Centring -----------------------------------------------------------------------------
+
+    @property
+    def centres(self) -> NDArray[np.float64]:
+        """Number that is subtracted from each column as it is read, (d,)."""
+        return np.zeros(self.shape[1])
+
+    def subtract(
+        self, centres: NDArray[np.float64], weight: NDArray[np.float64] | None = None
+    ) -> Matrix:
+        """X with a number subtracted from each column as it is read, in place of its centres.
+
+        Rows of weight 0 may then be read wrongly.  See :mod:`fastlogit.matrix.centring`.
+        """
+        raise NotImplementedError
+
+    def full_columns(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Numbers of the columns that are stored in nearly every row, and their elements."""
+        raise NotImplementedError

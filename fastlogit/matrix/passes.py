@@ -1,0 +1,242 @@
+"""Passes over a matrix: split it into parts, run a kernel on threads, and collect sums.
+
+Arguments are not checked here.  Errors that a kernel finds while it reads, a wrong index or target,
+are raised with their place.  The parts depend on X alone and their sums are added up in order, so
+that no result depends on the number of threads.
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import combinations
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
+
+from fastlogit.core import checks, threads
+from fastlogit.kernels import passes, sums
+from fastlogit.kernels.passes import Results
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from numpy.typing import NDArray
+
+    from fastlogit.matrix.base import Matrix
+
+    Array = NDArray[Any]
+    FloatArray = NDArray[np.float64]
+
+# Most memory that the sums of all parts take together.
+PARTIAL_BYTES = 64 << 20
+
+
+class Model(NamedTuple):
+    """A family with its coefficients, of K outputs.
+
+    Attributes
+    ----------
+    family : instance of a class of :data:`fastlogit.kernels.families.MODULES`
+    coef : ndarray (K, d rounded up to 8)
+        Coefficients of each output, then zeros.
+    intercept : ndarray (K,)
+    float32 : bool
+        Whether X and the coefficients are float32, so that less accurate terms are enough.
+    """
+
+    family: Any
+    coef: FloatArray
+    intercept: FloatArray
+    float32: bool
+
+
+class Data(NamedTuple):
+    """The rows to read.
+
+    Attributes
+    ----------
+    X : Matrix (n, d)
+    t, weight, offset : ndarray of n rows, or None
+        Targets, sample weights and known additions to the logits, of any real dtype.
+    threads : int
+        Most threads to use.
+    """
+
+    X: Matrix
+    t: Array | None
+    weight: Array | None
+    offset: Array | None
+    threads: int
+
+
+class Sums(NamedTuple):
+    """Sums over rows, kept as those of their parts, so that further rows can be added.
+
+    Attributes
+    ----------
+    partials : ndarray (parts, 2, size)
+        High and low part of each sum.
+    """
+
+    partials: FloatArray
+
+    def merged(self) -> FloatArray:
+        """Sums over all rows, (size,): the parts are added up in order, without rounding errors."""
+        result = np.empty(self.partials.shape[2])
+        sums.merge(self.partials, result)
+        return result
+
+
+class Derivatives(NamedTuple):
+    """Sums of the loss and its derivatives by [coef.ravel(), intercept]; see `derivatives`."""
+
+    loss: Sums
+    gradient: Sums
+    hessian: Sums
+
+
+def score(model: Model, data: Data, out: Array, *, probability: bool) -> None:
+    """Put the logits or the probabilities of all rows into `out`."""
+    model = model._replace(float32=out.dtype == np.float32)
+
+    def wanted(_: int, here: slice) -> Results:
+        return Results(probabilities=out[here]) if probability else Results(logits=out[here])
+
+    _run(model, data, split(data.X, 0), wanted)
+
+
+def derivatives(model: Model, data: Data, order: int) -> Derivatives:
+    """Sum the loss and its derivatives up to `order` (0, 1 or 2) in one read of X.
+
+    Those of a higher order have the size 0.
+    """
+    outputs, d = model.intercept.size, data.X.shape[1]
+    size = passes.hessian_size(d) if order == 2 else 0
+    parts = split(data.X, outputs * (2 * d + 2 * outputs * size * size))
+    loss = np.zeros((len(parts), 2))
+    gradient = np.zeros((len(parts), outputs, 2, d + 1 if order >= 1 else 0))
+    hessian = np.zeros((len(parts), outputs, outputs, 2, size, size))
+
+    def wanted(part: int, _: slice) -> Results:
+        return Results(
+            loss=loss[part],
+            gradient=gradient[part] if order >= 1 else None,
+            hessian=hessian[part] if order == 2 else None,
+        )
+
+    _run(model, data, parts, wanted)
+    return Derivatives(Sums(loss[..., np.newaxis]), _columns(gradient), _pairs(hessian))
+
+
+def hessian(model: Model, data: Data) -> Sums:
+    """Sum the Hessian over all rows, in one read of X; see `symmetric`."""
+    outputs, size = model.intercept.size, passes.hessian_size(data.X.shape[1])
+    shape = outputs, outputs, 2, size, size
+    return _pairs(_curvatures(model, data, shape, lambda partial: Results(hessian=partial)))
+
+
+def hessian_diagonal(model: Model, data: Data) -> Sums:
+    """Sum the diagonal of the Hessian over all rows, in one read of X."""
+    shape = model.intercept.size, 2, data.X.shape[1] + 1
+    return _columns(_curvatures(model, data, shape, lambda partial: Results(diagonal=partial)))
+
+
+def hessian_product(
+    model: Model, data: Data, direction: FloatArray, intercept_direction: FloatArray
+) -> Sums:
+    """Sum the Hessian times a vector over all rows, in one read of X."""
+    shape = model.intercept.size, 2, data.X.shape[1] + 1
+
+    def wanted(partial: FloatArray) -> Results:
+        return Results(
+            product=partial, direction=direction, intercept_direction=intercept_direction
+        )
+
+    return _columns(_curvatures(model, data, shape, wanted))
+
+
+def symmetric(hessian: Sums, outputs: int, d: int) -> FloatArray:
+    """Hessian by [coef.ravel(), intercept], from its sums."""
+    size, padded = d + 1, passes.hessian_size(d)
+    sums = hessian.merged().reshape(outputs, outputs, padded, padded)[..., :size, :size]
+    upper = np.triu(sums)
+    blocks: FloatArray = upper + np.triu(upper, 1).swapaxes(2, 3)
+    if outputs == 1:
+        only: FloatArray = blocks[0, 0]
+        return only
+    for k, other in combinations(range(outputs), 2):
+        blocks[other, k] = blocks[k, other]
+    numbers = np.arange(outputs * size).reshape(outputs, size)
+    order = np.append(numbers[:, :d], numbers[:, d])
+    return blocks.swapaxes(1, 2).reshape(order.size, order.size)[np.ix_(order, order)]
+
+
+def split(X: Matrix, partial_size: int) -> list[slice]:
+    """Parts of X whose sums, of `partial_size` float64 each, stay small together."""
+    return X.parts(min(checks.MOST_PARTS, PARTIAL_BYTES // (8 * max(1, partial_size))))
+
+
+def _curvatures(
+    model: Model,
+    data: Data,
+    shape: tuple[int, ...],
+    wanted: Callable[[FloatArray], Results],
+) -> FloatArray:
+    """Sums that need no t, of each part; `wanted` takes those of one part, of that shape."""
+    parts = split(data.X, math.prod(shape))
+    partials = np.zeros((len(parts), *shape))
+    _run(model, data._replace(t=None), parts, lambda part, _: wanted(partials[part]))
+    return partials
+
+
+def _columns(partials: FloatArray) -> Sums:
+    """Sums of columns, (parts, outputs, 2, d + 1), in the order [coef.ravel(), intercept]."""
+    parts, outputs, _, size = partials.shape
+    ordered = partials.swapaxes(1, 2)
+    if outputs == 1:  # without a copy
+        return Sums(ordered.reshape(parts, 2, size))
+    coef = ordered[..., :-1].reshape(parts, 2, outputs * (size - 1))
+    return Sums(np.concatenate([coef, ordered[..., -1]], axis=2))
+
+
+def _pairs(partials: FloatArray) -> Sums:
+    """Sums of Hessians, (parts, outputs, outputs, 2, size, size)."""
+    return Sums(np.moveaxis(partials, 3, 1).reshape(len(partials), 2, -1))
+
+
+def _run(
+    model: Model,
+    data: Data,
+    parts: list[slice],
+    wanted: Callable[[int, slice], Results],
+) -> None:
+    """Read all parts; `wanted` takes a part's number and the rows of one call of the kernel."""
+    float32: Literal[True] | None = True if model.float32 else None
+    wrong: list[int] = []
+
+    def task(part: int) -> Iterator[None]:
+        for here, X in data.X.calls(parts[part]):
+            t, weight, offset = (None if row is None else row[here] for row in data[1:4])
+            good = passes.run(
+                X,
+                model.family,
+                model.coef,
+                model.intercept,
+                t,
+                weight,
+                offset,
+                float32,
+                *wanted(part, here),
+            )
+            if not good:
+                wrong.append(part)
+            if wrong:
+                return
+            yield
+
+    threads.run(task, len(parts), data.threads)
+    if wrong:
+        data.X.check(data.threads)
+        if data.t is not None:
+            checks.check_targets(data.t, data.threads)
+        raise ValueError("X or t was changed while it was read")

@@ -1,0 +1,154 @@
+"""The columns of a table that a model needs, and the logits of a batch of them."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, SupportsIndex
+
+import numpy as np
+
+from fastlogit import linear
+from fastlogit.core import checks
+from fastlogit.matrix import onehot
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from numpy.typing import NDArray
+
+    from fastlogit.core.checks import Missing
+    from fastlogit.matrix.onehot import Unknown
+    from fastlogit.models.model import LogisticModel
+    from fastlogit.tables.table import Batch, Table
+
+
+class Logits(NamedTuple):
+    """Logits of the rows of a batch, NaN where a value is missing."""
+
+    z: NDArray[np.float64]
+    # Number of values that are not one of the model's categories.
+    unknown: int
+
+
+class ModelColumns:
+    """The columns of a table that a model needs, checked; `logits` reads a batch of them.
+
+    Parameters
+    ----------
+    offset : str or int, optional
+        A column to add to the logits: its name, or its position.
+    without : int, optional
+        Position of a column that is not a feature, for tables without names.
+
+    Attributes
+    ----------
+    positions : list of int
+        Positions in the table: columns of numbers, including the offset, then columns of text.
+    text : set of int
+        Positions of the columns of text.
+    """
+
+    def __init__(
+        self,
+        model: LogisticModel,
+        table: Table,
+        *,
+        offset: str | int | None = None,
+        missing: Missing = "error",
+        unknown: Unknown = "error",
+        without: int | None = None,
+        threads: SupportsIndex | None = None,
+    ) -> None:
+        self.missing = checks.missing(missing)
+        self.unknown = onehot.checked_unknown(unknown)
+        self.intercept, self.threads, self.text_of = model.intercept, threads, table.text_of
+        self.coef, self.encodings = model.coef, dict[str, onehot.Encoding]()
+        # An offset is a column of numbers whose coefficient is 1.
+        self.offset = None if offset is None else table.position(offset, "offset")
+        if model.feature_names is not None and table.names is not None:
+            names, self.coef, text = model.columns
+            self.encodings = {name: onehot.encoding(values) for name, values in text.items()}
+            self.positions = table.find([*names, *self.encodings])
+            if self.offset in self.positions:
+                raise ValueError(
+                    f"{table.name}: {table.label(self.offset)} is a feature of the model, so it "
+                    "cannot be the offset"
+                )
+            place = len(names)
+        else:
+            if model.categories:
+                raise ValueError(f"{table.name}: columns of text must have names, as in the model")
+            self.positions = _all_columns(table, model.coef.size, (without, self.offset))
+            # All columns of an array are read, in their order.
+            place = bisect_left(self.positions, self.offset or 0)
+        if self.offset is not None:
+            self.positions.insert(place, self.offset)
+            self.coef = np.insert(self.coef, place, 1.0)
+        numbers = len(self.positions) - len(self.encodings)
+        self.text = set(self.positions[numbers:])
+        table.must_hold_numbers(self.positions[:numbers])
+        table.must_hold_text(self.positions[numbers:])
+
+    def logits(self, data: Any, batch: Batch) -> Logits:
+        """Logits of `data`, these columns of a batch; messages name the batch's file and row."""
+        if hasattr(data, "schema") and self.missing == "error":
+            _refuse_nulls(data, batch)
+        offset, unknown = None, 0
+        numbers = data
+        if self.encodings:
+            count = self.coef.size
+            numbers = data.select(range(count))
+            offset = np.zeros(len(data))
+            for name, column in zip(self.encodings, data.columns[count:], strict=True):
+                found = onehot.look_up(self.text_of(column), self.encodings[name])
+                if self.missing == "error" and np.isnan(found.logits).any():
+                    _refuse_null(name, batch.first + int(np.argmax(np.isnan(found.logits))), batch)
+                unknown += self._count_unknown(found, name, column, batch)
+                offset += found.logits
+            if count == 0:
+                return Logits(offset + self.intercept, unknown)
+        z = linear.decision(
+            numbers,
+            self.coef,
+            self.intercept,
+            offset=offset,
+            missing="nan",
+            threads=self.threads,
+        )
+        return Logits(z, unknown)
+
+    def _count_unknown(self, found: onehot.Found, name: str, column: Any, batch: Batch) -> int:
+        count = int(np.count_nonzero(found.unknown))
+        if count and self.unknown == "error":
+            row = int(np.argmax(found.unknown))
+            message = onehot.unknown_value(batch.file, name, column[row], batch.first + row)
+            raise ValueError(message)
+        return count
+
+
+def _all_columns(table: Table, count: int, others: Collection[int | None]) -> list[int]:
+    """Positions of all columns except an index, the label and the offset."""
+    left_out = {*others, *table.index_columns}
+    columns = [column for column in range(len(table.dtypes)) if column not in left_out]
+    if len(columns) != count:
+        beside = " beside the label and the offset" if any(x is not None for x in others) else ""
+        raise ValueError(
+            f"{table.name}: must have {count} columns{beside}, as the model has; it has "
+            f"{len(columns)}"
+        )
+    if table.names is not None:
+        table.find([table.names[column] for column in columns])  # raises if names repeat
+    return columns
+
+
+def _refuse_nulls(data: Any, batch: Batch) -> None:
+    for name, column in zip(data.schema.names, data.columns, strict=True):
+        if column.null_count:
+            _refuse_null(name, batch.first + int(np.argmin(column.is_valid())), batch)
+
+
+def _refuse_null(name: str, row: int, batch: Batch) -> NoReturn:
+    raise ValueError(
+        f"{batch.file}: column {checks.shown(name)} is null in row {row} "
+        "(missing='nan' scores such rows as NaN, missing='skip' leaves them out)"
+    )

@@ -1,0 +1,121 @@
+"""Observations: the rows of a table with their logits and labels, for evaluation and plots."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
+
+import numpy as np
+
+from fastlogit.core import checks
+from fastlogit.core import threads as _threads
+from fastlogit.scoring.model_columns import ModelColumns
+from fastlogit.tables.source import open_table
+from fastlogit.training.targets import find_labels, labels_of, t_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from numpy.typing import NDArray
+
+    from fastlogit.core.checks import Missing
+    from fastlogit.matrix.onehot import Unknown
+    from fastlogit.models.model import LogisticModel
+    from fastlogit.tables.csv_options import CSVOptions
+    from fastlogit.tables.table import Batch, Progress
+
+
+class Observations(NamedTuple):
+    """Logits of some rows, and their targets, 0 or 1; NaN where a value is missing."""
+
+    z: NDArray[np.float64]
+    t: NDArray[np.float64]
+    # The features as they were read: an array, a CSR matrix or a record batch; None by default.
+    X: Any
+
+
+def read_observations(
+    model: LogisticModel,
+    source: Any,
+    label: str | int | None,
+    *,
+    offset: str | int | None = None,
+    missing: Missing = "skip",
+    unknown: Unknown = "error",
+    source_format: str | None = None,
+    csv: CSVOptions | None = None,
+    threads: SupportsIndex | None = None,
+    progress: Callable[[Progress], object] | None = None,
+    with_features: bool = False,
+) -> Iterator[Observations]:
+    """Observations of each batch of a table; arguments and errors as in `evaluate`."""
+    checks.missing(missing, ("error", "skip"))
+    checks.function(progress, "progress")
+    width = model.coef.size + (offset is not None)
+    table = open_table(source, file_format=source_format, width=width, csv=csv)
+    target = find_labels(table, label)
+    in_array = target if table.names is None else None
+    features = ModelColumns(
+        model, table, offset=offset, missing="nan", unknown=unknown, without=target, threads=1
+    )
+    columns, text = list(features.positions), set(features.text)
+    if target is not None:
+        if target == features.offset or (target in columns and in_array is None):
+            role = "the offset" if target == features.offset else "a feature of the model"
+            raise ValueError(
+                f"{table.name}: {table.label(target)} is {role}, so it cannot be the label"
+            )
+        columns.append(target)
+        text.add(target)
+
+    def observe(batch: Batch) -> tuple[Observations, int | None]:
+        X, labels = _split(batch, len(features.positions), in_array)
+        z, _ = features.logits(X, batch)
+        labels = labels_of(table, labels, model.classes, batch)
+        t = t_of(labels, model.classes, batch.file, batch.first)
+        if missing == "error":
+            _refuse_missing(z, t, X, batch)
+        return Observations(z, t, X if with_features else None), batch.position
+
+    rows = known = 0
+    wanted = table.want(columns, text=text, threads=_threads.resolve(threads))
+    for found, position in table.map(observe, wanted):
+        yield found
+        rows += found.z.size
+        known += int(np.count_nonzero(~(np.isnan(found.z) | np.isnan(found.t))))
+        if progress is not None:
+            progress(table.progress(rows, position))
+    if known == 0:
+        raise ValueError(f"{table.name}: has no row with a label and a score")
+
+
+def _split(batch: Batch, width: int, target: int | None) -> tuple[Any, Any]:
+    """Features and labels of a batch; `target` is the column of the labels in an array."""
+    data = batch.data
+    if target is not None:
+        others = [column for column in range(data.shape[1]) if column != target]
+        return data[:, others], data[:, target]
+    if batch.labels is not None:
+        return data, batch.labels
+    return data.select(range(width)), data.column(width)
+
+
+def _refuse_missing(z: NDArray[np.float64], t: NDArray[np.float64], X: Any, batch: Batch) -> None:
+    """Raise an error for the first row without a label or a score."""
+    absent = np.isnan(z) | np.isnan(t)
+    if absent.any():
+        row = int(np.argmax(absent))
+        what = "label" if np.isnan(t[row]) else f"score, as {_missing_feature(X, row)} is missing"
+        raise ValueError(
+            f"{batch.file}: row {batch.first + row} has no {what} (missing='skip' leaves out such "
+            "rows)"
+        )
+
+
+def _missing_feature(X: Any, row: int) -> str:
+    """The first column that is null or NaN in a row, as messages name it."""
+    if hasattr(X, "schema"):
+        for name, column in zip(X.schema.names, X.columns, strict=True):
+            value = column[row].as_py()
+            if value is None or value != value:
+                return f"column {checks.shown(name)}"
+    return "a feature"
