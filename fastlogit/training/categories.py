@@ -1,7 +1,7 @@
-"""The categories of columns of text, and the columns of text that have none.
+"""The categories of text columns, and the reasons why a text column can have none.
 
-Numbers that are formatted, dates and identifiers would each become a feature for every text, which
-nobody wants of them: such columns are errors, unless somebody calls them categorical.
+A column of formatted numbers, dates or identifiers would have a feature for almost every row.  Such
+a column is an error unless the user calls it categorical.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from fastlogit.core.arrow import texts_of
+from fastlogit.core.arrow import string_array
 from fastlogit.core.checks import shown
 from fastlogit.matrix import onehot
 from fastlogit.tables.csv_options import looks_missing
@@ -24,27 +24,27 @@ if TYPE_CHECKING:
 
     from fastlogit.tables.csv_options import CSVOptions
 
-# A column with two rows or fewer for each of its texts identifies rows: most of its coefficients
-# would tell of a single row.  In a table of few rows, true categories are as rare.
-_LEAST_ROWS = 50
-# How many texts may stand for missing values.
+# A column identifies rows if each of its texts has at most two rows on average: most coefficients
+# would then describe one row.  In a table of at most this many rows, categories can be as rare.
+_FEW_ROWS = 50
+# Most texts of a column that a message proposes as missing values.
 _MOST_NULLS = 3
-# How many columns a message names.
+# Most columns that a message names.
 MOST_COLUMNS = 6
 
 # Numbers as people write them: "-1,234.50", "(12)", "$ 3", "EUR 4", "12 %", "1e5 kg", "1'234".
 _SIGN = "[-+\u2212\u2013]?"
 _BLANK = "[ \u00a0\u202f]?"
 _SYMBOL = r"(?:(?:US|AU?|CA?|NZ|HK|R)?\$|[€£¥₹₽₩₺₪])"
-# Codes of currencies that are no words, as ALL and TOP are.
+# Codes of currencies, except those that are words, such as ALL and TOP.
 _CODE = (
     "(?:USD|EUR|GBP|JPY|CHF|CAD|AUD|NZD|CNY|RMB|HKD|SGD|SEK|NOK|DKK|ISK|PLN|CZK|HUF|RON|BGN|RUB|UAH"
     "|INR|IDR|MYR|THB|PHP|KRW|TWD|VND|BRL|MXN|ARS|CLP|ZAR|NGN|EGP|KES|AED|SAR|ILS|PKR|BDT)"
 )
-# "EUR 4" is an amount; "EUR4", as "CAT1", is a name.
+# "EUR 4" is an amount; "EUR4" is a name, like "CAT1".
 _CURRENCY = f"(?:{_SYMBOL}|{_CODE}(?=[ \u00a0\u202f]))?"
 _DIGITS = r"(?:\d{1,3}([,. '\u2019\u00a0\u202f])(?:\d{2,3}\1)*\d{3}|\d+)?(?:[.,]\d+|(?<=\d)[.,]?)"
-# No other letters are units here: "12 A" is a seat, and "36 months" a term to choose.
+# Other letters are no units: "12 A" is a seat, and "36 months" is a choice.
 _UNIT = (
     f"(?:{_BLANK}(?:[%‰°]|° ?[CF]|{_SYMBOL}|{_CODE}|[glmsht]|L"
     "|(?i:mg|[µu]g|kg|kgs|lbs?|oz|tons?|[mcµn]m|km|mi|miles?|ft|feet|inch(?:es)?|yds?|yards?"
@@ -72,27 +72,27 @@ _DATE = (
     r"|\d{4}[年년] ?\d{1,2}[月월](?: ?\d{1,2}[日일])?)"
 )
 _DATE_OR_TIME = re.compile(rf"(?:{_DAY}{_DATE}(?:(?:,? |t){_TIME})?|{_TIME})", re.IGNORECASE)
-# A year and the next, as of accounts.
+# A year and the next one, such as "2013-14".
 _YEARS = re.compile(r"(\d{4})-(\d{2})")
 
 
 class Place(NamedTuple):
-    """Where a value is."""
+    """The file and row of a value."""
 
     file: str
     row: int
 
 
 class Categories:
-    """The texts of a column, numbered in the order in which they come."""
+    """The distinct texts of a column, numbered in order of appearance."""
 
     def __init__(self) -> None:
         self.numbers: dict[str, int] = {}
-        # Of each, where it came first.
+        # The first place of each.
         self.places: list[Place] = []
 
     def number(self, column: Any, file: str, rows: NDArray[np.int64]) -> NDArray[np.int32]:
-        """Number the values of some rows of a file; none may be null."""
+        """Number the texts in some rows of a file; no text may be null."""
         encoded = column.dictionary_encode()
         texts = encoded.dictionary.to_pylist()
         codes = encoded.indices.to_numpy(zero_copy_only=False)
@@ -107,15 +107,15 @@ class Categories:
         return result
 
     def spelled(self) -> list[str]:
-        """Each text, in the order of the numbers, with one spelling of booleans."""
+        """The texts in the order of their numbers, with one spelling of booleans."""
         return onehot.spelled(self.numbers)
 
 
 class Reason(NamedTuple):
-    """Why a column can be no feature."""
+    """Why a column cannot be a feature."""
 
     text: str
-    # Of formatted numbers: one that the text names, and all.
+    # Of a column of formatted numbers: the one that `text` names, and all of them.
     example: str = ""
     numbers: Sequence[str] = ()
 
@@ -128,43 +128,43 @@ def refuse(
     csv: CSVOptions | None = None,
     has_fractions: bool = False,
 ) -> None:
-    """Raise one error for all columns with a reason why they can be no features.
+    """Raise one ValueError for all columns that cannot be features.
 
     Parameters
     ----------
     name : str
-        What messages call the table.
+        How messages name the table.
     reasons : dict of str to Reason or None
-        Of each column.
+        The reason of each column; None for columns that can be features.
     may_be_text : bool
-        Whether `categorical` helps.
+        Whether calling them `categorical` would avoid the error.
     csv : CSVOptions, optional
-        How it was read; other options might make numbers of formatted ones.
+        How the table was read; the message may propose other options for formatted numbers.
     has_fractions : bool
-        Whether other columns hold numbers that are not whole, which tell the decimal sign.
+        Whether other columns hold fractions, which shows that the decimal sign is right.
     """
     found = {column: reason for column, reason in reasons.items() if reason}
     if not found:
         return
     options = _common_options(list(found.values()), csv, has_fractions)
     named = list(found)[:MOST_COLUMNS]
-    told = [
+    messages = [
         f"column {shown(column)} {found[column].text}"
         + (csv.remedy(found[column].example, options) if csv and found[column].numbers else "")
         for column in named
     ]
-    told += [f"{len(found) - len(named)} more columns are such"] * (len(found) > len(named))
+    messages += [f"{len(found) - len(named)} more columns are such"] * (len(found) > len(named))
     it = "it" if len(found) == 1 else "them"
     remedy = f"convert {it} to numbers first, or leave {it} out with ignore={named!r}"
     if may_be_text:
         remedy = f"categorical={named!r} takes {it} as text, ignore={named!r} leaves {it} out"
-    raise ValueError(f"{name}: {'; '.join(told)} ({remedy})")
+    raise ValueError(f"{name}: {'; '.join(messages)} ({remedy})")
 
 
 def _common_options(
     reasons: Sequence[Reason], csv: CSVOptions | None, has_fractions: bool
 ) -> dict[str, str] | None:
-    """Options of a CSV for all columns with formatted numbers, unless two contradict each other."""
+    """Options that read the formatted numbers of all columns, or None if columns contradict."""
     if csv is None:
         return None
     common: dict[str, str] = {}
@@ -178,23 +178,29 @@ def _common_options(
     if has_fractions and "decimal" in common:
         return None
     try:
-        replace(csv, **common).numbers(texts_of(texts))
-    except ValueError:  # a comma for both, or a column has no numbers now
+        replace(csv, **common).numbers(string_array(texts))
+    except ValueError:  # a comma for both, or texts that are no numbers with these options
         return None
     return common
 
 
-def why_none(categories: Categories, name: str, rows: int, csv: CSVOptions | None) -> Reason | None:
-    """Why the texts of a column are numbers, dates or identifiers; None if they are categories.
+def reason_against(
+    categories: Categories, name: str, rows: int, csv: CSVOptions | None
+) -> Reason | None:
+    """The reason why a column's texts are no categories, but numbers, dates or identifiers.
 
     Parameters
     ----------
     name : str
-        What messages call the table.
+        How messages name the table.
     rows : int
-        How many it has.
+        The number of its rows.
     csv : CSVOptions or None
-        How it was read; other options might make numbers of the texts.
+        How it was read.
+
+    Returns
+    -------
+    Reason, or None if they are categories
     """
     texts = list(categories.numbers)
 
@@ -204,33 +210,33 @@ def why_none(categories: Categories, name: str, rows: int, csv: CSVOptions | Non
 
     numbers = [text for text in texts if is_number(text, csv)]
     if texts and len(numbers) == len(texts):
-        return Reason(f"holds numbers as text, as {example(numbers[0])}")
+        return Reason(f"holds numbers as text, such as {example(numbers[0])}")
     others = sorted(set(texts) - set(numbers), key=categories.numbers.__getitem__)
     dates = [text for text in others if _DATE_OR_TIME.fullmatch(text.strip())]
     if all(map(_are_two_years, dates)):
         dates = []
     if 2 * len(dates) > len(texts):
-        return Reason(f"looks like dates or times, as {example(dates[0])}")
+        return Reason(f"looks like dates or times, such as {example(dates[0])}")
     formatted = [text for text in others if _FORMATTED.fullmatch(text.strip())]
     if formatted and 2 * len(numbers + formatted) > len(texts):
         return Reason(
-            f"looks like formatted numbers, as {example(formatted[0])}",
+            f"looks like formatted numbers, such as {example(formatted[0])}",
             formatted[0],
             numbers + formatted,
         )
     if numbers and all(text.strip("+- ").lower() == "nan" for text in numbers):
         return Reason(
-            f"has {example(numbers[0])} among other text, as {example(others[0])}"
-            f"{as_missing(numbers, csv)}"
+            f"has {example(numbers[0])} among other text, such as {example(others[0])}"
+            f"{missing_remedy(numbers, csv)}"
         )
     if numbers:
         return Reason(
-            f"has numbers, as {shown(numbers[0])}, and other text, as {example(others[0])}"
-            f"{as_missing(others, csv)}"
+            f"has numbers, such as {shown(numbers[0])}, and other text, such as "
+            f"{example(others[0])}{missing_remedy(others, csv)}"
         )
-    if rows > _LEAST_ROWS and 2 * len(texts) >= rows:
+    if rows > _FEW_ROWS and 2 * len(texts) >= rows:
         return Reason(
-            f"has {len(texts):,} different texts in {rows:,} rows, which identify rows, as "
+            f"has {len(texts):,} different texts in {rows:,} rows, which identify rows, such as "
             f"{example(texts[0])}"
         )
     return None
@@ -241,15 +247,15 @@ def _are_two_years(text: str) -> bool:
     return found is not None and (int(found[1]) + 1) % 100 == int(found[2])
 
 
-def as_missing(texts: Sequence[str], csv: CSVOptions | None) -> str:
-    """The remedy if texts of a CSV look as if they stood for missing values; else empty."""
+def missing_remedy(texts: Sequence[str], csv: CSVOptions | None) -> str:
+    """The end of a message: a remedy if a CSV's texts look like missing values; else empty."""
     if csv is None or len(texts) > _MOST_NULLS or not all(map(looks_missing, texts)):
         return ""
     return csv.as_missing(texts)
 
 
 def is_number(text: str, csv: CSVOptions | None) -> bool:
-    """Whether Python reads a number, or would if a CSV's decimal sign were a point."""
+    """Whether a text is a number for Python, once a CSV's decimal comma is a point."""
     if csv is not None and csv.decimal != ".":
         text = text.replace(".", "..").replace(csv.decimal, ".")
     try:

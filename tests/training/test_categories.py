@@ -1,4 +1,4 @@
-"""Which columns of text are categories, and which are numbers, dates or identifiers."""
+"""Text columns: categories, or numbers, dates and identifiers."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def test_formatted_numbers_are_no_categories(texts):
 
 @pytest.mark.parametrize("texts", DATES, ids=lambda texts: texts[0])
 def test_dates_and_times_are_no_categories(texts):
-    assert "column 'k' looks like dates or times, as " in refused({"k": texts, "t": T[:3]})
+    assert "column 'k' looks like dates or times, such as " in refused({"k": texts, "t": T[:3]})
     message = refused({"k": [*texts, "unknown"], "t": T})
     assert "looks like dates or times" in message
 
@@ -154,8 +154,8 @@ FRAMES = {
 @pytest.mark.parametrize("kind", FRAMES)
 def test_frames_in_memory_are_checked_too(kind):
     make = FRAMES[kind]
-    assert "holds numbers as text, as '12' in row 0" in refused(make(["12", "7", "12", "3.5"]))
-    assert "has numbers, as '12', and other text, as 'many' in row 2 (cat" in refused(
+    assert "holds numbers as text, such as '12' in row 0" in refused(make(["12", "7", "12", "3.5"]))
+    assert "has numbers, such as '12', and other text, such as 'many' in row 2 (cat" in refused(
         make(["12", "7", "many", "12"])
     )
     assert read_table(make(list("abca")), "t").categories == {"k": ("a", "b", "c")}
@@ -203,9 +203,10 @@ def test_all_columns_are_told_at_once():
         "t": T,
     }
     assert refused(table) == (
-        "dict: column 'price' looks like formatted numbers, as '$1' in row 0; column 'day' looks "
-        "like dates or times, as '2013-01-02' in row 0; column 'size' has numbers, as '1', and "
-        "other text, as 'big' in row 2 (categorical=['price', 'day', 'size'] takes them as text, "
+        "dict: column 'price' looks like formatted numbers, such as '$1' in row 0; "
+        "column 'day' looks like dates or times, such as '2013-01-02' in row 0; "
+        "column 'size' has numbers, such as '1', and other text, such as 'big' in row 2 "
+        "(categorical=['price', 'day', 'size'] takes them as text, "
         "ignore=['price', 'day', 'size'] leaves them out)"
     )
 
@@ -233,7 +234,7 @@ def test_many_columns_are_not_all_listed():
         (["Inf", "red"], None),
     ],
 )
-def test_only_what_looks_missing_is_taken_as_missing(tmp_path, texts, nulls):
+def test_only_texts_that_look_missing_are_proposed_as_missing(tmp_path, texts, nulls):
     path = tmp_path / "in.csv"
     path.write_text("k,t\n" + "".join(f"{text},{t % 2}\n" for t, text in enumerate(texts)))
     message = refused(path)
@@ -253,7 +254,9 @@ def test_the_file_of_a_folder_is_named(tmp_path):
         table = pa.table({"k": texts, "t": [0, 1]})
         write(table, tmp_path / "in" / f"{name}.parquet")
     message = refused(tmp_path / "in")
-    assert f"has numbers, as '7', and other text, as 'a' in row 0 of {tmp_path}" in message
+    assert (
+        f"has numbers, such as '7', and other text, such as 'a' in row 0 of {tmp_path}" in message
+    )
 
 
 @pytest.mark.parametrize(
@@ -316,8 +319,8 @@ def test_words_among_numbers_are_told_with_the_options_that_are_there(tmp_path):
     how = CSVOptions(delimiter=";", decimal=",", null_values=["NA"])
     message = refused(path, csv=how)
     assert (
-        "has numbers, as '1,5', and other text, as '-' in row 2 (csv=CSVOptions(null_values=['-', '"
-        in (message)
+        "has numbers, such as '1,5', and other text, such as '-' in row 2 "
+        "(csv=CSVOptions(null_values=['-', '" in (message)
     )
     how = CSVOptions(delimiter=";", decimal=",", null_values=["-", "k.A.", "NA"])
     assert read_table(path, "t", csv=how, missing="skip").X.tolist() == [

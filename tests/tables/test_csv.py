@@ -1,4 +1,4 @@
-"""Parquet, Arrow and CSV: their types, and what is damaged."""
+"""CSV: ways of writing it, its rows, and damaged files."""
 
 from __future__ import annotations
 
@@ -25,36 +25,9 @@ from fastlogit.scoring import CSVOptions, evaluate, read_table, score
 from fastlogit.tables.source import open_table
 from tests.scoring_data import (
     PAIR_MODEL,
-    PAIR_WRITERS,
     PAIRS,
     files_in,
-    pair_logits,
-    write,
 )
-
-
-@pytest.mark.parametrize(
-    "values",
-    [
-        pa.array([True, False, True]),
-        pa.array([1, 0, 1], pa.uint64()),
-        pa.array([1, 0, 1], pa.float16()),
-    ],
-    ids=lambda values: str(values.type),
-)
-def test_types_of_arrow(tmp_path, values):
-    table = pa.table({"x": pa.chunked_array([values, values.slice(1)])})
-    source = write(table, tmp_path / "in.parquet")
-    score(fl.LogisticModel([2.0], 0.0, ("x",)), source, tmp_path / "out.npy")
-    y = np.load(tmp_path / "out.npy")
-    np.testing.assert_array_equal(y, fl.sigmoid([2.0, 0.0, 2.0, 0.0, 2.0]))
-
-
-def test_dots_and_prefixes_in_names(tmp_path):
-    names = ("a", "a.b", "a.b.c")
-    source = write(pa.table([[1.0], [2.0], [4.0]], names=names), tmp_path / "in.parquet")
-    score(fl.LogisticModel([1.0, 0.5, 0.25], 0.0, names), source, tmp_path / "out.npy")
-    assert np.load(tmp_path / "out.npy") == fl.sigmoid(3.0)
 
 
 def test_text_late_in_a_csv_names_column_and_row(tmp_path):
@@ -66,7 +39,7 @@ def test_text_late_in_a_csv_names_column_and_row(tmp_path):
 
 
 @pytest.mark.parametrize("bad", ["", "many", "1,2"])
-def test_rows_of_a_csv_are_counted_alike_whatever_is_wrong(tmp_path, bad):
+def test_every_error_counts_the_rows_of_a_csv_in_the_same_way(tmp_path, bad):
     source = tmp_path / "in.csv"
     source.write_text(f"k,x\n1,2\n\n1,2\n1,{bad}\n")  # an empty line is no row
     with pytest.raises(ValueError, match=r"\brow 2\b"):
@@ -78,62 +51,6 @@ def test_integers_before_fractions_in_a_csv(tmp_path):
     source.write_text("x\n" + "1\n" * 600_000 + "0.5\n")
     score(fl.LogisticModel([1.0], 0.0, ("x",)), source, tmp_path / "out.npy")
     assert np.load(tmp_path / "out.npy")[-1] == fl.sigmoid(0.5)
-
-
-@pytest.mark.parametrize("name", ["x.arrow", "x.arrows", "x.csv.gz", "x.csv.zst"])
-def test_files_that_are_cut_short(tmp_path, name):
-    path = tmp_path / name
-    PAIR_WRITERS[name](path)
-    path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
-    with pytest.raises(ValueError, match=rf"{name}: "):
-        pair_logits(path)
-
-
-def test_damage_in_the_middle(tmp_path, table, model):
-    source = write(table, tmp_path / "in.parquet")
-    damaged = bytearray(source.read_bytes())
-    middle = pq.ParquetFile(source).metadata.row_group(2).column(0).data_page_offset
-    damaged[middle : middle + 200] = bytes(200)
-    source.write_bytes(damaged)
-    with pytest.raises(ValueError, match=r"in.parquet: "):
-        score(model, source, tmp_path / "out.csv", batch_rows=100)
-    assert files_in(tmp_path) == [source.name]
-
-
-def test_a_flipped_bit_in_a_page_with_a_checksum_names_the_row_group(refuses, tmp_path):
-    path = tmp_path / "x.parquet"
-    pq.write_table(PAIRS, path, row_group_size=300, use_dictionary=False, write_page_checksum=True)
-    whole, metadata = path.read_bytes(), pq.ParquetFile(path).metadata
-    rng = np.random.default_rng(5)
-    for group in range(metadata.num_row_groups):
-        for column in (1, 2):
-            chunk = metadata.row_group(group).column(column)
-            # Its one page's header is in the first half.
-            size = chunk.total_compressed_size
-            end = chunk.data_page_offset + size
-            for place in rng.integers(end - size // 2, end, 5):
-                damaged = bytearray(whole)
-                damaged[place] ^= 1 << rng.integers(8)
-                path.write_bytes(damaged)
-                message = rf"x\.parquet: row group {group}: could not verify page integrity, CRC "
-                assert re.search(message, refuses(PAIR_MODEL, path))
-
-
-def test_a_damaged_row_group_among_many_is_named_in_a_part_of_the_columns(tmp_path):
-    path = tmp_path / "x.parquet"
-    pq.write_table(PAIRS, path, row_group_size=10, use_dictionary=False, write_page_checksum=True)
-    chunk = pq.ParquetFile(path).metadata.row_group(77).column(1)
-    damaged = bytearray(path.read_bytes())
-    damaged[chunk.data_page_offset + chunk.total_compressed_size - 1] ^= 1
-    path.write_bytes(damaged)
-    for batch_rows in (7, 100, None):
-        with pytest.raises(ValueError, match=r"x\.parquet: row group 77: "):
-            pair_logits(path, batch_rows=batch_rows)
-    table = open_table(path)
-    batches = list(
-        table.read(table.want(table.find(["other", "a"])))
-    )  # of which nothing is damaged
-    assert sum(batch.data.num_rows for batch in batches) == len(PAIRS)
 
 
 @pytest.mark.parametrize("kind", ["csv", "tsv"])
@@ -193,69 +110,6 @@ def test_a_compressed_line_without_end_takes_little_memory(tmp_path, bomb):
     command = [sys.executable, "-c", SCORE_AND_MEASURE, str(small), str(source), str(sink)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert int(done.stdout) < 100_000  # kilobytes, of 200 megabytes
-
-
-@pytest.mark.parametrize("name", ["missing", "twice", "text"])
-def test_long_names_are_shortened(refuses, tmp_path, name):
-    long = "x" * 60_000  # a model has none that is much longer
-    table = pa.table([[1.0], [1.0]], names=["y", "y" if name == "missing" else long])
-    if name == "twice":
-        table = pa.table([[1.0], [1.0]], names=[long, long])
-    if name == "text":
-        table = pa.table({long: ["a"]})
-    pq.write_table(table, tmp_path / "in.parquet")
-    model = fl.LogisticModel([1.0], 0.0, (long,))
-    assert "xxx ..." in refuses(model, tmp_path / "in.parquet")
-
-
-@pytest.mark.parametrize("suffix", ["arrow", "feather", "parquet", "csv"])
-def test_columns_of_the_wrong_type_are_named(refuses, tmp_path, suffix):
-    path = tmp_path / f"in.{suffix}"
-    table = pa.table({"a": [1.0], "b": ["many"]})
-    if suffix == "parquet":
-        pq.write_table(table, path)
-    elif suffix == "csv":
-        pa.csv.write_csv(table, path)
-    else:
-        with pa.ipc.new_file(path, table.schema) as writer:
-            writer.write_table(table)
-    assert f"{path}: column 'b'" in refuses(PAIR_MODEL, path)
-
-
-# Row groups --------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("most", [0, 16 * 25, 16 * 45, 1 << 27])
-@pytest.mark.parametrize("batch_rows", [1, 9, 10, 33, 1000])
-@pytest.mark.parametrize("threads", [1, 2])
-def test_row_groups_are_read_together_or_in_batches(
-    tmp_path, monkeypatch, most, batch_rows, threads
-):
-    monkeypatch.setattr("fastlogit.tables.columnar._GROUP_BYTES", most)
-    path = tmp_path / "x.parquet"
-    with pq.ParquetWriter(path, PAIRS.schema) as writer:
-        for first, stop in [(0, 10), (10, 20), (20, 20), (20, 53), (53, 54), (54, len(PAIRS))]:
-            writer.write_table(PAIRS.slice(first, stop - first))
-    table = open_table(path)
-    columns = table.find(["b", "a"])
-    for start in (0, 1, 10, 19, 20, 53, len(PAIRS) - 1):
-        batches = list(
-            table.read(table.want(columns, batch_rows=batch_rows, start=start, threads=threads))
-        )
-        assert max(batch.data.num_rows for batch in batches) <= batch_rows
-        assert [batch.first for batch in batches] == [
-            start + sum(batch.data.num_rows for batch in batches[:number])
-            for number in range(len(batches))
-        ]
-        found = pa.Table.from_batches([batch.data for batch in batches])
-        assert found.equals(PAIRS.select(["b", "a"]).slice(start).combine_chunks())
-
-
-def test_small_row_groups_are_not_read_one_by_one(tmp_path):
-    path = tmp_path / "x.parquet"
-    pq.write_table(PAIRS, path, row_group_size=5)
-    table = open_table(path)
-    assert len(list(table.read(table.want(table.find(["a"]))))) == 1
 
 
 @pytest.mark.parametrize("threads", [1, 2])
@@ -322,7 +176,7 @@ WRITTEN = {
 @pytest.mark.parametrize("size", [5, 1 << 23])
 @pytest.mark.parametrize("suffix", ["csv", "csv.gz", "stdin"])
 @pytest.mark.parametrize("name", WRITTEN)
-def test_a_csv_however_it_is_written(tmp_path, monkeypatch, name, suffix, size):
+def test_every_way_of_writing_a_csv(tmp_path, monkeypatch, name, suffix, size):
     text, options, encoding = WRITTEN[name]
     content = text.encode(encoding)
     source = tmp_path / f"x.{suffix}"
@@ -364,7 +218,7 @@ def test_a_csv_however_it_is_written(tmp_path, monkeypatch, name, suffix, size):
         (PLAIN.encode("latin-1"), r"got the byte 0xe9 in line 4 \(csv=CSVOptions\(encoding='cp12"),
     ],
 )
-def test_a_csv_that_is_written_otherwise_says_what_to_type(tmp_path, capsys, content, message):
+def test_an_error_says_which_option_would_read_the_csv(tmp_path, capsys, content, message):
     source, model = tmp_path / "x.csv", fl.LogisticModel([1.0], 0.0, ("x",))
     source.write_bytes(content)
     for fails in (
@@ -394,7 +248,7 @@ def test_late_text_that_is_no_utf8_names_its_row(tmp_path, monkeypatch):
         list(score(model, source, keep=["k"]))
 
 
-def test_options_of_a_csv_for_what_is_none(tmp_path):
+def test_csv_options_for_another_format_are_an_error(tmp_path):
     pq.write_table(PAIRS, tmp_path / "x.parquet")
     csv = CSVOptions(delimiter=";")
     refused = r"csv=CSVOptions\(delimiter=';'\) must be for a CSV or TSV; got it for "
@@ -452,58 +306,6 @@ def test_columns_of_the_same_name_in_a_csv(tmp_path):
     assert read_table(tmp_path / "x.csv", "t", ignore=[""]).feature_names == ("x",)
 
 
-# The index of a data frame -----------------------------------------------------------------
-
-FRAME = pd.DataFrame({"x": [1.0, 2.0, 3.0], "t": [0, 1, 1]})
-INDEXES = {
-    "none": (FRAME, []),
-    "range": (FRAME.iloc[1:], []),
-    "numbers": (FRAME.set_index(pd.Index([5, 3, 4])), ["__index_level_0__"]),
-    "texts": (FRAME.set_index(pd.Index(["u", "v", "w"])), ["__index_level_0__"]),
-    "times": (FRAME.set_index(pd.date_range("2020", periods=3, name="time")), ["time"]),
-    "two levels": (
-        FRAME.set_index([pd.Index([5, 3, 4], name="u"), pd.Index(["u", "v", "w"])]),
-        ["u", "__index_level_1__"],
-    ),
-}
-
-
-@pytest.mark.parametrize("form", ["parquet", "feather", "frame", "table", "data set", "folder"])
-@pytest.mark.parametrize("name", INDEXES)
-def test_an_index_is_no_feature_unless_it_is_asked_for(tmp_path, form, name):
-    frame, index = INDEXES[name]
-    table = pa.Table.from_pandas(frame)
-
-    def source():
-        path = tmp_path / "x.parquet"
-        if form == "feather":
-            pa.feather.write_feather(table, tmp_path / "x.feather")
-            return tmp_path / "x.feather"
-        if form in ("frame", "table"):
-            return frame if form == "frame" else table
-        frame.to_parquet(path)
-        if form == "folder":
-            FRAME.iloc[:1].to_parquet(tmp_path / "y.parquet")
-        return {"parquet": path, "folder": tmp_path}.get(form, pa.dataset.dataset(path))
-
-    data = read_table(source(), "t")
-    assert data.feature_names == ("x",)
-    assert [re.search(r"left out column '(\w+)' of", note)[1] for note in data.notes] == index
-    x = [*frame["x"], *([1.0] if form == "folder" else [])]
-    assert data.X[:, 0].tolist() == x
-    without_names = score(fl.LogisticModel([1.0, 0.0]), source(), output="logit")
-    assert [z for batch in without_names for z in batch["logit"].to_pylist()] == x
-    if name == "numbers" and form != "folder":  # where one file has none
-        model = fl.LogisticModel([1.0, 10.0], 0.0, ("x", *index))
-        (batch,) = score(model, source(), output="logit", keep=index)
-        assert batch["logit"].to_pylist() == [51.0, 32.0, 43.0]
-        assert batch[index[0]].to_pylist() == [5, 3, 4]
-        data = read_table(source(), "t", categorical=index)
-        assert data.categories == {index[0]: ("3", "4", "5")}
-        assert data.notes == ()
-    assert read_table(source(), "t", ignore=index).notes == ()
-
-
 @pytest.mark.parametrize("header", ["", "Unnamed: 0", '""'])
 @pytest.mark.parametrize(
     ("cells", "is_index"),
@@ -533,56 +335,3 @@ def test_a_first_column_without_a_name(tmp_path, header, cells, is_index):
     if is_index:  # as pandas and Polars read it
         for frame in pd.read_csv(tmp_path / "x.csv"), pl.read_csv(tmp_path / "x.csv"):
             assert read_table(frame, "t").feature_names == ("x",)
-
-
-@pytest.mark.parametrize("form", ["csv", "parquet", "frame"])
-@pytest.mark.parametrize("rounds", [1, 2, 3])
-def test_every_round_through_a_csv_leaves_an_index(tmp_path, rounds, form):
-    path = tmp_path / "x.csv"
-    pd.concat([FRAME, FRAME]).to_csv(path)
-    for _ in range(rounds - 1):
-        pd.read_csv(path).to_csv(path)
-    frame = pd.read_csv(path)  # "Unnamed: 0.1", "Unnamed: 0", x, t
-    frame.to_parquet(tmp_path / "x.parquet")
-    source = frame if form == "frame" else tmp_path / f"x.{form}"
-    data = read_table(source, "t")
-    assert data.feature_names == ("x",)
-    assert len(data.notes) == rounds
-    assert data.X[:, 0].tolist() == [1.0, 2.0, 3.0] * 2
-
-
-def test_only_leading_whole_numbers_without_a_name_are_an_index():
-    frame = pd.DataFrame({"x": [1, 2], "Unnamed: 0": [3, 4], "t": [0, 1]})
-    assert read_table(frame, "t").feature_names == ("x", "Unnamed: 0")
-    frame = pd.DataFrame({"Unnamed: 0": [0, 1], "Unnamed: 0.1": [0.5, 4.0], "t": [0, 1]})
-    assert read_table(frame, "t").feature_names == ("Unnamed: 0.1",)
-    frame = pd.DataFrame({"Unnamed: 0": [0, 1], "Unnamed: 1": [3, 4], "t": [0, 1]})
-    assert read_table(frame, "t").feature_names == ("Unnamed: 1",)
-
-
-def test_a_note_says_what_makes_an_index_a_feature(tmp_path):
-    frame = FRAME.assign(u=[5.0, 6.0, 7.0])
-    frame.set_index("x").to_parquet(tmp_path / "x.parquet")
-    (note,) = read_table(tmp_path / "x.parquet", "t").notes
-    assert note.endswith("(after reset_index() in pandas it is a feature)")
-    frame.set_index("x").reset_index().to_parquet(tmp_path / "x.parquet")
-    assert read_table(tmp_path / "x.parquet", "t").feature_names == ("x", "u")
-    frame.to_csv(tmp_path / "x.csv")
-    (note,) = read_table(tmp_path / "x.csv", "t").notes
-    assert note.endswith("(under another name it is a feature)")
-
-
-def test_the_command_notes_what_it_leaves_out(tmp_path, capsys):
-    FRAME.to_csv(tmp_path / "x.csv")
-    out = tmp_path / "m.json"
-    assert main(["train", str(tmp_path / "x.csv"), "--label", "t", "-o", str(out)]) == 0
-    assert "fastlogit: note: left out column '' of " in capsys.readouterr().err
-    assert fl.load(out).feature_names == ("x",)
-
-
-@pytest.mark.parametrize(
-    "damaged", [b"{", b"[1]", b'{"index_columns": 3}', b'{"index_columns": [3]}', b"\xff"]
-)
-def test_damaged_metadata_of_pandas_says_nothing(damaged):
-    table = pa.table({"x": [1.0, 2.0], "t": [0, 1]}).replace_schema_metadata({b"pandas": damaged})
-    assert read_table(table, "t").feature_names == ("x",)
