@@ -39,7 +39,7 @@ from fastlogit.losses import log_loss, log_loss_gradient
 from fastlogit.models.conversion import from_sklearn, from_statsmodels
 from fastlogit.models.model import LogisticModel, load
 from fastlogit.scoring import score
-from fastlogit.training.trainer import fit
+from fastlogit.training.fit import fit
 
 __version__ = "0.1.0"
 

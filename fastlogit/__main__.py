@@ -1,4 +1,4 @@
-"""``python -m fastlogit`` is the command ``fastlogit``."""
+"""``python -m fastlogit`` runs the command ``fastlogit``."""
 
 from fastlogit.cli import run
 

@@ -1,9 +1,8 @@
-"""Score Dask arrays and data frames: block by block, lazily, each block read once.
+"""Score Dask arrays and data frames lazily, one partition at a time.
 
-They stand for blocks of rows that need not be in memory together; Dask's schedulers run several
-blocks at a time, on threads, processes or a cluster.  So each block is scored on one thread: of
-an array by :mod:`fastlogit.linear`, of a data frame by :func:`fastlogit.score`, and gives what
-these give for the same rows, to the bit.
+Each partition is read once and scored on one thread, as Dask's schedulers already run several
+partitions at a time.  Arrays are scored by :mod:`fastlogit.linear` and data frames by
+:func:`fastlogit.score`, with the same bits.
 """
 
 from __future__ import annotations
@@ -19,8 +18,8 @@ import numpy as np
 from fastlogit import linear
 from fastlogit.core import checks
 from fastlogit.models.model import LogisticModel, loaded, warn_without_offset
-from fastlogit.scoring.predictions import Output, Predictions
-from fastlogit.scoring.stream import score
+from fastlogit.scoring.run import score
+from fastlogit.scoring.scorer import Output, Scorer
 from fastlogit.tables.partition import as_arrow, is_frame, of_frame, schema_of
 
 if TYPE_CHECKING:
@@ -49,29 +48,31 @@ def decision(
     Parameters
     ----------
     X : dask array (n, d), or dask data frame
-        Of an array: float64, float32, integer or bool; n need not be known.  If it is chunked
-        along the columns too, these are brought together first, so that a block holds whole rows;
-        smaller chunks of rows keep such blocks small.  NaN and infinities do what they do in
-        NumPy.  Of a data frame: columns are found by the names of the model's features, as by
+        An array: float64, float32, integer or bool; n may be unknown.  If it is chunked along the
+        columns, it is rechunked to whole rows; smaller chunks of rows then save memory.  NaN and
+        infinity behave as in NumPy.
+
+        A data frame: columns are found by the names of the model's features, as in
         :func:`fastlogit.score`, and may be text where the model has `categories`.
     model : LogisticModel, or path of its file
     offset : dask array (n,) or array_like (n,), or the name of a column, optional
-        A known addition to the logits, which a model that was trained with one needs; of a data
-        frame, its column.
+        A known addition to the logits; a model that was trained with one needs it.  For a data
+        frame, the name of its column.
     missing : {"error", "nan"}
-        A null in a data frame is an error when its partition is computed, or gives NaN.
+        How to treat a null in a data frame: raise an error when its partition is computed, or
+        give NaN.
     unknown : {"error", "ignore"}
-        A text that is none of the model's categories is an error, or adds 0.
+        How to treat text that is not one of the model's categories: raise an error, or add 0.
 
     Returns
     -------
     dask array (n,), or dask series
-        float64, chunked as the rows of X; of a data frame a series with its index, called "logit".
+        float64, chunked like the rows of X; for a data frame a series "logit" with its index.
 
     Raises
     ------
     TypeError, ValueError
-        If X is neither, or its dtype, shape or columns are wrong; before anything is computed.
+        Before anything is computed, if X is neither, or its dtype, shape or columns are wrong.
 
     Warns
     -----
@@ -109,17 +110,17 @@ def probability(
     Returns
     -------
     dask array (n,), or dask series
-        As of `decision`; the series is called "probability".
+        As in `decision`; the series is called "probability".
 
     Raises
     ------
     TypeError, ValueError
-        As `decision`.
+        As in `decision`.
 
     Warns
     -----
     OffsetWarning
-        As `decision`.
+        As in `decision`.
 
     Examples
     --------
@@ -157,18 +158,16 @@ def _score_array(
 ) -> da.Array:
     if X.ndim != 2:
         raise ValueError(f"X must have 2 axes; got shape {X.shape}")
-    checks.real_array(
-        np.zeros((1, 1), X.dtype), "X", 2, float16=True
-    )  # the same rules for its dtype
+    checks.real_array(np.zeros((1, 1), X.dtype), "X", 2, float16=True)  # checks the dtype
     if X.shape[1] != model.coef.size:
         raise ValueError(
             f"X must have one column for each coefficient of model, {model.coef.size}; "
             f"got shape {X.shape}"
         )
     X = X.rechunk({1: -1})
-    offsets = [] if offset is None else [_offset(offset, X)]
+    offsets = [] if offset is None else [_offset_column(offset, X)]
     return X.map_blocks(
-        _score_block,
+        _score_array_partition,
         *offsets,
         function=function,
         coef=model.coef,
@@ -179,8 +178,8 @@ def _score_array(
     )
 
 
-def _offset(offset: Any, X: da.Array) -> da.Array:
-    """Offsets as a column, in the same chunks as the rows of X."""
+def _offset_column(offset: Any, X: da.Array) -> da.Array:
+    """The offset as a column, chunked like the rows of X."""
     if isinstance(offset, da.Array):
         given = offset
         checks.real_array(np.zeros((1,) * given.ndim, given.dtype), "offset", 1)
@@ -197,18 +196,18 @@ def _offset(offset: Any, X: da.Array) -> da.Array:
     return given[:, None]
 
 
-def _score_block(
+def _score_array_partition(
     X: NDArray[Any],
-    *offset: NDArray[Any],
+    *offset_column: NDArray[Any],
     function: Callable[..., NDArray[Any]],
     coef: NDArray[np.float64],
     intercept: float,
 ) -> NDArray[Any]:
-    if X.shape[0] == 0:  # as a filter of rows may leave it
+    if X.shape[0] == 0:  # a filter may leave no rows
         return np.empty(0)
-    of_rows = offset[0][:, 0] if offset else None
-    # Data frames give column-major blocks; any other is not copied.
-    return function(np.ascontiguousarray(X), coef, intercept, offset=of_rows, threads=1)
+    offset = offset_column[0][:, 0] if offset_column else None
+    # Only column-major partitions, which data frames give, are copied.
+    return function(np.ascontiguousarray(X), coef, intercept, offset=offset, threads=1)
 
 
 # Data frames ------------------------------------------------------------------------------
@@ -217,12 +216,12 @@ def _score_block(
 def _score_frame(X: Any, model: LogisticModel, options: dict[str, Any]) -> Any:
     import pandas as pd
 
-    table = of_frame("X", X)
-    columns = Predictions(model, table, **options).columns  # which checks all that is known
-    model = replace(model, with_offset=False)  # or each partition warns as well
+    # The scorer checks model, columns and options before anything is computed.
+    columns = Scorer(model, of_frame("X", X), **options).columns
+    model = replace(model, with_offset=False)  # or each partition would warn again
     chosen = X[[X.columns[column] for column in columns]]
     return chosen.map_partitions(
-        _score_partition,
+        _score_frame_partition,
         model,
         schema_of(chosen),
         options,
@@ -230,7 +229,7 @@ def _score_frame(X: Any, model: LogisticModel, options: dict[str, Any]) -> Any:
     )
 
 
-def _score_partition(
+def _score_frame_partition(
     partition: Any, model: LogisticModel, schema: Any, options: dict[str, Any]
 ) -> Any:
     import pandas as pd

@@ -1,7 +1,6 @@
-"""A scikit-learn estimator: :func:`fastlogit.fit` in the clothes of ``LogisticRegression``.
+"""A scikit-learn estimator: :func:`fastlogit.fit` with the interface of ``LogisticRegression``.
 
-It translates: ``C`` to ``l2``, ``n_jobs`` to threads, warnings to scikit-learn's, and back.  What
-is numerical about it is in :mod:`fastlogit.training.trainer` and :mod:`fastlogit.linear`.
+It only translates: ``C`` to ``l2``, ``n_jobs`` to threads, and warnings to scikit-learn's.
 """
 
 from __future__ import annotations
@@ -25,8 +24,13 @@ from fastlogit import linear
 from fastlogit.core import checks
 from fastlogit.core import threads as _threads
 from fastlogit.elementwise import log_sigmoid, sigmoid
-from fastlogit.models.model import LogisticModel, of_both_classes
-from fastlogit.training import trainer
+from fastlogit.models.model import LogisticModel, both_classes
+from fastlogit.training import labels as _labels
+from fastlogit.training.fit import fit_and_warnings
+from fastlogit.training.messages import ConvergenceWarning as NotConverged
+from fastlogit.training.messages import SeparationWarning
+from fastlogit.training.options import Options
+from fastlogit.training.solvers import SOLVERS
 
 try:
     from sklearn.callback import CallbackSupportMixin as _Callbacks
@@ -41,19 +45,21 @@ except ImportError:  # scikit-learn before 1.9 has no callbacks
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from numpy.typing import ArrayLike, NDArray
 
+    from fastlogit.training.progress import Progress
+
 __all__ = ["LogisticRegression"]
 
-# What scikit-learn's own computes in; other real numbers become float64.
+# Kept as they are; other real numbers become float64, as in scikit-learn.
 _DTYPES = [np.float64, np.float32]
-# All of these have the same optimum, and only that is promised; liblinear's is another, as it
-# penalises the intercept.
+# For each of these fastlogit chooses the solver, as the optimum is the same.  (liblinear's differs,
+# because it penalises the intercept.)
 _THEIR_SOLVERS = ("lbfgs", "liblinear", "newton-cg", "newton-cholesky", "sag", "saga")
-_OUR_SOLVERS = ("auto", "newton", "sampled-newton", "gradient-descent")
-# Remedies in the messages of the trainer, and their names here.
+_OUR_SOLVERS = ("auto", *(name for name in SOLVERS if name not in _THEIR_SOLVERS))
+# Remedies in the trainer's messages, with the parameters of the estimator.
 _REMEDIES = {
     "raise max_passes, l2 or tol": "raise max_iter or tol, or lower C",
     "raise l2 above 0": "lower C",
@@ -64,74 +70,73 @@ class LogisticRegression(ClassifierMixin, BaseEstimator, _Callbacks):  # type: i
     """Logistic regression for two classes, with the parameters of scikit-learn's own.
 
     Minimises C Σ ξ + Σ coef² / 2, where ξ is the cross-entropy of a row; the intercept is not
-    penalised.  Parameters have the meaning that they have there, and none is deprecated.  Those
-    that do not apply here must keep their default.
+    penalised.  Parameters mean the same as in scikit-learn, and none is deprecated.  Those that do
+    not apply must keep their default.
 
     Parameters
     ----------
     penalty : {"l2", None, "deprecated"}, default="deprecated"
-        None is ``C=numpy.inf``.
+        None means ``C=numpy.inf``.
     C : float, default=1.0
         Inverse strength of the penalty, above 0.  **The default does penalise**;
         ``numpy.inf`` does not.
     l1_ratio : 0.0 or None, default=0.0
-        There is no l1 penalty.
+        Must be 0 or None, as there is no l1 penalty.
     dual : False, default=False
     tol : float, default=1e-8
         Converged when each coefficient is within √tol / 10 of its standard error, and within
         √tol / 100 of the largest coefficient, from the optimum: at 1e-8 within 1e-5 and 1e-6.  See
         :func:`fastlogit.fit`.  scikit-learn's ``lbfgs`` compares `tol` with the gradient of the
-        mean loss; at its default, 1e-4, coefficients may not have one right digit.
+        mean loss; at its default, 1e-4, coefficients may not have a single correct digit.
     fit_intercept : bool, default=True
-        Whether the model has an intercept; it is 0 if not.
+        Whether the model has an intercept; otherwise it is 0.
     intercept_scaling : float, default=1.0
         Ignored; in scikit-learn only liblinear uses it.
     class_weight : dict or "balanced", optional
         Factors for the weights of each class; "balanced" gives both the same total weight.
     random_state : int, RandomState instance or None, default=None
-        Seed of the sample of rows that a solver may begin with.  The optimum does not depend on
-        it beyond `tol`; None always draws the same rows.
+        Seed of the sample of rows that a solver may begin with.  Another seed moves the result
+        within `tol`; None always draws the same rows.
     solver : str, default="lbfgs"
-        Any of scikit-learn's, which leaves the choice to fastlogit, or one of
-        :func:`fastlogit.fit` that is not one of scikit-learn's.
+        Any solver of scikit-learn, which lets fastlogit choose, or any other solver of
+        :func:`fastlogit.fit`.
     max_iter : int, default=100
-        Most steps of the solver; reads of X, the start's aside.
+        Most steps of the solver, each a read of X; the read at the start does not count.
     verbose : int, default=0
-        Above 0: show a bar of progress.
+        Above 0: show a progress bar.
     warm_start : bool, default=False
         Whether to begin where the last `fit` ended.
     n_jobs : int, optional
-        Threads to use, for training as for predictions; -1 is one for every core that the
-        process may use, -2 one fewer.  None leaves it to fastlogit:
-        ``FASTLOGIT_NUM_THREADS``, or every core.
+        Threads for training and predictions; -1 is one for every core that the process may use,
+        -2 one fewer.  None: ``FASTLOGIT_NUM_THREADS``, or every core.
 
     Attributes
     ----------
     coef_ : ndarray (1, d)
-        Coefficients; float32 if X was, else float64.
+        Coefficients; float32 if X was float32, else float64.
     intercept_ : ndarray (1,)
         Intercept, of the same dtype.
     classes_ : ndarray (2,)
-        The labels, sorted; the second is the one that t = 1 stands for.
+        The labels, sorted; a positive logit is for the second.
     n_iter_ : ndarray (1,)
-        Steps tried, each in one read of X.
+        Steps that were tried, each in one read of X.
     n_features_in_ : int
         Number of features, d.
     feature_names_in_ : ndarray (d,)
-        Names of the features; there only if X had columns with names.
+        Names of the features; only present if the columns of X had names.
 
     Notes
     -----
-    Callbacks (`set_callbacks`, from scikit-learn 1.9 on) are called for the fit and for each
-    iteration of every solver, and may end the fit.  They get a `fitted_estimator` at the end of
-    the fit alone.
+    Callbacks (`set_callbacks`, scikit-learn 1.9 and later) are called for the fit and for each
+    iteration of every solver, and may end the fit.  They get a `fitted_estimator` only at the end
+    of the fit.
 
-    Arrays of other libraries are converted to NumPy's, and all results are NumPy's, also with
+    Arrays of other libraries become NumPy arrays, and all results are NumPy arrays, even with
     ``array_api_dispatch=True``.
 
     See Also
     --------
-    fastlogit.fit : The same without scikit-learn, and without its copies of the input.
+    fastlogit.fit : The same without scikit-learn and its copies of the input.
 
     Examples
     --------
@@ -147,7 +152,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator, _Callbacks):  # type: i
            [0.1919, 0.8081]])
     """
 
-    # Set by fit(); here for type checkers.
+    # Set by fit(); declared for type checkers.
     coef_: Any
     intercept_: NDArray[Any]
     classes_: NDArray[Any]
@@ -190,14 +195,14 @@ class LogisticRegression(ClassifierMixin, BaseEstimator, _Callbacks):  # type: i
     def fit(
         self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
     ) -> LogisticRegression:
-        """Train on rows and their labels.
+        """Train on features and labels.
 
         Parameters
         ----------
         X : array_like (n, d), or sparse matrix (n, d)
             Features, finite.  Copied if neither float64 nor float32, or sparse and not CSR.
         y : array_like (n,)
-            Labels: two different numbers, strings or truth values.
+            Labels: two different numbers, strings or booleans.
         sample_weight : array_like (n,), optional
             Weights of the rows, finite and not negative.
 
@@ -216,8 +221,8 @@ class LogisticRegression(ClassifierMixin, BaseEstimator, _Callbacks):  # type: i
         sklearn.exceptions.ConvergenceWarning
             If it did not converge, or cannot because the labels are separable; the message
             gives the remedy.
-        fastlogit.training.trainer.CollinearityWarning
-            With C infinite, if columns are sums of multiples of others.
+        fastlogit.training.messages.CollinearityWarning
+            With C infinite, if columns are linear combinations of others.
         """
         for warning in self._fit(X, y, sample_weight):
             warnings.warn(warning, stacklevel=2)
@@ -225,46 +230,47 @@ class LogisticRegression(ClassifierMixin, BaseEstimator, _Callbacks):  # type: i
 
     @with_callbacks  # type: ignore[untyped-decorator]
     def _fit(self, X: Any, y: Any, sample_weight: Any) -> list[Warning]:
-        """Fit as `fit` does, and return the warnings."""
+        """Do what `fit` does, and return the warnings."""
         l2, options = self._options()
         features, labels = self._validated(X, y)
         classes = _two_classes(labels)
         weight = _weights(sample_weight, features)
         tasks = _Tasks(self, features, labels, weight)
-        start = self._start(features.shape[1])
-        model, found = trainer.train(
+        model, found = fit_and_warnings(
             features,
             labels == classes[1],
-            trainer.Options(**options, start=start, callback=tasks.next_iteration),
+            Options(**options, callback=tasks.next_iteration),
             l2=l2,
             weight=weight,
             class_weight=_class_weight(self.class_weight, classes),
+            start=self._start(features.shape[1]),
             feature_names=getattr(self, "feature_names_in_", None),
         )
         self.classes_ = classes
         self.coef_ = model.coef[np.newaxis].astype(features.dtype)
         self.intercept_ = np.array([model.intercept], dtype=features.dtype)
-        # Each step reads X once, as does the start; the returned point may be listed twice.
+        # The start and each step read X once; the returned point may be listed twice.
         assert model.history is not None
         steps = len(set(model.history.passes)) - 1
         self.n_iter_ = np.array([steps], dtype=np.int32)
         tasks.end()
-        warned = [_in_our_words(warning, steps) for warning in found]
+        warned = [_translated(warning, steps) for warning in found]
         if self.penalty is None and self.C != 1.0:
             warned.append(UserWarning(f"Setting penalty=None will ignore the C of {self.C}"))
         return warned
 
     def _options(self) -> tuple[float, dict[str, Any]]:
-        """Penalty, and other arguments of `trainer.Options`, from parameters that are checked."""
+        """Penalty and other options of training, from the parameters after their checks."""
         l2 = _inverse(self.C)
-        if not (self.penalty is None or _is_one_of(self.penalty, ("deprecated", "l2"))):
-            raise ValueError(f"penalty must be 'l2' or None; got {_shown(self.penalty)}")
+        is_l2 = isinstance(self.penalty, str) and self.penalty in ("deprecated", "l2")
+        if not (self.penalty is None or is_l2):
+            raise ValueError(f"penalty must be 'l2' or None; got {checks.shown(self.penalty)}")
         if not (self.l1_ratio is None or (np.ndim(self.l1_ratio) == 0 and self.l1_ratio == 0)):
             raise ValueError(
-                f"l1_ratio must be 0, as there is no l1 penalty; got {_shown(self.l1_ratio)}"
+                f"l1_ratio must be 0, as there is no l1 penalty; got {checks.shown(self.l1_ratio)}"
             )
         if not (isinstance(self.dual, bool | np.bool_) and not self.dual):
-            raise ValueError(f"dual must be False; got {_shown(self.dual)}")
+            raise ValueError(f"dual must be False; got {checks.shown(self.dual)}")
         check_scalar(self.fit_intercept, "fit_intercept", (bool, np.bool_))
         check_scalar(
             self.intercept_scaling,
@@ -276,22 +282,20 @@ class LogisticRegression(ClassifierMixin, BaseEstimator, _Callbacks):  # type: i
         check_scalar(self.max_iter, "max_iter", Integral, min_val=0)
         check_scalar(self.verbose, "verbose", (Integral, bool, np.bool_), min_val=0)
         check_scalar(self.warm_start, "warm_start", (bool, np.bool_))
-        if not _is_one_of(self.solver, (*_THEIR_SOLVERS, *_OUR_SOLVERS)):
-            names = ", ".join(map(repr, (*_THEIR_SOLVERS, *_OUR_SOLVERS)))
-            raise ValueError(f"solver must be one of {names}; got {_shown(self.solver)}")
+        checks.choice(self.solver, "solver", (*_THEIR_SOLVERS, *_OUR_SOLVERS))
         l2 = 0.0 if self.penalty is None else l2
         seed = 0
         if self.random_state is not None:
             seed = int(check_random_state(self.random_state).randint(2**31))
         options = {
             "intercept": bool(self.fit_intercept),
-            # Two steps are too few for a sample.
+            # Two steps are too few for sampled-newton.
             "solver": "auto" if self.solver in _THEIR_SOLVERS or self.max_iter < 3 else self.solver,
             "tol": self.tol,
             "max_passes": int(self.max_iter) + 1,  # the first is for the start
             "seed": seed,
-            # With a penalty only rows without a weight can hide a class, and scikit-learn does
-            # not warn of that.
+            # With a penalty, labels are only separated if one class has no weight.  scikit-learn
+            # does not warn of that.
             "on_separation": "warn" if l2 == 0.0 else "ignore",
             "progress": bool(self.verbose),
             "threads": _thread_count(self.n_jobs),
@@ -299,12 +303,12 @@ class LogisticRegression(ClassifierMixin, BaseEstimator, _Callbacks):  # type: i
         return l2, options
 
     def _start(self, d: int) -> LogisticModel | None:
-        """The last fit's model for a warm start; None if there is none with d columns."""
+        """Model to begin with for a warm start; None if the last fit had other columns."""
         if not (self.warm_start and hasattr(self, "coef_")) or self.coef_.shape[1] != d:
             return None
         return LogisticModel(_dense(self.coef_)[0], float(self.intercept_[0]))
 
-    # Arrays of other libraries become NumPy's, as without dispatch.
+    # Without dispatch, arrays of other libraries become NumPy arrays.
     @config_context(array_api_dispatch=False)  # type: ignore[untyped-decorator]
     def _validated(self, X: Any, *y: Any, reset: bool = True) -> Any:
         return validate_data(
@@ -327,7 +331,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator, _Callbacks):  # type: i
         Raises
         ------
         NotFittedError, TypeError, ValueError
-            Before `fit`; or if X has not the columns of `fit`, or NaN or infinities.
+            Before `fit`; or if X has other columns than in `fit`, or is not finite.
         """
         check_is_fitted(self)
         features = self._validated(X, reset=False)
@@ -339,7 +343,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator, _Callbacks):  # type: i
         )
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
-        """Labels: the more likely class of each row.
+        """Predicted labels: the more likely class of each row.
 
         Parameters
         ----------
@@ -354,13 +358,13 @@ class LogisticRegression(ClassifierMixin, BaseEstimator, _Callbacks):  # type: i
         Raises
         ------
         NotFittedError, TypeError, ValueError
-            Before `fit`; or if X has not the columns of `fit`, or NaN or infinities.
+            Before `fit`; or if X has other columns than in `fit`, or is not finite.
         """
         likelier = (self.decision_function(X) > 0).astype(np.intp)
         return self.classes_[likelier]
 
     def predict_proba(self, X: ArrayLike) -> NDArray[Any]:
-        """Probabilities of both classes, each exact in its own tail.
+        """Probabilities of both classes, each accurate in its own tail.
 
         Parameters
         ----------
@@ -375,12 +379,12 @@ class LogisticRegression(ClassifierMixin, BaseEstimator, _Callbacks):  # type: i
         Raises
         ------
         NotFittedError, TypeError, ValueError
-            Before `fit`; or if X has not the columns of `fit`, or NaN or infinities.
+            Before `fit`; or if X has other columns than in `fit`, or is not finite.
         """
-        return self._of_both_classes(sigmoid, X)
+        return self._apply_to_both_classes(sigmoid, X)
 
     def predict_log_proba(self, X: ArrayLike) -> NDArray[Any]:
-        """Logarithms of the probabilities; finite also where a probability rounds to 0.
+        """Logarithms of the probabilities; finite even where a probability rounds to 0.
 
         Parameters
         ----------
@@ -395,17 +399,17 @@ class LogisticRegression(ClassifierMixin, BaseEstimator, _Callbacks):  # type: i
         Raises
         ------
         NotFittedError, TypeError, ValueError
-            Before `fit`; or if X has not the columns of `fit`, or NaN or infinities.
+            Before `fit`; or if X has other columns than in `fit`, or is not finite.
         """
-        return self._of_both_classes(log_sigmoid, X)
+        return self._apply_to_both_classes(log_sigmoid, X)
 
     def sparsify(self) -> LogisticRegression:
-        """Keep the coefficients as a sparse matrix, which takes less memory if many are 0.
+        """Store the coefficients as a sparse matrix, which takes less memory if many are 0.
 
         Returns
         -------
         LogisticRegression
-            Itself.
+            The estimator itself.
 
         Raises
         ------
@@ -417,12 +421,12 @@ class LogisticRegression(ClassifierMixin, BaseEstimator, _Callbacks):  # type: i
         return self
 
     def densify(self) -> LogisticRegression:
-        """Keep the coefficients as an array, as `fit` does.
+        """Store the coefficients as an array, as `fit` does.
 
         Returns
         -------
         LogisticRegression
-            Itself.
+            The estimator itself.
 
         Raises
         ------
@@ -433,9 +437,9 @@ class LogisticRegression(ClassifierMixin, BaseEstimator, _Callbacks):  # type: i
         self.coef_ = _dense(self.coef_)
         return self
 
-    def _of_both_classes(self, function: Callable[..., Any], X: ArrayLike) -> NDArray[Any]:
+    def _apply_to_both_classes(self, function: Callable[..., Any], X: ArrayLike) -> NDArray[Any]:
         z = self.decision_function(X)
-        return of_both_classes(function, z, z.dtype, _thread_count(self.n_jobs))
+        return both_classes(function, z, z.dtype, _thread_count(self.n_jobs))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -445,7 +449,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator, _Callbacks):  # type: i
 
 
 class _Tasks:
-    """Calls scikit-learn's callbacks at the beginning and end of the fit and its iterations.
+    """Calls scikit-learn's callbacks at the beginning and end of the fit and of each iteration.
 
     As in scikit-learn, a last iteration begins after convergence and does nothing.
     """
@@ -453,14 +457,14 @@ class _Tasks:
     def __init__(self, estimator: Any, X: Any, y: Any, weight: Any) -> None:
         metadata = None if weight is None else {"sample_weight": weight}
         self.arguments = {"estimator": estimator, "X": X, "y": y, "metadata": metadata}
-        # None without callbacks.
+        # Contexts of scikit-learn; None without callbacks.
         self.fit: Any = None
         self.iteration: Any = None
         if hasattr(estimator, "_skl_callbacks"):
             self.fit = estimator._init_callback_context(max_subtasks=estimator.max_iter + 1)
             self.fit.call_on_fit_task_begin(**self.arguments)
 
-    def next_iteration(self, _: trainer.Progress) -> bool:
+    def next_iteration(self, _: Progress) -> bool:
         """End an iteration and begin the next; True if a callback asks to stop."""
         if self.fit is None:
             return False
@@ -472,7 +476,7 @@ class _Tasks:
         return stop
 
     def end(self) -> None:
-        """End the fit; the estimator can predict by now."""
+        """End the fit, when the estimator can predict."""
         if self.iteration is not None:
             self.iteration.call_on_fit_task_end(estimator=self.arguments["estimator"])
         if self.fit is not None:
@@ -481,7 +485,7 @@ class _Tasks:
 
 @config_context(array_api_dispatch=False)  # type: ignore[untyped-decorator]
 def _weights(sample_weight: Any, X: Any) -> Any:
-    """Weights as float64 for every X: no digit is lost, and fewer kernels have to be compiled."""
+    """Weights as float64 for any dtype of X: exact, and with fewer kernels to compile."""
     if sample_weight is None:
         return None
     weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
@@ -489,12 +493,12 @@ def _weights(sample_weight: Any, X: Any) -> Any:
     return weight
 
 
-def _in_our_words(warning: Warning, steps: int) -> Warning:
-    """A warning of the trainer, with the parameters that the estimator has."""
+def _translated(warning: Warning, steps: int) -> Warning:
+    """A warning of the trainer in the words of the estimator."""
     text = re.sub(r"\d+ pass(es)?", f"{steps} iteration{'s' * (steps != 1)}", str(warning))
     for theirs, ours in _REMEDIES.items():
         text = text.replace(theirs, ours)
-    not_converged = isinstance(warning, trainer.ConvergenceWarning | trainer.SeparationWarning)
+    not_converged = isinstance(warning, NotConverged | SeparationWarning)
     translated: Warning = ConvergenceWarning(text) if not_converged else type(warning)(text)
     return translated
 
@@ -504,36 +508,18 @@ def _dense(coef: Any) -> Any:
 
 
 def _class_weight(class_weight: Any, classes: NDArray[Any]) -> Any:
-    """Weights of classes for targets that are False and True."""
+    """Class weights for targets that are False and True."""
     if not isinstance(class_weight, Mapping):
         return class_weight
-    labels = classes.tolist()
-    unknown = [label for label in class_weight if label not in labels]
-    if unknown:
-        raise ValueError(
-            f"class_weight must have labels of y, {labels[0]!r} and {labels[1]!r}; got "
-            f"{_shown(unknown[0])}"
-        )
-    return {
-        second: checks.not_negative(class_weight.get(label, 1.0), f"class_weight[{label!r}]")
-        for second, label in zip((False, True), labels, strict=True)
-    }
-
-
-def _shown(value: Any) -> str:
-    """A value as a message shows it: NumPy's scalars as Python's."""
-    return repr(value.item() if isinstance(value, np.generic) else value)
-
-
-def _is_one_of(value: Any, names: Sequence[str]) -> bool:
-    return isinstance(value, str) and value in names
+    factors = _labels.class_factors(class_weight, classes.tolist(), "y")
+    return dict(zip((False, True), factors, strict=True))
 
 
 def _inverse(C: Any) -> float:
     """Penalty l2 = 1 / C."""
     number = checks.number(C, "C")
     if not (number > 0.0 and 1.0 / number < np.inf):
-        raise ValueError(f"C must be above 0, and 1 / C finite; got {_shown(C)}")
+        raise ValueError(f"C must be above 0, and 1 / C finite; got {checks.shown(C)}")
     return 1.0 / number
 
 
@@ -552,11 +538,13 @@ def _two_classes(labels: NDArray[Any]) -> NDArray[Any]:
     check_classification_targets(labels)
     kind = type_of_target(labels, input_name="y", raise_unknown=True)
     if kind != "binary":
-        # The words that scikit-learn asks for.
+        # scikit-learn's own checks ask for these words.
         raise ValueError(
             f"Only binary classification is supported. The type of the target is {kind}."
         )
     classes = np.unique(labels)
     if classes.size < 2:
-        raise ValueError(f"y must have two classes; it has one class only, {_shown(classes[0])}")
+        raise ValueError(
+            f"y must have two classes; it has one class only, {checks.shown(classes[0])}"
+        )
     return classes

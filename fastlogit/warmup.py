@@ -1,8 +1,8 @@
-"""``fastlogit warmup``: compile once, so that no later process has to.
+"""Compile in advance, so that later processes load the functions from the cache.
 
-What compiles is decided by the types of the arguments; here all are float32 or float64, and of
-the other layouts of X what most need.  Others (integer features in rows, or integer labels, say)
-compile at their first use, and are then kept as well.
+Numba compiles a function for each combination of argument types.  Here all arguments are float32
+or float64, and X is in the layouts that most people use.  Other types, such as integer features in
+rows or integer labels, compile at their first use and are then cached as well.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from scipy import sparse
 from fastlogit import elementwise, linear, losses
 from fastlogit.kernels import jit, sums
 from fastlogit.kernels.ufuncs import ARGUMENTS
-from fastlogit.training import trainer
+from fastlogit.training.fit import fit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,55 +28,58 @@ if TYPE_CHECKING:
 
 
 def run() -> None:
-    """Compile or load every function, and print which, and how long it took."""
+    """Compile or load every function; print their names and how long each took."""
     start = time.perf_counter()
     compiled = 0
-    calls = [*_elementwise(), *_sums_and_passes("float64"), *_sums_and_passes("float32")]
-    for name, call in [*calls, *_other_layouts()]:
+    for name, call in _calls():
         begin = time.perf_counter()
-        new = jit.compiles(call)
-        compiled += new
-        done = "compiled" if new else "ready"
+        is_new = jit.compiles(call)
+        compiled += is_new
+        done = "compiled" if is_new else "ready"
         print(f"{time.perf_counter() - begin:6.2f} s  {done:8}  {name}", flush=True)
     folder = jit.cache_folder(sums.merge)
     where = f"kept in {folder}" if folder else "not kept: no folder for a cache can be written"
     print(f"{time.perf_counter() - start:6.2f} s  {compiled} compiled, {where}")
 
 
-def _elementwise() -> Iterator[tuple[str, Call]]:
-    """The ufuncs, each with a loop for both types; what to call, and its name."""
-    for name, arguments in ARGUMENTS.items():
+def _calls() -> Iterator[tuple[str, Call]]:
+    """Names and calls of all functions."""
+    for name, arguments in ARGUMENTS.items():  # a ufunc has loops for both types
         yield name, partial(getattr(elementwise, name), *[0.5] * len(arguments))
+    for kind in ("float64", "float32"):
+        yield from _sums_and_rows(kind)
+    yield from _other_layouts()
 
 
-def _sums_and_passes(kind: str) -> Iterator[tuple[str, Call]]:
-    """All else for float32 or float64, likewise."""
-    x, X, coef, t = np.ones(8, kind), np.ones((8, 3), kind), np.ones(3, kind), np.ones(8)
+def _sums_and_rows(kind: str) -> Iterator[tuple[str, Call]]:
+    """Sums over logits, and functions of X in rows, of this type."""
+    z, X, coef, hard = np.ones(8, kind), np.ones((8, 3), kind), np.ones(3, kind), np.ones(8)
     for with_weight, weight in ("", None), (", weighted", np.ones(8)):
-        for kind_of_t, targets in ("labels", t), ("soft targets", np.full(8, 0.5)):
-            what = f"{kind}, {kind_of_t}{with_weight}"
-            yield f"log_loss {what}", partial(losses.log_loss, x, targets, weight)
-            yield f"log_loss_gradient {what}", partial(losses.log_loss_gradient, x, targets, weight)
-        yield from _passes(f"{kind}{with_weight}", X, t, coef, weight)
+        for kind_of_t, t in ("labels", hard), ("soft targets", np.full(8, 0.5)):
+            suffix = f"{kind}, {kind_of_t}{with_weight}"
+            yield f"log_loss {suffix}", partial(losses.log_loss, z, t, weight)
+            yield f"log_loss_gradient {suffix}", partial(losses.log_loss_gradient, z, t, weight)
+        yield from _passes(f"{kind}{with_weight}", X, hard, coef, weight)
     for name in ("decision", "probability", "hessian", "hessian_diagonal"):
         yield f"linear.{name} {kind}", partial(getattr(linear, name), X, coef)
     yield f"linear.hessian_product {kind}", partial(linear.hessian_product, X, coef, coef)
 
 
 def _other_layouts() -> Iterator[tuple[str, Call]]:
-    """What `fit` and the scoring of data frames and sparse matrices need."""
+    """Functions of data frames and sparse matrices, and `fit`."""
     X, coef, t = np.eye(8, 3), np.ones(3), np.arange(8.0) % 2.0
-    for what, layout in ("columns", np.asfortranarray(X)), ("CSR", sparse.csr_array(X)):
-        yield f"linear.probability {what}", partial(linear.probability, layout, coef)
-        yield from _passes(what, layout, t, coef, None)
-        yield f"fit {what}", partial(trainer.fit, layout, t)
+    for layout, matrix in ("columns", np.asfortranarray(X)), ("CSR", sparse.csr_array(X)):
+        yield f"linear.probability {layout}", partial(linear.probability, matrix, coef)
+        yield from _passes(layout, matrix, t, coef, None)
+        yield f"fit {layout}", partial(fit, matrix, t)
     for kind in ("float64", "float32"):
-        yield f"fit {kind}, centred", partial(trainer.fit, (X + 1e4).astype(kind), t)
+        yield f"fit {kind}, centred", partial(fit, (X + 1e4).astype(kind), t)
 
 
 def _passes(
-    what: str, X: Any, t: NDArray[Any], coef: NDArray[Any], weight: NDArray[Any] | None
+    suffix: str, X: Any, t: NDArray[Any], coef: NDArray[Any], weight: NDArray[Any] | None
 ) -> Iterator[tuple[str, Call]]:
+    """The passes over X that training needs."""
     for name in ("log_loss", "log_loss_gradient", "log_loss_gradient_hessian"):
         function = getattr(linear, name)
-        yield f"linear.{name} {what}", partial(function, X, t, coef, weight=weight)
+        yield f"linear.{name} {suffix}", partial(function, X, t, coef, weight=weight)

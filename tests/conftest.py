@@ -1,4 +1,4 @@
-"""Set up a test run: how much Hypothesis tries, and tables that the tests of scoring share."""
+"""Settings of Hypothesis, and tables that the tests of scoring share."""
 
 import signal
 import sys
@@ -12,12 +12,12 @@ from hypothesis import settings
 import fastlogit as fl
 from fastlogit.cli import main
 
-# After the installed packages, so that the installed fastlogit is what is tested.
+# After the installed packages, so that tests use the installed fastlogit.
 sys.path.append(str(Path(__file__).parents[1]))
 
 from tests.scoring_data import N, write_long
 
-# A shell has what it starts in the background ignore Ctrl-C, and so would what tests start.
+# Background jobs of a shell ignore Ctrl-C, and processes inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile("fastlogit", deadline=None, derandomize=True, max_examples=120)

@@ -192,7 +192,7 @@ def solve(
 
 
 def labels(rng: Any, z: Any, share: float = 0.5) -> Any:
-    """Labels whose logits are z and an intercept by which about `share` of them are 1."""
+    """Labels with the logits z plus an intercept, of which about `share` are 1."""
     low, high = -60.0 - np.abs(z).max(), 60.0 + np.abs(z).max()
     for _ in range(60):
         middle = (low + high) / 2
@@ -214,12 +214,12 @@ def slopes(rng: Any, d: int) -> Any:
     return rng.normal(size=d) / np.sqrt(d)
 
 
-def plain(rng: Any, d: int, n: int) -> dict[str, Any]:
+def normal_columns(rng: Any, d: int, n: int) -> dict[str, Any]:
     X = rng.normal(size=(n, d))
     return {"X": X, "t": labels(rng, X @ slopes(rng, d), rng.uniform(0.2, 0.8))}
 
 
-def a_penalty(rng: Any) -> float:
+def penalty(rng: Any) -> float:
     return float(rng.choice([0.0, 0.0, 0.0, 1e-6, 0.1, 1.0, 10.0]))
 
 
@@ -227,7 +227,7 @@ def ordinary(rng: Any) -> dict[str, Any]:
     d = int(rng.integers(1, 12))
     n = int(20 * d * 10 ** rng.uniform(0, 1.5))
     X = rng.normal(size=(n, d)) if rng.random() < 0.5 else rng.integers(-3, 4, size=(n, d)) * 1.0
-    return {"X": X, "t": labels(rng, X @ slopes(rng, d)), "l2": a_penalty(rng)}
+    return {"X": X, "t": labels(rng, X @ slopes(rng, d)), "l2": penalty(rng)}
 
 
 def imbalance(rng: Any) -> dict[str, Any]:
@@ -236,14 +236,14 @@ def imbalance(rng: Any) -> dict[str, Any]:
     n = int(min(200_000, max(200, 10 * d * ratio)))
     X = rng.normal(size=(n, d)).astype(rng.choice([np.float32, np.float64]))
     t = labels(rng, X @ slopes(rng, d), 1 / ratio)
-    return {"X": X, "t": t if rng.random() < 0.5 else 1 - t, "l2": a_penalty(rng)}
+    return {"X": X, "t": t if rng.random() < 0.5 else 1 - t, "l2": penalty(rng)}
 
 
 def imbalance_by_weight(rng: Any) -> dict[str, Any]:
     """Each 0 stands for up to a million rows."""
-    made = plain(rng, int(rng.integers(1, 8)), int(10 ** rng.uniform(2, 3.5)))
+    made = normal_columns(rng, int(rng.integers(1, 8)), int(10 ** rng.uniform(2, 3.5)))
     weight = np.where(made["t"] == 0, 10 ** rng.uniform(1, 6), 1.0)
-    return {**made, "weight": weight, "l2": a_penalty(rng)}
+    return {**made, "weight": weight, "l2": penalty(rng)}
 
 
 def imbalance_by_rows(rng: Any) -> dict[str, Any]:
@@ -252,25 +252,25 @@ def imbalance_by_rows(rng: Any) -> dict[str, Any]:
     X = np.concatenate([rng.normal(size=(500, 3)), rng.normal(0.3, 1.0, size=(positives, 3))])
     t = np.repeat([0.0, 1.0], [500, positives])
     repeats = np.where(t == 0, rng.integers(2000, 8000, size=len(t)), 1)
-    return {"X": X.astype(np.float32), "t": t, "repeats": repeats, "l2": a_penalty(rng)}
+    return {"X": X.astype(np.float32), "t": t, "repeats": repeats, "l2": penalty(rng)}
 
 
 def weights(rng: Any) -> dict[str, Any]:
-    made = plain(rng, int(rng.integers(1, 6)), int(10 ** rng.uniform(1.5, 3.3)))
+    made = normal_columns(rng, int(rng.integers(1, 6)), int(10 ** rng.uniform(1.5, 3.3)))
     width = rng.choice([4.0, 8.0, 12.0])
     weight = 10 ** rng.uniform(-width, width, size=len(made["t"]))
-    return {**made, "weight": weight, "l2": a_penalty(rng)}
+    return {**made, "weight": weight, "l2": penalty(rng)}
 
 
 def far_means(rng: Any) -> dict[str, Any]:
-    made = plain(rng, int(rng.integers(1, 6)), int(10 ** rng.uniform(2, 3.5)))
+    made = normal_columns(rng, int(rng.integers(1, 6)), int(10 ** rng.uniform(2, 3.5)))
     d = made["X"].shape[1]
     far = np.where(rng.random(d) < 0.6, 10 ** rng.uniform(2, 9, size=d), 0.0)
     X = (made["X"] + far) * 10 ** rng.uniform(-3, 3, size=d)
-    l2 = a_penalty(rng)
+    l2 = penalty(rng)
     # float32 holds no more digits than this.
-    narrow = far.max() < 1e5 and rng.random() < 0.7
-    return {**made, "X": X.astype(np.float32) if narrow else X, "l2": l2}
+    is_float32 = far.max() < 1e5 and rng.random() < 0.7
+    return {**made, "X": X.astype(np.float32) if is_float32 else X, "l2": l2}
 
 
 def time_stamps(rng: Any) -> dict[str, Any]:
@@ -281,29 +281,29 @@ def time_stamps(rng: Any) -> dict[str, Any]:
     stamps = 1_700_000_000 * unit + rng.integers(span * unit, size=n)
     X = np.column_stack([stamps, rng.integers(10, size=n), rng.integers(1000, 9000, size=n)])
     t = labels(rng, standard(X * 1.0) @ slopes(rng, 3), rng.uniform(0.1, 0.9))
-    return {"X": X.astype(rng.choice([np.int64, np.float64])), "t": t, "l2": a_penalty(rng)}
+    return {"X": X.astype(rng.choice([np.int64, np.float64])), "t": t, "l2": penalty(rng)}
 
 
 def scales(rng: Any) -> dict[str, Any]:
-    made = plain(rng, int(rng.integers(2, 12)), int(10 ** rng.uniform(2.5, 3.5)))
+    made = normal_columns(rng, int(rng.integers(2, 12)), int(10 ** rng.uniform(2.5, 3.5)))
     by = 10 ** rng.uniform(-8, 8, size=made["X"].shape[1])
     X = (made["X"] * by).astype(rng.choice([np.float32, np.float64]))
-    return {**made, "X": X, "l2": a_penalty(rng)}
+    return {**made, "X": X, "l2": penalty(rng)}
 
 
 def correlated(rng: Any) -> dict[str, Any]:
     d, n = int(rng.integers(2, 10)), int(10 ** rng.uniform(2.5, 3.7))
     apart = 10 ** rng.uniform(-5, -1)
     X = rng.normal(size=(n, 1)) + apart * rng.normal(size=(n, d))
-    return {"X": X, "t": labels(rng, X[:, 0] + slopes(rng, d).sum()), "l2": a_penalty(rng)}
+    return {"X": X, "t": labels(rng, X[:, 0] + slopes(rng, d).sum()), "l2": penalty(rng)}
 
 
 def rare_indicators(rng: Any) -> dict[str, Any]:
-    """Columns that are 1 in a few rows alone, dense or CSR."""
+    """Columns that are 1 in only a few rows, dense or CSR."""
     d, n = int(rng.integers(3, 12)), int(10 ** rng.uniform(3, 5))
     X = (rng.random((n, d)) < np.maximum(10 ** rng.uniform(-4, -0.5, size=d), 12 / n)) * 1.0
     t = labels(rng, X @ rng.normal(size=d), rng.uniform(0.2, 0.8))
-    return {"X": sparse.csr_array(X) if rng.random() < 0.5 else X, "t": t, "l2": a_penalty(rng)}
+    return {"X": sparse.csr_array(X) if rng.random() < 0.5 else X, "t": t, "l2": penalty(rng)}
 
 
 def csr(rng: Any) -> dict[str, Any]:
@@ -313,45 +313,45 @@ def csr(rng: Any) -> dict[str, Any]:
     X.data *= 10 ** rng.uniform(-1, 2)
     X = X.astype(rng.choice([np.float32, np.float64]))
     t = labels(rng, standard(X.toarray()) @ slopes(rng, d))
-    return {"X": X, "t": t, "l2": a_penalty(rng)}
+    return {"X": X, "t": t, "l2": penalty(rng)}
 
 
 def offsets(rng: Any) -> dict[str, Any]:
-    made = plain(rng, int(rng.integers(1, 8)), int(10 ** rng.uniform(2, 3.5)))
+    made = normal_columns(rng, int(rng.integers(1, 8)), int(10 ** rng.uniform(2, 3.5)))
     offset = rng.choice([0.5, 3.0]) * rng.normal(size=len(made["t"])) + rng.choice([0.0, -5, 1000])
-    return {**made, "offset": offset, "l2": a_penalty(rng)}
+    return {**made, "offset": offset, "l2": penalty(rng)}
 
 
 def soft_labels(rng: Any) -> dict[str, Any]:
-    made = plain(rng, int(rng.integers(1, 8)), int(10 ** rng.uniform(1.5, 3)))
+    made = normal_columns(rng, int(rng.integers(1, 8)), int(10 ** rng.uniform(1.5, 3)))
     share = 10 ** rng.uniform(-6, 0)
-    return {**made, "t": rng.random(len(made["t"])) * share, "l2": a_penalty(rng)}
+    return {**made, "t": rng.random(len(made["t"])) * share, "l2": penalty(rng)}
 
 
 def column_penalties(rng: Any) -> dict[str, Any]:
-    made = plain(rng, int(rng.integers(2, 12)), int(10 ** rng.uniform(2.5, 3.5)))
+    made = normal_columns(rng, int(rng.integers(2, 12)), int(10 ** rng.uniform(2.5, 3.5)))
     d = made["X"].shape[1]
     return {**made, "l2": np.where(rng.random(d) < 0.4, 0.0, 10 ** rng.uniform(-6, 6, size=d))}
 
 
 def wide(rng: Any) -> dict[str, Any]:
     d = int(rng.integers(50, 301))
-    made = plain(rng, d, int(d * rng.uniform(12, 20)))
-    return {**made, "l2": a_penalty(rng)}
+    made = normal_columns(rng, d, int(d * rng.uniform(12, 20)))
+    return {**made, "l2": penalty(rng)}
 
 
 def without_intercept(rng: Any) -> dict[str, Any]:
     d, n = int(rng.integers(1, 8)), int(10 ** rng.uniform(2, 3.5))
     X = rng.normal(size=(n, d)) + 10 ** rng.uniform(-1, 2)
     t = labels(rng, standard(X) @ slopes(rng, d), rng.uniform(0.1, 0.9))
-    return {"X": X, "t": t, "intercept": False, "l2": a_penalty(rng)}
+    return {"X": X, "t": t, "intercept": False, "l2": penalty(rng)}
 
 
 def many_rows(rng: Any) -> dict[str, Any]:
-    """Enough rows for the solver that begins with a sample of them."""
-    made = plain(rng, int(rng.integers(15, 25)), int(rng.integers(60_000, 120_000)))
+    """Enough rows for the solver that begins with a sample."""
+    made = normal_columns(rng, int(rng.integers(15, 25)), int(rng.integers(60_000, 120_000)))
     weight = rng.exponential(size=len(made["t"])) if rng.random() < 0.5 else None
-    return {**made, "weight": weight, "l2": a_penalty(rng)}
+    return {**made, "weight": weight, "l2": penalty(rng)}
 
 
 def mixed(rng: Any) -> dict[str, Any]:
@@ -362,7 +362,7 @@ def mixed(rng: Any) -> dict[str, Any]:
     t = labels(rng, standard(X) @ slopes(rng, d) + offset, 10 ** rng.uniform(-2, -0.3))
     X = (X + 10 ** rng.uniform(-2, 5, size=d)) * 10 ** rng.uniform(-6, 6, size=d)
     weight = 10 ** rng.uniform(-3, 3, size=n)
-    return {"X": X, "t": t, "weight": weight, "offset": offset, "l2": a_penalty(rng)}
+    return {"X": X, "t": t, "weight": weight, "offset": offset, "l2": penalty(rng)}
 
 
 KINDS: tuple[Callable[[Any], dict[str, Any]], ...] = (
@@ -382,7 +382,7 @@ KINDS: tuple[Callable[[Any], dict[str, Any]], ...] = (
     without_intercept,
     mixed,
 )
-# These take longer, so that there are fewer: one seed in 25 each.
+# These take longer, so each is drawn for only one seed in 25.
 LARGE = {7: wide, 11: many_rows, 23: imbalance_by_rows}
 
 

@@ -540,7 +540,7 @@ def check(case, folder):
         return error
     result = json.loads(out)
     p = np.where(case.t == 1, y, 1 - y)[is_whole]
-    expected = {"rows": is_whole.sum(), "log_loss": -np.mean(np.log(p))}
+    expected = {"rows": is_whole.sum(), "mean_log_loss": -np.mean(np.log(p))}
     expected["skipped"] = len(y) - is_whole.sum()
     for name, value in expected.items():
         if abs(result[name] - value) > 1e-6:

@@ -57,7 +57,7 @@ def files_in(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
-# Two features and a column that is none, in every format ----------------------------------
+# Two features and another column, in every format -----------------------------------------
 
 _RNG = np.random.default_rng(2)
 PAIR_X = _RNG.integers(-64, 64, (N, 2)) / 8.0  # whose text gives the same numbers
@@ -105,7 +105,7 @@ PAIR_WRITERS = {
 }
 
 
-# One that takes seconds to score ----------------------------------------------------------
+# A table that takes seconds to score ----------------------------------------------------------
 
 LONG_ROWS = 400_000
 LONG_MODEL = fl.LogisticModel([1.0, -2.0], 0.1, ("a", "b"))

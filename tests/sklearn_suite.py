@@ -1,12 +1,14 @@
 """scikit-learn's own tests of ``LogisticRegression``, run on fastlogit's.
 
-``python -m tests.sklearn_suite`` collects the installed ``sklearn/linear_model/tests/
-test_logistic.py`` with the class swapped, and prints how many tests passed, failed and were left
-out.  Each failure needs a reason in `REASONS`: a failure without one, or a reason without a
-failure, is status 1.
+``python -m tests.sklearn_suite`` swaps the class, runs the installed ``sklearn/linear_model/tests/
+test_logistic.py``, and prints how many tests passed, failed and were left out.  Each failure needs
+a reason in `REASONS`.  A failure without a reason, or a reason without a failure, is status 1.
 
-A test is left out at the moment it makes a ``LogisticRegressionCV``, calls one of the private
-functions behind it, or trains on more than two classes.
+A test is left out if it
+
+- makes a ``LogisticRegressionCV``
+- calls one of the private functions of that class
+- trains on more than two classes
 """
 
 from __future__ import annotations
@@ -31,7 +33,7 @@ LEFT_OUT = {
 }
 THREE_CLASSES = "trains on more than two classes"
 
-# Why a test fails, by a pattern of its name and parameters; of scikit-learn 1.9.
+# Reasons for failures, by a pattern of the test's name and parameters, for scikit-learn 1.9.
 REASONS = {
     r"test_(LogisticRegression_)?elastic_net_.*": "there is no l1 penalty",
     r"test_saga_vs_liblinear.*-1\]": "there is no l1 penalty",
@@ -61,7 +63,7 @@ REASONS = {
 
 
 def swap() -> None:
-    """Put our class in the place of scikit-learn's, before the tests import it."""
+    """Replace scikit-learn's class by ours, before the tests import it."""
     fit = LogisticRegression.fit
 
     def fit_of_two_classes(self: Any, *arguments: Any, **keywords: Any) -> Any:
@@ -80,7 +82,7 @@ def swap() -> None:
 
 
 class Recorder:
-    """Keeps the outcome of each test."""
+    """A pytest plugin that keeps the outcome of each test."""
 
     def __init__(self) -> None:
         self.passed = 0
@@ -101,7 +103,7 @@ class Recorder:
 
 
 def main() -> int:
-    """Run the tests and print what came of them."""
+    """Run the tests, print a summary, and return the exit status."""
     swap()
     recorder = Recorder()
     options = ["-q", "--no-header", "--no-summary", "--tb=no", "-p", "no:cacheprovider"]

@@ -27,7 +27,7 @@ ROOT = Path(fastlogit.__file__).parent
 # Each entry stands for a module, or for a package and all that is in it.
 FLOORS = [
     ["__main__"],
-    ["cli", "demo", "warmup", "data.make_flights"],
+    ["cli", "warmup", "data.make_flights"],
     ["sklearn", "dask", "plot"],
     [""],  # fastlogit/__init__.py, which re-exports what is below
     ["scoring"],

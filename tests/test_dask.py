@@ -59,7 +59,7 @@ def test_lazy(lazy, eager):
 
 
 @both
-def test_column_major_blocks(lazy, eager):
+def test_column_major_partitions(lazy, eager):
     result = lazy(da.from_array(X.T.copy(), chunks=(D, 300)).T, MODEL)
     np.testing.assert_array_equal(result, eager(X, MODEL.coef, MODEL.intercept))
 
@@ -117,7 +117,7 @@ def test_same_input_gives_the_same_name():
     assert len(names) == 2
 
 
-# Pickle looks into every module for what has this name, and some warn about that.
+# Pickle looks up the name in every module, and some modules warn.
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_elementwise_functions_can_go_to_another_process():
     graph = fl.sigmoid(da.from_array(X, chunks=(300, D)))
@@ -224,7 +224,7 @@ def scored(model, source, **options):
     ],
     ids=["frame", "one partition", "filtered", "empty", "sorted", "categories", "dtypes"],
 )
-def test_a_data_frame_gives_what_score_gives_of_the_one_of_pandas(function, output, frame):
+def test_a_data_frame_is_scored_like_the_one_of_pandas(function, output, frame):
     pandas = frame.compute()
     expected = scored(TEXT_MODEL, pandas, output=output, offset="w")
     result = function(frame, TEXT_MODEL, offset="w")
@@ -245,7 +245,7 @@ def test_a_series_can_be_assigned_to_the_frame():
 
 
 def of_parts(*parts, **meta):
-    """A data frame of just these partitions, whatever their types are."""
+    """A data frame of these partitions, of any types."""
     declared = pd.DataFrame({name: pd.Series([], dtype=kind) for name, kind in meta.items()})
     with dask.config.set({"dataframe.convert-string": False}):
         return dd.from_map(lambda number: parts[number], range(len(parts)), meta=declared)
@@ -264,7 +264,7 @@ ODD = of_parts(
 
 
 @pytest.mark.parametrize("of", [fastlogit.dask.decision, scored], ids=["lazy", "score"])
-def test_partitions_of_other_types_and_without_any_value(of):
+def test_partitions_of_other_types_or_of_nulls(of):
     model = fl.LogisticModel([2.0, 10.0], 0.0, ("a", "k=x"), categories={"k": ("x", "y")})
     found = (
         np.asarray(of(ODD, model, missing="nan"))
@@ -293,7 +293,7 @@ def test_a_null_is_named_with_its_partition():
         result.compute(scheduler="synchronous")
 
 
-def test_columns_are_those_in_their_order_of_a_model_without_names():
+def test_a_model_without_names_takes_columns_in_order():
     frame = FRAME[["b", "a"]]
     model = fl.LogisticModel([1.0, -2.0], 0.25)
     expected = scored(model, WHOLE[["b", "a"]].reset_index(drop=True), output="logit")
@@ -349,7 +349,7 @@ def test_a_data_frame_is_evaluated_and_written(tmp_path):
     np.testing.assert_array_equal(written["probability"], fl.sigmoid(X[:, 0]))
 
 
-def test_a_series_of_dask_is_no_table():
+def test_a_dask_series_is_not_a_table():
     with pytest.raises(TypeError, match="X must be a Dask array or data frame; got Series"):
         fastlogit.dask.decision(FRAME["a"], fl.LogisticModel([1.0]))
     with pytest.raises(TypeError, match="source must be a path or a table; got Series"):
@@ -359,7 +359,7 @@ def test_a_series_of_dask_is_no_table():
 @pytest.mark.parametrize(
     ("declared", "values", "is_held"),
     [
-        ("int16", [16777217.0, 0.1], False),  # float32 holds what is declared
+        ("int16", [16777217.0, 0.1], False),  # float32 holds the declared values
         ("float32", [1e39, 0.1], False),
         ("int64", [16777217.0, 0.5], True),
         ("float64", [1, 2], True),
@@ -367,7 +367,7 @@ def test_a_series_of_dask_is_no_table():
         ("str", [1.0, 2.0], False),
     ],
 )
-def test_a_partition_that_holds_what_was_not_declared(declared, values, is_held):
+def test_a_partition_with_another_type_than_declared(declared, values, is_held):
     meta = pd.DataFrame({"x": pd.Series([], dtype=declared), "t": pd.Series([], dtype="int64")})
     part = dask.delayed(pd.DataFrame)({"x": values, "t": [0, 1]})
     frame = dd.from_delayed([part], meta=meta, verify_meta=False)

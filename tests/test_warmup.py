@@ -1,4 +1,4 @@
-"""`fastlogit warmup`: what it compiles, and what it says of that."""
+"""`fastlogit warmup`: the functions that it compiles, and the lines that it prints."""
 
 import re
 
@@ -23,7 +23,7 @@ def test_it_compiles_every_public_function_and_then_finds_all_of_them_ready(caps
     assert re.match(r" +[\d.]+ s  0 compiled, kept in ", last)
 
 
-def test_what_it_compiled_is_what_users_call(capsys):
+def test_it_compiles_the_functions_that_users_call(capsys):
     warmup.run()
     assert capsys.readouterr().out
     with event.install_recorder("numba:compile") as recorder:

@@ -96,7 +96,8 @@ def main(folder: Path) -> None:
     corrected.save(folder / "corrected.json")
     after = evaluate(corrected, october, "late")
     print(
-        f"\nlog-loss in October: {before.log_loss:.4f} as it was, {after.log_loss:.4f} corrected; "
+        f"\nlog-loss in October: {before.mean_log_loss:.4f} as it was, "
+        f"{after.mean_log_loss:.4f} corrected; "
         f"the AUC, which looks at the order alone, remains {after.auc:.4f}"
     )
 

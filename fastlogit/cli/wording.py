@@ -1,7 +1,11 @@
-"""Messages of the library as the command says them: its arguments become options.
+"""Messages of the library in the words of the command line: arguments become options.
 
-A message names an argument in one of three ways: with a value, as in ``missing='skip'``; before a
-rule, as in ``threshold must be ...``; or alone, if its name is no English word, as ``max_passes``.
+The options are read from the command's parser, so that a new option needs no entry here.
+A message names an argument in one of three ways:
+
+- with a value: ``missing='skip'``
+- before a rule: ``threshold must be ...``
+- alone, if it is not an English word: ``max_passes``
 """
 
 from __future__ import annotations
@@ -14,28 +18,17 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import argparse
 
-# Options of a CSV, which messages write as Python does.
+# Options for CSV, as Python writes them.
 _CSV = re.compile(r"csv=CSVOptions\(((?:[^()'\"]|'[^']*'|\"[^\"]*\")*)\)")
 _TEXT = r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""
 _VALUE = rf"\[(?:{_TEXT}|[^\]'\"])*\]|{_TEXT}|[\w.+-]+"
-# Names without an underscore or a digit that are no words either.
-_NO_WORDS = ("tol",)
+# Names of letters alone that are not English words.
+_NOT_WORDS = ("tol",)
 
 
-def options_of(parser: argparse.ArgumentParser) -> dict[str, str]:
-    """The options of a command, by the names of the arguments that they stand for."""
-    return {
-        name: action.option_strings[-1]
-        for action in parser._actions
-        if action.option_strings
-        for name in (action.dest, action.option_strings[-1].lstrip("-").replace("-", "_"))
-    }
-
-
-def as_options(message: str, options: dict[str, str]) -> str:
-    """A message in which the arguments that it names are options."""
-    if not options:
-        return message
+def as_options(message: str, parser: argparse.ArgumentParser) -> str:
+    """The message with each argument that it names replaced by the command's option."""
+    options = options_by_argument(parser)
     names = "|".join(map(re.escape, options))
     alone = "|".join(re.escape(name) for name in options if not _is_word(name)) or "(?!)"
     message = _CSV.sub(lambda found: re.sub(r",(?= \w+=)", "", found[1]), message)
@@ -54,12 +47,22 @@ def as_options(message: str, options: dict[str, str]) -> str:
     )
 
 
+def options_by_argument(parser: argparse.ArgumentParser) -> dict[str, str]:
+    """The options of a command by their arguments' names: ``{"max_passes": "--max-passes"}``."""
+    return {
+        name: action.option_strings[-1]
+        for action in parser._actions
+        if action.option_strings
+        for name in (action.dest, action.option_strings[-1].lstrip("-").replace("-", "_"))
+    }
+
+
 def _is_word(name: str) -> bool:
-    return name.isalpha() and name not in _NO_WORDS
+    return name.isalpha() and name not in _NOT_WORDS
 
 
 def _with_value(option: str, value: str) -> str:
-    """An option as it is typed."""
+    """An option and its value as they are typed into a shell."""
     try:
         given = ast.literal_eval(value)
     except (SyntaxError, ValueError):

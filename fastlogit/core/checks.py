@@ -1,14 +1,14 @@
-"""Check what users pass, before any work: shapes, dtypes, ranges.
+"""Checks of users' arguments, before any work: shapes, dtypes, ranges.
 
-Each function takes a value and the name of the argument that it came from, gives back what
-the kernels want, and raises a TypeError or ValueError that names the argument, says what is
-wrong with it and what was expected.  Nothing that is n long is copied,
-but for float16.
+A check takes a value and the name of its argument, and returns the value in the form that the
+kernels need.  Otherwise it raises a TypeError or ValueError with the name, the expected value and
+the given one.  Arrays over the rows are not copied, except to widen float16.
 """
 
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from numbers import Integral
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -25,20 +25,19 @@ if TYPE_CHECKING:
 # Treatment of missing values; most functions accept only some of these.
 Missing = Literal["error", "nan", "skip"]
 
-# Arrays of n elements are split into parts of at least this many: below, handing the work to
-# another thread costs more than it saves (some 20 µs against 2 ns an element).
+# Smallest part of an array, in elements: a thread costs about 20 µs, an element 2 ns.
 PART = 1 << 15
-# More parts than this balance no better, and their partial results take memory.
+# More parts do not balance better, and their partial results take memory.
 MOST_PARTS = 256
 
-# Whether two arrays share an element is a hard problem in general: steps to try it for.
+# Steps to decide whether two arrays overlap, which is a hard problem in general.
 _OVERLAP_WORK = 10_000
-# What messages write of a value, at most.
-_MOST_TEXT = 60
+# Longest value in a message, in characters.
+_LONGEST_VALUE = 60
 
 
 def parts(n: int, smallest: int = PART, most: int = MOST_PARTS) -> list[slice]:
-    """Split ``range(n)`` into slices that depend on the arguments alone."""
+    """Slices of ``range(n)``, the same for every number of threads."""
     if n <= smallest:
         return [slice(0, n)]
     size = max(smallest, -(-n // most))
@@ -47,9 +46,9 @@ def parts(n: int, smallest: int = PART, most: int = MOST_PARTS) -> list[slice]:
 
 
 def real_array(value: ArrayLike, name: str, ndim: int, *, float16: bool = False) -> NDArray[Any]:
-    """`value` as an array of native real numbers with `ndim` axes, none of them empty.
+    """An array of real numbers in native byte order, with `ndim` axes, none of them empty.
 
-    float16 is widened to float32, unless the caller takes `float16`.
+    float16 is widened to float32, unless `float16` is set.
     """
     if isinstance(value, np.ma.MaskedArray) and np.ma.is_masked(value):
         raise ValueError(f"{name} must have no masked elements; got {np.ma.getmask(value).sum()}")
@@ -66,13 +65,13 @@ def real_array(value: ArrayLike, name: str, ndim: int, *, float16: bool = False)
     if array.dtype.itemsize > 8:
         raise TypeError(f"{name} must hold numbers of at most 64 bits; {_as_float64(array)}")
     if isinstance(value, list | tuple) and array.dtype.kind != "f":
-        array = array.astype(np.float64)  # the array is ours, and of no particular type
+        array = array.astype(np.float64)  # a list has no dtype
     if not array.dtype.isnative:
         raise TypeError(f"{name} must be in native byte order; got dtype {array.dtype.str}")
     if array.size == 0:
         raise ValueError(f"{name} must not be empty; got shape {array.shape}")
     if array.dtype == np.float16 and not float16:
-        return array.astype(np.float32)  # for which there are kernels
+        return array.astype(np.float32)  # the kernels have no float16
     return array
 
 
@@ -85,7 +84,7 @@ def _axes(ndim: int) -> str:
 
 
 def vector(value: ArrayLike, name: str, n: int, like: str) -> NDArray[Any]:
-    """One number for each of `n` things; `like` says in the error what those are."""
+    """One number for each of `n` rows or columns, which messages call `like`."""
     array = real_array(value, name, 1)
     if array.shape[0] != n:
         raise ValueError(f"{name} must have one element for each {like}, {n}; got {array.shape[0]}")
@@ -95,18 +94,18 @@ def vector(value: ArrayLike, name: str, n: int, like: str) -> NDArray[Any]:
 def targets(
     t: ArrayLike, n: int, like: str, threads: int
 ) -> tuple[NDArray[Any], Literal[True] | None]:
-    """Targets: n numbers in [0, 1]; and None if they are labels, all 0 or 1, else True."""
+    """Targets, n numbers in [0, 1]; and None if they are labels, all 0 or 1, else True."""
     array = vector(t, "t", n, like)
     return array, True if check_targets(array, threads) else None
 
 
 def check_targets(t: NDArray[Any], threads: int) -> int:
-    """Check that all targets are in [0, 1]; return how many are no labels."""
+    """The number of targets strictly between 0 and 1; all must be in [0, 1]."""
     return _check_range(t, "t", 1.0, "lie between 0 and 1", threads)
 
 
 def weights(weight: ArrayLike | None, n: int, like: str, threads: int) -> NDArray[Any] | None:
-    """Sample weights: None, or n finite numbers that are not negative."""
+    """Sample weights: None, or n finite numbers of at least 0."""
     if weight is None:
         return None
     array = vector(weight, "weight", n, like)
@@ -115,7 +114,7 @@ def weights(weight: ArrayLike | None, n: int, like: str, threads: int) -> NDArra
 
 
 def total_weight(weight: NDArray[Any], name: str = "weight") -> float:
-    """Sum of the weights, which a mean divides by."""
+    """The sum of the weights, finite and above 0, by which a mean divides."""
     with np.errstate(over="ignore"):
         total = float(np.sum(weight, dtype=np.float64))
     if total == 0.0:
@@ -126,10 +125,10 @@ def total_weight(weight: NDArray[Any], name: str = "weight") -> float:
 
 
 def _check_range(array: NDArray[Any], name: str, high: float, rule: str, threads: int) -> int:
-    """Check that all elements are in [0, high]; return how many are neither 0 nor `high`."""
+    """The number of elements strictly between 0 and `high`; all must be in [0, high]."""
     if array.dtype.kind == "b":
         return 0
-    if array.size <= PART:  # as below, for arrays that take less time than what is done there
+    if array.size <= PART:  # a single part: faster without the loop
         outside, between = sums.count_outside(array, high)
     else:
         slices = parts(array.size)
@@ -142,17 +141,17 @@ def _check_range(array: NDArray[Any], name: str, high: float, rule: str, threads
         outside, between = counts.sum(axis=0).tolist()
     if outside:
         here = next(part for part in parts(array.size) if sums.count_outside(array[part], high)[0])
-        block = array[here]
-        first = int(np.argmin((block >= 0) & (block <= np.float64(high))))
+        values = array[here]
+        first = int(np.argmin((values >= 0) & (values <= np.float64(high))))
         raise ValueError(
-            f"every element of {name} must {rule}; got {block[first]} at index "
+            f"every element of {name} must {rule}; got {values[first]} at index "
             f"{here.start + first} ({outside} such)"
         )
     return int(between)
 
 
 def coefficients(coef: ArrayLike, name: str, d: int) -> NDArray[np.float64]:
-    """One number for each of `d` columns, in float64 and padded for the kernels."""
+    """One float64 number for each of `d` columns, padded for the kernels."""
     array = vector(coef, name, d, "column of X")
     padded = np.zeros(lanes.round_up(d))
     padded[:d] = array
@@ -208,11 +207,21 @@ def whole_number(value: Any, name: str, least: int) -> int:
 
 
 def choice(value: Any, name: str, choices: Sequence[str]) -> Any:
-    """One of some texts."""
+    """One of the strings `choices`."""
     if isinstance(value, str) and value in choices:
         return value
     *others, last = map(repr, choices)
     raise ValueError(f"{name} must be {', '.join(others)} or {last}; got {shown(value)}")
+
+
+def names(value: Any, name: str) -> list[str]:
+    """A sequence of strings as a list."""
+    if not isinstance(value, str | bytes):
+        with suppress(TypeError, NotImplementedError):  # not iterable, or with pandas' NA
+            listed = list(value)
+            if all(isinstance(one, str) for one in listed):
+                return listed
+    raise TypeError(f"{name} must be a sequence of names; got {shown(value)}")
 
 
 def missing(value: Any, allowed: Sequence[str] = get_args(Missing)) -> Missing:
@@ -222,21 +231,21 @@ def missing(value: Any, allowed: Sequence[str] = get_args(Missing)) -> Missing:
 
 
 def function(value: Any, name: str) -> Any:
-    """A function or another object that can be called, or None."""
+    """A callable, or None."""
     if value is not None and not callable(value):
         raise TypeError(f"{name} must be a function or None; got {shown(value)}")
     return value
 
 
 def true_or_false(value: Any, name: str) -> bool:
-    """One truth value, and no number or text that could stand for it."""
+    """A bool; numbers and text are refused."""
     if not isinstance(value, bool | np.bool_):
         raise TypeError(f"{name} must be True or False; got {shown(value)}")
     return bool(value)
 
 
 def output(out: NDArray[Any] | None, shape: tuple[int, ...], dtype: np.dtype[Any]) -> NDArray[Any]:
-    """`out` if it can take the result, or a new array."""
+    """`out`, if it suits the result; a new array if it is None."""
     if out is None:
         return np.empty(shape, dtype)
     if not isinstance(out, np.ndarray) or isinstance(out, np.ma.MaskedArray):
@@ -251,9 +260,9 @@ def output(out: NDArray[Any] | None, shape: tuple[int, ...], dtype: np.dtype[Any
 
 
 def separate(out: NDArray[Any], **others: NDArray[Any] | None) -> None:
-    """Check that writing `out` cannot change an input before it is read.
+    """Check that writing `out` cannot overwrite an input before it is read.
 
-    Only the very same elements in the same places may be shared.
+    They may share memory only if they are the same array.
     """
     for name, other in others.items():
         if other is not None and _overlap(out, other):
@@ -271,17 +280,17 @@ def _overlap(a: NDArray[Any], b: NDArray[Any]) -> bool:
 
 
 def shown(value: Any) -> str:
-    """How messages write what somebody gave, which may be of any length."""
-    if isinstance(value, np.generic):  # which is no more than its number to a user
+    """A value as messages show it, cut if it is long."""
+    if isinstance(value, np.generic):  # np.int64(3) is shown as 3
         value = value.item()
     if isinstance(value, str):
-        return repr(cut(value, _MOST_TEXT))
+        return repr(cut(value, _LONGEST_VALUE))
     try:
-        return cut(repr(value), _MOST_TEXT)
+        return cut(repr(value), _LONGEST_VALUE)
     except ValueError:  # an integer with more digits than Python converts
         return "a number with thousands of digits"
 
 
 def cut(text: str, most: int) -> str:
-    """The beginning of a text, if it is longer."""
+    """The text, cut after `most` characters."""
     return text if len(text) <= most else f"{text[:most]} ..."

@@ -1,7 +1,8 @@
-"""What is done with a Hessian, in any units of the columns: inverses, and columns that depend.
+"""Small linear algebra with a Hessian: inverses, variances, and columns that depend on others.
 
-A diagonal of ones takes the units out of its condition number.  Where columns are collinear it
-has no inverse, but a pseudo-inverse, which gives the shortest solution in those units.
+Every function first scales rows and columns so that the diagonal is 1.  The units of the columns
+then do not count in the condition number.  Where columns are collinear the Hessian has no inverse;
+the pseudo-inverse then gives the solution that is shortest in the scaled units.
 """
 
 from __future__ import annotations
@@ -13,35 +14,45 @@ import numpy as np
 from numpy.typing import NDArray
 
 Vector = NDArray[np.float64]
-Matrix = NDArray[np.float64]
-# An inverse, exact or not, times a vector.
+SquareMatrix = NDArray[np.float64]
+# Multiplies a vector by an inverse, exact or approximate.
 Inverse = Callable[[Vector], Vector]
 
-# Eigenvalues, and squares of the diagonal of Cholesky's factor, below these are 0 but for
-# rounding, where the diagonal is 1.
+# With a diagonal of ones, an eigenvalue below the first, or a squared pivot of Cholesky's method
+# below the second, is 0 except for rounding.
 _SINGULAR, _NO_PIVOT = 1e-12, 1e-13
-# Of a column's squared length, the part that no other columns explain, if it is independent.
+# A column is independent if other columns leave at least this share of its squared length.
 _INDEPENDENT = 1e-13
 # Relative to the largest, an eigenvalue up to the first is 0 except for rounding (measured: 5e-16),
-# and one up to the second is not known to four digits.  Columns below the third of the largest
-# element of an eigenvector are not named.
-_NOISE, _FEW_DIGITS, _MINOR = 5e-15, 1e-11, 0.05
-# Of an estimate, the part that must be determined for it to have a variance.
+# and one up to the second is not known to four digits.
+_NOISE, _FEW_DIGITS = 5e-15, 1e-11
+# Columns below this share of the largest element of an eigenvector are not named.
+_MINOR = 0.05
+# An estimate has a variance if at least this share of it is determined.
 _DETERMINED = 1.0 - 1e-6
 
 
-def of_unit_diagonal(hessian: Matrix) -> tuple[Matrix, Vector]:
-    """Scale rows and columns; and by what."""
+def dot(a: Vector, b: Vector) -> float:
+    """Σ a b, without BLAS.
+
+    BLAS wakes its own threads for long vectors.  They then wait for more work on cores that the
+    next read of X needs, and their number changes the result.
+    """
+    return float(np.einsum("i,i", a, b))
+
+
+def scale_to_unit_diagonal(hessian: SquareMatrix) -> tuple[SquareMatrix, Vector]:
+    """The matrix with a diagonal of ones, and the factor of each row and column."""
     diagonal = np.diag(hessian)
     scale = 1.0 / np.sqrt(np.where(diagonal > 0.0, diagonal, 1.0))
     return hessian * scale * scale[:, np.newaxis], scale
 
 
-def invert(hessian: Matrix) -> Inverse:
-    """Solve with it."""
-    from scipy import linalg  # not above: it takes longer to import than all of fastlogit
+def invert(hessian: SquareMatrix) -> Inverse:
+    """Inverse of a Hessian, or its pseudo-inverse, as a function of a vector."""
+    from scipy import linalg  # imported here: it takes longer than importing all of fastlogit
 
-    scaled, scale = of_unit_diagonal(hessian)
+    scaled, scale = scale_to_unit_diagonal(hessian)
     with suppress(linalg.LinAlgError):
         factor = linalg.cho_factor(scaled, check_finite=False)
         if np.square(np.diag(factor[0])).min() > _NO_PIVOT:
@@ -54,73 +65,79 @@ def invert(hessian: Matrix) -> Inverse:
     return lambda vector: roots @ (roots.T @ vector)
 
 
-def least_eigenvalue(hessian: Matrix) -> float:
-    """Smallest eigenvalue where the diagonal is 1."""
-    return float(np.linalg.eigvalsh(of_unit_diagonal(hessian)[0])[0])
+def least_eigenvalue(hessian: SquareMatrix) -> float:
+    """Smallest eigenvalue after scaling to a diagonal of ones."""
+    return float(np.linalg.eigvalsh(scale_to_unit_diagonal(hessian)[0])[0])
 
 
-def flat_part(hessian: Matrix, vector: Vector) -> Vector:
-    """Part of a vector along the directions in which the Hessian is 0, or has few digits."""
-    scaled, scale = of_unit_diagonal(hessian)
+def flat_part(hessian: SquareMatrix, vector: Vector) -> Vector:
+    """Component of a vector along the directions in which the Hessian is 0 or has few digits."""
+    scaled, scale = scale_to_unit_diagonal(hessian)
     values, vectors = np.linalg.eigh(scaled)
     flat = vectors[:, values <= _FEW_DIGITS * values[-1]]
     part: Vector = flat @ (flat.T @ (vector / scale)) * scale
     return part
 
 
-def variances(hessian: Matrix, centres: Vector) -> Vector:
+def variances(hessian: SquareMatrix, centres: Vector, outputs: int = 1) -> Vector:
     """Variances of estimates; NaN for estimates that collinear columns leave undetermined.
 
     If columns are so nearly collinear that rounding errors spoil the fourth digit, all are NaN.
-    The columns of the Hessian have had their `centres` subtracted.  The variance of the
-    intercept, the last if there is one, is given for the columns before that.
+    The estimates are the coefficients, output by output, and then one intercept for each output if
+    the model has intercepts.  The `centres` were subtracted from the columns; the variances of the
+    intercepts are those for the original columns.
     """
-    scaled, scale = of_unit_diagonal(hessian)
+    scaled, scale = scale_to_unit_diagonal(hessian)
     values, vectors = np.linalg.eigh(scaled)
     if _have_few_digits(values).any():
         return np.full(scale.size, np.nan)
     kept = values > _NOISE * values[-1]
-    # A row for each estimate, in units in which its own factor is 1: its factors of the
-    # parameters of the scaled Hessian.
-    sums = np.eye(scale.size)
-    if scale.size > centres.size:
-        sums[-1, :-1] = -centres * scale[:-1] / scale[-1]
-    along = np.square(sums @ vectors[:, kept])
-    with np.errstate(over="ignore"):  # of columns below 1e-154: infinite
+    # Each row expresses one estimate by the scaled parameters, in units in which its own factor
+    # is 1.
+    estimates = np.eye(scale.size)
+    d = centres.size
+    for output, intercept in enumerate(range(outputs * d, scale.size)):
+        coef = slice(output * d, (output + 1) * d)
+        estimates[intercept, coef] = -centres * scale[coef] / scale[intercept]
+    along = np.square(estimates @ vectors[:, kept])
+    with np.errstate(over="ignore"):  # columns below 1e-154 have an infinite variance
         result: Vector = along @ (1.0 / values[kept]) * scale * scale
-    result[along.sum(axis=1) < _DETERMINED * np.square(sums).sum(axis=1)] = np.nan
+    result[along.sum(axis=1) < _DETERMINED * np.square(estimates).sum(axis=1)] = np.nan
     return result
 
 
-def nearly_dependent(hessian: Matrix) -> list[int]:
-    """Columns that are so nearly collinear that `variances` are all NaN, or []."""
-    values, vectors = np.linalg.eigh(of_unit_diagonal(hessian)[0])
+def nearly_dependent_columns(hessian: SquareMatrix) -> list[int]:
+    """Columns that are so nearly collinear that all `variances` are NaN; else an empty list."""
+    values, vectors = np.linalg.eigh(scale_to_unit_diagonal(hessian)[0])
     few = _have_few_digits(values)
     if not few.any():
         return []
     shares = np.abs(vectors[:, np.argmax(few)])
-    found: list[int] = np.flatnonzero(shares > _MINOR * shares.max()).tolist()
-    return found
+    columns: list[int] = np.flatnonzero(shares > _MINOR * shares.max()).tolist()
+    return columns
 
 
 def _have_few_digits(values: Vector) -> NDArray[np.bool_]:
-    """Which eigenvalues (ascending) are not 0, but not known to four digits."""
+    """Which eigenvalues (ascending) are not 0, but not known to four digits either."""
     few: NDArray[np.bool_] = (values > _NOISE * values[-1]) & (values <= _FEW_DIGITS * values[-1])
     return few
 
 
-def dependent(hessian: Matrix) -> list[int]:
-    """Columns that are sums of multiples of the last, the intercept, and of those before them."""
-    left, _ = of_unit_diagonal(hessian)
-    with suppress(np.linalg.LinAlgError):  # which would say so in much less time
+def dependent_columns(hessian: SquareMatrix, outputs: int = 1) -> list[int]:
+    """Columns that are linear combinations of earlier ones; the last `outputs` count as the first.
+
+    Those are the intercepts, if the model has some.
+    """
+    left, _ = scale_to_unit_diagonal(hessian)
+    with suppress(np.linalg.LinAlgError):  # a fast proof that all columns are independent
         if np.square(np.diag(np.linalg.cholesky(left))).min() > _INDEPENDENT:
             return []
-    last = left.shape[0] - 1
-    found = []
-    for j in [last, *range(last)]:
-        # What is left of column j, when those before it are taken out, is taken out of the rest.
+    size = left.shape[0]
+    dependent = []
+    for j in [*range(size - outputs, size), *range(size - outputs)]:
+        # Elimination: `left` holds the share of each column that earlier ones do not explain.
         if left[j, j] <= _INDEPENDENT:
-            found.append(j)
+            dependent.append(j)
         else:
             left = left - np.outer(left[j] / left[j, j], left[j])
-    return found
+    return dependent

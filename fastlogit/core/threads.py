@@ -1,17 +1,16 @@
-"""Split work over cores: plain threads over kernels that have released the GIL.
+"""Threads: run the parts of a task on several cores, for kernels that release the GIL.
 
-Work comes as numbered parts, whose number and edges the caller derives from the shape of the
-data alone, so that a result does not depend on the number of threads.  Threads take the next
-part when they are done with one, and the calling thread works too.  It never waits for a
-worker that has not begun: where all workers are busy (many callers at once, a call from
-inside a worker) the caller does everything itself, so nothing can block.
+The caller numbers the parts and derives their edges from the shape of the data alone, so a result
+does not depend on the number of threads.  Each thread takes the next part when it has finished
+one, and the calling thread works too.  The caller never waits for a worker that has not begun.
+If all workers are busy (many callers at once, or a call from inside a worker), the caller does
+all parts itself, so nothing can block.
 
-The pool is made at first use, and again in a forked child, where the parent's threads do
-not exist.
+The pool is created at first use, and again in a forked child, which does not inherit the threads.
 
-A thread that is woken after a pause often finds itself on the caller's core, where Linux leaves
-it for many milliseconds although another core is idle: two threads take as long as one.  So a
-worker that finds itself there moves away.
+A thread that wakes after a pause often runs on the caller's core.  Linux leaves it there for many
+milliseconds even if another core is idle, and two threads take as long as one.  So a worker that
+starts on the caller's core moves to another.
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ _pool_lock = threading.Lock()
 
 
 def available() -> int:
-    """How many cores this process may use, by its affinity and its share of processor time."""
+    """Number of cores that this process may use, by its affinity and its CPU quota."""
     if hasattr(os, "sched_getaffinity"):
         cores = len(os.sched_getaffinity(0))
     else:
@@ -49,10 +48,10 @@ def available() -> int:
 
 @functools.cache
 def _quota(root: Path = Path("/")) -> int:
-    """How many cores Linux's control groups give this process time for, rounded up.
+    """Number of cores by the CPU quotas of Linux's control groups, rounded up.
 
-    A group's limit holds for all groups in it.  Where the path that the process is told is not
-    to be seen, as in many containers, the container's own limit is at the top.
+    A group's quota also limits the groups inside it.  Many containers do not show the path of the
+    process's own group; there the quota of the container is at the top.
     """
     least = float(MOST_THREADS)
     try:
@@ -70,10 +69,10 @@ def _quota(root: Path = Path("/")) -> int:
         inside = path.strip("/").split("/")
         for depth in range(len(inside) + 1):
             group = top.joinpath(*inside[:depth])
-            with suppress(OSError, ValueError):  # there is no such file, or it says "max"
+            with suppress(OSError, ValueError):  # the file is absent, or contains "max"
                 texts = [(group / name).read_text() for name in names]
                 quota, period = map(int, " ".join(texts).split())
-                if quota > 0:  # -1 is for none
+                if quota > 0:  # -1 means no quota
                     least = min(least, quota / period)
     return math.ceil(least)
 
@@ -84,10 +83,11 @@ def resolve(threads: SupportsIndex | None, parts: int = MOST_THREADS) -> int:
     Parameters
     ----------
     threads : int or None
-        None stands for the environment variable ``FASTLOGIT_NUM_THREADS``, or, without
-        that, for the number of cores that the process may use.
+        None means the environment variable ``FASTLOGIT_NUM_THREADS`` or, if it is not set, the
+        number of cores that the process may use.
     parts : int
-        Of the work.  Where that is a single one, and `threads` None, nobody is asked.
+        Number of parts of the work.  With one part and `threads` None, the environment is not
+        read.
 
     Returns
     -------
@@ -130,9 +130,9 @@ def _checked(threads: SupportsIndex, name: str) -> int:
 def run(task: Callable[[int], Iterator[None] | None], parts: int, threads: int) -> None:
     """Call ``task(0)`` to ``task(parts - 1)``, each once, on up to `threads` threads.
 
-    Returns when all are done.  The first exception of a task, or an interrupt of the caller,
-    keeps further parts from being started and is raised once those under way have ended.  A
-    task that is a generator does a piece of its part at a time, and may be ended after each.
+    Returns when all parts are done.  After the first exception of a task, or an interrupt of the
+    caller, no further part starts; the exception is raised when the running parts have ended.  A
+    task that is a generator can be stopped at each ``yield``.
     """
     helpers = min(threads, parts) - 1
     if helpers < 1:
@@ -141,8 +141,8 @@ def run(task: Callable[[int], Iterator[None] | None], parts: int, threads: int) 
                 pass
         return
 
-    numbers = itertools.count()  # whose next() is atomic
-    begun: list[threading.Event] = []  # of each helper, which sets it when it has ended
+    numbers = itertools.count()  # next() is atomic
+    begun: list[threading.Event] = []  # one for each helper, set when it has ended
     errors: list[BaseException] = []
     stopped = False
     callers_core = _core()
@@ -172,7 +172,7 @@ def run(task: Callable[[int], Iterator[None] | None], parts: int, threads: int) 
 
     # An interrupt may come at any line.  Helpers that begin later find nothing left to do.
     try:
-        with suppress(RuntimeError):  # no thread can be started, at exit for one: do it alone
+        with suppress(RuntimeError):  # no thread can start (for example at exit): work alone
             for _ in range(helpers):
                 _executor().submit(help_out)
         work(helping=False)
@@ -187,14 +187,14 @@ def run(task: Callable[[int], Iterator[None] | None], parts: int, threads: int) 
         raise errors.pop()
 
 
-# The number of the core that a thread runs on, which only some systems tell.
+# The number of the core that the calling thread runs on, or -1 if the system does not tell.
 _core: Callable[[], int] = (
     ctypes.PyDLL(None).sched_getcpu if hasattr(os, "sched_setaffinity") else lambda: -1
 )
 
 
 def _leave(core: int) -> None:
-    """Move the calling thread away from a core, if it is there and may run elsewhere."""
+    """Move the calling thread to another core, if it runs on this one and may run elsewhere."""
     if _core() != core or core < 0:
         return
     allowed = os.sched_getaffinity(0)  # of this thread
@@ -205,7 +205,7 @@ def _leave(core: int) -> None:
 
 
 def _wait(events: list[threading.Event]) -> None:
-    """Wait for all; an interrupt is raised when they have come."""
+    """Wait for all events; an interrupt is raised after the last."""
     try:
         for event in events:
             event.wait()
@@ -215,11 +215,11 @@ def _wait(events: list[threading.Event]) -> None:
 
 
 def _executor() -> ThreadPoolExecutor:
-    """Return the pool; it starts a thread only where a task finds none idle."""
+    """The pool, which starts a thread only if none is idle."""
     global _pool
     with _pool_lock:
         if _pool is None:
-            from concurrent.futures import ThreadPoolExecutor  # takes 20 ms of fastlogit's 70
+            from concurrent.futures import ThreadPoolExecutor  # imports for 20 ms
 
             _pool = ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="fastlogit")
         return _pool

@@ -1,6 +1,6 @@
 """A real data set for examples, tests and benchmarks: the flights out of New York in 2013.
 
-What its columns mean is told in :mod:`fastlogit.data.make_flights`, which makes the file.
+:mod:`fastlogit.data.make_flights` makes the file and describes its columns.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ __all__ = ["flights_path"]
 
 
 def flights_path() -> Path:
-    """Where the Parquet file of the flights lies: 336 776 rows, `late` and 48 features.
+    """Path of the Parquet file of the flights: 336 776 rows, the label `late` and 48 features.
 
     Returns
     -------
     pathlib.Path
-        A file inside the installed package; pyarrow, for one, can read it.
+        A file inside the installed package.
 
     Examples
     --------

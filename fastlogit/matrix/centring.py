@@ -1,12 +1,13 @@
-"""Centring: columns that are far from 0 have a number subtracted as they are read.
+"""Centring: subtract a number from columns that are far from 0, as they are read.
 
 With an intercept b, the models w x + b and w (x - m) + (b + w m) are the same.  If the mean of a
-column is R times its standard deviation, the Hessian of the first has a condition number of about
-R², and rounding errors take as many digits.  x - m is nearly exact and has neither problem.  X is
-not copied.
+column is R standard deviations, the Hessian of the first model has a condition number of about R²,
+and rounding errors grow by the same factor.  x - m is nearly exact and avoids both.  X is not
+copied.
 
-A centre need only be near the mean.  It is an element of the column, the median, so that a constant
-column becomes 0.  Columns that need none keep their compiled code and their bits.
+A centre only has to be near the mean.  It is the median, which is an element of the column, so a
+constant column becomes 0.  If no column needs a centre, the compiled code and the bits of the
+results stay the same.
 """
 
 from __future__ import annotations
@@ -21,28 +22,28 @@ if TYPE_CHECKING:
 
     from fastlogit.matrix.base import Matrix
 
-# A column is far from 0 if its median is more than this many standard deviations.  A smaller ratio
-# costs at most four digits of 16.
+# A column is far from 0 if its median exceeds this many standard deviations.  A smaller ratio costs
+# at most four of 16 digits.
 _FAR = 100.0
-# Most rows and elements of the sample that decides, and its least rows.
+# Most rows and elements of the sample that decides, and its fewest rows.
 _ROWS, _ELEMENTS, _LEAST_ROWS = 256, 1 << 20, 32
-# The standard deviation is computed from the rows nearest to the median, of this share.  A few odd
-# values, such as zeros among time stamps, then do not count.
-_NEXT = 0.99
+# The standard deviation is computed from this share of the rows, the nearest to the median.  So a
+# few odd values, such as zeros among time stamps, do not count.
+_NEAREST = 0.99
 
 
 def centred(X: Matrix, weight: NDArray[Any] | None, threads: int) -> Matrix:
-    """X with a centre subtracted from each column that is far from 0 in rows with a weight."""
+    """X minus the centres of columns that are far from 0, judged by the rows with a weight."""
     if weight is not None:
         largest = weight.max()
         if not largest > 0.0:
             return X
         weight = np.divide(weight, largest, dtype=np.float64)
-    numbers, values = X.sample(_rows(X, weight), threads).full_columns()
+    numbers, values = X.sample(_evenly_spaced_rows(X, weight), threads).full_columns()
     if numbers.size == 0:
         return X
     with np.errstate(all="ignore"):
-        middle, near = len(values) // 2, math.ceil(_NEXT * len(values))
+        middle, near = len(values) // 2, math.ceil(_NEAREST * len(values))
         medians = np.partition(values, middle, axis=0)[middle]
         apart = np.partition(np.abs(values - medians), near - 1, axis=0)[:near]
         deviations = np.sqrt(np.mean(np.square(apart), axis=0))
@@ -54,8 +55,8 @@ def centred(X: Matrix, weight: NDArray[Any] | None, threads: int) -> Matrix:
     return X.subtract(centres, weight)
 
 
-def _rows(X: Matrix, weight: NDArray[np.float64] | None) -> NDArray[np.int64]:
-    """Rows at equal distances; of the weight, if there is one, so that heavy rows are repeated."""
+def _evenly_spaced_rows(X: Matrix, weight: NDArray[np.float64] | None) -> NDArray[np.int64]:
+    """Rows at equal distances; with weights, at equal distances of the cumulated weight."""
     n = X.shape[0]
     most = max(_LEAST_ROWS, min(_ROWS, _ELEMENTS * n // max(1, X.elements)))
     count = min(n if weight is None else np.count_nonzero(weight), most)
@@ -68,5 +69,5 @@ def _rows(X: Matrix, weight: NDArray[np.float64] | None) -> NDArray[np.int64]:
 
 
 def moved(intercept: float, centres: NDArray[np.float64], coef: NDArray[np.float64]) -> float:
-    """Intercept for centred columns, from the one for columns that are not."""
+    """Intercept for centred columns, from the intercept for the original columns."""
     return math.fsum([intercept, *(centres * coef).tolist()])

@@ -1,8 +1,8 @@
-"""One-hot encoding: columns of text, each of whose categories has a coefficient of its own.
+"""One-hot encoding: columns of text with one coefficient for each category.
 
-In a model such a column is one feature for each category, ``column=category``, which is 1 where
-the column has it and else 0.  No such matrix is made: the coefficient of the category that a row
-has is added to its logit.  A category without a feature has the coefficient 0.
+In a model such a column is one feature for each category, ``column=category``, which is 1 in the
+rows with that category and 0 elsewhere.  This matrix is never made: the coefficient of a row's
+category is looked up and added to its logit.  A category without a feature has the coefficient 0.
 """
 
 from __future__ import annotations
@@ -21,20 +21,21 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+# Treatment of a text that is not one of the model's categories.
 Unknown = Literal["error", "ignore"]
 
-# How formats spell booleans as text, Arrow's way first, and as numbers.
+# How formats spell booleans: as text, first the way of Arrow, and as numbers.
 _BOOLEANS = (("false", "False", "FALSE", "0"), ("true", "True", "TRUE", "1"))
 _WHOLE_NUMBER = re.compile("-?[0-9]+")
 
 
 def feature_name(column: str, category: str) -> str:
-    """What a category is called among the features."""
+    """The feature name of a category."""
     return f"{column}={category}"
 
 
 def checked(categories: Any, features: Sequence[str] | None) -> dict[str, tuple[str, ...]]:
-    """Check that a mapping from columns to categories agrees with the names of the features."""
+    """The categories of each column, checked against the feature names."""
     if not isinstance(categories, Mapping):
         raise TypeError(f"categories must map columns to categories; got {shown(categories)}")
     if not categories:
@@ -48,28 +49,29 @@ def checked(categories: Any, features: Sequence[str] | None) -> dict[str, tuple[
             and isinstance(values, list | tuple)
             and all(isinstance(value, str) for value in values)
         ):
-            raise TypeError(f"categories must be lists of texts; those of {shown(column)} are not")
+            raise TypeError(
+                f"categories must map names to lists of texts; got {shown(values)} for "
+                f"{shown(column)}"
+            )
         if not values or len(set(values)) < len(values):
             raise ValueError(f"categories of {shown(column)} must be one or more, and differ")
         if column in names:
             raise ValueError(f"categories has {shown(column)}, which is in feature_names as well")
         own = {feature_name(column, value) for value in values}
         if own & all_names:
-            raise ValueError(
-                f"categories must differ; {sorted(own & all_names)[0]!r} is there twice"
-            )
+            raise ValueError(f"categories must differ; got {sorted(own & all_names)[0]!r} twice")
         all_names |= own
     return {column: tuple(values) for column, values in categories.items()}
 
 
 def checked_unknown(unknown: Unknown) -> Unknown:
-    """Check an option."""
+    """The treatment of unknown categories, checked."""
     checked: Unknown = choice(unknown, "unknown", get_args(Unknown))
     return checked
 
 
 def spelled(texts: Collection[str]) -> list[str]:
-    """Texts with one spelling of booleans: "true", or among integers "1"."""
+    """Texts with booleans in one spelling: "true", or "1" among integers."""
     if not _are_booleans_or_integers(texts):
         return list(texts)
     place = -1 if any(map(_WHOLE_NUMBER.fullmatch, texts)) else 0
@@ -82,15 +84,17 @@ def _are_booleans_or_integers(texts: Collection[str]) -> bool:
     return all(text in words or _WHOLE_NUMBER.fullmatch(text) for text in texts)
 
 
-class Columns(NamedTuple):
-    """Coefficients, by the columns of a table that they belong to.
+class ExpandedColumns(NamedTuple):
+    """Coefficients of a model, grouped by the columns of a table.
 
     Attributes
     ----------
     numbers : tuple of str
-        Columns of numbers, and in `coef` a coefficient for each.
+        Columns of numbers.
+    coef : ndarray
+        A coefficient for each of them.
     text : dict
-        Columns of text, and of each the categories with their coefficients.
+        Columns of text, each with its categories and their coefficients.
     """
 
     numbers: tuple[str, ...]
@@ -98,58 +102,59 @@ class Columns(NamedTuple):
     text: dict[str, dict[str, float]]
 
 
-def columns(
+def expanded_columns(
     features: Sequence[str], coef: NDArray[np.float64], categories: dict[str, tuple[str, ...]]
-) -> Columns:
-    """Sort coefficients by columns."""
-    of_feature = dict(zip(features, coef.tolist(), strict=True))
+) -> ExpandedColumns:
+    """Group the coefficients of features by the columns that they came from."""
+    left = dict(zip(features, coef.tolist(), strict=True))
     text = {
-        column: {value: of_feature.pop(feature_name(column, value), 0.0) for value in values}
+        column: {value: left.pop(feature_name(column, value), 0.0) for value in values}
         for column, values in categories.items()
     }
-    return Columns(tuple(of_feature), np.array(list(of_feature.values())), text)
+    return ExpandedColumns(tuple(left), np.array(list(left.values())), text)
+
+
+class Encoding(NamedTuple):
+    """The categories of a column, prepared for `look_up`."""
+
+    # An Arrow array.
+    texts: Any
+    # The coefficient of each, then 0 for unknown categories.
+    coef: NDArray[np.float64]
+
+
+def encoding(coefficients: dict[str, float]) -> Encoding:
+    """Categories and coefficients prepared for `look_up`; booleans in all their spellings."""
+    if coefficients and _are_booleans_or_integers(coefficients):
+        coefficients = dict(coefficients)
+        for spellings in _BOOLEANS:
+            given = [coefficients[one] for one in spellings if one in coefficients]
+            for one in spellings if given else ():
+                coefficients.setdefault(one, given[0])
+    return Encoding(texts_of(coefficients), np.array([*coefficients.values(), 0.0]))
 
 
 class Found(NamedTuple):
-    """What the values of a column add to the logits: NaN for a null, 0 for an unknown one."""
+    """Contributions of a column to the logits: NaN for a null, 0 for an unknown category."""
 
     logits: NDArray[np.float64]
-    # Where a value is none of the categories.
+    # Which rows have an unknown category.
     unknown: NDArray[np.bool_]
 
 
-class Known(NamedTuple):
-    """The categories of a column, an array of Arrow, and what each adds to the logits."""
-
-    texts: Any
-    # And 0, for all that is none of them.
-    coef: NDArray[np.float64]
-
-    @classmethod
-    def of(cls, coefficients: dict[str, float]) -> Known:
-        """Prepare the coefficients of a column for `look_up`, booleans in all their spellings."""
-        if coefficients and _are_booleans_or_integers(coefficients):
-            coefficients = dict(coefficients)
-            for spellings in _BOOLEANS:
-                of_these = [coefficients[one] for one in spellings if one in coefficients]
-                for one in spellings if of_these else ():
-                    coefficients.setdefault(one, of_these[0])
-        return cls(texts_of(coefficients), np.array([*coefficients.values(), 0.0]))
-
-
-def look_up(column: Any, known: Known) -> Found:
-    """Find the coefficients of the values of a column, an array of Arrow."""
+def look_up(column: Any, known: Encoding) -> Found:
+    """Look up the coefficients of a column's categories, an Arrow array."""
     import pyarrow as pa
     from pyarrow import compute
 
     if isinstance(column, pa.ChunkedArray):
         column = column.combine_chunks()
     if pa.types.is_dictionary(column.type):
-        of_value = look_up(column.dictionary, known)
+        values = look_up(column.dictionary, known)
         codes = column.indices.fill_null(0).to_numpy(zero_copy_only=False)
-        if not len(column.dictionary):
-            of_value, codes = Found(np.zeros(1), np.zeros(1, bool)), np.zeros(len(column), int)
-        found = Found(of_value.logits[codes], of_value.unknown[codes])
+        if not len(column.dictionary):  # then all rows are null
+            values, codes = Found(np.zeros(1), np.zeros(1, bool)), np.zeros(len(column), int)
+        found = Found(values.logits[codes], values.unknown[codes])
     else:
         count = len(known.texts)
         codes = compute.index_in(as_text(column), known.texts).fill_null(count)
@@ -163,15 +168,15 @@ def look_up(column: Any, known: Known) -> Found:
 
 
 def as_text(column: Any) -> Any:
-    """A column of names, whatever their type, as strings."""
+    """A column of categories of any type as strings."""
     import pyarrow as pa
 
     column = plain(column)
     return column if pa.types.is_string(column.type) else column.cast(pa.string())
 
 
-def names_of(X: Any) -> list[str]:
-    """Names of the columns of a table of any library; none of what is no table."""
+def column_names(X: Any) -> list[str]:
+    """Names of the columns of a table of any library; empty if X is not a table."""
     if isinstance(X, type):
         return []
     for attribute in ("column_names", "columns"):
@@ -183,15 +188,15 @@ def names_of(X: Any) -> list[str]:
     return list(map(str, X)) if isinstance(X, Mapping) else []
 
 
-def sum_of(
+def text_logits(
     X: Any, text: dict[str, dict[str, float]], missing: str, unknown: Unknown
 ) -> NDArray[np.float64]:
-    """What the columns of text of a table in memory add to the logits of its rows."""
+    """The contribution of the columns of text of a table in memory to the logits of its rows."""
     total: Any = 0.0
     for name, coefficients in text.items():
         column = column_of(X[name])
-        column.validate(full=True)  # an index may point outside the dictionary
-        found = look_up(column, Known.of(coefficients))
+        column.validate(full=True)  # a code may point outside the dictionary
+        found = look_up(column, encoding(coefficients))
         if missing == "error" and (nulls := np.count_nonzero(np.isnan(found.logits))):
             raise ValueError(f"X must have no nulls; column {name!r} has {nulls}")
         if unknown == "error" and found.unknown.any():
@@ -203,7 +208,7 @@ def sum_of(
 
 
 def unknown_value(where: str, column: str, value: Any, row: int) -> str:
-    """Message of an error."""
+    """The error message for an unknown category."""
     return (
         f"{where}: column {shown(column)} has {shown(str(value))} in row {row}, which the model "
         "does not know (unknown='ignore' scores such rows as if that column added nothing)"

@@ -1,6 +1,6 @@
-"""Models of other libraries as ours, so that what was trained elsewhere is scored by fastlogit.
+"""Convert trained models of other libraries.
 
-Nothing of theirs is imported: what a model must have is asked of the model itself.
+No other library is imported; the functions read the attributes of the model that they get.
 """
 
 from __future__ import annotations
@@ -14,32 +14,32 @@ import numpy as np
 
 from fastlogit.models.model import LogisticModel
 
-# What statsmodels calls the column of ones.
+# Names of the column of ones in statsmodels.
 _CONSTANTS = ("const", "Intercept")
-# How patsy calls the column of a category.
+# The name that patsy gives to the column of a category.
 _CATEGORY = re.compile(r"(.+)\[(.*)\]", re.DOTALL)
 
 
 def from_sklearn(estimator: Any) -> LogisticModel:
-    """Take over a fitted linear classifier of scikit-learn, or of a library with its habits.
+    """Convert a fitted linear classifier of scikit-learn, or of a library with the same attributes.
 
     Parameters
     ----------
     estimator : LogisticRegression, LogisticRegressionCV, SGDClassifier, ...
-        With ``coef_`` and ``intercept_`` for two classes, whose probabilities are σ(z): also
-        glum's regressors of the binomial family.  Of a pipeline, give the last step.  (glum does
-        not keep whether there was an offset: ``dataclasses.replace(model, with_offset=True)``
-        says so.)
+        It must have ``coef_`` and ``intercept_`` for two classes and probabilities σ(z), such as
+        glum's regressors of the binomial family.  For a pipeline, pass its last step.  glum does
+        not store whether there was an offset; set it with
+        ``dataclasses.replace(model, with_offset=True)``.
 
     Returns
     -------
     LogisticModel
-        With its classes and the names of its features.
+        With the classes and feature names of the estimator.
 
     Raises
     ------
     TypeError, ValueError
-        If it is not fitted, or is not such a model.
+        If the estimator is not fitted, or is another kind of model.
 
     Examples
     --------
@@ -53,18 +53,18 @@ def from_sklearn(estimator: Any) -> LogisticModel:
     if not hasattr(estimator, "coef_"):
         raise TypeError(
             f"estimator must be a fitted linear classifier, which has coef_; got {kind} "
-            "(of a pipeline, give the last step)"
+            "(for a pipeline, pass its last step)"
         )
     loss, family, link = (getattr(estimator, name, None) for name in ("loss", "family", "link"))
     if loss not in (None, "log_loss"):
-        raise ValueError(f"estimator must have the loss 'log_loss'; that of {kind} is {loss!r}")
+        raise ValueError(f"estimator must have the loss 'log_loss'; {kind} has {loss!r}")
     if family is not None and not (_is(family, "binomial") and _is(link, "logit", "auto")):
         raise ValueError(f"estimator must be binomial with logit link; got {family!r}, {link!r}")
     if family is None and (
         not hasattr(estimator, "predict_proba") or hasattr(estimator, "support_vectors_")
     ):
         raise TypeError(
-            f"estimator must be a classifier with probabilities of a sigmoid; got {kind}"
+            f"estimator must be a classifier whose probabilities are a sigmoid; got {kind}"
         )
     if getattr(estimator, "multi_class", None) == "multinomial":  # of scikit-learn up to 1.7
         raise ValueError(
@@ -74,7 +74,7 @@ def from_sklearn(estimator: Any) -> LogisticModel:
     coef = np.atleast_2d(coef.toarray() if hasattr(coef, "toarray") else coef)
     classes = getattr(estimator, "classes_", (0, 1))
     if coef.shape[0] != 1 or len(classes) != 2:
-        raise ValueError(f"estimator must be of two classes; it has {len(classes)}")
+        raise ValueError(f"estimator must have two classes; got {len(classes)}")
     intercept = float(np.ravel(estimator.intercept_)[0])
     names = getattr(estimator, "feature_names_in_", getattr(estimator, "feature_names_", None))
     return LogisticModel(
@@ -87,31 +87,32 @@ def from_sklearn(estimator: Any) -> LogisticModel:
 
 
 def _is(value: Any, *names: str) -> bool:
-    """Whether it is one of those names, or an object of a class that begins with one."""
+    """Whether a value, or the name of its class, begins with one of `names`."""
     text = value if isinstance(value, str) else type(value).__name__
     return text.lower().startswith(names)
 
 
 def from_statsmodels(results: Any) -> LogisticModel:
-    """Take over what ``Logit`` or a binomial ``GLM`` of statsmodels gives when fitted.
+    """Convert the results of a fitted ``Logit`` or binomial ``GLM`` of statsmodels.
 
     Parameters
     ----------
     results : results of statsmodels
-        What ``fit`` returned.  A column of ones called ``const`` or ``Intercept`` is the intercept.
+        The return value of ``fit``.  A column of ones named ``const`` or ``Intercept`` becomes
+        the intercept.
 
     Returns
     -------
     LogisticModel
-        With the names of its columns.  Its probability of t = 1 is what ``results.predict`` gives.
-        Of a formula with a response of categories, such as True and False, that is the *first*
-        one: `classes` then has the labels in the order (second, first).  A model with an offset
-        has `with_offset`, and predictions need the offset.
+        With the names of the columns.  The probability of t = 1 equals ``results.predict``.  If a
+        formula has a response of categories, such as True and False, that is the probability of
+        the *first* one, so `classes` lists the labels as (second, first).  With an offset,
+        `with_offset` is set, and predictions need the offset.
 
     Raises
     ------
     TypeError, ValueError
-        If it is not such a result.
+        If these are other results.
 
     Examples
     --------
@@ -125,17 +126,17 @@ def from_statsmodels(results: Any) -> LogisticModel:
     """
     model = getattr(results, "model", None)
     if model is None or not hasattr(results, "params"):
-        raise TypeError(f"results must be what fit() returned; got {type(results).__name__}")
+        raise TypeError(f"results must be the return value of fit(); got {type(results).__name__}")
     family = getattr(model, "family", None)
     logit = type(model).__name__ == "Logit" or (
         _is(family, "binomial") and _is(getattr(family, "link", None), "logit")
     )
     if not logit:
-        raise ValueError("results must be of Logit, or a GLM that is binomial with logit link")
+        raise ValueError("results must be of Logit, or of a binomial GLM with logit link")
     if model.exog_names is None:
         raise ValueError(
-            "results must still have the names of columns, which remove_data() took; convert them "
-            "before that"
+            "results must have column names; remove_data() removes them, so convert the results "
+            "before it"
         )
     names, params = list(model.exog_names), np.asarray(results.params, np.float64)
     if params.shape != (len(names),):
@@ -155,16 +156,16 @@ def from_statsmodels(results: Any) -> LogisticModel:
 
 
 def _is_one(model: Any, column: int) -> bool:
-    """Whether a column is of ones, as far as the data are kept."""
+    """Whether a column is all ones; True if the results no longer have the data."""
     exog = getattr(model, "exog", None)
     return exog is None or bool((exog[:, column] == 1.0).all())
 
 
 def _classes(model: Any) -> tuple[Any, Any]:
-    """Labels of t = 0 and t = 1 of a model of statsmodels.
+    """The labels for t = 0 and t = 1 of a statsmodels model.
 
-    patsy makes a column for each category of a response that is no number; statsmodels takes the
-    first column for the successes, as it takes two columns of counts.
+    patsy makes one column for each category of a response that is not numeric.  statsmodels reads
+    the first column as successes, as in a response with two columns of counts.
     """
     names, endog = model.endog_names, getattr(model, "endog", None)
     if endog is not None and not ((endog >= 0.0) & (endog <= 1.0)).all():
@@ -181,7 +182,7 @@ def _classes(model: Any) -> tuple[Any, Any]:
 
 
 def _categories(model: Any) -> list[Any] | None:
-    """The categories of the response of a formula, with their types, if they are kept."""
+    """The categories of a formula's response, with their types; None if they are not stored."""
     design = getattr(getattr(model.data, "orig_endog", None), "design_info", None)
     factors = list(getattr(design, "factor_infos", {}).values())
     categories = list(factors[0].categories or ()) if len(factors) == 1 else []
@@ -189,7 +190,7 @@ def _categories(model: Any) -> list[Any] | None:
 
 
 def _label(text: str) -> Any:
-    """A label of its text."""
+    """A label from its text: a bool or number if it reads as one."""
     with suppress(ValueError, SyntaxError):
         value = ast.literal_eval(text)
         if isinstance(value, bool | int | float):

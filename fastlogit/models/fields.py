@@ -1,4 +1,4 @@
-"""Checks of a model's fields: each function checks one field and returns it normalised."""
+"""The fields of a model: one function each checks a field and returns it normalised."""
 
 from __future__ import annotations
 
@@ -17,33 +17,32 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-# The largest integer of 64 bits, and the most characters of a name or a label.
-_MOST_INTEGER = 2**63 - 1
-_MOST_TEXT = 1 << 20
-# Of the name of a solver.
-_MOST_SOLVER = 100
-# Numbers that are not negative, or NaN where they are not known.
-MEASURED = ("log_loss", "null_log_loss", "total_weight", "gradient_norm", "seconds")
+_LARGEST_INTEGER = 2**63 - 1
+# Longest names, labels and categories, and the longest name of a solver, in characters.
+_LONGEST_TEXT = 1 << 20
+_LONGEST_SOLVER = 100
+# Fields with a number that is not negative, or NaN if it is not known.
+MEASURED = ("mean_log_loss", "mean_null_log_loss", "total_weight", "gradient_norm", "seconds")
 
 
 class History(NamedTuple):
-    """The course of training: of each field, one number for each read of X.
+    """The course of the training: each field has one number for each read of X.
 
-    The last entry is for the point that the model describes; if a worse point was tried last, the
-    best one is listed again after it.
+    The last entry belongs to the coefficients of the model.  If the last trial was worse than an
+    earlier one, the best trial is listed again at the end.
 
     Attributes
     ----------
     passes : tuple of int
-        Reads of X so far.
+        Number of reads of X up to then.
     objective : tuple of float
-        Mean loss plus penalty at the point that was tried.
+        Mean loss plus penalty of the trial.
     gradient_norm : tuple of float
         Largest element of its gradient.
     step : tuple of float
-        How much of the solver's step was taken to get there.
+        Length of the step to the trial, as a share of the solver's full step.
     seconds : tuple of float
-        Since training began.
+        Time since training began.
     """
 
     passes: tuple[int, ...]
@@ -54,7 +53,7 @@ class History(NamedTuple):
 
 
 def checked(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a model as it keeps them; a TypeError or ValueError names one that is wrong."""
+    """The normalised fields of a model; a TypeError or ValueError names a wrong one."""
     coef = np.array(checks.real_array(fields["coef"], "coef", 1), dtype=np.float64)
     if not np.isfinite(coef).all():
         raise ValueError(f"coef must be finite; got {coef[~np.isfinite(coef)][0]}")
@@ -76,7 +75,7 @@ def checked(fields: Mapping[str, Any]) -> dict[str, Any]:
         "l2": _l2(fields["l2"], coef.size),
         **{name: _measured(fields[name], name) for name in MEASURED},
         "passes": _passes(fields["passes"]),
-        "solver": None if solver is None else _text(solver, "solver", _MOST_SOLVER),
+        "solver": None if solver is None else _text(solver, "solver", _LONGEST_SOLVER),
         "history": _history(fields["history"]),
         "variances": _variances(fields["variances"], coef.size + truths["with_intercept"]),
         "categories": _categories(fields["categories"], names),
@@ -89,7 +88,7 @@ def _measured(value: Any, name: str) -> float:
 
 
 def _classes(classes: Any) -> tuple[Any, Any]:
-    """Two different labels, as Python's own types."""
+    """Two different labels of Python's own types."""
     if isinstance(classes, str) or (given := _elements(classes)) is None:
         raise TypeError(f"classes must be two labels; got {checks.shown(classes)}")
     result = tuple(one.item() if isinstance(one, np.generic) else one for one in given)
@@ -101,13 +100,13 @@ def _classes(classes: Any) -> tuple[Any, Any]:
         elif isinstance(label, float):
             if math.isinf(label):
                 raise ValueError(f"classes must be finite; got {label}")
-        elif not -_MOST_INTEGER - 1 <= label <= _MOST_INTEGER:
-            raise ValueError(f"classes must be of 64 bits; got {checks.shown(label)}")
+        elif not -_LARGEST_INTEGER - 1 <= label <= _LARGEST_INTEGER:
+            raise ValueError(f"classes must have at most 64 bits; got {checks.shown(label)}")
     if len(result) != 2 or result[0] == result[1]:
         raise ValueError(f"classes must be two different labels; got {checks.shown(result)}")
-    # Predicted labels are elements of such an array, which must not change them.
+    # Predictions are elements of an array of both labels, which may convert one of them.
     if np.array(result).tolist() != list(result):
-        raise TypeError(f"classes must be of the same kind; got {checks.shown(result)}")
+        raise TypeError(f"classes must be of one type; got {checks.shown(result)}")
     return result
 
 
@@ -120,7 +119,7 @@ def _l2(l2: Any, d: int) -> float | NDArray[np.float64]:
 
 
 def _variances(variances: Any, size: int) -> NDArray[np.float64] | None:
-    """One variance for each estimate, NaN where it is not known or too large."""
+    """One variance for each estimate; NaN if it is unknown or infinite."""
     if variances is None:
         return None
     array = checks.vector(variances, "variances", size, "estimate").astype(np.float64)
@@ -132,26 +131,26 @@ def _variances(variances: Any, size: int) -> NDArray[np.float64] | None:
 
 
 def _passes(passes: Any) -> int:
-    """A number of passes, of 64 bits."""
+    """A number of passes, at most 64 bits long."""
     count = checks.whole_number(passes, "passes", 0)
-    if count > _MOST_INTEGER:
-        raise ValueError(f"passes must be of 64 bits; got {checks.shown(count)}")
+    if count > _LARGEST_INTEGER:
+        raise ValueError(f"passes must have at most 64 bits; got {checks.shown(count)}")
     return count
 
 
 def _history(history: Any) -> History | None:
-    """A history whose columns are tuples of numbers, of one length."""
+    """A history whose fields are tuples of numbers of one length."""
     if history is None:
         return None
     if not isinstance(history, History):
         raise TypeError(f"history must be a History or None; got {checks.shown(history)}")
-    checked = [_column_of_history(values, name) for name, values in history._asdict().items()]
+    checked = [_history_field(values, name) for name, values in history._asdict().items()]
     if len(set(map(len, checked))) != 1:
         raise ValueError("history must have fields of one length")
     return History(*checked)
 
 
-def _column_of_history(values: Any, field: str) -> tuple[Any, ...]:
+def _history_field(values: Any, field: str) -> tuple[Any, ...]:
     name = f"history.{field}"
     if isinstance(values, str) or not isinstance(values, Sequence | np.ndarray):
         raise TypeError(f"{name} must be a sequence of numbers; got {checks.shown(values)}")
@@ -162,15 +161,14 @@ def _column_of_history(values: Any, field: str) -> tuple[Any, ...]:
         raise TypeError(f"{name} must be a sequence of numbers; got {checks.shown(values)}")
     if field != "passes":
         return tuple(array.astype(np.float64).tolist())
-    if array.dtype.kind == "f" or array.min() < 0 or array.max() > _MOST_INTEGER:
+    if array.dtype.kind == "f" or array.min() < 0 or array.max() > _LARGEST_INTEGER:
         raise ValueError(f"{name} must be whole numbers of at least 0; got {checks.shown(values)}")
     return tuple(array.tolist())
 
 
 def checked_names(names: Any, d: int) -> tuple[str, ...]:
     """Feature names as a tuple of `d` different strings."""
-    if isinstance(names, str) or (result := _elements(names)) is None:
-        raise TypeError(f"feature_names must be a sequence of strings; got {checks.shown(names)}")
+    result = tuple(checks.names(names, "feature_names"))
     if len(result) != d:
         raise ValueError(
             f"feature_names must have one name for each column, {d}; got {len(result)}"
@@ -185,7 +183,7 @@ def checked_names(names: Any, d: int) -> tuple[str, ...]:
 
 
 def _categories(categories: Any, feature_names: Sequence[str] | None) -> dict[str, tuple[str, ...]]:
-    """Check the categories of each column: a file must be able to hold them."""
+    """The categories of each column, which a file can hold."""
     result = onehot.checked(categories, feature_names)
     for column, values in result.items():
         for text in (column, *values):
@@ -193,8 +191,8 @@ def _categories(categories: Any, feature_names: Sequence[str] | None) -> dict[st
     return result
 
 
-def _text(value: Any, name: str, most: int = _MOST_TEXT) -> str:
-    """A text that files, tables and pictures can hold."""
+def _text(value: Any, name: str, most: int = _LONGEST_TEXT) -> str:
+    """Text that files, tables and plots can hold."""
     if not isinstance(value, str):
         raise TypeError(f"{name} must be text; got {checks.shown(value)}")
     if len(value) > most:
@@ -212,7 +210,7 @@ def _text(value: Any, name: str, most: int = _MOST_TEXT) -> str:
 
 
 def _elements(values: Any) -> tuple[Any, ...] | None:
-    """Elements of a sequence; None if it cannot be iterated, such as an array without an axis."""
+    """The elements of a sequence; None if it cannot be iterated, such as an array without axes."""
     try:
         return tuple(values)
     except (TypeError, NotImplementedError):
@@ -220,5 +218,5 @@ def _elements(values: Any) -> tuple[Any, ...] | None:
 
 
 def repeated(names: Iterable[str]) -> str:
-    """First name that occurs more than once."""
+    """The first name that occurs more than once."""
     return next(name for name, count in Counter(names).items() if count > 1)

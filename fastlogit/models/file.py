@@ -1,4 +1,4 @@
-"""The file of a model: JSON.  Every field is checked, and nothing is executed."""
+"""The JSON file of a model: written, read, and checked field by field.  Nothing is executed."""
 
 from __future__ import annotations
 
@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 FORMAT = "fastlogit.LogisticModel"
-VERSION = 3
-# What earlier versions, and some files of this one, did not have.
-_DEFAULTS: dict[str, Any] = {"with_offset": False}
-_SINCE_3: dict[str, Any] = {"categories": {}}
-_SINCE_2 = _SINCE_3 | {
+VERSION = 4
+# Fields that version 4 renamed.
+_RENAMED_IN_4 = {"log_loss": "mean_log_loss", "null_log_loss": "mean_null_log_loss"}
+# Fields that a version added, under its names, and their values in files of earlier versions.
+_ADDED_IN_3: dict[str, Any] = {"categories": {}}
+_ADDED_IN_2: dict[str, Any] = {
     "classes": [0, 1],
     "with_intercept": True,
     "null_log_loss": None,
@@ -36,10 +37,12 @@ _SINCE_2 = _SINCE_3 | {
     "history": None,
     "variances": None,
 }
+# The first files of version 3 lack this field.
+_DEFAULTS: dict[str, Any] = {"with_offset": False}
 
 
 def content(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Fields of a model as a file holds them."""
+    """The content of a model's file, ready for JSON."""
     history, variances = fields["history"], fields["variances"]
     return {
         "format": FORMAT,
@@ -64,7 +67,7 @@ def content(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _finite_or_none(history: History) -> dict[str, list[float | None]]:
-    """History with None for infinities, which JSON lacks; much too long steps give them."""
+    """The history with None for infinity, which JSON lacks and a far too long step gives."""
     return {
         name: [value if math.isfinite(value) else None for value in values]
         for name, values in history._asdict().items()
@@ -76,7 +79,7 @@ def _none_for_nan(value: float) -> float | None:
 
 
 def read(path: str | os.PathLike[str], make: Callable[..., T]) -> T:
-    """Give what `make` makes of the fields in a file; errors begin with its path."""
+    """Call `make` with the fields in a model's file; errors begin with the path."""
     text = Path(path).read_bytes()
     try:
         found = json.loads(text, object_pairs_hook=_unique)
@@ -91,31 +94,28 @@ def read(path: str | os.PathLike[str], make: Callable[..., T]) -> T:
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Make a dict of a JSON object, and refuse repeated keys: the last would hide the others."""
+    """Make a dict of a JSON object; refuse repeated keys, as the last would hide the others."""
     result = dict(pairs)
     if len(result) < len(pairs):
         raise ValueError(f"the key {checks.shown(repeated(key for key, _ in pairs))} occurs twice")
     return result
 
 
-def _fields(content: Any) -> dict[str, Any]:
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
+def _fields(found: Any) -> dict[str, Any]:
+    """The arguments of a model, of the types that its constructor checks further."""
+    if not isinstance(found, dict) or found.get("format") != FORMAT:
         raise ValueError(f"its 'format' is not {FORMAT!r}")
-    version = content["version"]
-    if isinstance(version, bool) or version not in (1, 2, VERSION):
-        raise ValueError(
-            f"version {checks.shown(version)} is not known; this fastlogit reads 1 to {VERSION}"
-        )
-    content = {**_DEFAULTS, **content, **{1: _SINCE_2, 2: _SINCE_3}.get(version, {})}
-    coef, names = content["coef"], content["feature_names"]
+    content = _in_present_version(found)
+    names, history, variances = (
+        content[name] for name in ("feature_names", "history", "variances")
+    )
     if not (names is None or isinstance(names, list)):
         raise TypeError("'feature_names' must be a list of names or null")
     for name in ("converged", "with_intercept", "with_offset"):
         if not isinstance(content[name], bool):
             raise TypeError(f"{name!r} must be true or false; got {checks.shown(content[name])}")
-    history, variances = content["history"], content["variances"]
     return {
-        "coef": _numbers(coef, "coef"),
+        "coef": _numbers(content["coef"], "coef"),
         "intercept": _number(content["intercept"], "intercept"),
         "feature_names": None if names is None else tuple(names),
         "classes": tuple(_list(content["classes"], "classes")),
@@ -130,6 +130,23 @@ def _fields(content: Any) -> dict[str, Any]:
         "categories": content["categories"],
         "with_offset": content["with_offset"],
     }
+
+
+def _in_present_version(content: dict[str, Any]) -> dict[str, Any]:
+    """The content of a file of any version, with the present version's fields."""
+    version = content["version"]
+    if isinstance(version, bool) or version not in range(1, VERSION + 1):
+        raise ValueError(
+            f"version must be 1 to {VERSION}, which this fastlogit reads; got "
+            f"{checks.shown(version)}"
+        )
+    if version < 2:
+        content = content | _ADDED_IN_2
+    if version < 3:
+        content = content | _ADDED_IN_3
+    if version < 4:
+        content = content | {new: content[old] for old, new in _RENAMED_IN_4.items()}
+    return _DEFAULTS | content
 
 
 def _history(value: Any) -> History:
@@ -158,12 +175,12 @@ def _numbers_or_one(value: Any, name: str) -> float | NDArray[np.float64]:
 
 
 def _numbers(value: Any, name: str, *, null: float | None = None) -> NDArray[np.float64]:
-    """Finite numbers; null stands for the number `null`, if there is one."""
+    """Finite numbers; where `null` is given, it replaces JSON's null."""
     values = _list(value, name)
     kinds = {int, float} if null is None else {int, float, type(None)}
     if set(map(type, values)) <= kinds:
-        with suppress(OverflowError):  # JSON's integers have no end
-            array = np.array(values, dtype=np.float64)  # in which None is NaN
+        with suppress(OverflowError):  # JSON's integers may have any length
+            array = np.array(values, dtype=np.float64)  # None becomes NaN
             if np.count_nonzero(~np.isfinite(array)) == values.count(None):
                 return array if null is None else np.where(np.isnan(array), null, array)
     checked = (_number(one, name) for one in values if null is None or one is not None)

@@ -1,7 +1,7 @@
-"""A trained logistic model: its coefficients, how well they were found, and what they predict.
+"""A trained logistic model: coefficients, facts about the fit, and predictions.
 
-It is immutable, and made by :func:`fastlogit.fit`, by hand from coefficients, by `load` from a
-file, or by :mod:`fastlogit.models.conversion` from another library's model.
+It is immutable.  :func:`fastlogit.fit`, `load` and :mod:`fastlogit.models.conversion` make one,
+or its constructor from coefficients.
 """
 
 from __future__ import annotations
@@ -9,8 +9,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import sys
-import warnings
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, SupportsIndex
@@ -18,13 +16,15 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 import numpy as np
 
 from fastlogit import linear
-from fastlogit.core import arrow, checks, files, linalg
+from fastlogit.core import checks, files, linalg
 from fastlogit.core import threads as _threads
+from fastlogit.core.warning import warn_caller
 from fastlogit.elementwise import sigmoid
-from fastlogit.matrix import Matrix, as_matrix, centring, onehot
+from fastlogit.matrix import centring, onehot
 from fastlogit.matrix.table import in_memory
 from fastlogit.models import fields, file, statistics
 from fastlogit.models.fields import History
+from fastlogit.models.input import check_columns, checked_matrix, offset_array
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,8 +36,8 @@ if TYPE_CHECKING:
 
 __all__ = ["History", "LogisticModel", "OffsetWarning", "load"]
 
-# What `summary` writes of a name, at most.
-_MOST_TEXT = 60
+# Longest name in a summary, in characters.
+_LONGEST_NAME = 60
 
 
 class OffsetWarning(UserWarning):
@@ -46,7 +46,7 @@ class OffsetWarning(UserWarning):
 
 @dataclass(frozen=True, eq=False)
 class LogisticModel:
-    """P(t = 1) = σ(X @ coef + intercept).
+    """A logistic model, P(t = 1) = σ(X @ coef + intercept).
 
     Attributes
     ----------
@@ -57,38 +57,38 @@ class LogisticModel:
     feature_names : tuple of str, or None
         Names of the columns of X, in the order of `coef`.
     classes : tuple of two labels
-        What t = 0 and t = 1 stand for; (0, 1) unless the labels were others.
+        The labels for t = 0 and t = 1; (0, 1) unless training had other labels.
     with_intercept : bool
-        Whether the intercept is one of the estimates.
+        Whether the intercept was estimated.
     l2 : float, or ndarray (d,)
-        Penalty that the model was trained with, for all columns or each.
-    log_loss : float
+        Penalty of the training, one for all columns or one for each.
+    mean_log_loss : float
         Mean loss over the training data, without the penalty.
-    null_log_loss : float
-        That of the best model without coefficients; NaN beside an offset.
+    mean_null_log_loss : float
+        Mean loss of the best model without coefficients; NaN if there was an offset.
     total_weight : float
-        Σ weight: the number of rows, where they have no weights.
+        Σ weight: the number of rows if they have no weights.
     gradient_norm : float
-        Largest element of the gradient of the mean loss plus penalty.
+        Largest element of the gradient of mean loss plus penalty.
     converged : bool
-        Whether there is an optimum, and training came as near to it as its `tol` asks.
+        Whether an optimum exists, and training came as close to it as its `tol` demands.
     passes : int
-        How often X was read: all reads together, those of samples too, rounded up.
+        Number of reads of X; reads of samples count by their share, rounded up in all.
     solver : str, or None
-        What :func:`fastlogit.fit` used.
+        The solver that :func:`fastlogit.fit` used.
     seconds : float
-        How long it took.
+        Duration of the training.
     history : History, or None
         Loss and gradient norm after each read of X.
-    variances : ndarray (d,), or (d + 1,) with that of the intercept last, or None
-        Squares of the standard errors, of a fit without a penalty.
+    variances : ndarray (d,), or (d + 1,) for a model with an intercept, or None
+        Squared standard errors of a fit without a penalty; the intercept comes last.
     categories : dict of tuple of str
-        The categories of each column of text, which has a feature ``column=category`` for each
-        of them; one without a feature has the coefficient 0.
+        The categories of each column of text.  Each has a feature ``column=category``; without
+        one its coefficient is 0.
     with_offset : bool
-        Whether it was trained with an offset, which predictions then need as well.
+        Whether the model was trained with an offset; then predictions need one, too.
 
-    A model made by hand, from coefficients, has NaN, 0 or None for what training would tell.
+    A model made from coefficients has NaN, 0 or None in the fields about training.
 
     Examples
     --------
@@ -103,13 +103,13 @@ class LogisticModel:
     intercept: float = 0.0
     feature_names: tuple[str, ...] | None = None
     l2: float | NDArray[np.float64] = 0.0
-    log_loss: float = math.nan
+    mean_log_loss: float = math.nan
     gradient_norm: float = math.nan
     converged: bool = False
     passes: int = 0
     classes: tuple[Any, Any] = (0, 1)
     with_intercept: bool = True
-    null_log_loss: float = math.nan
+    mean_null_log_loss: float = math.nan
     total_weight: float = math.nan
     solver: str | None = None
     seconds: float = math.nan
@@ -119,36 +119,25 @@ class LogisticModel:
     with_offset: bool = False
 
     def __post_init__(self) -> None:
-        """Check and normalise what was given."""
+        """Check and normalise the fields."""
         for name, value in fields.checked(vars(self)).items():
             object.__setattr__(self, name, value)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Take over what was pickled or copied, of which NumPy forgets that it is read-only."""
+        """Restore a pickle or copy; NumPy forgets that its arrays are read-only."""
         for value in state.values():
             if isinstance(value, np.ndarray):
                 value.flags.writeable = False
         self.__dict__.update(state)
 
-    def _features(self, X: Any, missing: Missing = "error") -> Matrix:
-        """Check that X has the columns that the model was trained on."""
-        given = as_matrix(X, missing)
-        d = given.shape[1]
-        names = None if given.names is None else list(map(str, given.names))
-        if names is not None and self.feature_names is not None:
-            _check_columns(names, self.feature_names)
-        if d != self.coef.size:
-            raise ValueError(
-                f"X must have {self.coef.size} columns, as the model has coefficients; got {d}"
-            )
-        return given
-
     @cached_property
-    def columns(self) -> onehot.Columns:
-        """Coefficients by the columns that a table must have; of a model with `feature_names`."""
+    def columns(self) -> onehot.ExpandedColumns:
+        """Coefficients by the columns that a table must have; needs `feature_names`."""
         if self.feature_names is None:
-            raise ValueError("a model without feature_names has no names of columns")
-        return onehot.columns(self.feature_names, self.coef, self.categories)
+            raise ValueError("a model without feature_names has no column names")
+        return onehot.expanded_columns(self.feature_names, self.coef, self.categories)
+
+    # Predictions --------------------------------------------------------------------------
 
     def decision(
         self,
@@ -165,18 +154,18 @@ class LogisticModel:
         Parameters
         ----------
         X : array_like (n, d), CSR matrix (n, d), or table of n rows
-            As of :func:`fastlogit.linear.decision`; the names of its columns, if it has names, are
-            checked.  Of a model with `categories` it may be a table with these columns of text.
+            As in :func:`fastlogit.linear.decision`.  Column names, if X has any, must match.
+            For a model with `categories`, X may be a table with these columns of text.
         offset : array_like (n,), optional
-            A known addition to z, which a model that was trained with one needs.
+            A known addition to z; a model that was trained with one needs it.
         missing : {"error", "nan"}
-            What to do about nulls: an error that names the column, or take them as NaN.
+            How to treat nulls: raise an error that names the column, or read them as NaN.
         unknown : {"error", "ignore"}
-            What to do about a text that is none of the categories: an error, or add 0.
+            How to treat text that is not one of the categories: raise an error, or add 0.
         out : ndarray (n,), optional
-            Where to put the result: float64 or float32.
+            Array for the result: float64 or float32.
         threads : int, optional
-            Most threads to use; default: all cores that the process may use.
+            Largest number of threads; default: all cores that the process may use.
 
         Returns
         -------
@@ -205,19 +194,20 @@ class LogisticModel:
         out: NDArray[Any] | None = None,
         threads: SupportsIndex | None = None,
     ) -> NDArray[Any]:
+        """Logits, without a warning."""
         onehot.checked_unknown(unknown)
         checks.missing(missing, ("error", "nan"))
-        offset = _plain_offset(offset, missing)
+        offset = offset_array(offset, missing)
         X = in_memory(X)
-        names = onehot.names_of(X) if self.categories else []
+        names = onehot.column_names(X) if self.categories else []
         if not set(names) & set(self.categories):
-            given = self._features(X, missing)
+            given = checked_matrix(X, self.feature_names, self.coef.size, missing)
             return linear.decision(
                 given, self.coef, self.intercept, offset=offset, out=out, threads=threads
             )
         numbers, coef, text = self.columns
-        _check_columns(sorted(names), tuple(sorted([*numbers, *text])))
-        logits = onehot.sum_of(X, text, missing, unknown)
+        check_columns(sorted(names), sorted([*numbers, *text]))
+        logits = onehot.text_logits(X, text, missing, unknown)
         if offset is not None:
             logits = logits + checks.vector(offset, "offset", logits.size, "row of X")
         if numbers:
@@ -242,27 +232,27 @@ class LogisticModel:
         Parameters
         ----------
         X, offset, missing, unknown, threads
-            As of `decision`.
+            As in `decision`.
 
         Returns
         -------
         ndarray (n, 2)
-            float64, in the order of `classes`; a row with NaN, or a null that is taken as NaN, has
-            NaN for both.
+            float64, in the order of `classes`.  Both are NaN for a row with NaN, or with a null
+            that is read as NaN.
 
         Raises
         ------
         TypeError, ValueError
-            As by `decision`.
+            As in `decision`.
 
         Warns
         -----
         OffsetWarning
-            As `decision`.
+            As in `decision`.
         """
         warn_without_offset(self, offset)
         z = self._decision(X, offset, missing, unknown, threads=threads)
-        return of_both_classes(sigmoid, z, np.float64, threads)
+        return both_classes(sigmoid, z, np.float64, threads)
 
     def predict(
         self,
@@ -277,24 +267,25 @@ class LogisticModel:
         Parameters
         ----------
         X, offset, threads
-            As of `decision`.
+            As in `decision`.
         threshold : float
             In [0, 1].
 
         Returns
         -------
         ndarray (n,)
-            int64 for classes 0 and 1, else bool, int64, float64 or str as they are.
+            int64 for classes 0 and 1, otherwise the type of the classes: bool, int64, float64 or
+            str.
 
         Raises
         ------
         TypeError, ValueError
-            As by `decision`; if `threshold` is no number in [0, 1], or a row's probability is NaN.
+            As in `decision`; or if `threshold` is not in [0, 1], or a probability is NaN.
 
         Warns
         -----
         OffsetWarning
-            As `decision`.
+            As in `decision`.
         """
         threshold = checks.probability(threshold, "threshold")
         warn_without_offset(self, offset)
@@ -305,7 +296,7 @@ class LogisticModel:
         labels: NDArray[Any] = np.array(self.classes)[(y > threshold).astype(np.intp)]
         return labels
 
-    # What the data tell of the coefficients -----------------------------------------------
+    # Statistics of the coefficients -------------------------------------------------------
 
     def standard_errors(
         self,
@@ -315,28 +306,28 @@ class LogisticModel:
         offset: ArrayLike | None = None,
         threads: SupportsIndex | None = None,
     ) -> NDArray[np.float64]:
-        """Standard errors of the coefficients, and last of the intercept if there is one.
+        """Standard errors of the coefficients, then of the intercept if there is one.
 
-        From the inverse of the Hessian of the loss, which is that of Fisher's information.
+        They come from the inverse of the Hessian of the loss, which is the Fisher information.
 
         Parameters
         ----------
         X : array_like (n, d), CSR matrix (n, d), or table of n rows, optional
-            As of `decision`: the data that the model was trained on, by whatever; default: what
-            :func:`fastlogit.fit` has kept of them.
+            As in `decision`: the training data; any library may have trained the model.
+            Default: the variances that :func:`fastlogit.fit` stored.
         weight, offset, threads : optional
-            As of :func:`fastlogit.fit`.
+            As in :func:`fastlogit.fit`.
 
         Returns
         -------
         ndarray (d + 1,), or (d,) for a model without an intercept
-            NaN for what collinear columns leave open.
+            NaN for coefficients that collinear columns leave undetermined.
 
         Raises
         ------
         ValueError
-            If the model was trained with a penalty, for which they would mean nothing, or none
-            are kept and X is not given.
+            If the model was trained with a penalty, as they would have no meaning; or if it
+            stores none and X is not given.
 
         Warns
         -----
@@ -351,13 +342,15 @@ class LogisticModel:
         array([1.0852, 1.9749])
         """
         if np.any(self.l2):
-            raise ValueError(f"a model trained with a penalty (l2 = {self.l2}) has none")
+            raise ValueError(
+                f"a model trained with a penalty (l2 = {self.l2}) has no standard errors"
+            )
         if X is None:
             if self.variances is None:
-                raise ValueError("none are kept: give X")
+                raise ValueError("the model stores no standard errors; pass the training data as X")
             return np.sqrt(self.variances)
         warn_without_offset(self, offset)
-        given = self._features(X)
+        given = checked_matrix(X, self.feature_names, self.coef.size, "error")
         if self.with_intercept:
             count = _threads.resolve(threads)
             weight = checks.weights(weight, given.shape[0], "row of X", count)
@@ -376,42 +369,42 @@ class LogisticModel:
         return np.sqrt(linalg.variances(hessian, given.centres))
 
     def z_values(self, X: Any = None, **data: Any) -> NDArray[np.float64]:
-        """Estimates in units of their standard errors (Wald's statistic).
+        """Estimates divided by their standard errors (Wald's statistic).
 
         Parameters
         ----------
         X, **data : optional
-            As of `standard_errors`.
+            As in `standard_errors`.
 
         Returns
         -------
         ndarray (d + 1,), or (d,) for a model without an intercept
-            NaN for what collinear columns leave open.
+            NaN for coefficients that collinear columns leave undetermined.
 
         Raises
         ------
         TypeError, ValueError
-            As by `standard_errors`.
+            As in `standard_errors`.
         """
         return self._estimates / self.standard_errors(X, **data)
 
     def p_values(self, X: Any = None, **data: Any) -> NDArray[np.float64]:
-        """Probabilities of a z-value that is further from 0, if the true coefficient is 0.
+        """Two-sided p-values of the hypotheses that a coefficient is 0 (Wald's test).
 
         Parameters
         ----------
         X, **data : optional
-            As of `standard_errors`.
+            As in `standard_errors`.
 
         Returns
         -------
         ndarray (d + 1,), or (d,) for a model without an intercept
-            Exact also where they are tiny; NaN for what collinear columns leave open.
+            Exact also if tiny; NaN for coefficients that collinear columns leave undetermined.
 
         Raises
         ------
         TypeError, ValueError
-            As by `standard_errors`.
+            As in `standard_errors`.
         """
         return statistics.p_values(self.z_values(X, **data))
 
@@ -423,32 +416,33 @@ class LogisticModel:
         Parameters
         ----------
         X, **data : optional
-            As of `standard_errors`.
+            As in `standard_errors`.
         level : float
             Between 0 and 1.
 
         Returns
         -------
         ndarray (d + 1, 2), or (d, 2) for a model without an intercept
-            Lower and upper ends; NaN for what collinear columns leave open.
+            Lower and upper ends; NaN for coefficients that collinear columns leave undetermined.
 
         Raises
         ------
         TypeError, ValueError
-            As by `standard_errors`, or if `level` does not lie between 0 and 1.
+            As in `standard_errors`; or if `level` is not between 0 and 1.
         """
         errors = self.standard_errors(X, **data)
         return statistics.confidence_intervals(self._estimates, errors, level)
 
     def summary(self, *, level: float = 0.95) -> str:
-        """Table of the estimates, and of what is known about the fit.
+        """Table of the estimates, below facts about the fit.
 
-        With standard errors, z-values, p-values and confidence intervals, if those are kept.
+        If the model stores variances, the table has standard errors, z-values, p-values and
+        confidence intervals.
 
         Parameters
         ----------
         level : float
-            Of the confidence intervals, between 0 and 1.
+            Level of the confidence intervals, between 0 and 1.
 
         Returns
         -------
@@ -457,7 +451,7 @@ class LogisticModel:
         Raises
         ------
         TypeError, ValueError
-            If `level` does not lie between 0 and 1.
+            If `level` is not between 0 and 1.
 
         Examples
         --------
@@ -471,7 +465,7 @@ class LogisticModel:
         has_errors = self.variances is not None and not np.any(self.l2)
         errors = self.standard_errors() if has_errors else None
         names = list(self.feature_names or (f"x{j}" for j in range(self.coef.size)))
-        names = [" ".join(checks.cut(name, _MOST_TEXT).split()) for name in names]
+        names = [" ".join(checks.cut(name, _LONGEST_NAME).split()) for name in names]
         names += ["(intercept)"] * self.with_intercept
         return statistics.table(self._facts(), names, self._estimates, errors, level)
 
@@ -480,7 +474,7 @@ class LogisticModel:
         return np.append(self.coef, self.intercept) if self.with_intercept else self.coef
 
     def _facts(self) -> list[tuple[str, str]]:
-        """What `summary` tells in its head."""
+        """The head of a summary: names and values."""
         penalty = "one for each column" if np.ndim(self.l2) else f"{self.l2:g}"
         facts = [
             ("probability of", checks.shown(self.classes[1])),
@@ -497,12 +491,12 @@ class LogisticModel:
             ("gradient norm", f"{self.gradient_norm:.1e}"),
         ]
         likelihood = statistics.Likelihood(
-            -self.log_loss * self.total_weight,
-            -self.null_log_loss * self.total_weight,
+            -self.mean_log_loss * self.total_weight,
+            -self.mean_null_log_loss * self.total_weight,
             self.coef.size,
         )
         facts += [("log-likelihood", f"{likelihood.model:.6g}")]
-        if not math.isnan(self.null_log_loss):
+        if not math.isnan(self.mean_null_log_loss):
             facts += [
                 ("null log-likelihood", f"{likelihood.null:.6g}"),
                 ("pseudo R² (McFadden)", f"{likelihood.pseudo_r_squared:.4g}"),
@@ -511,10 +505,12 @@ class LogisticModel:
                 facts += [("likelihood ratio p", f"{likelihood.p_value:.3g}")]
         return facts
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the model as JSON, from which `load` gives the same model, bit for bit.
+    # The file -----------------------------------------------------------------------------
 
-        The file appears whole or not at all, and replaces one that exists.
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the model as JSON; `load` reads the same model, bit for bit.
+
+        The file is written atomically and replaces an existing one.
 
         Parameters
         ----------
@@ -530,7 +526,7 @@ class LogisticModel:
             temporary.write_text(text + "\n", encoding="utf-8")
 
     def content(self) -> dict[str, Any]:
-        """What `save` writes, for JSON; raises nothing.
+        """The content of the model's file, ready for JSON; raises nothing.
 
         Returns
         -------
@@ -539,10 +535,10 @@ class LogisticModel:
         return file.content(vars(self))
 
 
-def of_both_classes(
+def both_classes(
     function: Callable[..., Any], z: NDArray[Any], dtype: DTypeLike, threads: SupportsIndex | None
 ) -> NDArray[Any]:
-    """A function of z for t = 0 and t = 1, an array (n, 2), each exact in its own tail."""
+    """A function of -z and of z as an array (n, 2), each column exact in its own tail."""
     result = np.empty((z.size, 2), dtype)
     function(-z, out=result[:, 0], threads=threads)
     function(z, out=result[:, 1], threads=threads)
@@ -555,7 +551,7 @@ def load(path: str | os.PathLike[str]) -> LogisticModel:
     Parameters
     ----------
     path : path
-        A JSON file.  It is data: nothing in it is executed.
+        A JSON file.  It is only data: nothing in it is executed.
 
     Returns
     -------
@@ -582,60 +578,23 @@ def load(path: str | os.PathLike[str]) -> LogisticModel:
 
 
 def loaded(model: LogisticModel | str | os.PathLike[str]) -> LogisticModel:
-    """Return a model as it is, or the one in the file of this path."""
+    """The model itself, or the one in the file with this path."""
     if isinstance(model, LogisticModel):
         return model
     if isinstance(model, str | os.PathLike):
         return load(model)
     raise TypeError(
         f"model must be a LogisticModel or the path of its file; got {type(model).__name__} "
-        "(from_sklearn and from_statsmodels take over other libraries' models)"
+        "(from_sklearn and from_statsmodels convert other libraries' models)"
     )
 
 
 def warn_without_offset(model: LogisticModel, offset: object) -> None:
-    """Warn the user if a model was trained with an offset, and there is none to predict with."""
+    """Warn the caller if a model was trained with an offset and predicts without one."""
     if model.with_offset and offset is None:
-        warnings.warn(
-            "offset must be given, as the model was trained with one; without it, the model "
-            "predicts as if it were 0",
-            OffsetWarning,
-            _level_of_caller(),
-        )
-
-
-def _level_of_caller() -> int:
-    """Level, for the function that asks, of the first caller outside this package."""
-    package, level = __name__.partition(".")[0], 1
-    frame = sys._getframe(1)
-    while frame.f_back and frame.f_globals.get("__name__", "").partition(".")[0] == package:
-        frame, level = frame.f_back, level + 1
-    return level
-
-
-def _plain_offset(offset: Any, missing: Missing) -> Any:
-    """An offset in which other libraries' nulls are NaN, or an error."""
-    is_plain = isinstance(offset, str | list | tuple) or not hasattr(offset, "__len__")
-    if is_plain or isinstance(getattr(offset, "dtype", None), np.dtype):
-        return offset  # which is checked later
-    return arrow.floats(offset, "offset", missing)
-
-
-def _check_columns(given: list[str], wanted: tuple[str, ...]) -> None:
-    """Check that the names of columns are those wanted, in the same order."""
-    absent = [name for name in wanted if name not in set(given)]
-    if absent:
-        raise ValueError(f"X must have all columns of the model; missing {_listed(absent)}")
-    unknown = [name for name in given if name not in set(wanted)]
-    if unknown:
-        raise ValueError(f"X must have no columns that the model has not; got {_listed(unknown)}")
-    for place, (name, other) in enumerate(zip(given, wanted, strict=True)):
-        if name != other:
-            raise ValueError(
-                f"X must have its columns in the order of the model's feature_names: column "
-                f"{place} must be {other!r}; got {name!r}"
+        warn_caller(
+            OffsetWarning(
+                "offset must be given, as the model was trained with one; without it, the model "
+                "predicts as if it were 0"
             )
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join(map(repr, names[:5])) + (f" and {len(names) - 5} more" * (len(names) > 5))
+        )

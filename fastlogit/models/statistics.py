@@ -1,7 +1,7 @@
-"""What statisticians read off a maximum of the likelihood, and the table they expect of it.
+"""Statistics of estimates: p-values, confidence intervals, likelihoods, and the summary table.
 
-With standard errors s from the inverse of the Hessian, z = estimate / s is standard normal for an
-estimate whose true value is 0 (Wald's test).
+The standard errors s come from the inverse of the Hessian.  If the true value of an estimate is
+0, z = estimate / s is standard normal (Wald's test).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def p_values(z: Vector) -> Vector:
-    """P(|Z| > |z|) of a standard normal Z, exact in its tail."""
+    """P(|Z| > |z|) for a standard normal Z, exact in the tail."""
     from scipy import special
 
     result: Vector = special.erfc(np.abs(z) / math.sqrt(2.0))
@@ -30,13 +30,13 @@ def p_values(z: Vector) -> Vector:
 
 
 def confidence_intervals(estimates: Vector, errors: Vector, level: float) -> NDArray[np.float64]:
-    """Lower and upper ends of intervals that hold the true value with probability `level`."""
+    """Lower and upper ends of intervals that hold the true values with probability `level`."""
     width = _deviations(level) * errors
     return np.column_stack([estimates - width, estimates + width])
 
 
 def proportion_intervals(shares: Vector, counts: NDArray[Any], level: float) -> NDArray[np.float64]:
-    """Ends of Wilson's intervals for probabilities, of shares of so many trials each."""
+    """Ends of Wilson's intervals for probabilities, from shares of `counts` trials."""
     square = _deviations(level) ** 2 / counts
     middle = (shares + square / 2.0) / (1.0 + square)
     width = np.sqrt(square * (shares * (1.0 - shares) + square / 4.0)) / (1.0 + square)
@@ -44,7 +44,7 @@ def proportion_intervals(shares: Vector, counts: NDArray[Any], level: float) -> 
 
 
 def _deviations(level: float) -> float:
-    """How many standard errors are on each side of an estimate in its interval."""
+    """The half-width of a confidence interval in standard errors."""
     level = checks.number(level, "level")
     if not 0.0 < level < 1.0:
         raise ValueError(f"level must lie between 0 and 1; got {level}")
@@ -54,7 +54,7 @@ def _deviations(level: float) -> float:
 
 
 class Likelihood(NamedTuple):
-    """Log-likelihoods of a model, and of one with an intercept only (NaN if not known)."""
+    """Log-likelihoods of a model and of one with only an intercept (NaN if not known)."""
 
     model: float
     null: float
@@ -62,12 +62,12 @@ class Likelihood(NamedTuple):
 
     @property
     def pseudo_r_squared(self) -> float:
-        """McFadden's; NaN where the null model is perfect already."""
+        """McFadden's pseudo R²; NaN if the null model is already perfect."""
         return 1.0 - self.model / self.null if self.null else math.nan
 
     @property
     def p_value(self) -> float:
-        """Of the hypothesis that all coefficients are 0, by the ratio of the likelihoods."""
+        """The p-value that all coefficients are 0, by the likelihood-ratio test."""
         ratio = max(0.0, 2.0 * (self.model - self.null))
         from scipy import special
 
@@ -81,7 +81,7 @@ def table(
     errors: Vector | None,
     level: float,
 ) -> str:
-    """Lay out facts in two columns, and below them a row for each estimate."""
+    """Lay out facts in two columns, then one row for each estimate."""
     header, rows = (
         ["", "coef"],
         [[name, f"{b:.6g}"] for name, b in zip(names, estimates, strict=True)],

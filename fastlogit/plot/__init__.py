@@ -1,29 +1,26 @@
-"""Pictures: the mathematics, where others lose their digits, and how good a model is.
+"""Pictures of the mathematics, of rounding errors, of a model, and of how good it is on data.
 
 ===================  =====================================================================
 mathematics          `logistic`, `derivative`, `cross_entropy`, `gradient`
-exactness            `tails`: the error of formulas and libraries, in units in the last place
-of a model           `convergence`, `coefficients`
-of a model and data  `reliability`, `roc`, `precision_recall`, `decision_boundary`
+exactness            `tails`: the errors of formulas and libraries, in ULP
+model                `convergence`, `coefficients`
+evaluation           `reliability`, `roc`, `precision_recall`
+boundary             `decision_boundary`
 ===================  =====================================================================
 
-Every function takes the axes to draw on, or makes a new figure, and returns the axes; none shows
-anything.  A figure that has no layout engine gets the constrained one, as legends stand above the
-axes.  The curves of several models may be drawn on the same axes.  The colours can be told apart by
-colour-blind eyes; line styles and markers in grey.
-``fastlogit plot NAME -o FILE`` writes each as PNG, SVG or PDF.
+Every function draws on the given axes, or in a new figure, and returns the axes; none shows a
+figure.  Several models may be drawn on the same axes.  A figure without a layout
+engine gets the constrained one, as legends stand above the axes.
+
+Colour-blind readers can tell the colours apart, and line styles and markers work in grey.
+``fastlogit plot NAME -o FILE`` writes a picture as PNG, SVG or PDF.
 """
 
+from fastlogit.plot.boundary import decision_boundary
+from fastlogit.plot.evaluation import precision_recall, reliability, roc
 from fastlogit.plot.exactness import tails
 from fastlogit.plot.mathematics import cross_entropy, derivative, gradient, logistic
-from fastlogit.plot.models import (
-    coefficients,
-    convergence,
-    decision_boundary,
-    precision_recall,
-    reliability,
-    roc,
-)
+from fastlogit.plot.model import coefficients, convergence
 
 __all__ = [
     "coefficients",

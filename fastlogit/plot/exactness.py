@@ -1,4 +1,4 @@
-"""Where formulas and libraries lose their digits: errors against decimal arithmetic."""
+"""The picture of rounding errors: formulas and libraries against decimal arithmetic."""
 
 from __future__ import annotations
 
@@ -30,31 +30,30 @@ if TYPE_CHECKING:
 
 Function = Literal["sigmoid", "sigmoid_derivative", "log_sigmoid", "softplus"]
 
-# Logits are drawn from bins that are even on the picture's axis, linear up to 1 and then
-# logarithmic, to beyond the last subnormal result at 745.
+# Logits are drawn from bins of equal width on the picture's axis, which is linear up to 1 and then
+# logarithmic.  The last subnormal result is at 745.
 _LINEAR_UP_TO = 1.0
 _LARGEST_Z = 800.0
 _BINS, _POINTS = 160, 12
-# As many units in the last place as float64 has numbers of one exponent: no digit is right.
+# float64 has this many numbers with the same exponent; a larger error leaves no correct digit.
 _ALL_DIGITS = 2.0**53
-# Errors that are smaller are drawn there.
-_NONE = 0.1
-# Digits of the references, beyond those that 1 + e^-|z| needs to be told from 1.
+# Smaller errors are drawn here.
+_LEAST_DRAWN = 0.1
+# Digits of the exact results, in addition to those that cancel.
 _DIGITS = 40
 
 
 def tails(function: Function = "log_sigmoid", ax: Axes | None = None) -> Axes:
-    """Draw the errors of a function over the logit z, of fastlogit and of all others at hand.
+    """Draw the error of a function in float64 over the logit z, for fastlogit and other libraries.
 
-    Those are the textbook formula in NumPy, and SciPy, PyTorch and JAX, as far as they are
-    installed, in float64.  Errors are in units in the last place (ULP) of the exact result, the
-    largest of a dozen logits at each place, and 0.1 where it is less; the dotted line is where no
-    digit is right.
+    The others are the textbook formula in NumPy, and SciPy, PyTorch and JAX if they are
+    installed.  Errors are in units in the last place (ULP) of the exact result.  Each point is the
+    largest error at a dozen logits, and at least 0.1.  Beyond the dotted line no digit is right.
 
     Parameters
     ----------
     function : {"log_sigmoid", "softplus", "sigmoid", "sigmoid_derivative"}
-        ``-log_sigmoid(z)`` is the loss of t = 1, and ``softplus(z)`` that of t = 0.
+        ``-log_sigmoid(z)`` is the loss of t = 1, ``softplus(z)`` the loss of t = 0.
     ax : matplotlib Axes, optional
         Where to draw; default: a new figure.
 
@@ -71,7 +70,7 @@ def tails(function: Function = "log_sigmoid", ax: Axes | None = None) -> Axes:
 
     Notes
     -----
-    The exact results come from :mod:`decimal`, with 40 digits more than cancel.
+    The exact results are computed with :mod:`decimal`, with 40 digits more than cancel.
 
     Examples
     --------
@@ -82,17 +81,17 @@ def tails(function: Function = "log_sigmoid", ax: Axes | None = None) -> Axes:
     True
     """
     checks.choice(function, "function", get_args(Function))
-    ax = axes.one(ax)
+    ax = axes.single(ax)
     z = _points()
     exact = _exact(function)
     middle = np.sort(z, axis=1)[:, _POINTS // 2]
     for (name, compute), (color, linestyle) in zip(
         _implementations(function).items(), axes.STYLES, strict=False
     ):
-        errors = ulp_error(compute(z), exact).clip(_NONE, _ALL_DIGITS)
+        errors = ulp_error(compute(z), exact).clip(_LEAST_DRAWN, _ALL_DIGITS)
         largest = errors.max(axis=1)
         (line,) = ax.plot(middle, largest, color=color, linestyle=linestyle, label=name)
-        if name == "fastlogit":  # over the others
+        if name == "fastlogit":  # in front of the others
             line.set(zorder=3.0, linewidth=2.5)
     ax.axhline(_ALL_DIGITS, color=axes.GREY, linestyle=":", linewidth=1.0)
     ax.annotate(
@@ -106,7 +105,7 @@ def tails(function: Function = "log_sigmoid", ax: Axes | None = None) -> Axes:
     )
     ax.set_xscale("symlog", linthresh=_LINEAR_UP_TO)
     ax.set_yscale("log")
-    ax.set(xlim=(-_LARGEST_Z, _LARGEST_Z), ylim=(0.7 * _NONE, 1e18))
+    ax.set(xlim=(-_LARGEST_Z, _LARGEST_Z), ylim=(0.7 * _LEAST_DRAWN, 1e18))
     ticks = [-100.0, -10.0, -1.0, 0.0, 1.0, 10.0, 100.0]
     ax.set_xticks(ticks, [f"{tick:g}".replace("-", "\N{MINUS SIGN}") for tick in ticks])
     axes.finish(ax, "logit $z$", f"error of {function}(z) in ULP", columns=2)
@@ -115,12 +114,13 @@ def tails(function: Function = "log_sigmoid", ax: Axes | None = None) -> Axes:
 
 @cache
 def _exact(function: str) -> NDArray[np.object_]:
+    """Exact results at all points."""
     z = _points()
     return np.array([_EXACT[function](one) for one in z.ravel().tolist()]).reshape(z.shape)
 
 
 def _points() -> NDArray[np.float64]:
-    """Logits, (bins, points), drawn at random but always the same."""
+    """Random logits, shape (bins, points), the same at every call."""
     largest = _LINEAR_UP_TO + math.log10(_LARGEST_Z / _LINEAR_UP_TO)
     edges = np.linspace(-largest, largest, _BINS + 1)
     places = np.random.default_rng(0).uniform(edges[:-1, None], edges[1:, None], (_BINS, _POINTS))
@@ -151,28 +151,30 @@ def _softplus(z: float) -> Decimal:
 _EXACT: dict[str, Callable[[float], Decimal]] = {
     "sigmoid": _sigmoid,
     "sigmoid_derivative": _sigmoid_derivative,
-    "log_sigmoid": lambda z: _softplus(-z).copy_negate(),  # which, unlike -, does not round
+    "log_sigmoid": lambda z: _softplus(-z).copy_negate(),  # unlike -, it does not round
     "softplus": _softplus,
 }
 
 
 def _digits(z: float) -> int:
+    """Decimal digits to compute with; |z| / ln 10 of them are lost in 1 + e^-|z|."""
     return _DIGITS + math.ceil(abs(z) / math.log(10.0))
 
 
-# Who computes it -----------------------------------------------------------------------
+# Implementations -----------------------------------------------------------------------
 
 
 def _implementations(function: str) -> dict[str, Compute]:
+    """The function of each library that is installed, by the library's name and version."""
     found: dict[str, Compute] = {
         "fastlogit": getattr(elementwise, function),
         "textbook": _TEXTBOOK[function],
     }
-    for name, (module, of) in _LIBRARIES.items():
+    for name, (module, find) in _LIBRARIES.items():
         if find_spec(module) is not None:
-            with suppress(ImportError), warnings.catch_warnings():  # installed, but broken; or old
+            with suppress(ImportError), warnings.catch_warnings():  # a broken installation
                 warnings.simplefilter("ignore")
-                found[f"{name} {version(module)}"] = of(function)
+                found[f"{name} {version(module)}"] = find(function)
     return found
 
 
@@ -182,6 +184,8 @@ def _textbook_sigmoid(z: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _quiet(compute: Compute) -> Compute:
+    """The same function without NumPy's warnings."""
+
     def with_no_warning(z: NDArray[np.float64]) -> Any:
         with np.errstate(all="ignore"):
             return compute(z)

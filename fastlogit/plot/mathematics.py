@@ -1,4 +1,4 @@
-"""Pictures of the logistic function, of its cross-entropy, and of their derivatives."""
+"""Pictures of the logistic function, of the cross-entropy, and of their derivatives."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PROBABILITY = "predicted probability $y$"
 
 
 def logistic(ax: Axes | None = None) -> Axes:
-    """Draw the logistic function: the probabilities of t = 1 and of t = 0 over the logit z.
+    """Draw the logistic function: the probabilities of t = 1 and t = 0 over the logit z.
 
     P(t=1|z) = σ(z) = 1 / (1 + e^-z), and P(t=0|z) = 1 - σ(z) = σ(-z).
 
@@ -45,13 +45,13 @@ def logistic(ax: Axes | None = None) -> Axes:
     >>> ax.get_xlabel(), ax.get_ylabel()
     ('logit $z$ (log-odds)', 'probability')
     """
-    ax = axes.one(ax)
+    ax = axes.single(ax)
     z = _logits()
-    of_both = {
+    curves = {
         r"$P(t{=}1\mid z) = \sigma(z)$": elementwise.sigmoid(z),
         r"$P(t{=}0\mid z) = \sigma(-z)$": elementwise.sigmoid(-z),
     }
-    axes.curves(ax, z, of_both, _LOGIT, "probability")
+    axes.draw_curves(ax, z, curves, _LOGIT, "probability")
     return ax
 
 
@@ -80,18 +80,18 @@ def derivative(ax: Axes | None = None) -> Axes:
     >>> float(slope.max())
     0.25
     """
-    ax = axes.one(ax)
+    ax = axes.single(ax)
     z = _logits()
-    slope = {r"$\sigma'(z) = \sigma(z)\,\sigma(-z)$": elementwise.sigmoid_derivative(z)}
-    axes.curves(ax, z, slope, _LOGIT, r"derivative $d\sigma/dz$")
+    curves = {r"$\sigma'(z) = \sigma(z)\,\sigma(-z)$": elementwise.sigmoid_derivative(z)}
+    axes.draw_curves(ax, z, curves, _LOGIT, r"derivative $d\sigma/dz$")
     return ax
 
 
 def cross_entropy(ax: Sequence[Axes] | None = None) -> NDArray[Any]:
     """Draw the cross-entropy of the targets t = 1 and t = 0, over the probability and the logit.
 
-    ξ(1, y) = -log y and ξ(0, y) = -log(1 - y); with y = σ(z) that is log(1 + e^-z) and
-    log(1 + e^z): in z it grows no faster than |z|, in y it goes to infinity at the ends.
+    ξ(1, y) = -log y and ξ(0, y) = -log(1 - y).  With y = σ(z) they are log(1 + e^-z) and
+    log(1 + e^z).  The loss goes to infinity where y goes to 0 or 1, but grows no faster than |z|.
 
     Parameters
     ----------
@@ -114,28 +114,28 @@ def cross_entropy(ax: Sequence[Axes] | None = None) -> NDArray[Any]:
     >>> over_y.get_xlabel(), over_z.get_xlabel()
     ('predicted probability $y$', 'logit $z$ (log-odds)')
     """
-    over_y, over_z = axes.two(ax)
+    over_y, over_z = axes.pair(ax)
     y, z = _probabilities(), _logits()
-    of_y = {
+    curves_over_y = {
         r"$t = 1$: $-\log y$": elementwise.cross_entropy(y, 1),
         r"$t = 0$: $-\log(1 - y)$": elementwise.cross_entropy(y, 0),
     }
-    of_z = {
+    curves_over_z = {
         r"$t = 1$: $\log(1 + e^{-z})$": elementwise.logistic_loss(z, 1),
         r"$t = 0$: $\log(1 + e^{z})$": elementwise.logistic_loss(z, 0),
     }
-    axes.curves(over_y, y, of_y, _PROBABILITY, r"cross-entropy $\xi(t, y)$ in nats")
-    axes.curves(over_z, z, of_z, _LOGIT, r"cross-entropy $\xi(t, \sigma(z))$ in nats")
+    axes.draw_curves(over_y, y, curves_over_y, _PROBABILITY, r"cross-entropy $\xi(t, y)$ in nats")
+    axes.draw_curves(over_z, z, curves_over_z, _LOGIT, r"cross-entropy $\xi(t, \sigma(z))$ in nats")
     over_y.set(xlim=(0.0, 1.0), ylim=(0.0, 8.0))
     over_z.set(ylim=(0.0, 8.0))
     return np.array([over_y, over_z])
 
 
 def gradient(ax: Sequence[Axes] | None = None) -> NDArray[Any]:
-    """Draw the derivatives of the cross-entropy: by the probability y, and by the logit z.
+    """Draw the derivatives of the cross-entropy by the probability y and by the logit z.
 
-    ∂ξ/∂y = (y - t) / (y (1 - y)) has no bound; times ∂y/∂z = y (1 - y) it becomes
-    ∂ξ/∂z = y - t, which is never beyond ±1.
+    ∂ξ/∂y = (y - t) / (y (1 - y)) is unbounded.  Multiplied by ∂y/∂z = y (1 - y), it becomes
+    ∂ξ/∂z = y - t, which lies between -1 and 1.
 
     Parameters
     ----------
@@ -158,28 +158,28 @@ def gradient(ax: Sequence[Axes] | None = None) -> NDArray[Any]:
     >>> [line.get_linestyle() for line in over_z.lines]
     ['-', '--']
     """
-    over_y, over_z = axes.two(ax)
+    over_y, over_z = axes.pair(ax)
     y, z = _probabilities(), _logits()
-    of_y = {
+    curves_over_y = {
         r"$t = 1$: $-1 / y$": elementwise.cross_entropy_derivative(y, 1),
         r"$t = 0$: $1 / (1 - y)$": elementwise.cross_entropy_derivative(y, 0),
     }
-    of_z = {
+    curves_over_z = {
         r"$t = 1$: $\sigma(z) - 1$": elementwise.residual(z, 1),
         r"$t = 0$: $\sigma(z)$": elementwise.residual(z, 0),
     }
-    axes.curves(over_y, y, of_y, _PROBABILITY, r"$\partial\xi/\partial y$ in nats")
-    axes.curves(over_z, z, of_z, _LOGIT, r"$\partial\xi/\partial z$ in nats")
+    axes.draw_curves(over_y, y, curves_over_y, _PROBABILITY, r"$\partial\xi/\partial y$ in nats")
+    axes.draw_curves(over_z, z, curves_over_z, _LOGIT, r"$\partial\xi/\partial z$ in nats")
     over_y.set(xlim=(0.0, 1.0), ylim=(-10.0, 10.0))
     return np.array([over_y, over_z])
 
 
 def _logits() -> NDArray[np.float64]:
-    """Logits to draw at: up to where σ(z) cannot be told from 0 and 1 by eye, and 0 itself."""
+    """Logits, 0 among them, up to where σ(z) looks like 0 or 1."""
     return np.linspace(-8.0, 8.0, 801)
 
 
 def _probabilities() -> NDArray[np.float64]:
-    """Probabilities so close to 0 and 1 that curves which have no bound leave the picture."""
+    """Probabilities that come so close to 0 and 1 that unbounded curves leave the picture."""
     y: NDArray[np.float64] = elementwise.sigmoid(np.linspace(-12.0, 12.0, 1201))
     return y

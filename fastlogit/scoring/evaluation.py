@@ -1,4 +1,4 @@
-"""How good a model's probabilities are: measured in one pass over a table of any size."""
+"""Measures of a model's probabilities against labels, in one pass over a table of any size."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ import numpy as np
 from fastlogit import elementwise, losses
 from fastlogit.core import checks
 from fastlogit.models.model import loaded, warn_without_offset
-from fastlogit.scoring.labelled import labelled
+from fastlogit.scoring.observations import read_observations
+from fastlogit.scoring.roc import RocArea
 
 if TYPE_CHECKING:
     import os
@@ -25,16 +26,12 @@ if TYPE_CHECKING:
     from fastlogit.tables.csv_options import CSVOptions
     from fastlogit.tables.table import Progress
 
-# Up to so many rows, logits are kept, and the area under the ROC curve is exact.
-EXACT_ROWS = 10_000_000
-# Bins of logits beyond that, by the leading bits of a float32: each is 2**-11 of its value wide.
-_BITS = 20
 # Bins of the calibration table.
 _CALIBRATION_BINS = 10
 
 
 class Bin(NamedTuple):
-    """Rows whose probability lies from `least` to below `most`."""
+    """The rows with a probability from `least` to below `most`."""
 
     least: float
     most: float
@@ -44,26 +41,28 @@ class Bin(NamedTuple):
 
 
 class Evaluation(NamedTuple):
-    """What was measured.
+    """Measures of a model on a table.
 
     Attributes
     ----------
     rows, skipped : int
-        Rows that count, and rows without a label or a score.
-    log_loss, accuracy, brier_score : float
+        Rows that were measured, and rows left out as they have no label or no score.
+    positives : int
+        Rows of the second class.
+    mean_log_loss, accuracy, brier_score : float
         Means over the rows.
     auc : float
-        Area under the ROC curve; NaN where all labels are the same.
+        Area under the ROC curve; NaN if all labels are the same.
     auc_error : float
-        How far that may be off: 0 for up to ten million rows.
+        Bound of its error: 0 for up to ten million rows.
     calibration : list of Bin
-        Those that have rows.
+        Bins of probabilities, those with rows.
     """
 
     rows: int
     skipped: int
     positives: int
-    log_loss: float
+    mean_log_loss: float
     accuracy: float
     brier_score: float
     auc: float
@@ -71,7 +70,7 @@ class Evaluation(NamedTuple):
     calibration: list[Bin]
 
     def to_json(self) -> str:
-        """All of it as JSON, in which NaN and infinity are null; raises nothing.
+        """These measures as JSON, with null for NaN and infinity; raises nothing.
 
         Returns
         -------
@@ -85,17 +84,17 @@ class Evaluation(NamedTuple):
         return json.dumps(content, indent=1)
 
     def __str__(self) -> str:
-        """A table for people."""
+        """The measures as a printed table."""
         bound = f" within {self.auc_error:.1g}" if self.auc_error else ""
         facts = [
             ("rows", f"{self.rows:,} ({self.positives:,} of the second class)"),
             ("left out", f"{self.skipped:,}"),
-            ("log-loss", f"{self.log_loss:.6f}"),
+            ("mean log-loss", f"{self.mean_log_loss:.6f}"),
             ("accuracy", f"{self.accuracy:.6f}"),
             ("Brier score", f"{self.brier_score:.6f}"),
             ("AUC", f"{self.auc:.6f}{bound}"),
         ]
-        lines = [f"{name:<12} {value}" for name, value in facts]
+        lines = [f"{name:<13} {value}" for name, value in facts]
         lines += ["", "probability        rows  mean probability  share of the second class"]
         lines += [
             f"{least:.1f} to {most:.1f} {rows:>13,} {y:>17.4f} {t:>26.4f}"
@@ -118,22 +117,22 @@ def evaluate(
     threads: SupportsIndex | None = None,
     progress: Callable[[Progress], object] | None = None,
 ) -> Evaluation:
-    """Compare the probabilities of a model with labels, in one pass over a table.
+    """Measures of a model's probabilities against labels, in one pass over a table.
 
     Parameters
     ----------
     model : LogisticModel, or path of its file
     source, offset, unknown, source_format, csv, threads, progress
-        As of :func:`fastlogit.score`.
+        As in :func:`fastlogit.score`.
     label : str or int, optional
-        The column of the labels: its name, or of an array its position.  LIBSVM has labels of its
-        own.  A label is one of the model's `classes`, however a format writes it: class 1 is 1,
-        1.0, True, "1" and "true".
+        The column of the labels: its name, or its position in an array.  LIBSVM has its own
+        labels.  A label is one of the model's `classes`, in any spelling of the formats: class 1
+        may be 1, 1.0, True, "1" or "true".
     threshold : float
-        The probability above which a row is taken for the second class, for the accuracy.
+        The probability above which a row counts as the second class, for the accuracy.
     missing : {"skip", "error"}
-        Whether rows without a label or a score (null or NaN) are left out, and counted in
-        `Evaluation.skipped`, or raise an error that names the first.
+        How to treat rows without a label or a score (null or NaN): leave them out and count them
+        in `Evaluation.skipped`, or raise an error that names the first.
 
     Returns
     -------
@@ -144,8 +143,8 @@ def evaluate(
     OSError
         If a file cannot be read.
     TypeError, ValueError
-        If `source` does not suit the model, or has a label that is none of its classes, naming
-        the row; or if no row has a label and a score.
+        If `source` does not suit the model; if a label is not one of its classes, naming the
+        row; or if no row has both a label and a score.
 
     Warns
     -----
@@ -158,13 +157,13 @@ def evaluate(
     >>> from fastlogit.scoring import evaluate
     >>> model = fl.LogisticModel([1.0], 0.0, ("x",))
     >>> found = evaluate(model, {"x": [-2.0, 1.0, 0.5, 3.0], "late": [0, 0, 1, 1]}, "late")
-    >>> found.accuracy, found.auc, round(found.log_loss, 4)
+    >>> found.accuracy, found.auc, round(found.mean_log_loss, 4)
     (0.75, 0.75, 0.4907)
     """
     model = loaded(model)
     warn_without_offset(model, offset)
     found = Evaluator(threshold, threads)
-    for rows in labelled(
+    for rows in read_observations(
         model,
         source,
         label,
@@ -181,18 +180,18 @@ def evaluate(
 
 
 class Evaluator:
-    """Adds up what is to be measured."""
+    """Collects logits and targets; `result` gives the measures."""
 
     def __init__(self, threshold: float = 0.5, threads: SupportsIndex | None = None) -> None:
         self.threshold, self.threads = checks.probability(threshold, "threshold"), threads
         self.rows = self.skipped = self.correct = 0
         self.losses: list[float] = []
         self.squares: list[float] = []
-        self.ranking = _Ranking()
+        self.roc = RocArea()
         self.bins = np.zeros((3, _CALIBRATION_BINS))
 
     def add(self, z: NDArray[np.float64], t: NDArray[np.float64]) -> None:
-        """Add rows with logits z and labels t, 0 or 1, of which NaN is missing."""
+        """Add rows with logits z and targets t, 0 or 1; a row with NaN is skipped."""
         there = ~(np.isnan(z) | np.isnan(t))
         if not there.all():
             self.skipped += int(z.size - there.sum())
@@ -204,15 +203,15 @@ class Evaluator:
         self.losses.append(losses.log_loss(z, t, threads=self.threads))
         self.squares.append(float(np.square(elementwise.residual(z, t)).sum()))
         self.correct += int(np.count_nonzero((y > self.threshold) == (t > 0.5)))
-        self.ranking.add(z, t > 0.5)
+        self.roc.add(z, t > 0.5)
         number = np.minimum((y * _CALIBRATION_BINS).astype(np.int64), _CALIBRATION_BINS - 1)
         for row, weights in enumerate((None, y, t)):
             self.bins[row] += np.bincount(number, weights, _CALIBRATION_BINS)
 
     def result(self) -> Evaluation:
-        """What has been added up."""
+        """The measures of all rows."""
         n = self.rows
-        auc, error = self.ranking.area()
+        auc, error = self.roc.result()
         edges = np.linspace(0.0, 1.0, _CALIBRATION_BINS + 1).tolist()
         return Evaluation(
             n,
@@ -229,64 +228,3 @@ class Evaluator:
                 if count
             ],
         )
-
-
-class _Ranking:
-    """Logits of both classes, as they are or, when they are many, counted in bins."""
-
-    def __init__(self) -> None:
-        self.kept: list[tuple[NDArray[np.float64], NDArray[np.bool_]]] = []
-        self.rows = 0
-        self.counts: NDArray[np.int64] | None = None
-
-    def add(self, z: NDArray[np.float64], t: NDArray[np.bool_]) -> None:
-        self.rows += z.size
-        self.kept.append((z, t))
-        if self.rows > EXACT_ROWS:
-            if self.counts is None:
-                self.counts = np.zeros((2, 1 << _BITS), np.int64)
-            for z, t in self.kept:
-                numbers = _bin(z)
-                for label in (0, 1):
-                    self.counts[label] += np.bincount(numbers[t == label], minlength=1 << _BITS)
-            self.kept.clear()
-
-    def area(self) -> tuple[float, float]:
-        """Area under the ROC curve, and its greatest error."""
-        if self.counts is not None:
-            return area(*self.counts)
-        z = np.concatenate([z for z, _ in self.kept])
-        t = np.concatenate([t for _, t in self.kept])
-        return area(*ranked(z, t)[1:])[0], 0.0
-
-
-def ranked(
-    z: NDArray[np.float64], t: NDArray[np.bool_]
-) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
-    """The different logits, ascending, and how many rows of t = 0 and of t = 1 have each."""
-    different, numbers = np.unique(z, return_inverse=True)
-    negatives, positives = (
-        np.bincount(numbers[t == label], minlength=different.size) for label in (False, True)
-    )
-    return different, negatives, positives
-
-
-def _bin(z: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Numbers that rise with z: the leading bits of float32, whose order is that of its bits."""
-    with np.errstate(over="ignore"):
-        bits = z.astype(np.float32).view(np.uint32)
-    ordered = np.where(bits >> 31, ~bits, bits | np.uint32(1 << 31))
-    return (ordered >> np.uint32(32 - _BITS)).astype(np.int64)
-
-
-def area(negatives: NDArray[np.int64], positives: NDArray[np.int64]) -> tuple[float, float]:
-    """Share of pairs, one of each class, of which the positive is in the later bin.
-
-    Pairs in the same bin count half; were they not ties, all of them might be right or wrong.
-    """
-    pairs = float(negatives.sum()) * float(positives.sum())
-    if pairs == 0.0:
-        return math.nan, 0.0
-    below = np.cumsum(negatives) - negatives
-    ties = float(positives @ negatives.astype(np.float64)) / 2.0
-    return (float(positives @ below.astype(np.float64)) + ties) / pairs, ties / pairs

@@ -1,13 +1,14 @@
-"""What a run that dies leaves: every part that it had finished, to be taken up again.
+"""The journal of a scoring run: the finished batches, so that an interrupted run can be resumed.
 
-A journal lies beside the output, and is removed once that is complete.  Its first line tells, as
-JSON, what the run was: the model, the files with their sizes and times, all options.  A record
-follows for each part, with a checksum: what a crash has cut or damaged is found, and done again.
+It is in the folder of the output and is removed when the output is complete.  Its first line is
+JSON with the identity of the run: the model, the files with their sizes and times, all options.
+A record follows for each batch.  Its checksum reveals a cut or damaged record, which is scored
+again:
 
-    lengths of the following, rows read, unknown values, CRC-32
+    lengths of the three fields, rows read, unknown values, CRC-32
     | record batch | rows left out | name of the file
 
-(SQLite would do all of this, and takes six times as long as to compute what it keeps.)
+(SQLite would do all of this, but takes six times as long as scoring the rows.)
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastlogit.core import files
-from fastlogit.scoring.predictions import Part
+from fastlogit.scoring.scorer import ScoredBatch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,7 +36,10 @@ _HEAD = struct.Struct("<QQQQQQ")
 
 @contextmanager
 def open_journal(output: str | os.PathLike[str], run: dict[str, Any]) -> Iterator[Journal]:
-    """Give the journal of an output; at a clean end, and where data are wrong, it is removed."""
+    """The journal of an output; it is kept if the run is interrupted.
+
+    After a TypeError or ValueError it is removed, as the data are wrong and would be wrong again.
+    """
     journal = Journal(output, run)
     try:
         yield journal
@@ -49,7 +53,7 @@ def open_journal(output: str | os.PathLike[str], run: dict[str, Any]) -> Iterato
 
 
 class Journal:
-    """The parts of a run that are finished, in order."""
+    """The finished batches of a run, in order."""
 
     def __init__(self, output: str | os.PathLike[str], run: dict[str, Any]) -> None:
         self.path = Path(output).with_name(f".{Path(output).name}.journal")
@@ -57,9 +61,9 @@ class Journal:
         self.file: BinaryIO | None = None
         self.is_empty = True
 
-    def begin(self, schema: Any, *, resume: bool) -> Iterator[Part]:
-        """Begin it, or `resume`: give what is finished, up to the first part that is damaged."""
-        # Another run may begin as soon as the output has its name, before this is removed.
+    def begin(self, schema: Any, *, resume: bool) -> Iterator[ScoredBatch]:
+        """Start the journal; with `resume`, yield its batches up to the first damaged one."""
+        # Another run may begin once the output has its name, before this journal is removed.
         self.file = file = files.open_alone(self.path)
         if not resume or not self.is_there():
             file.truncate(0)
@@ -68,19 +72,19 @@ class Journal:
         file.seek(0)
         file.readline()
         good = file.tell()
-        while (part := _read(file, schema)) is not None:
+        while (batch := _read(file, schema)) is not None:
             self.is_empty = False
             good = file.tell()
-            yield part
+            yield batch
         file.truncate(good)
 
     def is_there(self) -> bool:
-        """Whether there is a journal of this very run, to be resumed.
+        """Whether a journal of the same run exists, ready to resume.
 
         Raises
         ------
         ValueError
-            If there is one of another run, and what is different.
+            If the journal is of another run, with a list of the differences.
         """
         try:
             with self.path.open("rb") as file:
@@ -88,7 +92,7 @@ class Journal:
         except FileNotFoundError:
             return False
         before = None
-        with suppress(ValueError):  # cut, or damaged: nothing is known to be finished
+        with suppress(ValueError):  # a damaged first line: no batch counts as finished
             before = json.loads(line)
         if not isinstance(before, dict):
             return False
@@ -99,21 +103,21 @@ class Journal:
         return bool(before == now)
 
     def discard(self) -> None:
-        """Remove what this very run has left, unless another process still has it."""
+        """Remove the journal of the same run, unless another process is using it."""
         with suppress(ValueError, BlockingIOError):
             if self.is_there():
                 self.file = files.open_alone(self.path)
                 self.close(keep=False)
 
-    def add(self, part: Part) -> None:
-        """Note a part."""
-        fields = (memoryview(part.rows.serialize()), part.skipped.tobytes(), part.file.encode())
-        counts = (*(len(field) for field in fields), part.read, part.unknown)
+    def add(self, batch: ScoredBatch) -> None:
+        """Append a finished batch."""
+        fields = (memoryview(batch.rows.serialize()), batch.skipped.tobytes(), batch.file.encode())
+        counts = (*(len(field) for field in fields), batch.read, batch.unknown)
         self._write(_HEAD.pack(*counts, _checksum(counts, fields)), *fields)
         self.is_empty = False
 
     def _write(self, *fields: Any) -> None:
-        """Write to the system, which keeps it when the process is killed."""
+        """Hand data to the system, which keeps them even if the process is killed."""
         assert self.file is not None
         try:
             self.file.writelines(fields)
@@ -122,7 +126,7 @@ class Journal:
             raise OSError(f"{self.path}: cannot be written: {error}") from error
 
     def close(self, *, keep: bool) -> None:
-        """Close it; what has no part is not worth keeping."""
+        """Close the journal, and remove it if it is empty or not to be kept."""
         if self.file is None:
             return
         if not keep or self.is_empty:
@@ -132,13 +136,13 @@ class Journal:
 
 
 def fingerprint(run: dict[str, Any]) -> dict[str, str]:
-    """Hash of each part of a run; no path or time can be read from it."""
+    """A hash of each item of a run's identity, which reveals no path or time."""
     encoded = {name: json.dumps(value, sort_keys=True).encode() for name, value in run.items()}
     return {name: hashlib.sha256(value).hexdigest() for name, value in encoded.items()}
 
 
-def _read(file: BinaryIO, schema: Any) -> Part | None:
-    """Read the next part; None if that is not whole."""
+def _read(file: BinaryIO, schema: Any) -> ScoredBatch | None:
+    """The next batch, or None if it is cut or damaged."""
     import pyarrow as pa
 
     head = file.read(_HEAD.size)
@@ -152,7 +156,7 @@ def _read(file: BinaryIO, schema: Any) -> Part | None:
     if _checksum(counts, fields) != checksum:
         return None
     rows, skipped, name = fields
-    return Part(
+    return ScoredBatch(
         pa.ipc.read_record_batch(pa.py_buffer(rows), schema),
         np.frombuffer(skipped, np.int64),
         read,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import re
 import stat
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from itertools import pairwise
@@ -444,16 +444,6 @@ def naming(name: str, columns: Sequence[str] = (), first: int = -1) -> Iterator[
 def is_unnamed(name: str) -> bool:
     """Whether a column has no name: pandas reads such columns as "Unnamed: 0" and so on."""
     return re.fullmatch(r"(Unnamed: 0(\.[0-9]+)*)?", name) is not None
-
-
-def checked_names(names: Any, argument: str) -> list[str]:
-    """Check an argument that names columns."""
-    if not isinstance(names, str | bytes):
-        with suppress(TypeError):  # of what is no sequence, or of pandas' NA
-            listed = list(names)
-            if all(isinstance(name, str) for name in listed):
-                return listed
-    raise TypeError(f"{argument} must be a sequence of names; got {shown(names)}")
 
 
 def _with_nearest(name: str, names: Sequence[str]) -> str:

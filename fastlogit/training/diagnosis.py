@@ -1,11 +1,11 @@
-"""What the optimum is like: standard errors, collinear columns, and labels that are separated.
+"""Diagnosis of the point where training ended: variances, collinear columns, separated labels.
 
-Labels can be separated where some direction r has t = 1 in every row with x r > 0 and t = 0 in
-every row with x r < 0.  Then f falls for ever along r (if that is not penalised), and its
-gradient vanishes; but Newton's steps keep a length at which each moves some z by 1.  So a step
-that is still as long where the gradient has vanished shows r, which the rows then prove.  Still
-further out the Hessian is 0 along r except for rounding, and Newton's step has no part there; but
-θ has a long one.
+Two classes are separated if, along some direction r, t = 1 in every row with x r > 0 and t = 0 in
+every row with x r < 0.  Without a penalty f then falls for ever along r, and its gradient vanishes.
+Newton's steps however keep the length that moves some z by 1.  A step of that length where the
+gradient has vanished is therefore a candidate for r, and the margins of the rows prove it.  Further
+out still, the Hessian is 0 along r except for rounding, and Newton's step has no component there;
+but θ has a long one.
 """
 
 from __future__ import annotations
@@ -16,87 +16,70 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from fastlogit.core import linalg
-from fastlogit.training import solvers
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from fastlogit.core.linalg import Vector
+    from fastlogit.core.linalg import SquareMatrix, Vector
     from fastlogit.training.objective import Objective, Point
 
-# A Newton step that moves no z by as much as this leads to a minimum.
+# A Newton step that moves every logit by less leads to a minimum.
 _MOVES = 0.1
-# Mean loss above which labels are not yet separated by θ itself, or not to be seen.
+# A mean loss above this shows that θ itself does not separate the labels.
 _SEPARATED_LOSS = 0.1
-# What is less than this share of the largest does not count, ...
+# Margins, and elements of a step, below this share of the largest do not count.
 _NEGLIGIBLE = 1e-3
-# ... and of what columns contribute to r, less than this is not worth to be named.
+# Columns that contribute less than this share to r are not named.
 _MINOR = 0.05
-# Columns that a message names.
-_NAMED = 8
-
-
-class SeparationWarning(UserWarning):
-    """The labels can be separated, so that there are no best coefficients."""
-
-
-class CollinearityWarning(UserWarning):
-    """Columns are sums of multiples of others, so that many coefficients are the best."""
-
-
-class SeparationError(ValueError):
-    """What `SeparationWarning` says, with ``on_separation="raise"``."""
 
 
 class Diagnosis(NamedTuple):
-    """Columns by their numbers; that after the last is the intercept."""
+    """Numbers of columns, where d stands for an intercept; at most one of the lists is filled."""
 
-    # Those that separate the labels, if any do.
+    # Columns that separate the labels.
     separating: list[int]
-    # Those that others explain, where that is not so.
+    # Columns that others explain.
     dependent: list[int]
-    # Those that others nearly explain, where neither is so.
+    # Columns that others nearly explain.
     nearly: list[int]
-    # Those that the rows no longer determine at the point, where none of the three is so.
+    # Columns that the rows no longer determine at the point.
     lost: list[int]
-    # Of the estimates at the point that was diagnosed, where there is no penalty.
+    # Of the estimates at the point; None with a penalty.
     variances: Vector | None
 
 
 def diagnose(objective: Objective, point: Point, separating: list[int] | None) -> Diagnosis:
-    """Diagnose a point, with a few reads of X where columns have no penalty.
+    """Diagnose a point, with a few reads of X if columns have no penalty.
 
-    `separating` is the result of `separating_columns`, if that has been called.
+    `separating` is the result of `separating_columns`, if it was called before.
     """
-    d, penalties = objective.d, objective.penalties
     if separating is None:
         separating = separating_columns(objective, point)
-    if penalties[:d].all() or d > solvers.MANY_COLUMNS:
+    if objective.penalises_every_coefficient or not objective.forms_hessian:
         return Diagnosis(separating, [], [], [], None)
+    outputs = objective.dataset.family.outputs
     hessian = objective.hessian(point.theta) if point.hessian is None else point.hessian
-    dependent = [] if separating else linalg.dependent(hessian)
-    if dependent:  # of X, and not of where its rows still count
-        dependent = linalg.dependent(objective.hessian(np.zeros(penalties.size)))
-    if penalties.any():
+    dependent = [] if separating else _dependent(objective, hessian)
+    if dependent:  # look where all rows count, as they may not at the point
+        dependent = _dependent(objective, objective.hessian(np.zeros(objective.size)))
+    if objective.penalty.is_penalised.any() or len(objective.gauge):
         return Diagnosis(separating, dependent, [], [], None)
-    variances = linalg.variances(hessian, objective.X.centres)
+    variances = linalg.variances(hessian, objective.dataset.centres, outputs)
     nearly: list[int] = []
     if np.isnan(variances).all() and not separating and not dependent:
-        nearly = linalg.nearly_dependent(hessian)
-    known = separating or dependent or nearly
-    lost: list[int] = [] if known else np.flatnonzero(np.isnan(variances)).tolist()
+        nearly = _columns(objective, linalg.nearly_dependent_columns(hessian))
+    is_known = separating or dependent or nearly
+    lost = [] if is_known else _columns(objective, np.flatnonzero(np.isnan(variances)).tolist())
     return Diagnosis(separating, dependent, nearly, lost, variances)
 
 
 def separating_columns(objective: Objective, point: Point) -> list[int]:
     """Columns by which the labels can be separated, if that shows at a point; else none."""
-    d, penalties = objective.d, objective.penalties
-    if penalties.size > d and _all_the_same(objective):
-        return [d]
-    if penalties[:d].all():
+    if objective.with_intercept and objective.dataset.intercept_separates:
+        return [objective.dataset.d]
+    if objective.penalises_every_coefficient:
         return []
-    separating = [] if penalties.any() else _separating(objective, point, point.theta)
-    if separating or d > solvers.MANY_COLUMNS:
+    is_penalised = objective.penalty.is_penalised.any()
+    separating = [] if is_penalised else _separating(objective, point, point.theta)
+    if separating or not objective.forms_hessian:
         return separating
     if point.hessian is None:
         point = replace(point, hessian=objective.hessian(point.theta))
@@ -106,77 +89,33 @@ def separating_columns(objective: Objective, point: Point) -> list[int]:
     )
 
 
-def _all_the_same(objective: Objective) -> bool:
-    """Whether the intercept alone separates the labels."""
-    t = objective.t if objective.weight is None else objective.t[objective.weight > 0.0]
-    return t[0] in (0, 1) and bool((t == t[0]).all())
-
-
 def _separating(objective: Objective, point: Point, step: Vector) -> list[int]:
-    """Columns by which the labels are separated along a step, or along θ itself; none if not."""
+    """Columns by which the labels are separated along a step, or along θ itself; else none."""
+    dataset = objective.dataset
+    # Two tests that need no read of X.
     grows = (np.abs(step) > _NEGLIGIBLE * np.abs(point.theta)).any()
-    if not grows or (step is point.theta and point.loss > _SEPARATED_LOSS * objective.total):
-        return []  # no read is needed to see that
-    moves = objective.logits(step)
-    if not np.abs(moves).max() > _MOVES:
+    if not grows:
         return []
-    # How far each row moves to the side of its label.
-    t = objective.t
-    margins = np.where(t == 1, moves, np.where(t == 0, -moves, -np.abs(moves)))
-    if objective.weight is not None:
-        margins = margins[objective.weight > 0.0]
-    if not (margins.max() > _MOVES and margins.min() >= -_NEGLIGIBLE * margins.max()):
+    if step is point.theta and point.loss > _SEPARATED_LOSS * dataset.total_weight:
+        return []
+    least, largest = dataset.margins(step)
+    if not (largest > _MOVES and least >= -_NEGLIGIBLE * largest):
         return []
     lengths = np.sqrt(objective.hessian_diagonal(np.zeros(step.size)))
-    shares = (np.abs(step) * lengths)[: objective.d]
-    return np.flatnonzero(shares > _MINOR * shares.max()).tolist() or [objective.d]
+    shares = (np.abs(step) * lengths)[: objective.coefficients]
+    main = np.flatnonzero(shares > _MINOR * shares.max()).tolist()
+    return _columns(objective, main) or [dataset.d]
 
 
-# Messages ---------------------------------------------------------------------------------
+def _dependent(objective: Objective, hessian: SquareMatrix) -> list[int]:
+    """Collinear columns; directions of the gauge do not count."""
+    gauge = objective.gauge
+    if len(gauge):
+        hessian = hessian + np.trace(hessian) * gauge.T @ gauge
+    return _columns(objective, linalg.dependent_columns(hessian, objective.dataset.family.outputs))
 
 
-def separated(columns: list[int], names: Sequence[str] | None, d: int) -> str:
-    """Say so, and what to do."""
-    if columns == [d]:
-        return "the labels are all the same, so that the intercept would have to be infinite"
-    return (
-        f"the labels can be separated, mainly by {_named(columns, names, d)}, so that coefficients "
-        "would have to be infinite; raise l2 above 0, or leave columns out"
-    )
-
-
-def collinear(columns: list[int], names: Sequence[str] | None, d: int) -> str:
-    """Say so, and what to do."""
-    return (
-        f"collinear: {_named(columns, names, d)} can be made from other columns (or the "
-        "intercept), so that many coefficients are the best: these are the shortest; leave "
-        "columns out, or raise l2 above 0"
-    )
-
-
-def nearly_collinear(columns: list[int], names: Sequence[str] | None, d: int) -> str:
-    """Say so, and what to do."""
-    return (
-        f"nearly collinear: {_named(columns, names, d)} can almost be made from other columns (or "
-        "the intercept), so that rounding errors spoil the standard errors, which are NaN; centre "
-        "columns that are far from 0, leave columns out, or raise l2 above 0"
-    )
-
-
-def lost(columns: list[int], names: Sequence[str] | None, d: int) -> str:
-    """Say so, and what to do."""
-    named = "the intercept" if columns == [d] else _named(columns, names, d)
-    return (
-        f"not converged: rounding hides what determines {named}; raise l2 above 0, or leave "
-        "columns out"
-    )
-
-
-def _named(columns: list[int], names: Sequence[str] | None, d: int) -> str:
-    """Columns in words; position d is the intercept, which goes without saying."""
-    columns = [column for column in columns if column < d]
-    shown = [repr(names[column]) if names else str(column) for column in columns[:_NAMED]]
-    if len(columns) > _NAMED:
-        shown.append(f"{len(columns) - _NAMED} more")
-    text = " and ".join([", ".join(shown[:-1]), shown[-1]]) if len(shown) > 1 else shown[0]
-    return f"column{'s' * (len(columns) > 1)} {text}"
+def _columns(objective: Objective, elements: list[int]) -> list[int]:
+    """Columns that elements of θ belong to; d for intercepts."""
+    d, coefficients = objective.dataset.d, objective.coefficients
+    return sorted({element % d if element < coefficients else d for element in elements})

@@ -1,4 +1,4 @@
-"""What users call t: probabilities, or the labels of two classes, of whatever type."""
+"""Targets of two classes: probabilities, or labels of any type; and class weights."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 
 _NUMBERS = (bool, int, float, np.number, Decimal)
-# How CSV files write booleans.
+# Booleans as CSV files write them.
 TRUTHS = {"false": False, "true": True}
 
 
 class Targets(NamedTuple):
-    """t as numbers in [0, 1], and what 0 and 1 stand for."""
+    """Targets as numbers in [0, 1], with the labels of 0 and 1."""
 
     t: NDArray[Any]
     classes: tuple[Label, Label]
@@ -36,7 +36,7 @@ class Targets(NamedTuple):
 
 
 def targets(t: ArrayLike, n: int, threads: int) -> Targets:
-    """Take numbers in [0, 1] as they are, and two different labels as 0 and 1 in their order."""
+    """Targets of n rows: numbers in [0, 1] unchanged, two different labels as 0 and 1 in order."""
     array = np.asarray(t) if not isinstance(t, np.ma.MaskedArray) else t
     if array.ndim == 1:
         must_be_present(array)
@@ -45,7 +45,7 @@ def targets(t: ArrayLike, n: int, threads: int) -> Targets:
         if kinds and all(issubclass(kind, _NUMBERS) for kind in kinds):
             t = array = np.array(array.tolist(), np.float64 if Decimal in kinds else None)
     if array.ndim == 1 and array.dtype.kind in "OTU":
-        return _of_strings(array, n)
+        return _targets_of_strings(array, n)
     if array.ndim == 1 and array.dtype in (np.float16, np.bool_):
         t = array.astype(np.float32) if array.dtype == np.float16 else array
     numbers = checks.vector(t, "t", n, "row of X")
@@ -61,7 +61,7 @@ def targets(t: ArrayLike, n: int, threads: int) -> Targets:
     return Targets(numbers, (0, 1), soft)
 
 
-def _of_strings(array: NDArray[Any], n: int) -> Targets:
+def _targets_of_strings(array: NDArray[Any], n: int) -> Targets:
     if array.size != n:
         raise ValueError(f"t must have one element for each row of X, {n}; got {array.size}")
     found = set(array.tolist())
@@ -77,7 +77,7 @@ def _of_strings(array: NDArray[Any], n: int) -> Targets:
 
 
 def must_be_present(t: NDArray[Any]) -> None:
-    """Check that no label is missing: masked, NaN, None, or what pandas has for these."""
+    """Raise a ValueError if a label is missing: masked, NaN, None, NaT or pandas.NA."""
     absent = missing(t)
     if absent.any():
         index = int(np.argmax(absent))
@@ -89,7 +89,7 @@ def must_be_present(t: NDArray[Any]) -> None:
 
 
 def missing(t: NDArray[Any]) -> NDArray[np.bool_]:
-    """Which labels are missing."""
+    """Which labels are missing, as booleans."""
     absent: NDArray[np.bool_] = np.zeros(t.size, np.bool_)
     if np.ma.is_masked(t):
         absent = np.ma.getmaskarray(t)
@@ -103,12 +103,12 @@ def missing(t: NDArray[Any]) -> NDArray[np.bool_]:
 def _is_missing(label: Any) -> bool:
     try:
         return label is None or bool(label != label)
-    except TypeError:  # pandas.NA, which is neither true nor false
+    except TypeError:  # pandas.NA has no truth value
         return True
 
 
 def key(label: Any) -> Any:
-    """The form of a label that all formats share: one for 1, 1.0, True, "1" and "true"."""
+    """Key of a label that is independent of its format: one for 1, 1.0, True, "1" and "true"."""
     if not isinstance(label, str):
         return label
     text = label.strip()
@@ -121,7 +121,7 @@ def key(label: Any) -> Any:
 
 
 def listed(classes: Sequence[Any]) -> str:
-    """How many labels there are, and which."""
+    """The number of labels, and the first of them, for a message."""
     shown = ", ".join(map(checks.shown, classes[:5])) + ", ..." * (len(classes) > 5)
     return f"{len(classes)}: {shown}"
 
@@ -129,27 +129,40 @@ def listed(classes: Sequence[Any]) -> str:
 def class_weights(
     class_weight: ClassWeight, found: Targets, weight: NDArray[Any] | None
 ) -> NDArray[Any] | None:
-    """Weights of the rows times those of their classes."""
+    """Weights of the rows, multiplied by the factors of their classes."""
     if class_weight is None:
         return weight
     if found.soft:
         raise ValueError("class_weight needs labels of two classes; t has values between 0 and 1")
-    second = found.t.astype(bool)
-    if isinstance(class_weight, str) and class_weight == "balanced":
-        counts = np.bincount(second, weights=weight, minlength=2)
+    is_second = found.t.astype(bool)
+    if isinstance(class_weight, Mapping):
+        factors = class_factors(class_weight, found.classes, "t")
+    elif isinstance(class_weight, str) and class_weight == "balanced":
+        counts = np.bincount(is_second, weights=weight, minlength=2)
         factors = [counts.sum() / (2.0 * count) if count > 0.0 else 0.0 for count in counts]
-    elif isinstance(class_weight, Mapping):
-        unknown = [label for label in class_weight if label not in found.classes]
-        if unknown:
-            raise ValueError(
-                f"class_weight must have the labels of t, {found.classes[0]!r} and "
-                f"{found.classes[1]!r}; got {unknown[0]!r}"
-            )
-        factors = [
-            checks.not_negative(class_weight.get(label, 1.0), f"class_weight[{label!r}]")
-            for label in found.classes
-        ]
     else:
-        raise ValueError(f"class_weight must be a dict, 'balanced' or None; got {class_weight!r}")
-    of_rows = np.where(second, factors[1], factors[0])
-    return of_rows if weight is None else of_rows * weight
+        raise ValueError(
+            f"class_weight must be a dict, 'balanced' or None; got {checks.shown(class_weight)}"
+        )
+    row_factors = np.where(is_second, factors[1], factors[0])
+    return row_factors if weight is None else row_factors * weight
+
+
+def class_factors(
+    class_weight: Mapping[Any, float], classes: Sequence[Any], target: str
+) -> list[float]:
+    """The factor of each class, 1 for a class that is not in the mapping.
+
+    `target` is the name of the argument with the labels, for messages.
+    """
+    first, second = classes
+    for label in class_weight:
+        if label not in classes:
+            raise ValueError(
+                f"class_weight must have the labels of {target}, {first!r} and {second!r}; got "
+                f"{checks.shown(label)}"
+            )
+    return [
+        checks.not_negative(class_weight.get(label, 1.0), f"class_weight[{label!r}]")
+        for label in classes
+    ]

@@ -1,58 +1,46 @@
-"""What training minimises: the penalised loss over coefficients and intercept, read by read.
+"""The objective f that training minimises, and its derivatives at a point.
 
-    f(θ) = Σ weight [t softplus(-z) + (1 - t) softplus(z)] + Σ l2 θ²/2,   z = [X | 1] θ + offset
+    f(θ) = Σ weight ξ(logits of a row, its target) + penalty(θ),   logits = [X | 1] θ + offset
 
-θ holds the coefficients and, if the model has one, the intercept last.  Every value and every
-derivative comes from one read of X (:mod:`fastlogit.linear`), and the reads are counted.
+It adds the derivatives from a :class:`fastlogit.training.dataset.Dataset` and a
+:class:`fastlogit.training.penalty.Penalty`.  It knows neither where the rows are nor how many
+classes there are.  Every value and every derivative takes one read of X.
 """
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fastlogit import linear, losses
 from fastlogit.core.linalg import invert
+from fastlogit.training.dataset import NotFiniteError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from fastlogit.core.linalg import Matrix, Vector
-    from fastlogit.matrix import Matrix as FeatureMatrix
+    from fastlogit.core.linalg import SquareMatrix, Vector
+    from fastlogit.training.dataset import Dataset, Pass
+    from fastlogit.training.penalty import Penalty
 
-
-class NotFiniteError(ValueError):
-    """f or a derivative of it is not finite where a solver begins."""
-
-
-class NoReadLeftError(Exception):
-    """X has been read as often as it may be."""
-
-
-def dot(a: Vector, b: Vector) -> float:
-    """Σ a b, without BLAS.
-
-    Its threads, which long vectors wake, then wait for more on cores that the next read of X
-    needs; and its result depends on how many there are.
-    """
-    return float(np.einsum("i,i", a, b))
+# The Hessian of more coefficients is not formed.
+MOST_COEFFICIENTS = 1000
 
 
 @dataclass(frozen=True, eq=False)
 class Point:
-    """θ, and what a read of X tells of it."""
+    """θ, and f and its derivatives there."""
 
     theta: Vector
-    # f, and the loss alone, without the penalty.
     value: float
+    # The loss of the rows, without the penalty.
     loss: float
+    # Of f; of a penalty with kinks, only the smooth part counts.
     gradient: Vector
-    # None where it was not asked for.
-    hessian: Matrix | None
+    # None if it was not computed.
+    hessian: SquareMatrix | None
 
     @cached_property
     def newton_step(self) -> Vector:
@@ -62,111 +50,89 @@ class Point:
 
 
 class Objective:
-    """f over rows of X; `penalties` has an element for each of θ."""
+    """f over the rows of a data set.
 
-    def __init__(
-        self,
-        X: FeatureMatrix,
-        t: NDArray[Any],
-        weight: NDArray[Any] | None,
-        offset: NDArray[Any] | None,
-        penalties: Vector,
-        threads: int,
-    ) -> None:
-        self.X, self.t, self.weight, self.offset = X, t, weight, offset
-        self.penalties, self.threads = penalties, threads
-        self.n, self.d = X.shape
-        self.total = float(self.n if weight is None else np.sum(weight, dtype=np.float64))
-        # Of all reads together, also of samples; and how many may be read.
-        self.rows_read, self.most_rows = 0, math.inf
+    Parameters
+    ----------
+    dataset : Dataset
+    penalty : Penalty
+    with_intercept : bool
+        Whether the model has intercepts.
+
+    Attributes
+    ----------
+    coefficients : int
+        Number of coefficients, the first elements of θ.
+    size : int
+        Number of elements of θ, including intercepts.
+    """
+
+    def __init__(self, dataset: Dataset, penalty: Penalty, *, with_intercept: bool) -> None:
+        self.dataset, self.penalty, self.with_intercept = dataset, penalty, with_intercept
+        outputs = dataset.family.outputs
+        self.coefficients = outputs * dataset.d
+        self.size = self.coefficients + outputs * with_intercept
 
     @property
-    def reads(self) -> int:
-        """How often all of X was read, or as many rows; one that was begun counts."""
-        return -(-self.rows_read // self.n)
+    def forms_hessian(self) -> bool:
+        """Whether there are few enough coefficients for a Hessian."""
+        return self.coefficients <= MOST_COEFFICIENTS
+
+    @property
+    def penalises_every_coefficient(self) -> bool:
+        """Whether the penalty keeps every coefficient finite."""
+        return bool(self.penalty.is_penalised[: self.coefficients].all())
 
     @cached_property
     def value_at_zero(self) -> float:
-        """Value of f where all of θ is 0, which does not depend on X."""
-        z = np.zeros(self.n) if self.offset is None else self.offset
-        return losses.log_loss(z, self.t, self.weight, threads=self.threads)
+        """Value of f where all of θ is 0, without a read of X."""
+        return self.dataset.loss_at_zero + self.penalty.value(np.zeros(self.size))
+
+    @cached_property
+    def gauge(self) -> NDArray[np.float64]:
+        """Directions of θ along which no loss changes, one in each row."""
+        return self.dataset.family.gauge(self.size, self.dataset.d)
 
     def gradient_norm(self, point: Point) -> float:
-        """Largest element of the gradient of f / Σ weight."""
-        return float(np.abs(point.gradient).max()) / self.total
+        """Largest element of the optimality residual, divided by Σ weight."""
+        residual = self.penalty.residual(point.theta, point.gradient)
+        return float(np.abs(residual).max()) / self.dataset.total_weight
 
     @np.errstate(over="ignore", invalid="ignore")
-    def at(self, theta: Vector, *, hessian: bool = False) -> Point:
-        """Evaluate f, its gradient and, where wanted, its Hessian, in one read of X."""
-        coef, intercept, given = self._arguments(theta)
-        matrix = None
-        if hessian:
-            loss, gradient, matrix = linear.log_loss_gradient_hessian(
-                self.X, self.t, coef, intercept, **given
-            )
-            matrix = self._penalised(matrix)
-        else:
-            loss, of_coef, last = linear.log_loss_gradient(self.X, self.t, coef, intercept, **given)
-            gradient = np.append(of_coef, last)
-        ridge = self.penalties * theta
-        value = loss + 0.5 * dot(ridge, theta)
-        return Point(theta, value, loss, gradient[: theta.size] + ridge, matrix)
+    def evaluate(self, theta: Vector, *, hessian: bool = False) -> Point:
+        """Point at θ, with the Hessian if wanted, in one read of X."""
+        wanted: Pass = "gradient and hessian" if hessian else "gradient"
+        found = self.dataset.derivatives(wanted, theta)
+        return Point(
+            theta,
+            found.loss + self.penalty.value(theta),
+            found.loss,
+            found.gradient + self.penalty.gradient(theta),
+            self._penalised(found.hessian, theta) if hessian else None,
+        )
 
-    def start(self, theta: Vector, *, hessian: bool = False) -> Point:
-        """Evaluate f where a solver begins: there all must be finite."""
-        point = self.at(theta, hessian=hessian)
-        parts = (point.value, point.gradient, 0.0 if point.hessian is None else point.hessian)
-        if not all(np.isfinite(part).all() for part in parts):
+    def evaluate_start(self, theta: Vector, *, hessian: bool = False) -> Point:
+        """Point where a solver begins; a `NotFiniteError` if f or a derivative is not finite."""
+        point = self.evaluate(theta, hessian=hessian)
+        results = (point.value, point.gradient, 0.0 if point.hessian is None else point.hessian)
+        if not all(np.isfinite(result).all() for result in results):
             raise NotFiniteError
         return point
 
-    def hessian(self, theta: Vector) -> Matrix:
+    def hessian(self, theta: Vector) -> SquareMatrix:
         """Hessian of f, in one read of X."""
-        coef, intercept, given = self._arguments(theta)
-        return self._penalised(
-            linear.hessian(self.X, coef, intercept, with_intercept=True, **given)
-        )
+        return self._penalised(self.dataset.derivatives("hessian", theta).hessian, theta)
 
     def hessian_diagonal(self, theta: Vector) -> Vector:
         """Diagonal of the Hessian of f, in one read of X."""
-        coef, intercept, given = self._arguments(theta)
-        diagonal = linear.hessian_diagonal(self.X, coef, intercept, with_intercept=True, **given)
-        return diagonal[: theta.size] + self.penalties
+        diagonal: Vector = self.dataset.derivatives("hessian diagonal", theta).diagonal
+        return diagonal + self.penalty.curvature(theta)
 
-    def logits(self, theta: Vector) -> Vector:
-        """``[X | 1] θ``, without offsets, in one read of X."""
-        coef, intercept, _ = self._arguments(theta)
-        return linear.decision(self.X, coef, intercept, threads=self.threads)
+    def sample(self, size: int, seed: int) -> Objective:
+        """An estimate of f / factor, for some factor, from about `size` rows."""
+        dataset, factor = self.dataset.sample(size, seed)
+        penalty = self.penalty.divided_by(factor)
+        return Objective(dataset, penalty, with_intercept=self.with_intercept)
 
-    def of_rows(self, rows: NDArray[np.int64], factor: Vector | float) -> Objective:
-        """An estimate of f from some rows, each of which stands for `factor` rows.
-
-        Where that is one number, it is an estimate of f / factor.
-        """
-        weight, penalties = self.weight, self.penalties
-        if isinstance(factor, float):
-            weight = None if weight is None else weight[rows]
-            penalties = penalties / factor
-        else:
-            weight = factor if weight is None else weight[rows] * factor
-        return Objective(
-            self.X.sample(rows, self.threads),
-            self.t[rows],
-            weight,
-            None if self.offset is None else self.offset[rows],
-            penalties,
-            self.threads,
-        )
-
-    def _arguments(self, theta: Vector) -> tuple[Vector, float, dict[str, Any]]:
-        """Coefficients, intercept and keywords for a read of X, which is counted."""
-        if self.rows_read + self.n > self.most_rows:
-            raise NoReadLeftError
-        self.rows_read += self.n
-        intercept = float(theta[self.d]) if theta.size > self.d else 0.0
-        given = {"weight": self.weight, "offset": self.offset, "threads": self.threads}
-        return theta[: self.d], intercept, given
-
-    def _penalised(self, hessian: Matrix) -> Matrix:
-        size = self.penalties.size
-        return hessian[:size, :size] + np.diag(self.penalties)
+    def _penalised(self, hessian: SquareMatrix, theta: Vector) -> SquareMatrix:
+        return hessian + np.diag(self.penalty.curvature(theta))

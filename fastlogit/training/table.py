@@ -10,11 +10,12 @@ import numpy as np
 
 from fastlogit.core.arrow import array_of, as_type, is_number, plain_type
 from fastlogit.core.checks import missing as checked_missing
+from fastlogit.core.checks import names as checked_names
 from fastlogit.core.checks import shown, true_or_false
 from fastlogit.matrix import onehot
 from fastlogit.tables.categories import MOST_COLUMNS, Categories, Reason, refuse, why_none
 from fastlogit.tables.source import open_table
-from fastlogit.tables.table import ColumnError, Conflict, checked_names
+from fastlogit.tables.table import ColumnError, Conflict
 from fastlogit.training.targets import Labels, find_labels, must_be_absent
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""What messages of the library become on the command line."""
+"""Messages of the library with options in place of arguments, and the names of options."""
 
 from __future__ import annotations
 
@@ -9,12 +9,16 @@ import inspect
 import pytest
 
 import fastlogit as fl
-from fastlogit import cli, demo, plot
-from fastlogit.cli.wording import as_options, options_of
+from fastlogit import plot
+from fastlogit.cli import COMMANDS as MODULES
+from fastlogit.cli import demo
+from fastlogit.cli.parser import make_parser
+from fastlogit.cli.plot import PICTURES
+from fastlogit.cli.wording import as_options
 from fastlogit.models.model import LogisticModel
 from fastlogit.scoring import CSVOptions, evaluate, read_table, score
 
-PARSER = cli._parser()
+PARSER = make_parser(MODULES)
 COMMANDS = next(action.choices for action in PARSER._actions if action.dest == "command")
 
 
@@ -49,7 +53,7 @@ COMMANDS = next(action.choices for action in PARSER._actions if action.dest == "
     ],
 )
 def test_arguments_become_options(command, message, said):
-    assert said in as_options(message, options_of(COMMANDS[command]))
+    assert said in as_options(message, COMMANDS[command])
 
 
 @pytest.mark.parametrize(
@@ -67,10 +71,10 @@ def test_arguments_become_options(command, message, said):
 )
 def test_other_words_stay(message):
     for parser in COMMANDS.values():
-        assert as_options(message, options_of(parser)) == message
+        assert as_options(message, parser) == message
 
 
-# What only the command has.
+# Options of the command alone.
 OWN = {"help", "debug", "quiet", "json", "out"}
 
 
@@ -83,21 +87,21 @@ BEHIND = {
     "train": parameters(read_table, fl.fit, LogisticModel.save) | READS,
     "score": parameters(score) | READS,
     "evaluate": parameters(evaluate) | READS,
-    "plot": parameters(*(getattr(plot, name) for name in cli.PLOTS)) | READS,
-    "demo": parameters(demo.run),
+    "plot": parameters(*(getattr(plot, name) for name in PICTURES)) | READS,
+    "demo": parameters(demo.demonstrate) | {"keep"},
     "warmup": set(),
 }
-# Options that are said in another way than their argument, with the reason.
+# Options whose argument has another name, with the reason.
 OTHER = {
     ("score", "outputs"): "output",  # may be given several times
-    ("plot", "label"): "t",  # of which a command can give the column alone
-    ("plot", "force"): "force",  # of the file, which is the command's
+    ("plot", "label"): "t",  # a command takes a column, never an array
+    ("plot", "force"): "force",  # the command writes the file
     ("train", "force"): "force",
 }
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_every_option_is_called_like_the_argument_that_it_stands_for(command):
+def test_every_option_has_the_name_of_its_argument(command):
     assert isinstance(COMMANDS[command], argparse.ArgumentParser)
     for action in COMMANDS[command]._actions:
         if action.option_strings and action.dest not in OWN:

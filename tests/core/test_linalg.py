@@ -19,7 +19,7 @@ def test_the_inverse_solves_in_any_units(units):
     np.testing.assert_allclose(linalg.invert(hessian)(hessian @ exact), exact, rtol=1e-9)
     variances = np.diag(np.linalg.inv(X.T @ X)) / units**2
     np.testing.assert_allclose(linalg.variances(hessian, np.zeros(6)), variances, rtol=1e-9)
-    assert linalg.dependent(hessian) == []
+    assert linalg.dependent_columns(hessian) == []
 
 
 @pytest.mark.parametrize("units", UNITS, ids=["alike", "1e-6 to 1e9"])
@@ -52,7 +52,7 @@ def test_a_singular_hessian_has_the_shortest_solution_in_units_of_its_diagonal(u
 )
 def test_dependent_columns_are_the_later_ones_and_never_the_intercept(columns, expected):
     stacked = np.column_stack(columns)
-    assert linalg.dependent(stacked.T @ stacked) == expected
+    assert linalg.dependent_columns(stacked.T @ stacked) == expected
 
 
 def test_the_variance_of_the_intercept_is_that_beside_columns_as_they_are():
@@ -77,10 +77,10 @@ def test_variances_have_four_digits_or_are_nan(apart):
     found = linalg.variances(hessian, np.zeros(3))
     if apart >= 1e-5:
         expected = 0.5 / (1.0 + hessian[0, 1]) + 0.5 / (1.0 - hessian[0, 1])
-        assert linalg.nearly_dependent(hessian) == []
+        assert linalg.nearly_dependent_columns(hessian) == []
         np.testing.assert_allclose(found, [expected, expected, 0.2], rtol=1e-4)
     elif apart >= 1e-7:
-        assert linalg.nearly_dependent(hessian) == [0, 1]
+        assert linalg.nearly_dependent_columns(hessian) == [0, 1]
         assert np.isnan(found).all()
     else:
         assert np.isnan(found).tolist() == [True, True, False]

@@ -14,7 +14,7 @@ import fastlogit as fl
 from fastlogit import linear
 from fastlogit.kernels.layouts.rows import CentredRows
 from fastlogit.matrix import as_matrix, centring
-from fastlogit.training.trainer import CollinearityWarning, SeparationWarning
+from fastlogit.training.messages import CollinearityWarning, SeparationWarning
 from tests.hard_problems import solve
 
 RNG = np.random.default_rng(3)

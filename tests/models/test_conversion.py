@@ -1,4 +1,4 @@
-"""Models of other libraries, taken over."""
+"""Converted models of other libraries."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_classifiers_of_scikit_learn_predict_the_same(estimator):
     assert model.with_intercept is estimator.fit_intercept
 
 
-def test_sparse_coefficients_are_taken_as_they_are():
+def test_sparse_coefficients_are_converted():
     estimator = linear_model.LogisticRegression().fit(X, T).sparsify()
     model = fl.from_sklearn(estimator)
     np.testing.assert_allclose(model.predict_proba(X), estimator.predict_proba(X), rtol=1e-9)
@@ -72,14 +72,14 @@ def test_glum_predicts_the_same():
         (
             linear_model.LinearRegression().fit(X, T),
             TypeError,
-            "a classifier with probabilities .*; got Linear",
+            "a classifier whose probabilities .*; got Linear",
         ),
         (
             linear_model.LogisticRegression().fit(X, np.arange(300) % 3),
             ValueError,
-            "of two classes; it has 3",
+            "two classes; got 3",
         ),
-        (linear_model.SGDClassifier().fit(X, T), ValueError, "loss 'log_loss'; .* is 'hinge'"),
+        (linear_model.SGDClassifier().fit(X, T), ValueError, "loss 'log_loss'; .* has 'hinge'"),
         (
             GeneralizedLinearRegressor(family="normal", alpha=0.1).fit(X, T),
             ValueError,
@@ -91,7 +91,7 @@ def test_glum_predicts_the_same():
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_what_is_no_such_model_is_an_error(estimator, error, message):
+def test_another_kind_of_estimator_is_an_error(estimator, error, message):
     with pytest.raises(
         error, match=f"^estimator must be.*{message}|^estimator must have.*{message}"
     ):
@@ -121,7 +121,7 @@ def test_statsmodels_may_have_no_constant():
     assert model.coef.shape == (4,)
 
 
-# Which class is the positive one -----------------------------------------------------------
+# The positive class ------------------------------------------------------------------------
 
 LATE = T == 1
 RESPONSES = pd.DataFrame(
@@ -142,7 +142,7 @@ BINOMIAL = sm.families.Binomial()
 
 
 def assert_same_as_theirs(results, labels, **offset):
-    """The probabilities of statsmodels, and labels that agree with as many rows as they can."""
+    """The probabilities of statsmodels, and labels that agree with most rows."""
     model = fl.from_statsmodels(results)
     y = model.predict_proba(RESPONSES[["x", "y"]], **offset)[:, 1]
     np.testing.assert_allclose(y, np.asarray(results.predict(**offset)), rtol=1e-9)
@@ -220,7 +220,7 @@ def test_glum_takes_0_and_1_or_truth_values():
         assert np.mean(model.predict(FRAME) == t) > 0.7
 
 
-def test_a_column_called_const_that_is_not_of_ones_is_a_feature():
+def test_a_column_named_const_without_ones_is_a_feature():
     table = RESPONSES[["x", "y"]].rename(columns={"x": "const"})
     results = sm.Logit(T, table).fit(disp=False)
     model = fl.from_statsmodels(results)
@@ -288,15 +288,15 @@ def test_a_multinomial_model_of_two_classes_is_an_error():
 
 
 @pytest.mark.parametrize("exog", [X, FRAME], ids=["array", "data frame"])
-def test_results_without_their_data_have_no_names_of_columns(exog):
+def test_results_without_their_data_have_no_column_names(exog):
     for fit in (sm.GLM(T, exog, family=BINOMIAL), sm.Logit(T, exog)):
         results = fit.fit(disp=False) if isinstance(fit, sm.Logit) else fit.fit()
         results.remove_data()
-        with pytest.raises(ValueError, match=r"^results must still have the names of columns"):
+        with pytest.raises(ValueError, match=r"^results must have column names"):
             fl.from_statsmodels(results)
 
 
-def test_results_of_a_formula_keep_what_is_needed_without_their_data():
+def test_results_of_a_formula_are_converted_without_their_data():
     results = smf.logit("number ~ x + y", RESPONSES, offset=OFFSET).fit(disp=False)
     model = fl.from_statsmodels(results)
     results.remove_data()

@@ -1,4 +1,4 @@
-"""The file of a model gives the same model, or a clear error; what loads can be used."""
+"""The file of a model: an exact round trip, or a clear error; a loaded model is usable."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ def content(**changes):
         "intercept": 0.5,
         "feature_names": ["a", "b"],
         "l2": 1.0,
-        "log_loss": 0.25,
+        "mean_log_loss": 0.25,
         "gradient_norm": 1e-9,
         "converged": True,
         "passes": 7,
         "classes": ["no", "yes"],
         "with_intercept": True,
-        "null_log_loss": 0.75,
+        "mean_null_log_loss": 0.75,
         "total_weight": 100.0,
         "solver": "newton",
         "seconds": 0.02,
@@ -56,10 +56,25 @@ def content(**changes):
     } | changes
 
 
-FIELDS_OF_1 = {
-    *("format", "version", "coef", "intercept", "feature_names", "l2"),
-    *("log_loss", "gradient_norm", "converged", "passes"),
+# Fields that each version added, under the names that they have now.
+ADDED = {
+    2: [
+        *("classes", "with_intercept", "mean_null_log_loss", "total_weight"),
+        *("solver", "seconds", "history", "variances"),
+    ],
+    3: ["categories", "with_offset"],
 }
+RENAMED = {"mean_log_loss": "log_loss", "mean_null_log_loss": "null_log_loss"}
+
+
+def former_content(version):
+    """The content of a file as version 1, 2 or 3 wrote it."""
+    later = {name for since, names in ADDED.items() if since > version for name in names}
+    return {
+        RENAMED.get(name, name): value
+        for name, value in content(version=version).items()
+        if name not in later
+    }
 
 
 finite = st.floats(allow_nan=False, allow_infinity=False)  # subnormals and -0.0 too
@@ -71,19 +86,19 @@ not_negative = finite.map(abs)
     intercept=finite,
     named=st.booleans(),
     l2=not_negative | st.just("each"),
-    log_loss=not_negative | st.just(math.nan),
+    loss=not_negative | st.just(math.nan),
     converged=st.booleans(),
     passes=st.integers(0, 10**6),
     data=st.data(),
 )
 def test_a_saved_model_is_the_same_to_the_bit(
-    tmp_path_factory, coef, intercept, named, l2, log_loss, converged, passes, data
+    tmp_path_factory, coef, intercept, named, l2, loss, converged, passes, data
 ):
     text = st.text(st.characters(codec="utf-8"), max_size=5)
     size = {"min_size": len(coef), "max_size": len(coef)}
     names = tuple(data.draw(st.lists(text, unique=True, **size))) if named else None
     l2 = np.abs(coef) if l2 == "each" else l2
-    model = fl.LogisticModel(coef, intercept, names, l2, log_loss, log_loss, converged, passes)
+    model = fl.LogisticModel(coef, intercept, names, l2, loss, loss, converged, passes)
     path = tmp_path_factory.getbasetemp() / "model.json"
     model.save(path)
     assert fields(fl.load(path)) == fields(model)
@@ -94,7 +109,7 @@ def test_numbers_of_numpy_are_saved_like_those_of_python(tmp_path):
         np.float32([0.5, 1]),
         np.float32(0.1),
         l2=np.int64(2),
-        log_loss=np.float32(0.3),
+        mean_log_loss=np.float32(0.3),
         converged=np.True_,
         passes=np.int32(7),
     )
@@ -123,17 +138,36 @@ def test_a_file_that_passed_through_another_editor_is_read(tmp_path, encoding):
 
 def test_a_file_of_version_1_is_read(tmp_path):
     path = tmp_path / "model.json"
-    old = {name: value for name, value in content(version=1).items() if name in FIELDS_OF_1}
-    path.write_text(json.dumps(old))
+    path.write_text(json.dumps(former_content(1)))
     model = fl.load(path)
     assert model.coef.tolist() == [2.0, -1.0]
     assert (model.classes, model.with_intercept, model.history) == ((0, 1), True, None)
-    assert np.isnan(model.total_weight)
+    assert model.mean_log_loss == 0.25
+    assert np.isnan([model.mean_null_log_loss, model.total_weight]).all()
     model.save(path)
     assert fields(fl.load(path)) == fields(model)
 
 
-def test_what_a_later_minor_version_might_add_does_not_disturb(tmp_path):
+@pytest.mark.parametrize("version", [2, 3])
+def test_a_file_of_a_former_version_is_read(tmp_path, version):
+    path = tmp_path / "model.json"
+    path.write_text(json.dumps(former_content(version)))
+    assert fields(fl.load(path)) == fields(MODEL)
+    fl.load(path).save(path)
+    assert json.loads(path.read_text(encoding="utf-8")) == content()
+
+
+@pytest.mark.parametrize("name", ["log_loss", "null_log_loss"])
+def test_a_file_of_a_former_version_needs_the_fields_of_its_version(tmp_path, name):
+    path = tmp_path / "model.json"
+    old = former_content(3) | {"mean_log_loss": 1.0, "mean_null_log_loss": 1.0}
+    del old[name]
+    path.write_text(json.dumps(old))
+    with pytest.raises(ValueError, match=f"not a valid model: '{name}' is missing"):
+        fl.load(path)
+
+
+def test_unknown_keys_are_ignored(tmp_path):
     path = tmp_path / "model.json"
     path.write_text(json.dumps(content(note="trained on Sunday")))
     assert fields(fl.load(path)) == fields(MODEL)
@@ -155,7 +189,7 @@ BAD_TEXTS = {
 
 
 @pytest.mark.parametrize("text", BAD_TEXTS.values(), ids=BAD_TEXTS)
-def test_what_is_not_json_is_an_error_that_begins_with_the_path(tmp_path, text):
+def test_text_that_is_not_json_is_an_error_that_begins_with_the_path(tmp_path, text):
     path = tmp_path / "model.json"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(ValueError, match="not a model file") as caught:
@@ -181,9 +215,9 @@ BAD_CONTENTS = [
     ({}, "format"),
     (content(format="sklearn.LogisticRegression"), "format"),
     (content(format=None), "format"),
-    (content(version=VERSION + 1), f"version {VERSION + 1}"),
-    (content(version="1"), "version '1'"),
-    (content(version=None), "version None"),
+    (content(version=VERSION + 1), f"version must be 1 to {VERSION}, .*; got {VERSION + 1}"),
+    (content(version="1"), "version must be .*; got '1'"),
+    (content(version=None), "version must be .*; got None"),
     (content(coef=None), "coef"),
     (content(coef={}), "coef"),
     (content(coef=1.0), "coef"),
@@ -219,9 +253,9 @@ BAD_CONTENTS = [
     (content(l2=math.inf), "l2"),
     (content(l2=-1.0), "l2"),
     (content(l2=HUGE), "l2"),
-    (content(log_loss="0.25"), "log_loss"),
-    (content(log_loss=math.nan), "log_loss"),
-    (content(log_loss=math.inf), "log_loss"),
+    (content(mean_log_loss="0.25"), "mean_log_loss"),
+    (content(mean_log_loss=math.nan), "mean_log_loss"),
+    (content(mean_log_loss=math.inf), "mean_log_loss"),
     (content(gradient_norm=[]), "gradient_norm"),
     (content(gradient_norm=True), "gradient_norm"),
     (content(gradient_norm=HUGE), "gradient_norm"),
@@ -233,7 +267,7 @@ BAD_CONTENTS = [
     (content(passes=7.5), "passes"),
     (content(passes=math.inf), "passes"),
     (content(passes=-1), "passes"),
-    (content(version=True), "version True"),
+    (content(version=True), "version must be .*; got True"),
     (content(l2=[1.0]), "l2 .* 2; got 1"),
     (content(l2=[1.0, -1.0]), "l2"),
     (content(l2=[1.0, "2"]), "l2"),
@@ -244,7 +278,10 @@ BAD_CONTENTS = [
     (content(classes=["no", 1]), "classes"),
     (content(classes=[0, None]), "classes"),
     (content(classes=[0, math.nan]), "classes"),
-    (content(classes=[0, 2**63]), "classes must be of 64 bits; got 9223372036854775808"),
+    (
+        content(classes=[0, 2**63]),
+        "classes must have at most 64 bits; got 9223372036854775808",
+    ),
     (content(classes=[[0], [1]]), "classes"),
     (content(with_intercept=1), "with_intercept"),
     (content(total_weight=-1.0), "total_weight"),
@@ -266,7 +303,7 @@ BAD_CONTENTS = [
 
 
 @pytest.mark.parametrize(("bad", "words"), BAD_CONTENTS)
-def test_json_that_is_no_model_is_an_error_that_begins_with_the_path(tmp_path, bad, words):
+def test_json_without_a_valid_model_is_an_error_that_begins_with_the_path(tmp_path, bad, words):
     path = tmp_path / "model.json"
     path.write_text(json.dumps(bad))
     with pytest.raises(ValueError, match=f"not a valid model: .*{words}") as caught:
@@ -304,21 +341,21 @@ def test_a_file_with_any_byte_replaced_is_a_model_or_an_error_that_begins_with_t
 
 @pytest.mark.parametrize("key", content())
 @pytest.mark.parametrize("value", ["long", ["long"], {"long": 1}, ["long"] * 2, [["long"]]])
-def test_messages_are_short_whatever_the_file_says(tmp_path, key, value):
+def test_messages_are_short_for_long_values(tmp_path, key, value):
     path = tmp_path / "model.json"
     path.write_text(json.dumps(content(**{key: value})).replace("long", "z\\n" * 100_000))
     assert loads_or_refuses(path) is None or key == "solver"
 
 
 @pytest.mark.parametrize("key", ["coef", "version", "history", "note"])
-def test_a_key_that_is_there_twice_is_an_error(tmp_path, key):
+def test_a_repeated_key_is_an_error(tmp_path, key):
     path = tmp_path / "model.json"
     path.write_text(f'{{"{key}": 0, {json.dumps(content(note=1))[1:]}')
     with pytest.raises(ValueError, match=f"not a model file: the key '{key}' occurs twice$"):
         fl.load(path)
 
 
-def test_a_key_that_is_there_twice_in_the_history_is_an_error(tmp_path):
+def test_a_repeated_key_in_the_history_is_an_error(tmp_path):
     path = tmp_path / "model.json"
     path.write_text(WHOLE.replace('"step":', '"passes": [1, 2], "step":'))
     with pytest.raises(ValueError, match=r"the key 'passes' occurs twice$"):
@@ -327,14 +364,14 @@ def test_a_key_that_is_there_twice_in_the_history_is_an_error(tmp_path):
 
 @pytest.mark.parametrize("text", ["1e999", "-1e999", "Infinity", "-Infinity", "NaN", "null"])
 @pytest.mark.parametrize("key", ["coef", "intercept"])
-def test_numbers_that_are_none_are_an_error(tmp_path, text, key):
+def test_numbers_must_be_finite(tmp_path, text, key):
     path = tmp_path / "model.json"
     path.write_text(WHOLE.replace({"coef": "-1.0", "intercept": "0.5"}[key], text, 1))
     with pytest.raises(ValueError, match=f"not a valid model: '{key}' must be a finite number; "):
         fl.load(path)
 
 
-# As large as can be for their size; what is slower than in proportion would not end.
+# The largest content for the size of a file; work above linear would not finish.
 LARGE = {
     "numbers": lambda: content(coef=[0] * 100_000),
     "digits": lambda: content(coef="digits"),
@@ -394,7 +431,7 @@ def test_100_megabytes_of_brackets_are_an_error(tmp_path, parts):
     assert len(message) < 500
 
 
-# Whatever runs, imports, or reads or writes a file, tells the interpreter's auditors.
+# Audit hooks see every file, import and process of the interpreter.
 LOAD_AUDITED = """
 import json, sys
 import fastlogit as fl
@@ -436,7 +473,7 @@ def test_loading_executes_nothing(tmp_path):
     assert [argument for _, argument in events] == [f"({str(path)!r},)" for path in paths]
 
 
-def test_a_file_that_is_not_there_is_an_error_that_names_it(tmp_path):
+def test_a_file_that_does_not_exist_is_an_error_that_names_it(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"nowhere\.json"):
         fl.load(tmp_path / "nowhere.json")
     with pytest.raises(OSError, match=tmp_path.name):
@@ -446,7 +483,7 @@ def test_a_file_that_is_not_there_is_an_error_that_names_it(tmp_path):
 # Saving that fails ------------------------------------------------------------------------
 
 
-def test_saving_into_a_folder_that_is_not_there_is_an_error_that_names_it(tmp_path):
+def test_saving_into_a_missing_folder_is_an_error_that_names_it(tmp_path):
     with pytest.raises(FileNotFoundError, match="nowhere"):
         MODEL.save(tmp_path / "nowhere" / "model.json")
     assert list(tmp_path.iterdir()) == []
@@ -454,9 +491,7 @@ def test_saving_into_a_folder_that_is_not_there_is_an_error_that_names_it(tmp_pa
 
 @pytest.mark.parametrize("existing", [None, "old"])
 @pytest.mark.parametrize("step", ["pathlib.Path.write_text", "os.fsync", "pathlib.Path.replace"])
-def test_saving_that_fails_leaves_what_was_there_and_nothing_else(
-    tmp_path, monkeypatch, existing, step
-):
+def test_a_failed_save_leaves_the_old_file_and_no_other(tmp_path, monkeypatch, existing, step):
     path = tmp_path / "model.json"
     if existing:
         path.write_text(existing)
@@ -474,9 +509,9 @@ def test_saving_that_fails_leaves_what_was_there_and_nothing_else(
 
 
 @pytest.mark.parametrize(
-    "field", [{"log_loss": math.inf}, {"l2": math.nan}, {"feature_names": ("\ud800",)}]
+    "field", [{"mean_log_loss": math.inf}, {"l2": math.nan}, {"feature_names": ("\ud800",)}]
 )
-def test_what_json_cannot_hold_is_an_error_and_the_old_file_stays(tmp_path, field):
+def test_values_that_json_cannot_hold_are_an_error_and_the_old_file_stays(tmp_path, field):
     path = tmp_path / "model.json"
     MODEL.save(path)
     with pytest.raises(ValueError, match=r"JSON|surrogate|must be"):
@@ -485,7 +520,7 @@ def test_what_json_cannot_hold_is_an_error_and_the_old_file_stays(tmp_path, fiel
     assert list(tmp_path.iterdir()) == [path]
 
 
-# What loads can be used -------------------------------------------------------------------
+# A loaded model is usable -----------------------------------------------------------------
 
 # Fields and elements of them, by their keys.
 PLACES = [
@@ -581,7 +616,7 @@ def draw(models):
 
 
 @pytest.mark.parametrize("place", PLACES, ids=lambda place: ".".join(map(str, place)))
-def test_a_file_with_an_odd_value_is_a_model_that_can_be_used_or_an_error(tmp_path, place):
+def test_a_file_with_an_odd_value_is_a_usable_model_or_an_error(tmp_path, place):
     path = tmp_path / "model.json"
     loaded = {}
     for value in ODD:
@@ -594,7 +629,7 @@ def test_a_file_with_an_odd_value_is_a_model_that_can_be_used_or_an_error(tmp_pa
         draw(list(loaded.values())[:6])
 
 
-def test_files_with_several_odd_values_are_models_that_can_be_used_or_errors(tmp_path):
+def test_files_with_several_odd_values_are_usable_models_or_errors(tmp_path):
     random, path = np.random.default_rng(24), tmp_path / "model.json"
     loaded = 0
     for _ in range(300):
@@ -616,11 +651,11 @@ def test_files_with_several_odd_values_are_models_that_can_be_used_or_errors(tmp
         (content(classes=[0, math.inf]), "classes must be finite; got inf"),
         (content(classes=[math.nan, 0]), "classes must be bool, .*; got nan"),
         (content(classes=["no", "\ud800"]), "classes must be valid Unicode"),
-        (content(classes=["no", "no\x00"]), "classes must be of the same kind"),
-        (content(classes=[0.5, 2**53 + 1]), "classes must be of the same kind"),
+        (content(classes=["no", "no\x00"]), "classes must be of one type"),
+        (content(classes=[0.5, 2**53 + 1]), "classes must be of one type"),
         (content(feature_names=["a", "\udfff"]), "feature_names must be valid Unicode"),
         (content(feature_names=["a", "b" * 2**21]), "at most 1048576 characters each; got 2097152"),
-        (content(passes=2**63), "passes must be of 64 bits; got 9223372036854775808"),
+        (content(passes=2**63), "passes must have at most 64 bits; got 9223372036854775808"),
         (content(solver="n" * 101), "solver must have at most 100 characters"),
         (content(solver="\ud800"), "solver must be valid Unicode"),
         (mutated(("history", "passes", 1), 2**63), "history.passes must be .*whole numbers"),
@@ -631,7 +666,7 @@ def test_files_with_several_odd_values_are_models_that_can_be_used_or_errors(tmp
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_what_could_not_be_used_later_is_an_error_when_it_is_loaded(tmp_path, bad, words):
+def test_loading_a_model_that_could_not_be_used_is_an_error(tmp_path, bad, words):
     path = tmp_path / "model.json"
     path.write_text(json.dumps(bad))
     with pytest.raises(ValueError, match=f"not a valid model: .*{words}"):

@@ -1,4 +1,4 @@
-"""`LogisticModel`: what it predicts, and that its file gives the same model or a clear error."""
+"""`LogisticModel`: its fields, predictions and offsets."""
 
 from __future__ import annotations
 
@@ -83,13 +83,13 @@ def test_labels_are_one_where_the_probability_is_above_the_threshold():
 
 
 @pytest.mark.parametrize("threshold", ["a", None, [0.5], 0.5j])
-def test_a_threshold_that_is_no_number_is_an_error(threshold):
+def test_a_threshold_must_be_a_number(threshold):
     with pytest.raises(TypeError, match=r"^threshold must be a real number; got "):
         MODEL.predict([[0.0, 0.0]], threshold=threshold)
 
 
 @pytest.mark.parametrize("threshold", [-0.1, 1.1, math.nan, math.inf])
-def test_a_threshold_that_is_no_probability_is_an_error(threshold):
+def test_a_threshold_outside_0_and_1_is_an_error(threshold):
     with pytest.raises(ValueError, match=f"^threshold must .*{threshold}"):
         MODEL.predict([[0.0, 0.0]], threshold=threshold)
 
@@ -107,7 +107,7 @@ def test_rows_of_another_width_are_an_error(method):
         getattr(MODEL, method)([[1.0, 2.0, 3.0]])
 
 
-def test_nulls_are_an_error_unless_they_shall_be_nan():
+def test_nulls_are_an_error_or_nan():
     table = pa.table({"x": [1.0, None]})
     model = fl.LogisticModel([2.0], 0.0, feature_names=("x",))
     for function in (model.decision, model.predict_proba, model.predict):
@@ -149,7 +149,7 @@ def test_an_offset_is_added_to_the_logits(model, offset):
     assert model.predict(ROWS, offset=offset).tolist() == labels.tolist()
 
 
-def test_an_offset_is_added_beside_columns_of_text():
+def test_an_offset_is_added_to_columns_of_text():
     model = fl.LogisticModel(
         [2.0, -1.0], 0.5, ("a", "b=x"), categories={"b": ("x", "y")}, with_offset=True
     )
@@ -208,7 +208,7 @@ def test_nulls_of_an_offset_follow_missing(offset):
         *(pd.DataFrame({"a": OFFSET}), pa.table({"a": OFFSET}), pa.scalar(1.0), {"a": OFFSET}),
     ],
 )
-def test_an_offset_that_is_none_is_an_error(offset):
+def test_an_odd_offset_is_an_error(offset):
     with pytest.raises((TypeError, ValueError), match=r"^offset must "):
         MODEL.decision(ROWS, offset=offset)
 
@@ -233,12 +233,12 @@ def test_a_model_or_the_path_of_its_file(tmp_path):
 
 
 @pytest.mark.parametrize("given", [None, pd.NA, 3, b"model.json", {"coef": [1.0]}, [1.0]])
-def test_what_is_no_model_is_an_error(given):
+def test_another_object_is_not_a_model(given):
     with pytest.raises(TypeError, match=r"^model must be a LogisticModel or the path of its file"):
         loaded(given)
 
 
-# Making one -------------------------------------------------------------------------------
+# The constructor --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -264,7 +264,10 @@ def test_what_is_no_model_is_an_error(given):
         ({"coef": [1.0], "intercept": math.inf}, "intercept must be finite; got inf"),
         ({"coef": [1.0], "l2": "x"}, "l2 must be a real number; got 'x'"),
         ({"coef": [1.0], "l2": math.nan}, "l2 must be finite and not negative; got nan"),
-        ({"coef": [1.0], "log_loss": math.inf}, "log_loss must be finite and not negative"),
+        (
+            {"coef": [1.0], "mean_log_loss": math.inf},
+            "mean_log_loss must be finite and not negative",
+        ),
         ({"coef": [1.0], "gradient_norm": -1.0}, "gradient_norm must be finite and not negative"),
         ({"coef": [1.0], "converged": "yes"}, "converged must be True or False; got 'yes'"),
         ({"coef": [1.0], "passes": -1}, "passes must be a whole number of at least 0; got -1"),
@@ -272,7 +275,7 @@ def test_what_is_no_model_is_an_error(given):
         ({"coef": [1.0], "feature_names": ("a", "b")}, "feature_names .* 1; got 2"),
         ({"coef": [1.0], "feature_names": ()}, "feature_names .* 1; got 0"),
         ({"coef": [1.0, 2.0], "feature_names": ("a", "a")}, "feature_names .*'a' more than once"),
-        ({"coef": [1.0], "feature_names": (1,)}, "feature_names must be text; got 1"),
+        ({"coef": [1.0], "feature_names": (1,)}, "feature_names must be a sequence of names; got "),
     ],
 )
 def test_a_model_that_could_not_predict_is_an_error(arguments, message):
@@ -280,7 +283,7 @@ def test_a_model_that_could_not_predict_is_an_error(arguments, message):
         fl.LogisticModel(**arguments)
 
 
-def test_a_model_is_its_own_and_does_not_change():
+def test_a_model_copies_its_arrays_and_is_immutable():
     coef = np.array([1.0, 2.0])
     model = fl.LogisticModel(coef)
     coef[0] = 9.0
@@ -292,7 +295,7 @@ def test_a_model_is_its_own_and_does_not_change():
         model.intercept = 9.0
 
 
-def test_copies_do_not_change_either():
+def test_copies_are_immutable():
     for copy in (pickle.loads(pickle.dumps(MODEL)), deepcopy(MODEL)):
         assert fields(copy) == fields(MODEL)
         with pytest.raises(ValueError, match="read-only"):
@@ -330,7 +333,7 @@ class NoStream:
     ids=lambda value: type(value).__name__,
 )
 @pytest.mark.parametrize("method", ["decision", "predict_proba", "predict", "z_values"])
-def test_what_is_no_table_is_an_error_that_names_it(X, method):
+def test_an_object_that_is_not_a_table_is_an_error_that_names_it(X, method):
     with pytest.raises((TypeError, ValueError), match=r"^X "):
         getattr(replace(MODEL, l2=0.0), method)(X)
 
@@ -340,7 +343,7 @@ def test_what_is_no_table_is_an_error_that_names_it(X, method):
 )
 @pytest.mark.parametrize("name", ["missing", "unknown"])
 @pytest.mark.parametrize("method", ["decision", "predict_proba"])
-def test_another_option_is_an_error_that_names_it(method, name, value):
+def test_an_odd_option_is_an_error_that_names_it(method, name, value):
     with pytest.raises(
         ValueError, match=f"^{name} must be 'error' or '(nan|ignore)'; got"
     ) as caught:
@@ -356,7 +359,7 @@ def test_standard_errors_need_finite_data():
         model.p_values([[1.0, np.nan], [2.0, 1.0]])
 
 
-def test_a_variance_that_is_too_large_is_not_known(tmp_path):
+def test_an_infinite_variance_becomes_nan(tmp_path):
     model = fl.LogisticModel([1.0], 0.0, variances=[np.inf, 4.0])
     assert np.isnan(model.variances).tolist() == [True, False]
     model.save(tmp_path / "model.json")

@@ -12,7 +12,7 @@ from scipy import stats
 
 import fastlogit as fl
 from fastlogit.models import statistics
-from fastlogit.training.trainer import CollinearityWarning
+from fastlogit.training.messages import CollinearityWarning
 
 RNG = np.random.default_rng(11)
 N = 800
@@ -49,9 +49,9 @@ def test_all_agree_with_statsmodels(intercept, weight, offset, solver):
             (model.confidence_intervals(*arguments, level=0.5, **given), expected.conf_int(0.5)),
         ):
             np.testing.assert_allclose(got, wanted, rtol=1e-6)
-    assert -model.log_loss * model.total_weight == pytest.approx(expected.llf, rel=1e-9)
+    assert -model.mean_log_loss * model.total_weight == pytest.approx(expected.llf, rel=1e-9)
     if offset is None and intercept:
-        likelihood = -model.null_log_loss * model.total_weight
+        likelihood = -model.mean_null_log_loss * model.total_weight
         assert likelihood == pytest.approx(expected.llnull, rel=1e-9)
 
 
@@ -79,12 +79,12 @@ def test_the_summary_has_what_a_statistician_expects():
     assert len({len(line) for line in text.splitlines() if set(line) <= set("=-")}) == 1
 
 
-def test_the_summary_of_what_is_perfect_has_no_ratios():
+def test_the_summary_of_a_perfect_fit_has_no_ratios():
     model = fl.fit([[0.0], [1.0], [2.0]], [1, 1, 1], l2=0, on_separation="ignore")
     assert "pseudo R² (McFadden): nan" in model.summary()
 
 
-def test_names_of_several_lines_stay_in_theirs():
+def test_a_name_with_line_breaks_stays_on_one_line():
     text = fl.LogisticModel([1.0], feature_names=("a\n b",)).summary()
     assert "a b " in text
 
@@ -96,7 +96,7 @@ def test_the_summary_of_a_penalised_model_has_no_errors():
     assert "likelihood ratio" not in text
 
 
-def test_the_summary_of_a_model_made_by_hand_does_not_claim_anything():
+def test_the_summary_of_a_model_made_from_coefficients_claims_nothing():
     text = fl.LogisticModel([1.0, 2.0], 0.5).summary()
     assert "converged: not known" in text
     assert "nan" not in text
@@ -127,7 +127,7 @@ def test_a_level_is_between_0_and_1(level):
         model.confidence_intervals(level=level)
 
 
-def test_what_collinear_columns_leave_open_has_no_error():
+def test_standard_errors_of_collinear_columns_are_nan():
     twice = np.column_stack([X, X[:, 0]])
     with pytest.warns(CollinearityWarning, match="column 4 can be made"):
         model = fl.fit(twice, T, l2=0)
@@ -139,26 +139,26 @@ def test_what_collinear_columns_leave_open_has_no_error():
     assert "likelihood ratio" not in model.summary()
 
 
-def test_there_are_none_with_a_penalty():
+def test_a_penalised_model_has_no_standard_errors():
     model = fl.fit(X, T, l2=1.0)
     for method in (model.standard_errors, model.z_values, model.confidence_intervals):
-        with pytest.raises(ValueError, match=r"trained with a penalty \(l2 = 1\.0\) has none"):
+        with pytest.raises(ValueError, match=r"trained with a penalty \(l2 = 1\.0\) has no"):
             method()
-    with pytest.raises(ValueError, match="has none"):
+    with pytest.raises(ValueError, match="has no standard errors"):
         model.standard_errors(X)
-    with pytest.raises(ValueError, match="has none"):
+    with pytest.raises(ValueError, match="has no standard errors"):
         fl.fit(X, T, l2=[0, 0, 0, 1]).standard_errors()
 
 
-def test_a_model_from_elsewhere_has_them_by_its_data():
+def test_a_converted_model_has_standard_errors_from_its_data():
     expected = reference()
     model = fl.LogisticModel(expected.params[:4], expected.params[4])
     np.testing.assert_allclose(model.standard_errors(X), expected.bse, rtol=1e-6)
-    with pytest.raises(ValueError, match="none are kept: give X"):
+    with pytest.raises(ValueError, match="stores no standard errors; pass the training data as X"):
         model.standard_errors()
 
 
-def test_a_saved_model_keeps_them(tmp_path):
+def test_a_saved_model_keeps_its_standard_errors(tmp_path):
     model = fl.fit(X, T, l2=0)
     model.save(tmp_path / "model.json")
     again = fl.load(tmp_path / "model.json")

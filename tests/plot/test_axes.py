@@ -1,16 +1,12 @@
-"""All pictures: axes, labels, and that lines can be told apart in grey; curves of formulas."""
+"""All pictures: axes, labels, lines that differ in grey; and the curves of formulas."""
 
 from __future__ import annotations
 
 from functools import cache
 
-import matplotlib as mpl
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
-
-mpl.use("Agg")
-
-import matplotlib.pyplot as plt
 from matplotlib.colors import to_rgb
 
 import fastlogit as fl
@@ -18,7 +14,7 @@ from fastlogit import plot
 
 X = np.array([[0.0, 1.0], [1.0, 0.0], [2.0, 2.0], [3.0, 1.0], [4.0, 0.0]])
 T = np.array([0, 1, 0, 1, 1])
-# How many of a model, X and T each takes.
+# The number of arguments that each picture takes, of a model, X and T.
 ARGUMENTS = {
     plot.logistic: 0,
     plot.derivative: 0,
@@ -51,22 +47,16 @@ def arguments(draw):
 
 
 def drawn(draw, ax=None):
-    """A list of the axes that were drawn on."""
+    """The axes of the picture, as a list."""
     found = draw(*arguments(draw), ax=ax)
     return list(found) if draw in PAIRS else [found]
-
-
-@pytest.fixture(autouse=True)
-def closed():
-    yield
-    plt.close("all")
 
 
 def sigmoid(z):
     return 1.0 / (1.0 + np.exp(-z))
 
 
-# The textbook formulas, which are good enough for the range that is drawn.
+# The textbook formulas are accurate in the range that is drawn.
 @pytest.mark.parametrize(
     ("draw", "formulas"),
     [
@@ -147,7 +137,7 @@ def test_never_shows(draw, monkeypatch):
 
 
 LOGIT, PROBABILITY = "logit $z$ (log-odds)", "predicted probability $y$"
-# Names of the axes, and what they are in.
+# Labels of the axes, with units.
 NAMES = {
     plot.logistic: [(LOGIT, "probability")],
     plot.derivative: [(LOGIT, r"derivative $d\sigma/dz$")],
@@ -170,7 +160,7 @@ NAMES = {
 
 
 @each
-def test_says_what_it_shows(draw):
+def test_axes_and_curves_are_labelled(draw):
     axes = drawn(draw)
     assert [(ax.get_xlabel(), ax.get_ylabel()) for ax in axes] == NAMES[draw]
     for ax in axes:
@@ -186,7 +176,7 @@ def test_lines_differ_without_colour(draw):
         lines = [line for line in ax.lines if not line.get_label().startswith("_")]
         looks = {(str(line._dash_pattern), line.get_marker()) for line in lines}
         assert len(looks) == len(lines)
-        # Dark enough on white for a contrast of 3:1, which WCAG asks of graphics.
+        # WCAG requires a contrast of 3:1 for graphics.
         for line in lines:
             rgb = np.array(to_rgb(line.get_color()))
             linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)

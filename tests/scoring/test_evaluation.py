@@ -14,7 +14,7 @@ from sklearn import metrics
 from sklearn.datasets import dump_svmlight_file
 
 import fastlogit as fl
-from fastlogit.scoring import evaluate, evaluation, read_table
+from fastlogit.scoring import evaluate, read_table, roc
 
 N = 5000
 RNG = np.random.default_rng(4)
@@ -26,7 +26,7 @@ MODEL = fl.LogisticModel([1.0], 0.0, ("x",))
 @pytest.fixture(params=["exact", "bins"])
 def found(request, monkeypatch, tmp_path):
     if request.param == "bins":
-        monkeypatch.setattr(evaluation, "EXACT_ROWS", 1000)
+        monkeypatch.setattr(roc, "EXACT_ROWS", 1000)
     pq.write_table(pa.table({"late": T, "x": Z}), tmp_path / "x.parquet", row_group_size=700)
     monkeypatch.setattr("fastlogit.tables.table._MOST_ROWS", 700)
     return evaluate(MODEL, tmp_path / "x.parquet", "late", threshold=0.4)
@@ -35,7 +35,7 @@ def found(request, monkeypatch, tmp_path):
 def test_measures_are_those_of_scikit_learn(found):
     y = fl.sigmoid(Z)
     assert (found.rows, found.skipped, found.positives) == (N, 0, T.sum())
-    assert found.log_loss == pytest.approx(metrics.log_loss(T, y), rel=1e-12)
+    assert found.mean_log_loss == pytest.approx(metrics.log_loss(T, y), rel=1e-12)
     assert found.accuracy == metrics.accuracy_score(T, y > 0.4)
     assert found.brier_score == pytest.approx(metrics.brier_score_loss(T, y), rel=1e-12)
     error = found.auc_error + 1e-12
@@ -50,25 +50,6 @@ def test_the_calibration_is_that_of_each_bin(found):
         assert mean_y == pytest.approx(y[here].mean(), rel=1e-12)
         assert mean_t == pytest.approx(T[here].mean(), rel=1e-12)
     assert sum(each.rows for each in found.calibration) == N
-
-
-def test_bins_of_logits_rise_and_are_narrow():
-    z = np.sort(np.concatenate([RNG.normal(size=1000), [0.0, -np.inf, np.inf, 1e300, -1e-300]]))
-    numbers = evaluation._bin(z)
-    assert (np.diff(numbers) >= 0).all()
-    assert numbers.min() >= 0
-    assert numbers.max() < 1 << 20
-    assert evaluation._bin(np.array([1.0]))[0] < evaluation._bin(np.array([1.001]))[0]
-
-
-def test_the_bound_of_a_binned_area_holds_and_is_small(monkeypatch):
-    z = RNG.normal(size=20_000)
-    t = RNG.random(z.size) < fl.sigmoid(z)
-    exact = evaluate(MODEL, {"x": z, "t": t.astype(int)}, "t").auc
-    monkeypatch.setattr(evaluation, "EXACT_ROWS", 1)
-    binned = evaluate(MODEL, {"x": z, "t": t.astype(int)}, "t")
-    assert 0.0 < binned.auc_error < 1e-3
-    assert abs(binned.auc - exact) <= binned.auc_error
 
 
 KINDS = {"text": ["no", "yes"], "bool": [False, True], "numbers": [-1.5, 2.0]}
@@ -147,7 +128,7 @@ def test_missing_may_be_an_error_that_names_the_row(tmp_path, column, value, mes
     assert evaluate(MODEL, source, label, missing="skip").rows == 3
 
 
-def test_nothing_missing_is_no_error():
+def test_complete_rows_pass_with_missing_error():
     table = {"x": Z, "t": T}
     assert evaluate(MODEL, table, "t", missing="error") == evaluate(MODEL, table, "t")
     with pytest.raises(ValueError, match="missing must be 'error' or 'skip'; got 'nan'"):
@@ -155,18 +136,18 @@ def test_nothing_missing_is_no_error():
 
 
 @pytest.mark.parametrize("label", ["t", 0, -1])
-def test_libsvm_has_labels_of_its_own(tmp_path, label):
+def test_libsvm_has_its_own_labels(tmp_path, label):
     path = tmp_path / "x.svm"
     dump_svmlight_file(sparse.csr_matrix(Z[:, None]), T, str(path), zero_based=False)
     with pytest.raises(ValueError, match="label must not be given for LIBSVM, whose lines begin"):
         evaluate(MODEL, path, label)
 
 
-def test_one_class_alone_has_no_area():
+def test_the_auc_of_one_class_is_nan():
     found = evaluate(MODEL, {"x": [1.0, 2.0], "t": [1, 1]}, "t")
     assert np.isnan(found.auc)
     assert json.loads(found.to_json())["auc"] is None
-    assert "AUC          nan" in str(found)
+    assert "AUC           nan" in str(found)
 
 
 @pytest.mark.parametrize(
@@ -179,7 +160,7 @@ def test_one_class_alone_has_no_area():
         ({"x": ["a"], "t": [1]}, "t", "column 'x' must hold numbers; it holds string"),
     ],
 )
-def test_what_cannot_be_measured_is_an_error(table, label, message):
+def test_a_table_without_measurable_rows_is_an_error(table, label, message):
     with pytest.raises(ValueError, match=message):
         evaluate(MODEL, table, label)
 
@@ -193,12 +174,12 @@ def test_a_threshold_is_a_probability(threshold):
 def test_json_has_no_infinity():
     model = fl.LogisticModel([1.0], 0.0, ("x",))
     found = evaluate(model, {"x": [np.inf, 1.0], "t": [0, 1]}, "t")
-    assert found.log_loss == np.inf
-    assert json.loads(found.to_json(), parse_constant=pytest.fail)["log_loss"] is None
+    assert found.mean_log_loss == np.inf
+    assert json.loads(found.to_json(), parse_constant=pytest.fail)["mean_log_loss"] is None
 
 
 @pytest.mark.parametrize("threshold", [None, "", "0.5", [0.5], np.zeros(2), 1.5, -0.1, np.nan])
-def test_a_threshold_that_is_no_probability_is_an_error(threshold):
+def test_a_threshold_outside_0_and_1_is_an_error(threshold):
     model = fl.LogisticModel([1.0], 0.0, ("x",))
     with pytest.raises((TypeError, ValueError), match=r"^threshold must "):
         evaluate(model, {"x": [1.0], "t": [1]}, "t", threshold=threshold)

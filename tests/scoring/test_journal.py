@@ -1,4 +1,4 @@
-"""What a run that dies leaves, and when it is taken up again."""
+"""The journal of an interrupted run, and when the run is resumed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.scoring_data import LONG_MODEL, LONG_ROWS, PAIR_MODEL
 
 
 @pytest.mark.parametrize("changed", ["model", "input", "option"])
-def test_a_run_is_only_resumed_as_what_it_was(tmp_path, long_source, changed):
+def test_a_run_is_resumed_only_with_the_same_options(tmp_path, long_source, changed):
     model = LONG_MODEL
     mine, sink = tmp_path / "in.parquet", tmp_path / "out.parquet"
     mine.write_bytes(long_source.read_bytes())
@@ -44,7 +44,7 @@ def test_a_run_is_only_resumed_as_what_it_was(tmp_path, long_source, changed):
     assert not journal.exists()
 
 
-def test_a_damaged_journal_is_done_again_from_the_damage(tmp_path, long_source):
+def test_batches_after_the_damage_of_a_journal_are_scored_again(tmp_path, long_source):
     sink = tmp_path / "out.parquet"
 
     def interrupt(done):
@@ -65,7 +65,7 @@ def test_a_damaged_journal_is_done_again_from_the_damage(tmp_path, long_source):
     assert again.read_bytes() == sink.read_bytes()
 
 
-def test_what_was_finished_is_not_lost_by_a_wrong_argument(tmp_path, long_source):
+def test_a_wrong_argument_leaves_the_journal(tmp_path, long_source):
     def interrupt(done):
         raise KeyboardInterrupt
 
@@ -96,7 +96,7 @@ def test_a_journal_with_any_byte_replaced_gives_the_same_or_an_error(tmp_path):
     content = journal.read_bytes()
     begin = content.index(b"\n") + 1
     resumed = 0
-    # The run, the first record's head, and then all of them.
+    # The first line, the head of the first record, then the whole file.
     places = [*range(0, begin, 7), *range(begin, begin + 40), *range(begin, len(content), 13)]
     for place in places:
         damaged = bytearray(content)
@@ -117,7 +117,7 @@ def test_a_journal_with_any_byte_replaced_gives_the_same_or_an_error(tmp_path):
 
 
 @pytest.mark.parametrize("line", [b"", b"\n", b"[]\n", b"5\n", b"null\n", b"{}\n", b"\xff\n"])
-def test_a_journal_of_nothing_is_begun_anew(tmp_path, line):
+def test_a_journal_without_batches_is_started_again(tmp_path, line):
     source, sink = tmp_path / "in.csv", tmp_path / "out.csv"
     source.write_text("x\n1\n")
     (tmp_path / ".out.csv.journal").write_bytes(line)
@@ -178,7 +178,7 @@ def test_a_run_is_not_resumed_in_another_format(tmp_path):
         fl.score(model, source, tmp_path / "y.csv", source_format="libsvm0", resume=True)
 
 
-def test_rows_left_out_are_written_over_others_only_when_a_run_goes_on(tmp_path):
+def test_only_a_resumed_run_replaces_the_file_of_skipped_rows(tmp_path):
     source, sink, skipped = (tmp_path / name for name in ("in.csv", "y.csv", "skipped.csv"))
     source.write_text("x\n" + "1\nNA\n2\n" * 100)
     model = fl.LogisticModel([1.0], 0.0, ("x",))
@@ -203,7 +203,7 @@ def test_rows_left_out_are_written_over_others_only_when_a_run_goes_on(tmp_path)
 
 
 @pytest.mark.parametrize("error", [None, KeyboardInterrupt, ValueError])
-def test_a_journal_is_of_one_run_until_it_is_removed(tmp_path, monkeypatch, error):
+def test_a_journal_belongs_to_one_run_until_it_is_removed(tmp_path, monkeypatch, error):
     source, sink = tmp_path / "in.csv", tmp_path / "y.csv"
     source.write_text("x\n1\n2\n")
     model = fl.LogisticModel([1.0], 0.0, ("x",))
@@ -212,7 +212,7 @@ def test_a_journal_is_of_one_run_until_it_is_removed(tmp_path, monkeypatch, erro
 
     def end(journal, *, keep):
         monkeypatch.setattr(Journal, "close", close)
-        # Another run begins when the output has been written, or given up.
+        # Another run begins after the output is written or abandoned.
         with pytest.raises(BlockingIOError, match="another run writes it"):
             fl.score(model, source, sink, force=True)
         close(journal, keep=keep)
@@ -230,11 +230,11 @@ def test_a_journal_is_of_one_run_until_it_is_removed(tmp_path, monkeypatch, erro
     assert not list(tmp_path.glob(".*"))
 
 
-# Resume what is complete --------------------------------------------------------------------
+# Resume a complete run ----------------------------------------------------------------------
 
 SINKS = [".parquet", ".arrow", ".arrows", ".csv", ".tsv.gz", ".npy"]
-# A run is killed before it opens, renames, removes or cuts a file for the first time, another one
-# before the second time, and so on, until one ends.  Each is resumed, twice.
+# One run is killed before its first change of a file (open, rename, remove, truncate), the next
+# before its second, and so on until a run ends.  Each is resumed twice.
 _KILL = """
 import json, os, sys
 from pathlib import Path
@@ -280,14 +280,14 @@ print(json.dumps([totals, all(resumed), list(whole[1])]))
 
 
 @pytest.mark.parametrize("suffix", SINKS)
-def test_a_run_is_resumed_from_wherever_it_was_killed(tmp_path, suffix):
+def test_a_run_is_resumed_after_a_kill_at_any_change_of_its_files(tmp_path, suffix):
     (tmp_path / "out").mkdir()
     source = tmp_path / "in.csv"
     source.write_text("x\n" + "1\nNA\n2\n" * 20)
     fl.LogisticModel([1.0], 0.0, ("x",)).save(tmp_path / "model.json")
     skipped = {".parquet": "s.parquet", ".csv": "s.csv", ".npy": "s.arrow"}.get(suffix)
     options = ["--missing", "skip", "--skipped", f"out/{skipped}"] if skipped else []
-    # Begun anew, or over the output of before.
+    # Started again, or over the earlier output.
     runs = [[], ["--force"]] if suffix in (".parquet", ".csv") else [[]]
     command = ["score", "model.json", "in.csv", "-o", f"out/y{suffix}", "--missing", "nan"]
     done = subprocess.run(
@@ -307,7 +307,7 @@ def test_a_run_is_resumed_from_wherever_it_was_killed(tmp_path, suffix):
 
 @pytest.mark.parametrize("suffix", SINKS)
 @pytest.mark.parametrize("changed", ["model", "input", "option"])
-def test_an_output_of_another_run_is_not_taken_for_this_one(tmp_path, suffix, changed):
+def test_the_output_of_another_run_is_an_error(tmp_path, suffix, changed):
     source, sink = tmp_path / "in.csv", tmp_path / f"y{suffix}"
     source.write_text("x\n" + "1\n2\nNA\n" * 10)
     model = fl.LogisticModel([1.0], 0.0, ("x",))
@@ -332,7 +332,7 @@ def test_an_output_of_another_run_is_not_taken_for_this_one(tmp_path, suffix, ch
 
 
 @pytest.mark.parametrize("suffix", SINKS)
-def test_a_run_that_was_complete_says_so_and_writes_nothing(tmp_path, capsys, suffix):
+def test_a_complete_run_reports_it_and_writes_nothing(tmp_path, capsys, suffix):
     source, sink, model = tmp_path / "in.csv", tmp_path / f"y{suffix}", tmp_path / "model.json"
     source.write_text("x\n" + "1\nNA\n2\n" * 10)
     fl.LogisticModel([1.0], 0.0, ("x",)).save(model)
@@ -344,7 +344,7 @@ def test_a_run_that_was_complete_says_so_and_writes_nothing(tmp_path, capsys, su
     assert capsys.readouterr().err == f"fastlogit: note: {sink} is complete already\n"
     after = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in tmp_path.iterdir()}
     assert after == before
-    # A file of rows left out that was not asked for before is written, and nothing else.
+    # Only a newly requested file of skipped rows is written.
     assert main([*command, "--skipped", str(tmp_path / "skipped.csv")]) == 0
     (tmp_path / "skipped.csv").unlink()
     after = {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in tmp_path.iterdir()}
@@ -353,7 +353,7 @@ def test_a_run_that_was_complete_says_so_and_writes_nothing(tmp_path, capsys, su
 
 @pytest.mark.parametrize("suffix", SINKS)
 @pytest.mark.parametrize("how", ["cut", "longer", "other"])
-def test_what_is_no_whole_output_of_a_run_is_not_called_complete(tmp_path, suffix, how):
+def test_a_damaged_output_is_not_reported_as_complete(tmp_path, suffix, how):
     source, sink = tmp_path / "in.csv", tmp_path / f"y{suffix}"
     source.write_text("x\n" + "1\n2\n" * 10)
     model = fl.LogisticModel([1.0], 0.0, ("x",))

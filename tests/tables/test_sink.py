@@ -21,7 +21,7 @@ from pyarrow import csv
 
 import fastlogit as fl
 from fastlogit.scoring import score
-from fastlogit.scoring.predictions import OUTPUTS
+from fastlogit.scoring.scorer import OUTPUTS
 from fastlogit.tables.sink import open_sink
 from fastlogit.tables.source import open_table
 from tests.scoring_data import (

@@ -10,23 +10,17 @@ from scipy import sparse
 
 import fastlogit as fl
 from fastlogit.core import linalg
-from fastlogit.matrix import as_matrix
-from fastlogit.training import solvers
 from fastlogit.training.convergence import has_converged, is_near
-from fastlogit.training.objective import Objective
-from fastlogit.training.trainer import ConvergenceWarning
+from fastlogit.training.messages import ConvergenceWarning
+from fastlogit.training.solvers import sampled_newton
 from tests.hard_problems import Problem, check, fit, problem, solve
+from tests.objectives import binomial
 
 RNG = np.random.default_rng(5)
 N, D = 900, 4
 X = RNG.normal(size=(N, D))
 T = (RNG.random(N) < fl.sigmoid(X @ [1.0, -0.5, 0.25, 0.0] - 0.5)) * 1.0
 SOLVERS = ["newton", "sampled-newton", "lbfgs", "gradient-descent"]
-
-
-def objective(X=X, t=T, l2=1.0, weight=None):
-    penalties = np.append(np.full(X.shape[1], l2), 0.0)
-    return Objective(as_matrix(X), t, weight, None, penalties, 1)
 
 
 # Against the optimum ----------------------------------------------------------------------
@@ -85,8 +79,8 @@ def test_many_columns_are_right_without_their_hessian():
     t = (rng.random(3000) < fl.sigmoid(wide[:, 0])) * 1.0
     model = fl.fit(wide, t)
     assert (model.solver, model.converged) == ("lbfgs", True)
-    f = objective(wide, t)
-    point = f.at(np.append(model.coef, model.intercept), hessian=True)
+    f = binomial(wide, t)
+    point = f.evaluate(np.append(model.coef, model.intercept), hessian=True)
     assert has_converged(f, point, 1e-8)
 
 
@@ -94,15 +88,15 @@ def test_many_columns_are_right_without_their_hessian():
 @pytest.mark.parametrize("column", [0, 3])
 def test_a_sample_that_is_wrong_in_one_direction_is_no_proof(wrong, column, monkeypatch):
     exact = fl.fit(X, T, tol=1e-18)
-    original = solvers._near_optimum
+    original = sampled_newton._near_optimum
 
-    def distorted(few, theta):
-        near, hessian = original(few, theta)
+    def distorted(few, theta, settings):
+        near, hessian = original(few, theta, settings)
         factor = np.ones(D + 1)
         factor[column] = np.sqrt(wrong)
         return near, hessian * factor * factor[:, None]
 
-    monkeypatch.setattr(solvers, "_near_optimum", distorted)
+    monkeypatch.setattr(sampled_newton, "_near_optimum", distorted)
     model = fl.fit(X, T, solver="sampled-newton")
     assert model.converged
     np.testing.assert_allclose(model.coef, exact.coef, rtol=0, atol=1e-5 * exact.coef.max())
@@ -155,25 +149,25 @@ def test_coefficients_that_are_all_0_converge():
 
 
 def test_a_point_has_converged_by_its_own_hessian_alone():
-    f = objective()
+    f = binomial(X, T)
     theta = np.append(fl.fit(X, T, tol=1e-20).coef, fl.fit(X, T, tol=1e-20).intercept)
-    point = f.at(theta, hessian=True)
+    point = f.evaluate(theta, hessian=True)
     assert has_converged(f, point, 1e-20)
-    assert not has_converged(f, f.at(theta), 1e-8)
+    assert not has_converged(f, f.evaluate(theta), 1e-8)
     assert not has_converged(f, point, 0.0)
     errors = np.sqrt(np.diag(np.linalg.inv(point.hessian)))
     for j in range(D + 1):
         for share, expected in ((1e-6, True), (2e-4, False)):
             moved = theta.copy()
             moved[j] += share * errors[j]
-            assert has_converged(f, f.at(moved, hessian=True), 1e-8) == expected
+            assert has_converged(f, f.evaluate(moved, hessian=True), 1e-8) == expected
 
 
 def test_a_step_that_only_leads_part_of_the_way_must_be_shorter():
-    f = objective()
-    point = f.at(np.append(fl.fit(X, T).coef, fl.fit(X, T).intercept), hessian=True)
+    f = binomial(X, T)
+    point = f.evaluate(np.append(fl.fit(X, T).coef, fl.fit(X, T).intercept), hessian=True)
     step = 1e-6 * np.ones(D + 1) / np.sqrt(np.diag(point.hessian))
-    moved = f.at(point.theta + step, hessian=True)
+    moved = f.evaluate(point.theta + step, hessian=True)
     assert is_near(f, moved, moved.newton_step, 1e-8)
     assert not is_near(f, moved, moved.newton_step, 1e-8, steps=1e4)
     assert not is_near(f, moved, moved.newton_step, 1e-8, steps=np.inf)
@@ -209,8 +203,8 @@ def test_ordinary_data_take_as_few_passes_as_ever():
 
 def test_standard_errors_of_the_criterion_are_those_of_the_model():
     model = fl.fit(X, T, l2=0.0)
-    f = objective(l2=0.0)
-    point = f.at(np.append(model.coef, model.intercept), hessian=True)
+    f = binomial(X, T, l2=0.0)
+    point = f.evaluate(np.append(model.coef, model.intercept), hessian=True)
     expected = np.sqrt(linalg.variances(point.hessian, np.zeros(D)))
     np.testing.assert_allclose(model.standard_errors(), expected, rtol=1e-10)
 

@@ -7,7 +7,7 @@ import pytest
 
 import fastlogit as fl
 from fastlogit.training import diagnosis
-from fastlogit.training.trainer import ConvergenceWarning, SeparationError, SeparationWarning
+from fastlogit.training.messages import ConvergenceWarning, SeparationError, SeparationWarning
 
 RNG = np.random.default_rng(10)
 N = 2000
@@ -183,8 +183,8 @@ def test_separation_is_found_from_a_start_far_out(solver, far, l2):
 
 def test_no_variance_is_nan_without_a_warning(monkeypatch):
     # No other diagnosis is known to leave such a case; it must not pass in silence all the same.
-    monkeypatch.setattr(diagnosis.hessians, "nearly_dependent", lambda _: [])
-    monkeypatch.setattr(diagnosis.hessians, "variances", lambda *_: np.array([1.0, np.nan, np.nan]))
+    monkeypatch.setattr(diagnosis.linalg, "nearly_dependent_columns", lambda _: [])
+    monkeypatch.setattr(diagnosis.linalg, "variances", lambda *_: np.array([1.0, np.nan, np.nan]))
     with pytest.warns(ConvergenceWarning, match="rounding hides what determines column 1"):
         model = fit(X[:, :2], T)
     assert np.isnan(model.variances[1:]).all()

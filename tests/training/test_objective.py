@@ -1,4 +1,4 @@
-"""The objective and its derivatives against differences of itself, and the reads it counts."""
+"""The objective: derivatives against differences of its values, and the penalty's share."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from fastlogit import linear
-from fastlogit.matrix import as_matrix
-from fastlogit.training.objective import NoReadLeftError, NotFiniteError, Objective
+from fastlogit.training.dataset import NotFiniteError
+from tests.objectives import binomial
 
 RNG = np.random.default_rng(4)
 N, D = 300, 4
@@ -21,18 +21,17 @@ THETA = np.array([0.3, -0.2, 0.1, 0.7, -0.4])
 
 
 def objective(intercept=True, weight=WEIGHT, X=X):
-    penalties = np.append(PENALTIES, np.zeros(int(intercept)))
-    return Objective(as_matrix(X), T, weight, OFFSET, penalties, 1)
+    return binomial(X, T, PENALTIES, weight, OFFSET, intercept=intercept)
 
 
 @pytest.mark.parametrize("intercept", [True, False])
 def test_derivatives_are_those_of_the_value(intercept):
     f = objective(intercept)
     theta = THETA if intercept else THETA[:D]
-    point = f.at(theta, hessian=True)
+    point = f.evaluate(theta, hessian=True)
     step = 1e-6
     for j, unit in enumerate(step * np.eye(theta.size)):
-        there, here = f.at(theta + unit), f.at(theta - unit)
+        there, here = f.evaluate(theta + unit), f.evaluate(theta - unit)
         assert (there.value - here.value) / (2 * step) == pytest.approx(
             point.gradient[j], rel=1e-7, abs=1e-7
         )
@@ -44,7 +43,7 @@ def test_derivatives_are_those_of_the_value(intercept):
 
 
 def test_the_penalty_is_no_part_of_the_loss_and_leaves_the_intercept_alone():
-    point = objective().at(THETA)
+    point = objective().evaluate(THETA)
     data = {"weight": WEIGHT, "offset": OFFSET}
     assert point.loss == linear.log_loss(X, T, THETA[:D], THETA[D], **data)
     assert point.value == point.loss + 0.5 * (PENALTIES * THETA[:D]) @ THETA[:D]
@@ -53,42 +52,22 @@ def test_the_penalty_is_no_part_of_the_loss_and_leaves_the_intercept_alone():
 @pytest.mark.parametrize("intercept", [True, False])
 def test_the_value_at_zero_is_known_without_a_read(intercept):
     f = objective(intercept)
-    expected = f.at(np.zeros(f.penalties.size)).value
-    reads = f.reads
+    expected = f.evaluate(np.zeros(f.size)).value
+    passes = f.dataset.pass_count
     assert f.value_at_zero == pytest.approx(expected, rel=1e-14)
-    assert f.reads == reads
+    assert f.dataset.pass_count == passes
 
 
-def test_reads_are_counted_and_come_to_an_end():
-    f = objective()
-    assert f.reads == 0
-    f.at(THETA)
-    f.hessian(THETA)
-    f.hessian_diagonal(THETA)
-    f.logits(THETA)
-    assert f.reads == 4
-    f.rows_read += 1  # of a sample, say
-    assert f.reads == 5
-    f.most_rows = 6 * N
-    f.at(THETA)
-    with pytest.raises(NoReadLeftError):
-        f.at(THETA)
-    assert f.reads == 6
-
-
-def test_rows_that_stand_for_others_give_an_estimate():
-    rows = np.arange(0, N, 3)
-    f = objective(weight=None)
-    third = f.of_rows(rows, 3.0)
-    each = f.of_rows(rows, np.full(100, 3.0))
-    one, other = third.at(THETA, hessian=True), each.at(THETA, hessian=True)
-    assert 3.0 * one.value == pytest.approx(other.value, rel=1e-14)
-    np.testing.assert_allclose(3.0 * one.gradient, other.gradient, rtol=1e-12)
-    np.testing.assert_allclose(3.0 * one.hessian, other.hessian, rtol=1e-12)
-    assert (third.total, each.total, f.total) == (100.0, 300.0, 300.0)
-    weighted = objective().of_rows(rows, np.arange(100.0))
-    np.testing.assert_array_equal(weighted.weight, WEIGHT[rows] * np.arange(100.0))
-    assert f.reads == 0
+@pytest.mark.parametrize("weight", [None, WEIGHT])
+def test_a_sample_estimates_a_multiple(weight):
+    f = objective(weight=weight)
+    third = f.sample(N // 3, 0)
+    assert third.dataset.n == N // 3
+    one, whole = third.evaluate(THETA, hessian=True), f.evaluate(THETA, hessian=True)
+    np.testing.assert_allclose(3.0 * one.hessian, whole.hessian, rtol=0.5, atol=0.1 * N)
+    # The penalty is divided as well.
+    loss = third.dataset.derivatives("gradient", THETA).loss
+    assert one.value - loss == pytest.approx((whole.value - whole.loss) / 3.0, rel=1e-12)
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
@@ -97,13 +76,13 @@ def test_a_start_must_be_finite(value):
     broken[7, 2] = value
     f = objective(X=broken)
     with pytest.raises(NotFiniteError):
-        f.start(np.zeros(D + 1))
+        f.evaluate_start(np.zeros(D + 1))
     with pytest.raises(NotFiniteError):
-        f.start(THETA, hessian=True)
-    assert objective().start(THETA).value == objective().at(THETA).value
+        f.evaluate_start(THETA, hessian=True)
+    assert objective().evaluate_start(THETA).value == objective().evaluate(THETA).value
 
 
 def test_the_gradient_norm_is_the_largest_element_by_weight():
     f = objective()
-    point = f.at(THETA)
+    point = f.evaluate(THETA)
     assert f.gradient_norm(point) == np.abs(point.gradient).max() / WEIGHT.sum()

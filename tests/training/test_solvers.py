@@ -1,4 +1,4 @@
-"""The solvers: all end at the same optimum, from anywhere."""
+"""The solvers: all end at the same optimum, from anywhere; and the table of them."""
 
 from __future__ import annotations
 
@@ -8,9 +8,13 @@ import numpy as np
 import pytest
 from scipy import optimize
 
-from fastlogit.matrix import as_matrix
+import fastlogit as fl
 from fastlogit.training import solvers
+from fastlogit.training.dataset import ArrayDataset
 from fastlogit.training.objective import Objective
+from fastlogit.training.solvers import quasi_newton, sampled_newton
+from fastlogit.training.solvers.search import Settings
+from tests.objectives import binomial
 
 RNG = np.random.default_rng(9)
 N, D = 3000, 6
@@ -20,13 +24,13 @@ SOLVERS = ["newton", "sampled-newton", "lbfgs", "gradient-descent"]
 
 
 def objective(X=X, t=T, l2=1.0):
-    return Objective(as_matrix(X), t, None, None, np.append(np.full(X.shape[1], l2), 0.0), 1)
+    return binomial(X, t, l2)
 
 
 def run(solver, f, start=None, tol=1e-9, most=300, **options):
     """All trials until the tolerance, and the best point."""
     trials, best = [], None
-    for trial in solvers.steps(solver, f, start, **options):
+    for trial in solvers.steps(solver, f, start, Settings(**options)):
         trials.append(trial)
         best = trial.point if trial.accepted else best
         if (best is not None and f.gradient_norm(best) <= tol) or len(trials) == most:
@@ -37,12 +41,12 @@ def run(solver, f, start=None, tol=1e-9, most=300, **options):
 def minimum(f):
     """By SciPy, from the same f and its derivatives (which have tests of their own)."""
     found = optimize.minimize(
-        lambda theta: f.at(theta).value,
-        np.zeros(f.penalties.size),
-        jac=lambda theta: f.at(theta).gradient,
+        lambda theta: f.evaluate(theta).value,
+        np.zeros(f.size),
+        jac=lambda theta: f.evaluate(theta).gradient,
         hess=f.hessian,
         method="trust-exact",
-        options={"gtol": 1e-9 * f.n},
+        options={"gtol": 1e-9 * f.dataset.n},
     )
     return found.x
 
@@ -69,8 +73,8 @@ def test_accepted_points_never_rise_by_more_than_rounding(solver):
 def test_every_trial_is_one_read_but_for_the_first_ones(solver):
     f = objective()
     before = []
-    for trial in solvers.steps(solver, f):
-        before.append(f.rows_read)
+    for trial in solvers.steps(solver, f, None, Settings()):
+        before.append(f.dataset.reads.rows)
         if f.gradient_norm(trial.point) <= 1e-6:
             break
     steps = np.diff(before) / N
@@ -91,24 +95,24 @@ def test_a_point_that_is_the_optimum_is_left_at_once(solver):
 
 @pytest.mark.parametrize("solver", ["newton", "lbfgs", "sampled-newton"])
 def test_a_solver_ends_by_itself_where_rounding_allows_no_more(solver):
-    trials = list(solvers.steps(solver, objective()))
+    trials = list(solvers.steps(solver, objective(), None, Settings()))
     assert len(trials) < 100
     assert objective().gradient_norm(trials[-1].point) < 1e-13
 
 
 def test_sampled_newton_takes_larger_samples_and_in_the_end_all_rows(monkeypatch):
-    monkeypatch.setattr(solvers, "_LEAST_SAMPLED", 50)
-    monkeypatch.setattr(solvers, "_SAMPLED_PER_COLUMN", 1)
-    monkeypatch.setattr(solvers, "_PATIENCE", 2)
-    monkeypatch.setattr(solvers, "_DETERMINED", 0.0)
+    monkeypatch.setattr(sampled_newton, "_LEAST_SAMPLED", 50)
+    monkeypatch.setattr(sampled_newton, "_SAMPLED_PER_COEFFICIENT", 1)
+    monkeypatch.setattr(sampled_newton, "_PATIENCE", 2)
+    monkeypatch.setattr(sampled_newton, "_DETERMINED", 0.0)
     sizes = []
-    original = solvers.sample
+    original = Objective.sample
 
     def noting(f, size, seed):
         sizes.append(size)
         return original(f, size, seed)
 
-    monkeypatch.setattr(solvers, "sample", noting)
+    monkeypatch.setattr(Objective, "sample", noting)
     f = objective()
     trials, best = run("sampled-newton", f, tol=1e-12)
     assert sizes == [50, 200, 800]
@@ -119,7 +123,7 @@ def test_sampled_newton_takes_larger_samples_and_in_the_end_all_rows(monkeypatch
 def test_a_sample_that_leads_astray_is_not_followed(monkeypatch):
     f = objective()
     astray = np.full(D + 1, 50.0), f.hessian(np.zeros(D + 1)) / 2
-    monkeypatch.setattr(solvers, "_near_optimum", lambda few, theta: astray)
+    monkeypatch.setattr(sampled_newton, "_near_optimum", lambda *_: astray)
     trials, best = run("sampled-newton", f)
     assert [trial.accepted for trial in trials[:2]] == [False, True]
     assert (trials[1].point.theta == 0.0).all()
@@ -134,8 +138,9 @@ def test_lbfgs_turns_what_it_remembers_into_steps():
         s = rng.normal(size=5)
         memory.append((s, hessian @ s, float(s @ hessian @ s)))
     s, y, _ = memory[-1]
-    np.testing.assert_allclose(solvers._improved(lambda g: g, memory, y), s, rtol=1e-12)
-    np.testing.assert_array_equal(solvers._improved(lambda g: 2 * g, deque(), y), 2 * y)
+    product = quasi_newton.improved_product
+    np.testing.assert_allclose(product(lambda g: g, memory, y), s, rtol=1e-12)
+    np.testing.assert_array_equal(product(lambda g: 2 * g, deque(), y), 2 * y)
 
 
 @pytest.mark.parametrize("step_size", [0.05, 0.5])
@@ -150,8 +155,31 @@ def test_gradient_descent_takes_the_textbooks_steps(step_size):
 
 
 def test_gradient_descent_ends_where_its_fixed_step_is_far_too_long():
-    trials = list(solvers.steps("gradient-descent", objective(1e3 * X), step_size=1e305))
+    settings = Settings(step_size=1e305)
+    trials = list(solvers.steps("gradient-descent", objective(1e3 * X), None, settings))
     assert 1 <= len(trials) < 10
+
+
+def test_a_solver_needs_one_line_of_the_table(monkeypatch):
+    def none_of_its_own(objective, point, settings):
+        yield from solvers.SOLVERS["newton"].steps(objective, point, settings)
+
+    mine = solvers.Solver(none_of_its_own, least_passes=3)
+    monkeypatch.setitem(solvers.SOLVERS, "mine", mine)
+    model = fl.fit(X, T, solver="mine")
+    assert (model.solver, model.converged) == ("mine", True)
+    with pytest.raises(ValueError, match="max_passes must be at least 3 for solver 'mine'; got 2"):
+        fl.fit(X, T, solver="mine", max_passes=2)
+    with pytest.raises(ValueError, match=r"solver must be .* or 'mine'; got 'yours'"):
+        fl.fit(X, T, solver="yours")
+
+
+def test_the_docstring_of_fit_describes_every_solver():
+    choices = ", ".join(f'"{name}"' for name in ("auto", *solvers.SOLVERS))
+    assert f"solver : {{{choices}}}" in fl.fit.__doc__
+    for name in solvers.SOLVERS:
+        assert f"* {name}: " in fl.fit.__doc__
+    assert list(solvers.SOLVERS) == SOLVERS
 
 
 @pytest.mark.parametrize(
@@ -179,15 +207,15 @@ def test_a_column_that_the_sample_has_not_seen_takes_steps(monkeypatch):
     X2[:, 3] = 0.0
     X2[[5, 6, 7, 8], 3] = 1.0
     f = objective(X2, l2=1e-3)
-    original = solvers.sample
+    original = ArrayDataset.sample
 
-    def blind(f, size, seed):
-        few = original(f, size, seed)
+    def blind(dataset, size, seed):
+        few, factor = original(dataset, size, seed)
         few.X.X[:, 3] = 0.0
-        return few
+        return few, factor
 
-    monkeypatch.setattr(solvers, "sample", blind)
-    monkeypatch.setattr(solvers, "_PATIENCE", 1000)
+    monkeypatch.setattr(ArrayDataset, "sample", blind)
+    monkeypatch.setattr(sampled_newton, "_PATIENCE", 1000)
     _, best = run("sampled-newton", f, most=40)
     assert f.gradient_norm(best) <= 1e-9
 
@@ -197,14 +225,14 @@ def test_a_singular_sample_is_no_end(monkeypatch):
     X2[:, 1] = X2[:, 0]
     X2[[5, 6, 7, 8], 1] += [1.0, -1.0, 1.0, -1.0]
     f = objective(X2, l2=0.0)
-    original = solvers.sample
+    original = ArrayDataset.sample
 
-    def blind(f, size, seed):
-        few = original(f, size, seed)
+    def blind(dataset, size, seed):
+        few, factor = original(dataset, size, seed)
         few.X.X[:, 1] = few.X.X[:, 0]
-        return few
+        return few, factor
 
-    monkeypatch.setattr(solvers, "sample", blind)
+    monkeypatch.setattr(ArrayDataset, "sample", blind)
     _, best = run("sampled-newton", f)
     assert f.gradient_norm(best) <= 1e-9
     np.testing.assert_allclose(best.theta, minimum(f), rtol=1e-4)

@@ -1,4 +1,4 @@
-"""The rows of a table with their logits and labels: what a model says, beside what is so."""
+"""Observations: the rows of a table with their logits and labels, for evaluation and plots."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from fastlogit.core import checks
 from fastlogit.core import threads as _threads
-from fastlogit.scoring.logits import Columns
+from fastlogit.scoring.model_columns import ModelColumns
 from fastlogit.tables.source import open_table
 from fastlogit.training.targets import find_labels, labels_of, t_of
 
@@ -24,16 +24,16 @@ if TYPE_CHECKING:
     from fastlogit.tables.table import Batch, Progress
 
 
-class Labelled(NamedTuple):
-    """Some rows: logits, and t of their labels, 0 or 1; NaN is missing."""
+class Observations(NamedTuple):
+    """Logits of some rows, and their targets, 0 or 1; NaN where a value is missing."""
 
     z: NDArray[np.float64]
     t: NDArray[np.float64]
-    # As they were read: an array, a CSR matrix or a record batch; None unless asked for.
+    # The features as they were read: an array, a CSR matrix or a record batch; None by default.
     X: Any
 
 
-def labelled(
+def read_observations(
     model: LogisticModel,
     source: Any,
     label: str | int | None,
@@ -46,46 +46,42 @@ def labelled(
     threads: SupportsIndex | None = None,
     progress: Callable[[Progress], object] | None = None,
     with_features: bool = False,
-) -> Iterator[Labelled]:
-    """Read a table once; arguments and errors as of :func:`fastlogit.scoring.evaluate`."""
+) -> Iterator[Observations]:
+    """Observations of each batch of a table; arguments and errors as in `evaluate`."""
     checks.missing(missing, ("error", "skip"))
     checks.function(progress, "progress")
     width = model.coef.size + (offset is not None)
     table = open_table(source, file_format=source_format, width=width, csv=csv)
     target = find_labels(table, label)
-    of_arrays = table.names is None and target is not None
-    features = Columns(
-        model,
-        table,
-        offset=offset,
-        missing="nan",
-        unknown=unknown,
-        without=target,
-        threads=1,
+    in_array = target if table.names is None else None
+    features = ModelColumns(
+        model, table, offset=offset, missing="nan", unknown=unknown, without=target, threads=1
     )
     columns, text = list(features.positions), set(features.text)
-    if target is not None and (target == features.offset or (target in columns and not of_arrays)):
-        role = "the offset" if target == features.offset else "a feature of the model"
-        raise ValueError(f"{table.name}: {table.label(target)} is {role}, no label")
     if target is not None:
+        if target == features.offset or (target in columns and in_array is None):
+            role = "the offset" if target == features.offset else "a feature of the model"
+            raise ValueError(
+                f"{table.name}: {table.label(target)} is {role}, so it cannot be the label"
+            )
         columns.append(target)
         text.add(target)
 
-    def compare(batch: Batch) -> tuple[Labelled, int | None]:
-        X, labels = _split(batch, len(features.positions), target if of_arrays else None)
+    def observe(batch: Batch) -> tuple[Observations, int | None]:
+        X, labels = _split(batch, len(features.positions), in_array)
         z, _ = features.logits(X, batch)
         labels = labels_of(table, labels, model.classes, batch)
         t = t_of(labels, model.classes, batch.file, batch.first)
         if missing == "error":
             _refuse_missing(z, t, X, batch)
-        return Labelled(z, t, X if with_features else None), batch.position
+        return Observations(z, t, X if with_features else None), batch.position
 
     rows = known = 0
     wanted = table.want(columns, text=text, threads=_threads.resolve(threads))
-    for some, position in table.map(compare, wanted):
-        yield some
-        rows += some.z.size
-        known += int(np.count_nonzero(~(np.isnan(some.z) | np.isnan(some.t))))
+    for found, position in table.map(observe, wanted):
+        yield found
+        rows += found.z.size
+        known += int(np.count_nonzero(~(np.isnan(found.z) | np.isnan(found.t))))
         if progress is not None:
             progress(table.progress(rows, position))
     if known == 0:
@@ -93,7 +89,7 @@ def labelled(
 
 
 def _split(batch: Batch, width: int, target: int | None) -> tuple[Any, Any]:
-    """Features and labels of a batch; `target` is the labels' column in an array."""
+    """Features and labels of a batch; `target` is the column of the labels in an array."""
     data = batch.data
     if target is not None:
         others = [column for column in range(data.shape[1]) if column != target]
@@ -104,7 +100,7 @@ def _split(batch: Batch, width: int, target: int | None) -> tuple[Any, Any]:
 
 
 def _refuse_missing(z: NDArray[np.float64], t: NDArray[np.float64], X: Any, batch: Batch) -> None:
-    """Raise the error for the first row without a label or a score."""
+    """Raise an error for the first row without a label or a score."""
     absent = np.isnan(z) | np.isnan(t)
     if absent.any():
         row = int(np.argmax(absent))
@@ -116,7 +112,7 @@ def _refuse_missing(z: NDArray[np.float64], t: NDArray[np.float64], X: Any, batc
 
 
 def _missing_feature(X: Any, row: int) -> str:
-    """How messages call the first column that is null or NaN in a row."""
+    """The first column that is null or NaN in a row, as messages name it."""
     if hasattr(X, "schema"):
         for name, column in zip(X.schema.names, X.columns, strict=True):
             value = column[row].as_py()

@@ -1,4 +1,4 @@
-"""The logits of a batch of a table: which columns a model needs, and what it makes of them."""
+"""The columns of a table that a model needs, and the logits of a batch of them."""
 
 from __future__ import annotations
 
@@ -23,29 +23,29 @@ if TYPE_CHECKING:
 
 
 class Logits(NamedTuple):
-    """Of the rows of a batch: NaN where something is missing."""
+    """Logits of the rows of a batch, NaN where a value is missing."""
 
     z: NDArray[np.float64]
-    # How many values are none of the model's categories.
+    # Number of values that are not one of the model's categories.
     unknown: int
 
 
-class Columns:
+class ModelColumns:
     """The columns of a table that a model needs, checked; `logits` reads a batch of them.
 
     Parameters
     ----------
     offset : str or int, optional
-        A column that is added to the logits: its name, or its position.
+        A column to add to the logits: its name, or its position.
     without : int, optional
-        Position of a column that is no feature, where these are found by position.
+        Position of a column that is not a feature, for tables without names.
 
     Attributes
     ----------
     positions : list of int
-        In the table: of numbers, the offset among them, and then of text.
+        Positions in the table: columns of numbers, including the offset, then columns of text.
     text : set of int
-        Those of text.
+        Positions of the columns of text.
     """
 
     def __init__(
@@ -62,48 +62,48 @@ class Columns:
         self.missing = checks.missing(missing)
         self.unknown = onehot.checked_unknown(unknown)
         self.intercept, self.threads, self.text_of = model.intercept, threads, table.text_of
-        self.coef, self.known = model.coef, dict[str, onehot.Known]()
+        self.coef, self.encodings = model.coef, dict[str, onehot.Encoding]()
         # An offset is a column of numbers whose coefficient is 1.
         self.offset = None if offset is None else table.position(offset, "offset")
         if model.feature_names is not None and table.names is not None:
-            names, self.coef, texts = model.columns
-            self.known = {name: onehot.Known.of(each) for name, each in texts.items()}
-            self.positions = table.find([*names, *self.known])
+            names, self.coef, text = model.columns
+            self.encodings = {name: onehot.encoding(values) for name, values in text.items()}
+            self.positions = table.find([*names, *self.encodings])
             if self.offset in self.positions:
                 raise ValueError(
-                    f"{table.name}: {table.label(self.offset)} is a feature of the model, no offset"
+                    f"{table.name}: {table.label(self.offset)} is a feature of the model, so it "
+                    "cannot be the offset"
                 )
             place = len(names)
         else:
             if model.categories:
                 raise ValueError(f"{table.name}: columns of text must have names, as in the model")
             self.positions = _all_columns(table, model.coef.size, (without, self.offset))
-            # Of an array, all columns are read, in their order.
+            # All columns of an array are read, in their order.
             place = bisect_left(self.positions, self.offset or 0)
         if self.offset is not None:
             self.positions.insert(place, self.offset)
             self.coef = np.insert(self.coef, place, 1.0)
-        numbers = len(self.positions) - len(self.known)
+        numbers = len(self.positions) - len(self.encodings)
         self.text = set(self.positions[numbers:])
         table.must_hold_numbers(self.positions[:numbers])
         table.must_hold_text(self.positions[numbers:])
 
     def logits(self, data: Any, batch: Batch) -> Logits:
-        """Read these columns, or an array of all, of a batch whose place messages name."""
-        is_arrow = hasattr(data, "schema")
-        if is_arrow and self.missing == "error":
+        """Logits of `data`, these columns of a batch; messages name the batch's file and row."""
+        if hasattr(data, "schema") and self.missing == "error":
             _refuse_nulls(data, batch)
         offset, unknown = None, 0
         numbers = data
-        if self.known:
+        if self.encodings:
             count = self.coef.size
             numbers = data.select(range(count))
             offset = np.zeros(len(data))
-            for name, column in zip(self.known, data.columns[count:], strict=True):
-                found = onehot.look_up(self.text_of(column), self.known[name])
+            for name, column in zip(self.encodings, data.columns[count:], strict=True):
+                found = onehot.look_up(self.text_of(column), self.encodings[name])
                 if self.missing == "error" and np.isnan(found.logits).any():
                     _refuse_null(name, batch.first + int(np.argmax(np.isnan(found.logits))), batch)
-                unknown += self._count(found, name, column, batch)
+                unknown += self._count_unknown(found, name, column, batch)
                 offset += found.logits
             if count == 0:
                 return Logits(offset + self.intercept, unknown)
@@ -117,7 +117,7 @@ class Columns:
         )
         return Logits(z, unknown)
 
-    def _count(self, found: onehot.Found, name: str, column: Any, batch: Batch) -> int:
+    def _count_unknown(self, found: onehot.Found, name: str, column: Any, batch: Batch) -> int:
         count = int(np.count_nonzero(found.unknown))
         if count and self.unknown == "error":
             row = int(np.argmax(found.unknown))
@@ -127,7 +127,7 @@ class Columns:
 
 
 def _all_columns(table: Table, count: int, others: Collection[int | None]) -> list[int]:
-    """Positions of all columns but an index, the label and the offset."""
+    """Positions of all columns except an index, the label and the offset."""
     left_out = {*others, *table.index_columns}
     columns = [column for column in range(len(table.dtypes)) if column not in left_out]
     if len(columns) != count:
@@ -137,7 +137,7 @@ def _all_columns(table: Table, count: int, others: Collection[int | None]) -> li
             f"{len(columns)}"
         )
     if table.names is not None:
-        table.find([table.names[column] for column in columns])  # whether they differ
+        table.find([table.names[column] for column in columns])  # raises if names repeat
     return columns
 
 

@@ -1,4 +1,4 @@
-"""Tables with columns of text, streamed through a model."""
+"""The logits of tables with columns of text or an offset."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sklearn.datasets import dump_svmlight_file
 import fastlogit as fl
 from fastlogit.models.model import OffsetWarning
 from fastlogit.scoring import evaluate, score
-from fastlogit.scoring.predictions import Predictions
+from fastlogit.scoring.scorer import Scorer
 from fastlogit.tables.source import open_table
 
 MODEL = fl.LogisticModel(
@@ -119,9 +119,9 @@ def test_nulls_follow_missing():
     np.testing.assert_array_equal(logits(source, missing="skip"), np.delete(LOGITS, 1234))
 
 
-def test_evaluation_reads_them_too():
+def test_evaluate_reads_columns_of_text():
     found = evaluate(MODEL, DATA, "late")
-    assert found.log_loss == pytest.approx(fl.log_loss(LOGITS, CODES) / N, rel=1e-14)
+    assert found.mean_log_loss == pytest.approx(fl.log_loss(LOGITS, CODES) / N, rel=1e-14)
     with pytest.raises(ValueError, match="has 'SFO' in row 1234"):
         evaluate(MODEL, UNKNOWN, "late")
     assert evaluate(MODEL, UNKNOWN, "late", unknown="ignore").rows == N
@@ -142,7 +142,7 @@ def test_columns_without_names(tmp_path):
         list(score(MODEL, tmp_path / "x.npy"))
 
 
-def test_a_null_within_a_dictionary_is_a_null():
+def test_a_null_in_a_dictionary_is_a_null():
     column = pa.DictionaryArray.from_arrays([0, 1, 0], ["JFK", None])
     source = pa.table({"from": column, "age": [1.0, 2.0, 3.0]})
     with pytest.raises(ValueError, match="column 'from' is null in row 1"):
@@ -151,7 +151,7 @@ def test_a_null_within_a_dictionary_is_a_null():
 
 
 @pytest.mark.parametrize("text", ["", "NA", "null"])
-def test_what_stands_for_nothing_in_a_csv_is_a_null(tmp_path, text):
+def test_a_missing_value_of_a_csv_is_a_null(tmp_path, text):
     (tmp_path / "x.csv").write_text(f"from,age\nJFK,1\n{text},2\n")
     with pytest.raises(ValueError, match="column 'from' is null in row 1"):
         list(score(MODEL, tmp_path / "x.csv"))
@@ -246,7 +246,9 @@ def test_an_offset_beside_text_and_labels():
     assert (logits_with(table, "w", MODEL) == LOGITS + np.arange(N) / 8.0).all()
     found = evaluate(MODEL, table, "late", offset="w")
     z, t = LOGITS + np.arange(N) / 8.0, CODES
-    assert found.log_loss == pytest.approx(np.logaddexp(0.0, np.where(t, -z, z)).mean(), rel=1e-12)
+    assert found.mean_log_loss == pytest.approx(
+        np.logaddexp(0.0, np.where(t, -z, z)).mean(), rel=1e-12
+    )
 
 
 @pytest.mark.parametrize(
@@ -258,7 +260,7 @@ def test_evaluate_with_an_offset(source, label, offset):
     model = fl.LogisticModel([2.0, -1.0], 0.5, ("a", "b"), classes=(False, True), with_offset=True)
     found = evaluate(model, source, label, offset=offset)
     expected = np.logaddexp(0.0, np.where(Z > 0, -Z, Z)).mean()
-    assert found.log_loss == pytest.approx(expected, rel=1e-12)
+    assert found.mean_log_loss == pytest.approx(expected, rel=1e-12)
     assert found.accuracy == 1.0
 
 
@@ -285,7 +287,7 @@ def test_missing_offsets(tmp_path, missing, suffix):
     ("source", "offset", "message"),
     [
         (TABLE, "v", "missing column 'v'"),
-        (TABLE, "a", "column 'a' is a feature of the model, no offset"),
+        (TABLE, "a", "column 'a' is a feature of the model, so it cannot be the offset"),
         (TABLE, "other", "column 'other' must hold numbers; it holds string"),
         (MATRIX, 3, "so that the offset must be a position from -3 to 2; got 3"),
         (MATRIX, "w", "so that the offset must be a position from -3 to 2; got 'w'"),
@@ -302,9 +304,9 @@ def test_an_offset_that_cannot_be_read_is_an_error(source, offset, message):
         logits_with(source, offset)
 
 
-def test_a_label_is_no_offset():
+def test_the_offset_cannot_be_the_label():
     for source, label in ((TABLE, "late"), (MATRIX, 1)):
-        with pytest.raises(ValueError, match="is the offset, no label"):
+        with pytest.raises(ValueError, match="is the offset, so it cannot be the label"):
             evaluate(PAIR, source, label, offset=label)
 
 
@@ -320,7 +322,7 @@ def test_a_model_that_was_trained_with_an_offset_warns_without_one(tmp_path):
 
 def test_another_offset_is_another_run(tmp_path):
     options = [
-        Predictions(PAIR, open_table(TABLE.append_column("v", TABLE["w"])), offset=offset).options
+        Scorer(PAIR, open_table(TABLE.append_column("v", TABLE["w"])), offset=offset).options
         for offset in ("w", "v", None)
     ]
     assert options[0] != options[1] != options[2]
@@ -339,7 +341,7 @@ def test_the_model_may_be_the_path_of_its_file(tmp_path):
 
 
 @pytest.mark.parametrize("model", [None, 3, b"model.json", pd.NA, [1.0], {}])
-def test_something_else_is_no_model(model):
+def test_a_model_must_be_a_model_or_a_path(model):
     for call in (lambda: score(model, DATA), lambda: evaluate(model, DATA, "late")):
         with pytest.raises(TypeError, match=r"^model must be a LogisticModel or the path"):
             call()
@@ -373,7 +375,7 @@ class NoStream:
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_what_is_no_table_is_an_error_that_names_it(source):
+def test_an_object_that_is_not_a_table_is_an_error_that_names_it(source):
     name = (
         f"source must be a path or a table|source must have a column for|{type(source).__name__}: "
     )
@@ -382,13 +384,13 @@ def test_what_is_no_table_is_an_error_that_names_it(source):
             call()
 
 
-def test_a_mapping_without_a_column_for_a_key_is_an_error_that_says_so():
+def test_a_mapping_without_a_column_for_a_key_is_an_error():
     with pytest.raises(ValueError, match=r"^source must have a column for each of its keys; 'from"):
         score(MODEL, Lying(age=[1.0]))
 
 
 @pytest.mark.parametrize("value", [[], 3, pd.NA, np.zeros(2), np.int64(0), "excel", b"csv"])
-def test_a_format_that_is_none_is_an_error(value):
+def test_an_unknown_format_is_an_error(value):
     with pytest.raises(
         ValueError, match=r"^source_format must be one of parquet, .*; got"
     ) as caught:

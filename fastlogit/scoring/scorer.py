@@ -1,4 +1,4 @@
-"""What is written of each batch: what a model says of its rows, beside columns that are kept."""
+"""Turn a batch of a table into output columns: scores, and the columns that are kept."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import numpy as np
 from fastlogit import elementwise
 from fastlogit.core import checks
 from fastlogit.core.arrow import array_of, as_type, texts_of
-from fastlogit.scoring.logits import Columns
-from fastlogit.tables.table import UNTYPED, checked_names, naming
+from fastlogit.models.fields import repeated
+from fastlogit.scoring.model_columns import ModelColumns
+from fastlogit.tables.table import UNTYPED, naming
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,31 +26,44 @@ Output = Literal["probability", "logit", "label", "log-probability"]
 OUTPUTS: tuple[Output, ...] = get_args(Output)
 
 
-class Part(NamedTuple):
-    """What comes of some rows: a record batch, and the numbers of the rows that are not in it."""
+class ScoredBatch(NamedTuple):
+    """A batch after scoring.
+
+    Attributes
+    ----------
+    rows : pyarrow.RecordBatch
+        Kept columns and scores.
+    skipped : ndarray of int64
+        Numbers of the rows that were left out.
+    read : int
+        Rows read, left out or not.
+    file : str
+        Where they were read.
+    unknown : int
+        Values that are not one of the model's categories.
+    position : int, optional
+        Bytes of the file read so far, as in the table's batch.
+    """
 
     rows: Any
     skipped: NDArray[np.int64]
-    # How many were read, and of which file.
     read: int
     file: str
-    # How many values are none of the model's categories.
     unknown: int
-    # As of the batch.
     position: int | None = None
 
 
-class Predictions:
-    """Checked options; `of` applies them to a batch of a table.
+class Scorer:
+    """Checked options of a scoring run; `score_batch` applies them.
 
     Attributes
     ----------
     columns : list of int
-        Positions of the columns of the table to read: first the features, then what is kept.
+        Positions of the table's columns to read: the model's, then the others that are kept.
     text : set of int
-        Those of them that are only carried over.
+        Those to read as text.
     schema : pyarrow.Schema
-        Of all parts.
+        Schema of the scored batches.
     """
 
     def __init__(
@@ -65,20 +79,17 @@ class Predictions:
         missing: Missing = "error",
         unknown: Unknown = "error",
     ) -> None:
-        import pyarrow as pa
-
         self.outputs = _checked_outputs(output)
         self.threshold = checks.probability(threshold, "threshold")
         self.model, self.table = model, table
-        self.features = Columns(
+        self.features = ModelColumns(
             model, table, offset=offset, missing=missing, unknown=unknown, threads=1
         )
         features = self.features.positions
-        keep = checked_names(keep, "keep")
-        kept = _kept(table, keep)
-        others = [column for column in kept if column not in set(features)]
-        self.columns = features + others
-        # What is kept is read as it is, features as well.
+        keep = checks.names(keep, "keep")
+        kept = _positions(table, keep)
+        self.columns = features + [column for column in kept if column not in set(features)]
+        # A kept column is written as it was read, even if it is a feature.
         self.text = self.features.text | set(kept)
         self.kept = [self.columns.index(column) for column in kept]
         self.kept_numbers = [
@@ -86,26 +97,27 @@ class Predictions:
             for place, column in enumerate(features)
             if column in self.text - self.features.text
         ]
-        labels = _labels(model.classes)
-        self.names = _checked_names(names, self.outputs, keep)
-        self.classes = labels
-        self.schema = pa.schema(
-            [
-                field if table.typed else field.with_metadata(UNTYPED)
-                for field in map(table.field, kept)
-            ]
-            + [
-                # A label of NaN is null; all others may be NaN themselves.
-                pa.field(name, labels.type)
-                if one == "label"
-                else pa.field(name, pa.float64(), False)
-                for name, one in zip(self.names, self.outputs, strict=True)
-            ]
-        )
+        self.names = _output_names(names, self.outputs, keep)
+        self.classes = _class_array(model.classes)
+        self.schema = self._schema(kept)
+
+    def _schema(self, kept: Sequence[int]) -> Any:
+        """The schema of the kept columns, then the outputs."""
+        import pyarrow as pa
+
+        fields = [
+            field if self.table.typed else field.with_metadata(UNTYPED)
+            for field in map(self.table.field, kept)
+        ]
+        for name, output in zip(self.names, self.outputs, strict=True):
+            # The label of a row with a score of NaN is null; other outputs are NaN.
+            is_label = output == "label"
+            fields.append(pa.field(name, self.classes.type if is_label else pa.float64(), is_label))
+        return pa.schema(fields)
 
     @property
     def options(self) -> dict[str, Any]:
-        """All that the bytes of the result depend on, beside model and table."""
+        """Everything besides model and table that determines the bytes of the result."""
         return {
             "output": self.outputs,
             "names": self.names,
@@ -116,8 +128,8 @@ class Predictions:
             "unknown": self.features.unknown,
         }
 
-    def of(self, batch: Batch) -> Part:
-        """Score a batch."""
+    def score_batch(self, batch: Batch) -> ScoredBatch:
+        """Score the rows of a batch, or leave them out."""
         import pyarrow as pa
 
         data = batch.data
@@ -138,7 +150,7 @@ class Predictions:
             z, kept = z[there], [column.take(array_of(there)) for column in kept]
         columns = [self._output(one, z) for one in self.outputs]
         rows = pa.record_batch([*kept, *columns], schema=self.schema)
-        return Part(rows, skipped, count, batch.file, unknown, batch.position)
+        return ScoredBatch(rows, skipped, count, batch.file, unknown, batch.position)
 
     def _kept(self, column: Any, field: Any, batch: Batch) -> Any:
         with naming(f"{batch.file}: column {checks.shown(field.name)} cannot be kept"):
@@ -155,8 +167,8 @@ class Predictions:
         return self.classes.take(array_of((y > self.threshold).astype(np.int8), ~np.isnan(y)))
 
 
-def _labels(classes: tuple[Any, Any]) -> Any:
-    """Both classes as an array of Arrow."""
+def _class_array(classes: tuple[Any, Any]) -> Any:
+    """Both classes as an Arrow array."""
     import pyarrow as pa
 
     if isinstance(classes[0], str):
@@ -171,31 +183,30 @@ def _checked_outputs(output: Output | Sequence[Output]) -> tuple[Output, ...]:
     given: tuple[Any, ...] = tuple(output) if several else (output,)
     outputs: tuple[Output, ...] = tuple(checks.choice(one, "output", OUTPUTS) for one in given)
     if len(set(outputs)) != max(1, len(outputs)):
-        raise ValueError(f"output must have different ones; got {outputs}")
+        raise ValueError(f"output must be one or more different ones; got {outputs}")
     return outputs
 
 
-def _checked_names(
+def _output_names(
     names: str | Sequence[str] | None, outputs: Sequence[Output], keep: Sequence[str]
 ) -> tuple[str, ...]:
-    """Names of the columns of the outputs."""
+    """Names of the output columns; they must differ from each other and from the kept ones."""
     if names is None:
         names = [output.replace("-", "_") for output in outputs]
-    names = (names,) if isinstance(names, str) else tuple(checked_names(names, "names"))
+    names = (names,) if isinstance(names, str) else tuple(checks.names(names, "names"))
     if len(names) != len(outputs):
         raise ValueError(
             f"names must have one name for each output, {len(outputs)}; got {len(names)}"
         )
     everything = [*keep, *names]
     if len(set(everything)) != len(everything):
-        twice = next(name for name in everything if everything.count(name) > 1)
-        raise ValueError(
-            f"names of outputs and kept columns must differ; got {checks.shown(twice)} twice"
-        )
+        twice = checks.shown(repeated(everything))
+        raise ValueError(f"names of outputs and kept columns must differ; got {twice} twice")
     return names
 
 
-def _kept(table: Table, keep: Sequence[str]) -> list[int]:
+def _positions(table: Table, keep: Sequence[str]) -> list[int]:
+    """Positions of the kept columns."""
     if keep and table.names is None:
-        raise ValueError(f"{table.name}: has no names of columns, so that none can be kept")
+        raise ValueError(f"{table.name}: has no column names, so keep must be empty")
     return table.find(keep)

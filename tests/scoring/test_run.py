@@ -1,4 +1,4 @@
-"""From a table to a file: all of it or nothing, and what dies is taken up again."""
+"""Scoring runs: output is written atomically, and an interrupted run is resumed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import fastlogit as fl
-from fastlogit.scoring import evaluate, score, stream
+from fastlogit.scoring import evaluate, run, score
 from tests.scoring_data import (
     LONG_MODEL,
     LONG_ROWS,
@@ -93,7 +93,7 @@ def test_progress(tmp_path, table, model):
         progress=lambda *state: seen.append(state),
     )
     size = (tmp_path / "in.parquet").stat().st_size
-    # In row groups of 300, of which two are read together.
+    # Row groups have 300 rows, and two are read together.
     assert seen == [((rows, N, size * rows // N, size),) for rows in (400, 600, N)]
 
 
@@ -123,7 +123,7 @@ def test_a_killed_run_is_resumed_to_the_same_bytes(tmp_path, long_source, suffix
     assert not list(tmp_path.glob(".*"))
 
 
-def test_finished_parts_are_not_scored_again(tmp_path, long_source, monkeypatch):
+def test_finished_batches_are_not_scored_again(tmp_path, long_source, monkeypatch):
     sink = tmp_path / "out.parquet"
 
     def interrupt(done):
@@ -135,14 +135,14 @@ def test_finished_parts_are_not_scored_again(tmp_path, long_source, monkeypatch)
         fl.score(LONG_MODEL, long_source, sink, progress=interrupt, **options)
     assert not sink.exists()
     read = []
-    whole = stream._parts
+    whole = run._scored_batches
 
     def counted(*arguments):
-        for part in whole(*arguments):
-            read.append(part.read)
-            yield part
+        for batch in whole(*arguments):
+            read.append(batch.read)
+            yield batch
 
-    monkeypatch.setattr(stream, "_parts", counted)
+    monkeypatch.setattr(run, "_scored_batches", counted)
     scored = fl.score(LONG_MODEL, long_source, sink, resume=True, **options)
     assert scored.rows == LONG_ROWS
     assert sum(read) <= LONG_ROWS // 2
@@ -161,7 +161,7 @@ def test_without_a_sink_it_gives_record_batches(long_source):
     assert table["id"].equals(whole["id"])
 
 
-def test_rows_left_out_are_not_written_to_the_output_itself(tmp_path, long_source):
+def test_skipped_rows_need_their_own_file(tmp_path, long_source):
     with pytest.raises(ValueError, match="skipped must be another file than sink"):
         fl.score(LONG_MODEL, long_source, tmp_path / "y.csv", skipped=str(tmp_path / "y.csv"))
     assert not list(tmp_path.iterdir())
@@ -183,7 +183,7 @@ def take_away(path, how):
 
 @pytest.mark.parametrize("how", ["unlinked", "renamed", "cut", "emptied", "replaced"])
 @pytest.mark.parametrize("name", PAIR_WRITERS)
-def test_an_input_that_is_taken_away_while_it_is_read_is_an_error(tmp_path, monkeypatch, name, how):
+def test_an_input_that_is_removed_while_it_is_read_is_an_error(tmp_path, monkeypatch, name, how):
     monkeypatch.setattr("fastlogit.tables.text_file._BLOCK_BYTES", 1000)
     source, sink = tmp_path / name, tmp_path / "out.csv"
     PAIR_WRITERS[name](source)
@@ -230,7 +230,7 @@ def test_a_process_survives_when_its_input_is_cut(tmp_path, name):
     assert files_in(tmp_path) == [name]
 
 
-def test_a_file_of_a_folder_that_is_taken_away_is_named(tmp_path):
+def test_a_removed_file_of_a_folder_is_named(tmp_path):
     sink = tmp_path / "y.csv"
     (tmp_path / "in").mkdir()
     for number in range(5):

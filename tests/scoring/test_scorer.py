@@ -1,4 +1,4 @@
-"""What is written of each row: outputs, names, kept columns, missing values."""
+"""The output columns of a batch: scores, names, kept columns, missing values."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_every_output_in_the_order_asked_for():
     ("classes", "kind"),
     [((0, 1), pa.int64()), ((False, True), pa.bool_()), ((-1.5, 2.0), pa.float64())],
 )
-def test_labels_are_of_the_kind_of_the_classes(classes, kind):
+def test_labels_have_the_type_of_the_classes(classes, kind):
     model = fl.LogisticModel([1.0], 0.0, ("x",), classes=classes)
     found = scored({"x": [-1.0, 1.0]}, model, output="label")
     assert found["label"].type == kind
@@ -52,7 +52,7 @@ def test_names_of_outputs():
     assert scored(names="p", missing="nan").column_names == ["p"]
 
 
-def test_rows_that_are_skipped_are_told_of(tmp_path):
+def test_skipped_rows_are_counted_and_listed(tmp_path):
     done = fl.score(
         MODEL,
         TABLE,
@@ -69,7 +69,7 @@ def test_rows_that_are_skipped_are_told_of(tmp_path):
     assert (tmp_path / "skipped.csv").read_text().split()[1:] == ['"Table",1', '"Table",3']
 
 
-def test_the_row_of_a_null_is_told():
+def test_the_error_names_the_row_of_a_null():
     with pytest.raises(ValueError, match=r"^Table: column 'x' is null in row 1 \(missing='nan' "):
         scored()
     # NaN is a number.
@@ -86,8 +86,8 @@ def test_a_feature_can_be_kept_too():
     ("options", "message"),
     [
         ({"output": "odds"}, "output must be 'probability', 'logit', 'label' or 'log-probability'"),
-        ({"output": ["logit", "logit"]}, "output must have different ones"),
-        ({"output": []}, "output must have different ones"),
+        ({"output": ["logit", "logit"]}, "output must be one or more different ones"),
+        ({"output": []}, "output must be one or more different ones"),
         ({"names": ["a", "b"]}, "names must have one name for each output, 1; got 2"),
         ({"names": "n", "keep": ["n"]}, "must differ; got 'n' twice"),
         ({"keep": ["probability"]}, "missing column 'probability'"),
@@ -102,8 +102,8 @@ def test_options_out_of_range(options, message):
         scored(**options)
 
 
-def test_nothing_can_be_kept_of_what_has_no_names():
-    with pytest.raises(ValueError, match="ndarray: has no names of columns"):
+def test_columns_without_names_cannot_be_kept():
+    with pytest.raises(ValueError, match="ndarray: has no column names, so keep must be empty"):
         scored(np.zeros((3, 1)), keep=["n"])
 
 
@@ -148,7 +148,7 @@ def test_texts_of_a_csv_are_kept_as_they_are(tmp_path):
 @pytest.mark.parametrize("missing", ["nan", "skip"])
 @pytest.mark.parametrize("kind", [pa.string(), pa.string_view()])
 @pytest.mark.parametrize("encoded", [False, True])
-def test_what_dictionaries_and_views_stand_for_is_kept(tmp_path, kind, encoded, missing):
+def test_dictionaries_and_views_are_kept_as_strings(tmp_path, kind, encoded, missing):
     column = pa.array(["a", None, "b", "a"])
     codes = column.dictionary_encode()
     column = column.cast(kind)
@@ -186,7 +186,7 @@ def test_features_of_a_csv_are_kept_as_text_and_scored_as_numbers(tmp_path):
 @pytest.mark.parametrize(
     "text", ["many", " 0x1\t", "it's", "\N{GREEK SMALL LETTER SIGMA}", "9" * 999 + "x"]
 )
-def test_a_text_among_numbers_is_told_alike_whether_it_is_kept_or_not(tmp_path, text):
+def test_text_among_numbers_has_one_message_for_kept_and_other_columns(tmp_path, text):
     (tmp_path / "in.csv").write_text(f"a,x\n1,2\n3,NA\n5,{text}\n7,8\n")
     told = []
     for keep in [], ["x"]:

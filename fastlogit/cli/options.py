@@ -1,0 +1,211 @@
+"""Options that several commands share, each declared once, and the types of options.
+
+An option's `dest` is the name of the Python argument that it sets; `wording` and `plot` rely on it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from contextlib import suppress
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from fastlogit.core.threads import MOST_THREADS
+from fastlogit.tables.csv_options import NULLS, CSVOptions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
+
+Number = TypeVar("Number", int, float)
+
+TABLE = (
+    "a table: .parquet, .arrow, .csv or .tsv (with a header; also .gz, .zst), .npy, .npz or "
+    ".libsvm; a folder or a 'pattern*' of such files; or - for standard input"
+)
+# The help of ``--missing`` where rows have labels.
+WITHOUT_LABEL_OR_SCORE = (
+    "rows without a label or a score: 'error' stops, 'skip' leaves them out and counts them "
+    "(default: skip)"
+)
+CSV_NAMES = tuple(field.name for field in fields(CSVOptions))
+
+
+def add_command(
+    commands: Subparsers,
+    name: str,
+    run: Callable[[argparse.Namespace], None],
+    summary: str,
+    *examples: str,
+) -> argparse.ArgumentParser:
+    """Add a command, with ``--debug``, and return its parser."""
+    title = "examples:" if len(examples) > 1 else "example:"
+    parser = commands.add_parser(
+        name,
+        help=summary,
+        description=f"{summary[0].upper()}{summary[1:]}.",
+        epilog="\n".join([title, *(f"  {example}" for example in examples)]),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(run=run, threads=None, parser=parser)
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    return parser
+
+
+# Input --------------------------------------------------------------------------------
+
+
+def add_model(parser: argparse.ArgumentParser) -> None:
+    """Add the argument for the model file."""
+    parser.add_argument("model", metavar="MODEL", help="a file written by 'fastlogit train'")
+
+
+def add_table(parser: argparse.ArgumentParser, metavar: str) -> None:
+    """Add the argument for the table to score."""
+    parser.add_argument("data", metavar=metavar, help=f"{TABLE}.  Columns are found by name")
+
+
+def add_label(parser: argparse.ArgumentParser) -> None:
+    """Add ``--label``, the column that scores are compared with."""
+    parser.add_argument(
+        "--label", metavar="COLUMN", help="column of the labels (LIBSVM files contain their labels)"
+    )
+
+
+def add_offset(parser: argparse.ArgumentParser) -> None:
+    """Add ``--offset``, of a model's scores."""
+    parser.add_argument(
+        "--offset",
+        metavar="COLUMN",
+        help="column added to each row's logit; needed by a model that was trained with one",
+    )
+
+
+def add_columns(parser: argparse.ArgumentParser, option: str, text: str) -> None:
+    """Add an option that takes columns, and may be given several times."""
+    parser.add_argument(option, nargs="+", action="extend", default=[], metavar="COLUMN", help=text)
+
+
+def add_missing(
+    parser: argparse.ArgumentParser,
+    text: str,
+    *,
+    choices: Sequence[str] = ("error", "skip"),
+    default: str | None,
+) -> None:
+    """Add ``--missing``: how missing values are treated."""
+    parser.add_argument("--missing", choices=choices, default=default, help=text)
+
+
+def add_unknown(parser: argparse.ArgumentParser, default: str | None = "error") -> None:
+    """Add ``--unknown``: how unknown categories are treated."""
+    parser.add_argument(
+        "--unknown",
+        choices=("error", "ignore"),
+        default=default,
+        help="categories that the model does not know: 'error' stops, 'ignore' drops their "
+        "contribution to the score (default: error)",
+    )
+
+
+def add_threshold(parser: argparse.ArgumentParser) -> None:
+    """Add ``--threshold``, the probability at which the predicted label changes."""
+    parser.add_argument(
+        "--threshold",
+        type=probability,
+        default=0.5,
+        metavar="Y",
+        help="predict the second label above this probability (default: %(default)s)",
+    )
+
+
+def add_input_format(parser: argparse.ArgumentParser) -> None:
+    """Add ``--input-format``, and the options for CSV."""
+    parser.add_argument(
+        "--input-format",
+        dest="source_format",
+        metavar="NAME",
+        help="format of the input (default: by suffix; standard input: csv or arrow)",
+    )
+    group = parser.add_argument_group("CSV and TSV input")
+    group.add_argument(
+        "--delimiter", metavar="C", help="character between cells (default: a comma, or a tab)"
+    )
+    group.add_argument("--decimal", metavar="C", help="'.' (default) or ',', as in 1,5")
+    group.add_argument(
+        "--thousands", metavar="C", help="character between groups of digits, as in 1,234"
+    )
+    group.add_argument(
+        "--encoding", metavar="NAME", help="utf-8 (default), utf-16, latin-1, cp1252, ..."
+    )
+    group.add_argument(
+        "--null-values",
+        nargs="+",
+        metavar="TEXT",
+        help=f"missing values, instead of {', '.join(filter(None, NULLS))}; "
+        "a blank cell is always missing",
+    )
+
+
+def csv_options(args: argparse.Namespace) -> CSVOptions | None:
+    """The options for CSV; None if none is given."""
+    given = {name: getattr(args, name) for name in CSV_NAMES if getattr(args, name) is not None}
+    if given.get("delimiter") == r"\t":  # a shell does not turn it into a tab
+        given["delimiter"] = "\t"
+    return CSVOptions(**given) if given else None
+
+
+def scoring_arguments(args: argparse.Namespace) -> dict[str, Any]:
+    """The arguments that `score` and `evaluate` share."""
+    names = ("offset", "threshold", "missing", "unknown", "source_format", "threads")
+    return {name: getattr(args, name) for name in names} | {"csv": csv_options(args)}
+
+
+# Output and running ----------------------------------------------------------------------
+
+
+def add_output(parser: argparse.ArgumentParser, metavar: str, text: str) -> None:
+    """Add ``--out`` and ``--force``."""
+    parser.add_argument("-o", "--out", metavar=metavar, required=True, help=text)
+    parser.add_argument("--force", action="store_true", help="replace an existing output")
+
+
+def add_threads(parser: argparse.ArgumentParser) -> None:
+    """Add ``--threads``."""
+    parser.add_argument(
+        "--threads", type=thread_count, metavar="N", help="most threads to use (default: all cores)"
+    )
+
+
+def add_quiet(parser: argparse.ArgumentParser) -> None:
+    """Add ``--quiet``."""
+    parser.add_argument(
+        "-q",
+        "--quiet",
+        action="store_true",
+        help="no progress bar, notes or summary; warnings and errors are still reported",
+    )
+
+
+# Types of options --------------------------------------------------------------------------
+
+
+def _within(kind: type[Number], least: float, most: float, rule: str) -> Callable[[str], Number]:
+    """A function that turns an option's text into a number within bounds."""
+
+    def convert(text: str) -> Number:
+        with suppress(ValueError):
+            if least <= (number := kind(text)) <= most:
+                return number
+        raise argparse.ArgumentTypeError(f"must be {rule}; got {text!r}")
+
+    return convert
+
+
+positive = _within(int, 1, math.inf, "a whole number of at least 1")
+thread_count = _within(int, 1, MOST_THREADS, f"a whole number between 1 and {MOST_THREADS}")
+probability = _within(float, 0.0, 1.0, "a number between 0 and 1")
+not_negative = _within(float, 0.0, sys.float_info.max, "a finite number that is not negative")

@@ -1,0 +1,141 @@
+"""The rows that pictures of data draw: those with a label and a score."""
+
+from __future__ import annotations
+
+import os
+from numbers import Integral
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from fastlogit.core import checks
+from fastlogit.models.model import LogisticModel, warn_without_offset
+from fastlogit.plot import axes
+from fastlogit.scoring.observations import read_observations
+from fastlogit.training.targets import t_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import SupportsIndex, TypeAlias
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from fastlogit.core.checks import Missing
+    from fastlogit.matrix.onehot import Unknown
+    from fastlogit.tables.csv_options import CSVOptions
+    from fastlogit.tables.table import Progress
+
+    Model: TypeAlias = LogisticModel | str | os.PathLike[str]
+    Source: TypeAlias = os.PathLike[str] | str | Any
+    # One value a row, or the column that holds them.
+    Labels: TypeAlias = ArrayLike | str | int | None
+    Offset: TypeAlias = ArrayLike | str | int | None
+    ShowProgress: TypeAlias = Callable[[Progress], object] | None
+
+
+class Rows(NamedTuple):
+    """Rows with a label and a score: logits, targets, and features if they are asked for."""
+
+    z: NDArray[np.float64]
+    t: NDArray[np.float64]
+    X: NDArray[np.float64]
+    # The number of other rows, without a label or a score.
+    skipped: int
+
+
+def read_rows(
+    model: LogisticModel,
+    X: Source,
+    t: Labels,
+    *,
+    offset: Offset = None,
+    missing: Missing = "skip",
+    unknown: Unknown = "error",
+    source_format: str | None = None,
+    csv: CSVOptions | None = None,
+    threads: SupportsIndex | None = None,
+    progress: ShowProgress = None,
+    with_features: bool = False,
+) -> Rows:
+    """The rows of X that have a label and a score; arguments and errors as in `reliability`."""
+    checks.missing(missing, ("error", "skip"))
+    is_path = isinstance(X, str | os.PathLike)
+    if t is None and not is_path:
+        raise TypeError("t must be the labels of the rows of X, or name their column")
+    if t is None or isinstance(t, str | Integral):
+        warn_without_offset(model, offset)
+        column: Any = offset  # `read_observations` checks that it is a column
+        batches = list(
+            read_observations(
+                model,
+                X,
+                t,
+                offset=column,
+                missing=missing,
+                unknown=unknown,
+                source_format=source_format,
+                csv=csv,
+                threads=threads,
+                progress=progress,
+                with_features=with_features,
+            )
+        )
+        z, labels = (np.concatenate([batch[i] for batch in batches]) for i in (0, 1))
+        features = [_feature_array(batch.X) for batch in batches] if with_features else []
+    elif is_path:
+        raise TypeError("t must name the column of the labels where X is a path")
+    else:
+        z = model.decision(X, offset=offset, missing="nan", unknown=unknown, threads=threads)
+        given = t if isinstance(t, np.ma.MaskedArray) else np.asarray(t)
+        if given.shape != z.shape:
+            raise ValueError(
+                f"t must have one label for each row of X, {z.size}; got shape {given.shape}"
+            )
+        labels = t_of(given, model.classes, "t")
+        features = [_feature_array(X)] if with_features else []
+    return _known_rows(z, labels, features, missing)
+
+
+def _known_rows(
+    z: NDArray[np.float64],
+    t: NDArray[np.float64],
+    features: list[NDArray[np.float64]],
+    missing: Missing,
+) -> Rows:
+    """The rows without NaN; an error if there are none, or if there must be no others."""
+    known = ~(np.isnan(z) | np.isnan(t))
+    if not known.any():
+        raise ValueError("there is no row with a label and a score")
+    skipped = known.size - int(np.count_nonzero(known))
+    if missing == "error" and skipped:
+        raise ValueError(
+            f"row {int(np.argmin(known))} has no label or no score (missing='skip' leaves out such "
+            "rows)"
+        )
+    X = np.concatenate(features)[known] if features else np.empty((0, 0))
+    return Rows(z[known], t[known], X, skipped)
+
+
+def _feature_array(X: Any) -> NDArray[np.float64]:
+    """Two features as an array, from CSR, a record batch, a dict or an array."""
+    if hasattr(X, "toarray"):
+        X = X.toarray()
+    if hasattr(X, "column"):
+        X = np.column_stack([X.column(j).to_numpy(zero_copy_only=False) for j in range(2)])
+    if isinstance(X, dict):
+        X = np.column_stack(list(X.values()))
+    return np.asarray(X, dtype=np.float64)
+
+
+def class_label(model: LogisticModel, t: int) -> str:
+    """The class of t = 0 or t = 1 in a legend."""
+    if model.classes in ((0, 1), (False, True)):
+        return f"t = {t}"
+    return f"class {axes.as_label(str(model.classes[t]))}"
+
+
+def curve_label(name: str, rows: Rows, fact: str) -> str:
+    """A curve's entry in the legend: its name, the number of rows, and a fact."""
+    total = rows.z.size + rows.skipped
+    count = f"{rows.z.size:,} of " * (rows.skipped > 0) + f"{total:,} row{'s' * (total != 1)}"
+    return ", ".join(filter(None, [axes.as_label(name), count, fact]))

@@ -1,0 +1,79 @@
+"""The area under the ROC curve, exact, or from a histogram of logits if there are many rows."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+# Up to this number of rows all logits are kept, and the area is exact.
+EXACT_ROWS = 10_000_000
+# A bin of the histogram is the leading bits of a float32: a logit's bin is 2**-11 of it wide.
+_BITS = 20
+
+
+class RocArea:
+    """Collects logits and targets; `result` gives the area."""
+
+    def __init__(self) -> None:
+        self.kept: list[tuple[NDArray[np.float64], NDArray[np.bool_]]] = []
+        self.rows = 0
+        self.counts: NDArray[np.int64] | None = None
+
+    def add(self, z: NDArray[np.float64], t: NDArray[np.bool_]) -> None:
+        """Add rows with logits z and targets t."""
+        self.rows += z.size
+        self.kept.append((z, t))
+        if self.rows > EXACT_ROWS:
+            if self.counts is None:
+                self.counts = np.zeros((2, 1 << _BITS), np.int64)
+            for z, t in self.kept:
+                bins = _bins(z)
+                for label in (0, 1):
+                    self.counts[label] += np.bincount(bins[t == label], minlength=1 << _BITS)
+            self.kept.clear()
+
+    def result(self) -> tuple[float, float]:
+        """The area and a bound of its error."""
+        if self.counts is not None:
+            return area(*self.counts)
+        z = np.concatenate([z for z, _ in self.kept])
+        t = np.concatenate([t for _, t in self.kept])
+        return area(*count_by_logit(z, t)[1:])[0], 0.0
+
+
+def count_by_logit(
+    z: NDArray[np.float64], t: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
+    """The distinct logits, ascending, and the numbers of rows with t = 0 and t = 1 at each."""
+    distinct, places = np.unique(z, return_inverse=True)
+    negatives, positives = (
+        np.bincount(places[t == label], minlength=distinct.size) for label in (False, True)
+    )
+    return distinct, negatives, positives
+
+
+def area(negatives: NDArray[np.int64], positives: NDArray[np.int64]) -> tuple[float, float]:
+    """The area under the ROC curve from counts in ascending bins, and a bound of its error.
+
+    It is the share of pairs, one row of each class, whose positive is in a later bin.  Pairs in
+    one bin count half; if they are no ties, that is off by at most half of them.
+    """
+    pairs = float(negatives.sum()) * float(positives.sum())
+    if pairs == 0.0:
+        return math.nan, 0.0
+    below = np.cumsum(negatives) - negatives
+    ties = float(positives @ negatives.astype(np.float64)) / 2.0
+    return (float(positives @ below.astype(np.float64)) + ties) / pairs, ties / pairs
+
+
+def _bins(z: NDArray[np.float64]) -> NDArray[np.int64]:
+    """The bin of each logit.  The bits of a float32, signs aside, are in the order of its value."""
+    with np.errstate(over="ignore"):
+        bits = z.astype(np.float32).view(np.uint32)
+    ordered = np.where(bits >> 31, ~bits, bits | np.uint32(1 << 31))
+    return (ordered >> np.uint32(32 - _BITS)).astype(np.int64)

@@ -1,0 +1,395 @@
+"""A scoring run: from a table through a model to a file, in bounded memory.
+
+    open_table ──▶ Scorer.score_batch ──▶ open_sink, Journal
+    several threads read and score        another one writes
+
+The journal holds the batches that are finished, so that an interrupted run can be resumed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
+
+from fastlogit.core import checks, files
+from fastlogit.core import threads as _threads
+from fastlogit.core.arrow import array_of
+from fastlogit.core.pipeline import write_behind
+from fastlogit.models.model import loaded, warn_without_offset
+from fastlogit.scoring.journal import Journal, fingerprint, open_journal
+from fastlogit.scoring.scorer import Scorer
+from fastlogit.tables.sink import open_sink, run_of, with_run
+from fastlogit.tables.source import STANDARD, open_table
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Iterator, Sequence
+
+    from fastlogit.core.checks import Missing
+    from fastlogit.matrix.onehot import Unknown
+    from fastlogit.models.model import LogisticModel
+    from fastlogit.scoring.scorer import Output, ScoredBatch
+    from fastlogit.tables.csv_options import CSVOptions
+    from fastlogit.tables.table import Progress
+
+
+class Scored(NamedTuple):
+    """Counts of a finished run.
+
+    Attributes
+    ----------
+    rows : int
+        Rows read.
+    skipped : int
+        Rows left out of the output.
+    unknown : int
+        Unknown categories, which were ignored.
+    was_complete : bool
+        Whether a complete output was found, so that nothing was written.  Parquet and Arrow
+        files identify their run; then nothing is read either, and all counts are 0.  For other
+        formats all rows are scored again and compared.
+    """
+
+    rows: int
+    skipped: int
+    unknown: int = 0
+    was_complete: bool = False
+
+    def plus(self, batch: ScoredBatch) -> Scored:
+        """The counts with one more batch; raises nothing.
+
+        Parameters
+        ----------
+        batch : ScoredBatch
+
+        Returns
+        -------
+        Scored
+        """
+        return self._replace(
+            rows=self.rows + batch.read,
+            skipped=self.skipped + batch.skipped.size,
+            unknown=self.unknown + batch.unknown,
+        )
+
+
+def score(
+    model: LogisticModel | str | os.PathLike[str],
+    source: Any,
+    sink: str | os.PathLike[str] | None = None,
+    *,
+    output: Output | Sequence[Output] = "probability",
+    names: str | Sequence[str] | None = None,
+    keep: Sequence[str] = (),
+    offset: str | int | None = None,
+    threshold: float = 0.5,
+    missing: Missing = "error",
+    unknown: Unknown = "error",
+    skipped: str | os.PathLike[str] | None = None,
+    source_format: str | None = None,
+    csv: CSVOptions | None = None,
+    sink_format: str | None = None,
+    compression: str | None = None,
+    batch_rows: int | None = None,
+    threads: SupportsIndex | None = None,
+    force: bool = False,
+    resume: bool = False,
+    progress: Callable[[Progress], object] | None = None,
+) -> Any:
+    """Score every row of a table, into a file or as record batches.
+
+    Parameters
+    ----------
+    model : LogisticModel, or path of its file
+        Columns are found by name, and only those that the model needs are read.  If the model or
+        the table has no names, columns are taken by position and their number must match.
+    source : path, "-", or table
+        A file, a folder of files, or a pattern such as ``"2013/*.parquet"``: Parquet, Arrow
+        (file or stream), CSV or TSV with a header (also ``.gz``, ``.zst``), NPY or NPZ (two axes),
+        or LIBSVM.  Folder names such as ``year=2013`` become columns.  "-" is standard input.
+        Or a table in memory: a frame of Polars or pandas, a relation of DuckDB, a table, reader
+        or data set of pyarrow, any other object that exports an Arrow stream, a dict of arrays,
+        an array or a CSR matrix.  Or a Dask data frame, computed partition by partition.
+        Columns are of any real dtype, or text where the model has `categories`.
+    sink : path, "-", optional
+        A ``.parquet``, ``.arrow``, ``.csv``, ``.tsv`` or ``.npy`` file other than `source`,
+        written atomically; "-" is standard output.  In a CSV a score of NaN is ``NaN``, and a
+        missing value is empty.  In a CSV with one column it is ``""``, as readers skip empty lines.
+    output : {"probability", "logit", "label", "log-probability"}, or several of them
+        One column each, in this order.  All but labels are float64, which keeps the tails.
+    names : str or sequence of str, optional
+        Names of these columns; default: the names of the outputs, with _ for -.
+    keep : sequence of str
+        Columns of the source to write before them.  Columns of a CSV are kept as text, even if
+        they are features.
+    offset : str or int, optional
+        A column of numbers that is added to the logits: its name, or its position where columns
+        have no names.  A model that was trained with an offset needs one.
+    threshold : float
+        The label is the second of the model's `classes` where the probability is above this.
+    missing : {"error", "nan", "skip"}
+        How to treat nulls: raise an error that names column and row (counted from 0), score the
+        row as NaN, or leave it out.  NaN in a column of floating-point numbers is data and its
+        score is NaN; "skip" leaves out every row whose score is NaN.
+    unknown : {"error", "ignore"}
+        How to treat text that is not one of the model's categories: raise an error that names
+        column and row, or let that column add nothing to the logit.
+    skipped : path, optional
+        A file for the rows that are left out, with the columns `file` and `row`.
+    source_format, sink_format : str, optional
+        Names of formats; default: from the suffix.  Standard input and output are CSV; input is
+        also recognised as Arrow.  "libsvm" counts columns from 1, "libsvm0" from 0.
+    csv : CSVOptions, optional
+        Delimiter, decimals, encoding and missing values of a CSV or TSV.
+    compression : str, optional
+        Of Parquet ("snappy", "zstd", "none", ...; default: "snappy", and "none" for scores, which
+        hardly shrink) and Arrow ("lz4", "zstd").
+    batch_rows : int, optional
+        Largest number of rows to read at a time; default: about 32 MB of rows.
+    threads : int, optional
+        Largest number of threads; default: all cores that the process may use.
+    force : bool
+        Whether to replace `sink` and `skipped` if they exist.
+    resume : bool
+        Whether to complete an interrupted run, if it left a journal in the folder of `sink`.  The
+        same model, files and options give the same bytes as an uninterrupted run.  If the output is
+        already complete, nothing is written.  If another run wrote it, that is an error unless
+        `force` is given.
+    progress : callable, optional
+        Called after each batch with a :class:`Progress`.
+
+    Returns
+    -------
+    Scored, or iterator of pyarrow.RecordBatch
+        Counts of rows and unknown categories; without a `sink`, the scores.
+
+    Raises
+    ------
+    OSError
+        If a file cannot be read or written.
+    TypeError, ValueError
+        If `source` does not suit the model or has a null, naming file and column; if `sink` is
+        a file of `source`; if model, files or options changed before a `resume`; or if an
+        argument is out of range.
+
+    Warns
+    -----
+    OffsetWarning
+        If the model was trained with an offset, and none is given.
+
+    Examples
+    --------
+    >>> import fastlogit as fl
+    >>> model = fl.LogisticModel([2.0, -1.0], 0.5, ("a", "b"))
+    >>> for batch in fl.score(model, {"b": [0.5, 0.0], "a": [0.0, 1.0]}, output="logit"):
+    ...     print(batch.to_pydict())
+    {'logit': [0.0, 2.5]}
+    """
+    model = loaded(model)
+    warn_without_offset(model, offset)
+    checks.function(progress, "progress")
+    checks.true_or_false(force, "force")
+    checks.true_or_false(resume, "resume")
+    if batch_rows is not None:
+        checks.whole_number(batch_rows, "batch_rows", 1)
+    most = _threads.resolve(threads)
+    if sink is not None and skipped is not None and Path(sink).resolve() == Path(skipped).resolve():
+        raise ValueError(f"skipped must be another file than sink; got {skipped} for both")
+    width = model.coef.size + (offset is not None)
+    table = open_table(source, file_format=source_format, width=width, csv=csv)
+    scorer = Scorer(
+        model,
+        table,
+        output=output,
+        names=names,
+        keep=keep,
+        offset=offset,
+        threshold=threshold,
+        missing=missing,
+        unknown=unknown,
+    )
+    batches = partial(_scored_batches, scorer, batch_rows, most)
+    if sink is None:
+        return (batch.rows for batch in batches(0))
+    written = _Files(sink, skipped, sink_format, compression, force)
+    for path in written.paths:
+        files.keep_apart(path, *table.files)
+    options = {"source_format": source_format, "csv": None if csv is None else asdict(csv)}
+    run = _identity(scorer, written, options)
+    if resume and not run:
+        raise ValueError("resume needs files: a stream cannot be read a second time")
+    return _write(scorer, batches, written, run, resume, progress)
+
+
+class _Files(NamedTuple):
+    """The files that a run writes."""
+
+    sink: str | os.PathLike[str]
+    skipped: str | os.PathLike[str] | None
+    file_format: str | None
+    compression: str | None
+    force: bool
+
+    @property
+    def paths(self) -> list[str | os.PathLike[str]]:
+        return [path for path in (self.sink, self.skipped) if path is not None]
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options that belong to the identity of a run."""
+        return {
+            "skipped": None if self.skipped is None else str(Path(self.skipped).resolve()),
+            "sink_format": self.file_format,
+            "compression": self.compression,
+        }
+
+
+def _identity(scorer: Scorer, output: _Files, options: dict[str, Any]) -> dict[str, Any]:
+    """Everything that determines the bytes of a run; empty for a stream, which cannot resume.
+
+    Messages use the keys to name a change.
+    """
+    inputs = scorer.table.files
+    if not inputs or str(output.sink) == STANDARD:
+        return {}
+    content = json.dumps(scorer.model.content(), sort_keys=True).encode()
+    seen = [(str(path.resolve()), path.stat()) for path in inputs]
+    return {
+        "the model": hashlib.sha256(content).hexdigest(),
+        "the input": [[name, status.st_size, status.st_mtime_ns] for name, status in seen],
+        "an option": scorer.options | output.options | options,
+    }
+
+
+def _write(
+    scorer: Scorer,
+    batches: Callable[[int], Iterator[ScoredBatch]],
+    output: _Files,
+    run: dict[str, Any],
+    resume: bool,
+    progress: Callable[[Progress], object] | None,
+) -> Scored:
+    """Write the output, complete an interrupted one, or compare with one that exists."""
+    # The path of the skipped rows does not change the rows.
+    stored = fingerprint(run | {"an option": run["an option"] | {"skipped": None}}) if run else {}
+    compare = resume and not output.force
+    if compare and _are_complete(output.paths, stored):
+        Journal(output.sink, run).discard()
+        done = Scored(0, 0, was_complete=True)
+    else:
+        was_there = compare and Path(output.sink).is_file()
+        is_resumed = resume and Journal(output.sink, run).is_there()
+        with ExitStack() as stack:
+            # A run that only compares has nothing to lose.
+            has_journal = run and (is_resumed or not was_there)
+            journal = stack.enter_context(open_journal(output.sink, run)) if has_journal else None
+            write_rows = stack.enter_context(
+                open_sink(
+                    output.sink,
+                    with_run(scorer.schema, stored),
+                    file_format=output.file_format,
+                    compression=output.compression,
+                    force=output.force,
+                    compare=compare,
+                )
+            )
+            # The file of skipped rows appears first, so an interrupted run may have written it.
+            write_skipped = stack.enter_context(
+                _skipped_rows(
+                    output.skipped, stored, force=output.force or is_resumed, compare=compare
+                )
+            )
+
+            def write(batch: ScoredBatch) -> None:
+                write_rows(batch.rows)
+                write_skipped(batch)
+
+            done = _write_batches(scorer, batches, journal, is_resumed, write, progress)
+        done = done._replace(was_complete=was_there)
+    if done.was_complete:
+        for path in output.paths:
+            files.remove_partial(path)
+    return done
+
+
+def _write_batches(
+    scorer: Scorer,
+    batches: Callable[[int], Iterator[ScoredBatch]],
+    journal: Journal | None,
+    is_resumed: bool,
+    write: Callable[[ScoredBatch], object],
+    progress: Callable[[Progress], object] | None,
+) -> Scored:
+    """Write the batches in the journal, then score and write the others."""
+
+    def write_and_note(batch: ScoredBatch) -> None:
+        if journal is not None:
+            journal.add(batch)
+        write(batch)
+
+    done = Scored(0, 0)
+    for batch in () if journal is None else journal.begin(scorer.schema, resume=is_resumed):
+        write(batch)
+        done = done.plus(batch)
+    for batch in write_behind(batches(done.rows), write_and_note):
+        done = done.plus(batch)
+        if progress is not None:
+            progress(scorer.table.progress(done.rows, batch.position))
+    return done
+
+
+def _are_complete(paths: Sequence[str | os.PathLike[str]], run: dict[str, str]) -> bool:
+    """Whether all of these files say that this run completed them.
+
+    Raises
+    ------
+    ValueError
+        If another run wrote one, with a list of the differences.
+    """
+    for path in paths:
+        before = run_of(path)
+        if before is None:
+            return False
+        if changed := [name for name in run if before.get(name) != run[name]]:
+            raise ValueError(
+                f"{path}: exists already, of another run: {', '.join(changed)} has changed "
+                "(force=True replaces it)"
+            )
+    return True
+
+
+def _scored_batches(
+    scorer: Scorer, batch_rows: int | None, threads: int, start: int
+) -> Iterator[ScoredBatch]:
+    """Score all rows from `start` on, several batches at a time."""
+    wanted = scorer.table.want(
+        scorer.columns, text=scorer.text, batch_rows=batch_rows, start=start, threads=threads
+    )
+    return scorer.table.map(scorer.score_batch, wanted)
+
+
+@contextmanager
+def _skipped_rows(
+    path: str | os.PathLike[str] | None, run: dict[str, str], *, force: bool, compare: bool
+) -> Iterator[Callable[[ScoredBatch], object]]:
+    """A function that writes the file and number of each row that a batch left out."""
+    if path is None:
+        yield lambda _batch: None
+        return
+    import pyarrow as pa
+
+    schema = pa.schema([("file", pa.string()), ("row", pa.int64())])
+    compare = compare and not force
+    with open_sink(path, with_run(schema, run), force=force, compare=compare) as write:
+
+        def write_skipped(batch: ScoredBatch) -> None:
+            if batch.skipped.size:
+                names = pa.repeat(batch.file, batch.skipped.size)
+                write(pa.record_batch([names, array_of(batch.skipped)], schema=schema))
+
+        yield write_skipped

@@ -1,0 +1,310 @@
+"""Data sets: the rows that a model is trained on, and all reads of them.
+
+`Dataset` is the contract; `ArrayDataset` holds a feature matrix in memory.
+"""
+
+from __future__ import annotations
+
+import math
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+
+import numpy as np
+
+from fastlogit.kernels import lanes
+from fastlogit.matrix import passes
+from fastlogit.training import sampling
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from fastlogit.core.linalg import Vector
+    from fastlogit.matrix import Matrix
+    from fastlogit.training.family import Family
+
+# The sums over rows that one read of X gives.
+Pass = Literal["gradient", "gradient and hessian", "hessian", "hessian diagonal"]
+
+
+class NotFiniteError(ValueError):
+    """The loss, or a derivative of it, is not finite at a point where it must be."""
+
+
+class NoReadLeftError(Exception):
+    """X has been read as often as it may be."""
+
+
+class Reads:
+    """Counts the rows that were read, of a data set and of its samples together."""
+
+    def __init__(self) -> None:
+        self.rows: int = 0
+        # No read begins that would exceed this.
+        self.most_rows: float = math.inf
+
+    def add(self, rows: int) -> None:
+        """Count a read that begins; a `NoReadLeftError` if it would be too many."""
+        if self.rows + rows > self.most_rows:
+            raise NoReadLeftError
+        self.rows += rows
+
+    @contextmanager
+    def reserve(self, rows: int) -> Iterator[None]:
+        """Keep this many rows for later reads."""
+        self.most_rows -= rows
+        try:
+            yield
+        finally:
+            self.most_rows += rows
+
+
+class Sums(NamedTuple):
+    """Sums over rows that the sums over other rows can be added to without rounding errors.
+
+    Sums that a pass does not compute are None.  Each has a high and a low word for every part of
+    the rows; gradient and diagonal are in the order of θ with intercepts, and the Hessian as
+    :func:`fastlogit.matrix.passes.hessian` returns it.
+    """
+
+    loss: passes.Sums | None = None
+    gradient: passes.Sums | None = None
+    hessian: passes.Sums | None = None
+    diagonal: passes.Sums | None = None
+
+    def join(self, other: Sums) -> Sums:
+        """Sums over these and other rows."""
+        joined = [
+            passes.Sums(np.concatenate([mine.partials, more.partials])) if mine and more else None
+            for mine, more in zip(self, other, strict=True)
+        ]
+        return Sums(*joined)
+
+    def merged(self, size: int, outputs: int, d: int) -> Derivatives:
+        """The sums over all parts, with `size` elements of θ."""
+        loss, gradient, hessian, diagonal = self
+        return Derivatives(
+            loss=math.nan if loss is None else float(loss.merged()[0]),
+            gradient=gradient and gradient.merged()[:size],
+            hessian=hessian and passes.symmetric(hessian, outputs, d)[:size, :size],
+            diagonal=diagonal and diagonal.merged()[:size],
+        )
+
+
+class Derivatives(NamedTuple):
+    """Loss and derivatives, with an element for each element of θ; None if not computed."""
+
+    loss: float
+    gradient: Any
+    hessian: Any
+    diagonal: Any
+
+
+class Dataset:
+    """Rows with their features, targets, weights and offsets; the only way to read them.
+
+    A subclass decides where the rows are, and implements the methods that raise
+    NotImplementedError.  Its `sums` and `read_margins` each read X once; `derivatives` and
+    `margins` count these reads.  For the shapes see :class:`fastlogit.training.family.Family`.
+
+    Parameters
+    ----------
+    family : Family
+    n, d : int
+        Number of rows and columns.
+    total_weight : float
+        Sum of the weights; n without weights.
+    reads : Reads
+        The counter of all reads of X; a data set shares it with its samples.
+    """
+
+    def __init__(
+        self, family: Family, n: int, d: int, total_weight: float, reads: Reads | None = None
+    ) -> None:
+        self.family, self.n, self.d, self.total_weight = family, n, d, total_weight
+        self.reads = Reads() if reads is None else reads
+
+    @property
+    def pass_count(self) -> int:
+        """Number of reads of X, where a read of a sample counts by its share of the rows."""
+        return -(-self.reads.rows // self.n)
+
+    def derivatives(self, wanted: Pass, theta: Vector) -> Derivatives:
+        """Loss and derivatives at θ, in one counted read of X."""
+        self.reads.add(self.n)
+        return self.sums(wanted, theta).merged(theta.size, self.family.outputs, self.d)
+
+    def margins(self, theta: Vector) -> tuple[float, float]:
+        """Least and largest margin along θ, in one counted read of X.
+
+        See `Family.margins`.  Offsets, and rows without a weight, do not count.
+        """
+        self.reads.add(self.n)
+        return self.read_margins(theta)
+
+    def sums(self, wanted: Pass, theta: Vector) -> Sums:
+        """Sums of the loss and its derivatives at θ, in one read of X that is not counted."""
+        raise NotImplementedError
+
+    def read_margins(self, theta: Vector) -> tuple[float, float]:
+        """Least and largest margin along θ, in one read of X that is not counted."""
+        raise NotImplementedError
+
+    @property
+    def loss_at_zero(self) -> float:
+        """Loss where all of θ is 0, without a read of X."""
+        raise NotImplementedError
+
+    def mean_null_log_loss(self, *, with_intercept: bool) -> float:
+        """Mean loss of the best model without coefficients; NaN if there are offsets."""
+        raise NotImplementedError
+
+    @property
+    def intercept_separates(self) -> bool:
+        """Whether intercepts alone can separate the labels, without a read of X."""
+        raise NotImplementedError
+
+    @property
+    def centres(self) -> Vector:
+        """The number that is subtracted from each column as it is read."""
+        return np.zeros(self.d)
+
+    def sample(self, size: int, seed: int) -> tuple[Dataset, float]:
+        """About `size` rows that have a weight, and a factor; the same for the same seed.
+
+        The sums of those rows times the factor estimate the sums of all.
+        """
+        raise NotImplementedError
+
+    def first_not_finite(self) -> tuple[int, int, float] | None:
+        """Row, column and value of the first element of X that is NaN or infinite."""
+        raise NotImplementedError
+
+
+class ArrayDataset(Dataset):
+    """A feature matrix in memory, with arrays of targets, weights and offsets."""
+
+    def __init__(
+        self,
+        family: Family,
+        X: Matrix,
+        t: NDArray[Any],
+        weight: NDArray[Any] | None = None,
+        offset: NDArray[Any] | None = None,
+        *,
+        threads: int = 1,
+        reads: Reads | None = None,
+    ) -> None:
+        n, d = X.shape
+        total = float(n if weight is None else np.sum(weight, dtype=np.float64))
+        super().__init__(family, n, d, total, reads)
+        self.X, self.t, self.weight, self.offset = X, t, weight, offset
+        self.threads = threads
+        self._data = passes.Data(X, t, weight, offset, threads)
+
+    def sums(self, wanted: Pass, theta: Vector) -> Sums:
+        """Sums of the loss and its derivatives at θ, by a pass over X."""
+        model = self._model(theta)
+        if wanted == "hessian":
+            return Sums(hessian=passes.hessian(model, self._data))
+        if wanted == "hessian diagonal":
+            return Sums(diagonal=passes.hessian_diagonal(model, self._data))
+        order = 2 if wanted == "gradient and hessian" else 1
+        found = passes.derivatives(model, self._data, order)
+        return Sums(found.loss, found.gradient, found.hessian if order == 2 else None)
+
+    def read_margins(self, theta: Vector) -> tuple[float, float]:
+        """Least and largest margin of the rows that have a weight."""
+        margins = self._weighted(self.family.margins(self._logits(theta), self.t))
+        return float(margins.min()), float(margins.max())
+
+    @cached_property
+    def loss_at_zero(self) -> float:
+        """Loss of the offsets alone."""
+        logits = np.zeros(self.n) if self.offset is None else self.offset
+        return self.family.log_loss(logits, self.t, self.weight, self.threads)
+
+    def mean_null_log_loss(self, *, with_intercept: bool) -> float:
+        """Mean loss of the best model without coefficients; NaN if there are offsets."""
+        if self.offset is not None:
+            return math.nan
+        return self.family.mean_null_log_loss(self.t, self.weight, with_intercept=with_intercept)
+
+    @property
+    def intercept_separates(self) -> bool:
+        """Whether an intercept can separate the labels of rows that have a weight."""
+        return self.family.intercept_separates(self._weighted(self.t))
+
+    @property
+    def centres(self) -> Vector:
+        """Centres of the columns of X."""
+        return self.X.centres
+
+    def sample(self, size: int, seed: int) -> tuple[ArrayDataset, float]:
+        """Draw rows uniformly, or by their share of rare columns; see `sampling`."""
+        rng = np.random.default_rng(seed)
+        rows = None if self.weight is None else np.flatnonzero(self.weight > 0.0)
+        n = self.n if rows is None else rows.size
+        drawn = sampling.draw_uniformly(n, size, rng)
+        size = drawn.size
+        uniform = self.take(drawn if rows is None else rows[drawn])
+        lengths = sampling.rare_column_lengths(uniform.X.count_nonzero(), size, n)
+        scores = None if lengths is None else self._scores(lengths)
+        if scores is None or not scores.any():
+            return uniform, n / size
+        chances = sampling.chances_by_score(scores, self.weight, size)
+        chosen = sampling.draw_by_chance(chances, rng)
+        return self.take(chosen, 1.0 / chances[chosen]), 1.0
+
+    def take(self, rows: NDArray[np.int64], factors: Vector | None = None) -> ArrayDataset:
+        """Copy some rows, with weights multiplied by factors."""
+        weight = None if self.weight is None else self.weight[rows]
+        if factors is not None:
+            weight = factors if weight is None else weight * factors
+        return ArrayDataset(
+            self.family,
+            self.X.sample(rows, self.threads),
+            self.t[rows],
+            weight,
+            None if self.offset is None else self.offset[rows],
+            threads=self.threads,
+            reads=self.reads,
+        )
+
+    def first_not_finite(self) -> tuple[int, int, float] | None:
+        """Row, column and value of the first element of X that is NaN or infinite."""
+        return self.X.first_not_finite()
+
+    def _model(self, theta: Vector) -> passes.Model:
+        """The family with the coefficients and intercepts of θ, as the kernels read them."""
+        outputs, size = self.family.outputs, self.family.outputs * self.d
+        coef = np.zeros((outputs, lanes.round_up(self.d)))
+        coef[:, : self.d] = theta[:size].reshape(outputs, self.d)
+        intercept = theta[size:] if theta.size > size else np.zeros(outputs)
+        return passes.Model(self.family.kernels, coef, intercept, float32=False)
+
+    def _logits(self, theta: Vector) -> Vector:
+        """``[X | 1] θ``, without offsets."""
+        outputs = self.family.outputs
+        logits = np.empty(self.n if outputs == 1 else (self.n, outputs))
+        data = self._data._replace(t=None, weight=None, offset=None)
+        passes.score(self._model(theta), data, logits, probability=False)
+        return logits
+
+    def _weighted(self, values: NDArray[Any]) -> NDArray[Any]:
+        return values if self.weight is None else values[self.weight > 0.0]
+
+    def _scores(self, factors: Vector) -> Vector:
+        """(Σ factor x)² of each row, or 0 for rows without a weight."""
+        self.reads.add(self.n)
+        theta = np.zeros(self.family.outputs * self.d)
+        theta[: self.d] = factors
+        with np.errstate(over="ignore"):
+            scores: Vector = np.square(self._logits(theta).reshape(self.n, -1)[:, 0])
+        if self.weight is not None:
+            scores[self.weight <= 0.0] = 0.0
+        if not np.isfinite(scores.sum()):
+            raise NotFiniteError
+        return scores

@@ -1,0 +1,245 @@
+"""`fastlogit.fit`: train a logistic model for two classes."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from typing import TYPE_CHECKING, Any, SupportsIndex
+
+from fastlogit.models.fields import History
+from fastlogit.models.model import LogisticModel
+from fastlogit.training import problem
+from fastlogit.training.family import Binomial
+from fastlogit.training.options import Options
+from fastlogit.training.trainer import train
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import ArrayLike
+
+    from fastlogit.training.labels import ClassWeight
+    from fastlogit.training.options import OnSeparation
+    from fastlogit.training.progress import Callback
+
+__all__ = ["fit", "fit_and_warnings"]
+
+
+def fit(
+    X: Any,
+    t: ArrayLike,
+    *,
+    l2: float | ArrayLike = 1.0,
+    weight: ArrayLike | None = None,
+    class_weight: ClassWeight = None,
+    offset: ArrayLike | None = None,
+    intercept: bool = True,
+    start: LogisticModel | None = None,
+    solver: str = "auto",
+    tol: float = 1e-8,
+    max_passes: int = 1000,
+    max_seconds: float | None = None,
+    step_size: float | None = None,
+    seed: int = 0,
+    on_separation: OnSeparation = "warn",
+    feature_names: Sequence[str] | None = None,
+    progress: bool = False,
+    callback: Callback | None = None,
+    threads: SupportsIndex | None = None,
+) -> LogisticModel:
+    """Train a logistic model.
+
+    Minimises Σ weight ξ + Σ l2 coef² / 2, where ξ is the cross-entropy of a row and the
+    logit is X @ coef + intercept + offset.
+
+    Parameters
+    ----------
+    X : array_like (n, d), sparse matrix (n, d), or table with n rows and d columns
+        Features, finite; see :mod:`fastlogit.linear`.  X is never copied; the other arrays are
+        copied unless they are float64.
+    t : array_like (n,)
+        Targets: numbers in [0, 1] (labels 0 and 1, or probabilities), or two different labels
+        of any kind (bool, int, float or str).  The label that sorts last is t = 1.
+    l2 : float, or array_like (d,)
+        Penalty l2/2 Σ coef² on the *sum* of the losses, for all columns or one for each.
+        **The default of 1.0 does penalise**, as scikit-learn's does (its ``C`` is ``1 / l2``);
+        0 gives the maximum of the likelihood.  The intercept is never penalised.
+    weight : array_like (n,), optional
+        Sample weights, finite and not negative: how often each row counts.
+    class_weight : dict of label to float, or "balanced", optional
+        Factors for the weights of each class; labels that are not in the dict have 1.
+        "balanced" gives both classes the same total weight.
+    offset : array_like (n,), optional
+        A known addition to z.  It is not part of the model; predictions need one as well.
+    intercept : bool
+        Whether the model has one.
+    start : LogisticModel, optional
+        The model to begin with, if it is better than the default: all coefficients 0.
+    solver : {"auto", "newton", "sampled-newton", "lbfgs", "gradient-descent"}
+        All end at the same optimum; `LogisticModel.solver` names the one that was used.
+
+        * newton: Newton's method, each step with the Hessian of all rows.  Exact and robust;
+          each pass takes n d² multiplications.
+        * sampled-newton: L-BFGS that begins at the optimum of a sample of at least 20 000 rows,
+          or 40 for each column, with its Hessian.
+        * lbfgs: L-BFGS with the diagonal of the Hessian.
+        * gradient-descent: the method of textbooks, slow.
+
+        "auto" is lbfgs for more than 1000 columns, otherwise newton for little data (n d² of at
+        most 2e7, or fewer than 10 rows for each column), otherwise sampled-newton.
+    tol : float
+        Converged when each coefficient is within √tol / 10 of its standard error, and within
+        √tol / 100 of the largest coefficient, from the optimum: at 1e-8 within 1e-5 and 1e-6.
+        Newton's step estimates the distance (see Notes).  The units of columns and weights do
+        not matter.
+    max_passes : int
+        Most reads of X before training ends.  If columns have no penalty, a few more reads find
+        standard errors, collinearity and separation; they do not change the coefficients.
+    max_seconds : float, optional
+        Training ends with the first pass after this time.
+    step_size : float, optional
+        Step of gradient descent, as a multiple of the gradient of the mean; default: found by a
+        line search.
+    seed : int
+        Seed of the sample of sampled-newton.
+    on_separation : {"warn", "raise", "ignore"}
+        What to do if labels can be separated along columns without a penalty (or all are the
+        same), so coefficients grow without end.  With more than 1000 columns it is found only
+        if the columns separate all rows.
+    feature_names : sequence of d str, optional
+        Names of the columns, kept in the model; default: the names in X, if it has some.
+    progress : bool
+        Show a progress bar with loss and gradient norm; needs tqdm.
+    callback : function of `Progress`, optional
+        Called after each read of X; training ends if it returns True.
+    threads : int, optional
+        Most threads to use; default: all cores that the process may use.
+
+    Returns
+    -------
+    LogisticModel
+        The same bits for any number of threads.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument has the wrong shape, dtype or range, before any work; or if X is not
+        finite, which the first pass finds.
+    SeparationError
+        A ValueError; see `on_separation`.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If the model did not converge; the message says why and gives the remedy.
+    SeparationWarning
+        See `on_separation`; the message names the columns.
+    CollinearityWarning
+        If columns without a penalty are linear combinations of others; the message names them.
+        The model has the shortest of the best coefficients (in units in which all columns are
+        alike).
+
+    Notes
+    -----
+    f = Σ weight ξ + Σ l2 coef² / 2 has the gradient g = [X | 1]ᵀ weight (σ(z) - t) + l2 coef and
+    the Hessian H = [X | 1]ᵀ diag(weight σ(z) σ(-z)) [X | 1] + diag(l2).  At the optimum g is 0;
+    see :mod:`fastlogit.training.solvers` for the ways there.  The Newton step -H⁻¹ g leads to it
+    up to terms of second order.  No element of the step is longer than λ = √(gᵀ H⁻¹ g) standard
+    errors, which are the roots of the diagonal of H⁻¹.  Training ends when λ and the step are at
+    most half of the distance that `tol` allows.  With an intercept, columns whose median is more
+    than 100 standard deviations from 0 are centred as they are read, so no digits are lost.
+
+    Examples
+    --------
+    >>> import fastlogit as fl
+    >>> model = fl.fit([[0.0], [1.0], [2.0], [3.0]], ["no", "no", "yes", "yes"])
+    >>> model.coef.round(4), round(model.intercept, 4), model.converged, model.solver
+    (array([0.9583]), -1.4374, True, 'newton')
+    >>> model.predict([[0.5], [2.5]]).tolist()
+    ['no', 'yes']
+    """
+    options = Options(
+        intercept=intercept,
+        solver=solver,
+        tol=tol,
+        max_passes=max_passes,
+        max_seconds=max_seconds,
+        step_size=step_size,
+        seed=seed,
+        on_separation=on_separation,
+        progress=progress,
+        callback=callback,
+        threads=threads,
+    )
+    model, found = fit_and_warnings(
+        X,
+        t,
+        options,
+        l2=l2,
+        weight=weight,
+        class_weight=class_weight,
+        offset=offset,
+        start=start,
+        feature_names=feature_names,
+    )
+    for warning in found:
+        warnings.warn(warning, stacklevel=2)
+    return model
+
+
+def fit_and_warnings(
+    X: Any,
+    t: ArrayLike,
+    options: Options,
+    *,
+    l2: float | ArrayLike,
+    weight: ArrayLike | None = None,
+    class_weight: ClassWeight = None,
+    offset: ArrayLike | None = None,
+    start: LogisticModel | None = None,
+    feature_names: Sequence[str] | None = None,
+) -> tuple[LogisticModel, list[Warning]]:
+    """The model of `fit`, and its warnings, which are not issued."""
+    began = time.perf_counter()
+    checked = problem.check(
+        X,
+        t,
+        options,
+        Binomial(),
+        l2=l2,
+        weight=weight,
+        class_weight=class_weight,
+        offset=offset,
+        start=start,
+        feature_names=feature_names,
+    )
+    dataset = checked.dataset
+    result = train(
+        dataset,
+        checked.penalty,
+        options,
+        start=checked.start,
+        names=checked.names,
+        began=began,
+    )
+    coef, centred_intercept = dataset.family.split(result.theta, dataset.d)
+    model = LogisticModel(
+        coef=coef,
+        intercept=checked.intercept(coef, centred_intercept) if options.intercept else 0.0,
+        feature_names=checked.names,
+        classes=checked.classes,
+        with_intercept=options.intercept,
+        l2=checked.l2,
+        mean_log_loss=result.loss / dataset.total_weight,
+        mean_null_log_loss=dataset.mean_null_log_loss(with_intercept=options.intercept),
+        total_weight=dataset.total_weight,
+        gradient_norm=result.gradient_norm,
+        converged=result.converged,
+        passes=result.passes,
+        solver=result.solver,
+        seconds=time.perf_counter() - began,
+        history=History(*zip(*result.history, strict=True)),
+        variances=result.variances,
+        with_offset=offset is not None,
+    )
+    return model, result.warnings
