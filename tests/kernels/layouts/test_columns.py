@@ -1,4 +1,4 @@
-"""What a column is made of: every number of every type is widened as NumPy does it."""
+"""Columns in the kernels: every number of every type is widened as by NumPy."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_float64_side_by_side_is_read_in_place():
     assert_same_numbers(read(array, reader=0), array)
 
 
-def test_each_float16_there_is_is_widened_exactly():
+def test_every_float16_is_widened_exactly():
     every = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
     assert_same_numbers(read(every), every)
 
