@@ -113,8 +113,8 @@ def test_a_reader_is_compiled_once():
 
 
 @pytest.mark.parametrize("d", [1, 3, 4, 5, 1000])
-def test_blocks_are_neither_too_short_nor_too_long(d):
+def test_blocks_have_a_number_of_rows_within_the_limits(d):
     given = columns.Columns(*(np.zeros(d, np.int64) for _ in range(4)), 10**6, np.zeros(d))
     rows = columns.block_rows(given)
-    assert columns.LEAST_ROWS <= rows <= columns.BLOCK_ROWS
+    assert columns.LEAST_ROWS <= rows <= columns.MOST_ROWS
     assert rows % 32 == 0
