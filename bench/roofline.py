@@ -41,6 +41,7 @@ from bench.commands import output, parser
 from bench.data import COLUMNS
 from bench.implementations import ELEMENTWISE, FASTLOGIT, FUNCTIONS, PASSES
 from bench.measure import DTYPES, on_cores
+from fastlogit import kernels
 from fastlogit.kernels import logistic
 
 Array = Any
@@ -254,13 +255,13 @@ def _of_numbers(name: str, dtype: str) -> list[Callable[..., Any]]:
     """What is computed of the numbers of each element or row."""
     short = dtype == "float32"
     loss, slope, both = (
-        logistic.hard_loss_term,
-        logistic.hard_residual_term,
+        logistic.label_loss_term,
+        logistic.label_residual_term,
         logistic.loss_and_residual,
     )
-    probability = logistic.short_sigmoid if short else logistic.sigmoid
+    probability = logistic.sigmoid_float32 if short else logistic.sigmoid
     if name in ELEMENTWISE:
-        kernel = getattr(logistic, name)
+        kernel = getattr(kernels, name)
         one = len(FUNCTIONS[name].arguments) == 1
         return [(lambda z: kernel(z)) if one else (lambda z, t: kernel(z, t))]
     if name == "log_loss":

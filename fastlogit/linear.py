@@ -1,23 +1,25 @@
-"""Passes over a feature matrix: each reads X once, from where it lies, in the dtype it has.
+"""Logits, losses and derivatives over a feature matrix, each in one read of X, in place.
 
-z = X @ coef + intercept + offset, computed in float64 whatever the dtype of X.  The work is
-split by rows into parts that depend on X alone and whose results are added up in order, so that
-no result depends on the number of threads.  Where X and `coef` are both float32, losses and
-residuals are computed with a relative error of 2**-30 (float32 has 2**-24), and still added up in
-float64; with `coef` in float64 they have the digits of float64.
+z = X @ coef + intercept + offset is computed in float64 for every dtype of X.  Where X and `coef`
+are both float32, losses and residuals have a relative error of 2**-30 (float32 has 2**-24), and are
+still added up in float64.  In all other cases they have the digits of float64.  The error bounds
+are in :mod:`fastlogit.kernels.passes`.
 
 X is never copied.  It may be
 
-* an array of any strides: row-major, column-major, or a slice, of any real dtype;
+* an array of any strides (row-major, column-major, or a slice) and any real dtype;
 * a CSR matrix or array of SciPy, whose entries may be unsorted and repeated;
-* a table or record batch of Arrow, a data frame of Polars or pandas, or a dict of arrays;
-  columns may differ in type, and their order is that of `coef`.
+* a table or record batch of Arrow, a data frame of Polars or pandas, or a dict of arrays.  Its
+  columns may differ in type, and `coef` has their order.
 
-NaN and infinities in X do what they do in NumPy (elements that a CSR matrix does not store are 0,
-also beside them; its Hessian may have more NaN than that).  What is n long is not read twice to
-be checked: each t, and the indices of a CSR matrix, are checked as they are read, all else (and
-where there is an `out`, everything) before.  The bounds on errors stand in
-:mod:`fastlogit.kernels.passes`.
+NaN and infinities in X have the same effect as in NumPy.  Elements that a CSR matrix does not store
+are 0, even in a column with infinities; its Hessian may have more NaN than that of an array.
+
+No result depends on the number of threads: the rows are split into parts that depend on X alone,
+and the results of the parts are added up in order.
+
+To avoid a second read, each t and the indices of a CSR matrix are checked as they are read.  All
+other arguments are checked before, and so are the indices if there is an `out`.
 """
 
 from __future__ import annotations
@@ -65,20 +67,20 @@ intercept : float
 """,
     weight="""
 weight : array_like (n,), optional
-    Sample weights, finite and not negative.
+    Sample weights, finite and not negative; default: all 1.
 """,
     offset="""
 offset : array_like (n,), optional
-    A known addition to z.
+    A known addition to z; default: 0.
 """,
     threads="""
 threads : int, optional
-    Most threads to use, which does not change the result; default: all cores that the process
-    may use.
+    Most threads to use; the result does not depend on it.  Default: all cores that the process may
+    use.
 """,
     raises="""
 TypeError, ValueError
-    If an argument has a wrong shape, dtype or range; the message names it, and its place.
+    If an argument has a wrong shape, dtype or range; the message names the argument and the place.
 """,
 )
 
@@ -101,9 +103,9 @@ def decision(
     %(X)s
     %(offset)s
     missing : {"error", "nan"}
-        What to do about Arrow's nulls: an error that names the column, or take them as NaN.
+        Arrow's nulls raise an error that names the column, or count as NaN.
     out : ndarray (n,), optional
-        Where to put the result: float64 or float32.
+        Array for the result, float64 or float32.
     %(threads)s
 
     Returns
@@ -117,8 +119,8 @@ def decision(
 
     Notes
     -----
-    A logistic model takes z, the logarithm of the odds of t = 1, to be a weighted sum of the
-    features; see :func:`fastlogit.sigmoid`.  A row with NaN has NaN.
+    In a logistic model z, the logarithm of the odds of t = 1, is a weighted sum of the features.
+    See :func:`fastlogit.sigmoid`.  A row with NaN gives NaN.
 
     Examples
     --------
@@ -147,9 +149,9 @@ def probability(
     %(X)s
     %(offset)s
     missing : {"error", "nan"}
-        What to do about Arrow's nulls: an error that names the column, or take them as NaN.
+        Arrow's nulls raise an error that names the column, or count as NaN.
     out : ndarray (n,), optional
-        Where to put the result: float64 or float32.
+        Array for the result, float64 or float32.
     %(threads)s
 
     Returns
@@ -163,7 +165,8 @@ def probability(
 
     Notes
     -----
-    Each is σ of what `decision` gives; a row with NaN has NaN.
+    Each is σ of the logit that `decision` computes, before that is rounded to the dtype of the
+    result.  A row with NaN gives NaN.
 
     Examples
     --------
@@ -187,7 +190,7 @@ def log_loss(
     offset: ArrayLike | None = None,
     threads: Threads = None,
 ) -> float:
-    """Cross-entropy of a model, -Σ weight [t log σ(z) + (1 - t) log σ(-z)].
+    """Cross-entropy of a model, summed over rows, -Σ weight [t log σ(z) + (1 - t) log σ(-z)].
 
     Parameters
     ----------
@@ -201,7 +204,7 @@ def log_loss(
     Returns
     -------
     float
-        In nats; NaN if a row has NaN (and its weight is not 0), inf if a z is infinite on the
+        In nats.  NaN if a row with a weight other than 0 has NaN; inf if a z is infinite on the
         wrong side.
 
     Raises
@@ -247,9 +250,9 @@ def log_loss_gradient(
     Returns
     -------
     loss : float
-        As by `log_loss`, to the bit.
+        Equal to `log_loss` to the bit.
     coef_gradient : ndarray (d,)
-        float64; NaN where a row with NaN adds to it.
+        float64.  NaN where a row with NaN contributes.
     intercept_gradient : float
 
     Raises
@@ -258,8 +261,9 @@ def log_loss_gradient(
 
     Notes
     -----
-    The derivative of a row's loss by its z is σ(z) - t, see :func:`fastlogit.residual`, and that of
-    z by `coef` is the row of X and by the intercept 1.  Summed over rows: Xᵀ r, and Σ r.
+    The derivative of a row's loss by its z is σ(z) - t; see :func:`fastlogit.residual`.  The
+    derivative of z by `coef` is the row of X, and by the intercept 1.  Summed over rows, this gives
+    Xᵀ r and Σ r.
 
     Examples
     --------
@@ -284,7 +288,7 @@ def log_loss_gradient_hessian(
     offset: ArrayLike | None = None,
     threads: Threads = None,
 ) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
-    """Cross-entropy, gradient and Hessian, in one read of X: all that a Newton step needs.
+    """Cross-entropy, gradient and Hessian, in one read of X, as a Newton step needs them.
 
     Parameters
     ----------
@@ -300,7 +304,7 @@ def log_loss_gradient_hessian(
     loss : float
     gradient : ndarray (d + 1,)
     hessian : ndarray (d + 1, d + 1)
-        float64, and NaN where a row with NaN adds to them; the intercept is the last in both.
+        float64; in both, the intercept comes last.  NaN where a row with NaN contributes.
 
     Raises
     ------
@@ -344,13 +348,13 @@ def hessian(
     %(weight)s
     %(offset)s
     with_intercept : bool
-        Also differentiate by the intercept: a last row and column more.
+        Also differentiate by the intercept: one more row and column, the last.
     %(threads)s
 
     Returns
     -------
     ndarray (d, d), or (d + 1, d + 1)
-        float64, symmetric; NaN where a row with NaN adds to it.
+        float64, symmetric.  NaN where a row with NaN contributes.
 
     Raises
     ------
@@ -358,9 +362,10 @@ def hessian(
 
     Notes
     -----
-    The derivative of σ(z) - t by z is σ(z) σ(-z), whatever t: the Hessian needs no labels.  As D is
-    not negative, vᵀ Xᵀ D X v never is, and the loss is convex: each of its minima is the smallest.
-    It is the matrix of Fisher's information, whose inverse estimates the covariance of `coef`.
+    The derivative of σ(z) - t by z is σ(z) σ(-z), which does not depend on t.  As D is not
+    negative, the Hessian is positive semidefinite and the loss is convex: every local minimum is a
+    global one.  The Hessian is also the Fisher information, whose inverse estimates the covariance
+    of `coef`.
 
     Examples
     --------
@@ -392,13 +397,13 @@ def hessian_diagonal(
     %(weight)s
     %(offset)s
     with_intercept : bool
-        Also that of the intercept: a last element more.
+        Also differentiate by the intercept: one more element, the last.
     %(threads)s
 
     Returns
     -------
     ndarray (d,), or (d + 1,)
-        float64; NaN where a row with NaN adds to it.
+        float64.  NaN where a row with NaN contributes.
 
     Raises
     ------
@@ -406,7 +411,7 @@ def hessian_diagonal(
 
     Notes
     -----
-    See `hessian`; X is read once, and nothing of size d² is made.
+    See `hessian`.  Memory of size d² is not needed.
 
     Examples
     --------
@@ -441,13 +446,13 @@ def hessian_product(
     %(weight)s
     %(offset)s
     with_intercept : bool
-        Also differentiate by the intercept: the last element of `direction` and result.
+        Also differentiate by the intercept: the last element of `direction` and of the result.
     %(threads)s
 
     Returns
     -------
     ndarray (d,), or (d + 1,)
-        float64; NaN where a row with NaN adds to it.
+        float64.  NaN where a row with NaN contributes.
 
     Raises
     ------
@@ -455,7 +460,7 @@ def hessian_product(
 
     Notes
     -----
-    See `hessian`, which is not made for it.
+    See `hessian`.  The Hessian itself is not computed.
 
     Examples
     --------

@@ -181,15 +181,15 @@ def by_class(
     Parameters
     ----------
     find : function
-        From the class, `numpy.ndarray` or that of a named tuple, to the compiled function.  It is
-        called when a caller is compiled.
+        From `numpy.ndarray` or the class of a named tuple to the compiled function.  It is called
+        when a caller is compiled.
     allocating : bool
         Whether the functions allocate, and so must count references.
     inline : bool
         Whether they are `inlined` functions.  Otherwise they are `inner` functions.
     large : bool
-        Whether to call the function's own compiled code, which is cached.  Otherwise it is compiled
-        as a part of its callers: for a small function, that takes half as long as a call of it.
+        Whether to call the functions' own compiled code, which is cached.  Otherwise a function is
+        compiled as a part of its callers.  For a small one, that is faster than compiling a call.
     """
 
     def choose(*args: Any) -> Any:
@@ -250,7 +250,7 @@ def compiles(call: Callable[[], Any]) -> bool:
 
 
 def cache_folder(compiled: Any) -> str | None:
-    """Folder that caches the compiled code of a kernel; None if there is none."""
+    """Folder that caches the compiled code of a kernel, or None."""
     path = compiled._cache.cache_path
     return None if path is None else str(path)
 

@@ -155,8 +155,8 @@ def totals(typingctx: Any, a: Any, b: Any, c: Any, d: Any, e: Any, f: Any, g: An
         width = WIDTH
         while width > 1:
             half = width // 2
-            # Groups of `width` lanes are halved.  Each pair of vectors gives one: the halves of
-            # the second, whose lanes count from WIDTH on, stand beside those of the first.
+            # Each pair of vectors becomes one, which holds the sums of the halves of both.  The
+            # lanes of the second vector count from WIDTH on.
             starts = range(0, WIDTH, width)
             low = [
                 start + lane + vector

@@ -12,16 +12,16 @@ for each layout (:mod:`fastlogit.kernels.layouts`), which reads the block, and f
 (:mod:`fastlogit.kernels.families`), which knows the loss.  Blocks, and the parts that a caller
 splits X into, depend on X alone.
 
-``[X | 1]``: the intercept is one more column, of ones, the last.  Sums have a high and a low part
-and are added to; `sums.merge` adds up those of several parts.
+``[X | 1]``: the intercept is one more column, of ones, the last.  Sums have a high and a low part.
+A pass adds to them, and `sums.merge` adds up the sums of several parts.
 
 Error, with u = 2**-53, relative to the sum of the absolute terms:
 
 - z: ``(d + 2) u``; row-major ``(d / 8 + 8) u``; CSR ``(entries of the row + 2) u``.  Integers
   beyond 2**53 are first rounded to float64.
 - Loss, slope and curvature of a row, given its z: ``6 u``.
-- A sum of columns over n rows: ``(SUMMED_ROWS + 4) u`` whatever n, as `SUMMED_ROWS` rows are added
-  plainly, and these sums with their rounding errors; CSR: u times the entries of the column.
+- A sum of columns: ``(SUMMED_ROWS + 4) u`` for any number of rows.  `SUMMED_ROWS` rows are added
+  plainly, and these sums with their rounding errors.  CSR: u times the entries of the column.
 - The sum of the losses: negligible.
 - With `float32`, z is as exact, but losses and slopes only to 2**-30.
 """

@@ -1,4 +1,4 @@
-"""The base class of every X: what a matrix must offer, whatever it is made of."""
+"""The base class of every X: the methods that every matrix must have."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     Layout = Any  # an instance of a class in kernels.layouts.MODULES
 
 # Fewest elements of a part of X, which take about 0.5 ms to read; handing them to a kernel takes
-# 25 µs.  A larger part is read in calls of about as many, so that an interrupt need not wait long.
+# 25 µs.  A larger part is read in several calls, so that an interrupt need not wait long.
 PART_ELEMENTS = 1 << 20
 # Elements that `first_not_finite` copies at a time.
 _COPIED_ELEMENTS = 1 << 20
@@ -32,7 +32,7 @@ def even(count: int) -> int:
 class Matrix:
     """X (n, d), checked, as the kernels read it in place.
 
-    A subclass says where X is and how its rows are passed to the kernels.  It must implement
+    A subclass knows where X is and how its rows are passed to the kernels.  It must implement
     `arrays`, `layouts`, `sample` and `subtract`.  `sample` may return a matrix of another class,
     which must also implement `count_nonzero` and `full_columns`.  Instances are never changed.
 
@@ -50,7 +50,7 @@ class Matrix:
     dtype: np.dtype[Any] | None
     names: Sequence[str] | None
 
-    # How it is split ----------------------------------------------------------------------
+    # Splitting ----------------------------------------------------------------------------
 
     @property
     def elements(self) -> int:
@@ -80,7 +80,7 @@ class Matrix:
         """Split rows into runs that lie in one place, each with its layout."""
         raise NotImplementedError
 
-    # What it holds ------------------------------------------------------------------------
+    # Contents -----------------------------------------------------------------------------
 
     @property
     def arrays(self) -> Mapping[str, NDArray[Any]]:

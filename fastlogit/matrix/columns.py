@@ -229,7 +229,7 @@ def from_columns(table: Sequence[Sequence[Column]], names: Sequence[str]) -> Mat
 def from_batches(
     shape: tuple[int, int], names: Sequence[str], batches: Sequence[Batch], kept: Any
 ) -> Matrix:
-    """Matrix of batches, none of which is empty."""
+    """Matrix of batches that are not empty."""
     starts = np.cumsum([0, *(batch.columns.rows for batch in batches)]).tolist()
     dtypes = {dtype for batch in batches for dtype in batch.dtypes}
     dtype = dtypes.pop() if len(dtypes) == 1 else None

@@ -66,7 +66,7 @@ class CSRMatrix(Matrix):
                 yield from self.layouts(rows)
 
     def _split_evenly(self, rows: slice, count: int) -> list[slice]:
-        """Split rows into slices with about as many entries each."""
+        """Split rows into slices with about equal numbers of entries."""
         if count == 1:
             return [rows]
         indptr = self.X.indptr[rows.start : rows.stop + 1]

@@ -70,7 +70,7 @@ class Data(NamedTuple):
 
 
 class Sums(NamedTuple):
-    """Sums over rows, kept as those of their parts, so that further rows can be added.
+    """Sums over rows, kept part by part: concatenate `partials` to add up several datasets.
 
     Attributes
     ----------
@@ -108,7 +108,7 @@ def score(model: Model, data: Data, out: Array, *, probability: bool) -> None:
 def derivatives(model: Model, data: Data, order: int) -> Derivatives:
     """Sum the loss and its derivatives up to `order` (0, 1 or 2) in one read of X.
 
-    Those of a higher order have the size 0.
+    Derivatives of a higher order have the size 0.
     """
     outputs, d = model.intercept.size, data.X.shape[1]
     size = passes.hessian_size(d) if order == 2 else 0
@@ -182,7 +182,7 @@ def _curvatures(
     shape: tuple[int, ...],
     wanted: Callable[[FloatArray], Results],
 ) -> FloatArray:
-    """Sums that need no t, of each part; `wanted` takes those of one part, of that shape."""
+    """Sums that need no t, for each part; `wanted` takes the array of one part, of `shape`."""
     parts = split(data.X, math.prod(shape))
     partials = np.zeros((len(parts), *shape))
     _run(model, data._replace(t=None), parts, lambda part, _: wanted(partials[part]))

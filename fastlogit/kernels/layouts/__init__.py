@@ -39,7 +39,7 @@ total, work)``
     ``passes.SUMMED_ROWS`` rows.
 `total` : float64, high and low parts
     (2, d + 1) for `accumulate`, (2, m, m) with m = ``passes.hessian_size(d)`` for `add_pairs`.
-    Column d is that of the intercept.
+    Column d belongs to the intercept.
 
 The functions must keep these rules:
 

@@ -1,6 +1,6 @@
 """X as compressed sparse rows (CSR): entries may be unsorted and repeated; others are 0.
 
-A block has about as many entries as fit into L2.  Its indices are checked before they are used.
+The entries of a block fit into L2.  Its indices are checked before they are used.
 The gradient is added up in place, entry by entry, so that a large d costs nothing but memory.
 Where rows have few entries, the Hessian is added up in place too, for each pair of entries of a
 row, with every rounding error.

@@ -179,7 +179,7 @@ def multiply(
 
 @jit.inlined
 def _multiply_eight(X: Layout, i: int, coef: NDArray[np.float64]) -> Any:
-    """Products of eight rows, each as by `_multiply_short`."""
+    """Products of eight rows, each equal to `_multiply_short`."""
     zeros = lanes.zeros()
     sums = (zeros, zeros, zeros, zeros, zeros, zeros, zeros, zeros)
     whole = shape(X)[1] // lanes.WIDTH * lanes.WIDTH
