@@ -1,11 +1,11 @@
-"""Sides for `bench.regression` that do what the names of their cases say, and log what they do."""
+"""Sides that behave as the names of their cases say, and log their requests."""
 
 import json
 import sys
 
 from bench.regression.sides import Side
 
-# Stands for bench.regression.worker.
+# In the place of bench.regression.worker.
 _WORKER = """
 import json, os, sys, time
 side = os.path.basename(os.getcwd())
@@ -56,7 +56,7 @@ fit = score_file = nothing
 
 
 def fake(folder, name, cases=()):
-    """Make a side within a folder, whose parent has the log; it lists cases of one thread."""
+    """Make a side in a folder that holds the log; it lists cases of one thread."""
     own = folder / name
     package = own / "bench" / "regression"
     package.mkdir(parents=True)
@@ -71,6 +71,6 @@ def fake(folder, name, cases=()):
 
 
 def logged(folder, do):
-    """What the sides within a folder did of one kind, in order."""
+    """Requests of one kind to the sides in a folder, in order."""
     lines = map(json.loads, (folder / "log").read_text().splitlines())
     return [line for line in lines if line["do"] == do]

@@ -1,10 +1,10 @@
 """Which flights will be late?  From a raw table to calibrated scores, with pictures.
 
-    pip install '.[cli,plot]' && python -m bench.examples.flights FOLDER
+    pip install '.[cli,plot]' && python -m tests.examples.flights FOLDER
 
-A model is trained on the flights that left New York City from January to August 2013, corrected by
-those of September, and scores those of October.  FOLDER gets the tables, the models, the scores and
-four pictures; what is printed takes a page.
+A model is trained on the flights that left New York City from January to August 2013, corrected
+with the flights of September, and scores the flights of October.  FOLDER gets the tables, the
+models, the scores and four pictures.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from fastlogit import cli, plot
 from fastlogit.data import flights_path
 from fastlogit.scoring import evaluate
 
-# What the file has as columns of 0 and 1, one for each category but the first.
+# Categories that the file stores as columns of 0 and 1; the first of each has no column.
 TEXT = {"month": "1", "weekday": "1", "carrier": "9E", "origin": "EWR"}
 
 
 def raw_table() -> pa.Table:
-    """The flights as they are recorded: months, weekdays, airlines and airports are text again."""
+    """The flights as recorded, with text for months, weekdays, airlines and airports."""
     table = pq.read_table(flights_path())
     for name, first in TEXT.items():
         columns = [column for column in table.column_names if column.startswith(f"{name}_")]
@@ -49,11 +49,11 @@ def fastlogit(*words: object) -> None:
 
 
 def main(folder: Path) -> None:
-    """Run the example, in a folder that is made for it."""
+    """Run the example in a new folder."""
     folder.mkdir(parents=True)
 
-    # 1. The past to learn from, the month before to correct by, and the month to predict.  By the
-    #    calendar, as later flights are what a model in use would be asked about.
+    # 1. Split by the calendar, because a model in use predicts later flights: the past for
+    #    training, a month for the correction, and the month to predict.
     flights = raw_table()
     month = flights["month"].to_numpy(zero_copy_only=False).astype(int)
     parts = {"past": month <= 8, "september": month == 9, "october": month == 10}
@@ -63,9 +63,9 @@ def main(folder: Path) -> None:
         late = part["late"].drop_null().to_numpy()
         print(f"{name}: {part.num_rows:,} flights, {late.mean():.1%} of them late")
 
-    # 2. Train.  Columns of text have a coefficient for each category, as have weekdays (1 to 7)
-    #    with `--categorical`; a number that only names the flight is no feature; flights that never
-    #    arrived have no label and are left out.
+    # 2. Train.  Text columns get a coefficient for each category, and so do the weekdays (1 to 7)
+    #    with `--categorical`.  The number of a flight is ignored; flights that never arrived have
+    #    no label and are skipped.
     model_path = folder / "model.json"
     fastlogit(
         "train", folder / "past.parquet", "--label", "late", "--ignore", "flight",
@@ -73,20 +73,20 @@ def main(folder: Path) -> None:
     )  # fmt: skip
     model = fl.load(model_path)
 
-    # 3. How good is it on flights that it has not seen?  It ranks them, but it expects as many late
-    #    flights as in spring and summer, which is too many.
+    # 3. Evaluate on flights that it has not seen.  It ranks them well, but predicts too many late
+    #    flights, because more were late in spring and summer.
     september, october = folder / "september.parquet", folder / "october.parquet"
     before = evaluate(model, october, "late")
     print(f"\nof October, as it is:\n{before}")
 
-    # 4. Correct it by the month before, by Platt's method: a logistic model whose only feature is
-    #    the logit.  Of two coefficients, one shifts all logits, the other stretches them.
+    # 4. Correct it with the month before, by Platt's method: a logistic model whose only feature is
+    #    the logit.  Its coefficient stretches all logits, and its intercept shifts them.
     logits, late = scored(model, september)
     platt = fl.fit(logits[:, np.newaxis], late, l2=0.0)
     slope = float(platt.coef[0])
     print(f"\ncorrected logit: {slope:.3f} z {platt.intercept:+.3f}")
 
-    # 5. That is a logistic model of the same features again: nothing new has to be deployed.
+    # 5. The result is again a logistic model of the same features, deployed like any other.
     corrected = fl.LogisticModel(
         slope * model.coef,
         slope * model.intercept + platt.intercept,
@@ -98,16 +98,16 @@ def main(folder: Path) -> None:
     print(
         f"\nlog-loss in October: {before.mean_log_loss:.4f} as it was, "
         f"{after.mean_log_loss:.4f} corrected; "
-        f"the AUC, which looks at the order alone, remains {after.auc:.4f}"
+        f"the AUC depends only on the order and remains {after.auc:.4f}"
     )
 
-    # 6. Scores for October, beside the number of each flight.
+    # 6. Score October, and keep the number of each flight.
     fastlogit(
         "score", folder / "corrected.json", october, "-o", folder / "scores.parquet",
         "--keep", "flight", "--output", "probability", "--output", "label",
     )  # fmt: skip
 
-    # 7. And pictures, of the corrected model on October, and of how the model was trained.
+    # 7. Draw the corrected model on October, and the training.
     for name, ax in {
         "reliability": plot.reliability(corrected, october, "late"),
         "roc": plot.roc(corrected, october, "late"),
@@ -120,7 +120,7 @@ def main(folder: Path) -> None:
 
 
 def scored(model: fl.LogisticModel, path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Logits of the flights of a file that have a label, and the labels."""
+    """Logits and labels of the flights in a file that have a label."""
     batches = list(fl.score(model, path, output="logit", keep=["late"]))
     table = pa.Table.from_batches(batches).drop_null()
     return table["logit"].to_numpy(), table["late"].to_numpy()
@@ -128,5 +128,5 @@ def scored(model: fl.LogisticModel, path: Path) -> tuple[np.ndarray, np.ndarray]
 
 if __name__ == "__main__":
     if len(sys.argv) != 2 or Path(sys.argv[1]).exists():
-        raise SystemExit("usage: python -m bench.examples.flights FOLDER, which is made")
+        raise SystemExit("usage: python -m tests.examples.flights FOLDER, which is made")
     main(Path(sys.argv[1]))

@@ -1,9 +1,9 @@
 """Scoring where the data are: inside DuckDB and Polars.
 
-    pip install '.[cli]' duckdb polars && python -m bench.examples.in_database
+    pip install '.[cli]' duckdb polars && python -m tests.examples.in_database
 
-Three ways, which give the same bits: `fl.score` reads what a query gives, batch by batch; a
-function of DuckDB's SQL, and an expression of Polars, call the model on the columns they are given.
+Three ways give the same bits: `fl.score` reads the result of a query batch by batch; a function for
+DuckDB's SQL and an expression of Polars apply the model to columns.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ QUERY = f"SELECT rowid AS flight, {', '.join(FEATURES)} FROM flights ORDER BY ro
 
 
 def trained() -> fl.LogisticModel:
-    """A model of five features, by their names."""
+    """A model of five features."""
     data = read_table(flights_path(), "late", missing="skip")
     places = [data.feature_names.index(name) for name in FEATURES]
     return fl.fit(data.X[:, places], data.t, feature_names=FEATURES)
 
 
 def by_score(model: fl.LogisticModel, source: object) -> np.ndarray:
-    """Anything that gives a stream of Arrow is a source: it is never in memory as a whole."""
+    """Any stream of Arrow is a source; it is never in memory as a whole."""
     batches = fl.score(model, source, keep=["flight"])
     return pa.Table.from_batches(batches)["probability"].to_numpy()
 
 
 def in_duckdb(model: fl.LogisticModel, connection: duckdb.DuckDBPyConnection) -> np.ndarray:
-    """A function for SQL: DuckDB hands over some thousand rows at a time, as arrays of Arrow."""
+    """A function for SQL; DuckDB passes a few thousand rows at a time, as Arrow arrays."""
 
     def p_late(hour_sin, hour_cos, wind, rain, visibility):
         columns = [hour_sin, hour_cos, wind, rain, visibility]
@@ -50,7 +50,7 @@ def in_duckdb(model: fl.LogisticModel, connection: duckdb.DuckDBPyConnection) ->
 
 
 def in_polars(model: fl.LogisticModel, frame: pl.DataFrame) -> np.ndarray:
-    """An expression, of a struct of the features, in a lazy query."""
+    """An expression on a struct of the features, in a lazy query."""
     probability = pl.struct(model.feature_names).map_batches(
         lambda features: pl.Series(fl.sigmoid(model.decision(features.struct.unnest()))),
         return_dtype=pl.Float64,

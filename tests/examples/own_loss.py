@@ -1,16 +1,15 @@
 """A loss of your own on top of fastlogit's kernels: the focal loss, in twenty lines.
 
-    pip install '.[cli]' && python -m bench.examples.own_loss
+    pip install '.[cli]' && python -m tests.examples.own_loss
 
-Lin et al., "Focal loss for dense object detection" (2017), weigh the loss of a row by how wrong its
-prediction is: with p = σ(u) the probability of the label that it has, u = z for t = 1 and -z for
-t = 0, and q = 1 - p = σ(-u),
+Lin et al., "Focal loss for dense object detection" (2017), weight the loss of a row by the error of
+its prediction.  With p = σ(u) the probability of its label, u = z for t = 1 and -z for t = 0, and
+q = 1 - p = σ(-u),
 
     loss = -q² log p,        d loss / du = -q² (q - 2 p log p).
 
-No library has it at hand with its tails, but all of its parts are kernels.  What is printed: the
-loss far out against the textbook's formula, how the speed compares with NumPy, and a model that is
-trained with it.
+All of its parts are kernels.  The example prints the loss far out next to the textbook's formula,
+the speed relative to NumPy, and a model that is trained with it.
 """
 
 from __future__ import annotations
@@ -26,13 +25,13 @@ from scipy.optimize import minimize
 from fastlogit.data import flights_path
 from fastlogit.kernels import log_sigmoid, sigmoid
 
-# fastmath lets the compiler add up in any order, and so in vectors.  It would also let it drop what
-# keeps digits, but not in fastlogit's kernels, which keep their own rules.
+# fastmath allows the compiler to add in any order, and so in vectors.  It would also allow it to
+# drop corrections of rounding errors, but fastlogit's kernels keep their own rules.
 
 
 @numba.njit(fastmath=True)
 def focal_loss(z, t, gradient):
-    """Sum of the losses of n rows; their derivatives by z are written to `gradient`."""
+    """Sum of the losses; their derivatives by z are written to `gradient`."""
     total = 0.0
     for i in range(z.size):
         sign = 1.0 if t[i] else -1.0
@@ -44,7 +43,7 @@ def focal_loss(z, t, gradient):
 
 
 def textbook(z, t):
-    """The same in NumPy, as it is usually written."""
+    """The usual formula in NumPy."""
     y = 1.0 / (1.0 + np.exp(-z))
     p = np.where(t, y, 1.0 - y)
     loss = -np.sum((1.0 - p) ** 2 * np.log(p))
@@ -53,7 +52,7 @@ def textbook(z, t):
 
 
 def show_tails() -> None:
-    """Where a prediction is right or wrong beyond doubt."""
+    """Print both formulas where a prediction is certain."""
     print("     z   t   focal loss, fastlogit   textbook")
     with np.errstate(all="ignore"):
         for z, t in ((2.0, 1), (20.0, 1), (40.0, 1), (200.0, 1), (-40.0, 1), (800.0, 0)):
@@ -63,7 +62,7 @@ def show_tails() -> None:
 
 
 def show_speed(n: int = 1_000_000) -> None:
-    """Both of them, in turns, on one thread."""
+    """Time both, in turns, on one thread."""
     rng = np.random.default_rng(0)
     z, t = 3.0 * rng.normal(size=n), rng.integers(0, 2, n)
     gradient = np.empty(n)
@@ -82,7 +81,7 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def train(rows: int = 50_000) -> np.ndarray:
-    """Minimise the mean focal loss over some of the flights, with SciPy's L-BFGS."""
+    """Minimise the mean focal loss over some flights, with SciPy's L-BFGS."""
     table = pq.read_table(flights_path()).drop_null().slice(0, rows)
     t = table["late"].to_numpy().astype(bool)
     columns = [table[name].to_numpy() for name in table.column_names if name != "late"]
