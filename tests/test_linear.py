@@ -187,7 +187,7 @@ def test_large_integers_are_read_as_float64():
 
 
 def all_results(X, p):
-    """Of one function for each way to go over X: by rows, back over them, and by tiles."""
+    """Bits of one function for each way to read X: by rows, twice by rows, and by tiles."""
     d = X.shape[1]
     return bits(
         linear.decision(X, p.coef[:d], p.intercept, offset=p.offset),
@@ -658,7 +658,7 @@ BAD += [
         ("missing", np.ones(4), "'error' or 'nan'; got array"),
     ],
 )
-def test_what_has_no_truth_value_is_an_error_that_names_the_argument(argument, value, words):
+def test_a_value_without_truth_value_is_an_error_that_names_the_argument(argument, value, words):
     arguments = {"X": np.ones((4, 2)), "coef": np.ones(2), argument: value}
     with pytest.raises((TypeError, ValueError), match=rf"^{argument}\b.* must be .*{words}"):
         linear.decision(**arguments)

@@ -3,6 +3,7 @@
 Takes twenty minutes, so it runs only on request: ``pytest bench/tests -m proof``.
 """
 
+import re
 import shutil
 import subprocess
 import sys
@@ -23,15 +24,15 @@ SLOWED = "logistic_loss, float64, 4,096"
 TENTH = [
     (
         "kernels/ufuncs.py",
-        "@jit.scalar\ndef _unary(",
+        r"(?m)^def _binary_loop\(",
         "def _slow_loop(args: Any, dimensions: Any, steps: Any, data: Any) -> None:\n"
         "    _binary(kernel, args, dimensions, steps)\n"
         "    _binary(kernel, args, (dimensions[0] // 9,), steps)\n\n\n"
-        "@jit.scalar\ndef _unary(",
+        "def _binary_loop(",
     ),
     (
         "kernels/ufuncs.py",
-        "    loop = specialised(template, name,",
+        r"(?m)^    loop = specialised\(template, name,",
         '    template = _slow_loop if name == "logistic_loss" else template\n'
         "    loop = specialised(template, name,",
     ),
@@ -39,10 +40,10 @@ TENTH = [
 # A tenth to a fifth of a unit in the last place, before the last rounding.
 FIFTH = [
     (
-        "kernels/logistic.py",
-        "    loss = total + fma(scale, low, total_low)\n",
-        "    loss = total + (fma(scale, low, total_low) + 2.2e-17 * total)\n",
-    ),
+        "kernels/*.py",
+        r"loss = total \+ fma\(scale, low, total_low\)\n",
+        "loss = total + (fma(scale, low, total_low) + 2.2e-17 * total)\n",
+    )
 ]
 BUSY = "import os\nparent = os.getppid()\nwhile os.getppid() == parent: pass"
 
@@ -59,15 +60,17 @@ def busy_core():
 
 
 def changed(folder, name, changes=()):
-    """Build the working tree with some changes."""
+    """Build the working tree with changes, each of one place."""
     source = folder / f"{name} source"
     source.mkdir()
     sides.copy_sources(source)
-    for file, before, after in changes:
-        path = source / "fastlogit" / file
-        text = path.read_text()
-        assert text.count(before) == 1
-        path.write_text(text.replace(before, after))
+    for files, pattern, replacement in changes:
+        counts = []
+        for path in (source / "fastlogit").glob(files):
+            text, count = re.subn(pattern, replacement, path.read_text())
+            path.write_text(text)
+            counts.append(count)
+        assert sum(counts) == 1
     return sides.install(name, sides.build_wheel(source, folder), folder / name)
 
 

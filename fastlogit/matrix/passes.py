@@ -87,6 +87,9 @@ class Sums(NamedTuple):
         return result
 
 
+_EMPTY = Sums(np.empty((0, 2, 0)))
+
+
 class Derivatives(NamedTuple):
     """Sums of the loss and its derivatives by [coef.ravel(), intercept]; see `derivatives`."""
 
@@ -97,35 +100,38 @@ class Derivatives(NamedTuple):
 
 def score(model: Model, data: Data, out: Array, *, probability: bool) -> None:
     """Put the logits or the probabilities of all rows into `out`."""
-    model = model._replace(float32=out.dtype == np.float32)
 
     def wanted(_: int, here: slice) -> Results:
         return Results(probabilities=out[here]) if probability else Results(logits=out[here])
 
-    _run(model, data, split(data.X, 0), wanted)
+    _run(model, data, split(data.X, 0), wanted, float32=out.dtype == np.float32)
 
 
 def derivatives(model: Model, data: Data, order: int) -> Derivatives:
     """Sum the loss and its derivatives up to `order` (0, 1 or 2) in one read of X.
 
-    Derivatives of a higher order have the size 0.
+    Derivatives of a higher order are empty.
     """
     outputs, d = model.intercept.size, data.X.shape[1]
     size = passes.hessian_size(d) if order == 2 else 0
     parts = split(data.X, outputs * (2 * d + 2 * outputs * size * size))
     loss = np.zeros((len(parts), 2))
-    gradient = np.zeros((len(parts), outputs, 2, d + 1 if order >= 1 else 0))
-    hessian = np.zeros((len(parts), outputs, outputs, 2, size, size))
+    gradient = np.zeros((len(parts), outputs, 2, d + 1)) if order >= 1 else None
+    hessian = np.zeros((len(parts), outputs, outputs, 2, size, size)) if order == 2 else None
 
     def wanted(part: int, _: slice) -> Results:
         return Results(
             loss=loss[part],
-            gradient=gradient[part] if order >= 1 else None,
-            hessian=hessian[part] if order == 2 else None,
+            gradient=None if gradient is None else gradient[part],
+            hessian=None if hessian is None else hessian[part],
         )
 
-    _run(model, data, parts, wanted)
-    return Derivatives(Sums(loss[..., np.newaxis]), _columns(gradient), _pairs(hessian))
+    _run(model, data, parts, wanted, float32=model.float32)
+    return Derivatives(
+        Sums(loss[..., np.newaxis]),
+        _EMPTY if gradient is None else _columns(gradient),
+        _EMPTY if hessian is None else _pairs(hessian),
+    )
 
 
 def hessian(model: Model, data: Data) -> Sums:
@@ -185,23 +191,24 @@ def _curvatures(
     """Sums that need no t, for each part; `wanted` takes the array of one part, of `shape`."""
     parts = split(data.X, math.prod(shape))
     partials = np.zeros((len(parts), *shape))
-    _run(model, data._replace(t=None), parts, lambda part, _: wanted(partials[part]))
+    data = data if data.t is None else data._replace(t=None)
+    _run(model, data, parts, lambda part, _: wanted(partials[part]), float32=model.float32)
     return partials
 
 
 def _columns(partials: FloatArray) -> Sums:
     """Sums of columns, (parts, outputs, 2, d + 1), in the order [coef.ravel(), intercept]."""
     parts, outputs, _, size = partials.shape
-    ordered = partials.swapaxes(1, 2)
     if outputs == 1:  # without a copy
-        return Sums(ordered.reshape(parts, 2, size))
+        return Sums(partials.reshape(parts, 2, size))
+    ordered = partials.swapaxes(1, 2)
     coef = ordered[..., :-1].reshape(parts, 2, outputs * (size - 1))
     return Sums(np.concatenate([coef, ordered[..., -1]], axis=2))
 
 
 def _pairs(partials: FloatArray) -> Sums:
     """Sums of Hessians, (parts, outputs, outputs, 2, size, size)."""
-    return Sums(np.moveaxis(partials, 3, 1).reshape(len(partials), 2, -1))
+    return Sums(partials.transpose(0, 3, 1, 2, 4, 5).reshape(len(partials), 2, -1))
 
 
 def _run(
@@ -209,23 +216,28 @@ def _run(
     data: Data,
     parts: list[slice],
     wanted: Callable[[int, slice], Results],
+    *,
+    float32: bool,
 ) -> None:
-    """Read all parts; `wanted` takes a part's number and the rows of one call of the kernel."""
-    float32: Literal[True] | None = True if model.float32 else None
+    """Read all parts; `wanted` takes a part's number and the rows of one call of the kernel.
+
+    `float32` says whether less accurate terms are enough.
+    """
+    family, coef, intercept, _ = model
+    flag: Literal[True] | None = True if float32 else None
     wrong: list[int] = []
 
     def task(part: int) -> Iterator[None]:
         for here, X in data.X.calls(parts[part]):
-            t, weight, offset = (None if row is None else row[here] for row in data[1:4])
             good = passes.run(
                 X,
-                model.family,
-                model.coef,
-                model.intercept,
-                t,
-                weight,
-                offset,
-                float32,
+                family,
+                coef,
+                intercept,
+                None if data.t is None else data.t[here],
+                None if data.weight is None else data.weight[here],
+                None if data.offset is None else data.offset[here],
+                flag,
                 *wanted(part, here),
             )
             if not good:

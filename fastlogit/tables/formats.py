@@ -15,7 +15,7 @@ from fastlogit.tables.parquet import open_parquet, write_parquet
 from fastlogit.tables.text_file import CODECS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
     from typing import Any
 
@@ -95,6 +95,11 @@ def output_formats() -> list[Format]:
     return [one for one in FORMATS if one.write is not None]
 
 
+def names(formats: Iterable[Format]) -> str:
+    """Names of these formats, for a message."""
+    return ", ".join(one.name for one in formats)
+
+
 def suffixes(formats: Sequence[Format]) -> list[str]:
     """Suffixes of these formats, each once."""
     return list(dict.fromkeys(suffix for one in formats for suffix in one.suffixes))
@@ -106,8 +111,7 @@ def choose_format(formats: Sequence[Format], name: Any, argument: str) -> Format
         for one in formats:
             if name == one.name:
                 return one
-    listed = ", ".join(one.name for one in formats)
-    raise ValueError(f"{argument} must be one of {listed}; got {shown(name)}")
+    raise ValueError(f"{argument} must be one of {names(formats)}; got {shown(name)}")
 
 
 def format_by_suffix(path: Path, formats: Sequence[Format]) -> Format:

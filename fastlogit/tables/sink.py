@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fastlogit.core.files import replacing
-from fastlogit.tables.formats import choose_format, format_by_suffix, output_formats
+from fastlogit.tables.formats import choose_format, format_by_suffix, names, output_formats
 from fastlogit.tables.source import STANDARD
 from fastlogit.tables.text_file import CODECS
 
@@ -106,7 +106,7 @@ def _choose_output(file_format: str | None, target: Path) -> Format:
 
 def _check_compression(chosen: Format, compression: str | None) -> None:
     if compression is not None and not chosen.takes_compression:
-        takes = ", ".join(one.name for one in output_formats() if one.takes_compression)
+        takes = names(one for one in output_formats() if one.takes_compression)
         raise ValueError(
             f"compression={compression!r} must be for {takes}; got it for {chosen.name} (the name "
             f"of a compressed .csv or .tsv ends in {', '.join(CODECS)})"

@@ -16,6 +16,7 @@ from fastlogit.tables.formats import (
     choose_format,
     format_by_suffix,
     input_formats,
+    names,
     stream_formats,
 )
 from fastlogit.tables.frame import open_frame
@@ -108,8 +109,9 @@ def _open_stream(name: str, file: Any, given: Format | None, options: ReadOption
     with errors_naming(name):
         _must_be_csv(given, options)
         if given.open_stream is None:
-            listed = ", ".join(one.name for one in stream_formats())
-            raise ValueError(f"source_format must be one of {listed}; got {given.name!r}")
+            raise ValueError(
+                f"source_format must be one of {names(stream_formats())}; got {given.name!r}"
+            )
         return given.open_stream(name, file, options)
 
 

@@ -72,7 +72,7 @@ other_layouts = pytest.mark.parametrize("layout", ["columns", "chunks", "csr"])
 
 
 def mostly_zeros(p):
-    """A third of the elements is left, and two rows and a column are empty."""
+    """The problem with a third of the elements, two empty rows and an empty column."""
     X = p.X.copy()
     X[np.random.default_rng(5).random(X.shape) < 0.67] = 0
     X[1:3] = 0
@@ -196,7 +196,7 @@ def test_csr_of_other_types_is_within_the_bound_of_z(data, index):
 
 
 @every_layout
-def test_float32_with_coefficients_of_float32_has_shorter_terms_and_sums_in_float64(layout):
+def test_float32_with_coefficients_of_float32_has_less_accurate_terms_and_sums_in_float64(layout):
     p = given_problem(layout, "float32")
     p = p._replace(coef=p.coef.astype(np.float32))
     X = LAYOUTS[layout](p.X)
@@ -389,7 +389,7 @@ def _small_parts(monkeypatch):
 
 @pytest.mark.usefixtures("_small_parts")
 @every_layout
-def test_bits_depend_neither_on_threads_nor_does_the_bound_on_parts(layout):
+def test_bits_do_not_depend_on_threads_nor_the_bounds_on_parts(layout):
     p = given_problem(layout, "float64", 5000, 9)
     X = LAYOUTS[layout](p.X)
     assert len(as_matrix(X).parts(256)) > 2

@@ -82,7 +82,7 @@ def test_training_says_in_which_row_and_column_x_is_not_finite(layout, value):
         fl.fit(here, t, **data)
 
 
-def test_what_is_not_finite_is_found_in_any_chunk():
+def test_the_first_element_that_is_not_finite_is_found_in_any_chunk():
     column = np.zeros(N)
     column[333] = np.inf
     table = pa.table({"a": np.arange(N), "b": pa.chunked_array(np.split(column, [10, 333, 400]))})

@@ -1,4 +1,4 @@
-"""CSR: which matrices are read, and which are an error before anything is read."""
+"""CSR matrices: what is accepted, what is refused, and how they are split."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from fastlogit.matrix import as_matrix, base, csr
 
 
 def matrix(**changed):
-    """A matrix of 1, 2, 3 on the diagonal, of which parts are exchanged behind SciPy's back."""
+    """A matrix with 1, 2, 3 on the diagonal; `changed` arrays bypass the checks of SciPy."""
     X = sparse.csr_array(np.diag([1.0, 2.0, 3.0]))
     for name, value in changed.items():
         setattr(X, name, value)
@@ -169,7 +169,7 @@ def test_training_says_which_entry_is_not_finite():
 
 
 @pytest.mark.parametrize("dtype", [np.int8, np.int16])
-def test_short_indices_are_an_error(dtype):
+def test_indices_of_8_or_16_bits_are_an_error(dtype):
     with pytest.raises(TypeError, match=r"^X.indices must be int32 or int64"):
         linear.decision(matrix(indices=INDICES.astype(dtype)), np.ones(3))
 
@@ -187,7 +187,7 @@ def test_calls_have_about_as_many_entries_where_rows_differ(monkeypatch):
     assert max(call.stop - call.start for call in calls) <= 1000
 
 
-def test_out_is_as_it_was_where_an_index_is_wrong():
+def test_a_wrong_index_leaves_out_unchanged():
     n = 100_000
     indices = np.zeros(n, np.int32)
     indices[-1] = 1

@@ -19,7 +19,7 @@ from fastlogit.matrix import as_matrix, base
 N = 700
 RNG = np.random.default_rng(12)
 NUMBERS = RNG.integers(0, 100, (N, 4))
-# Some of each kind, and what they are as float64.
+# Columns of several dtypes, and the same numbers in float64.
 MIXED = {
     "a": NUMBERS[:, 0] / 8,
     "b": NUMBERS[:, 1].astype(np.float32),
@@ -27,7 +27,7 @@ MIXED = {
     "d": NUMBERS[:, 3] < 50,
 }
 DENSE = np.column_stack([column.astype(np.float64) for column in MIXED.values()])
-COEF = np.array([0.5, -0.25, 1.0, 3.0])  # all that is computed with these is exact
+COEF = np.array([0.5, -0.25, 1.0, 3.0])  # all products and sums with these are exact
 KINDS = {
     "a dict": lambda columns: columns,
     "Arrow": pa.table,
@@ -43,13 +43,13 @@ every_kind = pytest.mark.parametrize("kind", KINDS)
 
 
 def decide(X, coef=COEF, n=None):
-    """Call with arguments of such types that no kernel need be compiled anew."""
-    n = as_matrix(X).shape[0] if n is None else n  # which a reader gives once only
+    """Logits, with arguments of such types that all calls share compiled kernels."""
+    n = as_matrix(X).shape[0] if n is None else n  # a reader can be read only once
     return linear.decision(X, coef, offset=np.zeros(n), out=np.empty(n))
 
 
 def unpacked(X, missing="error"):
-    """X as float64, by the same functions that read it for a pass."""
+    """X as float64, by the functions that also read it in a pass."""
     given = as_matrix(X, missing)
     result = np.empty(given.shape)
     for here, X in given.calls(slice(0, given.shape[0])):
@@ -69,8 +69,8 @@ def test_every_kind_of_table_gives_the_exact_result(kind):
 def test_every_kind_of_table_has_the_names_and_the_dtype_of_its_columns(kind):
     assert as_matrix(KINDS[kind](MIXED)).names == ["a", "b", "c", "d"]
     assert as_matrix(KINDS[kind](MIXED)).dtype is None
-    narrow = {"x": MIXED["b"], "y": MIXED["b"]}
-    assert as_matrix(KINDS[kind](narrow)).dtype == np.float32
+    float32 = {"x": MIXED["b"], "y": MIXED["b"]}
+    assert as_matrix(KINDS[kind](float32)).dtype == np.float32
 
 
 def test_names_need_not_be_strings():
@@ -136,7 +136,7 @@ def test_every_type_of_arrow_is_widened_exactly(kind, start):
 
 @pytest.mark.parametrize("kind", ARROW_TYPES, ids=str)
 @pytest.mark.parametrize("start", [0, 3, 13])
-def test_nulls_are_nan_on_request_and_only_they(kind, start):
+def test_only_nulls_become_nan_on_request(kind, start):
     valid = np.random.default_rng(2).random(N) < 0.7
     array, numbers = of_type(kind, valid)
     table = pa.table({"x": array, "y": of_type(kind)[0]}).slice(start)
@@ -144,7 +144,7 @@ def test_nulls_are_nan_on_request_and_only_they(kind, start):
     np.testing.assert_array_equal(unpacked(table, "nan"), expected)
 
 
-def test_nulls_that_nobody_has_counted_are_found():
+def test_uncounted_nulls_are_found():
     bits, data = pa.array([1.0, None, 3.0]).buffers()
     column = pa.Array.from_buffers(pa.float64(), 3, [bits, data], null_count=-1)
     with pytest.raises(ValueError, match=r"^X must have no nulls; column 'x' has 1"):
@@ -190,7 +190,7 @@ def test_a_null_is_an_error_that_names_its_column(kind):
 
 
 @pytest.mark.parametrize("missing", ["NaN", None, True])
-def test_another_word_for_missing_is_an_error(missing):
+def test_other_values_of_missing_are_an_error(missing):
     with pytest.raises(ValueError, match=r"^missing must be 'error' or 'nan'; got"):
         linear.decision(DENSE, COEF, missing=missing)
 
@@ -208,7 +208,7 @@ NOT_NUMBERS = [
 
 
 @pytest.mark.parametrize("column", NOT_NUMBERS, ids=lambda column: str(column.type))
-def test_columns_of_arrow_that_are_no_numbers_are_an_error_that_names_them(column):
+def test_arrow_columns_without_numbers_raise_an_error_that_names_them(column):
     for X in (pa.table({"x": [1.0, 2.0], "bad": column}), {"x": [1.0, 2.0], "bad": column}):
         with pytest.raises(TypeError, match=r"^X must hold real numbers; got .* in column 'bad'"):
             decide(X, n=2)
@@ -226,7 +226,7 @@ ALSO_NUMBERS = {
 
 
 @pytest.mark.parametrize("name", ALSO_NUMBERS)
-def test_columns_whose_values_are_numbers(name):
+def test_dictionaries_and_decimals_are_converted_to_numbers(name):
     column = ALSO_NUMBERS[name]()
     X = {"x": [1.0, 2.0], "also": column}
     frames = {pl.Series: [pl.DataFrame(X)], pd.Series: [pd.DataFrame(X)]}
@@ -245,7 +245,7 @@ def test_a_column_of_nulls_is_missing(column):
 
 
 class Liar(dict):
-    """A mapping that has not what its keys say."""
+    """A mapping without a value for its keys."""
 
     def __getitem__(self, name):
         raise KeyError(name)
@@ -259,7 +259,7 @@ def test_a_mapping_without_a_column_for_a_key_is_an_error():
 
 
 @pytest.mark.parametrize("missing", ["shape", "data", "indices", "indptr"])
-def test_what_passes_for_a_sparse_matrix_and_is_none_is_an_error(missing):
+def test_an_object_that_only_looks_like_a_sparse_matrix_is_an_error(missing):
     X = sparse.csr_array(np.eye(2))
     parts = {name: getattr(X, name) for name in ("shape", "data", "indices", "indptr")}
     del parts[missing]
@@ -269,7 +269,7 @@ def test_what_passes_for_a_sparse_matrix_and_is_none_is_an_error(missing):
 
 
 @pytest.mark.parametrize("name", ["__arrow_c_stream__", "__arrow_c_array__"])
-def test_what_passes_for_a_table_and_is_none_is_an_error(name):
+def test_an_object_that_only_looks_like_a_table_is_an_error(name):
     other = type("Other", (), {name: lambda self, schema=None: 1})
     with pytest.raises(TypeError, match=r"^X must be a table; got Other"):
         decide(other(), n=2)
@@ -298,7 +298,7 @@ FRAMES = [
 
 
 @pytest.mark.parametrize("column", FRAMES, ids=lambda column: str(column.dtype))
-def test_columns_of_pandas_that_are_no_numbers_are_an_error_that_names_them(column):
+def test_pandas_columns_without_numbers_raise_an_error_that_names_them(column):
     with pytest.raises(TypeError, match=r"^X.* must hold real numbers; got .*"):
         decide(pd.DataFrame({"x": [1.0, 2.0], "bad": column}), n=2)
     with pytest.raises(TypeError, match=r"^X.*'bad'"):
@@ -306,7 +306,7 @@ def test_columns_of_pandas_that_are_no_numbers_are_an_error_that_names_them(colu
 
 
 @pytest.mark.parametrize("kind", [pl.String, pl.Categorical, pl.Date])
-def test_columns_of_polars_that_are_no_numbers_are_an_error_that_names_them(kind):
+def test_polars_columns_without_numbers_raise_an_error_that_names_them(kind):
     texts = pl.Series(["2", "1"])
     column = texts.cast(pl.Int32).cast(pl.Date) if kind == pl.Date else texts.cast(kind)
     with pytest.raises(TypeError, match=r"^X must hold real numbers; got .* in column 'bad'"):
@@ -362,13 +362,13 @@ def test_a_column_may_have_the_name_of_a_method():
         assert (decide(pd.DataFrame({name: MIXED["a"]}), [1.0]) == MIXED["a"]).all()
 
 
-# What is no table -------------------------------------------------------------------------
+# Not a table ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     "X", [pd.Series([1.0]), pl.Series([1.0]), pa.array([1.0]), pa.chunked_array([[1.0]])]
 )
-def test_one_column_is_no_table(X):
+def test_one_column_is_not_a_table(X):
     with pytest.raises((TypeError, ValueError), match=r"^X must (have 2 axes|be a table)"):
         linear.decision(X, [1.0])
 
@@ -387,7 +387,7 @@ def test_columns_of_different_length_are_an_error_that_names_them():
         linear.decision({"a": pa.array([1, 2, 3]), "b": np.ones(2)}, [1.0, 1.0])
 
 
-def test_chunks_without_elements_are_passed_over():
+def test_empty_chunks_are_skipped():
     a = pa.chunked_array([[], [1.0, 2.0], [], [3.0], []], pa.float64())
     b = pa.chunked_array([[1], [], [2, 3]], pa.int8())
     assert decide(pa.table({"a": a, "b": b}), [1.0, 1.0]).tolist() == [2.0, 4.0, 6.0]
@@ -464,7 +464,7 @@ def test_out_must_not_overlap_an_array_by_columns():
         linear.decision(X, COEF, out=X[:, 1])
 
 
-def test_what_is_read_outlives_the_table_that_it_came_from():
+def test_the_memory_outlives_the_table_it_came_from():
     given = as_matrix(pa.table({"x": pa.array([1.0] * 1000 + [None])}), "nan")
     for _ in range(5):
         pa.array(np.full(1001, 7.0) + 1)  # would take the memory, were it free

@@ -36,7 +36,7 @@ The functions must keep these rules:
 
 - ``differentiate`` returns False if a target is not valid.  To check this beforehand would mean
   reading `t` twice.
-- ``losses``, ``slopes`` and ``curvatures`` are multiplied by `weight`.  A weight of 0 makes even NaN
+- ``losses``, ``slopes`` and ``curvatures`` are multiplied by `weight`; a weight of 0 makes even NaN
   and infinities 0.  They end with zeros up to a multiple of 8.
 - All are :func:`jit.inner` functions.
 

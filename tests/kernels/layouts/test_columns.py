@@ -1,4 +1,4 @@
-"""What a column is made of: every number of every type is widened as NumPy does it."""
+"""Columns in the kernels: every number of every type is widened as by NumPy."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_float64_side_by_side_is_read_in_place():
     assert_same_numbers(read(array, reader=0), array)
 
 
-def test_each_float16_there_is_is_widened_exactly():
+def test_every_float16_is_widened_exactly():
     every = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
     assert_same_numbers(read(every), every)
 
@@ -113,8 +113,8 @@ def test_a_reader_is_compiled_once():
 
 
 @pytest.mark.parametrize("d", [1, 3, 4, 5, 1000])
-def test_blocks_are_neither_too_short_nor_too_long(d):
+def test_blocks_have_a_number_of_rows_within_the_limits(d):
     given = columns.Columns(*(np.zeros(d, np.int64) for _ in range(4)), 10**6, np.zeros(d))
     rows = columns.block_rows(given)
-    assert columns.LEAST_ROWS <= rows <= columns.BLOCK_ROWS
+    assert columns.LEAST_ROWS <= rows <= columns.MOST_ROWS
     assert rows % 32 == 0
