@@ -21,10 +21,7 @@ _PLACE = re.compile(rf"(<!-- bench: (\S+) -->\n)(.*?)({END})", re.DOTALL)
 
 
 def filled(page: Path) -> str:
-    """The page with its tables filled; ValueError if a marker has no stored result, or no end.
-
-    The machines stand in bench/README.md only.
-    """
+    """The page with its tables filled; the machines stand in bench/README.md only."""
     text = page.read_text(encoding="utf-8")
 
     def table(place: re.Match[str]) -> str:

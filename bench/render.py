@@ -72,15 +72,13 @@ def name_of(library: str) -> str:
     return NAMES.get(library, library)
 
 
-_COUNTS = ("fastest", "cases", "faster", "pairs")
-
-
 # Tables -----------------------------------------------------------------------------------
 
 
 def summary(rows: Rows) -> str:
     """In how many cases fastlogit is the fastest, and the worst of them."""
-    total = {key: sum(row[key] for row in rows.values()) for key in _COUNTS}
+    keys = ("fastest", "cases", "faster", "pairs")
+    total = {key: sum(row[key] for row in rows.values()) for key in keys}
     sizes: dict[str, Rows] = {}
     for name, row in rows.items():
         size, dtype = name.split(", ")

@@ -1,8 +1,5 @@
 """Two revisions side by side, each installed in an environment of its own.
 
-sides.build ──▶ worker (a process of each side, which times `cases` on request)
-                  ▲
-times.measure ────┴──▶ verdicts (faster, slower, same or inconclusive)
-
-`figures` and `exactness` compare everything that is not the time of a call.
+`sides` builds them and starts `worker` processes, which time `cases` on request.  `times` lets them
+take turns, `verdicts` judges, and `figures` and `exactness` compare everything else.
 """

@@ -15,9 +15,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-# Logarithms of head / base: an array of rounds for each pair of processes.
-Samples = Sequence[NDArray[np.float64]]
-
 CONFIDENCE = 0.95
 _RESAMPLES = 2000
 # Verdicts that make `compare` fail.
@@ -32,8 +29,8 @@ class Interval(NamedTuple):
     most: float
 
 
-def interval(samples: Samples) -> Interval:
-    """Bootstrap interval of the trimmed mean over pairs of the medians over rounds.
+def interval(samples: Sequence[NDArray[np.float64]]) -> Interval:
+    """Bootstrap interval of the trimmed mean over pairs of processes of the medians over rounds.
 
     The mean leaves out the highest and the lowest fifth, since a process may be slow on its own.
     With few pairs the interval is a little too short: for normal noise it covers the ratio in

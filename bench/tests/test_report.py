@@ -60,11 +60,6 @@ fastlogit is the fastest in 5 of 6 cases; compared with one other at a time it i
 | 4,096 logits | 2 of 3 | | `logit`, 0.50 x PyTorch |
 | 8,388,608 logits | 3 of 3 | | `sigmoid`, 1.20 x PyTorch |
 
-| compared with | times as fast |
-| - | -: | - | - | -: |
-| 4,096 logits, float64 | 2 of 3 | `logit` | PyTorch | 0.50 |
-| 8,388,608 logits, float64 | 3 of 3 | `sigmoid` | PyTorch | 1.20 |
-
 | compared with | times as fast | goal | |
 | - | -: | - | - |
 | `sigmoid`, float64, 4,096, threads: 1, PyTorch | 1.33 | at least 1 | reached |
