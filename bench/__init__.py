@@ -1,7 +1,7 @@
-"""Benchmarks: ``pytest bench`` runs those of single calls, ``python -m bench COMMAND`` the others.
+"""Benchmarks of fastlogit; bench/README.md shows the figures and how to reproduce them.
 
-``pytest bench --benchmark-json=FILE`` stores what ``python -m bench report FILE`` reads.  It takes
-some twenty minutes on two cores; ``-m quick`` takes three, for a first picture.
-
-The commands are listed in `bench.commands`; what is compared is in `bench.implementations`.
+``pytest bench`` times single calls (``bench_*.py``), and pytest-benchmark stores them.  ``python -m
+bench COMMAND`` runs everything else: `commands` lists the modules.  `registry` holds every function
+with the libraries that implement it, `measure` times in turns, `results` stores figures, and
+`render` makes Markdown of them.  `regression` serves `compare` and `gate`.
 """

@@ -9,13 +9,13 @@ import traceback
 from bench.commands import run
 
 if __name__ == "__main__":
-    # So that what was begun is ended, and its folders go.
+    # Exit in the normal way, so that temporary folders and processes are cleaned up.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         run(sys.argv[1:])
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         sys.exit(128 + signal.SIGINT)
-    except Exception:  # 1, as Python would end, says that something is worse
+    except Exception:  # Python's own exit status 1 means "slower"
         traceback.print_exc()
         sys.exit(2)

@@ -1,4 +1,4 @@
-"""What the functions are measured on: arguments by their names, the same in every run."""
+"""Arguments of the functions by name, identical in every run."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 COLUMNS = 32
+DTYPES = ("float64", "float32")
 
 _DRAW: dict[str, Callable[[Generator, int], NDArray[Any]]] = {
     "z": lambda rng, n: rng.normal(scale=3.0, size=n),
@@ -24,7 +25,7 @@ _DRAW: dict[str, Callable[[Generator, int], NDArray[Any]]] = {
 
 @cache
 def argument(name: str, n: int, dtype: str) -> NDArray[Any]:
-    """The argument called `name` for n elements or rows: made once, and read-only."""
+    """The argument called `name` for n elements or rows, read-only."""
     rng = np.random.default_rng([2013, *name.encode()])
     array = _DRAW[name](rng, n).astype(dtype)
     array.flags.writeable = False

@@ -1,90 +1,51 @@
-"""What a run ran on: processor, caches, versions, threads, and what changes Numba's code."""
+"""Description of the computer: processor, caches, versions; and sizes that fit its caches."""
 
 from __future__ import annotations
 
+import math
 import os
 import platform
 import subprocess
-import sys
 from importlib import import_module, metadata
 from pathlib import Path
 from typing import Any
 
-import numba
-from numba.core import config
-
 import fastlogit as fl
-from bench import markdown
 
-# What is measured, measures, or is measured against, as far as it is installed.
+# Libraries that are measured, or that the measurements depend on.
 PACKAGES = (
     "fastlogit",
+    "numpy",
     "numba",
     "llvmlite",
-    "numpy",
     "scipy",
     "scikit-learn",
-    "scikit-learn-intelex",
     "torch",
     "jax",
-    "numexpr",
     "pyarrow",
     "polars",
     "duckdb",
-    "pandas",
     "onnxruntime",
     "glum",
-    "statsmodels",
     "pytest-benchmark",
 )
 _CACHES = Path("/sys/devices/system/cpu/cpu0/cache")
 
 
-def describe() -> dict[str, Any]:
-    """All of it, for JSON."""
-    llvm = import_module("llvmlite.binding")
-    features = llvm.get_host_cpu_features()
-    return {
-        "processor": processor(),
-        "cores": cores(),
-        "target": llvm.get_host_cpu_name(),
-        "features": sorted(name for name, there in features.items() if there),
-        "caches": caches(),
-        "memory": _memory(),
-        "system": platform.platform(),
-        "python": _python(),
-        "executable": "virtual environment" if sys.prefix != sys.base_prefix else "system",
-        "versions": versions(),
-        "threads": {
-            "fastlogit": fl.threads.resolve(None),
-            "numba": numba.config.NUMBA_NUM_THREADS,
-            **{name: os.environ[name] for name in os.environ if name.endswith("_NUM_THREADS")},
-        },
-        "numba": {
-            name: value for name, value in sorted(os.environ.items()) if name.startswith("NUMBA_")
-        }
-        | {"CPU_NAME": config.CPU_NAME, "ENABLE_AVX": config.ENABLE_AVX},
-    }
-
-
-def brief(*packages: str) -> dict[str, Any]:
-    """What a reader of results needs, with the versions of some packages beside the usual ones."""
-    there = versions()
-    named = {name: there[name] for name in ("numpy", "numba", *packages) if name in there}
+def describe(*packages: str) -> dict[str, Any]:
+    """Processor, caches and versions, for JSON; of all libraries unless some are named."""
+    wanted = ("fastlogit", "numpy", "numba", *packages) if packages else PACKAGES
     return {
         "processor": processor(),
         "cores": cores(),
         "caches": caches(),
-        "python": _python(),
-        "versions": {"fastlogit": fl.__version__, **named},
+        "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "versions": {name: version for name in wanted if (version := installed(name))},
     }
 
 
 def revision() -> dict[str, str]:
-    """Short hash of the checkout that runs, and whether its sources were changed; {} elsewhere.
-
-    Stored results may have changed, as a run of several commands stores them one after another.
-    """
+    """Short git hash of the imported sources, marked if they were changed; {} if installed."""
     sources = Path(fl.__file__).parent
     if sources.parent != Path(__file__).parents[1]:
         return {}
@@ -98,17 +59,8 @@ def revision() -> dict[str, str]:
     return {"revision": commit.stdout.strip() + (" with changes" if changes.stdout else "")}
 
 
-def text(*packages: str) -> str:
-    """The same in a line."""
-    return markdown.machine(brief(*packages))
-
-
-def _python() -> str:
-    return f"{platform.python_implementation()} {platform.python_version()}"
-
-
 def processor() -> str:
-    """Its name; where several have the same, with LLVM's name of what it can do."""
+    """Model name, followed by LLVM's name of the architecture."""
     llvm = import_module("llvmlite.binding")
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="ascii").splitlines()
@@ -119,12 +71,12 @@ def processor() -> str:
 
 
 def cores() -> int:
-    """How many the process may use."""
+    """Number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def caches() -> dict[str, int]:
-    """Bytes of each data cache of the first core, by level; empty where the system does not say."""
+    """Bytes of each data cache of the first core, by level; empty if the system hides them."""
     found = {}
     for folder in sorted(_CACHES.glob("index*")):
         if (folder / "type").read_text().strip() != "Instruction":
@@ -133,19 +85,28 @@ def caches() -> dict[str, int]:
     return found
 
 
-def versions() -> dict[str, str]:
-    """Of all packages that are installed."""
-    found = {}
-    for name in PACKAGES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
+def last_cache() -> int:
+    """Bytes of the last cache, or a guess."""
+    return max(caches().values(), default=32 << 20)
 
 
-def _memory() -> int | None:
+def installed(name: str) -> str | None:
+    """Version of a package, or None."""
+    if name == "fastlogit":
+        return fl.__version__
     try:
-        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (ValueError, OSError, AttributeError):
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
         return None
+
+
+def sizes(arrays: int) -> list[int]:
+    """Six powers of two, until `arrays` float32 arrays take twice as much as the last cache."""
+    low, high = math.log2(4_096), math.ceil(math.log2(2 * last_cache() / (4 * arrays)))
+    steps = [low + (high - low) * step / 5 for step in range(6)]
+    return sorted({2 ** round(step) for step in steps})
+
+
+def few(numbers: list[int]) -> list[int]:
+    """The first, the middle and the last."""
+    return [numbers[0], numbers[len(numbers) // 2], numbers[-1]]

@@ -1,172 +1,200 @@
-"""``python -m bench report``: tables and pictures of what ``pytest bench`` stored.
+"""``python -m bench report``: tables and the picture of what ``pytest bench`` stored.
 
-With ``--save`` they are those of the README, beside the timings that they are made of.  Ratios say
-how many times as fast fastlogit is, and are of medians; where it is slower they are marked.
+Ratios are of medians and say how many times as fast fastlogit is; losses are marked.  ``--save``
+keeps the short tables and the picture of ratios for bench/README.md.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import product
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
-from bench import markdown, pictures
-from bench import results as stored
+from bench import pictures, render, results
 from bench.commands import parser
-from bench.implementations import FASTLOGIT, FUNCTIONS, cases, thread_counts
-from bench.markdown import grid
-from bench.measure import DTYPES
-from bench.peers import PEERS
-from bench.sizes import FEW
-from bench.timings import STORAGE, Comparison, Results, keep, load, newest
+from bench.data import COLUMNS
+from bench.measure import Goal
+from bench.registry import FASTLOGIT, FUNCTIONS, NAIVE, STABLE, TUNED, cases
+from bench.registry.peers import JAX, PEERS, SCIPY, SKLEARN, TORCH
+from bench.render import SLOWER, Rows, grid
+from bench.timings import READING, STORAGE, Comparison, Run, load, newest
 
 FOLDER = STORAGE / "report"
-KEPT = "report.json"
-LOSS = "▼"  # marks where fastlogit is slower
-_SHOWN = 5  # of what a run is without
+SHORT = "sigmoid, short"
+# Functions, others, and how many times as fast as the fastest of them: at the smallest and the
+# largest size.
+GOALS: list[tuple[tuple[str, ...], tuple[str, ...], float]] = [
+    (("sigmoid",), (TORCH,), 1.0),
+    (("log_sigmoid", "softplus", "logistic_loss"), (SCIPY, TORCH, JAX), 3.0),
+    (("log_loss",), (SKLEARN, TORCH, JAX), 5.0),
+    (("log_loss_gradient",), (SKLEARN, TORCH, JAX), 4.0),
+    (("log_loss_gradient",), (STABLE,), 6.0),
+    (("linear.log_loss_gradient",), (STABLE,), 2.5),
+    ((SHORT,), (SCIPY,), 1 / 1.5),
+]
+# Passes over X against others, against reading X, and by columns against rows.
+OTHERS_GOAL, READING_GOAL, LAYOUT_GOAL = 2.3, 1 / 1.25, 1 / 1.3
 
 
-def tables(results: Results) -> str:
-    """All tables in Markdown, aligned so that they can be read as text."""
-    parts = [_about(results), _wins_and_losses(results)]
-    for threads in results.thread_counts:
-        rows = results.comparisons(threads)
+def summary(run: Run) -> Rows:
+    """How often fastlogit is the fastest, and its worst case by size and type."""
+    groups: dict[tuple[bool, int, str], list[Comparison]] = {}
+    for row in run.cases:
+        is_pass = row.ours.n != row.ours.elements
+        groups.setdefault((is_pass, row.ours.n, row.ours.dtype), []).append(row)
+    found: Rows = {}
+    for (is_pass, n, dtype), rows in sorted(groups.items(), key=lambda item: item[0][:2]):
+        worst = min(rows, key=lambda row: row.lead)
+        ratios = [row.ratio(library) for row in rows for library in row.others]
+        found[f"{n:,} {'rows' if is_pass else 'logits'}, {dtype}"] = {
+            "fastest": sum(row.lead >= 1 for row in rows),
+            "cases": len(rows),
+            "faster": sum(ratio >= 1 for ratio in ratios),
+            "pairs": len(ratios),
+            "worst": worst.ours.function,
+            "than": worst.best,
+            "times_as_fast": worst.lead,
+        }
+    return found
+
+
+def numpy(run: Run) -> Rows:
+    """Fastlogit and NumPy's formulas at the largest size."""
+    rows: Rows = {}
+    for row in run.cases:
+        ours = row.ours
+        stable = [row.others[each] for each in (STABLE, TUNED) if each in row.others]
+        if ours.n != _sizes(run, ours.function)[-1] or not stable:
+            continue
+        shape = f"{ours.n:,}{f' x {COLUMNS}' if ours.n != ours.elements else ''}"
+        name = f"`{ours.function}`, {shape}, {ours.dtype}"
+        found = rows.setdefault(name, {"ns": {}, "times_as_fast": {}})
+        for each in (NAIVE, STABLE, TUNED):
+            if each in row.others:
+                found["ns"].setdefault(each, row.others[each].seconds / ours.n * 1e9)
+        count = "1 thread" if ours.threads == 1 else f"{ours.threads} threads"
+        found["ns"][count] = ours.seconds / ours.n * 1e9
+        found["times_as_fast"][count] = min(one.seconds for one in stable) / ours.seconds
+    return rows
+
+
+def passes(run: Run) -> Rows:
+    """Loss and gradient over X in several shapes and layouts."""
+    rows: Rows = {}
+    for what, seconds in run.layouts.items():
+        if ours := seconds.get(FASTLOGIT):
+            others = {name: each / ours for name, each in seconds.items() if name != FASTLOGIT}
+            rows[what] = {"seconds": ours, "times_as_long": others}
+    return rows
+
+
+def first_calls(run: Run) -> Rows:
+    """Seconds of first calls, cold and cached."""
+    rows: Rows = {}
+    for (name, cache), seconds in run.first_calls.items():
+        rows.setdefault(name, {})[cache] = seconds
+    return rows
+
+
+def goals(run: Run) -> Rows:
+    """Every goal that the run can judge."""
+    rows: Rows = {}
+    for name, value, than, least in (*_function_goals(run), *_pass_goals(run)):
+        goal = Goal(least=least)
+        row = {"value": value, "than": than, "goal": str(goal), "verdict": goal.verdict(value)}
+        rows[f"{name}, {render.name_of(than)}"] = row
+    return rows
+
+
+def _function_goals(run: Run) -> Iterator[tuple[str, float, str, float]]:
+    for row in (row for threads in run.thread_counts for row in run.comparisons(threads)):
+        ours, sizes = row.ours, _sizes(run, row.ours.function)
+        name = f"`{ours.function}`, {ours.dtype}, {ours.n:,}, threads: {ours.threads}"
+        for functions, others, least in GOALS:
+            there = [each for each in others if each in row.others]
+            is_end = ours.n in (sizes[0], sizes[-1]) or ours.function == SHORT
+            if ours.function in functions and there and is_end:
+                best = min(there, key=lambda each: row.others[each].seconds)
+                yield name, row.ratio(best), best, least
+
+
+def _pass_goals(run: Run) -> Iterator[tuple[str, float, str, float]]:
+    for what, row in passes(run).items():
+        times = dict(row["times_as_long"])
+        if READING in times:
+            yield what, times.pop(READING), READING, READING_GOAL
+        for layout in ("column-major", "Arrow table"):
+            if layout in times:
+                yield f"{what}, {layout}", 1 / times.pop(layout), "rows", LAYOUT_GOAL
+        if times:
+            best = min(times, key=times.__getitem__)
+            yield what, times[best], best, OTHERS_GOAL
+
+
+def _sizes(run: Run, name: str) -> list[int]:
+    return sorted({timing.n for timing in run.timings if timing.function == name})
+
+
+VIEWS = (summary, goals, numpy, passes, first_calls)
+
+
+def tables(run: Run) -> str:
+    """Every table in Markdown, which also reads well as text."""
+    found = [render.machine(run.machine) + f"; {run.date[:10]}."]
+    views = {make.__name__: make(run) for make in VIEWS}
+    found += [render.TABLES[name](rows) for name, rows in views.items() if rows]
+    found.append(f"How many times as fast fastlogit is ({SLOWER}: slower):")
+    for threads in run.thread_counts:
+        rows = run.comparisons(threads)
         for dtype in dict.fromkeys(row.ours.dtype for row in rows):
-            title = f"{dtype}, {'one thread' if threads == 1 else f'{threads} threads'}"
-            parts.append(_ratios(title, [row for row in rows if row.ours.dtype == dtype]))
-    if results.first_calls:
-        parts.append(_first_calls(results))
-    return "\n\n".join(parts) + "\n"
-
-
-def _about(results: Results) -> str:
-    machine = results.machine
-    revision = machine.get("revision")
-    versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
-    return (
-        f"{machine['processor']}, {machine['cores']} cores, {machine['python']}, {versions}; "
-        f"{results.date[:10]}{f', {revision}' if revision else ''}.\n\n"
-        f"How many times as fast fastlogit is ({LOSS}: slower), and nanoseconds of an element: a "
-        "logit, or one of X."
-    )
-
-
-def _wins_and_losses(results: Results) -> str:
-    lost = sorted(
-        (row for row in results.cases if row.ratio(row.best) < 1), key=lambda r: r.ratio(r.best)
-    )
-    said = markdown.report({"counts": results.counts, "parts": results.parts})
-    if not lost:
-        return said
-    lines = [
-        [
-            f"`{row.ours.function}`",
-            row.ours.dtype,
-            f"{row.ours.n:,}",
-            str(row.ours.threads),
-            row.best,
-            _cell(row.ratio(row.best)),
-            f"{row.ours.nanoseconds:.3g}",
-            f"{row.others[row.best].nanoseconds:.3g}",
-        ]
-        for row in lost
-    ]
-    header = [
-        "loss",
-        "type",
-        "n",
-        "threads",
-        "to",
-        "times as fast",
-        f"{FASTLOGIT}, ns",
-        "other, ns",
-    ]
-    return f"{said}\n\nWhere it is not:\n\n{grid(header, lines, (0, 1, 4), padded=True)}"
+            title = f"{dtype}, threads: {threads}"
+            found.append(_ratios(title, [row for row in rows if row.ours.dtype == dtype]))
+    return "\n\n".join(found) + "\n"
 
 
 def _ratios(title: str, rows: list[Comparison]) -> str:
-    peers = list(dict.fromkeys(peer for row in rows for peer in row.others))
-    lines = [
-        [
-            f"`{row.ours.function}`",
-            f"{row.ours.n:,}",
-            f"{row.ours.nanoseconds:.3g}",
-            *(_cell(row.ratio(peer)) if peer in row.others else "" for peer in peers),
-        ]
-        for row in rows
-    ]
-    return grid([title, "n", f"{FASTLOGIT}, ns", *peers], lines, padded=True)
+    libraries = list(dict.fromkeys(library for row in rows for library in row.others))
+    lines = []
+    for row in rows:
+        ratios = [row.ratio(each) if each in row.others else None for each in libraries]
+        cells = ["" if r is None else f"{SLOWER} {r:.2f}" if r < 1 else f"{r:.2f}" for r in ratios]
+        ours = row.ours
+        lines.append([f"`{ours.function}`", f"{ours.n:,}", f"{ours.nanoseconds:.3g}", *cells])
+    return grid([title, "n", "fastlogit, ns", *libraries], lines)
 
 
-def _left_out(run: Results) -> list[str]:
-    """Libraries that a run is without, and what it lacks of those that are installed."""
-    gone = sorted(set(PEERS) - {timing.implementation for timing in run.timings})
-    sizes: dict[Any, set[int]] = {}
-    for timing in run.timings:
-        sizes.setdefault((*timing[:3], timing.threads), set()).add(timing.n)
+def missing(run: Run) -> list[str]:
+    """Libraries, and functions of the others, that a whole run has and this one has not."""
+    there = {(timing.function, timing.implementation) for timing in run.timings}
+    gone = sorted({*PEERS} - {library for _, library in there})
+    wanted = [(name, library) for name, library in cases(FUNCTIONS) if library not in gone]
     return gone + [
-        f"{name} by {peer} in {dtype} at {FEW} sizes, threads: {threads or 'all'}"
-        for name, peer in cases(FUNCTIONS)
-        if peer not in gone
-        for dtype, threads in product(DTYPES, thread_counts(name, peer))
-        if len(sizes.get((name, peer, dtype, threads or run.machine["cores"]), ())) < FEW
+        f"{name} by {library}" for name, library in wanted if (name, library) not in there
     ]
-
-
-def _cell(ratio: float) -> str:
-    return f"{LOSS} {ratio:.2f}" if ratio < 1 else f"{ratio:.2f}"
-
-
-def _first_calls(results: Results) -> str:
-    seconds = {(call.function, call.cache): call.seconds for call in results.first_calls}
-    names = dict.fromkeys(call.function for call in results.first_calls)
-    found = [(name, seconds.get((name, "cold")), seconds.get((name, "cached"))) for name in names]
-    lines = [
-        [f"`{name}`", *("" if value is None else f"{value:.3g} s" for value in values)]
-        for name, *values in found
-    ]
-    head = ["first call in a new process", "compiles", "from the cache"]
-    return grid(head, lines, padded=True)
 
 
 def main(arguments: Sequence[str] = ()) -> None:
-    """Print the tables; write them, and the pictures, into a folder."""
+    """Print the tables; write them and the pictures into a folder."""
     command = parser("report")
-    command.add_argument(
-        "json", type=Path, nargs="?", help=f"of pytest-benchmark (default: the newest in {STORAGE})"
-    )
-    where = command.add_mutually_exclusive_group()
-    where.add_argument("--folder", type=Path, default=FOLDER, help="default: %(default)s")
-    where.add_argument(
-        "--save", action="store_true", help="into bench/results, for the README, with the timings"
-    )
+    command.add_argument("json", type=Path, nargs="?", help=f"default: the newest in {STORAGE}")
+    command.add_argument("--folder", type=Path, default=FOLDER, help="default: %(default)s")
+    command.add_argument("--save", action="store_true", help="also into bench/results")
     options = command.parse_args(arguments)
     try:
         path = options.json or newest()
-    except ValueError:
-        command.error(f"{STORAGE} is empty: run pytest bench, or name a file")
-    try:
-        found = load(path)
-    except OSError as error:
-        command.error(f"{path}: {error.strerror}")
-    except (ValueError, LookupError, TypeError) as error:
-        command.error(f"{path}: is no file of pytest-benchmark's: {error}")
-    if not found.timings:
+        run = load(path)
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        command.error(f"no run of pytest bench to report on: {error}")
+    if not run.timings:
         command.error(f"{path} holds no timings of functions")
-    folder = options.folder
+    if options.save and (gone := missing(run)):
+        command.error(f"{path} is not a whole run: without {', '.join(gone[:5])}")
+    text = tables(run)
+    picture = pictures.write(run, options.folder)
+    picture.with_name("report.md").write_text(text, encoding="utf-8")
+    print(f"{text}\n{picture}\n{picture.with_name('report.md')}")
     if options.save:
-        folder = stored.FOLDER
-        if left := _left_out(found):
-            shown = ", ".join(left[:_SHOWN]) + (", ..." if len(left) > _SHOWN else "")
-            command.error(f"{path} is a run of a part, without {shown}")
-        stored.write(folder / KEPT, [keep(found)])
-        found = load(folder / KEPT)
-    text = tables(found)
-    try:
-        written = pictures.write(found, folder)
-        (folder / "report.md").write_text(text, encoding="utf-8")
-    except OSError as error:
-        command.error(f"{error.filename}: {error.strerror}")
-    print(text)
-    print("\n".join(map(str, [folder / "report.md", *written])))
+        header = {"command": "pytest bench", "date": run.date[:10], "machine": run.machine}
+        for make in (summary, numpy, passes, first_calls):
+            if rows := make(run):
+                results.save(make.__name__, header | {"rows": rows})
+        pictures.write(run, results.FOLDER)

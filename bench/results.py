@@ -1,8 +1,7 @@
-"""Results that are stored, in ``bench/results/NAME.json``, for the tables of the README.
+"""Stored figures: ``bench/results/NAME.json`` for each table of bench/README.md.
 
-A file is a list of runs: each a command, its date and machine, and what it measured, as rows by
-their names.  A row that is measured again leaves the run that it was in, and a run of which no row
-is left goes; so every row stands beside the command, date and machine that it comes from.
+A file is a list of runs, each with command, date, machine and rows.  A row that is measured again
+moves to the new run, so every row keeps its machine.
 """
 
 from __future__ import annotations
@@ -15,79 +14,63 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from bench import commands, markdown
+from bench import commands, render
 from bench.machine import revision
-from bench.markdown import Row, Run
+from bench.render import Rows
 
 FOLDER = Path(__file__).with_name("results")
-DIGITS = 5
-WIDTH = 100
-
-# What is not stored with a command, as it changes no figure.
-_unstored = ArgumentParser(add_help=False)
-_unstored.add_argument("--save", action="store_true")
-_unstored.add_argument("--folder")
+DIGITS, WIDTH = 5, 100
 
 
 def parser(command: str) -> ArgumentParser:
-    """Parser of the arguments of a command whose result can be stored."""
+    """Parser for a command that can store its figures."""
     made = commands.parser(command)
-    made.add_argument(
-        "--save", action="store_true", help="store the result in bench/results, for the README"
-    )
+    made.add_argument("--save", action="store_true", help="store the figures for bench/README.md")
     return made
 
 
-def finish(
-    name: str, arguments: Sequence[str], machine: dict[str, Any], rows: dict[str, Row]
-) -> None:
-    """Print what a command has measured as the README's table; with ``--save`` store it."""
-    options, words = _unstored.parse_known_args(arguments)
-    run = rounded(
-        {
-            "command": shlex.join(["python", "-m", "bench", name, *words]),
-            "date": today(),
-            "machine": machine | revision(),
-            "rows": rows,
-        }
-    )
-    print(f"\n{markdown.result(name, [run])}")
-    if options.save:
-        save(FOLDER / f"{name}.json", run)
-        print(f"\nStored in bench/results/{name}.json, for `python -m bench readme`.")
+def finish(name: str, arguments: Sequence[str], machine: dict[str, Any], rows: Rows) -> None:
+    """Print the table of a command; with ``--save`` store its rows."""
+    words = [word for word in arguments if word != "--save"]
+    run = {
+        "command": shlex.join(["python", "-m", "bench", name, *words]),
+        "date": today(),
+        "machine": machine | revision(),
+        "rows": rows,
+    }
+    print(f"\n{render.result(name, [rounded(run)])}")
+    if len(words) < len(arguments):
+        save(name, run)
+        print(f"\nStored in bench/results/{name}.json; `python -m bench readme` shows it.")
 
 
 def today() -> str:
     return date.today().isoformat()
 
 
-def save(path: Path, run: Run) -> None:
-    """Add a run to a file, whose runs lose the rows that this one has."""
-    runs = load(path) if path.exists() else []
+def save(name: str, run: dict[str, Any]) -> None:
+    """Add a run to the stored ones, which lose the rows that it measured again."""
+    path = FOLDER / f"{name}.json"
+    runs = json.loads(path.read_text(encoding="utf-8")) if path.exists() else []
     for each in runs:
         each["rows"] = {key: row for key, row in each["rows"].items() if key not in run["rows"]}
-    runs = [each for each in [*runs, run] if each["rows"]]
-    write(path, runs)
+    write(path, [each for each in [*runs, run] if each["rows"]])
 
 
 def write(path: Path, content: Any) -> None:
-    """Store whatever JSON can hold, rounded, in few lines."""
+    """Store JSON in few lines, with rounded numbers."""
     path.parent.mkdir(exist_ok=True)
     path.write_text(f"{_text(rounded(content))}\n", encoding="utf-8")
 
 
-def load(path: Path) -> list[Run]:
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
 def rounded(value: Any) -> Any:
-    """As it will be read: numbers to so many digits, and all of them finite."""
+    """The value as it will be read: finite numbers with five digits."""
     text = json.dumps(value, allow_nan=False)
     return json.loads(text, parse_float=lambda number: float(f"{float(number):.{DIGITS}g}"))
 
 
 def _text(value: Any, indent: str = "") -> str:
-    """JSON in which whatever fits into a line is one."""
+    """JSON with everything on one line that fits there."""
     line = json.dumps(value, ensure_ascii=False)
     if not isinstance(value, dict | list) or len(indent + line) < WIDTH:
         return line

@@ -1,31 +1,27 @@
-"""``python -m bench roofline``: what this machine can do, and how close fastlogit comes.
+"""``python -m bench roofline``: limits of this machine, and how close fastlogit comes to them.
 
-Measured by small kernels of Numba's, on one thread and on more: bytes a second that can be copied
-(1 read and 1 written), read, and put together (a triad: 2 read and 1 written), from each cache and
-from memory; and multiply-adds and divisions a second of numbers in the first cache.
-
-A kernel cannot take less time than any of three bounds, and the largest of them is *the* bound:
+Small Numba kernels measure, on one thread and on more, the bytes per second of reading, copying
+(1 read, 1 write) and adding (a triad: 2 reads, 1 write) from each cache and from memory, and the
+multiply-adds and divisions per second of numbers in the first cache.  A function cannot be faster
+than the slowest of three bounds:
 
 ``memory``
-    Bytes of its arguments and results, each once, at the speed of what is most like it: reading,
-    if it writes nothing, else a copy or a triad.
+    The bytes of its arguments and results, each once, at the speed of the most similar stream.
 ``multiply-adds``
-    Its floating-point operations at the peak of multiply-adds, as an addition or a multiplication
-    takes the same place in a processor as both in one.
+    Its floating-point operations at the peak of multiply-adds; a single addition or
+    multiplication takes the same slot in a processor.
 ``divisions``
     Its divisions at their peak.
 
-Operations of functions of numbers are counted in LLVM's optimised code; those of a pass are
-its multiplications by X, and its function of each row's logit.  Comparisons, selections and
-conversions of type are not counted, so that a bound is a little too low and a share too.
+Operations on a logit are counted in LLVM's optimised code; a pass adds its multiplications by X.
+Comparisons, selections and conversions are not counted.
 """
 
 from __future__ import annotations
 
-import json
 import re
-import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import product
 from typing import Any, NamedTuple
@@ -35,21 +31,19 @@ import numpy as np
 from numba import types
 from tqdm import tqdm
 
-import fastlogit as fl
-from bench import machine, sizes
-from bench.commands import output, parser
-from bench.data import COLUMNS
-from bench.implementations import ELEMENTWISE, FASTLOGIT, FUNCTIONS, PASSES
-from bench.measure import DTYPES, on_cores
-from fastlogit.kernels import logistic
+from bench import machine, render
+from bench.commands import parser
+from bench.data import COLUMNS, DTYPES
+from bench.machine import sizes
+from bench.measure import Call, on_cores, seconds_of
+from bench.registry import ELEMENTWISE, FASTLOGIT, FUNCTIONS, LONG
+from fastlogit import kernels
 
 Array = Any
 
-# Arrays that each reads and writes.
-STREAMS = {"read": 1, "copy": 2, "triad": 3}
 MEMORY = "memory"
 BOUNDS = (MEMORY, "multiply-adds", "divisions")
-# Seconds of a measurement, of which the best of so many counts.
+# Seconds of a measurement; the best of the rounds counts.
 SECONDS, ROUNDS = 0.02, 15
 
 _OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
@@ -62,7 +56,7 @@ _inlined = numba.njit(**_OPTIONS, forceinline=True)
 
 @_compiled
 def _read(a: Array, repeats: int) -> int:
-    """Sum of integers, which unlike that of floats may be added in any order."""
+    """Sum of integers, which unlike floats may be added in any order."""
     total = 0
     for _ in range(repeats):
         for i in range(a.size):
@@ -86,12 +80,13 @@ def _triad(a: Array, b: Array, c: Array, repeats: int) -> int:
     return 0
 
 
-_STREAM_KERNELS = {"read": _read, "copy": _copy, "triad": _triad}
-# What one polynomial waits for, the others do not.  Loops in place of these would not vectorise.
+# With the number of arrays that each reads and writes.
+STREAMS: dict[str, tuple[Any, int]] = {"read": (_read, 1), "copy": (_copy, 2), "triad": (_triad, 3)}
+# Independent polynomials hide each other's latency; loops in their place would not vectorise.
 _POLYNOMIALS, _DEGREE = 8, 16
-# Of each number: with one addition before, and those of the results.
+# Per number; one addition before the polynomials, seven after them.
 _MULTIPLY_ADDS = _POLYNOMIALS * (_DEGREE + 1)
-# On each thread, in the first cache.
+# Per thread, in the first cache.
 NUMBERS = 1024
 
 
@@ -111,18 +106,10 @@ def _multiply_add(x: Array, out: Array, repeats: int) -> None:
         for i in range(x.size):
             v = x[i]
             w = v + v
-            a, b, c, d = (
-                _polynomial(v, v),
-                _polynomial(w, v),
-                _polynomial(-v, v),
-                _polynomial(-w, v),
-            )
-            e, f, g, h = (
-                _polynomial(v, w),
-                _polynomial(w, w),
-                _polynomial(-v, w),
-                _polynomial(-w, w),
-            )
+            a, b = _polynomial(v, v), _polynomial(w, v)
+            c, d = _polynomial(-v, v), _polynomial(-w, v)
+            e, f = _polynomial(v, w), _polynomial(w, w)
+            g, h = _polynomial(-v, w), _polynomial(-w, w)
             out[i] = ((a + b) + (c + d)) + ((e + f) + (g + h))
 
 
@@ -133,294 +120,231 @@ def _divide(x: Array, out: Array, repeats: int) -> None:
             out[i] = out[i] / x[i]
 
 
-# What the machine can do --------------------------------------------------------------
+# Limits of the machine ------------------------------------------------------------------
 
 
-def stream(kind: str, size: int, threads: int, repeats: int = 1) -> Callable[[], Any]:
-    """Go over `size` bytes in all, `repeats` times, in equal shares of some threads."""
-    used = STREAMS[kind]
+def stream(kind: str, size: int, threads: int, repeats: int = 1) -> Call:
+    """A call that goes over `size` bytes `repeats` times, in equal shares of some threads."""
+    kernel, used = STREAMS[kind]
     n = size // (8 * used * threads)
     shares = [(*(np.ones(n, np.int64) for _ in range(used)), repeats) for _ in range(threads)]
-    return _in_shares(_STREAM_KERNELS[kind], shares)
-
-
-def arithmetic(kind: str, dtype: str, threads: int, repeats: int = 1) -> Callable[[], Any]:
-    """`NUMBERS` on each thread: `_MULTIPLY_ADDS`, or one division."""
-    kernel = _multiply_add if kind == "multiply-adds" else _divide
-    shares = []
-    for _ in range(threads):
-        x = np.full(NUMBERS, 0.25 if kind == "multiply-adds" else 1.0, dtype)
-        shares.append((x, np.ones_like(x), repeats))
     return _in_shares(kernel, shares)
 
 
-def _in_shares(kernel: Callable[..., Any], shares: list[tuple[Any, ...]]) -> Callable[[], Any]:
-    """Call a kernel with each share, on as many threads, which fastlogit keeps apart."""
-
-    def call(number: int) -> None:
-        kernel(*shares[number])
-
-    return partial(fl.threads.run, call, len(shares), len(shares))
+def arithmetic(kernel: Callable[..., Any], threads: int, repeats: int = 1) -> Call:
+    """A call that computes with `NUMBERS` float64 numbers per thread, as fastlogit does."""
+    x = np.full(NUMBERS, 0.25 if kernel is _multiply_add else 1.0)
+    return _in_shares(kernel, [(x, np.ones_like(x), repeats) for _ in range(threads)])
 
 
-def fastest(make: Callable[[int], Callable[[], Any]]) -> float:
-    """Seconds of one repeat, of a call that takes a number of them: the least of some rounds."""
+def _in_shares(kernel: Callable[..., Any], shares: list[tuple[Any, ...]]) -> Call:
+    if len(shares) == 1:
+        return partial(kernel, *shares[0])
+    pool = ThreadPoolExecutor(len(shares))
+    return lambda: list(pool.map(lambda share: kernel(*share), shares))
+
+
+def fastest(make: Callable[[int], Call]) -> float:
+    """Seconds of one repeat in the best round; `make` takes a number of repeats."""
     repeats = 1
     while True:
         call = make(repeats)
         call()
-        seconds = min(_seconds(call) for _ in range(ROUNDS))
+        seconds = min(seconds_of(call) for _ in range(ROUNDS))
         if seconds > SECONDS / 2:
             return seconds / repeats
         repeats = max(2 * repeats, int(repeats * SECONDS / max(seconds, 1e-7)))
 
 
-def _seconds(call: Callable[[], Any]) -> float:
-    start = time.perf_counter()
-    call()
-    return time.perf_counter() - start
+def capacities(threads: int) -> dict[str, int]:
+    """Bytes of each cache; each core has its own except for the last one."""
+    caches = machine.caches()
+    last = max(caches, default="")
+    return {level: size * (1 if level == last else threads) for level, size in caches.items()}
 
 
 def places(threads: int) -> dict[str, int]:
-    """Bytes in all that lie in half of each cache (the first ones are each core's), or beyond."""
-    caches = machine.caches()
-    last = max(caches, default="")
-    found = {level: size // 2 * (1 if level == last else threads) for level, size in caches.items()}
-    return found | {MEMORY: 8 * max(caches.values(), default=32 << 20)}
+    """Bytes that fill half of each cache, or lie in memory."""
+    halves = {level: size // 2 for level, size in capacities(threads).items()}
+    return halves | {MEMORY: 8 * machine.last_cache()}
 
 
 class Rates(NamedTuple):
-    """What a machine can do, on one number of threads."""
+    """Limits of a machine per second: bytes by stream and place, and operations by kind."""
 
-    # Bytes a second, by kind and place.
     bandwidth: dict[str, dict[str, float]]
-    # A second, by kind and type.
-    operations: dict[str, dict[str, float]]
+    operations: dict[str, float]
 
 
-def measure(threads: int, progress: Callable[[], object] = lambda: None) -> Rates:
-    """All rates; `progress` is called after each."""
-    bandwidth: dict[str, dict[str, float]] = {kind: {} for kind in STREAMS}
-    operations: dict[str, dict[str, float]] = {kind: {} for kind in BOUNDS[1:]}
+def measure(threads: int) -> Rates:
+    """All rates on a number of threads."""
     with on_cores(threads):
-        for kind, rates in bandwidth.items():
-            for place, size in places(threads).items():
-                rates[place] = size / fastest(partial(stream, kind, size, threads))
-                progress()
-        for kind, rates in operations.items():
-            each = NUMBERS * threads * (_MULTIPLY_ADDS if kind == "multiply-adds" else 1)
-            for dtype in DTYPES:
-                rates[dtype] = each / fastest(partial(arithmetic, kind, dtype, threads))
-                progress()
+        bandwidth = {
+            kind: {
+                place: size / fastest(partial(stream, kind, size, threads))
+                for place, size in places(threads).items()
+            }
+            for kind in STREAMS
+        }
+        operations = {
+            kind: NUMBERS * threads * each / fastest(partial(arithmetic, kernel, threads))
+            for kind, kernel, each in (
+                ("multiply-adds", _multiply_add, _MULTIPLY_ADDS),
+                ("divisions", _divide, 1),
+            )
+        }
     return Rates(bandwidth, operations)
 
 
-# What a function needs ----------------------------------------------------------------
+# Needs of a function --------------------------------------------------------------------
 
-_D = COLUMNS
-# Of each element of X, in one pass.
+# Multiplications per element of X, in one pass.
 _MULTIPLICATIONS = {
     "linear.decision": 1,
     "linear.probability": 1,
     "linear.log_loss": 1,
     "linear.log_loss_gradient": 2,
-    "linear.log_loss_gradient_hessian": 2 + (_D + 1) / 2,
-    "linear.hessian": 1 + (_D + 1) / 2,
+    "linear.log_loss_gradient_hessian": 2 + (COLUMNS + 1) / 2,
+    "linear.hessian": 1 + (COLUMNS + 1) / 2,
     "linear.hessian_diagonal": 3,
     "linear.hessian_product": 3,
 }
 
 
-class Need(NamedTuple):
-    """Of an element, or of a row: bytes, and operations by kind."""
-
-    bytes: float
-    operations: dict[str, float]
-
-
-def need(name: str, dtype: str) -> Need:
-    """What an element or a row of a function needs."""
-    numbers = dtype if name not in PASSES else "float64"
-    multiply_adds = _D * _MULTIPLICATIONS.get(name, 0)
-    divisions = 0
-    for function in _of_numbers(name, dtype):
-        more, few = _operations(function, numbers)
-        multiply_adds, divisions = multiply_adds + more, divisions + few
-    moved = FUNCTIONS[name].bytes_moved(1, dtype)
-    return Need(moved, {"multiply-adds": multiply_adds, "divisions": divisions})
-
-
-def _of_numbers(name: str, dtype: str) -> list[Callable[..., Any]]:
-    """What is computed of the numbers of each element or row."""
-    short = dtype == "float32"
-    loss, slope, both = (
-        logistic.hard_loss_term,
-        logistic.hard_residual_term,
-        logistic.loss_and_residual,
-    )
-    probability = logistic.short_sigmoid if short else logistic.sigmoid
+def _logit_kernel(name: str) -> Callable[..., Any] | None:
+    """The computation on a logit or a probability, for Numba; None for `linear.decision`."""
+    sigmoid, slope = kernels.sigmoid, kernels.sigmoid_derivative
+    loss, residual = kernels.logistic_loss, kernels.residual
     if name in ELEMENTWISE:
-        kernel = getattr(logistic, name)
-        one = len(FUNCTIONS[name].arguments) == 1
-        return [(lambda z: kernel(z)) if one else (lambda z, t: kernel(z, t))]
-    if name == "log_loss":
-        return [lambda z, t: loss(z, t)]
-    if name == "log_loss_gradient":
-        return [lambda z, t: (loss(z, t), slope(z, t))]
+        kernel = getattr(kernels, name)
+        is_unary = len(FUNCTIONS[name].arguments) == 1
+        return (lambda z: kernel(z)) if is_unary else (lambda z, t: kernel(z, t))
+    if name == "linear.log_loss_gradient_hessian":
+        return lambda z, t: (loss(z, t), residual(z, t), slope(z))
+    if name.endswith("log_loss_gradient"):
+        return lambda z, t: (loss(z, t), residual(z, t))
+    if name.endswith("log_loss"):
+        return lambda z, t: loss(z, t)
     if name == "linear.probability":
-        return [lambda z: probability(z)]
-    found: list[Callable[..., Any]] = []
-    if "log_loss" in name:
-        found.append(lambda z, t: both(z, t, short))
-    if "hessian" in name:
-        found.append(lambda z: logistic.curvature(z))
-    return found
+        return lambda z: sigmoid(z)
+    return (lambda z: slope(z)) if "hessian" in name else None
 
 
-# Of functions of numbers in LLVM's code, with the length of a vector where it is one.
+# An operation in LLVM's code, with the length of its vectors.
 _OPERATION = re.compile(r"= .*?(?:\b(fadd|fsub|fmul|fdiv)|(@llvm\.fma)\.)(?:.*?<(\d+) x )?")
 
 
-def _operations(function: Callable[..., Any], dtype: str) -> tuple[int, int]:
-    """Multiply-adds (or additions, or multiplications) and divisions of a function of numbers."""
-    compiled = numba.njit(error_model="numpy", no_cpython_wrapper=True)(function)
-    compiled.compile((getattr(types, dtype),) * function.__code__.co_argcount)
-    return count_operations(compiled.inspect_llvm(compiled.signatures[0]))
-
-
-def count_operations(code: str) -> tuple[int, int]:
+def count_operations(code: str) -> dict[str, float]:
     """Multiply-adds (or additions, or multiplications) and divisions in LLVM's code."""
-    multiply_adds = divisions = 0
+    counts: dict[str, float] = {"multiply-adds": 0, "divisions": 0}
     for line in code.splitlines():
-        if (found := _OPERATION.search(line)) is None:
-            continue
-        lanes = int(found[3] or 1)
-        if found[1] == "fdiv":
-            divisions += lanes
-        else:
-            multiply_adds += lanes
-    return multiply_adds, divisions
+        if found := _OPERATION.search(line):
+            kind = "divisions" if found[1] == "fdiv" else "multiply-adds"
+            counts[kind] += int(found[3] or 1)
+    return counts
 
 
-def place_of(size: float, threads: int) -> str:
-    """The first cache that has room for so many bytes, on all threads, or memory."""
-    caches = machine.caches()
-    last = max(caches, default="")
-    for level, room in caches.items():
-        if size <= room * (1 if level == last else threads):
-            return level
-    return MEMORY
+def operations(name: str, dtype: str) -> dict[str, float]:
+    """Multiply-adds and divisions per element, or per row of X."""
+    counts = count_operations("")
+    if function := _logit_kernel(name):
+        number = getattr(types, dtype if name in ELEMENTWISE else "float64")
+        compiled = numba.njit(error_model="numpy", no_cpython_wrapper=True)(function)
+        compiled.compile((number,) * function.__code__.co_argcount)
+        counts = count_operations(compiled.inspect_llvm(compiled.signatures[0]))
+    counts["multiply-adds"] += COLUMNS * _MULTIPLICATIONS.get(name, 0)
+    return counts
 
 
-def like(name: str) -> str:
-    """Which stream reads and writes as many arrays in proportion."""
-    function = FUNCTIONS[name]
-    if "X" in function.arguments or function.outputs == 0:
+def similar_stream(name: str) -> str:
+    """The stream that reads and writes arrays in the same proportion."""
+    arguments = FUNCTIONS[name].arguments
+    if "X" in arguments or name not in LONG:
         return "read"
-    return "copy" if len(function.arguments) == 1 else "triad"
+    return "copy" if len(arguments) == 1 else "triad"
 
 
-def bounds(rates: Rates, needed: Need, kind: str, place: str) -> dict[str, float]:
-    """Seconds that an element takes at least, by what bounds it.
+def place_for(size: float, threads: int) -> str:
+    """The first cache with room for `size` bytes, or memory."""
+    there = (level for level, room in capacities(threads).items() if size <= room)
+    return next(there, MEMORY)
 
-    All arithmetic is at the peak of float64, as fastlogit computes float32 in it.
-    """
-    return {MEMORY: needed.bytes / rates.bandwidth[kind][place]} | {
-        what: count / rates.operations[what]["float64"] for what, count in needed.operations.items()
+
+def bounds(
+    rates: Rates, kind: str, place: str, bytes_: float, needed: dict[str, float]
+) -> dict[str, float]:
+    """Least seconds per element, by bound."""
+    return {MEMORY: bytes_ / rates.bandwidth[kind][place]} | {
+        what: count / rates.operations[what] for what, count in needed.items()
     }
 
 
-# The table ----------------------------------------------------------------------------
+# The tables -----------------------------------------------------------------------------
 
 
-def close(rates: Rates, name: str, dtype: str, n: int, threads: int) -> dict[str, Any]:
-    """Seconds of an element of a function of fastlogit, its bounds, and how close it comes."""
-    needed = need(name, dtype)
-    place = place_of(n * needed.bytes, threads)
+def closeness(rates: Rates, name: str, dtype: str, n: int, threads: int) -> dict[str, Any]:
+    """Seconds per element of a function, its bounds, and the share of the highest one."""
+    bytes_, needed = FUNCTIONS[name].bytes_moved(1, dtype), operations(name, dtype)
+    place = place_for(n * bytes_, threads)
     call = FUNCTIONS[name].bind(FASTLOGIT, n, dtype, threads, out=True)
+
+    def repeated(repeats: int) -> Call:
+        def run() -> None:
+            for _ in range(repeats):
+                call()
+
+        return run
+
     with on_cores(threads):
-        seconds = fastest(partial(_repeated, call)) / n
-    least = bounds(rates, needed, like(name), place)
+        seconds = fastest(repeated) / n
+    least = bounds(rates, similar_stream(name), place, bytes_, needed)
     bound = max(least, key=least.__getitem__)
-    return {
-        "function": name,
-        "dtype": dtype,
-        "n": n,
-        "threads": threads,
-        "place": place,
-        "seconds": seconds,
-        "bytes": needed.bytes,
-        "operations": needed.operations,
-        "bounds": least,
-        "bound": bound,
-        "share": least[bound] / seconds,
-    }
-
-
-def _repeated(call: Callable[[], Any], repeats: int) -> Callable[[], Any]:
-    def run() -> None:
-        for _ in range(repeats):
-            call()
-
-    return run
+    case = {"function": name, "dtype": dtype, "n": n, "threads": threads, "place": place}
+    found = {"seconds": seconds, "bytes": bytes_, "operations": needed, "bounds": least}
+    return case | found | {"bound": bound, "share": least[bound] / seconds}
 
 
 def main(arguments: Sequence[str] = ()) -> None:
-    """Measure the machine, then every function of fastlogit, and print as it goes."""
+    """Measure the machine and every function of fastlogit; print the tables."""
     command = parser("roofline")
-    command.add_argument("--json", type=output, metavar="FILE", help="store all of it")
+    command.add_argument("--only", nargs="+", choices=FUNCTIONS, default=FUNCTIONS, metavar="NAME")
     options = command.parse_args(arguments)
-    counts = sorted({1, *(2**k for k in range(1, 12) if 2**k < machine.cores()), machine.cores()})
-    print(f"{machine.text()}\n")
-    count = len(counts) * (len(STREAMS) * len(places(1)) + 2 * len(DTYPES))
-    with tqdm(total=count, unit="rate", leave=False, disable=None) as bar:
-        rates = {threads: measure(threads, bar.update) for threads in counts}
-    _print_rates(rates)
-    rows = _print_functions({threads: rates[threads] for threads in {counts[0], counts[-1]}})
-    if options.json is not None:
-        stored = {
-            "machine": machine.describe(),
-            "rates": {threads: each._asdict() for threads, each in rates.items()},
-            "functions": rows,
-        }
-        options.json.write_text(json.dumps(stored, indent=1) + "\n")
-
-
-def _print_rates(rates: dict[int, Rates]) -> None:
-    where = list(places(1))
-    print(f"| GB a second | threads | {' | '.join(where)} |")
-    print("|---|--:" + "|--:" * len(where) + "|")
-    for threads, each in rates.items():
-        for kind, found in each.bandwidth.items():
-            cells = [f"{found[place] / 1e9:.1f}" for place in where]
-            print(f"| {kind} | {threads} | {' | '.join(cells)} |")
-    print(f"\n| 10⁹ a second | threads | {' | '.join(DTYPES)} |")
-    print("|---|--:" + "|--:" * len(DTYPES) + "|")
-    for threads, each in rates.items():
-        for kind, found in each.operations.items():
-            cells = [f"{found[dtype] / 1e9:.2f}" for dtype in DTYPES]
-            print(f"| {kind} | {threads} | {' | '.join(cells)} |")
-
-
-def _print_functions(rates: dict[int, Rates]) -> list[dict[str, Any]]:
-    print(
-        "\nNanoseconds of an element (or a row of X), measured and at least, in a cache and beyond "
-        "all.\nBytes are counted once; what a write reads first, and what is no floating-point "
-        f"arithmetic, is not.\n\n| | elements | threads | from | measured | {' | '.join(BOUNDS)} "
-        "| share of the bound |\n|---|--:|--:|---|--:" + "|--:" * len(BOUNDS) + "|---|"
-    )
+    counts = sorted({1, machine.cores()})
+    print(f"{render.machine(machine.describe('scipy'))}\n")
+    rates = {threads: measure(threads) for threads in counts}
+    print(_rates_table(rates))
     rows = []
-    cases = list(product(FUNCTIONS, DTYPES, rates))
+    cases = list(product(options.only, DTYPES, counts))
     for name, dtype, threads in tqdm(cases, unit="function", leave=False, disable=None):
-        wide = "X" in FUNCTIONS[name].arguments
-        counted = sizes.elements(1 if wide else 2)
-        for n in (counted[1], counted[-1]):
-            row = close(rates[threads], name, dtype, n // COLUMNS if wide else n, threads)
-            rows.append(row)
-            cells = [f"{row['bounds'][bound] * 1e9:.3g}" for bound in BOUNDS]
-            tqdm.write(
-                f"| `{name}`, {dtype} | {row['n']:,} | {threads} | {row['place']} "
-                f"| {row['seconds'] * 1e9:.3g} | {' | '.join(cells)} "
-                f"| {row['share']:.0%} of {row['bound']} |"
-            )
-    return rows
+        columns = COLUMNS if "X" in FUNCTIONS[name].arguments else 1
+        several = sizes(1 if columns > 1 else 2)
+        ends = (several[1] // columns, several[-1] // columns)
+        rows += [closeness(rates[threads], name, dtype, n, threads) for n in ends]
+    print(f"\nNanoseconds per element or row of X, and their lower bounds.\n\n{_table(rows)}")
+
+
+def _rates_table(rates: dict[int, Rates]) -> str:
+    lines = [
+        [kind, str(threads), *(f"{rate / 1e9:.1f}" for rate in found.values())]
+        for threads, each in rates.items()
+        for kind, found in each.bandwidth.items()
+    ]
+    for threads, each in rates.items():
+        for kind, rate in each.operations.items():
+            peak = f"{rate / 1e9:.1f}"
+            lines.append([kind, str(threads), peak, *[""] * (len(places(1)) - 1)])
+    return render.grid(["GB, or 10⁹, per second", "threads", *places(1)], lines)
+
+
+def _table(rows: list[dict[str, Any]]) -> str:
+    lines = [
+        [
+            f"`{row['function']}`, {row['dtype']}, {row['n']:,}, threads: {row['threads']}",
+            row["place"],
+            f"{row['seconds'] * 1e9:.3g}",
+            *(f"{row['bounds'][bound] * 1e9:.3g}" for bound in BOUNDS),
+            f"{row['share']:.0%} of {row['bound']}",
+        ]
+        for row in rows
+    ]
+    return render.grid(["function", "from", "measured", *BOUNDS, "share"], lines, (0, 1, 6))

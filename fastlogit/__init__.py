@@ -4,49 +4,45 @@
 >>> fl.sigmoid([0.0, -745.1])
 array([5.e-001, 5.e-324])
 
-==========================  ===========================================================
-:mod:`fastlogit`            element by element (`sigmoid`, `logistic_loss`, ...) and summed
+==========================  ================================================================
+:mod:`fastlogit`            functions of each element (`sigmoid`, `logistic_loss`, ...) and sums
                             over an array of logits (`log_loss`, `log_loss_gradient`)
-:mod:`fastlogit.linear`     the same over a feature matrix, reading it once
-`fit`, `LogisticModel`      train, predict, save and `load` a model
-`score`                     stream tables and files of any size through a model
-:mod:`fastlogit.scoring`    that, and how good the scores are
-:mod:`fastlogit.kernels`    scalar functions for your own ``@njit`` code
-:mod:`fastlogit.plot`       the mathematics and models in pictures
-:mod:`fastlogit.sklearn`    the estimator of scikit-learn's name, and `from_sklearn`
-:mod:`fastlogit.dask`       lazy arrays
+:mod:`fastlogit.linear`     the same over a feature matrix, which is read once
+`fit`, `LogisticModel`      train a model, predict, save; `load` reads a model
+`score`                     score tables and files of any size
+:mod:`fastlogit.scoring`    the same, and evaluation of the scores
+:mod:`fastlogit.kernels`    functions of numbers for your own ``@njit`` code
+:mod:`fastlogit.plot`       plots of the mathematics and of models
+:mod:`fastlogit.sklearn`    a scikit-learn estimator
+:mod:`fastlogit.dask`       Dask collections
 ``fastlogit --help``        the command line
-==========================  ===========================================================
+==========================  ================================================================
 
-The mathematics is derived step by step in `sigmoid` (odds and logits), `logistic_loss` (the
-likelihood and its logarithm), `cross_entropy_derivative` and `residual` (the gradients).
-Importing compiles nothing; kernels are compiled at first use, and kept in a cache.
+The docstrings derive the mathematics step by step: `sigmoid` (odds and logits), `logistic_loss`
+(the likelihood and its logarithm), `cross_entropy_derivative` and `residual` (the gradients).
+Importing compiles nothing.  A kernel compiles at its first use, and is then cached on disk.
 """
 
+from typing import TYPE_CHECKING
+
+from fastlogit import elementwise as _elementwise
 from fastlogit import linear
-from fastlogit.elementwise import (
-    cross_entropy,
-    cross_entropy_derivative,
-    log_sigmoid,
-    logistic_loss,
-    logit,
-    residual,
-    sigmoid,
-    sigmoid_derivative,
-    softplus,
-)
 from fastlogit.losses import log_loss, log_loss_gradient
 from fastlogit.models.conversion import from_sklearn, from_statsmodels
 from fastlogit.models.model import LogisticModel, load
 from fastlogit.scoring import score
 from fastlogit.training.fit import fit
 
+if TYPE_CHECKING:
+    # Type checkers read the names of the elementwise functions from their table.
+    from fastlogit.kernels.functions import *  # noqa: F403
+else:
+    from fastlogit.elementwise import *  # noqa: F403
+
 __version__ = "0.1.0"
 
 __all__ = [
     "LogisticModel",
-    "cross_entropy",
-    "cross_entropy_derivative",
     "fit",
     "from_sklearn",
     "from_statsmodels",
@@ -54,12 +50,7 @@ __all__ = [
     "load",
     "log_loss",
     "log_loss_gradient",
-    "log_sigmoid",
-    "logistic_loss",
-    "logit",
-    "residual",
     "score",
-    "sigmoid",
-    "sigmoid_derivative",
-    "softplus",
 ]
+__all__ += _elementwise.__all__
+__all__.sort()

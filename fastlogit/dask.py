@@ -20,7 +20,12 @@ from fastlogit.core import checks
 from fastlogit.models.model import LogisticModel, loaded, warn_without_offset
 from fastlogit.scoring.run import score
 from fastlogit.scoring.scorer import Output, Scorer
-from fastlogit.tables.partition import as_arrow, is_frame, of_frame, schema_of
+from fastlogit.tables.partition import (
+    declared_schema,
+    is_dask_frame,
+    open_dask_frame,
+    partition_to_arrow,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -141,7 +146,7 @@ def _score(
     model = loaded(model)
     warn_without_offset(model, offset)
     checks.missing(missing, ("error", "nan"))
-    if is_frame(X):
+    if is_dask_frame(X):
         options = {"output": output, "offset": offset, "missing": missing, "unknown": unknown}
         return _score_frame(X, model, options)
     if not isinstance(X, da.Array):
@@ -217,13 +222,13 @@ def _score_frame(X: Any, model: LogisticModel, options: dict[str, Any]) -> Any:
     import pandas as pd
 
     # The scorer checks model, columns and options before anything is computed.
-    columns = Scorer(model, of_frame("X", X), **options).columns
+    columns = Scorer(model, open_dask_frame("X", X), **options).columns
     model = replace(model, with_offset=False)  # or each partition would warn again
     chosen = X[[X.columns[column] for column in columns]]
     return chosen.map_partitions(
         _score_frame_partition,
         model,
-        schema_of(chosen),
+        declared_schema(chosen),
         options,
         meta=pd.Series(np.empty(0), X._meta.index, name=options["output"]),
     )
@@ -234,7 +239,7 @@ def _score_frame_partition(
 ) -> Any:
     import pandas as pd
 
-    batches = score(model, as_arrow(partition, schema), threads=1, **options)
+    batches = score(model, partition_to_arrow(partition, schema), threads=1, **options)
     scores = [batch.column(0).to_numpy() for batch in batches]
     name = options["output"]
     return pd.Series(np.concatenate([np.empty(0), *scores]), partition.index, name=name)

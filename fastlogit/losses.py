@@ -1,4 +1,4 @@
-"""Loss and gradient over an array of logits."""
+"""Loss, and loss with gradient, summed over an array of logits."""
 
 from __future__ import annotations
 
@@ -33,36 +33,36 @@ def log_loss(
     z : array_like (n,)
         Logits: float64, float32, float16, integer or bool.
     t : array_like (n,)
-        Targets in [0, 1], of the same dtypes: labels 0 and 1, or probabilities.
+        Targets in [0, 1], of the same dtypes: labels (0 or 1) or probabilities.
     weight : array_like (n,), optional
-        Sample weights, finite and not negative.  A weight of 0 takes an element out, even
-        one whose loss is infinite or NaN.
+        Sample weights, finite and not negative.  An element with weight 0 is ignored, even if its
+        loss is infinite or NaN.
     reduction : {"sum", "mean"}
-        The mean is over the weights.
+        "mean" divides the sum by the sum of the weights.
     threads : int, optional
-        Most threads to use; default: all cores that the process may use.
+        Maximum number of threads; default: all cores that the process may use.
 
     Returns
     -------
     float
-        In nats; NaN if a logit is NaN, inf if one is infinite on the wrong side.
+        In nats; NaN if a logit is NaN, inf if a logit is infinite on the wrong side.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument has the wrong shape or dtype, is empty or has masked elements, if a
-        target is NaN or not in [0, 1], or if a weight is not finite or negative; and for a
-        mean, if the sum of the weights is 0 or not finite.
+        If an argument has the wrong shape or dtype, is empty or has masked elements; if a target
+        is NaN or outside [0, 1]; if a weight is negative or not finite; for a mean, if the sum of
+        the weights is 0 or not finite.
 
     Notes
     -----
-    The negative logarithm of the likelihood of all labels; :func:`fastlogit.logistic_loss`
+    This is the negative logarithm of the likelihood of all labels; :func:`fastlogit.logistic_loss`
     derives it.
 
-    The sum has an error of at most 2 ULP of Σ|terms| beyond that of its terms, for any n, and
-    does not depend on the number of threads.  Terms are those of
-    :func:`fastlogit.logistic_loss`; of float32 logits they are not rounded to float32, but
-    within 5 * 2**-53 each (and 0 below e^-708).
+    The summation adds an error of at most 2 ULP of Σ|terms|, for any n.  The result does not depend
+    on the number of threads.  The terms are those of :func:`fastlogit.logistic_loss`.  For float32
+    logits they are not rounded to float32: each has a relative error of at most 5 * 2**-53, and is
+    0 below e^-708.
 
     Examples
     --------
@@ -89,24 +89,25 @@ def log_loss_gradient(
     z, t, weight, reduction, threads
         As in `log_loss`.
     out : ndarray (n,), optional
-        Where to put the gradient: float64 or float32; it may be `z`.
+        Array for the gradient, float64 or float32; it may be `z`.
 
     Returns
     -------
     loss : float
-        As by `log_loss`, to the bit.
+        Result of `log_loss`, to the bit.
     gradient : ndarray (n,)
-        float32 for float32 logits, else float64; NaN where the logit is.
+        float32 for float32 logits, else float64; NaN where the logit is NaN.
 
     Raises
     ------
     TypeError, ValueError
-        As `log_loss`, and if `out` does not fit.
+        As by `log_loss`; also if `out` has the wrong shape or dtype, is read-only or overlaps
+        another argument.
 
     Notes
     -----
-    :func:`fastlogit.residual` derives the gradient, which for a mean is divided by the sum of the
-    weights, as the loss is.
+    :func:`fastlogit.residual` derives the gradient.  For a mean, loss and gradient are both divided
+    by the sum of the weights.
 
     Examples
     --------

@@ -6,7 +6,6 @@ It only translates: ``C`` to ``l2``, ``n_jobs`` to threads, and warnings to scik
 from __future__ import annotations
 
 import re
-import warnings
 from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
@@ -23,6 +22,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from fastlogit import linear
 from fastlogit.core import checks
 from fastlogit.core import threads as _threads
+from fastlogit.core.warning import warn_caller
 from fastlogit.elementwise import log_sigmoid, sigmoid
 from fastlogit.models.model import LogisticModel, both_classes
 from fastlogit.training import labels as _labels
@@ -225,7 +225,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator, _Callbacks):  # type: i
             With C infinite, if columns are linear combinations of others.
         """
         for warning in self._fit(X, y, sample_weight):
-            warnings.warn(warning, stacklevel=2)
+            warn_caller(warning)
         return self
 
     @with_callbacks  # type: ignore[untyped-decorator]

@@ -16,7 +16,7 @@ from scipy import sparse
 
 from fastlogit import elementwise, linear, losses
 from fastlogit.kernels import jit, sums
-from fastlogit.kernels.ufuncs import ARGUMENTS
+from fastlogit.kernels.elementwise import FUNCTIONS
 from fastlogit.training.fit import fit
 
 if TYPE_CHECKING:
@@ -44,8 +44,8 @@ def run() -> None:
 
 def _calls() -> Iterator[tuple[str, Call]]:
     """Names and calls of all functions."""
-    for name, arguments in ARGUMENTS.items():  # a ufunc has loops for both types
-        yield name, partial(getattr(elementwise, name), *[0.5] * len(arguments))
+    for name, function in FUNCTIONS.items():  # a ufunc has loops for both types
+        yield name, partial(getattr(elementwise, name), *[0.5] * len(function.arguments))
     for kind in ("float64", "float32"):
         yield from _sums_and_rows(kind)
     yield from _other_layouts()

@@ -25,14 +25,6 @@ settings.load_profile("fastlogit")
 
 
 @pytest.fixture
-def both(tmp_path):
-    """Two sides of a comparison that are none."""
-    from tests.fake_sides import fake  # of `bench`, which few tests need
-
-    return [fake(tmp_path, side) for side in ("base", "head")]
-
-
-@pytest.fixture
 def table():
     rng = np.random.default_rng(7)
     return pa.table(

@@ -1,8 +1,8 @@
-"""Flip bits of files of every format and read them by every door: a result, or one clear line.
+"""Flip bits in files of every format: reading them must give a result, or an error in one line.
 
-``python tests/flip_bits.py 2000 FOLDER SEED`` tries 2,000 bits of each format, and FOLDER is where
-it writes.  It is a process of its own, as what it looks for may end it: each try is printed before
-it is made.
+``python tests/flip_bits.py 2000 FOLDER SEED`` tries 2,000 bits of each format and writes to FOLDER.
+A damaged file may crash the process, so the tests run this script in another one; it prints each
+try before making it.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _TEXTS = {
     "kd": [f"c{number % 7}" for number in range(ROWS)],
 }
 PLAIN = pa.table({**_NUMBERS, **_TEXTS})
-# With all that Arrow can point outside itself by.
+# With all types whose indices and offsets can point outside a buffer.
 RICH = PLAIN.set_column(5, "kd", PLAIN["kd"].combine_chunks().dictionary_encode())
 RICH = RICH.append_column("view", PLAIN["kd"].cast(pa.string_view()))
 RICH = RICH.append_column("di", PLAIN["t"].combine_chunks().dictionary_encode())
@@ -102,7 +102,7 @@ FORMATS = {
 
 
 class Doors:
-    """By what a file is read; each function reads the bytes it is given."""
+    """Functions that read the bytes of a file, by the command line or the library."""
 
     def __init__(self, name, folder):
         self.kind = name.rpartition(".")[2]
@@ -200,19 +200,19 @@ def flip(name, times, folder, seed):
         place, bit = numbers.randrange(len(whole)), numbers.randrange(8)
         damaged[place] ^= 1 << bit
         print(name, door.__name__, place, bit, end=" ", flush=True)
-        signal.alarm(60)  # for what hangs
+        signal.alarm(60)  # a try may hang
         print(_tried(door, bytes(damaged), folder), flush=True)
         signal.alarm(0)
 
 
 def _tried(door, content, folder):
-    """The status of a command; of a function 0, or 1 if it raises what it may raise."""
+    """The status of a command; for a function, 0, or 1 if it raises an exception that it may."""
     said = io.StringIO()
     with redirect_stdout(io.StringIO()), redirect_stderr(said):
         try:
             status = door(content)
         except (ValueError, TypeError, OSError, MemoryError, KeyError, pa.ArrowException):
-            return 1  # (A KeyError is pyarrow's, where this script selects columns.)
+            return 1  # pyarrow raises KeyError when this script selects columns
     lines = said.getvalue().splitlines()
     errors = [line for line in lines if line.startswith("fastlogit: error: ")]
     assert len(errors) == (status == 1), lines

@@ -1,11 +1,11 @@
-"""Odd tables, as people have them, through train, score and evaluate against scikit-learn.
+"""Odd tables, as people have them: train, score and evaluate, compared with scikit-learn.
 
     python -m tests.odd_tables 500 [FIRST SEED]
 
-A seed gives a table whose true values are known, written in some odd way, with the options that
-say how.  The command must find the probabilities, losses and numbers of rows that scikit-learn has
-for the true values, or end with one line that says what is wrong.  An option may be withheld at
-first; the same holds then, and with the option the table must be read.
+A seed makes a table with known values, written in an odd way, and the options that describe it.
+The command must find the probabilities, losses and numbers of rows that scikit-learn finds for the
+true values, or end with an error in one line.  An option may be left out at first: the same must
+hold, and with the option the table must be read.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ from sklearn.preprocessing import OneHotEncoder
 from fastlogit.cli import main
 
 NUMBERS, NAMES = ("float", "int", "few", "thousand", "bool"), ("text", "code")
-# What the two labels are, in their order, and how a text format writes them.
+# The two labels, in their order.
 LABELS = [(0, 1), (-1, 1), (1, 2), (0.0, 1.0), (False, True), ("no", "yes"), ("alive", "dead")]
-# What numbers look like, and what may stand between cells then.
+# Spellings of numbers, and delimiters that go with them.
 DIALECTS = [
     {},
     {"delimiter": ";", "decimal": ","},
@@ -54,9 +54,9 @@ DIALECTS = [
 
 @dataclass
 class Case:
-    """A table that has been written, and what is true of it."""
+    """A table in a file, and its true values."""
 
-    # Columns of features by their names, and what they are; None is missing.
+    # Features by their names, and their kinds; None is a missing value.
     frame: pd.DataFrame
     kinds: dict[str, str]
     # 0, 1 or NaN.
@@ -64,13 +64,13 @@ class Case:
     weight: np.ndarray | None
     offset: np.ndarray | None
     path: Path
-    # What is scored, where that is another file.
+    # The file to score, if it is another one.
     features: Path | None = None
     # Options of the three commands: how the table is written.
     reading: list[str] = field(default_factory=list)
     label: list[str] = field(default_factory=list)
     training: list[str] = field(default_factory=list)
-    # Its oddities, for the report; a hopeless table must be refused.
+    # Its oddities, for the report; a hopeless table must be an error.
     oddities: list[str] = field(default_factory=list)
     is_hopeless: bool = False
     # The suffix of the file of scores.
@@ -136,14 +136,14 @@ def values(rng, kind, rows):
 
 
 def numbers(column):
-    """Numbers to make labels of."""
+    """Numbers from which labels are made."""
     if isinstance(column[0], str):
         return column.str.len().to_numpy(float) - 5
     return column.to_numpy(float)
 
 
-def labels_of(case, rng):
-    """Choose the two labels; give the label of each row, None where it is missing."""
+def read_labels(case, rng):
+    """Choose two labels; return the label of each row, None if it is missing."""
     classes = LABELS[rng.integers(len(LABELS))]
     labels = [None if np.isnan(t) else classes[int(t)] for t in case.t]
     case.label = ["--label", "the label"]
@@ -155,12 +155,12 @@ def labels_of(case, rng):
 
 
 def all_columns(case, rng):
-    """Columns of features, label, weight and offset, and others to be ignored."""
+    """Columns of features, label, weight and offset, and columns to ignore."""
     columns = {name: case.frame[name].tolist() for name in case.frame}
     for name, kind in case.kinds.items():
         if kind == "code":
             case.training += ["--categorical", name]
-    columns["the label"] = labels_of(case, rng)
+    columns["the label"] = read_labels(case, rng)
     if case.weight is not None:
         columns["weight"] = case.weight.tolist()
         case.training += ["--weight", "weight"]
@@ -242,7 +242,7 @@ class Style:
 
 
 class Raw(str):
-    """A cell that is not quoted though it must be."""
+    """A cell that lacks the quotes it needs."""
 
 
 def draw_style(rng):
@@ -311,7 +311,7 @@ def write_lines(folder, named, parts, style, rng):
 
 
 def spoil(case, rng, columns):
-    """Put a cell into a table that makes it hopeless."""
+    """Put a cell into a table that no reader can understand."""
     what = str(rng.choice(["word", "infinity", "third label", "more cells"]))
     case.oddities.append(what)
     case.is_hopeless = True
@@ -373,7 +373,7 @@ def hive(value):
 
 
 def typed(values, kind, rng):
-    """A column of Arrow of one of the types that hold these values."""
+    """An Arrow column with one of the types that hold these values."""
     if all(value is None for value in values):
         return pa.nulls(len(values))
     if kind == "code":
@@ -441,7 +441,7 @@ def write_libsvm(case, rng, _form):
 
 
 def reference(case):
-    """Probabilities of all rows, NaN where a feature is missing; and rows that are whole."""
+    """Probabilities of all rows, NaN if a feature is missing; and the complete rows."""
     texts = [name for name, kind in case.kinds.items() if kind in NAMES]
     others = [name for name in case.frame if name not in texts]
     X = case.frame[others].astype(float).to_numpy()
@@ -471,7 +471,7 @@ def fit(X, t, weight, _offset):
 
 
 def fit_with_offset(X, t, weight, offset):
-    """The same of SciPy: scikit-learn knows no offsets."""
+    """The same by SciPy, as scikit-learn has no offsets."""
     A = np.column_stack([X, np.ones(len(X))])
     penalty = np.append(np.ones(X.shape[1]), 0.0)
 
@@ -496,7 +496,7 @@ def fit_with_offset(X, t, weight, offset):
 
 
 def run(argv):
-    """Run the command; give its output, and its error or None."""
+    """Run the command; return its output, and its error or None."""
     out, err = io.StringIO(), io.StringIO()
     try:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
@@ -513,7 +513,7 @@ def run(argv):
 
 
 def check(case, folder):
-    """Train, score and evaluate; give the line of an error if there is one, or ""."""
+    """Train, score and evaluate; return the line of an error, or "" if there was none."""
     model, sink = folder / "model.json", folder / f"y{case.sink}"
     options = [*case.reading, "--threads", "1"]
     train = ["train", case.path, "-o", model, "--force", *case.label, *case.training]
@@ -549,7 +549,7 @@ def check(case, folder):
 
 
 def read_scores(path):
-    """Scores as pandas reads them."""
+    """Scores, read by pandas."""
     if path.suffix == ".npy":
         return np.load(path)
     readers = {".parquet": pd.read_parquet, ".arrow": pd.read_feather, ".csv": pd.read_csv}
@@ -586,7 +586,7 @@ def check_missing_values(case, folder, outcome):
 
 
 def withheld(case, rng, folder):
-    """The outcome if an option is forgotten; None if none is."""
+    """The outcome without one of the options; None if there are no options."""
     forgettable = {"--delimiter", "--decimal", "--thousands", "--encoding", "--ignore"}
     if "NA is a value" not in case.oddities:
         forgettable.add("--null-values")
@@ -610,7 +610,7 @@ def withheld(case, rng, folder):
 
 
 def report(seeds):
-    """Try seeds, print what came of them, and give the number of violations."""
+    """Try seeds, print the outcomes, and return the number of violations."""
     counts, violations = Counter(), []
     for seed in seeds:
         try:

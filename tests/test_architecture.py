@@ -265,3 +265,16 @@ def test_files_that_are_no_code_are_installed(name):
 
 def test_the_flights_take_at_most_four_megabytes():
     assert (ROOT / "data" / "flights.parquet").stat().st_size <= 4e6
+
+
+def test_tests_and_benchmarks_share_references_and_nothing_else():
+    top = Path(__file__).parents[1]
+    for folder, other in (("bench", "tests"), ("tests", "bench")):
+        for path in (top / folder).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                names = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+                if isinstance(node, ast.Import):
+                    names = [alias.name for alias in node.names]
+                wrong = [name for name in names if name.split(".")[0] == other]
+                wrong = [name for name in wrong if not name.startswith("tests.references")]
+                assert not wrong, f"{path} must not import {wrong}"

@@ -1,4 +1,4 @@
-"""The same bits on every instruction set: what AVX-512 computes, AVX2 computes too."""
+"""The same bits on every instruction set: AVX2 and AVX-512 agree."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ import pytest
 
 import fastlogit as fl
 from fastlogit.kernels import sigmoid
-from fastlogit.kernels.ufuncs import ARGUMENTS
+from fastlogit.kernels.elementwise import FUNCTIONS
 from tests.references.multiprecision import adversarial, digest, same_bits
 
 N = 100_001  # several parts of a sum
 
 
 def results() -> dict[str, str]:
-    """Digests of what the public functions give, and how wide the vectors are that they use."""
+    """Digests of the results of the public functions, and the width of the vectors they use."""
     rng = np.random.default_rng(11)
     found = {}
     for dtype in (np.float64, np.float32):
@@ -31,8 +31,9 @@ def results() -> dict[str, str]:
             rng.random(N).astype(dtype),
             rng.random(N) < 0.5,
         )
-        for name, (kind, *targets) in ARGUMENTS.items():
-            points = adversarial(ARGUMENTS[name], dtype, special=True)
+        for name, function in FUNCTIONS.items():
+            kind, *targets = function.arguments
+            points = adversarial(FUNCTIONS[name].arguments, dtype, special=True)
             found[f"{name} {dtype.__name__} special"] = digest(getattr(fl, name)(*points))
             args = [z if kind == "z" else ys, *([soft] if targets else [])]
             found[f"{name} {dtype.__name__}"] = digest(getattr(fl, name)(*args))
@@ -77,7 +78,7 @@ print(json.dumps(results()))
 
 @pytest.mark.skipif(
     not llvmlite.binding.get_host_cpu_features().get("avx512f", False),
-    reason="compares AVX2 with AVX-512, which this processor does not have",
+    reason="needs a processor with AVX-512",
 )
 def test_avx2_and_avx512_agree(tmp_path, request):
     haswell = {"NUMBA_CPU_NAME": "haswell", "NUMBA_CPU_FEATURES": "+avx2,+fma,+bmi,+bmi2,-avx512f"}
@@ -93,7 +94,7 @@ def test_avx2_and_avx512_agree(tmp_path, request):
     assert here == there
 
 
-def test_bits_differ_by_sign_dtype_and_shape_but_not_by_the_nan():
+def test_a_digest_depends_on_sign_dtype_and_shape_but_not_on_the_bits_of_nan():
     nans = np.array([0x7FF8000000000000, -0x8000000000000, 0x7FF8000000000001]).view(np.float64)
     assert len({nan.tobytes() for nan in nans}) == 3
     assert len({digest(nan) for nan in nans}) == 1

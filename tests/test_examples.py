@@ -1,4 +1,4 @@
-"""The worked examples do what they say."""
+"""The worked examples run, and their results are right."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ mpl.use("Agg")
 import matplotlib.pyplot as plt
 
 import fastlogit as fl
-from bench.examples import flights, in_database, own_loss
+from tests.examples import flights, in_database, own_loss
 from tests.references import multiprecision
 
 

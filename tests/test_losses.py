@@ -1,4 +1,4 @@
-"""Loss and gradient over arrays of logits: how exact the sums are, and what is accepted."""
+"""Loss and gradient over arrays of logits: accuracy, agreement, and checks of arguments."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def sample(n: int, *, soft: bool = True, dtype=np.float64, seed: int = 1) -> tup
     return z, t, rng.choice([0.0, 0.5, 1.0, 3.0, 1e-5], n)
 
 
-# How exact --------------------------------------------------------------------------------
+# Accuracy ---------------------------------------------------------------------------------
 
 
 def exact_loss(z, t, weight=None) -> mpmath.mpf:
@@ -58,7 +58,7 @@ REGIONS = {
 @pytest.mark.parametrize("region", REGIONS)
 @pytest.mark.parametrize("n", [1, 7, 500])
 @pytest.mark.parametrize("weighted", [False, True])
-def test_the_loss_is_within_two_ulp_of_the_exact_one_beyond_its_terms(region, n, weighted):
+def test_summation_adds_at_most_two_ulp_to_the_error_of_the_terms(region, n, weighted):
     rng = np.random.default_rng(2)
     z, t = REGIONS[region](rng, n)
     weight = rng.uniform(0.5, 2.0, n) if weighted else None
@@ -86,7 +86,7 @@ def test_a_hundred_million_terms_are_added_within_two_ulp(dtype):
     z, t = np.broadcast_to(dtype(-1.3), n), np.broadcast_to(np.int8(0), n)
     with mpmath.workprec(200):
         exact = n * mpmath.log1p(mpmath.exp(mpmath.mpf(float(dtype(-1.3)))))
-        # The term itself may be wrong by 0.6 ULP, or, for float32, as far as is documented.
+        # The documented error of a term: 0.6 ULP for float64 logits, 5 for float32.
         of_terms = 0.6 if dtype is np.float64 else 5.0
         allowed = (2 + of_terms) * ulp(exact, np.float64)
         assert abs(fl.log_loss(z, t) - exact) <= allowed
@@ -98,14 +98,14 @@ def test_small_terms_are_not_lost_beside_a_large_one():
     terms = fl.logistic_loss(z, t)
     exact = math.fsum(terms)
     assert abs(fl.log_loss(z, t) - exact) <= 2 * np.spacing(exact)
-    assert abs(np.cumsum(terms)[-1] - exact) > 1000 * np.spacing(exact)  # one after the other
+    assert abs(np.cumsum(terms)[-1] - exact) > 1000 * np.spacing(exact)  # a plain sum loses them
 
 
 @given(
     hnp.arrays(np.float64, st.integers(1, 200), elements=st.floats(-750, 750)),
     st.integers(0, 2**32),
 )
-def test_the_loss_is_the_sum_of_the_elements_losses(z, seed):
+def test_the_loss_is_the_sum_of_the_losses_of_elements(z, seed):
     t = np.random.default_rng(seed).choice([0.0, 1.0, 0.3], z.size)
     exact = math.fsum(fl.logistic_loss(z, t))
     assert abs(fl.log_loss(z, t) - exact) <= 2 * np.spacing(exact)
@@ -118,7 +118,7 @@ def test_float32_terms_are_added_unrounded(target):
     exact = math.fsum(fl.logistic_loss(z.astype(np.float64), t))
     loss = fl.log_loss(z, t)
     assert abs(loss - exact) <= 2 * np.spacing(exact)  # their errors cancel
-    # Rounded ones would be that far off, and not nearer than by chance.
+    # A sum of rounded terms is further off.
     assert abs(math.fsum(fl.logistic_loss(z, t.astype(np.float32))) - exact) > abs(loss - exact)
 
 
@@ -133,7 +133,7 @@ def test_float32_tails_are_added_unrounded(label, low, high):
 
 
 @pytest.mark.parametrize("n", [1, sums.BLOCK, 3000, N])
-def test_the_parts_add_up_to_the_whole(n):
+def test_the_losses_of_two_halves_add_up_to_the_whole(n):
     z, t, weight = sample(n)
     for cut in {0, 1, n // 2, n - 1} - {0, n}:
         first = fl.log_loss(z[:cut], t[:cut], weight[:cut])
@@ -153,14 +153,14 @@ def test_a_weight_is_a_repetition(n):
 
 
 @pytest.mark.parametrize("n", [5, 3000, N])
-def test_a_weight_of_zero_takes_out_whatever_the_logit(n):
+def test_an_element_with_weight_zero_is_ignored_for_any_logit(n):
     z, t, weight = sample(n)
     weight[::3] = 0.0
     weight[1] = 1.0
     kept = weight > 0
     loss, gradient = fl.log_loss_gradient(z, t, weight)
-    for out_of_the_way in (np.nan, np.inf, -np.inf, 1e308, 0.0):
-        z[::3] = out_of_the_way
+    for ignored in (np.nan, np.inf, -np.inf, 1e308, 0.0):
+        z[::3] = ignored
         again, slopes = fl.log_loss_gradient(z, t, weight)
         assert same_bits(again, loss)
         assert same_bits(slopes, gradient)
@@ -169,14 +169,14 @@ def test_a_weight_of_zero_takes_out_whatever_the_logit(n):
     assert abs(loss - without) <= 4 * np.spacing(without)
 
 
-def test_if_all_weights_are_zero_so_is_the_loss():
+def test_the_loss_is_zero_if_all_weights_are_zero():
     z, t, _ = sample(100)
     loss, gradient = fl.log_loss_gradient(z, t, np.zeros(100))
     assert loss == 0.0
     assert (gradient == 0.0).all()
 
 
-# Loss, gradient and the functions of elements agree -----------------------------------------
+# Loss, gradient and the elementwise functions agree ----------------------------------------
 
 
 @every_dtype
@@ -270,7 +270,7 @@ def test_columns_of_unaligned_records_change_no_bit():
 
 
 @pytest.mark.parametrize("target", [np.float32, np.int8, np.uint64, np.bool_])
-def test_labels_of_any_type_give_the_same_bits(target):
+def test_labels_of_any_dtype_give_the_same_bits(target):
     z, t, _ = sample(3000, soft=False)
     loss, gradient = fl.log_loss_gradient(z, t)
     again, slopes = fl.log_loss_gradient(z, t.astype(target))
@@ -305,7 +305,7 @@ def test_a_mean_in_float32_divides_before_it_rounds(size):
     np.testing.assert_array_equal(slopes, expected_slopes)
 
 
-def test_a_mean_is_the_sum_by_the_weights():
+def test_a_mean_is_the_sum_divided_by_the_weights():
     z, t, weight = sample(N)
     loss, gradient = fl.log_loss_gradient(z, t)
     mean, slopes = fl.log_loss_gradient(z, t, reduction="mean")
@@ -337,7 +337,7 @@ def test_a_mean_is_the_sum_by_the_weights():
 )
 @pytest.mark.parametrize("n", [1, 100, N])
 def test_limits_are_right(z, t, loss, gradient, n, dtype):
-    # The others are infinitely right.
+    # The other logits are infinite on the right side: their loss is 0.
     logits = np.full(n, np.inf, dtype)
     targets = np.ones(n, dtype)
     logits[n // 2], targets[n // 2] = z, t
@@ -349,7 +349,7 @@ def test_limits_are_right(z, t, loss, gradient, n, dtype):
 
 
 @pytest.mark.parametrize("n", [2, 40, 5000, N])
-def test_a_loss_past_the_largest_number_is_infinite(n):
+def test_a_loss_that_overflows_is_infinite(n):
     assert fl.log_loss(np.full(n, 1.7e308), np.zeros(n)) == np.inf
     assert fl.log_loss(np.full(n, -np.inf), np.ones(n)) == np.inf
     mixed = np.resize([np.inf, np.nan], n)
@@ -362,22 +362,22 @@ def test_the_tails_are_not_lost():
     assert fl.log_loss([40.0, -40.0], [1, 0]) == 2 * 4.248354255291589e-18
 
 
-# What is accepted -------------------------------------------------------------------------
+# Arguments that are accepted ---------------------------------------------------------------
 
 
-def test_masked_arrays_are_taken_where_no_element_is_masked():
+def test_masked_arrays_without_masked_elements_are_accepted():
     z = np.ma.masked_array([0.5, 1.0], mask=[False, False])
     assert fl.log_loss(z, [0, 1]) == fl.log_loss([0.5, 1.0], [0, 1])
 
 
-def test_lists_are_taken():
+def test_lists_are_accepted():
     loss, gradient = fl.log_loss_gradient([0, 0], [1, 0], [2, 1], reduction="mean")
     assert loss == math.log(2.0)
     assert gradient.tolist() == [-0.5 * 2 / 3, 0.5 / 3]
 
 
 @pytest.mark.parametrize("dtype", [np.int8, np.uint16, np.int64, np.bool_])
-def test_integer_logits_are_taken(dtype):
+def test_integer_logits_are_accepted(dtype):
     z = np.array([0, 1, 1, 0], dtype)
     t = np.array([0.0, 1.0, 0.5, 1.0])
     loss, gradient = fl.log_loss_gradient(z, t)
@@ -421,7 +421,7 @@ def test_inputs_may_be_read_only_and_are_not_modified(n):
     assert all(same_bits(arg, copy) for arg, copy in zip(args, before, strict=True))
 
 
-# What is not ------------------------------------------------------------------------------
+# Arguments that are errors -----------------------------------------------------------------
 
 
 def read_only(array: np.ndarray) -> np.ndarray:
@@ -439,7 +439,7 @@ def masked(value: float) -> np.ma.MaskedArray:
     return np.ma.masked_equal(with_element(value), value)
 
 
-def test_float16_is_taken_by_its_value():
+def test_float16_is_computed_in_float32():
     z, t, weight = (np.array(values, np.float16) for values in ([40, -1.5], [1, 0], [2, 0.5]))
     assert same_bits(
         fl.log_loss(z, t, weight), fl.log_loss(*(a.astype(np.float32) for a in (z, t, weight)))
@@ -536,7 +536,7 @@ def test_a_wrong_argument_is_named_and_nothing_is_touched(case):
         fl.log_loss(**arguments)
     with pytest.raises(error):
         fl.log_loss_gradient(**arguments)
-    # Where z has another shape, an out that fits z is not to be had.
+    # With `out`, nothing is written before the error.
     with pytest.raises(error):
         fl.log_loss_gradient(**arguments, out=out)
     assert (out == 7.0).all()

@@ -1,6 +1,8 @@
-"""Two revisions side by side, in environments of their own: what `compare` and `gate` run.
+"""Two revisions side by side, each installed in an environment of its own.
 
-sides.build ──▶ worker (a process of each side, which times `cases` when it is told)
+sides.build ──▶ worker (a process of each side, which times `cases` on request)
                   ▲
-times.measure ────┴──▶ verdicts.verdict (what can be said of the ratios)
+times.measure ────┴──▶ verdicts (faster, slower, same or inconclusive)
+
+`figures` and `exactness` compare everything that is not the time of a call.
 """

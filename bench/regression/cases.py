@@ -1,7 +1,7 @@
-"""What is timed of a revision: calls of its public functions, by names that say on what.
+"""Timed calls of a revision's public functions, by descriptive names.
 
-Only what any revision has is taken for granted, so that an old one can be compared: functions are
-looked up when they are needed, and get the arguments that their own signatures ask for.
+Old revisions must work too, so functions are looked up when needed and get the arguments that
+their own signatures ask for.
 """
 
 from __future__ import annotations
@@ -17,23 +17,22 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from bench.data import argument
+from bench.data import COLUMNS, DTYPES, argument
 
 Call = Callable[[], Any]
 
 
 class Case(NamedTuple):
-    """What makes a call with its arguments, when it is needed, and how many threads that takes."""
+    """A maker of a call with its arguments, and the threads that the call uses."""
 
     make: Callable[[], Call]
     threads: int
 
 
-# In the first caches, and beyond the last; rows of 32 columns likewise.
+# In the first caches and beyond the last; the same for rows of 32 columns.
 SIZES = {4_096: 1, 4_000_000: 2}
 ROWS = {1_000: 1, 300_000: 2}
-DTYPES = ("float64", "float32")
-# Of the quick set: whatever has all these words.
+# The quick set: names with all words of a line.
 QUICK = (
     ("sigmoid,", "4,096", "float64"),
     ("sigmoid,", "4,000,000", "float64"),
@@ -46,9 +45,7 @@ QUICK = (
     ("linear.hessian,", "300,000", "float64"),
     ("fit,",),
 )
-
-
-# What stands for the machine, where nothing but stored times can be compared with: NumPy alone.
+# Calls of NumPy that stand for the machine where only stored times exist, by number of threads.
 REFERENCES = {1: "reference: divisions", 2: "reference: a copy"}
 
 
@@ -58,7 +55,7 @@ def cases() -> dict[str, Case]:
 
 
 def references() -> dict[str, Case]:
-    """What `REFERENCES` names."""
+    """The calls that `REFERENCES` names."""
     return {REFERENCES[1]: Case(_divisions, 1), REFERENCES[2]: Case(_copy, 1)}
 
 
@@ -74,19 +71,16 @@ def _all() -> Iterator[tuple[str, Case]]:
         for name in sorted(module.__all__):
             for dtype in DTYPES:
                 for n, threads in SIZES.items():
-                    what = f"{name}, {dtype}, {n:,}"
                     make = partial(_call, getattr(module, name), n, dtype, threads)
-                    yield what, Case(make, threads)
+                    yield f"{name}, {dtype}, {n:,}", Case(make, threads)
     for name in sorted(fl.linear.__all__):
         for dtype in DTYPES:
             for n, threads in ROWS.items():
-                what = f"linear.{name}, rows, {dtype}, {n:,}"
                 make = partial(_call, getattr(fl.linear, name), n, dtype, threads)
-                yield what, Case(make, threads)
+                yield f"linear.{name}, rows, {dtype}, {n:,}", Case(make, threads)
     for layout, lay in LAYOUTS.items():
-        what = f"linear.log_loss_gradient, {layout}, float64, 300,000"
         make = partial(_call, fl.linear.log_loss_gradient, 300_000, "float64", 2, lay)
-        yield what, Case(make, 2)
+        yield f"linear.log_loss_gradient, {layout}, float64, 300,000", Case(make, 2)
     yield "sigmoid of a number", Case(lambda: partial(fl.sigmoid, 0.5), 1)
     yield "predict_proba, 1 x 32", Case(_predict_one, 1)
     yield "fit, 1,000 x 32", Case(partial(fit, 1_000), 1)
@@ -143,7 +137,7 @@ LAYOUTS: dict[str, Callable[[Any], Any]] = {
 def _model() -> Any:
     import fastlogit as fl
 
-    coef = argument("coef", 32, "float64")
+    coef = argument("coef", COLUMNS, "float64")
     return fl.LogisticModel(coef, 0.5, tuple(f"x{j}" for j in range(coef.size)))
 
 
@@ -152,39 +146,37 @@ def _predict_one() -> Call:
 
 
 def drawn(n: int, dtype: str = "float64") -> tuple[Any, Any]:
-    """Rows, and labels to which they lead now and then."""
+    """Rows, and labels that depend on them with noise."""
     X, z = argument("X", n, dtype), argument("z", n, dtype)
     return X, (X @ argument("coef", n, dtype) + z > 0).astype(dtype)
 
 
 def fit(n: int) -> Call:
+    """A fit to n rows."""
     import fastlogit as fl
 
     return partial(fl.fit, *drawn(n))
 
 
-def results(name: str, n: int, dtype: str) -> list[Any]:
-    """What a sum, a pass or a fit gives on one thread, its parts apart."""
-    import fastlogit as fl
-
-    if name == "fit":
-        model = fl.fit(*drawn(n, dtype), threads=1)
-        return [np.append(model.coef, model.intercept)]
-    return parts(_call(attrgetter(name)(fl), n, dtype, 1)())
-
-
-def parts(result: Any) -> list[Any]:
-    """Of a result its parts, or itself."""
-    return list(result) if isinstance(result, tuple) else [result]
-
-
 def score_file() -> Call:
+    """A Parquet file scored to another one."""
     import pyarrow.parquet as pq
 
     import fastlogit as fl
 
     folder = Path(tempfile.gettempdir()) / f"fastlogit-bench-{os.getpid()}"
     folder.mkdir(exist_ok=True)
-    pq.write_table(_arrow(argument("X", 300_000, "float32")), folder / "in.parquet")
     source, sink = folder / "in.parquet", folder / "out.parquet"
+    pq.write_table(_arrow(argument("X", 300_000, "float32")), source)
     return partial(fl.score, _model(), source, sink, threads=2, force=True)
+
+
+def results(name: str, n: int, dtype: str) -> list[Any]:
+    """The parts of the result of a sum, a pass or a fit, on one thread."""
+    import fastlogit as fl
+
+    if name == "fit":
+        model = fl.fit(*drawn(n, dtype), threads=1)
+        return [np.append(model.coef, model.intercept)]
+    result = _call(attrgetter(name)(fl), n, dtype, 1)()
+    return list(result) if isinstance(result, tuple) else [result]

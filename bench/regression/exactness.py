@@ -1,88 +1,76 @@
-"""How exact two sides are: errors of functions in ULP, of sums, passes and a fit beside their size.
+"""Exactness of two sides: errors of functions in ULP; of sums, passes and a fit relative to them.
 
-Everything is computed at the same arguments by a process of each side, and compared here with
-extended precision.
+A process of each side computes at the same arguments; the results are compared here with extended
+precision.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import product
 from typing import Any
 
 import numpy as np
 
-from bench.data import argument
+from bench.data import DTYPES, argument
 from bench.regression import cases
-from bench.regression.others import Measured, joined
+from bench.regression.figures import joined
 from bench.regression.sides import Side, SideError, Worker, workers
-from bench.regression.verdicts import Thresholds
+from bench.regression.verdicts import Measured, Thresholds
 
-# Chunks of points (`bench.accuracy.CHUNK`) at which errors are compared: the same in every run.
-_CHUNKS = 8
+# Blocks of points (`tests.references.points.BLOCK`), the same in every run.
+_BLOCKS = 8
 # Of functions, in ULP.
 EXACTNESS = Thresholds(0.0, 0.1)
-EXACTNESS_ON_AVERAGE = Thresholds(0.0, 0.02)
-# Of sums and passes, over so many rows, and of a fit, which is as exact as its tolerance.
-OF_SUMS = Thresholds(0.5, 2.0**-52)
-OF_FITS = Thresholds(1.0, 1e-9)
+MEAN_EXACTNESS = Thresholds(0.0, 0.02)
+# Relative errors of sums and passes, and of a fit, which depends on its tolerance.
+SUMS = Thresholds(0.5, 2.0**-52)
+FITS = Thresholds(1.0, 1e-9)
 ROWS = 1_000
 FIT = "fit"
 _STEPS = 20
 
 
-def errors(*sides: Side, only: Iterable[str] = ()) -> Iterable[Measured]:
-    """All of them, or of some functions."""
+def errors(*sides: Side, only: Collection[str] = ()) -> Iterator[Measured]:
+    """Errors of all functions, or of some."""
     try:
-        from bench import implementations
-    except AttributeError as error:  # the fastlogit that is imported here lost what it names
+        from bench import registry
+    except AttributeError as error:  # the working tree lost a function that the registry names
         nothing = (None,) * len(sides)
         yield Measured("exactness", nothing, "ULP", EXACTNESS, error=f"the registry: {error}")
         return
     with workers(*sides) as started:
-        chosen = set(only) or {*implementations.FUNCTIONS, FIT}
-        yield from _of_functions(started, chosen)
-        yield from _of_sums(started, chosen)
+        chosen = set(only) or {*registry.FUNCTIONS, FIT}
+        yield from _function_errors(started, chosen)
+        yield from _sum_errors(started, chosen)
 
 
-def _of_functions(started: Sequence[Worker], chosen: Collection[str]) -> Iterable[Measured]:
-    """In ULP, at points of all exponents, as of `python -m bench accuracy`."""
-    from bench import accuracy
-    from bench.implementations import ELEMENTWISE
+def _function_errors(started: Sequence[Worker], chosen: Collection[str]) -> Iterator[Measured]:
+    """In ULP, at points of all exponents, like ``python -m bench accuracy``."""
+    from bench.registry import ELEMENTWISE
 
-    for name, function in ELEMENTWISE.items():
+    for name, arguments in ELEMENTWISE.items():
         if name not in chosen:
             continue
-        for labels in ("hard labels", "soft labels") if "t" in function.arguments else ("",):
-            for dtype in accuracy.TYPES:
-                args, exact, counted = _points(name, dtype, labels == "soft labels")
+        for labels in ("hard labels", "soft labels") if "t" in arguments else ("",):
+            for dtype in (np.float64, np.float32):
+                args, exact, counted = points(name, dtype, labels == "soft labels")
                 what = ", ".join(filter(None, [name, labels, np.dtype(dtype).name]))
                 found = [_errors(worker, name, args, exact, counted) for worker in started]
                 largest, mean, failures = zip(*found, strict=True)
                 error = joined(failures)
                 yield Measured(f"largest error: {what}", largest, "ULP", EXACTNESS, error=error)
-                yield Measured(
-                    f"mean error: {what}", mean, "ULP", EXACTNESS_ON_AVERAGE, error=error
-                )
+                yield Measured(f"mean error: {what}", mean, "ULP", MEAN_EXACTNESS, error=error)
 
 
-def _points(name: str, dtype: Any, soft: bool) -> tuple[list[Any], Any, Any]:
-    """Arguments, exact results, and which of them count: not those that are ill conditioned."""
-    from bench import accuracy
-    from bench.implementations import ELEMENTWISE
-    from tests.references import extended as references
+def points(name: str, dtype: Any, soft: bool) -> tuple[list[Any], Any, Any]:
+    """Arguments, exact results, and which of them count: not the ill-conditioned ones."""
+    from tests.references import points
 
-    function = ELEMENTWISE[name]
-    chunks = [
-        accuracy.arguments(np.random.default_rng([2013, number]), function, dtype, soft)
-        for number in range(_CHUNKS)
-    ]
-    special = accuracy.special_points(function, dtype, soft)
-    args = [np.concatenate(arg) for arg in zip(*chunks, special.T, strict=True)]
-    with np.errstate(all="ignore"):
-        wide = [arg.astype(references.wider(dtype)) for arg in args]
-        exact = getattr(references, name)(*wide)
-        ranges = accuracy.in_ranges(name, args, wide, exact)
+    blocks = [points.drawn(name, dtype, soft, number) for number in range(_BLOCKS)]
+    special = points.special(name, dtype, soft)
+    args = [np.concatenate(arg) for arg in zip(*blocks, special.T, strict=True)]
+    exact, ranges = points.exact_values(name, args)
     counted = np.logical_or.reduce(list(ranges.values()))
     counted[-len(special) :] = True
     return args, exact, counted
@@ -91,7 +79,7 @@ def _points(name: str, dtype: Any, soft: bool) -> tuple[list[Any], Any, Any]:
 def _errors(
     worker: Worker, name: str, args: list[Any], exact: Any, counted: Any
 ) -> tuple[float | None, float | None, str]:
-    """The largest and the mean of what counts, or why there is none."""
+    """The largest and the mean error, or the reason for a failure."""
     from fastlogit.core.ulp import ulp_error
 
     try:
@@ -112,49 +100,49 @@ def _values(worker: Worker, name: str, args: list[Any]) -> Any:
     return np.load(got)
 
 
-def _of_sums(started: Sequence[Worker], chosen: Collection[str]) -> Iterable[Measured]:
-    """Of sums, passes and a fit: the largest of a result, relative to its largest number."""
-    from bench.implementations import PASSES, SUMS
+def _sum_errors(started: Sequence[Worker], chosen: Collection[str]) -> Iterator[Measured]:
+    """Of sums, passes and a fit: the largest error relative to the largest number of a result."""
+    from bench import registry
 
-    names = [name for name in (*SUMS, *PASSES, FIT) if name in chosen]
-    for name, dtype in product(names, cases.DTYPES):
+    names = [name for name in (*registry.SUMS, *registry.PASSES, FIT) if name in chosen]
+    for name, dtype in product(names, DTYPES):
         exact = _exact(name, dtype)
         found = [_relative_error(worker, name, dtype, exact) for worker in started]
         relative, failures = zip(*found, strict=True)
-        thresholds = OF_FITS if name == FIT else OF_SUMS
+        thresholds = FITS if name == FIT else SUMS
         what = f"relative error: {name}, {dtype}"
         yield Measured(what, relative, "", thresholds, error=joined(failures))
 
 
 def _exact(name: str, dtype: str) -> list[Any]:
-    """The results, by plain formulas in the wider type."""
-    from bench.implementations import FUNCTIONS, STABLE
-    from tests.references import extended as references
+    """The results of plain formulas in the wider type."""
+    from bench.registry import FUNCTIONS, STABLE, parts
+    from tests.references.extended import wider
 
-    wider = references.wider(np.dtype(dtype))
+    wide = wider(np.dtype(dtype))
     if name == FIT:
-        return [_optimum(*(array.astype(wider) for array in cases.drawn(ROWS, dtype)))]
-    args = [argument(each, ROWS, dtype).astype(wider) for each in FUNCTIONS[name].arguments]
-    return cases.parts(FUNCTIONS[name].ready(STABLE, args)())
+        return [_optimum(*(array.astype(wide) for array in cases.drawn(ROWS, dtype)))]
+    args = [argument(each, ROWS, dtype).astype(wide) for each in FUNCTIONS[name].arguments]
+    return parts(FUNCTIONS[name].ready(STABLE, args)())
 
 
 def _optimum(X: Any, t: Any) -> Any:
-    """Coefficients, and the intercept, of the least loss with the penalty of `fit`, by Newton."""
-    from tests.references import extended as references
+    """Coefficients and intercept of the least penalised loss, by Newton's method."""
+    from tests.references import extended
 
     X = np.column_stack([X, np.ones_like(t)])
     penalty = np.append(np.ones(X.shape[1] - 1), 0.0)
     coef = np.zeros_like(X[0])
     for _ in range(_STEPS):
         z = X @ coef
-        gradient = references.residual(z, t) @ X + penalty * coef
-        hessian = (X * references.sigmoid_derivative(z)[:, None]).T @ X + np.diag(penalty)
+        gradient = extended.residual(z, t) @ X + penalty * coef
+        hessian = (X * extended.sigmoid_derivative(z)[:, None]).T @ X + np.diag(penalty)
         coef -= np.linalg.solve(hessian.astype(np.float64), gradient.astype(np.float64))
     return coef
 
 
 def _relative_error(
-    worker: Worker, name: str, dtype: str, exact: list[Any]
+    worker: Worker, name: str, dtype: str, exact: Iterable[Any]
 ) -> tuple[float | None, str]:
     file = worker.side.folder / "results.npz"
     try:
@@ -167,5 +155,5 @@ def _relative_error(
             with np.errstate(invalid="ignore"):
                 errors = [np.max(abs(a - b)) / np.max(abs(b)) for a, b in pairs]
             return float(np.max(np.nan_to_num(errors, nan=np.inf, posinf=np.inf))), ""
-        except ValueError as error:  # of other numbers or shapes than the reference
+        except ValueError as error:  # another number or shape of results
             return None, f"{worker.side.name}: {error}"

@@ -24,10 +24,10 @@ from typing import Any
 from bench import machine
 
 ROOT = Path(__file__).parents[2]
-# What a wheel is made of.
+# Sources of the wheel.
 _SOURCES = ("fastlogit", "pyproject.toml", "README.md", "LICENSE")
 WORKING_TREE = "."
-# Seconds after which what a side does is given up: it hangs.
+# Seconds after which a side's answer is given up.
 PATIENCE_S = 300.0
 # Seconds that a process may take to end.
 END_S = 20.0
@@ -35,7 +35,7 @@ _HUGE_PAGE = 2 << 20
 
 
 class SideError(Exception):
-    """What could not be done for a side, or what it could not do, and which process of it."""
+    """A side could not be built, or failed; `worker` is the process that failed."""
 
     def __init__(self, message: str, worker: Worker | None = None) -> None:
         super().__init__(message)
@@ -44,17 +44,9 @@ class SideError(Exception):
 
 @dataclass
 class Side:
-    """An installed revision.
+    """An installed revision: its name as the user wrote it, its wheel and its interpreter.
 
-    Attributes
-    ----------
-    name : str
-        As it was asked for.
-    wheel : Path
-    python : Path
-        Interpreter of its environment.
-    folder : Path
-        Where it may write; what workers import of `bench` is there as well.
+    `folder` is for its files, and holds a copy of `bench` for the workers.
     """
 
     name: str
@@ -62,8 +54,8 @@ class Side:
     python: Path
     folder: Path
 
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run its Python to the end."""
+    def run(self, *arguments: str) -> str:
+        """Standard output of its Python."""
         try:
             done = subprocess.run(
                 [self.python, *arguments],
@@ -79,11 +71,7 @@ class Side:
         if done.returncode:
             said = done.stderr.strip().splitlines() or [f"status {done.returncode}"]
             raise SideError(f"{self.name}: {said[-1]}")
-        return done
-
-    def empty_cache(self) -> None:
-        """Have everything compiled again."""
-        shutil.rmtree(self.cache, ignore_errors=True)
+        return done.stdout
 
     @property
     def cache(self) -> Path:
@@ -91,10 +79,13 @@ class Side:
         return self.folder / "cache"
 
     def environment(self) -> dict[str, str]:
-        """Variables of its processes: a Numba cache and temporary files of its own."""
+        """Environment of its processes: its own Numba cache and temporary files."""
         ours = {"PYTHONPATH", "PYTHONSTARTUP", "PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV"}
         kept = {name: value for name, value in os.environ.items() if name not in ours}
         return kept | {"NUMBA_CACHE_DIR": str(self.cache), "TMPDIR": str(self.folder)}
+
+
+# Building ---------------------------------------------------------------------------------
 
 
 def build(revision: str, folder: Path) -> Side:
@@ -103,13 +94,28 @@ def build(revision: str, folder: Path) -> Side:
     wheel = Path(revision)
     if wheel.suffix != ".whl":
         source = folder / "source"
-        _check_out(revision, source)
-        wheel = wheel_of(source, folder)
+        source.mkdir()
+        if revision == WORKING_TREE:
+            copy_sources(source)
+        else:
+            archive = git("archive", resolved(revision), *_SOURCES)
+            subprocess.run(["tar", "--extract", "--directory", source], input=archive, check=True)
+        wheel = build_wheel(source, folder)
     return install(revision, wheel, folder)
 
 
-def wheel_of(source: Path, folder: Path) -> Path:
-    """Build the wheel of some sources, into a new folder within one."""
+def copy_sources(source: Path) -> None:
+    """Copy the sources of the working tree's wheel."""
+    for name in _SOURCES:
+        if (ROOT / name).is_dir():
+            ignored = shutil.ignore_patterns("__pycache__", "*.nb?")
+            shutil.copytree(ROOT / name, source / name, ignore=ignored)
+        else:
+            shutil.copy(ROOT / name, source)
+
+
+def build_wheel(source: Path, folder: Path) -> Path:
+    """Build the wheel of some sources, in a new folder."""
     into = folder / f"wheel of {source.name}"
     _pip("wheel", "--no-deps", "--wheel-dir", str(into), str(source))
     (wheel,) = into.glob("*.whl")
@@ -119,8 +125,8 @@ def wheel_of(source: Path, folder: Path) -> Path:
 def install(name: str, wheel: Path, folder: Path) -> Side:
     """Install a wheel into an environment of its own.
 
-    Its dependencies are those of the running environment, the same for both sides, so that
-    nothing but fastlogit differs.
+    Both sides take their dependencies from the running environment, so that only fastlogit
+    differs.
     """
     environment = folder / "environment"
     venv.create(environment, with_pip=False)
@@ -128,51 +134,21 @@ def install(name: str, wheel: Path, folder: Path) -> Side:
     packages = Path(sysconfig.get_path("purelib", "venv", variables))
     _pip("install", "--no-deps", "--target", str(packages), str(wheel.resolve()))
     (packages / "dependencies.pth").write_text("\n".join(site.getsitepackages()) + "\n")
-    shutil.copytree(ROOT / "bench", folder / "bench", ignore=shutil.ignore_patterns("results"))
+    ignored = shutil.ignore_patterns("results", "tests", "__pycache__")
+    shutil.copytree(ROOT / "bench", folder / "bench", ignore=ignored)
     programs = Path(sysconfig.get_path("scripts", "venv", variables))
     return Side(name, wheel, programs / Path(sys.executable).name, folder)
 
 
-def resolved(revision: str) -> str:
-    """Hash of a git revision."""
-    return git("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}").decode().strip()
-
-
-def revision_of(name: str) -> str | None:
-    """Hash of what a side was asked for as, of the working tree with whether it was changed."""
-    if name == WORKING_TREE:
-        return machine.revision().get("revision")
-    if Path(name).suffix == ".whl":
-        return f"sha256 {sha256(Path(name).read_bytes()).hexdigest()}"
-    try:
-        return resolved(name)
-    except SideError:
-        return None
-
-
-def _check_out(revision: str, source: Path) -> None:
-    if revision == WORKING_TREE:
-        copy_sources(source)
-        return
-    archive = git("archive", resolved(revision), *_SOURCES)
-    source.mkdir()
-    subprocess.run(["tar", "--extract", "--directory", source], input=archive, check=True)
-
-
-def copy_sources(source: Path) -> None:
-    """Copy what the working tree's wheel is made of."""
-    source.mkdir()
-    for name in _SOURCES:
-        path = ROOT / name
-        if path.is_dir():
-            leave = shutil.ignore_patterns("__pycache__", "*.nb?")
-            shutil.copytree(path, source / name, ignore=leave)
-        else:
-            shutil.copy(path, source)
+def _pip(*arguments: str) -> None:
+    command = [sys.executable, "-m", "pip", *arguments, "--quiet", "--disable-pip-version-check"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise SideError(f"pip {' '.join(arguments)}:\n{done.stderr.strip()}")
 
 
 def git(*arguments: str) -> bytes:
-    """What git prints."""
+    """Standard output of git."""
     try:
         done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, check=False)
     except FileNotFoundError as error:
@@ -183,25 +159,38 @@ def git(*arguments: str) -> bytes:
     return done.stdout
 
 
-def _pip(*arguments: str) -> None:
-    command = [sys.executable, "-m", "pip", *arguments, "--quiet", "--disable-pip-version-check"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise SideError(f"pip {' '.join(arguments)}:\n{done.stderr.strip()}")
+def resolved(revision: str) -> str:
+    """Hash of a git revision."""
+    return git("rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}").decode().strip()
+
+
+def identity(name: str) -> str | None:
+    """Hash of a revision or a wheel; the working tree's says whether it was changed."""
+    if name == WORKING_TREE:
+        return machine.revision().get("revision")
+    if Path(name).suffix == ".whl":
+        return f"sha256 {sha256(Path(name).read_bytes()).hexdigest()}"
+    try:
+        return resolved(name)
+    except SideError:
+        return None
+
+
+# Processes --------------------------------------------------------------------------------
 
 
 class Worker:
     """A process of a side, which does one thing after another (`bench.regression.worker`).
 
-    Where it dies of something, or hangs, that has failed, and another process does the next thing.
+    A process that dies or hangs is replaced by another one.
     """
 
     def __init__(self, side: Side, pages: int) -> None:
         self.side, self.pages = side, pages
-        self.since: float | None = None  # when it began what it does, or did when it was left
-        self.process = self._started()
+        self.since: float | None = None  # when the present request began
+        self.process = self._start()
 
-    def _started(self) -> subprocess.Popen[str]:
+    def _start(self) -> subprocess.Popen[str]:
         return subprocess.Popen(
             [self.side.python, "-m", "bench.regression.worker", str(self.pages)],
             cwd=self.side.folder,
@@ -212,7 +201,7 @@ class Worker:
         )
 
     def do(self, what: str, **arguments: Any) -> Any:
-        """Have something done, and get its result; SideError if it did not go well."""
+        """Result of a request; SideError if it failed."""
         stdin, stdout = self.process.stdin, self.process.stdout
         assert stdin is not None
         assert stdout is not None
@@ -224,7 +213,7 @@ class Worker:
             waited, self.since = time.monotonic() - start, None
             self.end()
             ended = f"its process has ended, with status {self.process.returncode}"
-            self.process = self._started()
+            self.process = self._start()
             said = ended if waited < PATIENCE_S else f"no answer after {PATIENCE_S:g} s"
             raise SideError(f"{self.side.name}: {said}", self) from error
         self.since = None
@@ -249,9 +238,8 @@ class Worker:
 def workers(*sides: Side) -> Iterator[list[Worker]]:
     """Processes of some sides, started together.
 
-    Where arrays begin within a huge page is the same in all processes of an environment, and
-    decides whether results of some MB get one. So it is another place each time, and the same of
-    all sides.
+    Whether results of some MB lie in huge pages depends on the place of the arrays, which is the
+    same in every process of an environment.  So each call moves it, equally for all sides.
     """
     pages = random.SystemRandom().randint(1, _HUGE_PAGE // mmap.PAGESIZE)
     started: list[Worker] = []
@@ -267,7 +255,7 @@ def workers(*sides: Side) -> Iterator[list[Worker]]:
 
 
 def _watch(started: list[Worker], done: Event) -> None:
-    """Kill what hangs; seldom, as a timer for each turn would disturb what is timed."""
+    """Kill processes that hang; once a second, as timers of turns would disturb the timing."""
     while not done.wait(1.0):
         for worker in started:
             since, process = worker.since, worker.process

@@ -1,4 +1,4 @@
-"""Times of the cases of two sides, whose processes take turns: A B B A, or B A A B."""
+"""Times of the same calls on two sides, whose processes take turns: A B B A, or B A A B."""
 
 from __future__ import annotations
 
@@ -12,33 +12,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from bench.regression.sides import Side, SideError, Worker, workers
-from bench.regression.verdicts import TIME, Interval, Thresholds, Verdict, interval
+from bench.regression.verdicts import TIME, Interval, Measured, Thresholds, interval
 
-# Seconds of a turn: many short ones, of which the system interrupts few.  Before its turn, a
-# process makes a call that is not timed, unless calls of one of both are longer than that.
+# Seconds of a turn: many short ones, so that the system interrupts few of them.  A call that takes
+# less than the second figure is made once, untimed, before its turn.
 _TURN_S, _WARM_S = 0.001, 0.004
-# Rounds of a pair of processes: so many, or fewer if they would take longer.
+# Rounds of a pair of processes; fewer if they would take longer than the seconds.
 _MOST_ROUNDS, _LEAST_ROUNDS, _PAIR_S = 24, 8, 0.5
-# Pairs of processes: at least, until slower or faster is believed, and at most.
+# Pairs of processes: at least; before slower or faster is believed; at most.
 LEAST_PAIRS, SURE_PAIRS, MOST_PAIRS = 5, 12, 48
+
+Progress = Callable[[str, int], object]  # the case, and how many are left
 
 
 @dataclass
 class Timing:
-    """A case of both sides, or of one beside a reference.
+    """Samples of a case on both sides, or of one side and a reference.
 
-    Attributes
-    ----------
-    base_case : str
-        What is timed of the base: the same, or what stands for it on any machine.
-    expected : float
-        Ratio head / base of before; 1 where both are timed.
-    base_s, head_s : list of float
-        Seconds of calls.
-    samples : list of ndarray
-        Logarithms of ratios of rounds to what was expected, by pairs of processes.
-    errors : list of str
-        Why the base could not be timed, and why the head.
+    The base runs `base_case`: the same, or a reference that stands for the machine.  `expected` is
+    then the stored ratio head / base of a former revision.  `samples` has the logarithms of the
+    ratios of the rounds to the expected one, by pairs of processes; `errors` says why the base
+    could not be timed, and why the head.
     """
 
     case: str
@@ -53,7 +47,7 @@ class Timing:
 
     @property
     def seconds(self) -> tuple[float, float]:
-        """Of a call: what was expected, and what it takes."""
+        """Expected and measured seconds of a call."""
         return float(np.median(self.base_s)) * self.expected, float(np.median(self.head_s))
 
     @property
@@ -61,12 +55,12 @@ class Timing:
         return interval(self.samples)
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> str:
         return self.thresholds.verdict(self.interval, self.seconds[0])
 
     @property
     def is_settled(self) -> bool:
-        """Whether more pairs would be of no use."""
+        """Whether more pairs would not help."""
         if any(self.errors) or len(self.samples) >= MOST_PAIRS:
             return True
         if len(self.samples) < LEAST_PAIRS or self.is_unsure:
@@ -75,8 +69,18 @@ class Timing:
 
     @property
     def is_unsure(self) -> bool:
-        """Whether what looks slower or faster has been sampled too seldom to say so."""
+        """Whether it seems slower or faster, with too few samples to say so."""
         return len(self.samples) < SURE_PAIRS and self.verdict in ("slower", "faster")
+
+    def measured(self) -> Measured:
+        """The result."""
+        if any(self.errors):
+            # A failure of the base makes a case new, but not if the base is a reference.
+            failed = self.errors[1] or self.base_case
+            error = "; ".join(filter(None, self.errors))
+            return Measured(self.case, error=error, known="failed" if failed else "new")
+        pairs = len(self.samples)
+        return Measured(self.case, self.seconds, "s", self.thresholds, self.interval, pairs)
 
 
 def measure(
@@ -84,16 +88,16 @@ def measure(
     head: Side,
     timings: Sequence[Timing],
     budget_s: float,
-    progress: Callable[[str, int], object] = lambda _case, _left: None,
+    progress: Progress = lambda _case, _left: None,
 ) -> None:
-    """Sample until all is settled or the time is used up.
+    """Sample until everything is settled or the time is used up.
 
-    Whatever the time, every case gets `LEAST_PAIRS`, and what then seems slower or faster
-    `SURE_PAIRS`. Paths of both must be equally long: from their length follows where a process has
-    its memory, and so how fast it is.
+    In any case every case gets `LEAST_PAIRS`, and one that seems slower or faster `SURE_PAIRS`.
+    The paths of both sides must be equally long: the place of a process's memory, and so its
+    speed, depends on their length.
     """
     if len(str(base.folder)) != len(str(head.folder)):
-        raise ValueError(f"{base.folder} and {head.folder} are not equally long")
+        raise ValueError(f"paths must be equally long; got {base.folder} and {head.folder}")
     end = time.monotonic() + budget_s
     for pair in range(MOST_PAIRS):
         left = [timing for timing in timings if not timing.is_settled]
@@ -101,66 +105,47 @@ def measure(
             left = [timing for timing in left if timing.is_unsure]
         if not left:
             break
-        sample_all(base, head, left, pair, progress)
+        # The first process may get another place in memory, so the order alternates.
+        order = (base, head) if pair % 2 == 0 else (head, base)
+        with workers(*order) as started:
+            a, b = started if pair % 2 == 0 else reversed(started)
+            for number, timing in enumerate(left):
+                progress(timing.case, len(left) - number)
+                _sample(timing, a, b, pair)
 
 
-def sample_all(
-    base: Side,
-    head: Side,
-    timings: Sequence[Timing],
-    pair: int,
-    progress: Callable[[str, int], object] = lambda _case, _left: None,
-) -> None:
-    """Start a pair of processes, and add what it gives of each case."""
-    # Whoever starts first may lie elsewhere in memory.
-    order = (base, head) if pair % 2 == 0 else (head, base)
-    with workers(*order) as started:
-        a, b = started if pair % 2 == 0 else reversed(started)
-        for number, timing in enumerate(timings):
-            progress(timing.case, len(timings) - number)
-            sample(timing, a, b, pair)
-
-
-def sample(timing: Timing, a: Worker, b: Worker, pair: int) -> None:
-    """Add what a pair of processes gives, or why that is nothing."""
-    # Both on the same core, as others may be busy with something else; each pair on the next.
+def _sample(timing: Timing, base: Worker, head: Worker, pair: int) -> None:
+    """Add the rounds of a pair of processes, or the reason why there are none."""
+    # Both on the same core, because others may be busy; each pair on the next one.
     core = pair if timing.threads == 1 else None
-    order = ((a, timing.base_case or timing.case), (b, timing.case))
-    # Neither is always the first to get its memory and to begin a round.
+    order = [(base, timing.base_case or timing.case), (head, timing.case)]
     is_base_first = pair % 2 == 0
     if not is_base_first:
-        order = order[::-1]
+        order.reverse()
     seconds = []
     for worker, case in order:
         try:
             seconds.append(worker.do("prepare", case=case))
         except SideError as error:
-            timing.errors[worker is b] = str(error)
+            timing.errors[worker is head] = str(error)
     if any(timing.errors):
         return
     longest = max(seconds)
-    first, second = (
-        partial(
-            worker.do,
-            "time",
-            case=case,
-            calls=max(1, round(_TURN_S / (of_a_call if timing.base_case else longest))),
-            warm=longest <= _WARM_S,
-            core=core,
-        )
-        for (worker, case), of_a_call in zip(order, seconds, strict=True)
-    )
+    turns = []
+    for (worker, case), own in zip(order, seconds, strict=True):
+        calls = max(1, round(_TURN_S / (own if timing.base_case else longest)))
+        options = {"case": case, "calls": calls, "warm": longest <= _WARM_S, "core": core}
+        turns.append(partial(worker.do, "time", **options))
     rounds = []
     for _ in range(min(_MOST_ROUNDS, max(_LEAST_ROUNDS, round(_PAIR_S / (4 * longest))))):
         try:
-            found = [turn() for turn in (first, second, second, first)]
+            found = [turns[which]() for which in (0, 1, 1, 0)]
         except SideError as error:
-            timing.errors[error.worker is b] = str(error)
+            timing.errors[error.worker is head] = str(error)
             return
-        base, head = (found[0], found[3]), (found[1], found[2])
-        if not is_base_first:
-            base, head = head, base
-        timing.base_s.append(min(base))
-        timing.head_s.append(min(head))
-        rounds.append(math.log(math.prod(head) / math.prod(base)) / 2)
+        outer, inner = (found[0], found[3]), (found[1], found[2])
+        of_base, of_head = (outer, inner) if is_base_first else (inner, outer)
+        timing.base_s.append(min(of_base))
+        timing.head_s.append(min(of_head))
+        rounds.append(math.log(math.prod(of_head) / math.prod(of_base)) / 2)
     timing.samples.append(np.array(rounds) - math.log(timing.expected))

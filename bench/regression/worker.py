@@ -1,15 +1,13 @@
-"""A process of one side: it does what a line of JSON on standard input says, and answers in one.
+"""A process of one side: it reads requests in JSON, one a line, and answers each in a line.
 
-Its argument is how many pages of memory it leaves out.
+Its argument is the number of memory pages that it leaves unused.
 
-    {"do": "list"}                                    names of all cases, and how many threads
-    {"do": "prepare", "case": name}                   seconds of a call, after a first one
+    {"do": "list"}                                       names of all cases, and their threads
+    {"do": "prepare", "case": name}                      seconds of a call, after a first one
     {"do": "time", "case": name, "calls": 100, "warm": true, "core": 0}      seconds of a call
-    {"do": "cpu_seconds"}                             of the process so far
+    {"do": "cpu_seconds"}                                of the process so far
     {"do": "values", "function": name, "arguments": file, "to": file}
     {"do": "results", "function": name, "n": 1000, "dtype": "float64", "to": file}
-
-What fails is answered with the error.
 """
 
 from __future__ import annotations
@@ -28,9 +26,7 @@ import numpy as np
 from bench.regression.cases import Call, cases, references, results
 
 _ready: dict[str, Call] = {}
-
-
-# Cores that the process may use; on other systems than Linux nobody can choose.
+# Cores of the process; only Linux lets a process choose.
 _cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 
 
@@ -46,36 +42,30 @@ def _prepare(case: str) -> float:
 
 
 def _time(case: str, calls: int, *, warm: bool, core: int | None) -> float:
-    function = _ready[case]
     _stay_on(core)
     if warm:
-        function()
-    return _seconds(function, calls)
+        _ready[case]()
+    return _seconds(_ready[case], calls)
 
 
 def _stay_on(core: int | None) -> None:
-    """Keep the main thread on one core, or let it go wherever the system likes."""
+    """Keep the main thread on one core, or on none in particular."""
     if _cores:
         os.sched_setaffinity(0, _cores if core is None else {_cores[core % len(_cores)]})
 
 
-def _seconds(function: Call, calls: int) -> float:
+def _seconds(call: Call, calls: int) -> float:
     start = time.perf_counter()
     for _ in range(calls):
-        function()
+        call()
     return (time.perf_counter() - start) / calls
-
-
-def _cpu_seconds() -> float:
-    return time.process_time()
 
 
 def _values(function: str, arguments: str, to: str) -> str:
     import fastlogit as fl
 
-    compute = getattr(fl, function)
     with np.errstate(all="ignore"):
-        np.save(to, compute(*np.load(arguments), threads=1))
+        np.save(to, getattr(fl, function)(*np.load(arguments), threads=1))
     return to
 
 
@@ -88,24 +78,23 @@ _DO: dict[str, Callable[..., Any]] = {
     "list": _list,
     "prepare": _prepare,
     "time": _time,
-    "cpu_seconds": _cpu_seconds,
+    "cpu_seconds": time.process_time,
     "values": _values,
     "results": _results,
 }
 
 
 def main() -> None:
-    """Serve until standard input ends; nothing else can write to standard output."""
-    # Arrays that come later begin elsewhere within a huge page.
-    pages = mmap.mmap(-1, int(sys.argv[1]) * mmap.PAGESIZE)
-    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C is told by whoever started this
+    """Serve until standard input ends; only answers go to standard output."""
+    pages = mmap.mmap(-1, int(sys.argv[1]) * mmap.PAGESIZE)  # later arrays lie elsewhere
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # the parent handles Ctrl-C
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     for line in sys.stdin:
         request = json.loads(line)
         try:
             answer = {"result": _DO[request.pop("do")](**request)}
-        except Exception as error:  # which is the other side's to judge
+        except Exception as error:  # the parent judges it
             answer = {"error": f"{type(error).__name__}: {error}"}
         print(json.dumps(answer), file=answers, flush=True)
     pages.close()

@@ -13,6 +13,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from fastlogit.core.threads import MOST_THREADS
+from fastlogit.tables import formats
 from fastlogit.tables.csv_options import NULLS, CSVOptions
 
 if TYPE_CHECKING:
@@ -23,8 +24,9 @@ if TYPE_CHECKING:
 Number = TypeVar("Number", int, float)
 
 TABLE = (
-    "a table: .parquet, .arrow, .csv or .tsv (with a header; also .gz, .zst), .npy, .npz or "
-    ".libsvm; a folder or a 'pattern*' of such files; or - for standard input"
+    f"a table: a file with the suffix {', '.join(formats.suffixes(formats.input_formats()))} "
+    "(CSV and TSV with a header; texts also with .gz, .zst); a folder or a 'pattern*' of such "
+    "files; or - for standard input"
 )
 # The help of ``--missing`` where rows have labels.
 WITHOUT_LABEL_OR_SCORE = (
@@ -128,7 +130,8 @@ def add_input_format(parser: argparse.ArgumentParser) -> None:
         "--input-format",
         dest="source_format",
         metavar="NAME",
-        help="format of the input (default: by suffix; standard input: csv or arrow)",
+        help=f"format of the input: {formats.names(formats.input_formats())} (default: by suffix; "
+        "standard input: csv or arrow)",
     )
     group = parser.add_argument_group("CSV and TSV input")
     group.add_argument(

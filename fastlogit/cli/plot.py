@@ -91,7 +91,7 @@ def run(args: argparse.Namespace) -> None:
     from matplotlib import pyplot as plt
 
     from fastlogit import plot
-    from fastlogit.tables.sink import replacing
+    from fastlogit.core.files import replacing
 
     draw = getattr(plot, args.picture)
     takes = inspect.signature(draw).parameters
@@ -104,7 +104,7 @@ def run(args: argparse.Namespace) -> None:
         keep_apart(args.out, path)
     with ExitStack() as stack:
         stack.enter_context(report.warnings_as_messages(args.parser))
-        temporary = stack.enter_context(replacing(args.out, force=args.force))
+        temporary = stack.enter_context(replacing(args.out, force=args.force, alone=True))
         given = _arguments(args, takes)
         if "progress" in takes:
             given["progress"] = stack.enter_context(report.progress_bar(quiet=args.quiet))

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser
     from collections.abc import Callable, Iterator
 
-    from fastlogit.tables.table import Progress
+    from fastlogit.tables.table import ReadProgress
 
 
 def message(kind: str, text: str) -> None:
@@ -42,14 +42,14 @@ def error_line(error: BaseException, parser: ArgumentParser) -> str:
 
 
 @contextmanager
-def progress_bar(*, quiet: bool) -> Iterator[Callable[[Progress], object]]:
+def progress_bar(*, quiet: bool) -> Iterator[Callable[[ReadProgress], object]]:
     """A function that shows on a terminal how much of a table has been read."""
     from tqdm import tqdm
 
     # disable=None shows the bar on a terminal only.
     with tqdm(unit=" rows", unit_scale=True, leave=False, disable=quiet or None) as bar:
 
-        def show(progress: Progress) -> None:
+        def show(progress: ReadProgress) -> None:
             rows, bar.total, size, all_bytes = progress
             if size and not bar.disable:
                 bar.set_postfix_str(f"{size / bar.format_dict['elapsed'] / 1e6:.0f} MB/s", False)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from fastlogit.cli import options, report
 from fastlogit.core.files import keep_apart
 from fastlogit.scoring.scorer import OUTPUTS
+from fastlogit.tables import formats
 
 if TYPE_CHECKING:
     import argparse
@@ -42,13 +43,17 @@ def add_parser(commands: options.Subparsers) -> None:
     options.add_threshold(parser)
     _add_outputs(parser)
     options.add_output(
-        parser, "FILE", "a .parquet, .arrow, .csv, .tsv or .npy file, or - for standard output"
+        parser,
+        "FILE",
+        f"a file with the suffix {', '.join(formats.suffixes(formats.output_formats()))} "
+        "(texts also with .gz, .zst), or - for standard output",
     )
     parser.add_argument(
         "--output-format",
         dest="sink_format",
         metavar="NAME",
-        help="format of the output (default: by suffix; standard output: csv)",
+        help=f"format of the output: {formats.names(formats.output_formats())} "
+        "(default: by suffix; standard output: csv)",
     )
     parser.add_argument(
         "--compression",

@@ -97,12 +97,12 @@ def _add_fit(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Read the table, train the model, save it, and print a summary."""
-    from fastlogit.tables.sink import replacing
+    from fastlogit.core.files import replacing
 
     keep_apart(args.out, args.data)
     with (
         report.warnings_as_messages(args.parser),
-        replacing(args.out, force=args.force) as temporary,
+        replacing(args.out, force=args.force, alone=True) as temporary,
     ):
         data = _read(args)
         start = time.perf_counter()

@@ -1,6 +1,6 @@
-"""Arrays of Arrow: made without pandas, and without what only stands for their values.
+"""Arrow arrays: made without pandas, decoded from dictionaries, cast to numbers.
 
-Arrow's own function first imports pandas where that is installed, which takes 0.25 s.
+`pyarrow.array` imports pandas where that is installed, which takes 0.25 s.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def array_of(values: NDArray[Any], valid: NDArray[np.bool_] | None = None) -> Any:
-    """Numbers over the same memory; null where not `valid`."""
+def from_numpy(values: NDArray[Any], valid: NDArray[np.bool_] | None = None) -> Any:
+    """An Arrow array of numbers over the same memory; null where not `valid`."""
     import pyarrow as pa
 
     kind = pa.from_numpy_dtype(values.dtype)
@@ -24,8 +24,8 @@ def array_of(values: NDArray[Any], valid: NDArray[np.bool_] | None = None) -> An
     return pa.Array.from_buffers(kind, len(values), [bits, pa.py_buffer(values)])
 
 
-def texts_of(texts: Collection[str]) -> Any:
-    """Strings."""
+def string_array(texts: Collection[str]) -> Any:
+    """An Arrow array of strings."""
     import pyarrow as pa
 
     encoded = [text.encode() for text in texts]
@@ -34,10 +34,10 @@ def texts_of(texts: Collection[str]) -> Any:
     return pa.Array.from_buffers(pa.string(), len(encoded), buffers)
 
 
-def column_of(values: Any) -> Any:
-    """A column of any library as an array or chunked array of Arrow.
+def as_column(values: Any) -> Any:
+    """A column of any library as an Arrow array or chunked array.
 
-    Arrow's own arrays are returned unchanged.  An export by the C interface drops the sizes of the
+    Arrow's own arrays are returned unchanged.  An export by the C interface loses the sizes of the
     buffers, and then validation cannot find a buffer that is too short.
     """
     import pyarrow as pa
@@ -47,25 +47,28 @@ def column_of(values: Any) -> Any:
     return pa.chunked_array(values) if hasattr(values, "__arrow_c_stream__") else pa.array(values)
 
 
-def plain_type(kind: Any) -> Any:
-    """What a dictionary or a view holds: not all functions and formats know these."""
+def decoded_type(kind: Any) -> Any:
+    """The type of the values of a dictionary or a view; any other type unchanged.
+
+    Not all functions and file formats support dictionaries and views.
+    """
     import pyarrow as pa
 
     kind = kind.value_type if pa.types.is_dictionary(kind) else kind
     return {pa.string_view(): pa.string(), pa.binary_view(): pa.binary()}.get(kind, kind)
 
 
-def plain(column: Any) -> Any:
-    """The values of a dictionary or a view."""
+def decoded(column: Any) -> Any:
+    """The values of a dictionary or a view; any other column unchanged."""
     import pyarrow as pa
 
     if pa.types.is_dictionary(column.type):
-        return plain(column.dictionary).take(column.indices)
-    return column.cast(plain_type(column.type))
+        return decoded(column.dictionary).take(column.indices)
+    return column.cast(decoded_type(column.type))
 
 
 def is_number(kind: Any) -> bool:
-    """Whether a column of this plain type can be a feature."""
+    """Whether a decoded type is of integers, floats, decimals or booleans."""
     from pyarrow import types
 
     return any(
@@ -79,19 +82,19 @@ def numbers(column: Any) -> Any:
     import pyarrow as pa
 
     if pa.types.is_dictionary(column.type):
-        column = plain(column)
+        column = decoded(column)
     if pa.types.is_decimal(column.type):
-        # Arrow's direct cast is one ULP off for one in ten decimals.
+        # Arrow's direct cast is off by 1 ULP for one decimal in ten.
         return column.cast(pa.string()).cast(pa.float64())
     return column.cast(pa.float64()) if pa.types.is_null(column.type) else column
 
 
 def floats(column: Any, name: str, missing: str) -> NDArray[np.float64]:
-    """A column of any library, in float64; with `missing` "nan", nulls are NaN, else an error."""
+    """A column of any library in float64; nulls are NaN if `missing` is "nan", else an error."""
     import pyarrow as pa
 
     try:
-        whole = numbers(column_of(column))
+        whole = numbers(as_column(column))
     except (pa.ArrowException, TypeError):
         raise TypeError(f"{name} must hold real numbers; got {type(column).__name__}") from None
     if not is_number(whole.type):
@@ -107,17 +110,17 @@ def floats(column: Any, name: str, missing: str) -> NDArray[np.float64]:
 
 
 def common_type(kinds: Collection[Any]) -> Any:
-    """The narrowest plain type that holds columns of all these types, or None.
+    """The narrowest decoded type that holds columns of all these types, or None.
 
-    Integers among floats are floats; booleans among numbers are 0 and 1.
+    Integers and floats together are floats; booleans among numbers are 0 and 1.
     """
     import pyarrow as pa
 
-    kinds = {plain_type(kind) for kind in kinds} - {pa.null()}
+    kinds = {decoded_type(kind) for kind in kinds} - {pa.null()}
     if len(kinds) > 1 and all(map(is_number, kinds)):
         kinds -= {pa.bool_()}
         if any(map(pa.types.is_decimal, kinds)):
-            # Decimals among floats are float64.  Integers have up to 20 digits.
+            # Decimals and floats together are float64.  Integers have up to 20 digits.
             other = pa.decimal128(20, 0)
             other = pa.float64() if any(map(pa.types.is_floating, kinds)) else other
             kinds = {kind if pa.types.is_decimal(kind) else other for kind in kinds}
@@ -131,16 +134,16 @@ def common_type(kinds: Collection[Any]) -> Any:
 
 
 def as_type(column: Any, kind: Any) -> Any:
-    """A column cast to a type that `common_type` gave for it and others.
+    """A column cast to the `common_type` of its own type and others.
 
     Raises
     ------
     pyarrow.ArrowInvalid
-        If that type does not hold a value.
+        If the type does not hold a value.
     """
     import pyarrow as pa
 
-    column = plain(column)
+    column = decoded(column)
     if pa.types.is_floating(kind):
         column = numbers(column)
     elif pa.types.is_boolean(column.type) and pa.types.is_decimal(kind):

@@ -1,4 +1,4 @@
-"""Docstrings that share parameters and rules: each is complete, and each rule is written once."""
+"""Docstrings that share text: each is complete, and each shared part is written once."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ F = TypeVar("F", bound="Callable[..., Any]")
 
 
 def complete(function: F, **parts: str) -> F:
-    """Put each of `parts` in place of the line ``%(name)s`` of a function's docstring."""
+    """Replace each ``%(name)s`` in a function's docstring by the part of that name."""
     text = inspect.getdoc(function)
-    if text is not None:  # which python -OO leaves out
+    if text is not None:  # python -OO strips docstrings
         for name, part in parts.items():
             text = text.replace(f"%({name})s", textwrap.dedent(part).strip())
         function.__doc__ = text

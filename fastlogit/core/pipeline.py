@@ -1,4 +1,4 @@
-"""Work that overlaps, in threads, with results in order: side by side, and behind."""
+"""Work in threads with results in order: map a function, or write while more is computed."""
 
 from __future__ import annotations
 
@@ -8,20 +8,21 @@ from typing import TYPE_CHECKING, Any, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-# How many items may wait for a thread: little memory, and enough that it seldom waits for them.
+# Items that may wait for a thread: they take little memory, and the thread rarely has to wait.
 _WAITING = 3
 
-# How long a read that nobody needs any more is waited for.
+# How long to wait for the reader when its next item is no longer needed.
 _PATIENCE_S = 1.0
 
 S = TypeVar("S")
 T = TypeVar("T")
 
 
-def side_by_side(function: Callable[[S], T], items: Iterable[S], threads: int) -> Iterator[T]:
-    """Call a function for each item, for some at a time, while the next ones are read.
+def map_in_order(function: Callable[[S], T], items: Iterable[S], threads: int) -> Iterator[T]:
+    """Call a function for each item, several at a time; yield the results in order.
 
-    A result is given as soon as it and all before it are there, also where no item follows yet.
+    Another thread reads the next items meanwhile.  A result is yielded as soon as it and all
+    before it are complete, even while the next item is still being read.
     """
     from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 
@@ -32,7 +33,7 @@ def side_by_side(function: Callable[[S], T], items: Iterable[S], threads: int) -
         following: Any = reader.submit(next, source, None)
         try:
             while following is not None or running:
-                # Some wait for a worker, so that none waits for them.
+                # Some items wait for a worker, so that no worker waits for an item.
                 has_room = following is not None and len(running) < threads + _WAITING
                 wait(
                     [*([following] if has_room else []), *list(running)[:1]], None, FIRST_COMPLETED
@@ -47,11 +48,11 @@ def side_by_side(function: Callable[[S], T], items: Iterable[S], threads: int) -
         finally:
             for future in running:
                 future.cancel()
-            _leave(reader, following)
+            _stop_reader(reader, following)
 
 
-def _leave(reader: Any, following: Any) -> None:
-    """End a reader; one that waits for a pipe is left to itself."""
+def _stop_reader(reader: Any, following: Any) -> None:
+    """Shut a reader down; one that waits for a pipe is abandoned."""
     from concurrent.futures import wait
 
     if following is not None:
@@ -60,7 +61,7 @@ def _leave(reader: Any, following: Any) -> None:
 
 
 def write_behind(items: Iterator[T], write: Callable[[T], object]) -> Iterator[T]:
-    """Give the same items when they are written, which happens while the next ones are made."""
+    """Write items in another thread while the next ones are made; yield each once it is written."""
     from concurrent.futures import ThreadPoolExecutor
 
     def written(item: T) -> T:

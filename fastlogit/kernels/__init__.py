@@ -1,7 +1,7 @@
 """The kernels: numbers and arrays in, numbers and arrays out, compiled by Numba.
 
-The functions exported here take single numbers and can be called from other people's
-compiled code; a loop over them vectorises.  float32 stays float32.
+The functions exported here take single numbers.  Call them from your own compiled code: a loop over
+them vectorises, and float32 stays float32.
 
 >>> import numba
 >>> import numpy as np
@@ -15,34 +15,15 @@ compiled code; a loop over them vectorises.  float32 stays float32.
 >>> total_loss(np.array([40.0, -1.5]), np.array([1, 0]))
 0.2014132779827524
 
-NaN in, NaN out.  In a ufunc of your own (``@numba.vectorize``) NaN also raises the floating-point
-flag "invalid", as any comparison of numbers may, and a probability of 0 or 1 "divide", as
-``np.log`` does; NumPy warns of both, unless you call the ufunc within
+A NaN argument gives NaN.  In a ufunc of your own (``@numba.vectorize``), NaN also raises the
+floating-point flag "invalid", as any comparison of numbers may.  A probability of 0 or 1 raises
+"divide", as ``np.log`` does.  NumPy warns of both; to silence it, call your ufunc within
 ``np.errstate(invalid="ignore", divide="ignore")``.
 
 Nothing in this package checks its input, starts a thread or opens a file.
 """
 
-from fastlogit.kernels.logistic import (
-    cross_entropy,
-    cross_entropy_derivative,
-    log_sigmoid,
-    logistic_loss,
-    logit,
-    residual,
-    sigmoid,
-    sigmoid_derivative,
-    softplus,
-)
+from fastlogit.kernels.elementwise import FUNCTIONS as _FUNCTIONS
+from fastlogit.kernels.functions import *  # noqa: F403
 
-__all__ = [
-    "cross_entropy",
-    "cross_entropy_derivative",
-    "log_sigmoid",
-    "logistic_loss",
-    "logit",
-    "residual",
-    "sigmoid",
-    "sigmoid_derivative",
-    "softplus",
-]
+__all__ = sorted(_FUNCTIONS)

@@ -8,10 +8,10 @@ The error-free transformations return a rounded result and its exact rounding er
 ``two_product``     ``a * b`` by one fused multiply-add                         2 ops
 ==================  ==========================================================  =====
 
-They hold only if the compiler neither reassociates nor contracts, which
-:mod:`fastlogit.kernels.jit` sees to, and barring overflow (and, for the product,
-underflow).  `fma` rounds once on every processor: where there is no such instruction
-LLVM calls the C library, which is slow and exact.
+The errors are exact if nothing overflows (and, for the product, underflows), and if the compiler
+neither reassociates nor contracts; :mod:`fastlogit.kernels.jit` sets the options for that.  `fma`
+rounds once on every processor: without such an instruction LLVM calls the C library, which is slow
+but exact.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def float64_bits(typingctx: Any, value: Any) -> Any:
 
 @jit.intrinsic
 def float64_from_bits(typingctx: Any, bits: Any) -> Any:
-    """Return the float64 with the bits of an int64."""
+    """Float64 with the bits of an int64."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return builder.bitcast(args[0], ir.DoubleType())
@@ -56,7 +56,7 @@ def float64_from_bits(typingctx: Any, bits: Any) -> Any:
 
 @jit.intrinsic
 def shifted(typingctx: Any, pointer: Any, offset: Any) -> Any:
-    """Pointer `offset` bytes further on."""
+    """`pointer` moved by `offset` bytes."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         start = builder.bitcast(args[0], ir.IntType(8).as_pointer())
@@ -65,14 +65,17 @@ def shifted(typingctx: Any, pointer: Any, offset: Any) -> Any:
     return pointer(pointer, types.intp), codegen
 
 
-_EXCEPTIONS = 0x1F  # with all that NumPy looks at, on x86 and on ARM
+_EXCEPTIONS = 0x1F  # includes all flags that NumPy checks, on x86 and on ARM
 _clear_exceptions = types.ExternalFunction("feclearexcept", types.int32(types.int32))
 _test_exceptions = types.ExternalFunction("fetestexcept", types.int32(types.int32))
 
 
 @jit.scalar
 def clear_flags() -> None:
-    """Clear the floating-point exception flags; to see that none is set is six times faster."""
+    """Clear the floating-point exception flags.
+
+    Testing them first is six times faster where none is set.
+    """
     if _test_exceptions(_EXCEPTIONS) != 0:
         _clear_exceptions(_EXCEPTIONS)
 

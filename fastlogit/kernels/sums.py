@@ -1,13 +1,14 @@
-"""Loss, and loss with gradient, summed over an array of z.
+"""Sums over an array of logits: the loss, and the loss with the gradient.
 
-Blocks of `BLOCK` elements stay in the first cache: one loop, which vectorises, computes
-the terms of a block into a buffer, a second adds the buffer up.  The sum is carried as high
-+ low in 32 lanes (four vectors, so that one addition need not wait for the last), each
-addition by an error-free transformation; so the error of a sum does not grow with its
-length, and its order is fixed.  Where blocks are short (in :mod:`fastlogit.kernels.passes`), eight
-lanes are carried from one to the next.
+An array is read in blocks of `BLOCK` elements, which stay in the first cache.  One loop, which
+vectorises, computes the terms of a block into a buffer; a second loop adds up the buffer.
 
-Partial results are rows ``[high, low]``.  `merge` adds those of several calls, in order.
+A sum is carried as high + low in 32 lanes: four vectors, so that an addition need not wait for the
+one before.  Each addition is an error-free transformation.  The error of a sum therefore does not
+grow with its length, and its order is fixed.  The blocks of :mod:`fastlogit.kernels.passes` are
+short; `carry` takes eight lanes from one block to the next.
+
+A partial result is a pair of rows ``[high, low]``.  `merge` adds partial results in order.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 from fastlogit.kernels import jit, lanes, logistic
 from fastlogit.kernels.ieee import two_sum
 
-# 1024 float64: half of a 16 KiB share of the first cache, beside z, t, weight and output.
+# The buffer of 1024 float64 takes 8 KiB of the first cache, beside z, t, weight and output.
 BLOCK = 1024
 
 
@@ -31,15 +32,9 @@ def _add_lanes(high: Any, low: Any, terms: Any) -> tuple[Any, Any]:
     return high, lanes.add(low, error)
 
 
-@jit.scalar
-def padded(count: int) -> int:
-    """`count` rounded up to what `add_up` takes."""
-    return (count + 4 * lanes.WIDTH - 1) // (4 * lanes.WIDTH) * (4 * lanes.WIDTH)
-
-
 @jit.inner
 def add_up(terms: NDArray[np.float64]) -> tuple[float, float]:
-    """Sum of `terms` as high + low; the length is a multiple of 32."""
+    """Sum of `terms` as high + low; their number must be a multiple of 32."""
     high_0 = high_1 = high_2 = high_3 = lanes.zeros()
     low_0 = low_1 = low_2 = low_3 = lanes.zeros()
     for i in range(0, terms.size, 4 * lanes.WIDTH):
@@ -50,11 +45,11 @@ def add_up(terms: NDArray[np.float64]) -> tuple[float, float]:
     low_0, low_2 = lanes.add(low_0, low_1), lanes.add(low_2, low_3)
     high_0, low_0 = _add_lanes(high_0, low_0, high_1)
     high_2, low_2 = _add_lanes(high_2, low_2, high_3)
-    return _of_lanes(*_add_lanes(high_0, lanes.add(low_0, low_2), high_2))
+    return _sum_lanes(*_add_lanes(high_0, lanes.add(low_0, low_2), high_2))
 
 
 @jit.scalar
-def _of_lanes(highs: Any, lows: Any) -> tuple[float, float]:
+def _sum_lanes(highs: Any, lows: Any) -> tuple[float, float]:
     """Sum of the lanes of ``highs + lows``, as high + low."""
     high, low = 0.0, lanes.total(lows)
     for lane in range(lanes.WIDTH):
@@ -65,7 +60,10 @@ def _of_lanes(highs: Any, lows: Any) -> tuple[float, float]:
 
 @jit.inner
 def carry(terms: NDArray[np.float64], count: int, state: NDArray[np.float64]) -> None:
-    """Add the first `count` of `terms`, a multiple of eight, to eight lanes: (2, 8), high, low."""
+    """Add the first `count` of `terms` to `state`, (2, 8): eight lanes of high and of low parts.
+
+    `count` must be a multiple of eight.
+    """
     highs, lows = lanes.load(state, (0, 0)), lanes.load(state, (1, 0))
     for i in range(0, count, lanes.WIDTH):
         highs, lows = _add_lanes(highs, lows, lanes.load(terms, i))
@@ -75,24 +73,24 @@ def carry(terms: NDArray[np.float64], count: int, state: NDArray[np.float64]) ->
 
 @jit.inner
 def carried(state: NDArray[np.float64]) -> tuple[float, float]:
-    """Sum of all that was added by `carry`, as high + low."""
-    return _of_lanes(lanes.load(state, (0, 0)), lanes.load(state, (1, 0)))
+    """Sum of all terms that `carry` has added to `state`, as high + low."""
+    return _sum_lanes(lanes.load(state, (0, 0)), lanes.load(state, (1, 0)))
 
 
 @jit.scalar
 def weighted(value: float, weight: float) -> float:
-    """Product, which is 0 for a weight of 0 whatever the value."""
+    """Product of a value and its weight; 0 for a weight of 0, even if the value is NaN."""
     return value * np.float64(weight) if weight != 0 else 0.0
 
 
 @jit.scalar
 def _loss_and_residual(z: float, t: float, soft: bool | None) -> tuple[float, float]:
-    """Terms of the loss and of the gradient; `soft` is None where every t is 0 or 1.
+    """Terms of the loss and of the gradient; `soft` is None if every t is 0 or 1.
 
-    LLVM sees what the two have in common and computes it once, and leaves out what nobody uses.
+    LLVM computes common parts of the two once, and drops a term that the caller does not use.
     """
     if soft is None:
-        return logistic.hard_loss_term(z, t), logistic.hard_residual_term(z, t)
+        return logistic.label_loss_term(z, t), logistic.label_residual_term(z, t)
     return logistic.loss_term(z, t), logistic.residual_term(z, t)
 
 
@@ -106,18 +104,18 @@ def log_loss_gradient(
     divisor: float | None,
     total: NDArray[np.float64],
 ) -> None:
-    """Put the sum of the losses into `total`, and the derivatives by z into `gradient`.
+    """Put the sum of the losses into `total` (2,), and the derivatives by z into `gradient`.
 
-    Without `gradient` only the sum is computed; `divisor` is for the gradient, and before it is
-    rounded to float32.
+    `soft` is None if every t is 0 or 1.  Without `gradient` only the sum is computed.  The
+    gradient is divided by `divisor` before it is rounded to the dtype of `gradient`.
     """
     losses = np.zeros(BLOCK)
     high = low = 0.0
     for start in range(0, z.size, BLOCK):
         count = min(BLOCK, z.size - start)
         losses[count:] = 0.0
-        # Slices, as an index like start + i could be negative for all that LLVM knows, and
-        # the loop would not vectorise.
+        # LLVM could not rule out that an index like start + i is negative, and would not vectorise
+        # the loop.  Slices avoid that.
         logits, targets = z[start : start + count], t[start : start + count]
         weights = None if weight is None else weight[start : start + count]
         slopes = None if gradient is None else gradient[start : start + count]
@@ -136,7 +134,7 @@ def log_loss_gradient(
 
 @jit.loop
 def merge(partials: NDArray[np.float64], result: NDArray[np.float64]) -> None:
-    """Add up partial results of shape (parts, 2, size), in order, into `result` (size,)."""
+    """Add `partials`, (parts, 2, size), in order, and put the sums into `result` (size,)."""
     parts, _, size = partials.shape
     highs, lows = np.empty(BLOCK), np.empty(BLOCK)
     for start in range(0, size, BLOCK):
@@ -144,21 +142,21 @@ def merge(partials: NDArray[np.float64], result: NDArray[np.float64]) -> None:
         highs[:] = 0.0
         lows[:] = 0.0
         for part in range(parts):
-            _add_to(partials[part, 0, here], partials[part, 1, here], highs, lows)
+            _add_each(partials[part, 0, here], partials[part, 1, here], highs, lows)
         sums = result[here]
         for i in range(sums.size):
-            # Past the largest number, or with an infinite term, the low part is NaN.
+            # The low part is NaN after an overflow or an infinite term.
             sums[i] = highs[i] + lows[i] if np.isfinite(lows[i]) else highs[i]
 
 
 @jit.inner
-def _add_to(
+def _add_each(
     high: NDArray[np.float64],
     low: NDArray[np.float64],
     highs: NDArray[np.float64],
     lows: NDArray[np.float64],
 ) -> None:
-    """Add ``high + low`` to the first of ``highs + lows``, each."""
+    """Add each ``high + low`` to the element of ``highs + lows`` at its position."""
     for i in range(high.size):
         highs[i], error = two_sum(highs[i], high[i])
         lows[i] += error + low[i]
@@ -166,7 +164,7 @@ def _add_to(
 
 @jit.loop
 def count_outside(values: NDArray[Any], high: float) -> tuple[int, int]:
-    """How many of `values` are not in [0, high] (NaN is not), and how many not 0 or `high`."""
+    """Count the values outside [0, high], which NaN is, and the values other than 0 and `high`."""
     outside = between = 0
     for i in range(values.size):
         value = values[i]

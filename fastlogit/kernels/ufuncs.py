@@ -1,14 +1,15 @@
-"""The NumPy ufuncs: the scalar functions, element by element, in float32 and float64.
+"""NumPy ufuncs of the elementwise functions, in float32 and float64.
 
-Each is made at its first use, from inner loops of our own rather than by ``numba.vectorize``:
-the loop that Numba puts around a function ignores the stride of the output (as of 0.68:
-``f(z, out=table[:, 0])`` writes to other columns), is compiled anew in every process, and
-leaves floating-point flags that NumPy turns into warnings.  Ours are kept in the cache, and
-clear the flags when they end.
+Each ufunc is made at its first use, from inner loops of our own.  ``numba.vectorize`` would not do
+(as of 0.68):
 
-A loop goes straight over its arrays where these are contiguous, and otherwise (strides,
-broadcasting, output on top of input) by way of a small contiguous buffer, so that the
-computation itself is vectorised always.
+* its loop ignores the stride of the output, so ``f(z, out=table[:, 0])`` writes to other columns;
+* it compiles in every process;
+* it leaves floating-point flags set, which NumPy turns into warnings.
+
+Our loops are kept in the cache on disk, and clear the flags when they end.  A loop reads and writes
+contiguous arrays directly.  Otherwise (strides, broadcasting, output on top of input) it copies
+through a small contiguous buffer, so that the computation is always vectorised.
 """
 
 from __future__ import annotations
@@ -21,40 +22,27 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numba import carray, types
 
-from fastlogit.kernels import jit, logistic
+from fastlogit.kernels import jit
+from fastlogit.kernels.elementwise import FUNCTIONS, specialised
 from fastlogit.kernels.ieee import clear_flags, shifted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-ARGUMENTS = {
-    "sigmoid": ("z",),
-    "sigmoid_derivative": ("z",),
-    "log_sigmoid": ("z",),
-    "softplus": ("z",),
-    "logit": ("y",),
-    "logistic_loss": ("z", "t"),
-    "residual": ("z", "t"),
-    "cross_entropy": ("y", "t"),
-    "cross_entropy_derivative": ("y", "t"),
-}
-
-# Elements of a buffer: three of these are an eighth of the first cache.
+# Elements of a buffer: three buffers are an eighth of the first cache.
 _BUFFER = 256
 
 # Inner loops ------------------------------------------------------------------------------
 
-
-@jit.scalar
-def _copy_in(source: Any, step: int, first: int, count: int, buffer: Any) -> None:
-    for i in range(count):
-        buffer[i] = shifted(source, (first + i) * step)[0]
+kernel: Any = None  # each copy of the two loops has its own
 
 
-@jit.scalar
-def _copy_out(buffer: Any, first: int, count: int, target: Any, step: int) -> None:
-    for i in range(count):
-        shifted(target, (first + i) * step)[0] = buffer[i]
+def _unary_loop(args: Any, dimensions: Any, steps: Any, data: Any) -> None:
+    _unary(kernel, args, dimensions, steps)
+
+
+def _binary_loop(args: Any, dimensions: Any, steps: Any, data: Any) -> None:
+    _binary(kernel, args, dimensions, steps)
 
 
 @jit.scalar
@@ -102,60 +90,36 @@ def _binary(function: Any, args: Any, dimensions: Any, steps: Any) -> None:
     clear_flags()
 
 
-# One function each, as the cache knows functions by where they stand.
+@jit.scalar
+def _copy_in(source: Any, step: int, first: int, count: int, buffer: Any) -> None:
+    for i in range(count):
+        buffer[i] = shifted(source, (first + i) * step)[0]
 
 
-def _sigmoid(args: Any, dimensions: Any, steps: Any, data: Any) -> None:
-    _unary(logistic.sigmoid, args, dimensions, steps)
+@jit.scalar
+def _copy_out(buffer: Any, first: int, count: int, target: Any, step: int) -> None:
+    for i in range(count):
+        shifted(target, (first + i) * step)[0] = buffer[i]
 
 
-def _sigmoid_derivative(args: Any, dimensions: Any, steps: Any, data: Any) -> None:
-    _unary(logistic.sigmoid_derivative, args, dimensions, steps)
-
-
-def _log_sigmoid(args: Any, dimensions: Any, steps: Any, data: Any) -> None:
-    _unary(logistic.log_sigmoid, args, dimensions, steps)
-
-
-def _softplus(args: Any, dimensions: Any, steps: Any, data: Any) -> None:
-    _unary(logistic.softplus, args, dimensions, steps)
-
-
-def _logit(args: Any, dimensions: Any, steps: Any, data: Any) -> None:
-    _unary(logistic.logit, args, dimensions, steps)
-
-
-def _logistic_loss(args: Any, dimensions: Any, steps: Any, data: Any) -> None:
-    _binary(logistic.logistic_loss, args, dimensions, steps)
-
-
-def _residual(args: Any, dimensions: Any, steps: Any, data: Any) -> None:
-    _binary(logistic.residual, args, dimensions, steps)
-
-
-def _cross_entropy(args: Any, dimensions: Any, steps: Any, data: Any) -> None:
-    _binary(logistic.cross_entropy, args, dimensions, steps)
-
-
-def _cross_entropy_derivative(args: Any, dimensions: Any, steps: Any, data: Any) -> None:
-    _binary(logistic.cross_entropy_derivative, args, dimensions, steps)
-
-
-# Ufuncs from them -------------------------------------------------------------------------
+# Ufuncs -----------------------------------------------------------------------------------
 
 
 @cache
 def ufunc(name: str) -> np.ufunc:
-    """Make (once) the ufunc of a function of :mod:`fastlogit.kernels.logistic`."""
-    loop = globals()[f"_{name}"]
+    """Return the ufunc of a function of the table; the first call compiles or loads its loops."""
+    function = FUNCTIONS[name]
+    inputs = len(function.arguments)
+    template = _unary_loop if inputs == 1 else _binary_loop
+    loop = specialised(template, name, kernel=function.kernel)
     # float32 first: NumPy takes the first loop that the input can be cast to safely.
     loops = [jit.c_function(loop, _signature(dtype)) for dtype in (types.float32, types.float64)]
-    return _from_loops(name, len(ARGUMENTS[name]), loops, [np.float32, np.float64])
+    return _from_loops(name, inputs, loops, [np.float32, np.float64])
 
 
 def __getattr__(name: str) -> np.ufunc:
-    """Let pickle find a ufunc, which it does by name."""
-    if name in ARGUMENTS:
+    """Return the ufunc with this name: pickle looks a ufunc up by name."""
+    if name in FUNCTIONS:
         return ufunc(name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
@@ -166,7 +130,7 @@ def _signature(dtype: Any) -> Any:
     return types.void(types.CPointer(types.CPointer(dtype)), sizes, sizes, types.voidptr)
 
 
-# What a ufunc points to must outlive it, and a ufunc lives as long as the process.
+# A ufunc lives as long as the process, and what it points to must live as long.
 _kept: list[Any] = []
 
 

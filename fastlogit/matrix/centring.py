@@ -32,7 +32,7 @@ _ROWS, _ELEMENTS, _LEAST_ROWS = 256, 1 << 20, 32
 _NEAREST = 0.99
 
 
-def centred(X: Matrix, weight: NDArray[Any] | None, threads: int) -> Matrix:
+def centre_columns(X: Matrix, weight: NDArray[Any] | None, threads: int) -> Matrix:
     """X minus the centres of columns that are far from 0, judged by the rows with a weight."""
     if weight is not None:
         largest = weight.max()
@@ -68,6 +68,8 @@ def _evenly_spaced_rows(X: Matrix, weight: NDArray[np.float64] | None) -> NDArra
     return rows
 
 
-def moved(intercept: float, centres: NDArray[np.float64], coef: NDArray[np.float64]) -> float:
+def shift_intercept(
+    intercept: float, centres: NDArray[np.float64], coef: NDArray[np.float64]
+) -> float:
     """Intercept for centred columns, from the intercept for the original columns."""
     return math.fsum([intercept, *(centres * coef).tolist()])

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
-from fastlogit.core.arrow import column_of, plain, texts_of
+from fastlogit.core.arrow import as_column, decoded, string_array
 from fastlogit.core.checks import choice, shown
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def encoding(coefficients: dict[str, float]) -> Encoding:
             given = [coefficients[one] for one in spellings if one in coefficients]
             for one in spellings if given else ():
                 coefficients.setdefault(one, given[0])
-    return Encoding(texts_of(coefficients), np.array([*coefficients.values(), 0.0]))
+    return Encoding(string_array(coefficients), np.array([*coefficients.values(), 0.0]))
 
 
 class Found(NamedTuple):
@@ -171,7 +171,7 @@ def as_text(column: Any) -> Any:
     """A column of categories of any type as strings."""
     import pyarrow as pa
 
-    column = plain(column)
+    column = decoded(column)
     return column if pa.types.is_string(column.type) else column.cast(pa.string())
 
 
@@ -194,7 +194,7 @@ def text_logits(
     """The contribution of the columns of text of a table in memory to the logits of its rows."""
     total: Any = 0.0
     for name, coefficients in text.items():
-        column = column_of(X[name])
+        column = as_column(X[name])
         column.validate(full=True)  # a code may point outside the dictionary
         found = look_up(column, encoding(coefficients))
         if missing == "error" and (nulls := np.count_nonzero(np.isnan(found.logits))):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastlogit.core import checks
-from fastlogit.core.arrow import column_of, numbers
+from fastlogit.core.arrow import as_column, numbers
 from fastlogit.kernels.layouts import columns
 from fastlogit.kernels.layouts.columns import Columns
 from fastlogit.matrix.columns import (
@@ -76,7 +76,7 @@ def in_memory(X: Any) -> Any:
     if isinstance(X, pa.RecordBatch | pa.Table):
         return X
     try:
-        # `pa.table` would export Arrow's own readers by the C interface; see `column_of`.
+        # `pa.table` would export Arrow's own readers by the C interface; see `as_column`.
         return X.read_all() if isinstance(X, pa.RecordBatchReader) else pa.table(X)
     except (pa.ArrowException, TypeError, ValueError) as error:
         raise TypeError(f"X must be a table; got {type(X).__name__} ({error})") from None
@@ -113,7 +113,7 @@ def _read_column(value: Any, name: str, missing: Missing) -> list[Column]:
         import pyarrow as pa
 
         try:
-            whole = pa.array(value) if _is_pandas(value) else column_of(value)
+            whole = pa.array(value) if _is_pandas(value) else as_column(value)
         except (pa.ArrowException, TypeError):
             raise TypeError(f"X must hold real numbers; got {dtype} in column {name!r}") from None
         chunks = whole.chunks if isinstance(whole, pa.ChunkedArray) else [whole]

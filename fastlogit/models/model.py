@@ -354,11 +354,11 @@ class LogisticModel:
         if self.with_intercept:
             count = _threads.resolve(threads)
             weight = checks.weights(weight, given.shape[0], "row of X", count)
-            given = centring.centred(given, weight, count)
+            given = centring.centre_columns(given, weight, count)
         hessian = linear.hessian(
             given,
             self.coef,
-            centring.moved(self.intercept, given.centres, self.coef),
+            centring.shift_intercept(self.intercept, given.centres, self.coef),
             weight=weight,
             offset=offset,
             with_intercept=self.with_intercept,

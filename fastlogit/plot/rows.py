@@ -12,7 +12,7 @@ from fastlogit.core import checks
 from fastlogit.models.model import LogisticModel, warn_without_offset
 from fastlogit.plot import axes
 from fastlogit.scoring.observations import read_observations
-from fastlogit.training.targets import t_of
+from fastlogit.training.targets import encode_labels
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from fastlogit.core.checks import Missing
     from fastlogit.matrix.onehot import Unknown
     from fastlogit.tables.csv_options import CSVOptions
-    from fastlogit.tables.table import Progress
+    from fastlogit.tables.table import ReadProgress
 
     Model: TypeAlias = LogisticModel | str | os.PathLike[str]
     Source: TypeAlias = os.PathLike[str] | str | Any
     # One value a row, or the column that holds them.
     Labels: TypeAlias = ArrayLike | str | int | None
     Offset: TypeAlias = ArrayLike | str | int | None
-    ShowProgress: TypeAlias = Callable[[Progress], object] | None
+    ShowProgress: TypeAlias = Callable[[ReadProgress], object] | None
 
 
 class Rows(NamedTuple):
@@ -91,7 +91,7 @@ def read_rows(
             raise ValueError(
                 f"t must have one label for each row of X, {z.size}; got shape {given.shape}"
             )
-        labels = t_of(given, model.classes, "t")
+        labels = encode_labels(given, model.classes, "t")
         features = [_feature_array(X)] if with_features else []
     return _known_rows(z, labels, features, missing)
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from fastlogit.matrix.onehot import Unknown
     from fastlogit.models.model import LogisticModel
     from fastlogit.tables.csv_options import CSVOptions
-    from fastlogit.tables.table import Progress
+    from fastlogit.tables.table import ReadProgress
 
 # Bins of the calibration table.
 _CALIBRATION_BINS = 10
@@ -115,7 +115,7 @@ def evaluate(
     source_format: str | None = None,
     csv: CSVOptions | None = None,
     threads: SupportsIndex | None = None,
-    progress: Callable[[Progress], object] | None = None,
+    progress: Callable[[ReadProgress], object] | None = None,
 ) -> Evaluation:
     """Measures of a model's probabilities against labels, in one pass over a table.
 

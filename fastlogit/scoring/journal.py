@@ -26,12 +26,15 @@ import numpy as np
 
 from fastlogit.core import files
 from fastlogit.scoring.scorer import ScoredBatch
+from fastlogit.tables.source import open_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from typing import BinaryIO
 
 _HEAD = struct.Struct("<QQQQQQ")
+# Key of the fingerprint in the metadata of Parquet and Arrow files.
+_KEY = b"fastlogit.run"
 
 
 @contextmanager
@@ -139,6 +142,22 @@ def fingerprint(run: dict[str, Any]) -> dict[str, str]:
     """A hash of each item of a run's identity, which reveals no path or time."""
     encoded = {name: json.dumps(value, sort_keys=True).encode() for name, value in run.items()}
     return {name: hashlib.sha256(value).hexdigest() for name, value in encoded.items()}
+
+
+def add_fingerprint(schema: Any, said: dict[str, str]) -> Any:
+    """A schema whose metadata tell the run that writes a file, in Parquet and Arrow."""
+    return schema.with_metadata({_KEY: json.dumps(said, sort_keys=True)}) if said else schema
+
+
+def read_fingerprint(path: str | os.PathLike[str]) -> dict[str, str] | None:
+    """The fingerprint of the run that wrote a file; None if the file has none."""
+    if not Path(path).is_file():
+        return None
+    try:
+        said = json.loads(open_table(Path(path)).schema.metadata[_KEY])
+    except (AttributeError, KeyError, TypeError, ValueError):  # any other file
+        return None
+    return said if isinstance(said, dict) else None
 
 
 def _read(file: BinaryIO, schema: Any) -> ScoredBatch | None:

@@ -61,7 +61,7 @@ class ModelColumns:
     ) -> None:
         self.missing = checks.missing(missing)
         self.unknown = onehot.checked_unknown(unknown)
-        self.intercept, self.threads, self.text_of = model.intercept, threads, table.text_of
+        self.intercept, self.threads, self.text_of = model.intercept, threads, table.clean_text
         self.coef, self.encodings = model.coef, dict[str, onehot.Encoding]()
         # An offset is a column of numbers whose coefficient is 1.
         self.offset = None if offset is None else table.position(offset, "offset")
@@ -71,7 +71,7 @@ class ModelColumns:
             self.positions = table.find([*names, *self.encodings])
             if self.offset in self.positions:
                 raise ValueError(
-                    f"{table.name}: {table.label(self.offset)} is a feature of the model, so it "
+                    f"{table.name}: {table.describe(self.offset)} is a feature of the model, so it "
                     "cannot be the offset"
                 )
             place = len(names)

@@ -10,7 +10,7 @@ from fastlogit.core import checks
 from fastlogit.core import threads as _threads
 from fastlogit.scoring.model_columns import ModelColumns
 from fastlogit.tables.source import open_table
-from fastlogit.training.targets import find_labels, labels_of, t_of
+from fastlogit.training.targets import encode_labels, find_labels, read_labels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from fastlogit.matrix.onehot import Unknown
     from fastlogit.models.model import LogisticModel
     from fastlogit.tables.csv_options import CSVOptions
-    from fastlogit.tables.table import Batch, Progress
+    from fastlogit.tables.table import Batch, ReadProgress
 
 
 class Observations(NamedTuple):
@@ -44,7 +44,7 @@ def read_observations(
     source_format: str | None = None,
     csv: CSVOptions | None = None,
     threads: SupportsIndex | None = None,
-    progress: Callable[[Progress], object] | None = None,
+    progress: Callable[[ReadProgress], object] | None = None,
     with_features: bool = False,
 ) -> Iterator[Observations]:
     """Observations of each batch of a table; arguments and errors as in `evaluate`."""
@@ -62,7 +62,7 @@ def read_observations(
         if target == features.offset or (target in columns and in_array is None):
             role = "the offset" if target == features.offset else "a feature of the model"
             raise ValueError(
-                f"{table.name}: {table.label(target)} is {role}, so it cannot be the label"
+                f"{table.name}: {table.describe(target)} is {role}, so it cannot be the label"
             )
         columns.append(target)
         text.add(target)
@@ -70,8 +70,8 @@ def read_observations(
     def observe(batch: Batch) -> tuple[Observations, int | None]:
         X, labels = _split(batch, len(features.positions), in_array)
         z, _ = features.logits(X, batch)
-        labels = labels_of(table, labels, model.classes, batch)
-        t = t_of(labels, model.classes, batch.file, batch.first)
+        labels = read_labels(table, labels, model.classes, batch)
+        t = encode_labels(labels, model.classes, batch.file, batch.first)
         if missing == "error":
             _refuse_missing(z, t, X, batch)
         return Observations(z, t, X if with_features else None), batch.position

@@ -18,12 +18,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 
 from fastlogit.core import checks, files
 from fastlogit.core import threads as _threads
-from fastlogit.core.arrow import array_of
+from fastlogit.core.arrow import from_numpy
 from fastlogit.core.pipeline import write_behind
 from fastlogit.models.model import loaded, warn_without_offset
-from fastlogit.scoring.journal import Journal, fingerprint, open_journal
+from fastlogit.scoring.journal import (
+    Journal,
+    add_fingerprint,
+    fingerprint,
+    open_journal,
+    read_fingerprint,
+)
 from fastlogit.scoring.scorer import Scorer
-from fastlogit.tables.sink import open_sink, run_of, with_run
+from fastlogit.tables.sink import open_sink
 from fastlogit.tables.source import STANDARD, open_table
 
 if TYPE_CHECKING:
@@ -35,7 +41,7 @@ if TYPE_CHECKING:
     from fastlogit.models.model import LogisticModel
     from fastlogit.scoring.scorer import Output, ScoredBatch
     from fastlogit.tables.csv_options import CSVOptions
-    from fastlogit.tables.table import Progress
+    from fastlogit.tables.table import ReadProgress
 
 
 class Scored(NamedTuple):
@@ -99,7 +105,7 @@ def score(
     threads: SupportsIndex | None = None,
     force: bool = False,
     resume: bool = False,
-    progress: Callable[[Progress], object] | None = None,
+    progress: Callable[[ReadProgress], object] | None = None,
 ) -> Any:
     """Score every row of a table, into a file or as record batches.
 
@@ -161,7 +167,7 @@ def score(
         already complete, nothing is written.  If another run wrote it, that is an error unless
         `force` is given.
     progress : callable, optional
-        Called after each batch with a :class:`Progress`.
+        Called after each batch with a :class:`ReadProgress`.
 
     Returns
     -------
@@ -272,7 +278,7 @@ def _write(
     output: _Files,
     run: dict[str, Any],
     resume: bool,
-    progress: Callable[[Progress], object] | None,
+    progress: Callable[[ReadProgress], object] | None,
 ) -> Scored:
     """Write the output, complete an interrupted one, or compare with one that exists."""
     # The path of the skipped rows does not change the rows.
@@ -291,7 +297,7 @@ def _write(
             write_rows = stack.enter_context(
                 open_sink(
                     output.sink,
-                    with_run(scorer.schema, stored),
+                    add_fingerprint(scorer.schema, stored),
                     file_format=output.file_format,
                     compression=output.compression,
                     force=output.force,
@@ -323,7 +329,7 @@ def _write_batches(
     journal: Journal | None,
     is_resumed: bool,
     write: Callable[[ScoredBatch], object],
-    progress: Callable[[Progress], object] | None,
+    progress: Callable[[ReadProgress], object] | None,
 ) -> Scored:
     """Write the batches in the journal, then score and write the others."""
 
@@ -352,7 +358,7 @@ def _are_complete(paths: Sequence[str | os.PathLike[str]], run: dict[str, str]) 
         If another run wrote one, with a list of the differences.
     """
     for path in paths:
-        before = run_of(path)
+        before = read_fingerprint(path)
         if before is None:
             return False
         if changed := [name for name in run if before.get(name) != run[name]]:
@@ -385,11 +391,11 @@ def _skipped_rows(
 
     schema = pa.schema([("file", pa.string()), ("row", pa.int64())])
     compare = compare and not force
-    with open_sink(path, with_run(schema, run), force=force, compare=compare) as write:
+    with open_sink(path, add_fingerprint(schema, run), force=force, compare=compare) as write:
 
         def write_skipped(batch: ScoredBatch) -> None:
             if batch.skipped.size:
                 names = pa.repeat(batch.file, batch.skipped.size)
-                write(pa.record_batch([names, array_of(batch.skipped)], schema=schema))
+                write(pa.record_batch([names, from_numpy(batch.skipped)], schema=schema))
 
         yield write_skipped

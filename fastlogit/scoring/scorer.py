@@ -9,10 +9,10 @@ import numpy as np
 
 from fastlogit import elementwise
 from fastlogit.core import checks
-from fastlogit.core.arrow import array_of, as_type, texts_of
+from fastlogit.core.arrow import as_type, from_numpy, string_array
 from fastlogit.models.fields import repeated
 from fastlogit.scoring.model_columns import ModelColumns
-from fastlogit.tables.table import UNTYPED, naming
+from fastlogit.tables.errors import errors_naming
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -105,10 +105,7 @@ class Scorer:
         """The schema of the kept columns, then the outputs."""
         import pyarrow as pa
 
-        fields = [
-            field if self.table.typed else field.with_metadata(UNTYPED)
-            for field in map(self.table.field, kept)
-        ]
+        fields = [self.table.field(position) for position in kept]
         for name, output in zip(self.names, self.outputs, strict=True):
             # The label of a row with a score of NaN is null; other outputs are NaN.
             is_label = output == "label"
@@ -135,7 +132,7 @@ class Scorer:
         data = batch.data
         X = data.select(range(len(self.features.positions))) if hasattr(data, "schema") else data
         for place in self.kept_numbers:
-            numbers = self.table.numbers_of(X.column(place), self.columns[place], batch)
+            numbers = self.table.parse_numbers(X.column(place), self.columns[place], batch)
             X = X.set_column(place, X.schema.names[place], numbers)
         z, unknown = self.features.logits(X, batch)
         skipped = np.empty(0, np.int64)
@@ -147,24 +144,24 @@ class Scorer:
         if self.features.missing == "skip" and np.isnan(z).any():
             skipped = np.flatnonzero(np.isnan(z)) + batch.first
             there = np.flatnonzero(~np.isnan(z))
-            z, kept = z[there], [column.take(array_of(there)) for column in kept]
+            z, kept = z[there], [column.take(from_numpy(there)) for column in kept]
         columns = [self._output(one, z) for one in self.outputs]
         rows = pa.record_batch([*kept, *columns], schema=self.schema)
         return ScoredBatch(rows, skipped, count, batch.file, unknown, batch.position)
 
     def _kept(self, column: Any, field: Any, batch: Batch) -> Any:
-        with naming(f"{batch.file}: column {checks.shown(field.name)} cannot be kept"):
+        with errors_naming(f"{batch.file}: column {checks.shown(field.name)} cannot be kept"):
             return as_type(column, field.type)
 
     def _output(self, output: Output, z: NDArray[np.float64]) -> Any:
         if output == "logit":
-            return array_of(z)
+            return from_numpy(z)
         if output == "log-probability":
-            return array_of(elementwise.log_sigmoid(z, threads=1))
+            return from_numpy(elementwise.log_sigmoid(z, threads=1))
         y = elementwise.sigmoid(z, threads=1)
         if output == "probability":
-            return array_of(y)
-        return self.classes.take(array_of((y > self.threshold).astype(np.int8), ~np.isnan(y)))
+            return from_numpy(y)
+        return self.classes.take(from_numpy((y > self.threshold).astype(np.int8), ~np.isnan(y)))
 
 
 def _class_array(classes: tuple[Any, Any]) -> Any:
@@ -172,10 +169,10 @@ def _class_array(classes: tuple[Any, Any]) -> Any:
     import pyarrow as pa
 
     if isinstance(classes[0], str):
-        return texts_of(classes)
+        return string_array(classes)
     if isinstance(classes[0], bool):
         return pa.concat_arrays([pa.repeat(label, 1) for label in classes])
-    return array_of(np.array(classes))
+    return from_numpy(np.array(classes))
 
 
 def _checked_outputs(output: Output | Sequence[Output]) -> tuple[Output, ...]:

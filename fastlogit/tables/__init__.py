@@ -1,1 +1,12 @@
-"""Tables of any format, read and written batch by batch; knows nothing of models."""
+"""Tables of any format, read and written batch by batch; this package knows nothing of models.
+
+table, errors   the contract of a table that can be read, and errors that name file and row
+source, sink    open anything to read it, open a file to write it
+formats         the table of file formats; file_format is the contract of one
+parquet, arrow_ipc, csv, npy, libsvm
+                one file a format, for reading and writing
+array, frame, partition, folder
+                tables that are no single file: arrays, columns in memory, Dask, many files
+record_batches, text_file, csv_options
+                parts that several formats share
+"""

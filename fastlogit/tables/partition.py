@@ -8,62 +8,63 @@ import numpy as np
 
 from fastlogit.core.arrow import common_type
 from fastlogit.core.checks import shown
-from fastlogit.tables.columnar import of_batches, of_schema
-from fastlogit.tables.table import dtype_of, naming
+from fastlogit.tables.errors import errors_naming
+from fastlogit.tables.record_batches import split_batches, typed_table
+from fastlogit.tables.table import numpy_dtype
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from fastlogit.tables.table import Batch, Table, Wanted
 
-# Where the classes of data frames are; dask_expr had them for a time.
+# Packages that have defined Dask's data frames.
 _MODULES = ("dask.dataframe", "dask_expr")
 
 
-def is_frame(source: Any) -> bool:
-    """Whether it is a data frame of Dask, which need not be imported to find out."""
+def is_dask_frame(source: Any) -> bool:
+    """Whether an object is a data frame of Dask; this does not import Dask."""
     return any(
         kind.__name__ == "DataFrame" and kind.__module__.startswith(_MODULES)
         for kind in type(source).__mro__
     )
 
 
-def of_frame(name: str, frame: Any) -> Table:
-    """A data frame as a table; columns are found by their names, and its index is none."""
-    schema = schema_of(frame)
+def open_dask_frame(name: str, frame: Any) -> Table:
+    """Make a table of a data frame, without its index."""
+    schema = declared_schema(frame)
 
     def read(wanted: Wanted) -> Iterator[Batch]:
         columns = list(wanted.columns)
         names = [schema.names[column] for column in columns]
         chosen = frame[[frame.columns[column] for column in columns]]
         for number in range(chosen.npartitions):
-            where = f"{name}, partition {number}"
-            with naming(where):
-                rows = as_arrow(chosen.get_partition(number).compute(), schema)
-            yield from of_batches(rows.to_batches(), names, where, wanted)
+            place = f"{name}, partition {number}"
+            with errors_naming(place):
+                rows = partition_to_arrow(chosen.get_partition(number).compute(), schema)
+            yield from split_batches(rows.to_batches(), names, place, wanted)
 
-    return of_schema(name, (), schema, None, read)
+    return typed_table(name, (), schema, None, read)
 
 
-def schema_of(frame: Any) -> Any:
-    """The schema that a data frame of Dask declares, before anything is computed.
+def declared_schema(frame: Any) -> Any:
+    """The Arrow schema that a data frame of Dask declares before anything is computed.
 
-    What pandas calls objects are texts.
+    Columns of pandas' dtype `object` are text.
     """
     import pyarrow as pa
 
-    kinds = pa.Schema.from_pandas(frame._meta, preserve_index=False)
+    fields = pa.Schema.from_pandas(frame._meta, preserve_index=False)
     is_object = pa.types.is_null
     return pa.schema(
-        [kind.with_type(pa.string()) if is_object(kind.type) else kind for kind in kinds]
+        [field.with_type(pa.string()) if is_object(field.type) else field for field in fields]
     )
 
 
-def as_arrow(partition: Any, schema: Any) -> Any:
-    """A partition, a data frame of pandas, as a table of Arrow without an index.
+def partition_to_arrow(partition: Any, schema: Any) -> Any:
+    """Convert a partition, a data frame of pandas, to an Arrow table without an index.
 
-    A column without any value gets the declared type, as pandas may have given it another.
-    In another, a type that the declared one does not stand for is an error.
+    A column without any value gets the type in `schema`, as pandas may have given it another.
+    Any other column raises a ValueError if its type does not fit the declared one.
     """
     import pyarrow as pa
 
@@ -72,19 +73,19 @@ def as_arrow(partition: Any, schema: Any) -> Any:
         column, kind = table.column(place), schema.field(name).type
         if column.null_count == len(column) and column.type != kind:
             table = table.set_column(place, name, pa.nulls(len(column), kind))
-        elif not _can_be(column.type, kind):
+        elif not _fits(column.type, kind):
             raise ValueError(
                 f"column {shown(name)} holds {column.type}, and the data frame declares {kind}"
             )
     return table
 
 
-def _can_be(kind: Any, declared: Any) -> bool:
-    """Whether a declared type promises enough: text for text, and float64 where it is needed."""
+def _fits(kind: Any, declared: Any) -> bool:
+    """Whether the declared type promises enough: text for text, float64 if that is needed."""
     common = common_type([kind, declared])
     if common is None:
         return False
-    found, expected = dtype_of(common), dtype_of(declared)
+    found, expected = numpy_dtype(common), numpy_dtype(declared)
     if isinstance(found, str) or isinstance(expected, str):
         return True
     return bool(np.result_type(np.float32, found) == np.result_type(np.float32, expected))

@@ -1,14 +1,12 @@
-"""A table, whatever it comes from: named or numbered columns, read batch by batch, in order.
+"""The contract of a table: named or numbered columns, read in order, batch by batch.
 
-Messages count rows from 0, within a file, and do not count a header.
+Every format's opener returns a `Table`; everything that reads a table uses only this class.
 """
 
 from __future__ import annotations
 
 import difflib
-import re
 import stat
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from itertools import pairwise
@@ -17,10 +15,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from fastlogit.core.arrow import is_number, numbers, plain_type
-from fastlogit.core.checks import cut, shown
-from fastlogit.core.pipeline import side_by_side
+from fastlogit.core.arrow import decoded_type, is_number, numbers
+from fastlogit.core.checks import shown
+from fastlogit.core.pipeline import map_in_order
 from fastlogit.tables.csv_options import CellError
+from fastlogit.tables.errors import ColumnError, errors_naming
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
@@ -30,53 +29,35 @@ if TYPE_CHECKING:
 
     from fastlogit.tables.csv_options import CSVOptions
 
-    Read = Callable[["Wanted"], Iterator["Batch"]]
+    Reader = Callable[["Wanted"], Iterator["Batch"]]
 
 T = TypeVar("T")
 
-# A batch takes about this much memory as float64: little beside an interpreter with NumPy, ...
+# Memory of a batch as float64: little compared with an interpreter that has imported NumPy.
 _BATCH_BYTES = 32 << 20
-# ... and has this many rows at most and at least, whatever the number of columns.
+# Limits on the rows of a batch, for tables of very few or very many columns.
 _MOST_ROWS, _LEAST_ROWS = 1 << 17, 1 << 10
-# Metadata of a text column from a source without types, which may hold numbers as well.
+# Metadata of a field whose text was copied from a CSV and may be numbers: it is written without
+# quotes unless it needs them.
 UNTYPED = {b"fastlogit": b"untyped"}
-# What is said of a reader's error, at most: a file may hold names of any length.
-_MOST_TEXT = 400
-# Patterns of what Arrow says of a CSV, and what we say.
-_OF_ARROW = {
-    r"Expected (\d+) columns, got (\d+)": (
-        r"\2 cells, and the header has \1 (the header must be the first line)"
-    ),
-    "Empty CSV file or block: cannot infer number of columns": (
-        "Empty CSV file, or one with a header of more than a megabyte"
-    ),
-    r"straddling object straddles two block boundaries \(try to increase block size\?\)": (
-        "a line is longer than a megabyte"
-    ),
-    "invalid UTF8 data": (
-        "invalid UTF-8 (csv=CSVOptions(encoding='cp1252') reads what Windows writes)"
-    ),
-}
 
 
 class Batch(NamedTuple):
-    """Rows of a table: a record batch of Arrow, an array or a CSR matrix."""
+    """Consecutive rows of a table."""
 
+    # A record batch of Arrow, an array or a CSR matrix.
     data: Any
-    # Where they are, for messages: the file, and the first row's number in it.
+    # The file, as messages name it, and the number of the first row in it.
     file: str
     first: int
-    # Of formats where they are no column.
+    # Labels of formats that store them apart from the columns (LIBSVM).
     labels: NDArray[np.float64] | None = None
-    # Bytes of the file that have been read, where the number of rows does not tell.
+    # Bytes of the file read so far, if the number of rows in the file is unknown.
     position: int | None = None
 
 
-class Progress(NamedTuple):
-    """How far a table has been read: rows, bytes of its files, and all of them.
-
-    None is what is not known.
-    """
+class ReadProgress(NamedTuple):
+    """Rows and bytes read so far, and how many there are; None where unknown."""
 
     rows: int
     all_rows: int | None
@@ -85,53 +66,70 @@ class Progress(NamedTuple):
 
 
 class Wanted(NamedTuple):
-    """What to read of a table."""
+    """The columns and rows to read."""
 
-    # Positions of columns.  Those in `text` are read unchanged, in a CSV as text.  In all others,
-    # decimals, dictionaries of numbers, nulls and cells of a CSV become numbers.
+    # Positions of the columns.  Columns in `text` are returned as they are stored (a CSV's as
+    # text); in all others, decimals, dictionaries of numbers, nulls and CSV cells become numbers.
     columns: Sequence[int]
     text: Collection[int] = ()
-    # Rows of a batch, at most.
+    # Most rows of a batch.
     batch_rows: int = _MOST_ROWS
-    # The first row, and that after the last, of tables that know how many they have.
+    # The first row, and the row after the last one; None stands for the end of the table.
     start: int = 0
     stop: int | None = None
-    # Most threads to use, where a format can be read by several.
+    # Most threads that the reader may use.
     threads: int = 1
 
 
-class ColumnError(ValueError):
-    """An error that is gone without some columns, or if they are taken as text."""
-
-    def __init__(
-        self, message: str, columns: Sequence[str] = (), *, may_be_text: bool = False
-    ) -> None:
-        super().__init__(message)
-        self.columns, self.may_be_text = list(columns), may_be_text
-
-
 class Conflict(str):
-    """The types of a column in two files, such as numbers and text, that no type holds."""
+    """The message that a column's types in two files, such as numbers and text, do not agree."""
 
     __slots__ = ()
 
 
 @dataclass(frozen=True)
 class Table:
-    """Something with rows and columns that can be read.
+    """A table that can be read batch by batch.
+
+    An opener looks only at a file's header or metadata, and raises a ValueError if the file does
+    not follow its format.  Code that uses a table calls `read` or `map`, never `reader`.
 
     Attributes
     ----------
     name : str
-        What messages call it.
+        How messages name the table: the path of a file, the type of an object.
     names : tuple of str, or None
-        Names of its columns; None where columns only have positions.
+        Names of the columns, which may repeat; None if columns only have positions.
     dtypes : tuple of (dtype or str)
-        Of each column; where that is no number, what the source calls its type.
+        The NumPy dtype of each column of numbers; the name of any other type.  Columns of a CSV
+        are float64, as only reading tells whether their cells are numbers.
     rows : int or None
-        None where only reading tells.
+        Number of rows; None if the source does not store it.
     files : tuple of path
-        What it is read from; empty where it can be read once only.
+        The files read; empty for an object in memory, or a stream that can be read only once.
+    reader : callable
+        Takes a :class:`Wanted` and yields the batches, in order.  It must
+
+        - yield record batches with just the wanted columns, in this order, or arrays and CSR
+          matrices with all columns; each of at most `batch_rows` rows;
+        - begin at `start` and end before `stop` if `rows` is known, and else read everything;
+        - open the file itself, so that each call reads from the beginning, and several threads
+          can call it at once if there are `edges`;
+        - raise a ValueError that names the file if it is damaged (`errors_naming` does that).
+
+        It need not validate record batches or convert their columns: `read` and `map` do.
+    schema : pyarrow.Schema, or None
+        The Arrow types of the columns; None if `reader` yields arrays.  The schema of a CSV is a
+        guess from its first rows.
+    csv : CSVOptions, or None
+        How a CSV is written; None for other formats.
+    index : tuple of str
+        Names of columns that are the index of a data frame.
+    has_labels : bool
+        Whether batches have labels besides their columns.
+    edges : sequence of int, or None
+        Rows at which any thread can begin to read, from 0 to the number of rows.  None if a
+        single thread must read the table, or if `reader` uses several threads itself.
     """
 
     name: str
@@ -139,47 +137,41 @@ class Table:
     dtypes: tuple[np.dtype[Any] | str, ...]
     rows: int | None
     files: tuple[Path, ...]
-    _read: Read
-    # Of Arrow.
+    reader: Reader
     schema: Any = None
-    # How a CSV is written, None for other formats.  The schema of a CSV is a guess by its first
-    # rows.
     csv: CSVOptions | None = None
-    # Names of columns that are the index of a data frame.
     index: tuple[str, ...] = ()
-    # Whether batches have labels beside their columns.
     has_labels: bool = False
-    # Where any thread can begin to read without what is before, from row 0 to the last; None for
-    # what is read by one, or has threads of its own.
     edges: Sequence[int] | None = None
     _states: tuple[Any, ...] = field(init=False)
 
     def __post_init__(self) -> None:
-        """Remember what the files are."""
-        object.__setattr__(self, "_states", tuple(map(_state, self.files)))
+        """Record the files' sizes and times, to notice a change."""
+        object.__setattr__(self, "_states", tuple(map(_file_state, self.files)))
 
     @property
     def typed(self) -> bool:
-        """Whether the source knows the types of its columns."""
+        """Whether the source knows the types of its columns; a CSV does not."""
         return self.csv is None
+
+    @cached_property
+    def _bytes(self) -> int | None:
+        return sum(path.stat().st_size for path in self.files) if self.files else None
+
+    # Columns ------------------------------------------------------------------------------
+
+    def describe(self, position: int) -> str:
+        """A column as messages name it."""
+        return f"column {shown(self.names[position])}" if self.names else f"column {position}"
 
     @property
     def index_columns(self) -> tuple[int, ...]:
-        """Positions of the index of a data frame, which is a feature only if asked for by name."""
+        """Positions of the columns that are the index of a data frame."""
         names = enumerate(self.names or ())
         return tuple(position for position, name in names if name in self.index)
 
-    def index_note(self, position: int) -> str:
-        """Say that such a column is left out, and what makes it a feature."""
-        name = self.names[position] if self.names else ""
-        remedy = "under another name" if is_unnamed(name) else "after reset_index() in pandas"
-        return (
-            f"left out {self.label(position)} of {self.name}, which is an index of the rows "
-            f"({remedy} it is a feature)"
-        )
-
     def find_all(self, wanted: Sequence[str]) -> list[list[int]]:
-        """Positions of the columns of each of these names; an error lists all that are missing."""
+        """Positions of all columns with each of these names; an error lists all missing names."""
         names = self.names or ()
         where: dict[str, list[int]] = {}
         for position, name in enumerate(names):
@@ -193,7 +185,7 @@ class Table:
         return [where[name] for name in wanted]
 
     def find(self, wanted: Sequence[str]) -> list[int]:
-        """Position of the column of each of these names, of which there must be one."""
+        """Positions of the columns with these names, which must be unique."""
         found = self.find_all(wanted)
         for name, positions in zip(wanted, found, strict=True):
             if len(positions) > 1:
@@ -204,7 +196,7 @@ class Table:
         return [positions[0] for positions in found]
 
     def position(self, column: str | int, role: str = "label") -> int:
-        """Position of a column, of a name or, where there are none, a number."""
+        """Position of a column given by its name or, if columns have none, by a number."""
         if not isinstance(column, str | Integral) or isinstance(column, bool):
             raise TypeError(
                 f"{role} must be the name or the position of a column; got {shown(column)}"
@@ -218,93 +210,77 @@ class Table:
             position = width
         if not -width <= position < width:
             raise ValueError(
-                f"{self.name}: columns have no names here, so that the {role} must be a position "
-                f"from {-width} to {width - 1}; got {shown(column)}"
+                f"{self.name}: columns have no names here: {role} must be a position from {-width} "
+                f"to {width - 1}; got {shown(column)}"
             )
         return position % width
 
-    def label(self, position: int) -> str:
-        """How messages call a column."""
-        return f"column {shown(self.names[position])}" if self.names else f"column {position}"
-
     def field(self, position: int) -> Any:
-        """How a column that is carried over is written, as a field of Arrow."""
+        """The Arrow field with which a column is written when it is copied to an output."""
         import pyarrow as pa
 
         field = self.schema.field(position)
         if not self.typed:
-            return pa.field(field.name, pa.string())
+            return pa.field(field.name, pa.string(), metadata=UNTYPED)
         if isinstance(kinds := self.dtypes[position], Conflict):
             raise ValueError(
-                f"{self.name}: {self.label(position)} must be of one type to be kept; it is {kinds}"
+                f"{self.name}: {self.describe(position)} must have one type to be kept; "
+                f"it is {kinds}"
             )
-        return field.with_type(plain_type(field.type))
+        return field.with_type(decoded_type(field.type))
 
-    def must_hold_numbers(self, columns: Sequence[int]) -> None:
-        """Check the types of columns."""
-        for position in columns:
-            if isinstance(self.dtypes[position], str):
-                raise ValueError(
-                    f"{self.name}: {self.label(position)} must hold numbers; it holds "
-                    f"{self.dtypes[position]} (convert it to numbers first)"
-                )
+    # Types --------------------------------------------------------------------------------
 
     def holds_text(self, position: int) -> bool:
-        """Whether a column is of text, as far as its type tells."""
+        """Whether a column's declared type is text; False for columns without an Arrow type."""
         import pyarrow as pa
 
         if self.schema is None:
             return False
-        return plain_type(self.schema.field(position).type) in (pa.string(), pa.large_string())
+        return decoded_type(self.schema.field(position).type) in (pa.string(), pa.large_string())
 
-    def text_of(self, column: Any) -> Any:
-        """A column of text as names: with nulls for what stands for them in a CSV."""
-        import pyarrow as pa
-
-        # (Names of folders beside a CSV may say numbers.)
-        if self.csv is None or not pa.types.is_string(column.type):
-            return column
-        return self.csv.texts(column)
-
-    def numbers_of(self, column: Any, position: int, batch: Batch) -> Any:
-        """A column that was read unchanged, as numbers.
-
-        If it holds something else, a cell of a CSV is an error, and a column of another format is
-        returned unchanged.
-        """
-        import pyarrow as pa
-
-        if self.csv is None or not pa.types.is_string(column.type):
-            return numbers(column)
-        try:
-            return self.csv.numbers(column)
-        except CellError as error:
-            row = batch.first + error.place
-            message = f"{batch.file}: {self.label(position)}: row {row}: {error}"
-            names = [self.names[position]] if self.names else []
-            raise ColumnError(message, names, may_be_text=True) from None
+    def must_hold_numbers(self, columns: Sequence[int]) -> None:
+        """Raise a ValueError for a column whose type is not numeric."""
+        for position in columns:
+            if isinstance(self.dtypes[position], str):
+                raise ValueError(
+                    f"{self.name}: {self.describe(position)} must hold numbers; it holds "
+                    f"{self.dtypes[position]} (convert it to numbers first)"
+                )
 
     def must_hold_text(self, columns: Sequence[int]) -> None:
-        """Check the types of columns whose values are names: text, integers or booleans."""
+        """Raise a ValueError for a column that cannot hold categories by its type."""
         for position in columns:
             dtype = self.dtypes[position]
             is_name = self.holds_text(position) or getattr(dtype, "kind", "") in "biu"
             if self.typed and not is_name:
                 raise ValueError(
-                    f"{self.name}: {self.label(position)} must hold text, integers or booleans to "
-                    f"have categories; it holds {dtype}"
+                    f"{self.name}: {self.describe(position)} must hold text, integers or booleans "
+                    f"to have categories; it holds {dtype}"
                 )
 
-    @cached_property
-    def _bytes(self) -> int | None:
-        return sum(path.stat().st_size for path in self.files) if self.files else None
+    def clean_text(self, column: Any) -> Any:
+        """A text column with null for the cells that stand for a missing value in a CSV."""
+        # Keys in names of folders are large strings, and are not cells.
+        return self.csv.texts(column) if self.csv and _is_string(column) else column
 
-    def progress(self, rows: int, position: int | None) -> Progress:
-        """How far it has been read, up to a row and, unless that tells, a `Batch.position`."""
-        size = self._bytes
-        if self.rows is not None and size is not None:
-            position = size * rows // max(self.rows, 1)
-        return Progress(rows, self.rows, position, size)
+    def parse_numbers(self, column: Any, position: int, batch: Batch) -> Any:
+        """A column that was read unchanged, as numbers.
+
+        A CSV cell that is no number raises a ColumnError; a column of another format that holds
+        no numbers is returned unchanged.
+        """
+        if not (self.csv and _is_string(column)):
+            return numbers(column)
+        try:
+            return self.csv.numbers(column)
+        except CellError as error:
+            row = batch.first + error.place
+            message = f"{batch.file}: {self.describe(position)}: row {row}: {error}"
+            names = [self.names[position]] if self.names else []
+            raise ColumnError(message, names, may_be_text=True) from None
+
+    # Reading ------------------------------------------------------------------------------
 
     def want(
         self,
@@ -315,7 +291,7 @@ class Table:
         start: int = 0,
         threads: int = 1,
     ) -> Wanted:
-        """Say what to read, by default in batches that take little memory."""
+        """Make a `Wanted`; by default, batches take about 32 MB."""
         by_memory = _BATCH_BYTES // (8 * max(len(columns), 1))
         rows = batch_rows or min(max(by_memory, _LEAST_ROWS), _MOST_ROWS)
         if self.rows is not None:
@@ -323,47 +299,46 @@ class Table:
         return Wanted(columns, text, rows, start, threads=threads)
 
     def read(self, wanted: Wanted) -> Iterator[Batch]:
-        """Read some of the columns, in batches.
+        """Read columns, batch by batch.
 
-        Record batches have just these columns, in this order; arrays and CSR matrices have all.
+        Record batches have just the wanted columns, in this order; arrays and CSR matrices have
+        all columns.
         """
         for batch in self._batches(wanted):
-            yield self._checked(batch, wanted)
+            yield self._converted(batch, wanted)
         self.must_be_unchanged()
 
     def map(self, function: Callable[[Batch], T], wanted: Wanted) -> Iterator[T]:
-        """Call a function for each batch, for some at a time; give what it returns, in order."""
+        """Call a function for each batch, several at a time; yield the results in order."""
 
         def results(load: Callable[[], Iterable[Batch]]) -> list[T]:
-            return [function(self._checked(batch, wanted)) for batch in load()]
+            return [function(self._converted(batch, wanted)) for batch in load()]
 
-        for some in side_by_side(results, self._loads(wanted), wanted.threads):
+        for some in map_in_order(results, self._loads(wanted), wanted.threads):
             yield from some
         self.must_be_unchanged()
 
-    def _checked(self, batch: Batch, wanted: Wanted) -> Batch:
-        """A batch whose memory is validated, with numbers as `Wanted` says."""
-        data = batch.data
-        if not hasattr(data, "schema"):
-            return batch
-        import pyarrow as pa
+    def progress(self, rows: int, position: int | None) -> ReadProgress:
+        """The progress of a reader that has reached a row, and the `position` of its batch."""
+        size = self._bytes
+        if self.rows is not None and size is not None:
+            position = size * rows // max(self.rows, 1)
+        return ReadProgress(rows, self.rows, position, size)
 
-        with naming(batch.file):
-            data.validate(full=True)  # Arrow validates nothing by itself
-        columns = [
-            column if position in wanted.text else self.numbers_of(column, position, batch)
-            for position, column in zip(wanted.columns, data.columns, strict=True)
-        ]
-        return batch._replace(data=pa.record_batch(columns, data.schema.names))
+    def must_be_unchanged(self) -> None:
+        """Raise a ValueError if a file has changed since the table was opened."""
+        for path, before in zip(self.files, self._states, strict=True):
+            if _file_state(path) != before:
+                raise ValueError(f"{path}: has changed while it was read")
 
     def _batches(self, wanted: Wanted) -> Iterator[Batch]:
         if self.rows is not None:
-            yield from self._read(wanted)
+            yield from self.reader(wanted)
         else:
-            yield from _without_first(self._read(wanted._replace(start=0)), wanted.start)
+            yield from _without_first(self.reader(wanted._replace(start=0)), wanted.start)
 
     def _loads(self, wanted: Wanted) -> Iterator[Callable[[], Iterable[Batch]]]:
-        """Functions that together read what is wanted, each of them in any thread."""
+        """Functions that read the batches together, each of them in any thread."""
         edges = self.edges or ()
         if wanted.threads == 1 or len(edges) <= wanted.threads:
             yield from (partial(_only, batch) for batch in self._batches(wanted))
@@ -371,36 +346,51 @@ class Table:
         for first, stop in pairwise(edges):
             if wanted.start < stop:
                 start = max(wanted.start, first)
-                yield partial(self._read, wanted._replace(start=start, stop=stop, threads=1))
+                yield partial(self.reader, wanted._replace(start=start, stop=stop, threads=1))
 
-    def must_be_unchanged(self) -> None:
-        """Check that all that has been read can be of the same files."""
-        for path, before in zip(self.files, self._states, strict=True):
-            if _state(path) != before:
-                raise ValueError(f"{path}: has changed while it was read")
+    def _converted(self, batch: Batch, wanted: Wanted) -> Batch:
+        """A batch whose memory is validated, and whose columns are numbers unless read as text."""
+        data = batch.data
+        if not hasattr(data, "schema"):
+            return batch
+        import pyarrow as pa
+
+        with errors_naming(batch.file):
+            data.validate(full=True)  # Arrow validates nothing by itself
+        columns = [
+            column if position in wanted.text else self.parse_numbers(column, position, batch)
+            for position, column in zip(wanted.columns, data.columns, strict=True)
+        ]
+        return batch._replace(data=pa.record_batch(columns, data.schema.names))
 
 
-def dtype_of(kind: Any) -> np.dtype[Any] | str:
-    """The dtype of the numbers in columns of an Arrow type, or the type's name."""
+def numpy_dtype(kind: Any) -> np.dtype[Any] | str:
+    """The dtype that holds the numbers of an Arrow type; the name of a type without numbers."""
     import pyarrow as pa
 
-    plain = plain_type(kind)
-    if pa.types.is_decimal(plain):
+    decoded = decoded_type(kind)
+    if pa.types.is_decimal(decoded):
         return np.dtype(np.float64)
-    if pa.types.is_null(plain):  # of which any type holds all
+    if pa.types.is_null(decoded):  # any dtype holds a column of nulls
         return np.dtype(np.bool_)
-    if is_number(plain):
-        dtype: np.dtype[Any] = np.dtype(plain.to_pandas_dtype())
+    if is_number(decoded):
+        dtype: np.dtype[Any] = np.dtype(decoded.to_pandas_dtype())
         return dtype
     return str(kind)
+
+
+def _is_string(column: Any) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_string(column.type))
 
 
 def _only(batch: Batch) -> tuple[Batch]:
     return (batch,)
 
 
-def _state(path: Path) -> tuple[int, ...] | None:
-    """What changes when a file is replaced or written; None of what is read once, as a pipe."""
+def _file_state(path: Path) -> tuple[int, ...] | None:
+    """Properties that change when a file is written or replaced; None for a pipe."""
     status = path.stat()
     if not stat.S_ISREG(status.st_mode):
         return None
@@ -408,7 +398,7 @@ def _state(path: Path) -> tuple[int, ...] | None:
 
 
 def _without_first(batches: Iterator[Batch], rows: int) -> Iterator[Batch]:
-    """Leave out so many rows at the beginning."""
+    """Leave out this number of rows at the beginning."""
     for batch in batches:
         count = batch.data.num_rows if hasattr(batch.data, "num_rows") else batch.data.shape[0]
         if rows < count:
@@ -418,35 +408,8 @@ def _without_first(batches: Iterator[Batch], rows: int) -> Iterator[Batch]:
         rows = max(0, rows - count)
 
 
-@contextmanager
-def naming(name: str, columns: Sequence[str] = (), first: int = -1) -> Iterator[None]:
-    """Turn what a reader raises into a ValueError that names the file, column and row.
-
-    What Arrow calls row 1 is the row `first`, by default the header.
-    """
-    try:
-        yield
-    except (ImportError, FileNotFoundError, PermissionError):
-        raise
-    except Exception as error:  # a damaged file gives a dozen different ones
-        text = " ".join(str(error)[: 2 * _MOST_TEXT].split()) or type(error).__name__
-        text = re.sub(
-            r"In CSV column #(\d+)",
-            lambda match: f"column {shown(columns[int(match[1])])}",
-            text,
-        )
-        text = re.sub(r"Row #(\d+)", lambda match: f"row {int(match[1]) - 1 + first}", text)
-        for one, ours in _OF_ARROW.items():
-            text = re.sub(one, ours, text)
-        raise ValueError(f"{name}: {cut(text, _MOST_TEXT)}") from error
-
-
-def is_unnamed(name: str) -> bool:
-    """Whether a column has no name: pandas reads such columns as "Unnamed: 0" and so on."""
-    return re.fullmatch(r"(Unnamed: 0(\.[0-9]+)*)?", name) is not None
-
-
 def _with_nearest(name: str, names: Sequence[str]) -> str:
+    """A missing name, with the most similar name that there is."""
     small = {other.lower(): other for other in names}
     nearest = difflib.get_close_matches(name.lower(), small, n=1)
     return f"{shown(name)} (is it {shown(small[nearest[0]])}?)" if nearest else shown(name)

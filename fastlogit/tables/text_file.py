@@ -1,4 +1,4 @@
-"""Texts, from a file or standard input: uncompressed, as blocks of whole lines."""
+"""Text files and streams, decompressed and decoded to UTF-8, read in blocks of whole lines."""
 
 from __future__ import annotations
 
@@ -16,46 +16,44 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-# What is read at a time: enough to hand over to another thread, and little beside a cache.
-_BLOCK_BYTES = 1 << 23
-# What has a longer line is no text.
-_LONGEST_LINE = 1 << 24
-# Lines with nothing are no rows; some readers want none at the beginning.
-_ENDS = b"\r\n"
-# Suffixes of compressed texts, and Arrow's names for how.
+# Suffixes of compressed texts, and Arrow's names of the codecs.
 CODECS = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2", ".lz4": "lz4"}
-
-
-# What a text in UTF-16 begins with.
+# Bytes that are read at a time: enough work for a thread, and little compared with memory.
+_BLOCK_BYTES = 1 << 23
+# A file with a longer line is no text.
+_LONGEST_LINE = 1 << 24
+# Blank lines consist of these.
+_LINE_ENDS = b"\r\n"
+# Patterns of the first bytes of a text in UTF-16.
 _UTF16 = {b"\xff\xfe|\xfe\xff": "utf-16", b".\0": "utf-16-le", b"\0.": "utf-16-be"}
 
 
 class Block(NamedTuple):
-    """Whole lines."""
+    """Whole lines of a text that are read together."""
 
     lines: bytes
-    # Bytes of the file that have been read before and after; of what is compressed, in its file.
+    # Bytes of the file read before and after; of a compressed file, compressed bytes.
     start: int
     stop: int
 
     def position(self, row: int, rows: int) -> int:
-        """About where a row of it is in the file."""
+        """About where one of the block's rows is in the file."""
         return self.start + (self.stop - self.start) * row // rows
 
 
 class Text(NamedTuple):
-    """Where a text comes from.
+    """A text that can be read.
 
     Attributes
     ----------
     name : str
-        What messages call it.
+        How messages name it.
     files : tuple of path
-        Empty where it can be read once only.
+        Empty for a stream, which can be read once.
     head : bytes
-        Its first lines, from one that is not blank.
+        The first block, from its first line that is not blank.
     blocks : callable
-        Reads it from the beginning.
+        Reads the text from the beginning.
     """
 
     name: str
@@ -64,42 +62,40 @@ class Text(NamedTuple):
     blocks: Callable[[], Iterator[Block]]
 
 
-def of_file(path: Path, delimiter: str | None = None, encoding: str = "utf-8") -> Text:
-    """Open a file, compressed as its suffix says; its blocks are UTF-8.
+def open_text(path: Path, delimiter: str | None = None, encoding: str = "utf-8") -> Text:
+    """Open a file, decompressed as its suffix says; its blocks are UTF-8.
 
-    With a `delimiter`, lines do not end within a quoted field of a CSV.
+    With a `delimiter`, the text is a CSV, and a block does not end within a quoted field.
     """
 
     def blocks() -> Iterator[Block]:
         with _opened(path) as (file, raw):
-            yield from _blocks(_as_utf8(file, encoding), delimiter, raw.tell)
+            yield from _split_blocks(_as_utf8(file, encoding), delimiter, raw.tell)
 
-    return Text(str(path), (path,), _first(blocks()).lines, blocks)
+    return Text(str(path), (path,), _first_block(blocks()).lines, blocks)
 
 
-def of_stream(name: str, file: Any, delimiter: str | None = None, encoding: str = "utf-8") -> Text:
-    """Read a stream, once."""
-    blocks = _blocks(_as_utf8(file, encoding), delimiter)
-    first = _first(blocks)
+def open_text_stream(
+    name: str, file: Any, delimiter: str | None = None, encoding: str = "utf-8"
+) -> Text:
+    """Read a stream, once; as `open_text`."""
+    blocks = _split_blocks(_as_utf8(file, encoding), delimiter)
+    first = _first_block(blocks)
     return Text(name, (), first.lines, lambda: chain([first], blocks))
-
-
-def _first(blocks: Iterator[Block]) -> Block:
-    return next(without_blank_lines(blocks), Block(b"", 0, 0))
 
 
 def without_blank_lines(blocks: Iterable[Block], *, only_first: bool = False) -> Iterator[Block]:
     """Skip blank lines at the beginning of each block, or only at the beginning of the text."""
     has_begun = False
     for block in blocks:
-        lines = block.lines if has_begun and only_first else block.lines.lstrip(_ENDS)
+        lines = block.lines if has_begun and only_first else block.lines.lstrip(_LINE_ENDS)
         if lines:
             has_begun = True
             yield block._replace(lines=lines)
 
 
 def must_be_utf8(text: bytes) -> None:
-    """Check the encoding of the first lines of a text."""
+    """Raise a ValueError if the first lines of a text are not UTF-8."""
     for begin, encoding in _UTF16.items():
         if re.match(begin, text, re.DOTALL):
             raise ValueError(
@@ -116,11 +112,15 @@ def must_be_utf8(text: bytes) -> None:
         ) from None
 
 
+def _first_block(blocks: Iterator[Block]) -> Block:
+    return next(without_blank_lines(blocks), Block(b"", 0, 0))
+
+
 def _as_utf8(file: Any, encoding: str) -> Any:
-    return file if encoding == "utf-8" else _Decoded(file, encoding)
+    return file if encoding == "utf-8" else _DecodedFile(file, encoding)
 
 
-class _Decoded:
+class _DecodedFile:
     """A file in another encoding, read as UTF-8."""
 
     def __init__(self, file: Any, encoding: str) -> None:
@@ -128,7 +128,7 @@ class _Decoded:
         self.decoder = codecs.getincrementaldecoder(encoding)()
 
     def read(self, size: int) -> bytes:
-        """The next bytes, about as many; none at the end."""
+        """The next bytes, about this number of them; empty at the end."""
         try:
             while block := self.file.read(size):
                 if text := self.decoder.decode(block):
@@ -140,7 +140,7 @@ class _Decoded:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
-    """Open a file to read it uncompressed, and as it is."""
+    """Give a decompressed file, and the file as it is stored."""
     codec = CODECS.get(path.suffix.lower())
     with path.open("rb", buffering=0) as raw:
         if codec is None:
@@ -152,10 +152,13 @@ def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
             yield file, raw
 
 
-def _blocks(
+def _split_blocks(
     file: Any, separator: str | None, position: Callable[[], int] | None = None
 ) -> Iterator[Block]:
-    """Cut at the last end of a line; by default, positions are those in the text."""
+    """Split a text at ends of lines.
+
+    `position` tells the bytes read so far; by default the bytes of the text are counted.
+    """
     delimiter = None if separator is None else separator.encode()
     rest, start, stop = b"", 0, 0
     while block := file.read(_BLOCK_BYTES):
@@ -163,7 +166,7 @@ def _blocks(
         text = rest + block
         if start == 0:
             text = text.removeprefix(codecs.BOM_UTF8)
-        end = _end_of_lines(text, delimiter)
+        end = _last_line_end(text, delimiter)
         if end:
             yield Block(text[:end], start, stop)
             start = stop
@@ -173,33 +176,33 @@ def _blocks(
                 f"a line, or a quoted field, is longer than {_LONGEST_LINE >> 20} megabytes"
             )
     if rest:
-        if delimiter is not None and (quotes := _quotes(rest, delimiter)).size % 2:
+        if delimiter is not None and (quotes := _find_quotes(rest, delimiter)).size % 2:
             begin = rest[quotes[-1] :][:40].decode(errors="replace")
             raise ValueError(f"the quoted field that begins with {begin!r} does not end")
         yield Block(rest, start, stop)
 
 
-def _end_of_lines(text: bytes, delimiter: bytes | None) -> int:
-    """Where the last line ends that ends."""
+def _last_line_end(text: bytes, delimiter: bytes | None) -> int:
+    """The end of the last complete line."""
     end = text.rfind(b"\n") + 1
     if delimiter is not None and b'"' in text:
-        quotes = _quotes(text, delimiter)
+        quotes = _find_quotes(text, delimiter)
         while end and (count := int(np.searchsorted(quotes, end))) % 2:
             end = text.rfind(b"\n", 0, quotes[count - 1]) + 1
     return end
 
 
-def _quotes(text: bytes, delimiter: bytes) -> NDArray[np.int64]:
-    """Places of quotes that begin and end fields, in turn."""
+def _find_quotes(text: bytes, delimiter: bytes) -> NDArray[np.int64]:
+    """Places of the quotes that begin and end fields, in turn."""
     array = np.frombuffer(text, np.uint8)
     places = np.flatnonzero(array == ord('"'))
     before = array[places[::2][places[::2] > 0] - 1]
     after = array[places[1::2][places[1::2] < array.size - 1] + 1]
-    # One that is doubled ends a field and begins another.
+    # A doubled quote counts as the end of a field and the beginning of another.
     edges = np.frombuffer(delimiter + b'\r\n"', np.uint8)
     if np.isin(before, edges).all() and np.isin(after, edges).all():
         return places
-    # Some stand for themselves, amid a field: the slow way.
+    # Some quotes within fields are plain characters: a slower search finds the others.
     quoted = rb'(?:(?<=[%b\r\n])|\A)"(?:[^"]+|"")*+("|\Z)' % re.escape(delimiter)
     found = []
     for match in re.finditer(quoted, text):

@@ -62,11 +62,11 @@ class Reads:
 
 
 class Sums(NamedTuple):
-    """Sums over rows that the sums over other rows can be added to without rounding errors.
+    """Sums over rows, which can be joined with sums over other rows without rounding errors.
 
     Sums that a pass does not compute are None.  Each has a high and a low word for every part of
-    the rows; gradient and diagonal are in the order of θ with intercepts, and the Hessian as
-    :func:`fastlogit.matrix.passes.hessian` returns it.
+    the rows.  Gradient and diagonal are in the order of θ and always include intercepts; the
+    Hessian is as :func:`fastlogit.matrix.passes.hessian` returns it.
     """
 
     loss: passes.Sums | None = None
@@ -223,7 +223,7 @@ class ArrayDataset(Dataset):
     @cached_property
     def loss_at_zero(self) -> float:
         """Loss of the offsets alone."""
-        logits = np.zeros(self.n) if self.offset is None else self.offset
+        logits = np.zeros(self._logits_shape) if self.offset is None else self.offset
         return self.family.log_loss(logits, self.t, self.weight, self.threads)
 
     def mean_null_log_loss(self, *, with_intercept: bool) -> float:
@@ -250,8 +250,8 @@ class ArrayDataset(Dataset):
         drawn = sampling.draw_uniformly(n, size, rng)
         size = drawn.size
         uniform = self.take(drawn if rows is None else rows[drawn])
-        lengths = sampling.rare_column_lengths(uniform.X.count_nonzero(), size, n)
-        scores = None if lengths is None else self._scores(lengths)
+        factors = sampling.rare_column_factors(uniform.X.count_nonzero(), size, n)
+        scores = None if factors is None else self._scores(factors)
         if scores is None or not scores.any():
             return uniform, n / size
         chances = sampling.chances_by_score(scores, self.weight, size)
@@ -285,10 +285,14 @@ class ArrayDataset(Dataset):
         intercept = theta[size:] if theta.size > size else np.zeros(outputs)
         return passes.Model(self.family.kernels, coef, intercept, float32=False)
 
+    @property
+    def _logits_shape(self) -> tuple[int, ...]:
+        outputs = self.family.outputs
+        return (self.n,) if outputs == 1 else (self.n, outputs)
+
     def _logits(self, theta: Vector) -> Vector:
         """``[X | 1] θ``, without offsets."""
-        outputs = self.family.outputs
-        logits = np.empty(self.n if outputs == 1 else (self.n, outputs))
+        logits = np.empty(self._logits_shape)
         data = self._data._replace(t=None, weight=None, offset=None)
         passes.score(self._model(theta), data, logits, probability=False)
         return logits

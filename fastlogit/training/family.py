@@ -113,7 +113,7 @@ class Binomial(Family):
         return sum(-share * math.log(share) for share in (y, 1.0 - y) if share > 0.0)
 
     def margins(self, logits: NDArray[Any], t: NDArray[Any]) -> NDArray[Any]:
-        """Z for t = 1, -z for t = 0, and -|z| for probabilities."""
+        """Margins: z for t = 1, -z for t = 0, and -|z| for probabilities."""
         return np.where(t == 1, logits, np.where(t == 0, -logits, -np.abs(logits)))
 
     def intercept_separates(self, t: NDArray[Any]) -> bool:

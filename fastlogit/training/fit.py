@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-import warnings
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
+from fastlogit.core.warning import warn_caller
 from fastlogit.models.fields import History
 from fastlogit.models.model import LogisticModel
 from fastlogit.training import problem
@@ -183,7 +183,7 @@ def fit(
         feature_names=feature_names,
     )
     for warning in found:
-        warnings.warn(warning, stacklevel=2)
+        warn_caller(warning)
     return model
 
 

@@ -48,7 +48,7 @@ class Problem(NamedTuple):
 
     def intercept(self, coef: Vector, intercept: float) -> float:
         """Intercept for the original columns and offsets."""
-        return centring.moved(intercept - self.offset_centre, -self.dataset.centres, coef)
+        return centring.shift_intercept(intercept - self.offset_centre, -self.dataset.centres, coef)
 
 
 def check(
@@ -89,7 +89,7 @@ def check(
     if options.intercept:
         if offset64 is not None:
             offset64, centre = _centre_offset(family, offset64, t64, weight64, threads)
-        given = centring.centred(given, weights, threads)
+        given = centring.centre_columns(given, weights, threads)
     theta = None
     if start is not None:
         theta = _start(start, given, names, centre, with_intercept=options.intercept)
@@ -145,5 +145,5 @@ def _start(
         raise ValueError("start must have the feature names of X, in their order")
     if not with_intercept:
         return start.coef
-    intercept = centring.moved(start.intercept + centre, X.centres, start.coef)
+    intercept = centring.shift_intercept(start.intercept + centre, X.centres, start.coef)
     return np.append(start.coef, intercept)

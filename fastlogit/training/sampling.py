@@ -31,18 +31,18 @@ def draw_uniformly(n: int, size: int, rng: np.random.Generator) -> NDArray[np.in
     return np.minimum(places.astype(np.int64), n - 1)
 
 
-def rare_column_lengths(entries: NDArray[np.int64], size: int, n: int) -> Vector | None:
-    """1 / |x_j| of the rare columns and 0 of the others, from a uniform sample of `size` of n rows.
+def rare_column_factors(entries: NDArray[np.int64], size: int, n: int) -> Vector | None:
+    """1 / |x_j| for rare columns and 0 for others; None if no column is rare.
 
-    `entries` counts the elements of each column of the sample that are not 0.  None if no column
-    is rare.
+    `entries` is the number of elements that are not 0, for each column of a uniform sample of
+    `size` of n rows.
     """
     if entries.min() >= min(_ENOUGH_ROWS, _ENOUGH_SHARE * size):
         return None
     # A column without entries in the sample is taken to have one.
-    inverse_lengths: Vector = 1.0 / np.sqrt(np.maximum(entries, 1) * (n / size))
-    inverse_lengths[entries >= _ENOUGH_SHARE * size] = 0.0
-    return inverse_lengths
+    factors: Vector = 1.0 / np.sqrt(np.maximum(entries, 1) * (n / size))
+    factors[entries >= _ENOUGH_SHARE * size] = 0.0
+    return factors
 
 
 def chances_by_score(scores: Vector, weight: NDArray[Any] | None, size: int) -> Vector:

@@ -1,25 +1,24 @@
-"""A whole table as a feature matrix and its targets, to train on; text becomes categories."""
+"""A whole table as a feature matrix X and targets t, to train on; text becomes categories."""
 
 from __future__ import annotations
 
-import math
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from fastlogit.core.arrow import array_of, as_type, is_number, plain_type
+from fastlogit.core.arrow import as_type, decoded_type, from_numpy, is_number
 from fastlogit.core.checks import missing as checked_missing
-from fastlogit.core.checks import names as checked_names
 from fastlogit.core.checks import shown, true_or_false
 from fastlogit.matrix import onehot
-from fastlogit.tables.categories import MOST_COLUMNS, Categories, Reason, refuse, why_none
+from fastlogit.tables.errors import ColumnError
+from fastlogit.tables.record_batches import is_unnamed
 from fastlogit.tables.source import open_table
-from fastlogit.tables.table import ColumnError, Conflict
+from fastlogit.training.categories import MOST_COLUMNS, Categories, reason_against, refuse
+from fastlogit.training.roles import FINITE, adding_remedies, choose_roles, find_columns
 from fastlogit.training.targets import Labels, find_labels, must_be_absent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
@@ -27,47 +26,39 @@ if TYPE_CHECKING:
     from fastlogit.tables.csv_options import CSVOptions
     from fastlogit.tables.table import Batch, Table
     from fastlogit.training.labels import Label
+    from fastlogit.training.roles import ColumnRoles
 
-
-class Rule(NamedTuple):
-    """The least number that a column may hold, and how messages say it."""
-
-    least: float
-    text: str
-
-
-_FINITE = Rule(-math.inf, "be finite")
-_WEIGHT = Rule(0.0, "be finite and not negative, as it is the weight")
-# From so many rows on, it is noted if each has a category of its own.
+# In a table of at least this many rows, a note says if a column has a category for each row.
 _LEAST_NOTED = 20
-# Small enough that the rows being filled, column by column, stay in the cache.
+# Few enough that the rows of X, which are filled column by column, stay in the cache.
 _BATCH_ROWS = 1 << 14
 
 
 class TrainingData(NamedTuple):
-    """What :func:`read_table` read.
+    """The result of :func:`read_table`.
 
     Attributes
     ----------
     X : ndarray or csr_array (n, d)
-        Row-major; CSR if there are categories, and of LIBSVM; float32 if that holds every column
-        of numbers exactly, else float64.
+        Row-major; CSR if there are categories, and for LIBSVM.  float32 if that holds all numbers
+        exactly, else float64.
     t : ndarray (n,)
         float64, in [0, 1].
     feature_names : tuple of str, or None
         None if the columns have no names.
     skipped : int
-        Rows left out.
+        Number of rows left out.
     categories : dict of tuple of str
-        Of each column of text, in order, those of rows that are not left out.  It has a feature
-        for each of them, after those of numbers, as :class:`fastlogit.LogisticModel` wants them.
+        For each text column, the categories in the rows that were kept, in order.  Each has a
+        feature; these follow the features that are numbers, in the order that
+        :class:`fastlogit.LogisticModel` needs.
     classes : tuple of two labels
-        What t = 0 and t = 1 stand for, as :class:`fastlogit.LogisticModel` wants them.
+        The labels of t = 0 and t = 1, for :class:`fastlogit.LogisticModel`.
     weight, offset : ndarray (n,), or None
         float64.
     notes : tuple of str
-        What may not be as it was meant: an index of the rows was left out, or a column has a
-        category for each row.
+        Warnings for people: an index of the rows was left out, or a column has a category for
+        each row.
     """
 
     X: Any
@@ -102,52 +93,52 @@ def read_table(
     Parameters
     ----------
     source, source_format : path or table, str
-        As of :func:`fastlogit.score`.
+        As in :func:`fastlogit.score`.
     label : str or int, optional
-        Name of the target's column, or where columns have none its position (-1 is the last).
-        LIBSVM has labels of its own, and needs none.
+        The target's column: its name, or its position if columns have no names (-1 is the last).
+        LIBSVM has labels besides its columns and needs none.
     positive : label, optional
-        Which of two labels is t = 1; default: the later one in their order.
+        The label of t = 1; default: the later one of two labels in their order.
     weight, offset : str or int, optional
         Columns of sample weights, and of a known addition to the logits; they are no features.
     missing : {"error", "skip"}
-        What a row with a null or NaN gives: an error that names the column, or nothing.
+        Whether a null or NaN raises an error that names the column, or its row is left out.
     categorical : sequence of str
-        Columns to take as text: text that looks like numbers, dates or identifiers, integers, or
-        booleans.
+        Columns to read as text: integers, booleans, or text that looks like numbers, dates or
+        identifiers.
     ignore : sequence of str
-        Columns that are neither read nor features.
+        Columns that are left out.
     drop_first : bool
-        Whether the first category of each column has no feature: without a penalty, the features
-        and the intercept would else not be independent.
+        Whether the first category of each column has no feature.  With an intercept and without a
+        penalty, the features would otherwise be collinear.
     intercept : bool
-        Whether there will be one; without, the first column of text keeps all categories.
+        Whether the model will have one; without it, the first text column keeps all categories.
     width : int, optional
-        How many columns LIBSVM has; default: as many as its largest index says.
+        Number of columns of LIBSVM; default: the largest index in it.
     csv : CSVOptions, optional
         How a CSV or TSV is written: its delimiter, decimals, encoding and missing values.
 
     Returns
     -------
     TrainingData
-        Memory is for one copy of X, of LIBSVM for two; a quarter more while the number of rows is
-        not known.
+        Memory is needed for one copy of X, or two of LIBSVM; and for a quarter more while the
+        number of rows is unknown.
 
     Raises
     ------
     OSError
         If a file cannot be read.
     ValueError
-        If there is no such label or column; a column holds neither numbers nor categories, but
-        formatted numbers, dates, identifiers, or numbers and words; a value is missing, infinite
-        or a negative weight; or the targets are neither two labels nor between 0 and 1.  It names
-        the column, and a row (from 0).
+        If there is no such label or column; if a column holds neither numbers nor categories, but
+        formatted numbers, dates, identifiers, or numbers and words; if a value is missing,
+        infinite, or a negative weight; or if the targets are neither two labels nor numbers
+        between 0 and 1.  The message names the column, and a row (from 0).
 
     Notes
     -----
-    Labels are those of :func:`fastlogit.fit`: numbers between 0 and 1 are taken as they are, any
-    two other labels are t = 0 and t = 1 in their order.  True and False of a CSV are booleans.
-    The index of a data frame is no feature, unless `categorical` names it; `notes` says so.
+    Labels are as in :func:`fastlogit.fit`: numbers between 0 and 1 are t, and any two other
+    labels are t = 0 and t = 1 in their order.  ``true`` and ``false`` in a CSV are booleans.
+    The index of a data frame is no feature unless `categorical` names it; `notes` says so.
 
     Examples
     --------
@@ -173,253 +164,41 @@ def read_table(
     if target is None:
         must_be_absent(table, weight=weight, offset=offset)
         for argument, names in (("ignore", ignore), ("categorical", categorical)):
-            _find(table, names, argument)
-        return _read_sparse(table, missing, positive)
-    columns = _choose(table, target, weight, offset, categorical, ignore)
-    with _naming_remedies(table, columns):
-        found, labels, categories, rows = _read_rows(table, columns, missing)
-    t, classes = labels.targets(found.vectors[0], positive)
-    others = iter(found.vectors[1:])
+            find_columns(table, names, argument)
+        return _read_libsvm(table, missing, positive)
+    roles = choose_roles(table, target, weight, offset, categorical, ignore)
+    with adding_remedies(table, roles):
+        read = _read_rows(table, roles, missing)
+    rows, skipped = read.rows, read.total - read.rows.count
+    t, classes = read.labels.targets(rows.vectors[0], positive)
+    others = iter(rows.vectors[1:])
     weights, offsets = (next(others) if one is not None else None for one in (weight, offset))
-    skipped = rows - found.count
     if table.names is None:
-        return TrainingData(found.X, t, None, skipped, {}, classes, weights, offsets)
-    notes = [table.index_note(position) for position in columns.index_columns]
-    notes += [
-        f"{table.label(position)} of {table.name} has a category for each of its {found.count} "
-        f"rows (ignore=[{table.names[position]!r}] leaves it out)"
-        for position, values in zip(columns.text, categories, strict=True)
-        if position not in columns.chosen and len(values.numbers) == found.count >= _LEAST_NOTED
+        return TrainingData(rows.X, t, None, skipped, {}, classes, weights, offsets)
+    _refuse_texts(table, roles, read)
+    dropped = [
+        int(drop_first and (intercept or place > 0)) for place in range(len(read.categories))
     ]
-    reasons = {
-        table.names[position]: why_none(values, table.name, found.count, table.csv)
-        for position, values in zip(columns.text, categories, strict=True)
-        if position not in columns.chosen
-    }
-    if any(reasons.values()):
-        numbers = (found.X, *found.vectors)
-        has_fractions = any((values != np.trunc(values)).any() for values in numbers)
-        refuse(table.name, reasons, may_be_text=True, csv=table.csv, has_fractions=has_fractions)
-    dropped = [int(drop_first and (intercept or place > 0)) for place in range(len(categories))]
-    names, texts = _name_features(table, columns, categories, dropped)
-    X = _encode(found, categories, list(texts.values()), dropped) if texts else found.X
-    return TrainingData(X, t, names, skipped, texts, classes, weights, offsets, tuple(notes))
+    feature_names, texts = _name_features(table, roles, read.categories, dropped)
+    X = _one_hot(rows, read.categories, list(texts.values()), dropped) if texts else rows.X
+    notes = _notes(table, roles, read)
+    return TrainingData(X, t, feature_names, skipped, texts, classes, weights, offsets, notes)
 
 
-class _Columns(NamedTuple):
-    """Positions of the columns of a table, by their role."""
-
-    numbers: list[int]
-    # Weights, offsets, or both in this order.
-    measures: list[int]
-    target: int
-    text: list[int]
-    # Columns that the caller calls categorical.
-    chosen: set[int]
-    # The index of a data frame, which is left out.
-    index_columns: list[int]
-    rules: dict[int, Rule]
-
-    @property
-    def order(self) -> list[int]:
-        """As they are read."""
-        return [*self.numbers, *self.measures, self.target, *self.text]
-
-
-def _choose(
-    table: Table,
-    target: int,
-    weight: str | int | None,
-    offset: str | int | None,
-    categorical: Sequence[str],
-    ignore: Sequence[str],
-) -> _Columns:
-    """Find and check the columns."""
-    what, rules = {target: "label"}, {}
-    for argument, name, rule in (("weight", weight, _WEIGHT), ("offset", offset, _FINITE)):
-        if name is not None:
-            position = table.position(name, argument)
-            if position in what:
-                raise ValueError(
-                    f"{table.name}: {argument} must be a column of its own; got {name!r}, which is "
-                    f"the {what[position]}"
-                )
-            what[position], rules[position] = argument, rule
-    measures = list(rules)
-    chosen = _find(table, categorical, "categorical")
-    ignored = _find(table, ignore, "ignore")
-    for position in sorted((ignored | chosen) & what.keys() or ignored & chosen):
-        argument = "ignore" if position in ignored else "categorical"
-        role = f"the {what[position]}" if position in what else "in categorical"
-        raise ValueError(
-            f"{table.name}: {argument} must name no column of another use; "
-            f"{table.label(position)} is {role}"
-        )
-    left_out = {target, *measures, *ignored}
-    index_columns = [one for one in table.index_columns if one not in left_out | chosen]
-    left_out.update(index_columns)
-    features = [position for position in range(len(table.dtypes)) if position not in left_out]
-    if table.names is not None:
-        table.find([table.names[position] for position in features])  # whether they differ
-    text = [one for one in features if one in chosen or _is_text(table, one)]
-    numbers = sorted(set(features) - set(text))
-    if table.names is not None:
-        held = {table.names[one]: table.dtypes[one] for one in numbers}
-        reasons = {
-            name: Reason(f"must hold numbers; it holds {dtype}") if isinstance(dtype, str) else None
-            for name, dtype in held.items()
-        }
-        refuse(table.name, reasons, may_be_text=not table.typed)
-    table.must_hold_numbers([*numbers, *measures])
-    table.must_hold_text(text)
-    if not features:
-        raise ValueError(f"{table.name}: has no column beside {table.label(target)}")
-    return _Columns(numbers, measures, target, text, chosen, index_columns, rules)
-
-
-@contextmanager
-def _naming_remedies(table: Table, columns: _Columns) -> Iterator[None]:
-    """Add to an error of features how to do without them."""
-    try:
-        yield
-    except ColumnError as error:
-        names = table.names or ()
-        features = {names[one] for one in (*columns.numbers, *columns.text) if names}
-        found = [name for name in error.columns if name in features]
-        if not found:
-            raise
-        it = "it" if len(found) == 1 else "them"
-        remedy = f"ignore={found!r} leaves {it} out"
-        if error.may_be_text:
-            remedy = f"categorical={found!r} takes {it} as text, {remedy}"
-        raise ValueError(f"{error} ({remedy})") from None
-
-
-def _read_rows(
-    table: Table, columns: _Columns, missing: str
-) -> tuple[_Rows, Labels, list[Categories], int]:
-    """Read all rows without a missing value; the last result is how many there are in all."""
-    numeric, order = [*columns.numbers, *columns.measures], columns.order
-    dtype = np.result_type(np.float32, *(table.dtypes[position] for position in columns.numbers))
-    d, vectors = len(columns.numbers), 1 + len(columns.measures)
-    found = _Rows(table.rows or 0, d, vectors, len(columns.text), dtype)
-    labels = Labels(table, columns.target)
-    categories = [Categories() for _ in columns.text]
-    rows = 0
-    absent = np.zeros(len(order), np.int64)
-    text = {*columns.text, columns.target}
-    for batch in table.read(table.want(order, text=text, batch_rows=_BATCH_ROWS)):
-        arrays = _to_numpy(batch.data, numeric)
-        _check_values(table, columns, arrays, batch)
-        others = [labels.values(_column(batch.data, columns.target, len(numeric)))]
-        others += [
-            _names(table, batch.data.column(place), position)
-            for place, position in enumerate(columns.text, len(numeric) + 1)
-        ]
-        nulls = [_is_null(column) for column in (*arrays, *others)]
-        absent += [np.count_nonzero(null) for null in nulls]
-        rows += len(nulls[0])
-        present = np.flatnonzero(~np.logical_or.reduce(nulls))
-        if len(present) < len(nulls[0]):
-            arrays = [column[present] for column in arrays]
-            others = [column.take(_indices(column, present)) for column in others]
-        here = batch.first + present
-        t = labels.add(others[0], batch.file, here)
-        codes = [
-            values.number(column, batch.file, here)
-            for values, column in zip(categories, others[1:], strict=True)
-        ]
-        found.append(arrays[:d], [t, *arrays[d:]], codes)
-    if found.count == 0 or (missing == "error" and absent.any()):
-        _refuse_empty(table, columns, absent, rows)
-    if missing == "error" and absent.any():
-        _refuse(table, order, absent, rows)
-    _must_have_rows(table, found.count, rows)
-    found.resize(found.count)
-    return found, labels, categories, rows
-
-
-def _name_features(
-    table: Table, columns: _Columns, categories: list[Categories], dropped: list[int]
-) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:
-    """Names of the features, and the categories of each column of text."""
-    assert table.names is not None
-    names = [table.names[position] for position in columns.numbers]
-    taken = set(names)  # also by categories without a feature
-    texts: dict[str, tuple[str, ...]] = {}
-    for position, values, first in zip(columns.text, categories, dropped, strict=True):
-        column = table.names[position]
-        texts[column] = tuple(sorted(set(values.spelled())))
-        features_of = [onehot.feature_name(column, one) for one in texts[column]]
-        if twice := taken & set(features_of):
-            raise ValueError(
-                f"{table.name}: {shown(min(twice))} is a feature twice, once of {column!r}"
-            )
-        taken |= set(features_of)
-        names += features_of[first:]
-    return tuple(names), texts
-
-
-def _read_sparse(table: Table, missing: str, positive: Label | None) -> TrainingData:
-    """Read LIBSVM: CSR matrices, each with labels."""
-    from scipy.sparse import csr_array, vstack
-
-    labels = Labels(table, None)
-    blocks, numbers, rows = [], [], 0
-    for batch in table.read(table.want(range(len(table.dtypes)))):
-        X, t = batch.data, labels.values(batch.labels)
-        row_of = np.repeat(np.arange(X.shape[0]), np.diff(X.indptr))
-        if np.isinf(X.data).any():
-            row = batch.first + int(row_of[np.argmax(np.isinf(X.data))])
-            raise ValueError(f"{batch.file}: every value must be finite; got inf in row {row}")
-        absent = np.isnan(t)
-        absent[row_of[np.isnan(X.data)]] = True
-        if missing == "error" and absent.any():
-            row = batch.first + int(np.argmax(absent))
-            raise ValueError(
-                f"{batch.file}: row {row} has a missing value (missing='skip' leaves out such rows)"
-            )
-        rows += t.size
-        present = np.flatnonzero(~absent)
-        blocks.append(X if present.size == t.size else X[present])
-        numbers.append(labels.add(t[present], batch.file, batch.first + present))
-    count = sum(map(len, numbers))
-    _must_have_rows(table, count, rows)
-    t, classes = labels.targets(np.concatenate(numbers), positive)
-    X = csr_array(vstack(blocks, "csr"))
-    return TrainingData(X, t, None, rows - count, {}, classes)
-
-
-def _must_have_rows(table: Table, count: int, rows: int) -> None:
-    if count == 0:
-        raise ValueError(f"{table.name}: has no rows{' without a missing value' * (rows > 0)}")
-
-
-def _is_text(table: Table, position: int) -> bool:
-    """Whether a column is read as text: in a CSV also dates, so that the error names one."""
-    dtype = table.dtypes[position]
-    is_date = not table.typed and isinstance(dtype, str) and not isinstance(dtype, Conflict)
-    return is_date or table.holds_text(position)
-
-
-def _find(table: Table, names: Sequence[str], argument: str) -> set[int]:
-    names = checked_names(names, argument)
-    if names and table.names is None:
-        raise ValueError(f"{table.name}: has no names of columns, so that {argument} finds none")
-    return {position for found in table.find_all(names) for position in found}
+# Reading ----------------------------------------------------------------------------------
 
 
 class _Rows:
-    """Rows of X, which grow in place.
+    """Rows of X and of its vectors, which grow in place.
 
     Attributes
     ----------
-    X : ndarray (n, d + number of columns of text)
-        Numbers, and in the last columns 1, as of the one category that a row has.
+    X : ndarray (n, d + number of text columns)
+        The numbers; and in the last columns 1, the value of the one category that a row has.
     vectors : list of ndarray (n,)
         Numbers that are no features: the labels first.
-    codes : ndarray (n, number of columns of text)
-        Which category that is.
+    codes : ndarray (n, number of text columns)
+        The number of this category.
     """
 
     def __init__(self, rows: int, d: int, vectors: int, text: int, dtype: np.dtype[Any]) -> None:
@@ -434,7 +213,7 @@ class _Rows:
         vectors: list[NDArray[Any]],
         codes: list[NDArray[np.int32]],
     ) -> None:
-        """Add rows."""
+        """Add the rows of a batch."""
         here = slice(self.count, self.count + len(vectors[0]))
         if here.stop > len(self.X):
             self.resize(max(here.stop, len(self.X) * 5 // 4))
@@ -448,18 +227,160 @@ class _Rows:
         self.count = here.stop
 
     def resize(self, rows: int) -> None:
-        """Change the number of rows, for which the system moves pages and copies none."""
+        """Change the number of rows; the system moves the pages instead of copying them."""
         for array in (self.X, self.codes, *self.vectors):
             array.resize((rows, *array.shape[1:]), refcheck=False)
 
 
-def _encode(
+class _Read(NamedTuple):
+    """The rows of a table that have no missing value, and how many rows it has in all."""
+
+    rows: _Rows
+    labels: Labels
+    # Of each text column.
+    categories: list[Categories]
+    total: int
+
+
+def _read_rows(table: Table, roles: ColumnRoles, missing: str) -> _Read:
+    numeric, order = [*roles.numbers, *roles.measures], roles.order
+    dtype = np.result_type(np.float32, *(table.dtypes[position] for position in roles.numbers))
+    d, vectors = len(roles.numbers), 1 + len(roles.measures)
+    rows = _Rows(table.rows or 0, d, vectors, len(roles.text), dtype)
+    labels = Labels(table, roles.target)
+    categories = [Categories() for _ in roles.text]
+    total = 0
+    absent = np.zeros(len(order), np.int64)
+    text = {*roles.text, roles.target}
+    for batch in table.read(table.want(order, text=text, batch_rows=_BATCH_ROWS)):
+        arrays = _to_numpy(batch.data, numeric)
+        _check_values(table, roles, arrays, batch)
+        others = [labels.parse(_column(batch.data, roles.target, len(numeric)))]
+        others += [
+            _as_categories(table, batch.data.column(place), position)
+            for place, position in enumerate(roles.text, len(numeric) + 1)
+        ]
+        nulls = [_is_null(column) for column in (*arrays, *others)]
+        absent += [np.count_nonzero(null) for null in nulls]
+        total += len(nulls[0])
+        present = np.flatnonzero(~np.logical_or.reduce(nulls))
+        if len(present) < len(nulls[0]):
+            arrays = [column[present] for column in arrays]
+            others = [column.take(_as_indices(column, present)) for column in others]
+        here = batch.first + present
+        t = labels.add(others[0], batch.file, here)
+        codes = [
+            values.number(column, batch.file, here)
+            for values, column in zip(categories, others[1:], strict=True)
+        ]
+        rows.append(arrays[:d], [t, *arrays[d:]], codes)
+    if rows.count == 0 or (missing == "error" and absent.any()):
+        _refuse_empty(table, roles, absent, total)
+    if missing == "error" and absent.any():
+        _refuse_missing(table, order, absent, total)
+    _must_have_rows(table, rows.count, total)
+    rows.resize(rows.count)
+    return _Read(rows, labels, categories, total)
+
+
+def _column(data: Any, position: int, place: int) -> Any:
+    """A column of an array by its position, or of a record batch by its place in that."""
+    return data.column(place) if hasattr(data, "column") else data[:, position]
+
+
+def _to_numpy(data: Any, positions: list[int]) -> list[NDArray[Any]]:
+    """Columns of numbers, in this order, with NaN for nulls."""
+    columns = [_column(data, position, place) for place, position in enumerate(positions)]
+    if not hasattr(data, "column"):
+        return columns
+    import pyarrow as pa
+
+    # Arrow's booleans are single bits.
+    columns = [one.cast(pa.uint8()) if pa.types.is_boolean(one.type) else one for one in columns]
+    return [column.to_numpy(zero_copy_only=False) for column in columns]
+
+
+def _as_categories(table: Table, column: Any, position: int) -> Any:
+    """A text column as strings; booleans become integers if another file has integers."""
+    kind = decoded_type(table.schema.field(position).type)
+    if table.typed and is_number(kind):
+        column = as_type(column, kind)
+    return onehot.as_text(table.clean_text(column))
+
+
+def _is_null(column: Any) -> NDArray[np.bool_]:
+    if isinstance(column, np.ndarray):
+        return np.isnan(column)
+    null: NDArray[np.bool_] = column.is_null().to_numpy(zero_copy_only=False)
+    return null
+
+
+def _as_indices(column: Any, rows: NDArray[np.int64]) -> Any:
+    """Row numbers in the form that the column's `take` needs."""
+    return rows if isinstance(column, np.ndarray) else from_numpy(rows)
+
+
+def _read_libsvm(table: Table, missing: str, positive: Label | None) -> TrainingData:
+    """Read CSR matrices with their labels."""
+    from scipy.sparse import csr_array, vstack
+
+    labels = Labels(table, None)
+    matrices, numbers, rows = [], [], 0
+    for batch in table.read(table.want(range(len(table.dtypes)))):
+        X, t = batch.data, labels.parse(batch.labels)
+        row_numbers = np.repeat(np.arange(X.shape[0]), np.diff(X.indptr))
+        if np.isinf(X.data).any():
+            row = batch.first + int(row_numbers[np.argmax(np.isinf(X.data))])
+            raise ValueError(f"{batch.file}: every value must be finite; got inf in row {row}")
+        absent = np.isnan(t)
+        absent[row_numbers[np.isnan(X.data)]] = True
+        if missing == "error" and absent.any():
+            row = batch.first + int(np.argmax(absent))
+            raise ValueError(
+                f"{batch.file}: row {row} has a missing value (missing='skip' leaves out such rows)"
+            )
+        rows += t.size
+        present = np.flatnonzero(~absent)
+        matrices.append(X if present.size == t.size else X[present])
+        numbers.append(labels.add(t[present], batch.file, batch.first + present))
+    count = sum(map(len, numbers))
+    _must_have_rows(table, count, rows)
+    t, classes = labels.targets(np.concatenate(numbers), positive)
+    X = csr_array(vstack(matrices, "csr"))
+    return TrainingData(X, t, None, rows - count, {}, classes)
+
+
+# Features ---------------------------------------------------------------------------------
+
+
+def _name_features(
+    table: Table, roles: ColumnRoles, categories: list[Categories], dropped: list[int]
+) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:
+    """Names of the features, and the categories of each text column."""
+    assert table.names is not None
+    names = [table.names[position] for position in roles.numbers]
+    taken = set(names)  # includes the names of categories that have no feature
+    texts: dict[str, tuple[str, ...]] = {}
+    for position, values, first in zip(roles.text, categories, dropped, strict=True):
+        column = table.names[position]
+        texts[column] = tuple(sorted(set(values.spelled())))
+        own = [onehot.feature_name(column, one) for one in texts[column]]
+        if twice := taken & set(own):
+            raise ValueError(
+                f"{table.name}: {shown(min(twice))} is a feature twice, once of {column!r}"
+            )
+        taken |= set(own)
+        names += own[first:]
+    return tuple(names), texts
+
+
+def _one_hot(
     rows: _Rows,
     categories: list[Categories],
     texts: list[tuple[str, ...]],
     dropped: list[int],
 ) -> Any:
-    """One-hot encode what is text, of which `texts` has the categories in order."""
+    """X as a CSR matrix with a column for each category; `texts` has them in order."""
     from scipy.sparse import csr_array
 
     n, width = rows.X.shape
@@ -469,9 +390,9 @@ def _encode(
     total = d
     for j, (values, ordered, first) in enumerate(zip(categories, texts, dropped, strict=True), d):
         place_in_order = {text: place for place, text in enumerate(ordered)}
-        place_of = np.array([place_in_order[text] for text in values.spelled()], np.int32)
-        place = place_of[rows.codes[:, j - d]] - first
-        # A category without a feature is an entry of 0, wherever it lies.
+        places = np.array([place_in_order[text] for text in values.spelled()], np.int32)
+        place = places[rows.codes[:, j - d]] - first
+        # A category without a feature is stored as 0, in any column.
         rows.X[:, j] = place >= 0
         size = len(ordered) - first
         indices[:, j] = np.maximum(place, 0) + total if size else 0
@@ -483,50 +404,41 @@ def _encode(
     return csr_array((rows.X.reshape(-1), indices.reshape(-1), indptr), (n, total))
 
 
-def _column(data: Any, position: int, place: int) -> Any:
-    """A column of an array, or of a record batch in which it is at `place`."""
-    return data.column(place) if hasattr(data, "column") else data[:, position]
+def _notes(table: Table, roles: ColumnRoles, read: _Read) -> tuple[str, ...]:
+    """Notes on index columns and on columns with a category for each row."""
+    assert table.names is not None
+    notes = [_index_note(table, position) for position in roles.index_columns]
+    count = read.rows.count
+    notes += [
+        f"{table.describe(position)} of {table.name} has a category for each of its {count} "
+        f"rows (ignore=[{table.names[position]!r}] leaves it out)"
+        for position, values in zip(roles.text, read.categories, strict=True)
+        if position not in roles.chosen and len(values.numbers) == count >= _LEAST_NOTED
+    ]
+    return tuple(notes)
 
 
-def _names(table: Table, column: Any, position: int) -> Any:
-    """A column of categories as strings, booleans as integers where another file has these."""
-    kind = plain_type(table.schema.field(position).type)
-    if table.typed and is_number(kind):
-        column = as_type(column, kind)
-    return onehot.as_text(table.text_of(column))
+def _index_note(table: Table, position: int) -> str:
+    """A note that an index column was left out, and how to make it a feature."""
+    assert table.names is not None
+    unnamed = is_unnamed(table.names[position])
+    remedy = "under another name" if unnamed else "after reset_index() in pandas"
+    return (
+        f"left out {table.describe(position)} of {table.name}, which is an index of the rows "
+        f"({remedy} it is a feature)"
+    )
 
 
-def _to_numpy(data: Any, positions: list[int]) -> list[NDArray[Any]]:
-    """Columns of numbers in this order, with NaN for nulls."""
-    columns = [_column(data, position, place) for place, position in enumerate(positions)]
-    if not hasattr(data, "column"):
-        return columns
-    import pyarrow as pa
-
-    # Booleans of Arrow are single bits.
-    columns = [one.cast(pa.uint8()) if pa.types.is_boolean(one.type) else one for one in columns]
-    return [column.to_numpy(zero_copy_only=False) for column in columns]
-
-
-def _is_null(column: Any) -> NDArray[np.bool_]:
-    if isinstance(column, np.ndarray):
-        return np.isnan(column)
-    null: NDArray[np.bool_] = column.is_null().to_numpy(zero_copy_only=False)
-    return null
-
-
-def _indices(column: Any, rows: NDArray[np.int64]) -> Any:
-    """Numbers of rows as the column wants them."""
-    return rows if isinstance(column, np.ndarray) else array_of(rows)
+# Errors -----------------------------------------------------------------------------------
 
 
 def _check_values(
-    table: Table, columns: _Columns, arrays: list[NDArray[Any]], batch: Batch
+    table: Table, roles: ColumnRoles, arrays: list[NDArray[Any]], batch: Batch
 ) -> None:
-    """Check the rows while they are still counted as in the file; NaN is another matter."""
-    positions = [*columns.numbers, *columns.measures]
+    """Check the values of a batch, whose rows are still numbered as in the file; NaN is allowed."""
+    positions = [*roles.numbers, *roles.measures]
     for position, column in zip(positions, arrays, strict=True):
-        rule = columns.rules.get(position, _FINITE)
+        rule = roles.rules.get(position, FINITE)
         bad = np.isinf(column) | (column < rule.least)
         if bad.any():
             row = int(np.argmax(bad))
@@ -534,35 +446,55 @@ def _check_values(
             remedy = table.csv.as_missing([text]) if table.csv and "inf" in text else ""
             names = [table.names[position]] if table.names else []
             raise ColumnError(
-                f"{batch.file}: {table.label(position)} must {rule.text}; got {text} in row "
+                f"{batch.file}: {table.describe(position)} must {rule.text}; got {text} in row "
                 f"{batch.first + row}{remedy}",
                 names,
             )
 
 
-def _refuse_empty(table: Table, columns: _Columns, absent: NDArray[np.int64], rows: int) -> None:
-    """Raise an error if columns are empty: without them, there may be no missing values."""
-    counts = zip(columns.order, absent.tolist(), strict=True)
+def _refuse_texts(table: Table, roles: ColumnRoles, read: _Read) -> None:
+    """Raise one error for all text columns that have no categories."""
+    assert table.names is not None
+    reasons = {
+        table.names[position]: reason_against(values, table.name, read.rows.count, table.csv)
+        for position, values in zip(roles.text, read.categories, strict=True)
+        if position not in roles.chosen
+    }
+    if any(reasons.values()):
+        numbers = (read.rows.X, *read.rows.vectors)
+        has_fractions = any((values != np.trunc(values)).any() for values in numbers)
+        refuse(table.name, reasons, may_be_text=True, csv=table.csv, has_fractions=has_fractions)
+
+
+def _refuse_empty(table: Table, roles: ColumnRoles, absent: NDArray[np.int64], rows: int) -> None:
+    """Raise an error if columns are empty; without them, no value may be missing."""
+    counts = zip(roles.order, absent.tolist(), strict=True)
     empty = [position for position, count in counts if count == rows > 0]
-    features = [one for one in empty if one not in (columns.target, *columns.measures)]
+    features = [one for one in empty if one not in (roles.target, *roles.measures)]
     if not empty:
         return
     remedy = ""
     if features and table.names is not None:
         names = [table.names[one] for one in features[:MOST_COLUMNS]]
         remedy = f" (ignore={names!r} leaves out {'that column' if len(names) == 1 else 'those'})"
-    told = [table.label(one) for one in empty[:MOST_COLUMNS]]
-    told += [f"{len(empty) - len(told)} more"] * (len(empty) > len(told))
+    listed = [table.describe(one) for one in empty[:MOST_COLUMNS]]
+    listed += [f"{len(empty) - len(listed)} more"] * (len(empty) > len(listed))
     has = "has" if len(empty) == 1 else "have"
-    raise ValueError(f"{table.name}: {', '.join(told)} {has} no value in any row{remedy}")
+    raise ValueError(f"{table.name}: {', '.join(listed)} {has} no value in any row{remedy}")
 
 
-def _refuse(table: Table, order: list[int], absent: NDArray[np.int64], rows: int) -> None:
+def _refuse_missing(table: Table, order: list[int], absent: NDArray[np.int64], rows: int) -> None:
     """Raise the error for missing values."""
     first = int(np.argmax(absent > 0))
     count, others = int(absent[first]), int(np.count_nonzero(absent)) - 1
     also = f", and there are some in {others} other column{'s' * (others > 1)}" if others else ""
     raise ValueError(
-        f"{table.name}: {table.label(order[first])} has {count} missing value{'s' * (count > 1)} "
-        f"in {rows} row{'s' * (rows > 1)}{also} (missing='skip' leaves those rows out)"
+        f"{table.name}: {table.describe(order[first])} has {count} missing "
+        f"value{'s' * (count > 1)} in {rows} row{'s' * (rows > 1)}{also} (missing='skip' leaves "
+        "those rows out)"
     )
+
+
+def _must_have_rows(table: Table, count: int, rows: int) -> None:
+    if count == 0:
+        raise ValueError(f"{table.name}: has no rows{' without a missing value' * (rows > 0)}")

@@ -10,6 +10,7 @@ import pytest
 
 import fastlogit as fl
 from fastlogit.cli import COMMANDS, main
+from fastlogit.tables import formats
 from tests.cli.commands import SCORE, TRAIN
 
 
@@ -21,6 +22,15 @@ def test_help(command, capsys):
         main([*command, "--help"])
     assert exit_.value.code == 0
     assert "example" in capsys.readouterr().out
+
+
+def test_help_names_every_format_of_tables(capsys):
+    with pytest.raises(SystemExit):
+        main(["score", "--help"])
+    shown = " ".join(capsys.readouterr().out.split())
+    for listed in (formats.input_formats(), formats.output_formats()):
+        assert f": {formats.names(listed)} (default: by suffix" in shown
+        assert f"with the suffix {', '.join(formats.suffixes(listed))} (" in shown
 
 
 def test_version(capsys):

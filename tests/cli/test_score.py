@@ -123,7 +123,7 @@ def test_an_output_that_cannot_be_written_fails_before_any_work(fails):
     pq.write_table(pa.table({**ROWS, "id": [2**53 + 1] * 5}), "ids.parquet")
     message = "a .npy file holds float64; column 'id' has larger integers"
     assert message in fails("score", "model.json", "ids.parquet", "-o", "y.npy", "--keep", "id")
-    message = "column 'x' is a feature of the model, no label"
+    message = "column 'x' is a feature of the model, so it cannot be the label"
     assert message in fails("evaluate", "model.json", "data.parquet", "--label", "x")
 
 

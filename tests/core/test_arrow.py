@@ -1,4 +1,4 @@
-"""Arrays of Arrow, against those that Arrow makes itself."""
+"""Arrow arrays, compared with those that Arrow makes itself."""
 
 from __future__ import annotations
 
@@ -10,22 +10,29 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from fastlogit.core.arrow import array_of, as_type, common_type, plain, plain_type, texts_of
+from fastlogit.core.arrow import (
+    as_type,
+    common_type,
+    decoded,
+    decoded_type,
+    from_numpy,
+    string_array,
+)
 
 
 @pytest.mark.parametrize("dtype", [np.int8, np.int64, np.float32, np.float64])
 @pytest.mark.parametrize("n", [0, 1, 7, 8, 9, 100])
 def test_numbers(dtype, n):
     values = np.arange(n).astype(dtype)
-    assert array_of(values).equals(pa.array(values))
+    assert from_numpy(values).equals(pa.array(values))
     valid = values % 3 != 0
-    array_of(values, valid).validate(full=True)
-    assert array_of(values, valid).equals(pa.array(values, mask=~valid))
+    from_numpy(values, valid).validate(full=True)
+    assert from_numpy(values, valid).equals(pa.array(values, mask=~valid))
 
 
 @pytest.mark.parametrize("texts", [[], [""], ["a", "", "\N{GREEK SMALL LETTER SIGMA}", "long" * 9]])
 def test_texts(texts):
-    found = texts_of(texts)
+    found = string_array(texts)
     found.validate(full=True)
     assert found.equals(pa.array(texts, pa.string()))
 
@@ -40,8 +47,8 @@ def test_plain(kind, encoded):
     if encoded:
         codes = values.dictionary_encode()
         column = pa.DictionaryArray.from_arrays(codes.indices, codes.dictionary.cast(kind))
-    found = plain(column[1:])
-    assert found.type == plain_type(column.type)
+    found = decoded(column[1:])
+    assert found.type == decoded_type(column.type)
     assert found.type in (pa.string(), pa.large_string(), pa.binary())
     assert found.cast(pa.string()).equals(values[1:])
 
@@ -51,8 +58,8 @@ def test_pandas_stays_away():
 import sys
 from itertools import permutations
 import numpy as np
-from fastlogit.core.arrow import array_of, texts_of
-array_of(np.arange(3.0)), texts_of(["a"])
+from fastlogit.core.arrow import from_numpy, string_array
+from_numpy(np.arange(3.0)), string_array(["a"])
 assert "pandas" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", script], check=True)

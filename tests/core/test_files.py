@@ -16,6 +16,11 @@ def write(path, text):
         temporary.write_text(text)
 
 
+def write_new(path, text):
+    with replacing(path, force=False) as temporary:
+        temporary.write_text(text)
+
+
 def test_a_new_file_appears_at_the_end_of_the_block(tmp_path):
     path = tmp_path / "model.json"
     with replacing(path) as temporary:
@@ -55,6 +60,25 @@ def test_the_temporary_file_is_empty_hidden_and_in_the_same_folder(tmp_path):
         assert temporary.parent == tmp_path
         assert temporary.name.startswith(".model.json.")
         assert temporary.stat().st_size == 0
+
+
+def test_without_force_an_existing_file_is_not_replaced(tmp_path):
+    path = tmp_path / "out.csv"
+    write_new(path, "first")
+    with pytest.raises(FileExistsError, match=r"exists already \(force=True replaces it\)$"):
+        write_new(path, "second")
+    assert path.read_text() == "first"
+    path.unlink()
+
+    def write_while_another_process_does():
+        with replacing(path, force=False) as temporary:
+            temporary.write_text("slow")
+            path.write_text("of another process")
+
+    with pytest.raises(FileExistsError):
+        write_while_another_process_does()
+    assert path.read_text() == "of another process"
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_two_writers_at_once_do_not_mix_and_the_last_to_end_wins(tmp_path):
@@ -104,7 +128,7 @@ def test_a_folder_in_the_place_of_the_file_is_an_error_before_any_work(tmp_path)
     assert str(caught.value).startswith(f"{tmp_path}: ")
 
 
-def test_what_is_no_regular_file_is_not_replaced(tmp_path):
+def test_a_pipe_is_not_replaced(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(OSError, match="pipe: is no regular file"):
         enter(tmp_path / "pipe")
@@ -150,7 +174,7 @@ def test_the_content_is_on_disk_before_the_name(tmp_path, monkeypatch):
     assert not existed
 
 
-def test_what_a_killed_process_has_left_is_removed_unless_another_one_writes(tmp_path):
+def test_the_file_of_a_killed_process_is_removed_unless_another_one_writes(tmp_path):
     path = tmp_path / "out.csv"
     with replacing(path, alone=True) as temporary:
         remove_partial(path)

@@ -1,4 +1,4 @@
-"""Work in threads whose results come in order, and whose errors come where they belong."""
+"""Work in threads: results come in order, and errors in their place."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from fastlogit.core.pipeline import side_by_side, write_behind
+from fastlogit.core.pipeline import map_in_order, write_behind
 
 
 def numbers(count, stop_at=None):
@@ -23,8 +23,8 @@ def slow_first(number):
 
 
 WAYS = {
-    "one": lambda items: side_by_side(slow_first, items, 1),
-    "three": lambda items: side_by_side(slow_first, items, 3),
+    "one": lambda items: map_in_order(slow_first, items, 1),
+    "three": lambda items: map_in_order(slow_first, items, 3),
     "behind": lambda items: write_behind(items, slow_first),
 }
 
@@ -46,7 +46,7 @@ def test_an_error_of_the_source_is_raised_and_no_thread_is_left(way):
 
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
-def test_who_stops_early_leaves_no_thread(way):
+def test_stopping_early_leaves_no_thread(way):
     before = threading.active_count()
     items = way(numbers(1000))
     assert [next(items), next(items)] == [0, 1]
@@ -54,7 +54,7 @@ def test_who_stops_early_leaves_no_thread(way):
     assert threading.active_count() == before
 
 
-def test_an_error_of_the_work_comes_after_what_was_before_it():
+def test_an_error_comes_after_the_earlier_results():
     def work(number):
         if number == 3:
             raise ValueError("three")
@@ -62,13 +62,13 @@ def test_an_error_of_the_work_comes_after_what_was_before_it():
 
     found = []
     with pytest.raises(ValueError, match=r"^three$"):
-        found.extend(side_by_side(work, range(100), 4))
+        found.extend(map_in_order(work, range(100), 4))
     assert found == [0, 1, 2]
 
 
 def test_no_more_is_begun_than_is_needed():
     begun = []
-    items = side_by_side(begun.append, iter(range(1000)), 2)
+    items = map_in_order(begun.append, iter(range(1000)), 2)
     next(items)
     time.sleep(0.05)
     assert len(begun) <= 2 * (2 + 3)
@@ -83,10 +83,10 @@ def test_items_are_given_when_they_are_written():
 
 def test_work_overlaps():
     together = threading.Barrier(2, timeout=10)
-    assert list(side_by_side(lambda number: together.wait() >= 0, range(4), 2)) == [True] * 4
+    assert list(map_in_order(lambda number: together.wait() >= 0, range(4), 2)) == [True] * 4
 
 
-def test_a_result_does_not_wait_for_what_follows():
+def test_a_result_does_not_wait_for_the_next_item():
     may_go_on = threading.Event()
 
     def slow():
@@ -94,7 +94,7 @@ def test_a_result_does_not_wait_for_what_follows():
         may_go_on.wait(10)
         yield 2
 
-    items = side_by_side(lambda number: number, slow(), 2)
+    items = map_in_order(lambda number: number, slow(), 2)
     assert next(items) == 1
     may_go_on.set()
     assert list(items) == [2]
@@ -109,7 +109,7 @@ def test_a_source_that_gives_nothing_is_left_to_itself(monkeypatch):
         yield 2
         end.wait(10)
 
-    items = side_by_side(slow_first, silent(), 2)
+    items = map_in_order(slow_first, silent(), 2)
     assert next(items) == 1
     before = time.monotonic()
     items.close()

@@ -67,8 +67,8 @@ def test_fma_of_special_values(args, expected):
 
 
 @given(st.floats())
-def test_bits_there_and_back(value):
-    pattern = np.float64(value).view(np.int64)  # of NaNs as well
+def test_bits_of_a_number_survive_a_round_trip(value):
+    pattern = np.float64(value).view(np.int64)  # also for NaN
     assert to_bits(value) == pattern
     assert to_bits(from_bits(pattern)) == pattern
 
@@ -102,13 +102,13 @@ def test_two_product_is_exact(a, b):
 
 
 def test_compiled_code_does_not_contract_products_and_sums():
-    # a * b + c, written plainly, rounds twice: it differs from the fused one.
+    # The expression a * b + c rounds twice, so it differs from the fused operation.
     a = 1.0 + 2.0**-30
     assert rounding_error(a, a, -1.0) == (a * a - 1.0) - float(Fraction(a) ** 2 - 1) != 0.0
 
 
 def test_clear_flags_leaves_no_exception_flag():
-    # Through C alone, as NumPy looks at the flags and clears them itself.
+    # Set and read by C functions, because NumPy clears the flags itself.
     libm = ctypes.CDLL(None)
     flags = 0x1F
     libm.feraiseexcept(flags)

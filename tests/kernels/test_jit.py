@@ -18,7 +18,7 @@ from scipy.sparse import csr_array
 import fastlogit as fl
 from fastlogit import kernels
 from fastlogit.kernels import jit
-from fastlogit.kernels.ufuncs import ARGUMENTS
+from fastlogit.kernels.elementwise import FUNCTIONS
 from tests.references.multiprecision import digest
 
 WITHOUT_CACHE = """
@@ -60,7 +60,8 @@ def results() -> dict[str, str]:
     rng = np.random.default_rng(0)
     z, y, t = rng.normal(size=50), rng.random(50), rng.random(50)
     found = {}
-    for name, (kind, *targets) in ARGUMENTS.items():
+    for name, function in FUNCTIONS.items():
+        kind, *targets = function.arguments
         args = [z if kind == "z" else y, *([t] if targets else [])]
         arrays = [getattr(fl, name)(*args, dtype=dtype) for dtype in ("float32", "float64")]
         found[name] = digest(getattr(kernels, name)(*(float(arg[0]) for arg in args)), *arrays)
@@ -173,7 +174,7 @@ def test_a_truncated_cache_heals_itself(copy):
     for index in indexes[::2]:
         os.truncate(index, 0)
     for index in indexes[1::2]:
-        (code, *_) = index.parent.glob(f"{index.stem}.*.nbc")
+        code = min(index.parent.glob(f"{index.stem}.*.nbc"))  # a damaged file clears the index
         os.truncate(code, code.stat().st_size // 2)
     assert compiled_or_loaded(*copy) == "compiled"
     assert compiled_or_loaded(*copy) == "loaded"

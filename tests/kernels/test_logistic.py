@@ -1,7 +1,7 @@
-"""The scalar kernels as others use them: inside compiled code of their own.
+"""The kernels as users call them, from compiled code of their own.
 
-How exact they are is in test_elementwise.py; here it is that a caller's loop vectorises, keeps
-its type, and gives the same bits however the caller is compiled.
+A user's loop vectorises, keeps float32, and gives the same bits for all compile options.  The tests
+of accuracy are in tests/test_elementwise.py.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from numba import types
 from fastlogit import kernels
 from fastlogit.core.ulp import ulp, ulp_error
 from fastlogit.kernels import logistic
-from fastlogit.kernels.ufuncs import ARGUMENTS, ufunc
+from fastlogit.kernels.elementwise import FUNCTIONS
+from fastlogit.kernels.ufuncs import ufunc
 from tests.references.multiprecision import (
     PRECISION,
     adversarial,
@@ -55,15 +56,11 @@ def user_loop(function, inputs: int):
 
 
 def compiled(name: str, **options):
-    return numba.njit(**options)(user_loop(getattr(kernels, name), len(ARGUMENTS[name])))
+    return numba.njit(**options)(user_loop(getattr(kernels, name), len(FUNCTIONS[name].arguments)))
 
 
 def points(name: str, dtype=np.float64) -> list[np.ndarray]:
-    return adversarial(ARGUMENTS[name], dtype, special=True)
-
-
-def test_every_public_function_has_a_scalar_kernel():
-    assert set(NAMES) == set(ARGUMENTS)
+    return adversarial(FUNCTIONS[name].arguments, dtype, special=True)
 
 
 # Types ------------------------------------------------------------------------------------
@@ -76,7 +73,7 @@ def returned(function, *arguments):
     return caller.nopython_signatures[0].return_type
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if len(ARGUMENTS[name]) == 1])
+@pytest.mark.parametrize("name", [name for name in NAMES if len(FUNCTIONS[name].arguments) == 1])
 def test_float32_stays_float32_inside_compiled_code(name):
     function = getattr(kernels, name)
     assert returned(function, types.float32) == types.float32
@@ -84,7 +81,7 @@ def test_float32_stays_float32_inside_compiled_code(name):
     assert returned(function, types.int64) == types.float64
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if len(ARGUMENTS[name]) == 2])
+@pytest.mark.parametrize("name", [name for name in NAMES if len(FUNCTIONS[name].arguments) == 2])
 def test_float32_stays_float32_with_labels_and_float32_targets_alone(name):
     function = getattr(kernels, name)
     for other in (types.float32, types.int64, types.uint8, types.boolean):
@@ -117,39 +114,39 @@ def test_labels_may_be_integers_or_bools():
         assert (out == ufunc("logistic_loss")(z, [1.0, 0.0])).all()
 
 
-def every_kernel(v):
-    return (
-        kernels.sigmoid(v),
-        kernels.sigmoid_derivative(v),
-        kernels.log_sigmoid(v),
-        kernels.softplus(v),
-        kernels.logit(v),
-        kernels.logistic_loss(v, v),
-        kernels.residual(v, v),
-        kernels.cross_entropy(v, v),
-        kernels.cross_entropy_derivative(v, v),
-    )
+def with_one_more(rest, function, inputs: int):
+    """A compiled function that returns the tuple of `rest` and one more kernel's result."""
+    if inputs == 1:
+        return numba.njit(lambda v: (*rest(v), function(v)))
+    return numba.njit(lambda v: (*rest(v), function(v, v)))
+
+
+def every_kernel():
+    """A new compiled function from a number to the results of all kernels."""
+    function = numba.njit(lambda v: ())
+    for line in FUNCTIONS.values():
+        function = with_one_more(function, line.kernel, len(line.arguments))
+    return function
 
 
 @pytest.mark.parametrize(
     "dtype", [types.float64, types.float32, types.int64, types.boolean], ids=str
 )
 def test_optional_numbers_give_what_the_numbers_give(dtype):
-    element = numba.njit(every_kernel)
+    element, plain = every_kernel(), every_kernel()
 
     @numba.njit
-    def of_entry(table, key):
+    def look_up(table, key):
         value = table.get(key)
         return None if value is None else element(value)
 
     table = numba.typed.Dict.empty(types.int64, dtype)
     one = np.dtype(str(dtype)).type(1)
     table[0] = one
-    plain = numba.njit(every_kernel)
     expected = plain(one)
     assert len(expected) == len(NAMES)
-    assert same_bits(of_entry(table, 0), expected)
-    assert of_entry(table, 1) is None
+    assert same_bits(look_up(table, 0), expected)
+    assert look_up(table, 1) is None
     (result,) = plain.nopython_signatures
     (optional,) = element.nopython_signatures
     assert optional.return_type == result.return_type
@@ -176,7 +173,7 @@ from tests.kernels.test_logistic import NAMES, check_flags, points
 for name in NAMES:
     function, args = getattr(kernels, name), points(name)
     if len(args) == 1:
-        args.append(args[0])  # which the function does not look at
+        args.append(args[0])  # the function ignores it
         element = lambda z, t: function(z)
     else:
         element = lambda z, t: function(z, t)
@@ -207,19 +204,20 @@ for name in NAMES:
 
 
 def check_flags(function, name, dtype) -> None:
-    """Call a user's ufunc where NumPy raises every floating-point flag that is not documented."""
+    """Call a user's ufunc; a floating-point flag that is not documented raises an error."""
     args = points(name, dtype)
     args = args if len(args) == 2 else (args[0], args[0])
-    of_probability = name == "logit" or name.startswith("cross_entropy")
+    arguments = FUNCTIONS[name].arguments
+    takes_probability = arguments[0] == "y"
     too_large = np.isinf(function(*args)) & np.isfinite(args[0])
     kept = ~(np.isnan(args[0]) | np.isnan(args[1]) | too_large)
-    if name in ("logistic_loss", "residual") or name.startswith("cross_entropy"):
+    if "t" in arguments:
         kept &= (args[1] >= 0) & (args[1] <= 1)
-    if of_probability:
+    if takes_probability:
         kept &= (args[0] > 0) & (args[0] < 1)
     args = [arg[kept] for arg in args]
     assert args[0].size
-    assert of_probability or np.isinf(args[0]).any()
+    assert takes_probability or np.isinf(args[0]).any()
     with np.errstate(all="raise", under="ignore"):
         function(*args)
         for point in zip(*args, strict=True):
@@ -228,7 +226,7 @@ def check_flags(function, name, dtype) -> None:
 
 
 def test_they_work_in_vectorize_guvectorize_and_a_parallel_loop(request):
-    # In a process of its own, as Numba's threads would not survive the fork of another test.
+    # In a process of its own, because Numba's threads do not survive another test's fork.
     code = f"import sys; sys.path.append({str(request.path.parents[2])!r})\n{IN_OTHER_DECORATORS}"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     lines = [line.split() for line in done.stdout.splitlines()]
@@ -269,9 +267,9 @@ TOGETHER = {"fastmath": True, "error_model": "python", "boundscheck": True, "nog
 @pytest.mark.parametrize(
     ("names", "options"), [(NAMES, TOGETHER), *((SOME, options) for options in ALONE)]
 )
-def test_nor_if_that_caller_is_the_first_to_compile_them(names, options, tmp_path, request):
-    # A caller's options could spread into what is compiled on its behalf: no cache, no
-    # earlier use.
+def test_nor_does_an_option_of_the_first_caller_to_compile_them(names, options, tmp_path, request):
+    # The options of a caller could spread into kernels that are compiled for it.  In a process of
+    # its own, with an empty cache, it is the first caller.
     code = (
         f"import sys; sys.path.append({str(request.path.parents[2])!r})\n"
         f"names, options = {names}, {options}\n{FIRST_TO_COMPILE}"
@@ -286,8 +284,8 @@ def test_nor_if_that_caller_is_the_first_to_compile_them(names, options, tmp_pat
         assert lines[name] == digest(ufunc(name)(*points(name))), name
 
 
-def test_those_options_do_change_what_is_not_protected():
-    # The control of the two tests above: a sum's rounding error, deleted by fastmath.
+def test_those_options_do_change_unprotected_functions():
+    # A control for the two tests above: fastmath deletes the rounding error of a sum.
     def rounding_error(a, b):
         total = a + b
         part = total - a
@@ -309,7 +307,7 @@ def assembly(function, inputs: int, dtype) -> str:
 
 
 def foreign_calls(text: str) -> set[str]:
-    """Functions outside the loop that its code refers to, but for Numba's own runtime.
+    """Functions outside the loop that its code refers to, except Numba's own runtime.
 
     x86: ``movabsq $exp, %rax`` and ``callq *%rax``, or ``callq exp``.
     """
@@ -332,7 +330,7 @@ x86_with_fma = pytest.mark.skipif(
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("dtype", [types.float64, types.float32], ids=str)
 def test_a_users_loop_is_vectorised_and_calls_no_library(name, dtype):
-    text = assembly(getattr(kernels, name), len(ARGUMENTS[name]), dtype)
+    text = assembly(getattr(kernels, name), len(FUNCTIONS[name].arguments), dtype)
     assert packed(text)
     assert foreign_calls(text) == set()
 
@@ -346,7 +344,7 @@ def test_the_detector_sees_calls_of_the_math_library(function):
 
 @x86_with_fma
 def test_the_detector_sees_a_loop_that_is_not_vectorised():
-    # What a step needs of the step before cannot be computed beside it.
+    # Each step needs the result of the step before.
     @numba.njit
     def chained(z, out):
         last = 0.0
@@ -363,20 +361,20 @@ def test_the_detector_sees_a_loop_that_is_not_vectorised():
 
 
 @numba.njit
-def terms(z, t, short, losses, slopes, curvatures):
+def terms(z, t, float32, losses, slopes, curvatures):
     for i in range(z.size):
-        losses[i], slopes[i] = logistic.loss_and_residual(z[i], t[i], short)
+        losses[i], slopes[i] = logistic.loss_and_residual(z[i], t[i], float32)
         curvatures[i] = logistic.curvature(z[i])
 
 
-@pytest.mark.parametrize(("short", "bound"), [(False, 6.0), (True, 2.0**53 * 2.0**-30)])
-def test_terms_of_passes_keep_their_tails(short, bound):
+@pytest.mark.parametrize(("float32", "bound"), [(False, 6.0), (True, 2.0**53 * 2.0**-30)])
+def test_terms_of_passes_keep_their_tails(float32, bound):
     z, t = adversarial(("z", "t"), np.float64, special=False)
     rng = np.random.default_rng(0)
     z = np.concatenate([z, rng.normal(scale=10.0, size=300), rng.uniform(-746, 746, 300)])
     t = np.concatenate([t, rng.random(300), rng.integers(0, 2, 300)])
     results = np.empty((3, z.size))
-    terms(z, t, short, *results)
+    terms(z, t, float32, *results)
     for i in range(z.size):
         with mpmath.workprec(PRECISION):
             y, not_y = sigmoid(z[i]), sigmoid(-z[i])

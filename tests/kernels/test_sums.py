@@ -1,4 +1,4 @@
-"""Sums that are carried from block to block, and how partial results are merged."""
+"""Sums carried from block to block, and merged partial results."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ def terms(n):
 
 
 @pytest.mark.parametrize("block", [8, 24, 512])
-def test_what_is_carried_is_the_exact_sum_rounded_whatever_the_blocks(block):
+def test_a_carried_sum_is_the_rounded_exact_sum_for_any_block_size(block):
     values = terms(4800)
     state = np.zeros((2, 8))
     for start in range(0, values.size, block):
-        part = values[start : start + block]
-        sums.carry(part, part.size, state)
+        terms_of_block = values[start : start + block]
+        sums.carry(terms_of_block, terms_of_block.size, state)
     high, low = sums.carried(state)
     assert high + low == math.fsum(values)
 
 
-def test_only_so_many_terms_are_carried():
+def test_only_the_first_count_terms_are_carried():
     state = np.zeros((2, 8))
     sums.carry(np.array([1.0] * 8 + [np.nan] * 8), 8, state)
     assert sums.carried(state) == (8.0, 0.0)
 
 
 @pytest.mark.parametrize("size", [1, 1023, 1024, 1025, 5000])
-def test_merge_adds_high_and_low_parts_of_each_place_in_order(size):
+def test_merge_adds_high_and_low_parts_at_each_position(size):
     highs = terms(7 * size).reshape(7, size)
     partials = np.stack([highs, highs * 2.0**-55], axis=1)
     result = np.empty(size)
@@ -42,7 +42,7 @@ def test_merge_adds_high_and_low_parts_of_each_place_in_order(size):
     np.testing.assert_array_max_ulp(result, np.array(expected), 1)
 
 
-def test_merge_keeps_what_is_infinite_and_hands_on_nan():
+def test_merge_keeps_infinities_and_nan():
     partials = np.array([[[np.inf, np.nan, 1.0, 1e308]] * 2, [[0.0, 0.0, 2.0, 1e308]] * 2])
     partials[:, 1] = np.array([[np.nan, 0.0, 0.0, 0.0], [0.0, 0.0, 0.0, np.nan]])
     result = np.empty(4)

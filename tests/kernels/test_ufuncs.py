@@ -1,4 +1,4 @@
-"""The ufuncs as NumPy calls them: strides, lengths, types, and what they leave behind."""
+"""The ufuncs as NumPy calls them: strides, lengths, overlaps, types and floating-point flags."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from numpy.lib.stride_tricks import as_strided
 
-from fastlogit.kernels.ufuncs import ARGUMENTS, ufunc
+from fastlogit.kernels.elementwise import FUNCTIONS
+from fastlogit.kernels.ufuncs import ufunc
 from tests.references.multiprecision import adversarial, same_bits
 
-NAMES = list(ARGUMENTS)
+NAMES = list(FUNCTIONS)
 DTYPES = [np.float32, np.float64]
 LENGTHS = range(201)
 
@@ -20,21 +21,25 @@ every_dtype = pytest.mark.parametrize("dtype", DTYPES)
 
 
 def inputs(name: str, dtype, n: int) -> list[np.ndarray]:
-    """Logits or probabilities, and targets, of which every tenth is special."""
+    """Logits or probabilities, every tenth a special value, and targets."""
     rng = np.random.default_rng(1)
-    first = rng.normal(0.0, 30.0, n) if ARGUMENTS[name][0] == "z" else rng.uniform(0.0, 1.0, n)
+    first = (
+        rng.normal(0.0, 30.0, n)
+        if FUNCTIONS[name].arguments[0] == "z"
+        else rng.uniform(0.0, 1.0, n)
+    )
     first[::10] = np.resize([0.0, 1.0, np.nan, np.inf, -np.inf, -0.0], first[::10].size)
     targets = rng.choice([0.0, 1.0, 0.3], n)
-    return [array.astype(dtype) for array in (first, targets)][: len(ARGUMENTS[name])]
+    return [array.astype(dtype) for array in (first, targets)][: len(FUNCTIONS[name].arguments)]
 
 
 def one_by_one(name: str, args: list[np.ndarray]) -> np.ndarray:
-    """The function of each element alone."""
+    """The results of calls with one element each."""
     results = [ufunc(name)(*elements) for elements in zip(*args, strict=True)]
     return np.array(results, dtype=args[0].dtype)
 
 
-# Where elements lie -----------------------------------------------------------------------
+# Strides and alignment --------------------------------------------------------------------
 
 
 @every_function
@@ -113,7 +118,7 @@ def test_one_element_repeated_by_a_stride_of_zero(name, dtype):
     assert same_bits(ufunc(name)(*repeated), expected)
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if len(ARGUMENTS[name]) == 2])
+@pytest.mark.parametrize("name", [name for name in NAMES if len(FUNCTIONS[name].arguments) == 2])
 def test_scalars_and_axes_are_broadcast(name):
     first, targets = inputs(name, np.float64, 40)
     table = ufunc(name)(first[:, np.newaxis], targets)
@@ -123,14 +128,14 @@ def test_scalars_and_axes_are_broadcast(name):
         assert same_bits(table[:, i], ufunc(name)(first, targets[i]))
 
 
-# Output over input ------------------------------------------------------------------------
+# Output that overlaps an input ------------------------------------------------------------
 
 
 @every_function
 @every_dtype
 @pytest.mark.parametrize("step", [1, 2, -1])
 def test_the_output_may_be_any_of_the_inputs(name, dtype, step):
-    for chosen in range(len(ARGUMENTS[name])):
+    for chosen in range(len(FUNCTIONS[name].arguments)):
         args = [arg[::step] for arg in inputs(name, dtype, 1000)]
         expected = ufunc(name)(*args)
         ufunc(name)(*args, out=args[chosen])
@@ -165,7 +170,7 @@ def test_an_output_that_reverses_the_input_gives_the_same_bits():
 @every_dtype
 @pytest.mark.parametrize("step", [1, 2])
 def test_no_input_raises_a_floating_point_error(name, dtype, step):
-    args = adversarial(ARGUMENTS[name], dtype, special=True)
+    args = adversarial(FUNCTIONS[name].arguments, dtype, special=True)
     with np.errstate(all="raise"):
         ufunc(name)(*(arg[::step] for arg in args))
         for elements in zip(*(arg[::step] for arg in args), strict=True):
@@ -176,8 +181,8 @@ def test_no_input_raises_a_floating_point_error(name, dtype, step):
 
 
 @every_function
-def test_there_is_a_loop_for_each_precision_and_no_other(name):
-    arguments = len(ARGUMENTS[name])
+def test_there_is_one_loop_for_each_precision(name):
+    arguments = len(FUNCTIONS[name].arguments)
     assert ufunc(name).types == [f"{code * arguments}->{code}" for code in "fd"]
 
 
@@ -195,16 +200,18 @@ def test_there_is_a_loop_for_each_precision_and_no_other(name):
         (np.uint64, np.float64),
     ],
 )
-def test_the_smallest_type_that_holds_the_input_is_computed_in(name, given, result):
-    values = [np.array([0, 1, 1], given), np.array([1, 1, 0], given)][: len(ARGUMENTS[name])]
+def test_the_computation_uses_the_smallest_type_that_holds_the_input(name, given, result):
+    values = [np.array([0, 1, 1], given), np.array([1, 1, 0], given)][
+        : len(FUNCTIONS[name].arguments)
+    ]
     got = ufunc(name)(*values)
     assert got.dtype == result
     assert same_bits(got, ufunc(name)(*(value.astype(result) for value in values)))
 
 
 @every_function
-def test_numbers_give_numbers_and_arrays_without_axes_too(name):
-    args = [0.25, 1.0][: len(ARGUMENTS[name])]
+def test_numbers_and_arrays_without_axes_give_numbers(name):
+    args = [0.25, 1.0][: len(FUNCTIONS[name].arguments)]
     (expected,) = ufunc(name)(*([arg] for arg in args))
     for given in (args, [np.array(arg) for arg in args]):
         got = ufunc(name)(*given)
@@ -215,19 +222,19 @@ def test_numbers_give_numbers_and_arrays_without_axes_too(name):
 
 @every_function
 @pytest.mark.parametrize("shape", [(0,), (3, 0), (0, 5)])
-def test_nothing_gives_nothing(name, shape):
-    args = [np.empty(shape)] * len(ARGUMENTS[name])
+def test_empty_arrays_give_empty_arrays(name, shape):
+    args = [np.empty(shape)] * len(FUNCTIONS[name].arguments)
     assert ufunc(name)(*args).shape == shape
 
 
-# Pickle looks into every module for what has this name, and some warn about that.
+# Pickle looks for the name in every module, and some modules warn about that.
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 @every_function
-def test_pickle_finds_it_again(name):
+def test_pickle_returns_the_same_ufunc(name):
     assert pickle.loads(pickle.dumps(ufunc(name))) is ufunc(name)
 
 
 @every_function
-def test_the_name_is_the_functions_and_the_ufunc_is_made_once(name):
+def test_a_ufunc_has_its_functions_name_and_is_made_once(name):
     assert ufunc(name).__name__ == name
     assert ufunc(name) is ufunc(name)

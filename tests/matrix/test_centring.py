@@ -158,7 +158,7 @@ def test_a_column_of_ones_but_for_a_few_rows():
 def test_the_number_of_threads_changes_no_bit():
     X = np.tile(far(1e6), (400, 2))
     one, two = (
-        linear.hessian(centring.centred(as_matrix(X), None, n), np.ones(6), threads=n)
+        linear.hessian(centring.centre_columns(as_matrix(X), None, n), np.ones(6), threads=n)
         for n in (1, 2)
     )
     assert one.tobytes() == two.tobytes()
@@ -168,13 +168,13 @@ def test_the_number_of_threads_changes_no_bit():
 
 
 def centred(X, weight=None):
-    return centring.centred(as_matrix(X), weight, 1)
+    return centring.centre_columns(as_matrix(X), weight, 1)
 
 
 def test_ordinary_columns_are_read_as_before():
     for X in (BASE, BASE + 50.0, np.asfortranarray(BASE), by_name(BASE), sparse.csr_array(BASE)):
         given = as_matrix(X)
-        assert centring.centred(given, None, 1) is given
+        assert centring.centre_columns(given, None, 1) is given
         assert (given.centres == 0.0).all()
 
 

@@ -1,8 +1,9 @@
-"""Generate the polynomial coefficients of ``fastlogit/kernels/logistic.py``.
+"""Generate the polynomial coefficients of ``fastlogit/kernels/exponential.py``.
 
-``python tests/references/coefficients.py`` prints them; ``test_coefficients.py`` compares them with
-the source.  Each is the Chebyshev fit of a smooth function in 200-bit arithmetic, whose
-error is within a small factor of the best possible for its degree, rounded to float64.
+``python tests/references/coefficients.py`` prints them, and ``test_coefficients.py`` compares them
+with the source.  Each polynomial is the Chebyshev fit of a smooth function in 200-bit arithmetic,
+rounded to float64.  The error of such a fit is within a small factor of the best possible for its
+degree.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ PRECISION = 200
 
 
 def half_angle(v: mpf) -> mpf:
-    """(r coth(r/2) - 2) / v with v = r²: the even part of the fraction for e^r."""
+    """(r coth(r/2) - 2) / v for v = r²: the even part of the fraction for e^r."""
     if v < mpf(10) ** -25:
         return mpf(1) / 6 - v / 360
     r = mpmath.sqrt(v)
@@ -24,7 +25,7 @@ def half_angle(v: mpf) -> mpf:
 
 
 def arctanh_tail(v: mpf) -> mpf:
-    """(atanh(w)/w - 1) / v with v = w²."""
+    """(atanh(w)/w - 1) / v for v = w²."""
     if v < mpf(10) ** -25:
         return mpf(1) / 3 + v / 5
     w = mpmath.sqrt(v)
@@ -32,34 +33,34 @@ def arctanh_tail(v: mpf) -> mpf:
 
 
 def fit(function: Callable[[mpf], mpf], end: Callable[[], mpf], terms: int) -> tuple[float, ...]:
-    """Coefficients, constant first, of the fit of `function` on [0, end]."""
+    """Coefficients of the fit of `function` on [0, end], constant term first."""
     with mpmath.workprec(PRECISION):
         return tuple(float(c) for c in mpmath.chebyfit(function, [mpf(0), end()], terms, asc=True))
 
 
 def _exp_end() -> mpf:
-    # |r| <= log(2)/2; a little more, for the rounding of z / log 2.
+    # |r| <= log(2)/2, and a margin for the rounding of z / log 2.
     return (mpmath.log(2) / 2 * mpf("1.001")) ** 2
 
 
 def _log_end() -> mpf:
-    # |w| <= (sqrt 2 - 1) / (sqrt 2 + 1), likewise.
+    # |w| <= (sqrt 2 - 1) / (sqrt 2 + 1), with the same margin.
     return ((mpmath.sqrt(2) - 1) / (mpmath.sqrt(2) + 1) * mpf("1.001")) ** 2
 
 
 def tables() -> dict[str, tuple[float, ...]]:
-    """Every coefficient table of the kernels, by its name there."""
+    """Coefficients of every polynomial in the kernels, by the name of the constant."""
     return {
         "EXP": fit(half_angle, _exp_end, 5),
-        "EXP_SHORT": fit(half_angle, _exp_end, 3),
+        "EXP_FLOAT32": fit(half_angle, _exp_end, 3),
         "LOG1P": fit(lambda v: 2 * arctanh_tail(v), lambda: mpf(1) / 9, 11),
-        "LOG1P_SHORT": fit(arctanh_tail, lambda: mpf(1) / 9, 5),
+        "LOG1P_FLOAT32": fit(arctanh_tail, lambda: mpf(1) / 9, 5),
         "LOG": fit(arctanh_tail, _log_end, 8),
     }
 
 
 def split_ln2() -> tuple[float, float]:
-    """Split log 2 into a high part with 41 significant bits and the rest."""
+    """High part of log 2 with 41 significant bits, and the rest."""
     with mpmath.workprec(PRECISION):
         ln2 = mpmath.log(2)
         high = mpmath.floor(mpmath.ldexp(ln2, 41)) / mpf(2) ** 41

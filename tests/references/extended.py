@@ -1,9 +1,10 @@
-"""The functions in extended precision, for millions of points: what errors are measured against.
+"""The functions in extended precision, for millions of points: the reference for errors.
 
-Each takes and gives `numpy.longdouble` (64 significant bits and exponents to ±16 000 on x86), so
-that no formula needs a second form for its tail and none loses more than two of the eleven bits
-that float64 lacks; for float32 the same formulas in float64 do.  Limits and what has no result
-come out right too.  ``check`` compares all of them with multi-precision arithmetic.
+Each takes and returns `numpy.longdouble` (64 significant bits and exponents to ±16 000 on x86).
+So no formula needs a second form for its tail, and none loses more than two of the eleven bits
+that float64 lacks.  For float32 the same formulas in float64 will do.  Limits, and arguments
+without a result, come out right too.  ``check`` compares all of them with multi-precision
+arithmetic.
 """
 
 from __future__ import annotations
@@ -18,15 +19,15 @@ from . import multiprecision
 
 Extended = NDArray[np.longdouble]
 
-# What the formulas cost in roundings; 2 is the most that was seen.
+# Roundings that the formulas may cost; the most that was seen is 2.
 ROUNDINGS = 4
 CHECKED = 300
-# The multi-precision formulas are plain, and have not the digits for the tails beyond.
+# The multi-precision formulas are plain, and lack the digits for the tails beyond.
 LARGEST_Z = 800
 
 
 def wider(dtype: Any) -> Any:
-    """The type that references for `dtype` are computed in."""
+    """The type in which references for `dtype` are computed."""
     return np.float64 if dtype == np.float32 else np.longdouble
 
 
@@ -63,7 +64,7 @@ def logit(y: Extended) -> Extended:
 
 
 def _times(weight: Extended, value: Extended) -> Extended:
-    """Product in which 0 takes even an infinity out."""
+    """Product in which 0 times infinity is 0."""
     return np.where(weight == 0, 0, weight * value)
 
 
@@ -79,7 +80,7 @@ def residual(z: Extended, t: Extended) -> Extended:
 
 
 def residual_terms(z: Extended, t: Extended) -> Extended:
-    """What cancels in `residual`: the sum of the sizes of its terms."""
+    """Sum of the absolute terms of `residual`, which cancel."""
     return (1 - t) * sigmoid(z) + t * sigmoid(-z)
 
 
@@ -95,7 +96,7 @@ def cross_entropy_derivative(y: Extended, t: Extended) -> Extended:
 
 
 def check(name: str, args: list[NDArray[Any]]) -> None:
-    """Compare with multi-precision arithmetic at some of the points."""
+    """Compare with multi-precision arithmetic at some points; ArithmeticError if it differs."""
     wide = wider(args[0].dtype)
     info = np.finfo(wide)
     near = np.abs(args[0]) < LARGEST_Z
@@ -114,7 +115,7 @@ def check(name: str, args: list[NDArray[Any]]) -> None:
 
 
 def _exactly(value: Any) -> Any:
-    """A number of whatever type as mpmath's."""
+    """A floating-point number of any type, as an mpf."""
     mantissa, exponent = np.frexp(value)
     high = float(mantissa)
     return mpmath.ldexp(mpmath.mpf(high) + float(mantissa - high), int(exponent))

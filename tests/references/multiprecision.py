@@ -1,7 +1,7 @@
-"""Naive multi-precision references: the textbook formulas, with digits enough that they hold.
+"""Naive multi-precision references: the textbook formulas with enough digits.
 
-Nothing here knows how the kernels work.  `PRECISION` bits hold 1 + e^-900 and 1 minus the
-smallest subnormal, so that no formula needs a second form for its tail.
+They know nothing of the kernels.  `PRECISION` bits hold 1 + e^-900 and 1 minus the smallest
+subnormal, so that no formula needs a second form for its tail.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from mpmath import mpf
 
 PRECISION = 1300
-# Beyond, e^-|z| is no part of a PRECISION bit number; mpmath would take long to find that out.
+# Beyond, e^-|z| does not change a number of PRECISION bits, which mpmath would find out slowly.
 LARGEST_Z = 4000
 
 # Where implementations of the logistic function break, with both signs: the middle, the end
@@ -37,9 +37,9 @@ _SPECIAL = {
 
 
 def adversarial(arguments: tuple[str, ...], dtype: Any, *, special: bool) -> list[Any]:
-    """Every combination of such points for arguments called z, y or t, as arrays (n,).
+    """Every combination of adversarial points for arguments called z, y or t, as arrays (n,).
 
-    With the `special` ones, limits and what has no result; else only what the references take.
+    `special` adds limits and arguments without a result; the references accept only the others.
     """
     axes = []
     for name in arguments:

@@ -1,8 +1,8 @@
-"""Passes over X in extended precision, and how far from it a result of `fastlogit.linear` may be.
+"""Passes over X in extended precision, with bounds on the errors of `fastlogit.linear`.
 
-The reference computes in ``np.longdouble`` (64 bits of fraction on x86) by the textbook
-formulas; every tolerance is a number of roundings times the sum of the absolute terms, so that
-there is none below which an error would pass.
+The reference computes in ``np.longdouble`` (64 bits of fraction on x86) by the textbook formulas.
+Every tolerance is a number of roundings times the sum of the absolute terms, so that no absolute
+error passes unseen.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Problem(NamedTuple):
 
 
 class Within(NamedTuple):
-    """An exact value, and how far from it a result may be."""
+    """An exact value, and a bound on the error of a result."""
 
     value: np.ndarray
     bound: np.ndarray
@@ -77,7 +77,7 @@ def problem(dtype="float64", n=513, d=9):
 
 
 def exact_z(X, coef, intercept, offset, roundings=None):
-    """Σ x w within ``(d/8 + 4) u``, or as many roundings as are given.
+    """Σ x w within ``(d/8 + 4) u``, or within the given number of roundings.
 
     Adding the intercept and the offset rounds twice more.
     """
@@ -99,7 +99,7 @@ def exact_sigmoid(z):
 def exact(
     X, t, coef, intercept=0.0, weight=None, offset=None, roundings=None, adding=None, term=6 * U
 ):
-    """All that a pass computes; a sum over rows rounds `adding` times, by default `summing`.
+    """All results of a pass; a sum over rows rounds `adding` times, by default `summing`.
 
     Terms have a relative error of `term`.
     """
@@ -113,7 +113,7 @@ def exact(
     softplus = np.log1p(np.exp(-np.abs(z.value)))
     losses = weight * ((1 - t) * np.maximum(z.value, 0) + t * np.maximum(-z.value, 0) + softplus)
     residuals = (1 - t) * y - t * not_y
-    # A residual of a soft label is only exact relative to what is subtracted.
+    # A residual of a soft label is exact only relative to its two terms.
     rounding = term * np.where((t == 0) | (t == 1), np.abs(residuals), y + t)
     residual_bounds = weight * (y * not_y * z.bound + rounding)
     loss_bounds = weight * np.abs(residuals) * z.bound + term * losses

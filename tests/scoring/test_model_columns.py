@@ -43,7 +43,7 @@ def as_parquet(path, table):
     pq.write_table(table, path, row_group_size=700)
 
 
-def as_arrow(path, table):
+def partition_to_arrow(path, table):
     with pa.ipc.new_file(path, table.schema) as writer:
         writer.write_table(table, 700)
 
@@ -60,7 +60,7 @@ def as_folder(path, table):
     ("name", "write"),
     [
         ("x.parquet", as_parquet),
-        ("x.arrow", as_arrow),
+        ("x.arrow", partition_to_arrow),
         ("x.csv", lambda path, table: pa.csv.write_csv(table, path)),
     ],
 )
@@ -195,7 +195,7 @@ def logits_with(source, offset, model=PAIR, **options):
     ("name", "write", "offset"),
     [
         ("x.parquet", lambda path: pq.write_table(TABLE, path, row_group_size=200), "w"),
-        ("x.arrow", lambda path: as_arrow(path, TABLE), "w"),
+        ("x.arrow", lambda path: partition_to_arrow(path, TABLE), "w"),
         ("x.csv", lambda path: pa.csv.write_csv(TABLE, path), "w"),
         ("x.npy", write_npy, 1),
         ("x.npy", write_npy, "1"),
@@ -289,8 +289,8 @@ def test_missing_offsets(tmp_path, missing, suffix):
         (TABLE, "v", "missing column 'v'"),
         (TABLE, "a", "column 'a' is a feature of the model, so it cannot be the offset"),
         (TABLE, "other", "column 'other' must hold numbers; it holds string"),
-        (MATRIX, 3, "so that the offset must be a position from -3 to 2; got 3"),
-        (MATRIX, "w", "so that the offset must be a position from -3 to 2; got 'w'"),
+        (MATRIX, 3, "here: offset must be a position from -3 to 2; got 3"),
+        (MATRIX, "w", "here: offset must be a position from -3 to 2; got 'w'"),
         (MATRIX[:, :2], 1, "must have 2 columns beside the label and the offset, .*it has 1"),
         (TABLE, 1.0, "offset must be the name or the position of a column; got 1.0"),
         (TABLE, pd.NA, "offset must be the name or the position of a column; got <NA>"),

@@ -1,4 +1,4 @@
-"""How a CSV is written: what its cells stand for, and options that say so."""
+"""The options of a CSV, and the values that its cells stand for."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_numbers_of_cells(options, cells):
         ),
     ],
 )
-def test_a_cell_that_is_no_number_is_named_with_what_would_read_it(options, cell, remedy):
+def test_an_error_names_a_cell_and_the_option_that_would_read_it(options, cell, remedy):
     cells = pa.array(["1", "2", "", cell, "3", cell])
     with pytest.raises(CellError) as caught:
         CSVOptions(**options).numbers(cells)
@@ -110,7 +110,7 @@ def test_all_cells_tell_whether_a_comma_is_a_decimal_sign():
     "cell", ["?", "-", "*", ".", "#N/A", "n/a", "None", " missing ", "NIL", "#DIV/0!", "<NA>"]
 )
 @pytest.mark.parametrize("options", [{}, {"decimal": ",", "null_values": ["x"]}])
-def test_a_cell_that_looks_missing_is_named_with_what_would_take_it_so(options, cell):
+def test_an_error_names_the_option_that_makes_a_cell_missing(options, cell):
     with pytest.raises(CellError) as caught:
         CSVOptions(**options).numbers(pa.array(["1", cell]))
     before = options.get("null_values", ["NA", "N/A", "NULL", "null"])
@@ -142,7 +142,7 @@ def test_options_are_written_as_they_are_given(options, written):
     assert repr(given) == (written or repr(given))
 
 
-def test_what_is_missing_among_texts():
+def test_missing_values_among_texts():
     cells = pa.array(["NA", "GB", "", " ", "?", " GB"])
     assert CSVOptions().texts(cells).to_pylist() == [None, "GB", None, None, "?", " GB"]
     other = CSVOptions(null_values=["?"])  # so that Namibia is a country
@@ -160,7 +160,7 @@ def test_what_is_missing_among_texts():
         ({"delimiter": 5}, "delimiter must be"),
         ({"decimal": ";"}, "decimal must be '.' or ','; got ';'"),
         ({"decimal": None}, "decimal must be"),
-        ({"thousands": "."}, "thousands must be one character .* another than decimal; got '.'"),
+        ({"thousands": "."}, "thousands must be one character .* and not the decimal; got '.'"),
         ({"thousands": ",,"}, "thousands must be"),
         ({"thousands": "0"}, "thousands must be"),
         ({"encoding": "utf-99"}, "encoding must be one that Python knows, .* got 'utf-99'"),

@@ -48,7 +48,7 @@ def test_files_of_a_folder_must_all_have_the_columns(tmp_path):
 
 
 @pytest.mark.parametrize("source", ["nowhere", "nowhere*.csv", ""])
-def test_what_is_not_there(tmp_path, monkeypatch, source):
+def test_a_source_without_files_is_an_error(tmp_path, monkeypatch, source):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(FileNotFoundError, match=r"nowhere|no such files"):
         pair_logits(source)
@@ -262,7 +262,7 @@ def test_numbers_in_one_file_and_text_in_another(tmp_path, order, form, other):
         with pytest.raises(ValueError, match=message):
             fails()
     if form != "csv":  # in which all is text
-        with pytest.raises(ValueError, match=r"'x' must be of one type to be kept; it is .* in "):
+        with pytest.raises(ValueError, match=r"'x' must have one type to be kept; it is .* in "):
             list(fl.score(fl.LogisticModel([1.0], 0.0, ("t",)), tmp_path, keep=["x"]))
 
 

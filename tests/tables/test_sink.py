@@ -1,4 +1,4 @@
-"""What is written: every format holds the same, and appears whole or not at all."""
+"""Outputs: every format holds the same rows, and a file appears whole or not at all."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def test_bytes_do_not_depend_on_how_rows_lie_in_memory(tmp_path, monkeypatch, su
     texts = [str(row % 2) for row in range(250)]
     plain = pa.array(texts) if not pa.types.is_primitive(kind) else pa.array(texts).cast(pa.int8())
     plain = plain.cast(kind)
-    # Values are there under nulls as well, of which there is no trace when they are taken.
+    # There are values under nulls, which `take` does not copy.
     nulls = pa.array([row % 7 > 0 for row in range(250)]).buffers()[1]
     masked = pa.Array.from_buffers(kind, 250, [nulls, *plain.buffers()[1:]])
     batch = pa.record_batch({"x": masked, "s": texts})
@@ -183,10 +183,10 @@ def test_a_disk_that_is_full_at_any_place_is_an_error_in_one_line(tmp_path, monk
         assert re.match(rf"fastlogit: error: \.?y\{suffix}(\.journal)?: cannot be written: ", error)
 
 
-# What is written is read back ---------------------------------------------------------------
+# Round trips -------------------------------------------------------------------------------
 
-# The first and the last row, and some 100 in between, have no score; others are saturated, so
-# that their probability looks like an integer.
+# The first and the last row have no score.  Readers guess types from the first 100 rows, whose
+# probabilities are saturated and look like integers.
 GRID_X = [None, *[-800.0] * 101, None, 0.5, -np.inf, 0.0, -0.25, 1e3, None]
 GRID_ROWS = len(GRID_X)
 GRID_TEXTS = ["a", "", None, " b ", "c,d", 'e"f', '"', "g\nh", "i\rj", "k\tl", "'m'", "007", "ä"]
@@ -271,7 +271,7 @@ def is_missing(value):
 
 
 def assert_same(found, expected, *, exactly):
-    """Compare values; a CSV tells neither a null from "" and NaN, nor types from text."""
+    """Compare values; a CSV stores no types, and null, "" and NaN look alike."""
     assert len(found) == len(expected)
     for one, other in zip(found, expected, strict=True):
         if is_missing(one) or is_missing(other):
@@ -289,7 +289,7 @@ GRID_RUNS = list(itertools.product(["error", "nan", "skip"], GRID_OUTPUTS, [(), 
 
 @functools.cache
 def grid_scores(kind, run):
-    """The arguments of a run of the grid, and the columns that come of it in memory."""
+    """The arguments of a run of the grid, and the columns that it returns in memory."""
     missing, outputs, keep = GRID_RUNS[run]
     model = fl.LogisticModel([1.0], 0.0, ("x",), classes=CLASSES[kind])
     source = GRID.filter(GRID["x"].is_valid()) if missing == "error" else GRID

@@ -1,4 +1,4 @@
-"""What can be scored: every format and form gives the same rows, in order."""
+"""Sources: every file format and object gives the same rows, in order."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def test_damaged_files(tmp_path, name, content, message):
 
 
 @pytest.mark.parametrize("source", [3, object(), [1.0, 2.0], np.zeros(3)])
-def test_what_is_no_table_is_an_error(source):
+def test_an_object_that_is_no_table_is_an_error(source):
     with pytest.raises((TypeError, ValueError), match=r"source must (be|have)"):
         pair_logits(source)
 
@@ -150,7 +150,7 @@ def test_a_flipped_bit_gives_a_result_or_one_line(tmp_path):
     assert not list(tmp_path.glob(".*"))
 
 
-def of_text(offsets, text):
+def text_column(offsets, text):
     buffers = [None, pa.py_buffer(np.array(offsets, np.int32)), pa.py_buffer(text)]
     return pa.Array.from_buffers(pa.string(), len(offsets) - 1, buffers)
 
@@ -162,9 +162,9 @@ OUTSIDE = {
     "an index before a dictionary": lambda: pa.DictionaryArray.from_arrays(
         pa.array([0, -1]), pa.array(["a", "b"]), safe=False
     ),
-    "a text that ends before it begins": lambda: of_text([0, 2, 1], b"ab"),
-    "a text in the middle that ends elsewhere": lambda: of_text([0, 1 << 30, 2], b"ab"),
-    "a text that is none": lambda: of_text([0, 1, 2], b"a\xff"),
+    "a text that ends before it begins": lambda: text_column([0, 2, 1], b"ab"),
+    "a text in the middle that ends elsewhere": lambda: text_column([0, 1 << 30, 2], b"ab"),
+    "a text that is none": lambda: text_column([0, 1, 2], b"a\xff"),
 }
 
 

@@ -1,4 +1,4 @@
-"""Tables of any format: columns by name or position, batches, and what has no numbers."""
+"""Tables of any format: columns by name or position, batches, and columns without numbers."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import pyarrow as pa
 import pytest
 
 import fastlogit as fl
-from fastlogit.core.arrow import numbers, plain_type
+from fastlogit.core.arrow import decoded_type, numbers
 from fastlogit.matrix import as_matrix
 from fastlogit.scoring import evaluate, read_table, score
 from fastlogit.tables.source import open_table
-from fastlogit.tables.table import _state
+from fastlogit.tables.table import _file_state
 from tests.scoring_data import PAIR_WRITERS, SUFFIXES, N, as_source, write
 
 
@@ -67,7 +67,7 @@ def test_columns_that_hold_no_numbers(tmp_path, values, form):
         list(score(model, source))
     with pytest.raises(ValueError, match=message):
         evaluate(model, source, "t")
-    if not pa.types.is_string(plain_type(values.type)):
+    if not pa.types.is_string(decoded_type(values.type)):
         with pytest.raises(ValueError, match=rf"{message}, or leave it out with ignore=\['x'\]\)"):
             read_table(source, "t")
 
@@ -148,10 +148,10 @@ def test_batches_may_be_larger_than_any_file(tmp_path, suffix, rows):
 def test_a_pipe_has_no_state_that_might_change(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "file").touch()
-    assert _state(tmp_path / "pipe") is None
-    before = _state(tmp_path / "file")
+    assert _file_state(tmp_path / "pipe") is None
+    before = _file_state(tmp_path / "file")
     (tmp_path / "file").write_text("x")
-    assert None is not _state(tmp_path / "file") != before
+    assert None is not _file_state(tmp_path / "file") != before
 
 
 # Names and positions -----------------------------------------------------------------------
@@ -183,7 +183,7 @@ def test_a_column_that_is_neither_named_nor_a_position(source, label):
             function()
 
 
-# Columns of nothing ------------------------------------------------------------------------
+# Columns of nulls --------------------------------------------------------------------------
 
 NOTHING = {
     "Arrow": lambda _: pa.table({"a": [1.0, 2.0], "t": [0, 1], "x": pa.nulls(2)}),
@@ -196,7 +196,7 @@ NOTHING = {
 
 
 @pytest.mark.parametrize("name", NOTHING)
-def test_a_column_of_nothing_is_missing_as_number_and_as_text(tmp_path, name):
+def test_a_column_of_nulls_is_missing_as_number_and_as_text(tmp_path, name):
     path = tmp_path / "x.csv"
     path.write_text("a,t,x\n1,0,\n2,1,\n")
     source = NOTHING[name](path)

@@ -1,4 +1,4 @@
-"""Blocks of lines, of files and streams, compressed or not."""
+"""Blocks of lines, from files and streams, compressed or not."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_blocks_of_a_file_are_whole_lines(tmp_path, monkeypatch, content, suffix
         content = content[-100:]
     monkeypatch.setattr(text_file, "_BLOCK_BYTES", size)
     path = write(tmp_path / f"x.{suffix}", content)
-    text = text_file.of_file(path)
+    text = text_file.open_text(path)
     blocks = list(text.blocks())
     assert b"".join(block.lines for block in blocks) == content
     assert all(block.lines.endswith(b"\n") for block in blocks[:-1])
@@ -53,7 +53,7 @@ def test_blocks_of_a_file_are_whole_lines(tmp_path, monkeypatch, content, suffix
 
 def test_blocks_of_a_stream(monkeypatch):
     monkeypatch.setattr(text_file, "_BLOCK_BYTES", 100)
-    text = text_file.of_stream("here", io.BytesIO(LINES))
+    text = text_file.open_text_stream("here", io.BytesIO(LINES))
     blocks = list(text.blocks())
     assert (text.name, text.files) == ("here", ())
     assert text.head == blocks[0].lines
@@ -65,7 +65,7 @@ def test_a_line_without_end_is_an_error_before_it_is_all_read(monkeypatch):
     monkeypatch.setattr(text_file, "_LONGEST_LINE", 1 << 20)
     monkeypatch.setattr(text_file, "_BLOCK_BYTES", 1 << 18)
     file = io.BytesIO(b"a\n" + b"x" * (1 << 22))
-    text = text_file.of_stream("here", file)
+    text = text_file.open_text_stream("here", file)
     with pytest.raises(ValueError, match=r"^a line, or .*, is longer than 1 megabytes$"):
         list(text.blocks())
     assert file.tell() < 1 << 21
@@ -83,7 +83,7 @@ def test_blocks_do_not_end_within_a_quoted_field(monkeypatch, quoting, size):
     written = io.StringIO()
     csv.writer(written, quoting=quoting, lineterminator="\n").writerows(rows)
     text = written.getvalue().encode()
-    blocks = list(text_file.of_stream("here", io.BytesIO(text), ",").blocks())
+    blocks = list(text_file.open_text_stream("here", io.BytesIO(text), ",").blocks())
     assert b"".join(block.lines for block in blocks) == text
     found = [
         row
@@ -99,7 +99,7 @@ def test_blocks_do_not_end_within_a_quoted_field(monkeypatch, quoting, size):
 def test_quotes_amid_a_field_stand_for_themselves(monkeypatch, size):
     monkeypatch.setattr(text_file, "_BLOCK_BYTES", size)
     lines = [b'1,5" disk\n', b'2,"a\nb",3"\n', b'"4"\n', b'5,6",7\n']
-    blocks = list(text_file.of_stream("here", io.BytesIO(b"".join(lines)), ",").blocks())
+    blocks = list(text_file.open_text_stream("here", io.BytesIO(b"".join(lines)), ",").blocks())
     assert b"".join(block.lines for block in blocks) == b"".join(lines)
     if size == 1:
         assert [block.lines for block in blocks] == lines
@@ -110,7 +110,7 @@ def test_a_quoted_field_without_end_is_an_error(monkeypatch, size):
     monkeypatch.setattr(text_file, "_BLOCK_BYTES", size)
     text = b'1,2,"5 inch disk\n' + b"3,4,x\n" * 100
     with pytest.raises(ValueError, match=r"quoted field that begins with '\"5 inch disk.*not end$"):
-        list(text_file.of_stream("here", io.BytesIO(text), ",").blocks())
+        list(text_file.open_text_stream("here", io.BytesIO(text), ",").blocks())
 
 
 def test_where_a_row_of_a_block_is():

@@ -1,4 +1,4 @@
-"""Files to train on: a whole one as X and t."""
+"""Tables read whole as X and t, to train on."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ def test_values_out_of_range_name_the_row_of_the_file(tmp_path, column, value, m
 def test_nothing_to_train_on_is_an_error(tmp_path):
     path = tmp_path / "x.parquet"
     pq.write_table(pa.table({"late": [1.0]}), path)
-    with pytest.raises(ValueError, match="has no column beside column 'late'"):
+    with pytest.raises(ValueError, match="has no column besides column 'late'"):
         read_table(path, "late")
     pq.write_table(pa.table({"late": pa.array([], "f8"), "a": pa.array([], "f8")}), path)
     with pytest.raises(ValueError, match=r"has no rows$"):
@@ -128,7 +128,7 @@ def test_nothing_to_train_on_is_an_error(tmp_path):
 @pytest.mark.parametrize("missing", ["error", "skip"])
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
 @pytest.mark.parametrize("empty", [[""], ["u", "w"], ["t"], ["weight", "u"]])
-def test_empty_columns_are_all_named_with_what_leaves_them_out(tmp_path, suffix, empty, missing):
+def test_an_error_names_all_empty_columns_and_the_remedy(tmp_path, suffix, empty, missing):
     columns = {"x": [1.0, None, 3.0], "t": [0, 1, 1]} | dict.fromkeys(empty, [None] * 3)
     source = write(pa.table(columns), tmp_path / f"in{suffix}")
     weight = "weight" if "weight" in empty else None
@@ -257,7 +257,7 @@ def test_texts_of_many_batches_are_numbered_alike(monkeypatch):
         assert found.X.dtype == np.float32
 
 
-def test_what_is_fitted_scores_the_table_it_came_from():
+def test_a_fitted_model_scores_its_own_table():
     rng = np.random.default_rng(2)
     table = pa.table(
         {"x": rng.normal(size=500), "k": rng.integers(0, 4, 500).astype(str)}
@@ -274,7 +274,9 @@ def test_what_is_fitted_scores_the_table_it_came_from():
 def test_text_among_numbers_of_a_csv_is_an_error_unless_it_is_wanted(tmp_path):
     source = tmp_path / "in.csv"
     source.write_text("k,t\n" + "1.5,0\n" * 30 + "many,1\n" + "nan,0\n")
-    message = r"in.csv: column 'k' has numbers, as '1.5', and other text, as 'many' in row 30"
+    message = (
+        r"in.csv: column 'k' has numbers, such as '1.5', and other text, such as 'many' in row 30"
+    )
     with pytest.raises(ValueError, match=message):
         read_table(source, "t")
     found = read_table(source, "t", categorical=["k"])
@@ -306,7 +308,7 @@ def test_features_have_different_names():
         ({"categorical": ["age"]}, "missing column 'age'"),
         ({"categorical": "day"}, "categorical must be a sequence of names; got 'day'"),
         ({"categorical": ["x"]}, "column 'x' must hold text, integers or booleans"),
-        ({"ignore": ["x", "from", "day"]}, "has no column beside column 'late'"),
+        ({"ignore": ["x", "from", "day"]}, "has no column besides column 'late'"),
     ],
 )
 def test_columns_that_cannot_be_chosen(options, message):
@@ -396,7 +398,7 @@ def test_weights_and_offsets_of_an_array_are_positions(tmp_path):
     np.testing.assert_array_equal(found.offset, array[:, 2])
 
 
-def test_what_is_read_with_weights_and_offsets_is_what_fit_takes():
+def test_weights_and_offsets_are_read_in_the_form_that_fit_needs():
     data = read_table(MEASURED, "late", weight="rows", offset="known")
     model = fl.fit(data.X, data.t, weight=data.weight, offset=data.offset)
     again = fl.fit(

@@ -1,4 +1,4 @@
-"""The labels of tables: what t they are, in every format, and as a model's classes."""
+"""The labels of tables as targets, in every format, and compared with a model's classes."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from sklearn.datasets import dump_svmlight_file
 
 import fastlogit as fl
 from fastlogit.scoring import CSVOptions, evaluate, read_table
-from fastlogit.training.targets import t_of
+from fastlogit.training.targets import encode_labels
 
 X = [0.5, -1.5, 2.0, 1.0, -0.25]
 SECOND = [0, 1, 1, 0, 1]
 
-# Labels, and the classes that a CSV and a typed table have of them.
+# Labels, and the classes that they have in a CSV and in a typed table.
 PAIRS = {
     "bool": ([False, True], (False, True), (False, True)),
     "yes": (["no", "yes"], ("no", "yes"), ("no", "yes")),
@@ -39,7 +39,7 @@ def frame(pair):
 
 
 def write(table, folder, kind):
-    """One of the formats that people have, written by pandas or Polars."""
+    """A source in a common format, written by pandas or Polars."""
     path = folder / f"in.{kind.split()[-1]}"
     if kind == "pandas csv":
         table.to_csv(path, index=False)
@@ -67,9 +67,9 @@ KINDS = [
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", PAIRS)
 def test_two_labels_of_any_kind_in_any_format(tmp_path, name, kind):
-    pair, of_csv, typed = PAIRS[name]
+    pair, read_csv_labels, typed = PAIRS[name]
     source = write(frame(pair), tmp_path, kind)
-    classes = of_csv if kind.endswith(("csv", "tsv")) else typed
+    classes = read_csv_labels if kind.endswith(("csv", "tsv")) else typed
     found = read_table(source, "t")
     assert found.t.tolist() == SECOND
     assert found.classes == classes
@@ -81,7 +81,7 @@ def test_two_labels_of_any_kind_in_any_format(tmp_path, name, kind):
     assert read_table(source, "t", positive=pair[1]).classes == classes
 
 
-def test_what_is_trained_in_one_format_is_evaluated_in_every_other(tmp_path):
+def test_a_model_trained_on_one_format_is_evaluated_on_every_other(tmp_path):
     for pair in (PAIRS["bool"][0], [0, 1], ["no", "yes"], [1, 2]):
         models, sources = [], []
         for number, kind in enumerate(KINDS):
@@ -119,15 +119,15 @@ SAME = [
 
 @pytest.mark.parametrize("form", ["array", "arrow", "dictionary"])
 @pytest.mark.parametrize(("classes", "given"), SAME)
-def test_a_label_is_a_class_however_it_is_written(classes, given, form):
+def test_a_label_matches_its_class_in_every_spelling(classes, given, form):
     values = pa.array([*given, None])
     if form == "array":
         values = np.array([*given, None], object)
     elif form == "dictionary":
         values = values.dictionary_encode()
-    np.testing.assert_array_equal(t_of(values, classes, "t"), [0, 1, 1, np.nan])
+    np.testing.assert_array_equal(encode_labels(values, classes, "t"), [0, 1, 1, np.nan])
     if form == "array":
-        np.testing.assert_array_equal(t_of(np.array(given), classes, "t"), [0, 1, 1])
+        np.testing.assert_array_equal(encode_labels(np.array(given), classes, "t"), [0, 1, 1])
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_another_label_is_an_error_that_names_its_row(classes, given, shown):
     wrong = [str(one) == shown.strip("'") for one in given].index(True)
     for values in (np.array(given), np.array(given, object), pa.array(given)):
         with pytest.raises(ValueError, match=f"must be {classes[0]!r} or .*got {shown}") as error:
-            t_of(values, classes, "in.csv", 100)
+            encode_labels(values, classes, "in.csv", 100)
         assert str(error.value).endswith(f" in row {100 + wrong}")
 
 
@@ -162,14 +162,14 @@ def test_labels_that_are_not_there_are_missing():
         np.array(["0", "1", None], object),
         np.array([0, 1, pd.NA], object),
     ):
-        np.testing.assert_array_equal(t_of(values, (0, 1), "t"), [0, 1, np.nan])
+        np.testing.assert_array_equal(encode_labels(values, (0, 1), "t"), [0, 1, np.nan])
 
 
 def csv(*labels):
     return io.StringIO("x,t\n" + "".join(f"{x},{label}\n" for x, label in enumerate(labels)))
 
 
-def of_csv(tmp_path, *labels, **options):
+def read_csv_labels(tmp_path, *labels, **options):
     path = tmp_path / "in.csv"
     path.write_text(csv(*labels).read())
     return read_table(path, "t", **options)
@@ -197,7 +197,10 @@ def test_numbers_between_0_and_1_are_as_they_are(tmp_path, suffix):
         (["5", "5"], r"or lie between 0 and 1; got 1: 5 \(5 in row 0\)$"),
         (["0.5", "1.5", "0.25"], r"got 3: 0.25, 0.5, 1.5 \(1.5 in row 1\)$"),
         (["1", "inf"], r"got 2: 1, inf \(inf in row 1\)$"),
-        (["0", "1", "unknown"], r"has numbers, as '.*', and other text, as 'unknown' in row 2 \("),
+        (
+            ["0", "1", "unknown"],
+            r"has numbers, such as '.*', and other text, such as 'unknown' in row 2 \(",
+        ),
         (["True", "False", "maybe"], "got 3: 'False', 'True', 'maybe'$"),
         (["True", "False", "2"], "must have two different labels; got booleans and 2$"),
         (["true", "0.5"], "must have two different labels; got booleans and 0.5$"),
@@ -210,12 +213,15 @@ def test_numbers_between_0_and_1_are_as_they_are(tmp_path, suffix):
             r"null_values=\['-', 'None', .* takes '-' and 'None' as missi",
         ),
         (["maybe", "no", "yes"], "got 3: 'maybe', 'no', 'yes'$"),
-        (["0", "1", "true", "maybe"], "has numbers, as '0', and other text, as 'maybe' in row 3$"),
+        (
+            ["0", "1", "true", "maybe"],
+            "has numbers, such as '0', and other text, such as 'maybe' in row 3$",
+        ),
     ],
 )
 def test_other_labels_are_errors_that_list_them(tmp_path, labels, message):
     with pytest.raises(ValueError, match=message):
-        of_csv(tmp_path, *labels)
+        read_csv_labels(tmp_path, *labels)
 
 
 def test_words_among_the_numbers_of_another_batch_are_told(tmp_path, monkeypatch):
@@ -224,17 +230,17 @@ def test_words_among_the_numbers_of_another_batch_are_told(tmp_path, monkeypatch
         with pytest.raises(
             ValueError, match=r"as '\?' in row .*csv=CSVOptions\(null_values=\['\?', 'NA'"
         ) as error:
-            of_csv(tmp_path, *labels)
+            read_csv_labels(tmp_path, *labels)
         assert f"row {labels.index('?')} (" in str(error.value)
 
 
 @pytest.mark.parametrize("null", ["", "NA", "null", " ", '""'])
 def test_missing_labels_are_missing_rows(tmp_path, null):
     for labels in (["yes", null, "no"], ["2", null, "1"], ["True", null, "False"]):
-        found = of_csv(tmp_path, *labels, missing="skip")
+        found = read_csv_labels(tmp_path, *labels, missing="skip")
         assert (found.t.tolist(), found.skipped) == ([1.0, 0.0], 1)
         with pytest.raises(ValueError, match="column 't' has 1 missing value in 3 rows"):
-            of_csv(tmp_path, *labels)
+            read_csv_labels(tmp_path, *labels)
 
 
 def test_cells_are_read_alike_to_train_and_to_evaluate(tmp_path):
@@ -257,7 +263,7 @@ def test_cells_are_read_alike_to_train_and_to_evaluate(tmp_path):
 def test_booleans_and_0_and_1_are_one_label(tmp_path, monkeypatch, labels, batch_rows):
     monkeypatch.setattr("fastlogit.training.table._BATCH_ROWS", batch_rows)
     expected = ([1.0, 0.0, 1.0], (False, True))
-    found = of_csv(tmp_path, *labels)
+    found = read_csv_labels(tmp_path, *labels)
     assert (found.t.tolist(), found.classes) == expected
     model = fl.LogisticModel([1.0], 0.0, ("x",), classes=found.classes)
     (tmp_path / "in.csv").unlink()
@@ -271,12 +277,12 @@ def test_booleans_and_0_and_1_are_one_label(tmp_path, monkeypatch, labels, batch
 def test_words_among_the_booleans_of_another_batch_are_told(tmp_path, monkeypatch):
     monkeypatch.setattr("fastlogit.training.table._BATCH_ROWS", 2)
     for labels in (["True", "False", "True", "maybe"], ["True", "maybe", "True", "False"]):
-        with pytest.raises(ValueError, match="has booleans and other text, as 'maybe' in row"):
-            of_csv(tmp_path, *labels)
+        with pytest.raises(ValueError, match="has booleans and other text, such as 'maybe' in row"):
+            read_csv_labels(tmp_path, *labels)
 
 
 def test_one_truth_value_is_one_class(tmp_path):
-    found = of_csv(tmp_path, "True", "true")
+    found = read_csv_labels(tmp_path, "True", "true")
     assert (found.t.tolist(), found.classes) == ([1.0, 1.0], (False, True))
 
 
@@ -298,9 +304,9 @@ def test_labels_of_rows_that_are_left_out_do_not_count(tmp_path):
 )
 def test_a_positive_label_that_is_not_there(tmp_path, positive, message):
     with pytest.raises(ValueError, match=message):
-        of_csv(tmp_path, "yes", "no", positive=positive)
+        read_csv_labels(tmp_path, "yes", "no", positive=positive)
     with pytest.raises(ValueError, match="got 3: 'a', 'b', 'c'"):
-        of_csv(tmp_path, "a", "b", "c", positive="b")
+        read_csv_labels(tmp_path, "a", "b", "c", positive="b")
 
 
 def test_labels_of_arrays_and_libsvm(tmp_path):

@@ -68,7 +68,7 @@ def zero_or_theta(objective: Objective, point: Point | None) -> Vector:
 def begin(
     objective: Objective, point: Point | None, *, hessian: bool = False
 ) -> Generator[Trial, None, Point]:
-    """The point to begin at: the given one if it has all that is needed, or θ or 0 evaluated."""
+    """Point to begin at; evaluated at its θ, or at 0, if it is None or lacks its Hessian."""
     if point is None or (hessian and point.hessian is None):
         theta = zero_or_theta(objective, point)
         point = objective.evaluate_start(theta, hessian=hessian)

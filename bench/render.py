@@ -1,0 +1,244 @@
+"""Figures as Markdown: one function for each table of bench/README.md.
+
+Nothing is measured or looked up, so the same figures always give the same text.  A row's name is
+usually the first cell of its line.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+Row = dict[str, Any]
+Rows = dict[str, Row]
+
+OURS = "fastlogit"
+SLOWER = "▼"
+WRONG = "†"  # a special value is wrong
+SUBNORMAL = "‡"  # subnormal results, and only these, lose all digits
+NAMES = {
+    "numpy-naive": "NumPy, naive",
+    "numpy-stable": "NumPy, stable",
+    "numpy-tuned": "NumPy, tuned",
+    "numpy": "NumPy",
+    "numba": "Numba",
+    "scipy": "SciPy",
+    "sklearn": "scikit-learn",
+    "torch": "PyTorch",
+    "torch-compile": "PyTorch, compiled",
+    "jax": "JAX",
+    "polars": "Polars",
+    "duckdb": "DuckDB",
+    "onnxruntime": "ONNX Runtime",
+}
+
+
+def result(name: str, runs: Sequence[dict[str, Any]]) -> str:
+    """A command's table, followed by its machine, date and versions."""
+    rows = {key: row for run in runs for key, row in run["rows"].items()}
+    return f"{TABLES[name](rows)}\n\n{measured(runs)}"
+
+
+def measured(runs: Sequence[dict[str, Any]]) -> str:
+    """Commands, date, machine and versions; one paragraph for each combination."""
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for run in runs:
+        groups.setdefault(f"{run['date']}, on {machine(run['machine'])}", []).append(run)
+    paragraphs = []
+    for where, group in groups.items():
+        *others, last = dict.fromkeys(f"`{run['command']}`" for run in group)
+        commands = f"{', '.join(others)} and {last}" if others else last
+        rows = "; ".join(name for run in group for name in run["rows"])
+        what = f"{rows}: measured" if len(groups) > 1 else "Measured"
+        line = f"{what} by {commands} on {where}."
+        paragraphs.append(textwrap.fill(line, 100, break_long_words=False, break_on_hyphens=False))
+    return "\n\n".join(paragraphs)
+
+
+def machine(described: dict[str, Any]) -> str:
+    """A description of a machine in one line."""
+    versions = [f"{name_of(name)} {version}" for name, version in described["versions"].items()]
+    if revision := described.get("revision"):
+        versions[0] += f" ({revision})"
+    cores = f"{described['cores']} core{'' if described['cores'] == 1 else 's'}"
+    return ", ".join([described["processor"], cores, described["python"], *versions])
+
+
+def name_of(library: str) -> str:
+    """Usual name of a library."""
+    return NAMES.get(library, library)
+
+
+_COUNTS = ("fastest", "cases", "faster", "pairs")
+
+
+# Tables -----------------------------------------------------------------------------------
+
+
+def summary(rows: Rows) -> str:
+    """In how many cases fastlogit is the fastest, and the worst of them."""
+    total = {key: sum(row[key] for row in rows.values()) for key in _COUNTS}
+    lines = [
+        [
+            name,
+            f"{row['fastest']} of {row['cases']}",
+            f"`{row['worst']}`",
+            name_of(row["than"]),
+            f"{row['times_as_fast']:.2f}",
+        ]
+        for name, row in rows.items()
+    ]
+    head = ["size", "fastest in", "worst case", "compared with", "times as fast"]
+    return (
+        f"fastlogit is the fastest in {total['fastest']} of {total['cases']} cases; compared with "
+        f"one other at a time it is faster in {total['faster']} of {total['pairs']}.\n\n"
+        f"{grid(head, lines, (0, 2, 3))}"
+    )
+
+
+def numpy(rows: Rows) -> str:
+    """Nanoseconds per element or row, and how many times as fast as NumPy's stable formulas."""
+    libraries = ("numpy-naive", "numpy-stable", "numpy-tuned")
+    threads = list(dict.fromkeys(count for row in rows.values() for count in row["times_as_fast"]))
+    lines = []
+    for name, row in rows.items():
+        times, ratios = row["ns"], row["times_as_fast"]
+        cells = [f"{times[library]:.1f} ns" if library in times else "" for library in libraries]
+        cells += [
+            f"{times[count]:.1f} ns ({ratios[count]:.1f} x)" if count in ratios else ""
+            for count in threads
+        ]
+        lines.append([name, *cells])
+    first, *rest = threads
+    head = ["per element or row", *map(name_of, libraries), f"{OURS}, {first}", *rest]
+    return grid(head, lines)
+
+
+def passes(rows: Rows) -> str:
+    """How many times as long as fastlogit others take for loss and gradient."""
+    others = list(dict.fromkeys(name for row in rows.values() for name in row["times_as_long"]))
+    lines = []
+    for name, row in rows.items():
+        times = row["times_as_long"]
+        cells = [f"{times[other]:.2f} x" if other in times else "" for other in others]
+        lines.append([name, duration(row["seconds"]), *cells])
+    return grid(["loss and gradient, X", OURS, *map(name_of, others)], lines)
+
+
+def first_calls(rows: Rows) -> str:
+    """Seconds of first calls in a new process."""
+    lines = [
+        [f"`{name}`", *(duration(row[kind]) if kind in row else "" for kind in ("cold", "cached"))]
+        for name, row in rows.items()
+    ]
+    return grid(["first call in a new process", "compiles", "from the cache"], lines)
+
+
+def goals(rows: Rows) -> str:
+    """Goals for the speed, and whether they are reached."""
+    lines = [
+        [name, f"{row['value']:.2f}", row["goal"], row["verdict"]] for name, row in rows.items()
+    ]
+    reached = sum(row["verdict"] == "reached" for row in rows.values())
+    head = ["compared with", "times as fast", "goal", ""]
+    return f"{grid(head, lines, (0, 2, 3))}\n\n{reached} of {len(rows)} reached."
+
+
+def accuracy(rows: Rows) -> str:
+    """Largest errors in ULP by function and library."""
+    libraries = list(dict.fromkeys(library for row in rows.values() for library in row))
+    types = ("float64", "float32")
+    lines = []
+    for name, row in rows.items():
+        errors = ([_error(row.get(library, {}), dtype) for dtype in types] for library in libraries)
+        lines.append([name, *(" / ".join(filter(None, pair)) for pair in errors)])
+    return grid([f"largest error in ULP, {' / '.join(types)}", *map(name_of, libraries)], lines)
+
+
+def _error(found: Row, dtype: str) -> str:
+    error = found.get(dtype, "")
+    if not isinstance(error, str):
+        error = f"{error:.2f}" if error < 1000 else f"{error:.0e}"
+    marks = {"wrong": WRONG, "subnormal": SUBNORMAL}
+    return error + "".join(mark for key, mark in marks.items() if dtype in found.get(key, ()))
+
+
+def fits(rows: Rows) -> str:
+    """Seconds to the optimum, and the best of the other trainers that reach it."""
+    lines = []
+    for name, row in sorted(rows.items(), key=lambda item: item[1]["problem"]):
+        contenders = row["contenders"]
+        ours = contenders[OURS]
+        took = duration(ours["seconds"]) + ("" if ours["reached"] else " (not reached)")
+        others = [each for each in contenders if each != OURS and contenders[each]["reached"]]
+        cells = ["", ""]
+        if others:
+            best = min(others, key=lambda each: contenders[each]["seconds"])
+            cells = [
+                f"{best}, {duration(contenders[best]['seconds'])}",
+                f"{contenders[best]['times_as_long']:.1f} x as fast",
+            ]
+        lines.append([name, took, str(row["passes"]), *cells])
+    head = ["data", OURS, "passes", "best of the others", f"{OURS} is"]
+    return grid(head, lines, left=(0, 3))
+
+
+def scoring(rows: Rows) -> str:
+    """Seconds to score files, and how many times as long as others; memory and start."""
+    files = {"parquet": "Parquet to Parquet", "csv": "CSV to Parquet", "npy": "NPY to NPY"}
+    lines = []
+    for part, what in files.items():
+        if part in rows:
+            row = rows[part]
+            first = [f"{what}, {row['rows']:,} rows", duration(row["seconds"])]
+            for other, times in row["times_as_long"].items():
+                lines.append([*first, other, f"{times:.2f} x as long"])
+                first = ["", ""]
+    if "memory" in rows:
+        row = rows["memory"]
+        peaks = " and ".join(f"{size / 1e6:.0f} MB" for size in row["peak_bytes"])
+        sizes = " and ".join(f"{size / 1e9:.2g} GB" for size in row["file_bytes"])
+        lines.append([f"peak memory for {sizes} of Parquet", peaks, "", ""])
+    if "start" in rows:
+        row = rows["start"]
+        what = f"`fastlogit score` of {row['rows']:,} rows, a whole process"
+        imports = f"Python's start and imports: {duration(row['imports_seconds'])}"
+        lines.append([what, duration(row["seconds"]), imports, ""])
+    return grid(["files", OURS, "compared with", f"{OURS} takes"], lines, left=(0, 2))
+
+
+TABLES = {
+    each.__name__: each
+    for each in (summary, goals, numpy, passes, first_calls, accuracy, fits, scoring)
+}
+
+
+# Cells ------------------------------------------------------------------------------------
+
+
+def grid(head: Sequence[str], lines: Iterable[Sequence[str]], left: Sequence[int] = (0,)) -> str:
+    """A table that reads well as text: columns padded, aligned right except for those in `left`."""
+    rows = [head, *lines]
+    widths = [max(3, *map(len, column)) for column in zip(*rows, strict=True)]
+    rule = ["-" * (w - 1) + ("-" if j in left else ":") for j, w in enumerate(widths)]
+    padded = [
+        [
+            cell.ljust(width) if j in left else cell.rjust(width)
+            for j, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        for row in rows
+    ]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in [padded[0], rule, *padded[1:]])
+
+
+def duration(seconds: float) -> str:
+    """Three digits and a unit from s to ns."""
+    for unit, size in (("s", 1.0), ("ms", 1e-3), ("µs", 1e-6)):
+        if seconds >= 0.9995 * size:
+            return f"{_three_digits(seconds / size)} {unit}"
+    return f"{_three_digits(seconds * 1e9)} ns"
+
+
+def _three_digits(value: float) -> str:
+    return f"{value:.3g}" if value < 999.5 else f"{value:.0f}"

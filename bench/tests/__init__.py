@@ -1,0 +1,1 @@
+"""Tests against wrong figures: statistics, verdicts, implementations and tables."""

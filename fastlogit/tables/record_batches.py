@@ -1,0 +1,78 @@
+"""Tables whose columns have names and Arrow types: parts shared by Parquet, Arrow, CSV and Dask."""
+
+from __future__ import annotations
+
+import json
+import re
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from fastlogit.tables.errors import errors_naming
+from fastlogit.tables.table import Batch, Table, numpy_dtype
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from fastlogit.tables.table import Reader, Wanted
+
+
+def typed_table(
+    name: str, files: tuple[Path, ...], schema: Any, rows: int | None, reader: Reader
+) -> Table:
+    """Make a table whose columns have the types of this Arrow schema."""
+    dtypes = tuple(map(numpy_dtype, schema.types))
+    index = index_names(schema)
+    return Table(name, tuple(schema.names), dtypes, rows, files, reader, schema, index=index)
+
+
+def stream_table(name: str, reader: Any) -> Table:
+    """Make a table that reads a `pyarrow.RecordBatchReader`, once."""
+    schema = reader.schema
+
+    def read(wanted: Wanted) -> Iterator[Batch]:
+        names = [schema.names[column] for column in wanted.columns]
+        with errors_naming(name), reader:
+            yield from split_batches(reader, names, name, wanted)
+
+    return typed_table(name, (), schema, None, read)
+
+
+def split_batches(
+    batches: Iterable[Any], names: Sequence[str], file: str, wanted: Wanted, first: int = 0
+) -> Iterator[Batch]:
+    """Take these columns of record batches, and split batches with too many rows.
+
+    `first` is the number of the first row of the first one.
+    """
+    for whole in batches:
+        batch = whole.select(names)
+        for start in range(0, batch.num_rows, wanted.batch_rows):
+            yield Batch(batch[start : start + wanted.batch_rows], file, first + start)
+        first += batch.num_rows
+
+
+def index_names(schema: Any) -> tuple[str, ...]:
+    """Names of the columns that are the index of a data frame.
+
+    pandas lists them in the schema's metadata.  In a CSV it writes the index first, without a
+    name; a CSV that it has read and written again has the new index first, then the old one.
+    """
+    import pyarrow as pa
+
+    names = schema.names
+    found = [name for name in names if re.fullmatch(r"__index_level_\d+__", name)]
+    for place, (name, kind) in enumerate(zip(names, schema.types, strict=True)):
+        may_be_text = place == 0 and not pa.types.is_floating(kind)
+        if not is_unnamed(name) or not (may_be_text or pa.types.is_integer(kind)):
+            break
+        found.append(name)
+    with suppress(KeyError, TypeError, ValueError):  # pandas' metadata is absent or damaged
+        listed = json.loads(schema.metadata[b"pandas"])["index_columns"]
+        found += [name for name in listed if isinstance(name, str) and name in names]
+    return tuple(dict.fromkeys(found))
+
+
+def is_unnamed(name: str) -> bool:
+    """Whether a column has no name: pandas reads such columns as "Unnamed: 0" and so on."""
+    return re.fullmatch(r"(Unnamed: 0(\.[0-9]+)*)?", name) is not None

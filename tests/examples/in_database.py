@@ -1,0 +1,83 @@
+"""Scoring where the data are: inside DuckDB and Polars.
+
+    pip install '.[cli]' duckdb polars && python -m tests.examples.in_database
+
+Three ways give the same bits: `fl.score` reads the result of a query batch by batch; a function for
+DuckDB's SQL and an expression of Polars apply the model to columns.
+"""
+
+from __future__ import annotations
+
+import duckdb
+import numpy as np
+import polars as pl
+import pyarrow as pa
+
+import fastlogit as fl
+from fastlogit.data import flights_path
+from fastlogit.scoring import read_table
+
+FEATURES = ("hour_sin", "hour_cos", "wind_speed_m_s", "precipitation_mm", "visibility_mi")
+QUERY = f"SELECT rowid AS flight, {', '.join(FEATURES)} FROM flights ORDER BY rowid"
+
+
+def trained() -> fl.LogisticModel:
+    """A model of five features."""
+    data = read_table(flights_path(), "late", missing="skip")
+    places = [data.feature_names.index(name) for name in FEATURES]
+    return fl.fit(data.X[:, places], data.t, feature_names=FEATURES)
+
+
+def by_score(model: fl.LogisticModel, source: object) -> np.ndarray:
+    """Any stream of Arrow is a source; it is never in memory as a whole."""
+    batches = fl.score(model, source, keep=["flight"])
+    return pa.Table.from_batches(batches)["probability"].to_numpy()
+
+
+def in_duckdb(model: fl.LogisticModel, connection: duckdb.DuckDBPyConnection) -> np.ndarray:
+    """A function for SQL; DuckDB passes a few thousand rows at a time, as Arrow arrays."""
+
+    def p_late(hour_sin, hour_cos, wind, rain, visibility):
+        columns = [hour_sin, hour_cos, wind, rain, visibility]
+        table = pa.table(columns, names=list(model.feature_names))
+        return pa.array(fl.sigmoid(model.decision(table)))
+
+    connection.create_function("p_late", p_late, ["FLOAT"] * len(FEATURES), "DOUBLE", type="arrow")
+    print(connection.sql(f"SELECT flight, p_late({', '.join(FEATURES)}) AS p FROM ({QUERY}) "
+                         "ORDER BY p DESC LIMIT 3"))  # fmt: skip
+    query = f"SELECT p_late({', '.join(FEATURES)}) AS p FROM ({QUERY})"
+    return connection.sql(query).to_arrow_table()["p"].to_numpy()
+
+
+def in_polars(model: fl.LogisticModel, frame: pl.DataFrame) -> np.ndarray:
+    """An expression on a struct of the features, in a lazy query."""
+    probability = pl.struct(model.feature_names).map_batches(
+        lambda features: pl.Series(fl.sigmoid(model.decision(features.struct.unnest()))),
+        return_dtype=pl.Float64,
+    )
+    scored = frame.lazy().with_columns(probability.alias("p"))
+    print(scored.select("flight", "p").sort("p", descending=True).head(3).collect())
+    return scored.select("p").collect()["p"].to_numpy()
+
+
+def main() -> None:
+    """Run the example."""
+    model = trained()
+    connection = duckdb.connect()
+    connection.execute(f"CREATE TABLE flights AS SELECT * FROM '{flights_path()}'")
+    frame = connection.sql(QUERY).pl()
+
+    expected = by_score(model, connection.sql(QUERY))
+    for way, found in {
+        "fl.score of a data frame of Polars": by_score(model, frame),
+        "a function in DuckDB": in_duckdb(model, connection),
+        "an expression in Polars": in_polars(model, frame),
+    }.items():
+        same = np.array_equal(found, expected)
+        print(f"{way}: {found.size:,} flights, {'the same bits' if same else 'OTHER BITS'}\n")
+        if not same:
+            raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main()
