@@ -296,6 +296,7 @@ def loosest(data: Data, fit: Fit) -> Chosen | None:
 def measure(data: Data, rounds: int) -> Row:
     """Seconds and gradient norm of every contender."""
     chosen: dict[str, Chosen] = {}
+    _model(data, LOOSEST)  # compiles
     makers = [partial(make, data) for make in (_fastlogit, _sklearn, _glum, _torch)]
     fits = {name: fit for each in available(makers) for name, fit in each.items()}
     for name, fit in tqdm(fits.items(), unit="contender", disable=None):
@@ -326,15 +327,14 @@ def measure(data: Data, rounds: int) -> Row:
 
 
 def judged(row: Row, goal: Goal) -> str:
-    """How fastlogit compares with the best contender that reaches the target."""
-    others = [
-        each["times_as_long"]
-        for name, each in row["contenders"].items()
-        if name != OURS and each["reached"]
-    ]
-    if not others:
-        return "nobody else reaches the target"
-    return f"{min(others):.1f} x as fast as the best; goal: {goal.judged(min(others))}"
+    """All contenders, and whether fastlogit is fast enough next to the best that gets there."""
+    lines, others = [], []
+    for name, each in row["contenders"].items():
+        reached = "" if each["reached"] else " (not reached)"
+        lines.append(f"{name}: {each['seconds']:.3g} s, {each['times_as_long']:.1f} x{reached}")
+        others += [each["times_as_long"]] if each["reached"] and name != OURS else []
+    lines += [f"best of the others; goal: {goal.judged(min(others))}"] if others else []
+    return "\n".join(lines)
 
 
 def main(arguments: Sequence[str] = ()) -> None:

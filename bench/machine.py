@@ -101,7 +101,7 @@ def installed(name: str) -> str | None:
 
 
 def sizes(arrays: int) -> list[int]:
-    """Six powers of two, until `arrays` float32 arrays take twice as much as the last cache."""
+    """Six powers of two, until `arrays` float32 arrays are twice as large as the last cache."""
     low, high = math.log2(4_096), math.ceil(math.log2(2 * last_cache() / (4 * arrays)))
     steps = [low + (high - low) * step / 5 for step in range(6)]
     return sorted({2 ** round(step) for step in steps})

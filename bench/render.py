@@ -10,6 +10,8 @@ import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from bench.data import DTYPES
+
 Row = dict[str, Any]
 Rows = dict[str, Row]
 
@@ -79,21 +81,23 @@ _COUNTS = ("fastest", "cases", "faster", "pairs")
 def summary(rows: Rows) -> str:
     """In how many cases fastlogit is the fastest, and the worst of them."""
     total = {key: sum(row[key] for row in rows.values()) for key in _COUNTS}
-    lines = [
-        [
-            name,
-            f"{row['fastest']} of {row['cases']}",
-            f"`{row['worst']}`",
-            name_of(row["than"]),
-            f"{row['times_as_fast']:.2f}",
+    sizes: dict[str, Rows] = {}
+    for name, row in rows.items():
+        size, dtype = name.split(", ")
+        sizes.setdefault(size, {})[dtype] = row
+    lines = []
+    for size, types in sizes.items():
+        worst = min(types.values(), key=lambda row: row["times_as_fast"])
+        cells = [
+            f"{types[t]['fastest']} of {types[t]['cases']}" if t in types else "" for t in DTYPES
         ]
-        for name, row in rows.items()
-    ]
-    head = ["size", "fastest in", "worst case", "compared with", "times as fast"]
+        than = f"`{worst['worst']}`, {worst['times_as_fast']:.2f} x {name_of(worst['than'])}"
+        lines.append([size, *cells, than])
+    head = ["fastest on", *DTYPES, "worst case"]
     return (
         f"fastlogit is the fastest in {total['fastest']} of {total['cases']} cases; compared with "
         f"one other at a time it is faster in {total['faster']} of {total['pairs']}.\n\n"
-        f"{grid(head, lines, (0, 2, 3))}"
+        f"{grid(head, lines, (0, 3))}"
     )
 
 

@@ -18,7 +18,6 @@ from bench.registry import (
     cases,
     parts,
 )
-from bench.registry.peers import TORCH
 from tests.references.formulas import BLOCK
 
 N = 1_000
@@ -74,17 +73,6 @@ def test_the_registry_is_complete():
     assert all({FASTLOGIT, STABLE} <= each.implementations.keys() for each in FUNCTIONS.values())
     sources = [one.source for name, one in LIBRARIES.items() if name != FASTLOGIT]
     assert all(source.startswith("https://") for source in sources)
-
-
-@pytest.mark.skipif(TORCH not in LIBRARIES, reason="PyTorch is not installed")
-def test_pytorch_uses_the_given_number_of_threads_and_no_autograd():
-    import torch
-
-    for threads in (1, 2):
-        FUNCTIONS["sigmoid"].bind(TORCH, N, "float64", threads)
-        assert torch.get_num_threads() == threads
-    with LIBRARIES[TORCH].context():
-        assert torch.is_inference_mode_enabled()
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

@@ -55,7 +55,12 @@ A processor, 2 cores, CPython 3.12, NumPy 2.0; 2026-01-02.
 
 fastlogit is the fastest in 5 of 6 cases; compared with one other at a time it is faster in 9 of 10.
 
-| size | fastest in | worst case | compared with | times as fast |
+| fastest on | float64 | float32 | worst case |
+| - | -: | -: | - |
+| 4,096 logits | 2 of 3 | | `logit`, 0.50 x PyTorch |
+| 8,388,608 logits | 3 of 3 | | `sigmoid`, 1.20 x PyTorch |
+
+| compared with | times as fast |
 | - | -: | - | - | -: |
 | 4,096 logits, float64 | 2 of 3 | `logit` | PyTorch | 0.50 |
 | 8,388,608 logits, float64 | 3 of 3 | `sigmoid` | PyTorch | 1.20 |
@@ -170,12 +175,11 @@ def test_rows_that_are_measured_again_move_to_the_new_run(tmp_path, monkeypatch)
         results.save("fits", run_of({"x": {"seconds": float("nan")}}))
 
 
-def test_the_page_shows_the_stored_results():
+def test_the_pages_show_the_stored_results():
+    readme.main(["--check"])
     text = readme.README.read_text(encoding="utf-8")
-    assert readme.filled(text) == text, "python -m bench readme"
     stored = {path.stem for path in results.FOLDER.glob("*.json")}
     assert stored == set(re.findall("<!-- bench: (.+) -->", text))
-    assert readme.filled(text.replace(" ns |", " ps |", 1)) == text
     named = set(re.findall(r"python -m bench ([a-z]+)", text))
     assert commands.COMMANDS.keys() <= named
     links = re.findall(r"\]\((?!https?:)([^)#]+)", text)
@@ -183,9 +187,10 @@ def test_the_page_shows_the_stored_results():
 
 
 @pytest.mark.parametrize("text", ["<!-- bench: gone -->\n<!-- /bench -->", "<!-- bench: fits -->"])
-def test_a_marker_that_cannot_be_filled_is_an_error(text):
+def test_a_marker_that_cannot_be_filled_is_an_error(text, tmp_path):
+    (tmp_path / "x.md").write_text(text)
     with pytest.raises(ValueError, match="bench"):
-        readme.filled(text)
+        readme.filled(tmp_path / "x.md")
 
 
 def test_lost_digits_and_wrong_special_values_are_marked():
