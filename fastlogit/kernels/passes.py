@@ -111,6 +111,7 @@ def run(
     block = layouts.block_rows(X) if hessian is None else packed_rows(d)
     size = lanes.round_up(block)
     work = layouts.workspace(X)
+    # Of a block: its logits, the factors by which X is accumulated, and terms of one output.
     z = np.empty((outputs, size))
     if logits is None and probabilities is None:
         factors, terms = np.empty((outputs, size)), np.empty(size)
@@ -164,7 +165,7 @@ def run(
 # Rows of a block --------------------------------------------------------------------------
 
 
-@jit.inner
+@jit.inlined
 def _decide(
     X: Any,
     family: Any,
@@ -240,7 +241,7 @@ def _no_sums(X: Any, outputs: int) -> _Sums:
     )
 
 
-@jit.inner
+@jit.inlined
 def _accumulate(
     X: Any,
     first: int,
@@ -255,19 +256,25 @@ def _accumulate(
 
     With `squared`, the same of the squares of X.
     """
+    columns, ones = partial.columns, partial.ones
     for k in range(factors.shape[0]):
-        factor, columns = factors[k], partial.columns[k]
         if squared is None:
-            layouts.accumulate(X, first, rows, factor, columns, total[k], work)
+            layouts.accumulate(X, first, rows, factors[k], columns[k], total[k], work)
         else:
-            layouts.accumulate_squares(X, first, rows, factor, columns, total[k], work)
-        ones = lanes.load(partial.ones, (k, 0))
-        for i in range(0, rows, lanes.WIDTH):
-            ones = lanes.add(ones, lanes.load(factor, i))
-        lanes.store(partial.ones, (k, 0), ones)
+            layouts.accumulate_squares(X, first, rows, factors[k], columns[k], total[k], work)
+        _add_up(factors[k], rows, ones[k])
     partial.rows[0] += rows
     if partial.rows[0] + rows > SUMMED_ROWS:
         _hand_over(partial, total)
+
+
+@jit.inlined
+def _add_up(factor: NDArray[np.float64], rows: int, ones: NDArray[np.float64]) -> None:
+    """Add the factors of a block to eight lanes."""
+    sums = lanes.load(ones, 0)
+    for i in range(0, rows, lanes.WIDTH):
+        sums = lanes.add(sums, lanes.load(factor, i))
+    lanes.store(ones, 0, sums)
 
 
 @jit.inner

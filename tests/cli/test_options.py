@@ -54,7 +54,7 @@ def test_text_in_a_column_of_numbers(fails, here):
     (here / "data.csv").write_text("x,k,t\n1,2,0\n1,many,1\n")
     message = "data.csv: column 'k': row 1: CSV conversion error to double: invalid value 'many'"
     assert message in fails("score", "model.json", "data.csv", "-o", "y.csv")
-    message = "column 'k' has numbers, as '2', and other text, as 'many' in row 1 (--categorical"
+    message = "column 'k' has numbers, such as '2', and other text, such as 'many' in row 1 ("
     assert message in fails("train", "data.csv", "--label", "t", "-o", "m.json")
 
 

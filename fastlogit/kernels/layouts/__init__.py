@@ -23,8 +23,9 @@ total, work)``
 =======================================================  ==========================================
 
 `first`, `rows`
-    The block: rows `first` to ``first + rows`` of X, with ``0 < rows <= block_rows(X)``.  Only
-    `pack` is also called for other blocks.  Callers pass blocks in order, from row 0.
+    The block: rows `first` to ``first + rows`` of X.  It has ``block_rows(X)`` rows or, in a pass
+    that packs X, ``passes.packed_rows(d)``; the last block may have fewer.  `pack` is also called
+    for any other rows.
 `work`
     What ``workspace(X)`` returned for this X.
 `coef` : float64 (d rounded up to 8,)
