@@ -38,6 +38,7 @@ from numpy import ndarray  # one lookup less in each call
 
 from fastlogit.core import checks
 from fastlogit.core import threads as _threads
+from fastlogit.kernels import functions  # noqa: F401  its import fills FUNCTIONS
 from fastlogit.kernels.elementwise import FUNCTIONS, Function, renamed
 from fastlogit.kernels.ufuncs import ufunc
 
@@ -70,7 +71,8 @@ _NUMBERS = float, np.float64, np.float32
 def _public(line: Function) -> Callable[..., Any]:
     """Return the public function of a line of the table.
 
-    A call with few elements and no option but `out` goes straight to the ufunc.
+    A call with few elements and no option but `out` goes straight to the ufunc.  One function for
+    any number of arguments (``*args``) would make such a call slower, so there are two.
     """
     name = line.name
     compute: Callable[..., Any]
@@ -128,7 +130,11 @@ def _public(line: Function) -> Callable[..., Any]:
 
 
 def _named(function: Callable[..., Any], line: Function) -> Callable[..., Any]:
-    """Give a function the names, the annotations and the docstring of a line of the table."""
+    """Give a function the names, the annotations and the docstring of a line of the table.
+
+    The code is replaced so that callers can pass the arguments by their names, as in
+    ``logit(y=0.5)``.  The function stays the same, with its closure.
+    """
     code = renamed(function.__code__, line.name, line.arguments)
     function.__code__ = code
     function.__name__ = function.__qualname__ = line.name
@@ -156,7 +162,8 @@ where : array_like of bool, optional
 dtype : dtype, optional
     Type to compute in, float32 or float64.
 threads : int, optional
-    Maximum number of threads; default: all cores that the process may use.
+    Maximum number of threads; default: all cores that the process may use.  A call with `where`, or
+    whose first argument is not an ndarray, uses one thread.
 
 Returns
 -------
@@ -176,7 +183,7 @@ Notes
 The result is float64, float32 or float16, as from NumPy's own functions.  NaN gives NaN, and no
 number raises a warning.  :mod:`fastlogit.kernels.logistic` has the algorithm and its sources.
 
-The error is at most {float64} ULP (units in the last place) in float64, {subnormal} ULP where the
+{error} is at most {float64} ULP (units in the last place) in float64, {subnormal} ULP where the
 result is subnormal, and {float32} ULP in float32.{accuracy}
 
 Examples
@@ -195,6 +202,7 @@ def _docstring(line: Function) -> str:
         parameters="\n".join(parameters),
         returns=textwrap.indent(line.returns, "    "),
         derivation=line.derivation,
+        error="For targets 0 and 1 the error" if line.accuracy else "The error",
         subnormal=_SUBNORMAL_ULP,
         accuracy=line.accuracy and f"\n{line.accuracy}",
         examples=line.examples,
@@ -299,8 +307,9 @@ def _call_in_parts(
         return _call_once(function, args, out, True, dtype)
 
     axis = int(np.argmax(shape))
-    rows = out.size // shape[axis]
-    slices = checks.parts(shape[axis], max(1, checks.PART // rows), _PARTS_PER_THREAD * threads)
+    elements_per_index = out.size // shape[axis]
+    smallest = max(1, checks.PART // elements_per_index)
+    slices = checks.parts(shape[axis], smallest, _PARTS_PER_THREAD * threads)
     whole = [np.broadcast_to(arg, shape) if np.ndim(arg) else arg for arg in args]
 
     def task(part: int) -> None:

@@ -34,7 +34,7 @@ from fastlogit.core import threads as _threads
 from fastlogit.core.docstrings import complete
 from fastlogit.kernels.families import Binomial
 from fastlogit.matrix import as_matrix, passes
-from fastlogit.matrix.passes import Data, Model
+from fastlogit.matrix.passes import LinearModel, PassInput
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -75,8 +75,7 @@ offset : array_like (n,), optional
 """,
     threads="""
 threads : int, optional
-    Most threads to use; the result does not depend on it.  Default: all cores that the process may
-    use.
+    Maximum number of threads; default: all cores that the process may use.
 """,
     raises="""
 TypeError, ValueError
@@ -512,12 +511,12 @@ def _checked(
     offset: ArrayLike | None,
     threads: Threads,
     missing: Missing = "error",
-) -> tuple[Model, Data]:
+) -> tuple[LinearModel, PassInput]:
     """Check arguments; each t, and the indices of a sparse X, are checked by the pass itself."""
     matrix = as_matrix(X, missing)
     n, d = matrix.shape
     count = _threads.resolve(threads, len(matrix.parts(checks.MOST_PARTS)))
-    model = Model(
+    model = LinearModel(
         Binomial(),
         checks.coefficients(coef, "coef", d)[np.newaxis],
         np.array([checks.number(intercept, "intercept")]),
@@ -526,4 +525,4 @@ def _checked(
     weights = checks.weights(weight, n, "row of X", count)
     offsets = None if offset is None else checks.vector(offset, "offset", n, "row of X")
     targets = None if t is None else checks.vector(t, "t", n, "row of X")
-    return model, Data(matrix, targets, weights, offsets, count)
+    return model, PassInput(matrix, targets, weights, offsets, count)

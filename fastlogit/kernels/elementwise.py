@@ -80,7 +80,7 @@ class Function(NamedTuple):
     returns: str
     """Range and limits of the result."""
     accuracy: str
-    """Where the error may be larger than `max_ulp`."""
+    """The error for targets other than 0 and 1, if `max_ulp` does not hold for them."""
     examples: str
     """Doctest lines, in which `fastlogit` is ``fl``."""
 

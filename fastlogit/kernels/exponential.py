@@ -12,7 +12,7 @@ own: every function of the family is a quotient of N and D already, see
 
 Error.  In float64 each quantity is an unevaluated sum, high + low:
 
-* R and r are rounded to multiples of 2**-51.  The high parts of N and D, their sum and their
+* R and r are rounded to multiples of 2**-51.  The high words of N and D, their sum and their
   difference are therefore exact.
 * What r loses by that, and the rest of k log 2, is a factor 1 + rest of e^a.  It goes into the low
   part of N.

@@ -71,8 +71,8 @@ logistic_loss = _binary(
     float32=_logistic.logistic_loss_float32,
     returns="At least 0, in nats; inf for an infinite logit on the wrong side, 0 on the right.",
     accuracy="""
-        For targets other than 0 and 1 and losses below 1e-290 it is at most 1.2 ULP, because there
-        the rounding error of c |z| is too small for a float64.
+        For other targets it is the same where the loss is at least 1e-290, and at most 1.2 ULP
+        below that: there the rounding error of a product with t is too small for a float64.
     """,
     examples="""
         >>> fl.logistic_loss([40.0, 40.0, 0.0], [1, 0, 0.5])
@@ -85,9 +85,9 @@ residual = _binary(
     float32=_logistic.residual_float32,
     returns="In [-1, 1].",
     accuracy="""
-        For targets other than 0 and 1 it is at most 1.1 ULP plus 2**-58 (float32: 2**-38) times
-        (1 - t) sigmoid(z) + t sigmoid(-z), which is the size of the terms that cancel where t is
-        near sigmoid(z).
+        For other targets the error is at most 1.1 ULP plus 2**-58 (float32: 2**-38) times
+        (1 - t) sigmoid(z) + t sigmoid(-z), the size of the terms that cancel where t is near
+        sigmoid(z).
     """,
     examples="""
         >>> fl.residual([40.0, 0.0], [1, 0])
@@ -99,7 +99,8 @@ cross_entropy = _binary(
     float64=_logistic.cross_entropy,
     returns="At least 0, in nats; NaN for y outside [0, 1]; 0 times an infinite logarithm is 0.",
     accuracy="""
-        For targets other than 0 and 1 and results below 1e-290 it is at most 1.2 ULP.
+        For other targets it is the same where the result is at least 1e-290, and at most 1.2 ULP
+        below that: there the rounding error of a product with t is too small for a float64.
     """,
     examples="""
         >>> fl.cross_entropy([0.5, 1.0, 1.0], [1, 1, 0])

@@ -99,7 +99,7 @@ def inner(function: F) -> F:
 
 
 def loop(function: F) -> F:
-    """Compile a function that loops over arrays."""
+    """Compile a function that loops over arrays, or that makes them; it may allocate."""
     return _njit(function)
 
 

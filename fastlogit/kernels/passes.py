@@ -2,7 +2,7 @@
 
       X (n, d)            a block of rows, in the first caches
     ┌──────────┐   1. z = X_block @ coef + intercept + offset     reads the block from memory
-    │░░░░░░░░░░│   2. loss, slope, curvature of each row          in L1, d times less to do
+    │░░░░░░░░░░│   2. loss, slope, curvature of each row          in L1; 1/d of the work
     ├──────────┤   3. sums += X_blockᵀ @ factors                  reads it again, from L1 or L2
     │          │
     └──────────┘
@@ -12,18 +12,22 @@ for each layout (:mod:`fastlogit.kernels.layouts`), which reads the block, and f
 (:mod:`fastlogit.kernels.families`), which knows the loss.  Blocks, and the parts that a caller
 splits X into, depend on X alone.
 
-``[X | 1]``: the intercept is one more column, of ones, the last.  Sums have a high and a low part.
-A pass adds to them, and `sums.merge` adds up the sums of several parts.
+``[X | 1]``: the intercept is the coefficient of an extra last column of ones.  A sum is a high and
+a low word, the second with rounding errors of the first.  A pass adds to its sums, and `sums.merge`
+adds up the sums of several parts.
 
 Error, with u = 2**-53, relative to the sum of the absolute terms:
 
 - z: ``(d + 2) u``; row-major ``(d / 8 + 8) u``; CSR ``(entries of the row + 2) u``.  Integers
   beyond 2**53 are first rounded to float64.
 - Loss, slope and curvature of a row, given its z: ``6 u``.
-- A sum of columns: ``(SUMMED_ROWS + 4) u`` for any number of rows.  `SUMMED_ROWS` rows are added
-  plainly, and these sums with their rounding errors.  CSR: u times the entries of the column.
+- A sum of a column: ``(SUMMED_ROWS + 4) u`` for any number of rows.  Up to `SUMMED_ROWS` rows are
+  added uncompensated, and these sums with their rounding errors.  A longer block of columns keeps
+  the bound, as each of eight lanes adds an eighth of its rows.  The exceptions are the diagonal of
+  the Hessian over columns, ``(columns.MOST_ROWS + 4) u``, and CSR: u times the entries of the
+  column.
 - The sum of the losses: negligible.
-- With `float32`, z is as exact, but losses and slopes only to 2**-30.
+- With `float32`, z is as accurate, but losses and slopes have a relative error of 2**-30.
 """
 
 from __future__ import annotations
@@ -36,7 +40,7 @@ from numpy.typing import NDArray
 from fastlogit.kernels import families, jit, lanes, layouts, sums
 from fastlogit.kernels.ieee import two_sum
 
-# Most rows that are added plainly, or a block if that has more.
+# Most rows that are added uncompensated (without their rounding errors), or a block if it has more.
 SUMMED_ROWS = 512
 # Rows and columns of the Hessian that are summed in registers at a time.
 TILE_ROWS, TILE_COLUMNS = 4, 2 * lanes.WIDTH
@@ -46,10 +50,10 @@ LEAST_PACKED, MOST_PACKED = 16, 128
 
 
 class Results(NamedTuple):
-    """The arrays that a pass fills, as the last arguments of `run`; None if not wanted.
+    """The arrays that a pass fills, and the direction of `product`; None if not wanted.
 
-    K is the number of outputs and m is ``hessian_size(d)``.  Sums are added to.  At most one of
-    `gradient`, `diagonal` and `product` may be wanted.
+    They are the last arguments of `run`.  K is the number of outputs and m is ``hessian_size(d)``.
+    Sums are added to.  At most one of `gradient`, `diagonal` and `product` may be wanted.
     """
 
     # Of each row, in the shape that the family has for them.
@@ -63,8 +67,9 @@ class Results(NamedTuple):
     hessian: NDArray[np.float64] | None = None
     # (K, 2, d + 1): the diagonal of the Hessian.
     diagonal: NDArray[np.float64] | None = None
-    # (K, 2, d + 1): the Hessian times a direction, which has the shapes of `coef` and `intercept`.
+    # (K, 2, d + 1): the Hessian times a direction.
     product: NDArray[np.float64] | None = None
+    # Input, only for `product`; in the shapes of `coef` and `intercept`.
     direction: NDArray[np.float64] | None = None
     intercept_direction: NDArray[np.float64] | None = None
 
@@ -118,14 +123,14 @@ def run(
     if loss is not None:
         carried = np.zeros((2, lanes.WIDTH))
     if gradient is not None or diagonal is not None or product is not None:
-        partial = _no_sums(X, outputs)
+        partial = _empty_partial(X, outputs)
     if product is not None:
         along = np.empty((outputs, size))
     if hessian is not None:
         packed = _packed_block(d)
     for first in range(0, n, block):
         rows = min(block, n - first)
-        if not _decide(X, family, first, rows, coef, intercept, offset, z, work):
+        if not _compute_logits(X, family, first, rows, coef, intercept, offset, z, work):
             return False
         if logits is not None:
             families.put_logits(family, z, first, rows, logits)
@@ -143,22 +148,24 @@ def run(
         if hessian is not None:
             _add_products(X, family, z, weight, first, rows, terms, packed, work, hessian)
         if diagonal is not None:
-            _curve_each(family, z, weight, first, rows, factors)
+            _put_diagonal_factors(family, z, weight, first, rows, factors)
             _accumulate(X, first, rows, factors, True, partial, diagonal, work)
         if product is not None:
-            _decide(X, family, first, rows, direction, intercept_direction, None, along, work)
-            _curve_along(family, z, along, weight, first, rows, terms, factors)
+            _compute_logits(
+                X, family, first, rows, direction, intercept_direction, None, along, work
+            )
+            _put_product_factors(family, z, along, weight, first, rows, terms, factors)
             _accumulate(X, first, rows, factors, None, partial, product, work)
     if loss is not None:
         high, low = sums.carried(carried)
         loss[0], error = two_sum(loss[0], high)
         loss[1] += error + low
     if gradient is not None:
-        _hand_over(partial, gradient)
+        _flush(partial, gradient)
     if diagonal is not None:
-        _hand_over(partial, diagonal)
+        _flush(partial, diagonal)
     if product is not None:
-        _hand_over(partial, product)
+        _flush(partial, product)
     return True
 
 
@@ -166,7 +173,7 @@ def run(
 
 
 @jit.inlined
-def _decide(
+def _compute_logits(
     X: Any,
     family: Any,
     first: int,
@@ -186,7 +193,7 @@ def _decide(
 
 
 @jit.inner
-def _curve_each(
+def _put_diagonal_factors(
     family: Any,
     z: NDArray[np.float64],
     weight: NDArray[Any] | None,
@@ -194,13 +201,13 @@ def _curve_each(
     rows: int,
     factors: NDArray[np.float64],
 ) -> None:
-    """Put the second derivative by each output."""
+    """Put the second derivative by each output: the factors of the Hessian's diagonal."""
     for k in range(z.shape[0]):
-        families.curve(family, k, k, z, weight, first, rows, factors[k])
+        families.put_curvature(family, k, k, z, weight, first, rows, factors[k])
 
 
 @jit.inner
-def _curve_along(
+def _put_product_factors(
     family: Any,
     z: NDArray[np.float64],
     along: NDArray[np.float64],
@@ -210,13 +217,13 @@ def _curve_along(
     curvatures: NDArray[np.float64],
     factors: NDArray[np.float64],
 ) -> None:
-    """Put the derivative of each output's slope along a change of all outputs, `along`."""
+    """Put the derivative of each slope along `along`: the factors of the Hessian's product."""
     for k in range(z.shape[0]):
         factor = factors[k]
         factor[: lanes.round_up(rows)] = 0.0
         for other in range(z.shape[0]):
             direction = along[other]
-            families.curve(family, k, other, z, weight, first, rows, curvatures)
+            families.put_curvature(family, k, other, z, weight, first, rows, curvatures)
             for i in range(rows):
                 factor[i] += curvatures[i] * direction[i]
 
@@ -224,8 +231,8 @@ def _curve_along(
 # Sums of columns --------------------------------------------------------------------------
 
 
-class _Sums(NamedTuple):
-    """Plain sums over rows, of each output: of the columns, and for the intercept."""
+class _Partial(NamedTuple):
+    """Uncompensated sums over rows, of each output: of the columns, and for the intercept."""
 
     columns: NDArray[np.float64]
     ones: NDArray[np.float64]  # eight lanes
@@ -233,8 +240,8 @@ class _Sums(NamedTuple):
 
 
 @jit.loop
-def _no_sums(X: Any, outputs: int) -> _Sums:
-    return _Sums(
+def _empty_partial(X: Any, outputs: int) -> _Partial:
+    return _Partial(
         np.zeros((outputs, layouts.partial_size(X))),
         np.zeros((outputs, lanes.WIDTH)),
         np.zeros(1, np.int64),
@@ -248,7 +255,7 @@ def _accumulate(
     rows: int,
     factors: NDArray[np.float64],
     squared: Literal[True] | None,
-    partial: _Sums,
+    partial: _Partial,
     total: NDArray[np.float64],
     work: Any,
 ) -> None:
@@ -265,7 +272,7 @@ def _accumulate(
         _add_up(factors[k], rows, ones[k])
     partial.rows[0] += rows
     if partial.rows[0] + rows > SUMMED_ROWS:
-        _hand_over(partial, total)
+        _flush(partial, total)
 
 
 @jit.inlined
@@ -278,7 +285,7 @@ def _add_up(factor: NDArray[np.float64], rows: int, ones: NDArray[np.float64]) -
 
 
 @jit.inner
-def _hand_over(partial: _Sums, total: NDArray[np.float64]) -> None:
+def _flush(partial: _Partial, total: NDArray[np.float64]) -> None:
     """Add partial sums to a total with their rounding errors, and reset them to 0."""
     last = total.shape[2] - 1
     for k in range(total.shape[0]):
@@ -341,7 +348,7 @@ def _add_products(
     is_packed = False
     for k in range(z.shape[0]):
         for other in range(k, z.shape[0]):
-            families.curve(family, k, other, z, weight, first, rows, curvatures)
+            families.put_curvature(family, k, other, z, weight, first, rows, curvatures)
             if layouts.add_pairs(X, first, rows, curvatures, total[k, other]):
                 continue
             if not is_packed:

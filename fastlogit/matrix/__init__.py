@@ -40,10 +40,10 @@ def as_matrix(X: Any, missing: Missing = "error") -> Matrix:
         Whether Arrow's nulls are an error or become NaN.
     """
     checks.missing(missing, ("error", "nan"))
-    if isinstance(X, Matrix):
-        return X
     if type(X) is np.ndarray:  # first, as short calls count
         return _array_matrix(X)
+    if isinstance(X, Matrix):
+        return X
     X = table.in_memory(X)
     if hasattr(type(X), "tocsr"):  # of the class, as a data frame may have a column "tocsr"
         return csr.from_scipy(X)

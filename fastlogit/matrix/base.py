@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -29,12 +30,12 @@ def even(count: int) -> int:
 
 
 @dataclass(frozen=True)
-class Matrix:
+class Matrix(ABC):
     """X (n, d), checked, as the kernels read it in place.
 
-    A subclass knows where X is and how its rows are passed to the kernels.  It must implement
-    `arrays`, `layouts`, `sample` and `subtract`.  `sample` may return a matrix of another class,
-    which must also implement `count_nonzero` and `full_columns`.  Instances are never changed.
+    A subclass knows where X is and how its rows are passed to the kernels.  It implements `arrays`,
+    `layouts`, `sample` and `subtract`.  A class whose instances `sample` returns also implements
+    `count_nonzero` and `full_columns`.  Instances are never changed.
 
     Attributes
     ----------
@@ -59,7 +60,7 @@ class Matrix:
 
     @property
     def whole_rows(self) -> int:
-        """Parts and calls begin at a multiple of this row number, so that no block crosses them."""
+        """Parts and kernel calls begin at multiples of this, so blocks begin at the same rows."""
         return 8
 
     def parts(self, most: int) -> list[slice]:
@@ -69,33 +70,33 @@ class Matrix:
         rows = -(-n // (count * whole)) * whole
         return [slice(start, min(start + rows, n)) for start in range(0, n, rows)]
 
-    def calls(self, part: slice) -> Iterator[tuple[slice, Layout]]:
-        """Split a part into the rows of single calls of a kernel, each with its layout."""
+    def kernel_calls(self, part: slice) -> Iterator[tuple[slice, Layout]]:
+        """Split a part into slices small enough for one kernel call, each with its layout."""
         wanted = PART_ELEMENTS * self.shape[0] // max(1, self.elements)
         rows = max(1, wanted // self.whole_rows) * self.whole_rows
         for start in range(part.start, part.stop, rows):
             yield from self.layouts(slice(start, min(start + rows, part.stop)))
 
+    @abstractmethod
     def layouts(self, rows: slice) -> Iterator[tuple[slice, Layout]]:
-        """Split rows into runs that lie in one place, each with its layout."""
-        raise NotImplementedError
+        """Split rows where their storage changes; yield each slice with its layout."""
 
     # Contents -----------------------------------------------------------------------------
 
     @property
+    @abstractmethod
     def arrays(self) -> Mapping[str, NDArray[Any]]:
         """Arrays that an `out` must not overlap, by the names that messages use."""
-        raise NotImplementedError
 
+    @abstractmethod
     def sample(self, rows: NDArray[np.int64], threads: int) -> Matrix:
         """Copy the rows of these numbers, which do not decrease."""
-        raise NotImplementedError
 
     def count_nonzero(self) -> NDArray[np.int64]:
         """Number of elements of each column that are not 0, (d,)."""
         raise NotImplementedError
 
-    def check(self, threads: int) -> None:
+    def check(self, threads: int) -> None:  # noqa: B027  by default all is checked before
         """Check what kernels otherwise check as they read; errors name the place."""
 
     def first_not_finite(self) -> tuple[int, int, float] | None:
@@ -119,6 +120,7 @@ class Matrix:
         """Number that is subtracted from each column as it is read, (d,)."""
         return np.zeros(self.shape[1])
 
+    @abstractmethod
     def subtract(
         self, centres: NDArray[np.float64], weight: NDArray[np.float64] | None = None
     ) -> Matrix:
@@ -126,7 +128,6 @@ class Matrix:
 
         Rows of weight 0 may then be read wrongly.  See :mod:`fastlogit.matrix.centring`.
         """
-        raise NotImplementedError
 
     def full_columns(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Numbers of the columns that are stored in nearly every row, and their elements."""

@@ -1,6 +1,7 @@
 """X as columns, each in its own place: of an array that is not row-major, or of a table.
 
-A table comes in batches, for which each column lies in one place.  Every batch is read in place.
+The rows of a table are split into segments, in which each column lies in one place.  Every segment
+is read there.
 """
 
 from __future__ import annotations
@@ -29,13 +30,13 @@ if TYPE_CHECKING:
     from fastlogit.matrix.base import Layout
 
 
-class Batch(NamedTuple):
-    """Rows for which each column lies in one place, and the dtypes of the columns."""
+class Segment(NamedTuple):
+    """Rows of X whose columns lie in one place each, and the dtypes of the columns."""
 
     columns: Columns
     dtypes: Sequence[np.dtype[Any]]
 
-    def subtract(self, centres: NDArray[np.float64]) -> Batch:
+    def subtract(self, centres: NDArray[np.float64]) -> Segment:
         """Subtract centres; columns with one are no longer read in place."""
         readers = self.columns.readers.copy()
         for code, name in ((columns.FLOAT64, "float64"), (columns.FLOAT32, "float32")):
@@ -45,24 +46,24 @@ class Batch(NamedTuple):
 
 @dataclass(frozen=True)
 class ColumnMatrix(Matrix):
-    """Columns in one or more batches.
+    """Columns in one or more segments.
 
     Attributes
     ----------
-    batches : sequence of Batch
+    segments : sequence of Segment
     starts : sequence of int
-        Batch i holds rows ``starts[i]`` to ``starts[i + 1]``.
+        Segment i holds rows ``starts[i]`` to ``starts[i + 1]``.
     kept : object
         Keeps the memory alive that the addresses point to: the array that X is, or anything else.
     """
 
-    batches: Sequence[Batch]
+    segments: Sequence[Segment]
     starts: Sequence[int]
     kept: Any
 
     @cached_property
     def whole_rows(self) -> int:
-        return int(columns.block_rows(self.batches[0].columns))
+        return int(columns.block_rows(self.segments[0].columns))
 
     @cached_property
     def arrays(self) -> Mapping[str, NDArray[Any]]:
@@ -70,7 +71,7 @@ class ColumnMatrix(Matrix):
             return {"X": self.kept}
         found: dict[str, NDArray[Any]] = {}
         names = self.names or range(self.shape[1])
-        for place, (given, dtypes) in enumerate(self.batches):
+        for place, (given, dtypes) in enumerate(self.segments):
             for number, dtype in enumerate(dtypes):
                 key, address = f"X[{names[number]!r}]", int(given.addresses[number])
                 key = f"{key}, column {number}, chunk {place}" if key in found else key
@@ -92,16 +93,16 @@ class ColumnMatrix(Matrix):
         while start < rows.stop:
             number = bisect_right(self.starts, start) - 1
             stop = min(rows.stop, self.starts[number + 1])
-            batch, skipped = self.batches[number].columns, start - self.starts[number]
+            segment, skipped = self.segments[number].columns, start - self.starts[number]
             yield (
                 slice(start, stop),
                 Columns(
-                    batch.addresses + skipped * batch.strides,
-                    batch.strides,
-                    batch.readers,
-                    np.where(batch.validity == 0, 0, batch.validity + skipped),
+                    segment.addresses + skipped * segment.strides,
+                    segment.strides,
+                    segment.readers,
+                    np.where(segment.validity == 0, 0, segment.validity + skipped),
                     stop - start,
-                    batch.centres,
+                    segment.centres,
                 ),
             )
             start = stop
@@ -113,25 +114,25 @@ class ColumnMatrix(Matrix):
         def task(part: int) -> None:
             wanted, out = rows[slices[part]], result[slices[part]]
             edges = np.searchsorted(wanted, self.starts).tolist()
-            for batch, start, (first, stop) in zip(
-                self.batches, self.starts, pairwise(edges), strict=False
+            for segment, start, (first, stop) in zip(
+                self.segments, self.starts, pairwise(edges), strict=False
             ):
                 if first < stop:
-                    passes.gather(batch.columns, wanted[first:stop] - start, out[first:stop])
+                    passes.gather(segment.columns, wanted[first:stop] - start, out[first:stop])
 
         _threads.run(task, len(slices), threads)
         return row_matrix.from_array(result)
 
     @property
     def centres(self) -> NDArray[np.float64]:
-        return self.batches[0].columns.centres
+        return self.segments[0].columns.centres
 
     def subtract(
         self,
         centres: NDArray[np.float64],
         weight: NDArray[np.float64] | None = None,  # noqa: ARG002
     ) -> Matrix:
-        return replace(self, batches=[batch.subtract(centres) for batch in self.batches])
+        return replace(self, segments=[segment.subtract(centres) for segment in self.segments])
 
 
 class _Memory(NamedTuple):
@@ -195,11 +196,11 @@ def from_array(X: NDArray[Any]) -> Matrix:
         n,
         np.zeros(d),
     )
-    return ColumnMatrix((n, d), X.dtype, None, [Batch(given, [X.dtype] * d)], [0, n], X)
+    return ColumnMatrix((n, d), X.dtype, None, [Segment(given, [X.dtype] * d)], [0, n], X)
 
 
 def from_columns(table: Sequence[Sequence[Column]], names: Sequence[str]) -> Matrix:
-    """Matrix of columns in chunks; a batch ends where a chunk of any column ends."""
+    """Matrix of columns in chunks; a segment ends where a chunk of any column ends."""
     sizes = [sum(chunk.size for chunk in chunks) for chunks in table]
     for name, size in zip(names, sizes, strict=True):
         if size != sizes[0]:
@@ -210,7 +211,7 @@ def from_columns(table: Sequence[Sequence[Column]], names: Sequence[str]) -> Mat
     shape = checked_shape(sizes[0] if sizes else 0, names)
     ends = [np.cumsum([0, *(chunk.size for chunk in chunks)]).tolist() for chunks in table]
     starts = sorted({edge for edges in ends for edge in edges})
-    batches = []
+    segments = []
     for start, stop in pairwise(starts):
         fields, dtypes = [], []
         for edges, column in zip(ends, table, strict=True):
@@ -222,18 +223,18 @@ def from_columns(table: Sequence[Sequence[Column]], names: Sequence[str]) -> Mat
             dtypes.append(chunk.dtype)
         addresses, strides, readers, validity = np.array(fields, np.int64).T.copy()
         given = Columns(addresses, strides, readers, validity, stop - start, np.zeros(len(names)))
-        batches.append(Batch(given, dtypes))
-    return from_batches(shape, names, batches, table)
+        segments.append(Segment(given, dtypes))
+    return from_segments(shape, names, segments, table)
 
 
-def from_batches(
-    shape: tuple[int, int], names: Sequence[str], batches: Sequence[Batch], kept: Any
+def from_segments(
+    shape: tuple[int, int], names: Sequence[str], segments: Sequence[Segment], kept: Any
 ) -> Matrix:
-    """Matrix of batches that are not empty."""
-    starts = np.cumsum([0, *(batch.columns.rows for batch in batches)]).tolist()
-    dtypes = {dtype for batch in batches for dtype in batch.dtypes}
+    """Matrix of segments that are not empty."""
+    starts = np.cumsum([0, *(segment.columns.rows for segment in segments)]).tolist()
+    dtypes = {dtype for segment in segments for dtype in segment.dtypes}
     dtype = dtypes.pop() if len(dtypes) == 1 else None
-    return ColumnMatrix(shape, dtype, names, batches, starts, kept)
+    return ColumnMatrix(shape, dtype, names, segments, starts, kept)
 
 
 def checked_shape(n: int, names: Sequence[str]) -> tuple[int, int]:

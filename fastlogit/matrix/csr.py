@@ -56,7 +56,7 @@ class CSRMatrix(Matrix):
         count = even(min(most, checks.MOST_PARTS, self.elements // least))
         return self._split_evenly(slice(0, self.shape[0]), count)
 
-    def calls(self, part: slice) -> Iterator[tuple[slice, Layout]]:
+    def kernel_calls(self, part: slice) -> Iterator[tuple[slice, Layout]]:
         # Rows may be empty, so their number is limited as well.
         for start in range(part.start, part.stop, base.PART_ELEMENTS):
             stop = min(start + base.PART_ELEMENTS, part.stop)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 PARTIAL_BYTES = 64 << 20
 
 
-class Model(NamedTuple):
+class LinearModel(NamedTuple):
     """A family with its coefficients, of K outputs.
 
     Attributes
@@ -50,7 +50,7 @@ class Model(NamedTuple):
     float32: bool
 
 
-class Data(NamedTuple):
+class PassInput(NamedTuple):
     """The rows to read.
 
     Attributes
@@ -59,7 +59,7 @@ class Data(NamedTuple):
     t, weight, offset : ndarray of n rows, or None
         Targets, sample weights and known additions to the logits, of any real dtype.
     threads : int
-        Most threads to use.
+        Maximum number of threads.
     """
 
     X: Matrix
@@ -69,13 +69,13 @@ class Data(NamedTuple):
     threads: int
 
 
-class Sums(NamedTuple):
+class PartialSums(NamedTuple):
     """Sums over rows, kept part by part: concatenate `partials` to add up several datasets.
 
     Attributes
     ----------
     partials : ndarray (parts, 2, size)
-        High and low part of each sum.
+        High and low word of each sum.
     """
 
     partials: FloatArray
@@ -87,18 +87,18 @@ class Sums(NamedTuple):
         return result
 
 
-_EMPTY = Sums(np.empty((0, 2, 0)))
+_EMPTY = PartialSums(np.empty((0, 2, 0)))
 
 
-class Derivatives(NamedTuple):
+class DerivativeSums(NamedTuple):
     """Sums of the loss and its derivatives by [coef.ravel(), intercept]; see `derivatives`."""
 
-    loss: Sums
-    gradient: Sums
-    hessian: Sums
+    loss: PartialSums
+    gradient: PartialSums
+    hessian: PartialSums
 
 
-def score(model: Model, data: Data, out: Array, *, probability: bool) -> None:
+def score(model: LinearModel, data: PassInput, out: Array, *, probability: bool) -> None:
     """Put the logits or the probabilities of all rows into `out`."""
 
     def wanted(_: int, here: slice) -> Results:
@@ -107,7 +107,7 @@ def score(model: Model, data: Data, out: Array, *, probability: bool) -> None:
     _run(model, data, split(data.X, 0), wanted, float32=out.dtype == np.float32)
 
 
-def derivatives(model: Model, data: Data, order: int) -> Derivatives:
+def derivatives(model: LinearModel, data: PassInput, order: int) -> DerivativeSums:
     """Sum the loss and its derivatives up to `order` (0, 1 or 2) in one read of X.
 
     Derivatives of a higher order are empty.
@@ -127,29 +127,29 @@ def derivatives(model: Model, data: Data, order: int) -> Derivatives:
         )
 
     _run(model, data, parts, wanted, float32=model.float32)
-    return Derivatives(
-        Sums(loss[..., np.newaxis]),
+    return DerivativeSums(
+        PartialSums(loss[..., np.newaxis]),
         _EMPTY if gradient is None else _columns(gradient),
         _EMPTY if hessian is None else _pairs(hessian),
     )
 
 
-def hessian(model: Model, data: Data) -> Sums:
+def hessian(model: LinearModel, data: PassInput) -> PartialSums:
     """Sum the Hessian over all rows, in one read of X; see `symmetric`."""
     outputs, size = model.intercept.size, passes.hessian_size(data.X.shape[1])
     shape = outputs, outputs, 2, size, size
     return _pairs(_curvatures(model, data, shape, lambda partial: Results(hessian=partial)))
 
 
-def hessian_diagonal(model: Model, data: Data) -> Sums:
+def hessian_diagonal(model: LinearModel, data: PassInput) -> PartialSums:
     """Sum the diagonal of the Hessian over all rows, in one read of X."""
     shape = model.intercept.size, 2, data.X.shape[1] + 1
     return _columns(_curvatures(model, data, shape, lambda partial: Results(diagonal=partial)))
 
 
 def hessian_product(
-    model: Model, data: Data, direction: FloatArray, intercept_direction: FloatArray
-) -> Sums:
+    model: LinearModel, data: PassInput, direction: FloatArray, intercept_direction: FloatArray
+) -> PartialSums:
     """Sum the Hessian times a vector over all rows, in one read of X."""
     shape = model.intercept.size, 2, data.X.shape[1] + 1
 
@@ -161,10 +161,10 @@ def hessian_product(
     return _columns(_curvatures(model, data, shape, wanted))
 
 
-def symmetric(hessian: Sums, outputs: int, d: int) -> FloatArray:
+def symmetric(hessian: PartialSums, outputs: int, d: int) -> FloatArray:
     """Hessian by [coef.ravel(), intercept], from its sums."""
-    size, padded = d + 1, passes.hessian_size(d)
-    sums = hessian.merged().reshape(outputs, outputs, padded, padded)[..., :size, :size]
+    size, tiled = d + 1, passes.hessian_size(d)
+    sums = hessian.merged().reshape(outputs, outputs, tiled, tiled)[..., :size, :size]
     upper = np.triu(sums)
     blocks: FloatArray = upper + np.triu(upper, 1).swapaxes(2, 3)
     if outputs == 1:
@@ -183,8 +183,8 @@ def split(X: Matrix, partial_size: int) -> list[slice]:
 
 
 def _curvatures(
-    model: Model,
-    data: Data,
+    model: LinearModel,
+    data: PassInput,
     shape: tuple[int, ...],
     wanted: Callable[[FloatArray], Results],
 ) -> FloatArray:
@@ -196,24 +196,24 @@ def _curvatures(
     return partials
 
 
-def _columns(partials: FloatArray) -> Sums:
+def _columns(partials: FloatArray) -> PartialSums:
     """Sums of columns, (parts, outputs, 2, d + 1), in the order [coef.ravel(), intercept]."""
     parts, outputs, _, size = partials.shape
     if outputs == 1:  # without a copy
-        return Sums(partials.reshape(parts, 2, size))
+        return PartialSums(partials.reshape(parts, 2, size))
     ordered = partials.swapaxes(1, 2)
     coef = ordered[..., :-1].reshape(parts, 2, outputs * (size - 1))
-    return Sums(np.concatenate([coef, ordered[..., -1]], axis=2))
+    return PartialSums(np.concatenate([coef, ordered[..., -1]], axis=2))
 
 
-def _pairs(partials: FloatArray) -> Sums:
+def _pairs(partials: FloatArray) -> PartialSums:
     """Sums of Hessians, (parts, outputs, outputs, 2, size, size)."""
-    return Sums(partials.transpose(0, 3, 1, 2, 4, 5).reshape(len(partials), 2, -1))
+    return PartialSums(partials.transpose(0, 3, 1, 2, 4, 5).reshape(len(partials), 2, -1))
 
 
 def _run(
-    model: Model,
-    data: Data,
+    model: LinearModel,
+    data: PassInput,
     parts: list[slice],
     wanted: Callable[[int, slice], Results],
     *,
@@ -228,7 +228,7 @@ def _run(
     wrong: list[int] = []
 
     def task(part: int) -> Iterator[None]:
-        for here, X in data.X.calls(parts[part]):
+        for here, X in data.X.kernel_calls(parts[part]):
             good = passes.run(
                 X,
                 family,

@@ -17,12 +17,12 @@ from fastlogit.core.arrow import as_column, numbers
 from fastlogit.kernels.layouts import columns
 from fastlogit.kernels.layouts.columns import Columns
 from fastlogit.matrix.columns import (
-    Batch,
     Column,
+    Segment,
     array_column,
     checked_shape,
-    from_batches,
     from_columns,
+    from_segments,
 )
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def from_frame(X: Any, missing: Missing) -> Matrix:
     whole = [X] if isinstance(X, pa.RecordBatch) else X.to_batches()
     shape = checked_shape(sum(map(len, whole)), X.schema.names)
     read = [_read_batch(batch, missing) for batch in whole if len(batch)]
-    return from_batches(shape, X.schema.names, [batch for batch, _ in read], read)
+    return from_segments(shape, X.schema.names, [batch for batch, _ in read], read)
 
 
 def in_memory(X: Any) -> Any:
@@ -141,7 +141,7 @@ _FORMATS = {
 }
 
 
-def _read_batch(batch: Any, missing: Missing) -> tuple[Batch, Any]:
+def _read_batch(batch: Any, missing: Missing) -> tuple[Segment, Any]:
     """Read a record batch of Arrow; also returns the owner of its memory.
 
     It is read by the C data interface: asking pyarrow about each of many columns would take longer
@@ -185,7 +185,7 @@ def _read_batch(batch: Any, missing: Missing) -> tuple[Batch, Any]:
             address[here] *= 8
     addresses, centres = address + start * strides, np.zeros(len(start))
     given = Columns(addresses, strides, readers, validity, len(batch), centres)
-    return Batch(given, [np.dtype(found[code]) for code in formats.tolist()]), (batch, capsules)
+    return Segment(given, [np.dtype(found[code]) for code in formats.tolist()]), (batch, capsules)
 
 
 def _read_only_column(batch: Any, missing: Missing) -> Column:

@@ -69,15 +69,17 @@ class Sums(NamedTuple):
     Hessian is as :func:`fastlogit.matrix.passes.hessian` returns it.
     """
 
-    loss: passes.Sums | None = None
-    gradient: passes.Sums | None = None
-    hessian: passes.Sums | None = None
-    diagonal: passes.Sums | None = None
+    loss: passes.PartialSums | None = None
+    gradient: passes.PartialSums | None = None
+    hessian: passes.PartialSums | None = None
+    diagonal: passes.PartialSums | None = None
 
     def join(self, other: Sums) -> Sums:
         """Sums over these and other rows."""
         joined = [
-            passes.Sums(np.concatenate([mine.partials, more.partials])) if mine and more else None
+            passes.PartialSums(np.concatenate([mine.partials, more.partials]))
+            if mine and more
+            else None
             for mine, more in zip(self, other, strict=True)
         ]
         return Sums(*joined)
@@ -202,7 +204,7 @@ class ArrayDataset(Dataset):
         super().__init__(family, n, d, total, reads)
         self.X, self.t, self.weight, self.offset = X, t, weight, offset
         self.threads = threads
-        self._data = passes.Data(X, t, weight, offset, threads)
+        self._data = passes.PassInput(X, t, weight, offset, threads)
 
     def sums(self, wanted: Pass, theta: Vector) -> Sums:
         """Sums of the loss and its derivatives at θ, by a pass over X."""
@@ -277,13 +279,13 @@ class ArrayDataset(Dataset):
         """Row, column and value of the first element of X that is NaN or infinite."""
         return self.X.first_not_finite()
 
-    def _model(self, theta: Vector) -> passes.Model:
+    def _model(self, theta: Vector) -> passes.LinearModel:
         """The family with the coefficients and intercepts of θ, as the kernels read them."""
         outputs, size = self.family.outputs, self.family.outputs * self.d
         coef = np.zeros((outputs, lanes.round_up(self.d)))
         coef[:, : self.d] = theta[:size].reshape(outputs, self.d)
         intercept = theta[size:] if theta.size > size else np.zeros(outputs)
-        return passes.Model(self.family.kernels, coef, intercept, float32=False)
+        return passes.LinearModel(self.family.kernels, coef, intercept, float32=False)
 
     @property
     def _logits_shape(self) -> tuple[int, ...]:

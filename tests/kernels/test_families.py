@@ -45,7 +45,7 @@ def differentiate(family, z, t, weight, float32, first, rows, losses, slopes):
 
 
 @jit.inner
-def curve(family, k, other, z, weight, first, rows, curvatures):
+def put_curvature(family, k, other, z, weight, first, rows, curvatures):
     curvatures[:] = 0.0
     for i in range(rows):
         curvatures[i] = SCALE[k] * SCALE[other]
@@ -54,7 +54,7 @@ def curve(family, k, other, z, weight, first, rows, curvatures):
 @pytest.fixture
 def given(monkeypatch):
     """Model and data of the family; nothing that is compiled for it is kept on disk."""
-    functions = [add_constants, put_logits, differentiate, curve]
+    functions = [add_constants, put_logits, differentiate, put_curvature]
     module = types.SimpleNamespace(**{function.__name__: function for function in functions})
     monkeypatch.setitem(families.MODULES, Pair, module)
     monkeypatch.setattr(jit._Cache, "save_overload", lambda *args: None)
@@ -62,8 +62,8 @@ def given(monkeypatch):
     X, t = rng.normal(size=(500, 3)), rng.normal(size=500)
     coef = np.zeros((2, 8))
     coef[:, :3] = rng.normal(size=(2, 3))
-    model = passes.Model(Pair(), coef, np.array([0.5, -1.5]), float32=False)
-    return model, passes.Data(as_matrix(X), t, None, None, threads=2)
+    model = passes.LinearModel(Pair(), coef, np.array([0.5, -1.5]), float32=False)
+    return model, passes.PassInput(as_matrix(X), t, None, None, threads=2)
 
 
 def test_a_family_of_two_outputs_has_logits_loss_gradient_and_hessian(given):

@@ -180,7 +180,7 @@ def test_calls_have_about_as_many_entries_where_rows_differ(monkeypatch):
     indptr = np.append(0, np.cumsum(sizes))
     X = sparse.csr_array((np.ones(10_000), np.zeros(10_000, int), indptr), shape=(5100, 1))
     given = as_matrix(X)
-    calls = [here for here, _ in given.calls(slice(0, 5100))]
+    calls = [here for here, _ in given.kernel_calls(slice(0, 5100))]
     assert [call.start for call in calls] == [0, *[call.stop for call in calls[:-1]]]
     assert calls[-1].stop == 5100
     assert max(int(indptr[call.stop] - indptr[call.start]) for call in calls) <= 1100

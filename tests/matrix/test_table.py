@@ -52,7 +52,7 @@ def unpacked(X, missing="error"):
     """X as float64, by the functions that also read it in a pass."""
     given = as_matrix(X, missing)
     result = np.empty(given.shape)
-    for here, X in given.calls(slice(0, given.shape[0])):
+    for here, X in given.kernel_calls(slice(0, given.shape[0])):
         passes.unpack(X, result[here])
     return result
 
@@ -84,7 +84,7 @@ def test_chunks_that_differ_between_columns_are_read_where_they_lie(kind, cuts):
     d = pa.chunked_array(np.split(MIXED["d"], cuts))
     table = kind({"a": a, "b": MIXED["b"], "c": MIXED["c"], "d": d})
     assert (decide(table) == DENSE @ COEF).all()
-    calls = [here for here, _ in as_matrix(table).calls(slice(0, N))]
+    calls = [here for here, _ in as_matrix(table).kernel_calls(slice(0, N))]
     assert [call.start for call in calls] == sorted({0, 100, 101, 500, *cuts} - {N})
 
 
@@ -103,7 +103,7 @@ def test_nulls_keep_their_places_in_chunks_and_parts(cuts, monkeypatch):
 
 def test_the_calls_of_a_part_cover_its_rows_and_no_others():
     table = pa.table({"a": pa.chunked_array(np.split(MIXED["a"], [100, 101, 500]))})
-    calls = [here for here, _ in as_matrix(table).calls(slice(50, 501))]
+    calls = [here for here, _ in as_matrix(table).kernel_calls(slice(50, 501))]
     assert calls == [slice(50, 100), slice(100, 101), slice(101, 500), slice(500, 501)]
 
 
@@ -469,7 +469,7 @@ def test_the_memory_outlives_the_table_it_came_from():
     for _ in range(5):
         pa.array(np.full(1001, 7.0) + 1)  # would take the memory, were it free
     result = np.empty((1001, 1))
-    for here, X in given.calls(slice(0, 1001)):
+    for here, X in given.kernel_calls(slice(0, 1001)):
         passes.unpack(X, result[here])
     assert (result[:-1] == 1.0).all()
     assert np.isnan(result[-1, 0])

@@ -13,7 +13,7 @@ A family is an empty named tuple class, by which compiled code chooses, and a mo
 ``put_probabilities(family, z, first, rows, float32, out)``   out = probabilities
 ``differentiate(family, z, t, weight, float32, first, rows,   losses, and their derivatives by z
 losses, slopes)``
-``curve(family, k, other, z, weight, first, rows,             second derivatives by two logits
+``put_curvature(family, k, other, z, weight, first, rows,     second derivatives by two logits
 curvatures)``
 ============================================================  =====================================
 
@@ -66,4 +66,4 @@ add_constants = _by_family("add_constants")
 put_logits = _by_family("put_logits")
 put_probabilities = _by_family("put_probabilities")
 differentiate = _by_family("differentiate")
-curve = _by_family("curve")
+put_curvature = _by_family("put_curvature")

@@ -90,7 +90,7 @@ def differentiate(
 
 
 @jit.inner
-def curve(
+def put_curvature(
     family: Binomial,
     k: int,
     other: int,

@@ -24,8 +24,9 @@ total, work)``
 
 `first`, `rows`
     The block: rows `first` to ``first + rows`` of X.  It has ``block_rows(X)`` rows or, in a pass
-    that packs X, ``passes.packed_rows(d)``; the last block may have fewer.  `pack` is also called
-    for any other rows.
+    with a Hessian, ``passes.packed_rows(d)``, which may be more; the last block may have fewer.
+    `pack` is also called for any other rows.  So scratch memory that depends on the number of rows
+    must not be sized by ``block_rows(X)``: read a block in steps of a fixed number of rows.
 `work`
     What ``workspace(X)`` returned for this X.
 `coef` : float64 (d rounded up to 8,)
@@ -36,9 +37,9 @@ total, work)``
 `factor` : float64, of at least `rows` rounded up to 8
     One number for each row, then zeros up to a multiple of 8.
 `sums` : float64 (``partial_size(X)``,)
-    Plain sums of columns.  The pass sets them to 0, and adds them to `total` after every
-    ``passes.SUMMED_ROWS`` rows.
-`total` : float64, high and low parts
+    Uncompensated sums of columns.  The pass sets them to 0, and adds them to `total` with their
+    rounding errors after every ``passes.SUMMED_ROWS`` rows.
+`total` : float64, high and low words
     (2, d + 1) for `accumulate`, (2, m, m) with m = ``passes.hessian_size(d)`` for `add_pairs`.
     Column d belongs to the intercept.
 

@@ -182,7 +182,7 @@ def accumulate(
     total: NDArray[np.float64],
     work: None,
 ) -> None:
-    """Add ``Xᵀ @ factor`` of a block to the high part of `total`."""
+    """Add ``Xᵀ @ factor`` of a block to the high words of `total`."""
     high = total[0]
     for i in range(rows):
         value = factor[i]
@@ -201,9 +201,9 @@ def accumulate_squares(
     total: NDArray[np.float64],
     work: None,
 ) -> None:
-    """Add ``(X * X)ᵀ @ factor`` of a block to the high part of `total`.
+    """Add ``(X * X)ᵀ @ factor`` of a block to the high words of `total`.
 
-    Repeated entries are first added up, in the low part, which is otherwise unused.  The first of
+    Repeated entries are first added up, in the low words, which are otherwise unused.  The first of
     them finds their sum there, the others 0.
     """
     high, repeated = total[0], total[1]
