@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 __all__ = sorted(FUNCTIONS)
 
 # With fewer elements a second thread does not pay.
-_FEW = 2 * checks.PART
+_FEW = 2 * _threads.PART
 # Kinds of dtypes that can hold a result.
 _HOLDING = "fcO"
 # Enough parts that the other threads take over the share of one that is held up.  A part costs some
@@ -308,8 +308,8 @@ def _call_in_parts(
 
     axis = int(np.argmax(shape))
     elements_per_index = out.size // shape[axis]
-    smallest = max(1, checks.PART // elements_per_index)
-    slices = checks.parts(shape[axis], smallest, _PARTS_PER_THREAD * threads)
+    smallest = max(1, _threads.PART // elements_per_index)
+    slices = _threads.parts(shape[axis], smallest, _PARTS_PER_THREAD * threads)
     whole = [np.broadcast_to(arg, shape) if np.ndim(arg) else arg for arg in args]
 
     def task(part: int) -> None:

@@ -515,7 +515,7 @@ def _checked(
     """Check arguments; each t, and the indices of a sparse X, are checked by the pass itself."""
     matrix = as_matrix(X, missing)
     n, d = matrix.shape
-    count = _threads.resolve(threads, len(matrix.parts(checks.MOST_PARTS)))
+    count = _threads.resolve(threads, len(matrix.parts(_threads.MOST_PARTS)))
     model = LinearModel(
         Binomial(),
         checks.coefficients(coef, "coef", d)[np.newaxis],

@@ -130,7 +130,7 @@ def _sum(
     threads: SupportsIndex | None,
 ) -> float:
     checks.choice(reduction, "reduction", ("sum", "mean"))
-    slices = checks.parts(logits.size)
+    slices = _threads.parts(logits.size)
     count = _threads.resolve(threads, len(slices))
     targets, soft = checks.targets(t, logits.size, "element of z", count)
     weights = checks.weights(weight, logits.size, "element of z", count)

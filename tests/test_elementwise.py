@@ -14,7 +14,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import fastlogit as fl
-from fastlogit.core import checks
+from fastlogit.core.threads import PART
 from fastlogit.core.ulp import ulp, ulp_error
 from fastlogit.kernels.elementwise import FUNCTIONS
 from tests.references import extended, multiprecision
@@ -365,7 +365,7 @@ def test_labels_of_any_dtype_give_the_same_bits(label, dtype):
 
 # Large arrays, on several threads ---------------------------------------------------------
 
-N = 2 * checks.PART + 333
+N = 2 * PART + 333
 THREADS = [1, 2, 3]
 
 
@@ -450,7 +450,7 @@ def test_the_output_of_large_arrays_may_be_an_input(name, threads):
         (slice(1, None), slice(None, -1)),
         (slice(None, -1), slice(1, None)),
         (slice(None), slice(None, None, -1)),
-        (slice(checks.PART, None), slice(None, -checks.PART)),
+        (slice(PART, None), slice(None, -PART)),
     ],
 )
 def test_the_output_of_large_arrays_may_overlap_an_input(source, target, threads):

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import fastlogit as fl
-from fastlogit.core import checks
+from fastlogit.core.threads import PART
 from fastlogit.core.ulp import ulp
 from fastlogit.kernels import sums
 from tests.references import multiprecision
 from tests.references.multiprecision import same_bits
 
-N = 2 * checks.PART + 333
+N = 2 * PART + 333
 THREADS = [1, 2, 3, 4]
 DTYPES = [np.float32, np.float64]
 every_dtype = pytest.mark.parametrize("dtype", DTYPES)
@@ -72,7 +72,7 @@ def test_summation_adds_at_most_two_ulp_to_the_error_of_the_terms(region, n, wei
     assert abs(mpmath.mpf(fl.log_loss(z, t, weight)) - exact) <= allowed
 
 
-@pytest.mark.parametrize("n", [1, 2, 31, 32, 33, 1023, 1024, 1025, checks.PART + 1, N, 10**6])
+@pytest.mark.parametrize("n", [1, 2, 31, 32, 33, 1023, 1024, 1025, PART + 1, N, 10**6])
 @pytest.mark.parametrize("soft", [False, True])
 def test_the_error_of_a_sum_does_not_grow_with_its_length(n, soft):
     z, t, _ = sample(n, soft=soft)
@@ -232,7 +232,7 @@ def test_one_element_is_its_loss_and_residual(n):
 
 
 @every_dtype
-@pytest.mark.parametrize("n", [100, N, 5 * checks.PART])
+@pytest.mark.parametrize("n", [100, N, 5 * PART])
 @pytest.mark.parametrize("reduction", ["sum", "mean"])
 def test_the_number_of_threads_changes_no_bit(dtype, n, reduction):
     z, t, weight = sample(n, dtype=dtype)

@@ -28,24 +28,10 @@ Missing = Literal["error", "nan", "skip"]
 # Booleans as text formats write them, in lower case.
 BOOLEANS = {"false": False, "true": True}
 
-# Smallest part of an array, in elements: a thread costs about 20 µs, an element 2 ns.
-PART = 1 << 15
-# More parts do not balance better, and their partial results take memory.
-MOST_PARTS = 256
-
 # Steps to decide whether two arrays overlap, which is a hard problem in general.
 _OVERLAP_WORK = 10_000
 # Longest value in a message, in characters.
 _LONGEST_VALUE = 60
-
-
-def parts(n: int, smallest: int = PART, most: int = MOST_PARTS) -> list[slice]:
-    """Slices of ``range(n)``, the same for every number of threads."""
-    if n <= smallest:
-        return [slice(0, n)]
-    size = max(smallest, -(-n // most))
-    size = -(-size // sums.BLOCK) * sums.BLOCK if size > sums.BLOCK else size
-    return [slice(start, min(start + size, n)) for start in range(0, n, size)]
 
 
 def real_array(value: ArrayLike, name: str, ndim: int, *, float16: bool = False) -> NDArray[Any]:
@@ -131,10 +117,10 @@ def _check_range(array: NDArray[Any], name: str, high: float, rule: str, threads
     """The number of elements strictly between 0 and `high`; all must be in [0, high]."""
     if array.dtype.kind == "b":
         return 0
-    if array.size <= PART:  # a single part: faster without the loop
+    if array.size <= _threads.PART:  # a single part: faster without the loop
         outside, between = sums.count_outside(array, high)
     else:
-        slices = parts(array.size)
+        slices = _threads.parts(array.size)
         counts = np.empty((len(slices), 2), np.int64)
 
         def task(part: int) -> None:
@@ -143,7 +129,8 @@ def _check_range(array: NDArray[Any], name: str, high: float, rule: str, threads
         _threads.run(task, len(slices), threads)
         outside, between = counts.sum(axis=0).tolist()
     if outside:
-        here = next(part for part in parts(array.size) if sums.count_outside(array[part], high)[0])
+        slices = _threads.parts(array.size)
+        here = next(part for part in slices if sums.count_outside(array[part], high)[0])
         values = array[here]
         first = int(np.argmin((values >= 0) & (values <= np.float64(high))))
         raise ValueError(

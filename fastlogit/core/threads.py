@@ -1,10 +1,10 @@
-"""Threads: run the parts of a task on several cores, for kernels that release the GIL.
+"""Threads: split a task into parts and run them on several cores, by kernels that release the GIL.
 
-The caller numbers the parts and derives their edges from the shape of the data alone, so a result
-does not depend on the number of threads.  Each thread takes the next part when it has finished
-one, and the calling thread works too.  The caller never waits for a worker that has not begun.
-If all workers are busy (many callers at once, or a call from inside a worker), the caller does
-all parts itself, so nothing can block.
+The edges of the parts depend on the shape of the data alone, so a result does not depend on the
+number of threads.  Each thread takes the next part when it has finished one, and the calling thread
+works too.  The caller never waits for a worker that has not begun.  If all workers are busy (many
+callers at once, or a call from inside a worker), the caller does all parts itself, so nothing can
+block.
 
 The pool is created at first use, and again in a forked child, which does not inherit the threads.
 
@@ -26,12 +26,19 @@ from operator import index
 from pathlib import Path
 from typing import TYPE_CHECKING, SupportsIndex
 
+from fastlogit.kernels import sums
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from concurrent.futures import ThreadPoolExecutor
 
 ENVIRONMENT = "FASTLOGIT_NUM_THREADS"
 MOST_THREADS = 4096
+
+# Smallest part of an array, in elements: a thread costs about 20 µs, an element 2 ns.
+PART = 1 << 15
+# More parts do not balance better, and their partial results take memory.
+MOST_PARTS = 256
 
 _pool: ThreadPoolExecutor | None = None
 _pool_lock = threading.Lock()
@@ -75,6 +82,15 @@ def _quota(root: Path = Path("/")) -> int:
                 if quota > 0:  # -1 means no quota
                     least = min(least, quota / period)
     return math.ceil(least)
+
+
+def parts(n: int, smallest: int = PART, most: int = MOST_PARTS) -> list[slice]:
+    """Slices of ``range(n)``, the same for every number of threads."""
+    if n <= smallest:
+        return [slice(0, n)]
+    size = max(smallest, -(-n // most))
+    size = -(-size // sums.BLOCK) * sums.BLOCK if size > sums.BLOCK else size
+    return [slice(start, min(start + size, n)) for start in range(0, n, size)]
 
 
 def resolve(threads: SupportsIndex | None, parts: int = MOST_THREADS) -> int:

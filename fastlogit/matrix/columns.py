@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from fastlogit.core import checks
 from fastlogit.core import threads as _threads
 from fastlogit.kernels import passes
 from fastlogit.kernels.layouts import columns
@@ -109,7 +108,7 @@ class ColumnMatrix(Matrix):
 
     def sample(self, rows: NDArray[np.int64], threads: int) -> Matrix:
         result = np.empty((rows.size, self.shape[1]))
-        slices = checks.parts(rows.size, smallest=1 << 10)
+        slices = _threads.parts(rows.size, smallest=1 << 10)
 
         def task(part: int) -> None:
             wanted, out = rows[slices[part]], result[slices[part]]

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastlogit.core import checks
 from fastlogit.core import threads as _threads
 from fastlogit.kernels.layouts.csr import CSR, CentredCSR, are_below, find_entries
 from fastlogit.matrix import base
@@ -53,7 +52,7 @@ class CSRMatrix(Matrix):
 
     def parts(self, most: int) -> list[slice]:
         least = max(PART_ENTRIES, ENTRIES_PER_COLUMN * self.X.d)
-        count = even(min(most, checks.MOST_PARTS, self.elements // least))
+        count = even(min(most, _threads.MOST_PARTS, self.elements // least))
         return self._split_evenly(slice(0, self.shape[0]), count)
 
     def kernel_calls(self, part: slice) -> Iterator[tuple[slice, Layout]]:
@@ -123,7 +122,7 @@ class CSRMatrix(Matrix):
         return full, values.toarray()
 
     def check(self, threads: int) -> None:
-        slices = checks.parts(self.elements)
+        slices = _threads.parts(self.elements)
         good = [True] * len(slices)
 
         def task(part: int) -> None:
@@ -141,7 +140,7 @@ class CSRMatrix(Matrix):
 
     def first_not_finite(self) -> tuple[int, int, float] | None:
         data, indices, indptr = self.X[:3]
-        for part in checks.parts(data.size):
+        for part in _threads.parts(data.size):
             finite = np.isfinite(data[part])
             if not finite.all():
                 entry = part.start + int(np.argmin(finite))
@@ -196,7 +195,7 @@ def _checked_array(X: Any, name: str, kinds: str) -> NDArray[Any]:
 
 def _increases(indptr: NDArray[Any]) -> bool:
     """Whether no element is below the one before it; compared in parts, to save memory."""
-    steps = checks.parts(indptr.size - 1)
+    steps = _threads.parts(indptr.size - 1)
     return all((indptr[a.start + 1 : a.stop + 1] >= indptr[a]).all() for a in steps)
 
 

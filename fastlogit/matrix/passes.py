@@ -179,7 +179,7 @@ def symmetric(hessian: PartialSums, outputs: int, d: int) -> FloatArray:
 
 def split(X: Matrix, partial_size: int) -> list[slice]:
     """Parts of X whose sums, of `partial_size` float64 each, stay small together."""
-    return X.parts(min(checks.MOST_PARTS, PARTIAL_BYTES // (8 * max(1, partial_size))))
+    return X.parts(min(threads.MOST_PARTS, PARTIAL_BYTES // (8 * max(1, partial_size))))
 
 
 def _curvatures(

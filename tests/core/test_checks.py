@@ -10,13 +10,6 @@ import pytest
 from fastlogit.core import checks
 
 
-@pytest.mark.parametrize("n", [1, 999, 1000, 1001, 10_000, 123_457])
-def test_parts_cover_a_range_once_and_in_order(n):
-    slices = checks.parts(n, smallest=1000, most=7)
-    assert [i for part in slices for i in range(n)[part]] == list(range(n))
-    assert len(slices) <= 7
-
-
 def test_missing_takes_only_the_treatments_that_are_allowed():
     assert checks.missing("skip") == "skip"
     message = re.escape("missing must be 'error' or 'nan'; got 'skip'")

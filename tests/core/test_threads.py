@@ -20,6 +20,16 @@ from fastlogit.core import threads
 ROOT = Path(fl.__file__).parents[1]
 
 
+# Parts -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("n", [1, 999, 1000, 1001, 10_000, 123_457])
+def test_parts_cover_a_range_once_and_in_order(n):
+    slices = threads.parts(n, smallest=1000, most=7)
+    assert [i for part in slices for i in range(n)[part]] == list(range(n))
+    assert len(slices) <= 7
+
+
 # How many ---------------------------------------------------------------------------------
 
 
