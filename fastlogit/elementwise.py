@@ -183,8 +183,8 @@ Notes
 The result is float64, float32 or float16, as from NumPy's own functions.  NaN gives NaN, and no
 number raises a warning.  :mod:`fastlogit.kernels.logistic` has the algorithm and its sources.
 
-{error} is at most {float64} ULP (units in the last place) in float64, {subnormal} ULP where the
-result is subnormal, and {float32} ULP in float32.{accuracy}
+{error} is at most {float64} ULP (units in the last place) in float64,
+{subnormal} ULP where the result is subnormal, and {float32} ULP in float32.{accuracy}
 
 Examples
 --------

@@ -148,7 +148,7 @@ def clip_float32(z: float) -> float:
 
 @jit.scalar
 def exp_fraction(a: float) -> tuple[float, float, float, float, float]:
-    """N, its low part, D, its low part, and ``s / LOWERED``, for ``SMALLEST_Z <= a <= 0``.
+    """N, its low word, D, its low word, and ``s / LOWERED``, for ``SMALLEST_Z <= a <= 0``.
 
     s itself, 2**k, may be too small for a float64.
     """

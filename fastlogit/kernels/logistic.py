@@ -256,7 +256,7 @@ def cross_entropy_derivative(y: float, t: float) -> float:
     top, top_low = two_sum(y * scale, -t * scale)
     bottom, bottom_low = two_product(y * scale, complement)
     slope, slope_low = quotient(top, top_low, bottom, fma(y * scale, complement_low, bottom_low))
-    # Far out in a tail the low part is inf - inf; there the quotient alone is exact enough.
+    # Far out in a tail the low word is inf - inf; there the quotient alone is exact enough.
     slope += 0.0 if abs(slope) == np.inf else slope_low
     # 0 times infinity would raise a flag, even where the product is not selected.
     slope = fma(-t, np.inf if t != 0.0 else 0.0, 1.0) if y == 0.0 else slope

@@ -60,7 +60,7 @@ def _sum_lanes(highs: Any, lows: Any) -> tuple[float, float]:
 
 @jit.inner
 def carry(terms: NDArray[np.float64], count: int, state: NDArray[np.float64]) -> None:
-    """Add the first `count` of `terms` to `state`, (2, 8): eight lanes of high and of low parts.
+    """Add the first `count` of `terms` to `state`, (2, 8): eight lanes of high and of low words.
 
     `count` must be a multiple of eight.
     """
@@ -145,7 +145,7 @@ def merge(partials: NDArray[np.float64], result: NDArray[np.float64]) -> None:
             _add_each(partials[part, 0, here], partials[part, 1, here], highs, lows)
         sums = result[here]
         for i in range(sums.size):
-            # The low part is NaN after an overflow or an infinite term.
+            # The low word is NaN after an overflow or an infinite term.
             sums[i] = highs[i] + lows[i] if np.isfinite(lows[i]) else highs[i]
 
 
