@@ -355,10 +355,13 @@ class LogisticModel:
             count = _threads.resolve(threads)
             weight = checks.weights(weight, given.shape[0], "row of X", count)
             given = centring.centre_columns(given, weight, count)
+        (intercept,) = centring.shift_intercepts(
+            np.array([self.intercept]), given.centres, self.coef[np.newaxis]
+        )
         hessian = linear.hessian(
             given,
             self.coef,
-            centring.shift_intercept(self.intercept, given.centres, self.coef),
+            intercept,
             weight=weight,
             offset=offset,
             with_intercept=self.with_intercept,

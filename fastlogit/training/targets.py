@@ -27,11 +27,11 @@ TRUTHS = {"false": False, "true": True}
 
 
 class Targets(NamedTuple):
-    """Targets as numbers in [0, 1], with the labels of 0 and 1."""
+    """Targets as numbers, with the labels of 0, 1 and so on."""
 
     t: NDArray[Any]
-    classes: tuple[Label, Label]
-    # Whether some are neither 0 nor 1.
+    classes: tuple[Any, ...]
+    # Whether some are probabilities, neither 0 nor 1.
     soft: bool
 
 
@@ -134,17 +134,18 @@ def class_weights(
         return weight
     if found.soft:
         raise ValueError("class_weight needs labels of two classes; t has values between 0 and 1")
-    is_second = found.t.astype(bool)
+    numbers = found.t.astype(np.intp)
     if isinstance(class_weight, Mapping):
         factors = class_factors(class_weight, found.classes, "t")
     elif isinstance(class_weight, str) and class_weight == "balanced":
-        counts = np.bincount(is_second, weights=weight, minlength=2)
-        factors = [counts.sum() / (2.0 * count) if count > 0.0 else 0.0 for count in counts]
+        count = len(found.classes)
+        totals = np.bincount(numbers, weights=weight, minlength=count)
+        factors = [totals.sum() / (count * total) if total > 0.0 else 0.0 for total in totals]
     else:
         raise ValueError(
             f"class_weight must be a dict, 'balanced' or None; got {checks.shown(class_weight)}"
         )
-    row_factors = np.where(is_second, factors[1], factors[0])
+    row_factors = np.array(factors)[numbers]
     return row_factors if weight is None else row_factors * weight
 
 
@@ -155,11 +156,11 @@ def class_factors(
 
     `target` is the name of the argument with the labels, for messages.
     """
-    first, second = classes
     for label in class_weight:
         if label not in classes:
+            labels = " and ".join(map(repr, classes))
             raise ValueError(
-                f"class_weight must have the labels of {target}, {first!r} and {second!r}; got "
+                f"class_weight must have the labels of {target}, {labels}; got "
                 f"{checks.shown(label)}"
             )
     return [

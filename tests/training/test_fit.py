@@ -550,7 +550,7 @@ def with_one(value, row, column):
         ({"weight": [1, 1, -1, 1]}, "every element of weight must .*-1.0 at index 2"),
         ({"weight": [0, 0, 0, 0]}, "at least one weight must be above 0"),
         ({"weight": [1e308] * 4}, "weight must have a finite sum"),
-        ({"offset": [0, 0]}, "offset must have one element"),
+        ({"offset": [0, 0]}, "offset must have the shape of the logits, (4,); got (2,)"),
         ({"l2": -1.0}, "l2 must be finite and not negative; got -1"),
         ({"l2": math.nan}, "l2 must be finite and not negative; got nan"),
         ({"l2": math.inf}, "l2 must be finite and not negative; got inf"),
