@@ -9,7 +9,7 @@ import numpy as np
 
 from fastlogit.core import arrow
 from fastlogit.core.arrow import decoded, string_array
-from fastlogit.core.checks import shown
+from fastlogit.core.checks import BOOLEANS, listed, shown
 from fastlogit.tables.csv_options import CellError, looks_missing
 from fastlogit.training import targets
 from fastlogit.training.categories import Categories, Place, is_number, missing_remedy
@@ -142,7 +142,7 @@ class Labels:
             remedy = missing_remedy(nulls, self.table.csv) if len(texts) == 2 + len(nulls) else ""
             raise ValueError(
                 f"{self.table.name}: {self.name} must have two different labels; "
-                f"got {targets.listed(sorted(texts))}{remedy}"
+                f"got {len(texts)}: {listed(sorted(texts))}{remedy}"
             )
         first, second = sorted(texts)
         is_second = codes == self.texts.numbers[second]
@@ -155,7 +155,7 @@ class Labels:
         if self.number is not None or (words and numbers):
             number = numbers[0] if numbers else f"{self.number[0]:g}"  # type: ignore[index]
             has = "booleans" if self.has_booleans else f"numbers, such as {number!r},"
-            others = [word for word in words if word.lower() not in targets.TRUTHS] or texts
+            others = [word for word in words if word.lower() not in BOOLEANS] or texts
             file, row = self.texts.places[self.texts.numbers[others[0]]]
             raise ValueError(
                 f"{file}: {self.name} has {has} and other text, such as {shown(others[0])} "
@@ -180,7 +180,7 @@ class Labels:
             different = [self._original(label) for label in np.unique(values).tolist()]
             raise ValueError(
                 f"{file}: {self.name} must have two different labels, or lie between 0 and 1; got "
-                f"{targets.listed(different)} ({self._original(outside)} in row {row})"
+                f"{len(different)}: {listed(different)} ({self._original(outside)} in row {row})"
             ) from error
         if self.outside is None:
             return found
@@ -309,9 +309,9 @@ def _distinct_labels(values: Any) -> tuple[list[Any], NDArray[np.intp]]:
         return different, encoded.indices.fill_null(len(different) - 1).to_numpy()
     absent = targets.missing(values).tolist()
     given = np.ma.getdata(values).tolist()
-    listed = [None if gone else label for label, gone in zip(given, absent, strict=True)]
-    number = {label: place for place, label in enumerate(dict.fromkeys(listed))}
-    return list(number), np.array([number[label] for label in listed], np.intp)
+    present = [None if gone else label for label, gone in zip(given, absent, strict=True)]
+    number = {label: place for place, label in enumerate(dict.fromkeys(present))}
+    return list(number), np.array([number[label] for label in present], np.intp)
 
 
 # Cells of a CSV ------------------------------------------------------------------------------
@@ -327,7 +327,7 @@ def _stripped(csv: CSVOptions, column: Any) -> Any:
 def _are_booleans(texts: Any) -> Any:
     from pyarrow import compute
 
-    return compute.is_in(compute.utf8_lower(texts), string_array(targets.TRUTHS))
+    return compute.is_in(compute.utf8_lower(texts), string_array(BOOLEANS))
 
 
 def _parse_numbers(csv: CSVOptions, texts: Any, is_boolean: Any) -> Any:

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
 
 _NUMBERS = (bool, int, float, np.number, Decimal)
-# Booleans as CSV files write them.
-TRUTHS = {"false": False, "true": True}
 
 
 class Targets(NamedTuple):
@@ -72,7 +70,9 @@ def _string_targets(array: NDArray[Any], n: int) -> Targets:
         )
     classes = sorted(found)
     if len(classes) != 2:
-        raise ValueError(f"t must have two different labels; got {listed(classes)}")
+        raise ValueError(
+            f"t must have two different labels; got {len(classes)}: {checks.listed(classes)}"
+        )
     return Targets(array == classes[1], (classes[0], classes[1]), soft=False)
 
 
@@ -112,18 +112,12 @@ def key(label: Any) -> Any:
     if not isinstance(label, str):
         return label
     text = label.strip()
-    if text.lower() in TRUTHS:
-        return TRUTHS[text.lower()]
+    if text.lower() in checks.BOOLEANS:
+        return checks.BOOLEANS[text.lower()]
     with suppress(ValueError):
         if "_" not in text and math.isfinite(float(text)):
             return int(text) if text.lstrip("+-").isdecimal() else float(text)
     return label
-
-
-def listed(classes: Sequence[Any]) -> str:
-    """The number of labels, and the first of them, for a message."""
-    shown = ", ".join(map(checks.shown, classes[:5])) + ", ..." * (len(classes) > 5)
-    return f"{len(classes)}: {shown}"
 
 
 def class_weights(

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.utils.class_weight import compute_class_weight
 
-from fastlogit.training.targets import class_weights, key, read_targets
+from fastlogit.training.targets import Targets, class_weights, key, read_targets
 
 WORDS = ["no", "yes", "yes", "no", "no"]
 SECOND = np.array([False, True, True, False, False])
@@ -177,7 +177,7 @@ def test_other_texts_are_their_own_keys(text):
 
 def test_many_labels_are_not_all_printed():
     t = [f"label {i}" for i in range(1000)]
-    with pytest.raises(ValueError, match=r"got 1000: .*'label 101', \.\.\.$"):
+    with pytest.raises(ValueError, match=r"got 1000: .*'label 101' and 995 more$"):
         read_targets(t, 1000, 1)
 
 
@@ -213,3 +213,10 @@ def test_a_dict_has_a_weight_for_some_labels():
     np.testing.assert_array_equal(
         class_weights({0: 0.5, True: 2.0}, numbers, None), np.where(SECOND, 2.0, 0.5)
     )
+
+
+def test_several_classes_have_a_weight_each():
+    found = Targets(np.array([0, 1, 2, 2]), ("a", "b", "c"), soft=False)
+    np.testing.assert_array_equal(class_weights({"b": 5.0}, found, None), [1.0, 5.0, 1.0, 1.0])
+    balanced = class_weights("balanced", found, None)
+    np.testing.assert_allclose(balanced, [4 / 3, 4 / 3, 2 / 3, 2 / 3], rtol=1e-15)
