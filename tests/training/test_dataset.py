@@ -38,21 +38,30 @@ def test_passes_are_counted_and_come_to_an_end():
     few.derivatives("gradient", theta)
     assert dataset.counter.rows == 5 * N + SIZE
     assert dataset.pass_count == 6
-    dataset.counter.most_rows = 7 * N
-    dataset.margin_range(theta)
-    with pytest.raises(NoPassLeftError):
-        dataset.derivatives("gradient", theta)
+    with dataset.counter.limit(7 * N):
+        dataset.margin_range(theta)
+        with pytest.raises(NoPassLeftError):
+            dataset.derivatives("gradient", theta)
     assert dataset.pass_count == 7
+    dataset.margin_range(theta)
+    assert dataset.pass_count == 8
+
+
+def test_a_limit_ends_with_an_error():
+    dataset = objective(DENSE).dataset
+    with pytest.raises(NoPassLeftError), dataset.counter.limit(N - 1):
+        dataset.margin_range(np.ones(4))
+    dataset.margin_range(np.ones(4))
 
 
 def test_reserved_passes_are_left_for_later():
     dataset = objective(DENSE).dataset
-    dataset.counter.most_rows = 2 * N
-    with dataset.counter.reserve(N):
-        dataset.margin_range(np.ones(4))
-        with pytest.raises(NoPassLeftError):
+    with dataset.counter.limit(2 * N):
+        with dataset.counter.reserve(N):
             dataset.margin_range(np.ones(4))
-    dataset.margin_range(np.ones(4))
+            with pytest.raises(NoPassLeftError):
+                dataset.margin_range(np.ones(4))
+        dataset.margin_range(np.ones(4))
 
 
 # Sums -------------------------------------------------------------------------------------

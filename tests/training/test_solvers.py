@@ -70,7 +70,7 @@ def test_accepted_points_never_rise_by_more_than_rounding(solver):
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
-def test_every_trial_is_one_read_but_for_the_first_ones(solver):
+def test_every_trial_is_one_pass_but_for_the_first_ones(solver):
     f = objective()
     before = []
     for trial in solvers.steps(solver, f, None, Settings()):
