@@ -68,8 +68,12 @@ def _evenly_spaced_rows(X: Matrix, weight: NDArray[np.float64] | None) -> NDArra
     return rows
 
 
-def shift_intercept(
-    intercept: float, centres: NDArray[np.float64], coef: NDArray[np.float64]
-) -> float:
-    """Intercept for centred columns, from the intercept for the original columns."""
-    return math.fsum([intercept, *(centres * coef).tolist()])
+def shift_intercepts(
+    intercepts: NDArray[np.float64], centres: NDArray[np.float64], coef: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Intercept of each output for centred columns, from those for the original columns.
+
+    `coef` has a row for each output.  With negative centres, it is the way back.
+    """
+    terms = (centres * coef).tolist()
+    return np.array([math.fsum([b, *row]) for b, row in zip(intercepts, terms, strict=True)])

@@ -1,7 +1,7 @@
 """A trained logistic model: coefficients, facts about the fit, and predictions.
 
-It is immutable.  :func:`fastlogit.fit`, `load` and :mod:`fastlogit.models.conversion` make one,
-or its constructor from coefficients.
+Instances are immutable.  They come from :func:`fastlogit.fit`, `load`,
+:mod:`fastlogit.models.conversion` or the constructor.
 """
 
 from __future__ import annotations
@@ -73,7 +73,8 @@ class LogisticModel:
     converged : bool
         Whether an optimum exists, and training came as close to it as its `tol` demands.
     passes : int
-        Number of reads of X; reads of samples count by their share, rounded up in all.
+        Number of reads of X.  A read of a sample counts by its share of the rows; the total is
+        rounded up.
     solver : str, or None
         The solver that :func:`fastlogit.fit` used.
     seconds : float
@@ -83,8 +84,8 @@ class LogisticModel:
     variances : ndarray (d,), or (d + 1,) for a model with an intercept, or None
         Squared standard errors of a fit without a penalty; the intercept comes last.
     categories : dict of tuple of str
-        The categories of each column of text.  Each has a feature ``column=category``; without
-        one its coefficient is 0.
+        Categories of each text column.  Each category with a coefficient is a feature
+        ``column=category``; the coefficient of any other is 0.
     with_offset : bool
         Whether the model was trained with an offset; then predictions need one, too.
 
@@ -154,8 +155,8 @@ class LogisticModel:
         Parameters
         ----------
         X : array_like (n, d), CSR matrix (n, d), or table of n rows
-            As in :func:`fastlogit.linear.decision`.  Column names, if X has any, must match.
-            For a model with `categories`, X may be a table with these columns of text.
+            As in :func:`fastlogit.linear.decision`.  Names must be the model's, in its order.  For
+            a model with `categories`, X may be a table with these columns of text, in any order.
         offset : array_like (n,), optional
             A known addition to z; a model that was trained with one needs it.
         missing : {"error", "nan"}
@@ -165,7 +166,7 @@ class LogisticModel:
         out : ndarray (n,), optional
             Array for the result: float64 or float32.
         threads : int, optional
-            Largest number of threads; default: all cores that the process may use.
+            Maximum number of threads; default: all cores that the process may use.
 
         Returns
         -------
@@ -355,10 +356,13 @@ class LogisticModel:
             count = _threads.resolve(threads)
             weight = checks.weights(weight, given.shape[0], "row of X", count)
             given = centring.centre_columns(given, weight, count)
+        (intercept,) = centring.shift_intercepts(
+            np.array([self.intercept]), given.centres, self.coef[np.newaxis]
+        )
         hessian = linear.hessian(
             given,
             self.coef,
-            centring.shift_intercept(self.intercept, given.centres, self.coef),
+            intercept,
             weight=weight,
             offset=offset,
             with_intercept=self.with_intercept,
@@ -526,7 +530,7 @@ class LogisticModel:
             temporary.write_text(text + "\n", encoding="utf-8")
 
     def content(self) -> dict[str, Any]:
-        """The content of the model's file, ready for JSON; raises nothing.
+        """The content of the model's file, ready for JSON.
 
         Returns
         -------

@@ -1,32 +1,35 @@
 """Training: from the arguments of :func:`fastlogit.fit` to a model.
 
-Data flows in this order; each file knows only those below it.
+Each file imports only files that are listed below it.
+
+``table``        a table as features and targets (:func:`fastlogit.scoring.read_table`)
+``table_labels`` the labels in a table as targets, or compared with a model's classes
+``roles``        which columns of a table are features, targets, weights and offsets
+``categories``   the categories of text columns, and why a column can have none
 
 ``fit``          `fastlogit.fit`: two classes, from arrays to a `LogisticModel`
-``problem``      checks of the data, and the data set and penalty made from them
-``options``      checks of the arguments that do not depend on the data
+``problem``      checks of the data, and the dataset and penalty made from them
 ``trainer``      runs a solver until the optimum is close enough
-``messages``     warnings and errors about the optimum
-``progress``     the argument of callbacks, and the progress bar
 ``diagnosis``    standard errors, collinear columns, separated labels
+``messages``     warnings and errors about the optimum
+``options``      checks of the arguments that do not depend on the data
+``progress``     the argument of callbacks, and the progress bar
 ``solvers/``     ways to the optimum, and the table of them
 ``convergence``  the criterion
 ``objective``    f, its gradient and its Hessian at a point
 ``penalty``      the terms that are added to the loss
-``dataset``      the rows, and all reads of them
+``dataset``      the rows, and all passes over them
 ``sampling``     which rows to draw for a sample
 ``family``       the kind of target: shapes, losses, labels
-``labels``       targets of two classes, and class weights
-``table``        a table as features and targets (:func:`fastlogit.scoring.read_table`)
-``targets``      the labels of a table
+``targets``      targets as numbers, and class weights
 
-The trainer, the solvers and everything they use see only a family, a data set, a penalty and a
+The trainer, the solvers and everything they use see only a family, a dataset, a penalty and a
 solver.  Each of these is a contract with one or more implementations:
 
 a family
     Subclass `family.Family`; its docstring has the shapes for K outputs.  The kernels need the
-    same family.  `fit` decides which family a model has.
-a data set
+    same family.  `fit` chooses the class, which makes the family from the targets.
+a dataset
     Subclass `dataset.Dataset`: where the rows are, and how their sums are computed.  `problem`
     makes it from the arguments of `fit`.
 a penalty

@@ -60,7 +60,7 @@ def has_converged(objective: Objective, point: Point, tol: float) -> bool:
         return True
     # Even a penalty below rounding errors determines the optimum in those directions.
     penalties = objective.penalty.curvature(point.theta) * scale * scale
-    share = _share_of_error(tol)
+    share = _allowed_step(tol)
     with np.errstate(all="ignore"):  # a scaled penalty may round to 0
         missing = left / penalties.min(initial=np.inf, where=is_penalised)
         tight = dot(left, missing) <= share**2 * min(1.0, point.value)
@@ -72,13 +72,13 @@ def is_near(
 ) -> bool:
     """Whether the optimum is close enough if it lies `steps` times a (quasi-)Newton step away."""
     gain = -dot(point.gradient, step)
-    share = _share_of_error(tol) / steps
+    share = _allowed_step(tol) / steps
     is_tight = gain <= share**2 * min(1.0, point.value)
     is_rounding = gain <= _ROUNDING**2 * point.value
     return is_tight + is_rounding + _is_small(objective, point, step, share) >= 2
 
 
-def _share_of_error(tol: float) -> float:
+def _allowed_step(tol: float) -> float:
     """Allowed length of the estimated step, in standard errors."""
     return _PER_ROOT_TOL * math.sqrt(tol) / _CAUTION
 

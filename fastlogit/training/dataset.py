@@ -1,4 +1,4 @@
-"""Data sets: the rows that a model is trained on, and all reads of them.
+"""Datasets: the rows that a model is trained on, and all passes over them.
 
 `Dataset` is the contract; `ArrayDataset` holds a feature matrix in memory.
 """
@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from contextlib import contextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -25,35 +26,44 @@ if TYPE_CHECKING:
     from fastlogit.matrix import Matrix
     from fastlogit.training.family import Family
 
-# The sums over rows that one read of X gives.
-Pass = Literal["gradient", "gradient and hessian", "hessian", "hessian diagonal"]
+# The sums over rows that one pass over X gives.
+Wanted = Literal["gradient", "gradient and hessian", "hessian", "hessian diagonal"]
 
 
 class NotFiniteError(ValueError):
     """The loss, or a derivative of it, is not finite at a point where it must be."""
 
 
-class NoReadLeftError(Exception):
+class NoPassLeftError(Exception):
     """X has been read as often as it may be."""
 
 
-class Reads:
-    """Counts the rows that were read, of a data set and of its samples together."""
+class PassCounter:
+    """Counts the rows that were read, of a dataset and of its samples together."""
 
     def __init__(self) -> None:
         self.rows: int = 0
-        # No read begins that would exceed this.
+        # No pass begins that would exceed this.
         self.most_rows: float = math.inf
 
     def add(self, rows: int) -> None:
-        """Count a read that begins; a `NoReadLeftError` if it would be too many."""
+        """Count a pass that begins; a `NoPassLeftError` if it would be too many."""
         if self.rows + rows > self.most_rows:
-            raise NoReadLeftError
+            raise NoPassLeftError
         self.rows += rows
 
     @contextmanager
+    def limit(self, rows: int) -> Iterator[None]:
+        """Allow passes over this many rows in all, for a while."""
+        before, self.most_rows = self.most_rows, rows
+        try:
+            yield
+        finally:
+            self.most_rows = before
+
+    @contextmanager
     def reserve(self, rows: int) -> Iterator[None]:
-        """Keep this many rows for later reads."""
+        """Keep this many rows for later passes."""
         self.most_rows -= rows
         try:
             yield
@@ -61,7 +71,7 @@ class Reads:
             self.most_rows += rows
 
 
-class Sums(NamedTuple):
+class DatasetSums(NamedTuple):
     """Sums over rows, which can be joined with sums over other rows without rounding errors.
 
     Sums that a pass does not compute are None.  Each has a high and a low word for every part of
@@ -74,7 +84,7 @@ class Sums(NamedTuple):
     hessian: passes.PartialSums | None = None
     diagonal: passes.PartialSums | None = None
 
-    def join(self, other: Sums) -> Sums:
+    def join(self, other: DatasetSums) -> DatasetSums:
         """Sums over these and other rows."""
         joined = [
             passes.PartialSums(np.concatenate([mine.partials, more.partials]))
@@ -82,7 +92,7 @@ class Sums(NamedTuple):
             else None
             for mine, more in zip(self, other, strict=True)
         ]
-        return Sums(*joined)
+        return DatasetSums(*joined)
 
     def merged(self, size: int, outputs: int, d: int) -> Derivatives:
         """The sums over all parts, with `size` elements of θ."""
@@ -104,12 +114,12 @@ class Derivatives(NamedTuple):
     diagonal: Any
 
 
-class Dataset:
+class Dataset(ABC):
     """Rows with their features, targets, weights and offsets; the only way to read them.
 
-    A subclass decides where the rows are, and implements the methods that raise
-    NotImplementedError.  Its `sums` and `read_margins` each read X once; `derivatives` and
-    `margins` count these reads.  For the shapes see :class:`fastlogit.training.family.Family`.
+    A subclass decides where the rows are, and implements the abstract methods.  Its `sums` and
+    `read_margin_range` each read X once; `derivatives` and `margin_range` count these passes.  For
+    the shapes see :class:`fastlogit.training.family.Family`.
 
     Parameters
     ----------
@@ -118,71 +128,77 @@ class Dataset:
         Number of rows and columns.
     total_weight : float
         Sum of the weights; n without weights.
-    reads : Reads
-        The counter of all reads of X; a data set shares it with its samples.
+    counter : PassCounter
+        Counts all passes over X; a dataset shares it with its samples.
     """
 
     def __init__(
-        self, family: Family, n: int, d: int, total_weight: float, reads: Reads | None = None
+        self,
+        family: Family,
+        n: int,
+        d: int,
+        total_weight: float,
+        counter: PassCounter | None = None,
     ) -> None:
         self.family, self.n, self.d, self.total_weight = family, n, d, total_weight
-        self.reads = Reads() if reads is None else reads
+        self.counter = PassCounter() if counter is None else counter
 
     @property
     def pass_count(self) -> int:
-        """Number of reads of X, where a read of a sample counts by its share of the rows."""
-        return -(-self.reads.rows // self.n)
+        """Number of passes over X; a pass over a sample counts by its share of the rows."""
+        return -(-self.counter.rows // self.n)
 
-    def derivatives(self, wanted: Pass, theta: Vector) -> Derivatives:
-        """Loss and derivatives at θ, in one counted read of X."""
-        self.reads.add(self.n)
+    def derivatives(self, wanted: Wanted, theta: Vector) -> Derivatives:
+        """Loss and derivatives at θ, in one counted pass over X."""
+        self.counter.add(self.n)
         return self.sums(wanted, theta).merged(theta.size, self.family.outputs, self.d)
 
-    def margins(self, theta: Vector) -> tuple[float, float]:
-        """Least and largest margin along θ, in one counted read of X.
+    def margin_range(self, theta: Vector) -> tuple[float, float]:
+        """Least and largest margin along θ, in one counted pass over X.
 
         See `Family.margins`.  Offsets, and rows without a weight, do not count.
         """
-        self.reads.add(self.n)
-        return self.read_margins(theta)
+        self.counter.add(self.n)
+        return self.read_margin_range(theta)
 
-    def sums(self, wanted: Pass, theta: Vector) -> Sums:
-        """Sums of the loss and its derivatives at θ, in one read of X that is not counted."""
-        raise NotImplementedError
+    @abstractmethod
+    def sums(self, wanted: Wanted, theta: Vector) -> DatasetSums:
+        """Sums of the loss and its derivatives at θ, in one pass over X that is not counted."""
 
-    def read_margins(self, theta: Vector) -> tuple[float, float]:
-        """Least and largest margin along θ, in one read of X that is not counted."""
-        raise NotImplementedError
+    @abstractmethod
+    def read_margin_range(self, theta: Vector) -> tuple[float, float]:
+        """Least and largest margin along θ, in one pass over X that is not counted."""
 
     @property
+    @abstractmethod
     def loss_at_zero(self) -> float:
-        """Loss where all of θ is 0, without a read of X."""
-        raise NotImplementedError
+        """Loss where all of θ is 0, without a pass over X."""
 
+    @abstractmethod
     def mean_null_log_loss(self, *, with_intercept: bool) -> float:
         """Mean loss of the best model without coefficients; NaN if there are offsets."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def intercept_separates(self) -> bool:
-        """Whether intercepts alone can separate the labels, without a read of X."""
-        raise NotImplementedError
+        """Whether intercepts alone can separate the labels, without a pass over X."""
 
     @property
     def centres(self) -> Vector:
         """The number that is subtracted from each column as it is read."""
         return np.zeros(self.d)
 
+    @abstractmethod
     def sample(self, size: int, seed: int) -> tuple[Dataset, float]:
-        """About `size` rows that have a weight, and a factor; the same for the same seed.
+        """Draw about `size` rows that have a weight.
 
-        The sums of those rows times the factor estimate the sums of all.
+        Returns them, and the factor by which their sums estimate the sums over all rows.  The same
+        seed gives the same rows.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def first_not_finite(self) -> tuple[int, int, float] | None:
         """Row, column and value of the first element of X that is NaN or infinite."""
-        raise NotImplementedError
 
 
 class ArrayDataset(Dataset):
@@ -197,27 +213,27 @@ class ArrayDataset(Dataset):
         offset: NDArray[Any] | None = None,
         *,
         threads: int = 1,
-        reads: Reads | None = None,
+        counter: PassCounter | None = None,
     ) -> None:
         n, d = X.shape
         total = float(n if weight is None else np.sum(weight, dtype=np.float64))
-        super().__init__(family, n, d, total, reads)
+        super().__init__(family, n, d, total, counter)
         self.X, self.t, self.weight, self.offset = X, t, weight, offset
         self.threads = threads
         self._data = passes.PassInput(X, t, weight, offset, threads)
 
-    def sums(self, wanted: Pass, theta: Vector) -> Sums:
+    def sums(self, wanted: Wanted, theta: Vector) -> DatasetSums:
         """Sums of the loss and its derivatives at θ, by a pass over X."""
         model = self._model(theta)
         if wanted == "hessian":
-            return Sums(hessian=passes.hessian(model, self._data))
+            return DatasetSums(hessian=passes.hessian(model, self._data))
         if wanted == "hessian diagonal":
-            return Sums(diagonal=passes.hessian_diagonal(model, self._data))
+            return DatasetSums(diagonal=passes.hessian_diagonal(model, self._data))
         order = 2 if wanted == "gradient and hessian" else 1
         found = passes.derivatives(model, self._data, order)
-        return Sums(found.loss, found.gradient, found.hessian if order == 2 else None)
+        return DatasetSums(found.loss, found.gradient, found.hessian if order == 2 else None)
 
-    def read_margins(self, theta: Vector) -> tuple[float, float]:
+    def read_margin_range(self, theta: Vector) -> tuple[float, float]:
         """Least and largest margin of the rows that have a weight."""
         margins = self._weighted(self.family.margins(self._logits(theta), self.t))
         return float(margins.min()), float(margins.max())
@@ -225,7 +241,7 @@ class ArrayDataset(Dataset):
     @cached_property
     def loss_at_zero(self) -> float:
         """Loss of the offsets alone."""
-        logits = np.zeros(self._logits_shape) if self.offset is None else self.offset
+        logits = np.zeros(self.family.logits_shape(self.n)) if self.offset is None else self.offset
         return self.family.log_loss(logits, self.t, self.weight, self.threads)
 
     def mean_null_log_loss(self, *, with_intercept: bool) -> float:
@@ -272,7 +288,7 @@ class ArrayDataset(Dataset):
             weight,
             None if self.offset is None else self.offset[rows],
             threads=self.threads,
-            reads=self.reads,
+            counter=self.counter,
         )
 
     def first_not_finite(self) -> tuple[int, int, float] | None:
@@ -281,20 +297,14 @@ class ArrayDataset(Dataset):
 
     def _model(self, theta: Vector) -> passes.LinearModel:
         """The family with the coefficients and intercepts of θ, as the kernels read them."""
-        outputs, size = self.family.outputs, self.family.outputs * self.d
-        coef = np.zeros((outputs, lanes.round_up(self.d)))
-        coef[:, : self.d] = theta[:size].reshape(outputs, self.d)
-        intercept = theta[size:] if theta.size > size else np.zeros(outputs)
-        return passes.LinearModel(self.family.kernels, coef, intercept, float32=False)
-
-    @property
-    def _logits_shape(self) -> tuple[int, ...]:
-        outputs = self.family.outputs
-        return (self.n,) if outputs == 1 else (self.n, outputs)
+        coef, intercept = self.family.split(theta, self.d)
+        padded = np.zeros((len(coef), lanes.round_up(self.d)))
+        padded[:, : self.d] = coef
+        return passes.LinearModel(self.family.kernel_family, padded, intercept, float32=False)
 
     def _logits(self, theta: Vector) -> Vector:
         """``[X | 1] θ``, without offsets."""
-        logits = np.empty(self._logits_shape)
+        logits = np.empty(self.family.logits_shape(self.n))
         data = self._data._replace(t=None, weight=None, offset=None)
         passes.score(self._model(theta), data, logits, probability=False)
         return logits
@@ -304,7 +314,7 @@ class ArrayDataset(Dataset):
 
     def _scores(self, factors: Vector) -> Vector:
         """(Σ factor x)² of each row, or 0 for rows without a weight."""
-        self.reads.add(self.n)
+        self.counter.add(self.n)
         theta = np.zeros(self.family.outputs * self.d)
         theta[: self.d] = factors
         with np.errstate(over="ignore"):

@@ -47,7 +47,7 @@ class Diagnosis(NamedTuple):
 
 
 def diagnose(objective: Objective, point: Point, separating: list[int] | None) -> Diagnosis:
-    """Diagnose a point, with a few reads of X if columns have no penalty.
+    """Diagnose a point, with a few passes over X if columns have no penalty.
 
     `separating` is the result of `separating_columns`, if it was called before.
     """
@@ -92,13 +92,13 @@ def separating_columns(objective: Objective, point: Point) -> list[int]:
 def _separating(objective: Objective, point: Point, step: Vector) -> list[int]:
     """Columns by which the labels are separated along a step, or along θ itself; else none."""
     dataset = objective.dataset
-    # Two tests that need no read of X.
+    # Two tests that need no pass over X.
     grows = (np.abs(step) > _NEGLIGIBLE * np.abs(point.theta)).any()
     if not grows:
         return []
     if step is point.theta and point.loss > _SEPARATED_LOSS * dataset.total_weight:
         return []
-    least, largest = dataset.margins(step)
+    least, largest = dataset.margin_range(step)
     if not (largest > _MOVES and least >= -_NEGLIGIBLE * largest):
         return []
     lengths = np.sqrt(objective.hessian_diagonal(np.zeros(step.size)))

@@ -6,50 +6,91 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any, ClassVar
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from fastlogit import losses
 from fastlogit.kernels import families
-from fastlogit.training import labels
+from fastlogit.matrix.centring import shift_intercepts
+from fastlogit.training.targets import read_targets
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from fastlogit.core.linalg import Vector
+    from fastlogit.training.targets import Targets
 
 
-class Family:
+class Family(ABC):
     """A kind of target: the number of outputs K, and everything that depends on it.
 
     A model has one logit for each output.  With d columns and n rows, the shapes are
 
-    ==========  ==================  ===================
-    shape of    one output (K = 1)  several outputs
-    ==========  ==================  ===================
-    coef        (d,)                (K, d)
-    intercept   a number            (K,)
-    logits      (n,)                (n, K)
-    ==========  ==================  ===================
+    ================  ==================  ===================
+    shape of          one output (K = 1)  several outputs
+    ================  ==================  ===================
+    coef              (d,)                (K, d)
+    intercept         a number            (K,)
+    logits, offset    (n,)                (n, K)
+    ================  ==================  ===================
 
     Training sees one vector, θ = [coef.ravel(), intercept]: first all K d coefficients, then the K
     intercepts.  A model without intercepts has no elements for them.  Gradients, Hessians and
-    penalties have their elements in the same order.
+    penalties have their elements in the same order.  θ is for centred columns and offsets.
+
+    Attributes
+    ----------
+    outputs : int
+        K, the number of logits of a row.
+    kernel_family : instance of a class of :data:`fastlogit.kernels.families.MODULES`
+        How the kernels know the family.
     """
 
-    # K, the number of logits of a row.
-    outputs: ClassVar[int]
-    # An instance of the family's class in `fastlogit.kernels.families`.
-    kernels: ClassVar[Any]
+    outputs: int
+    kernel_family: Any
 
-    def split(self, theta: Vector, d: int) -> tuple[Vector, Any]:
-        """Coefficients and intercept of θ, in their own shapes; the intercept may be absent."""
+    @classmethod
+    @abstractmethod
+    def from_targets(cls, t: ArrayLike, n: int, threads: int) -> tuple[Self, Targets]:
+        """The family of the targets of n rows, and these targets as numbers, checked."""
+
+    # Shapes -------------------------------------------------------------------------------
+
+    def logits_shape(self, n: int) -> tuple[int, ...]:
+        """Shape of the logits of n rows."""
+        return (n,) if self.outputs == 1 else (n, self.outputs)
+
+    def split(self, theta: Vector, d: int) -> tuple[Vector, Vector]:
+        """Coefficients (K, d) and intercepts (K,) of θ; absent intercepts are 0."""
         size = self.outputs * d
-        coef, intercept = theta[:size], theta[size:]
-        if self.outputs == 1:
-            return coef, float(intercept[0]) if intercept.size else 0.0
-        return coef.reshape(-1, d), intercept if intercept.size else np.zeros(self.outputs)
+        intercepts = theta[size:] if theta.size > size else np.zeros(self.outputs)
+        return theta[:size].reshape(self.outputs, d), intercepts
+
+    def to_theta(
+        self,
+        coef: Vector,
+        intercept: float | Vector,
+        centres: Vector,
+        offset_centre: float | Vector,
+        *,
+        with_intercept: bool,
+    ) -> Vector:
+        """θ of a model, for columns and offsets minus their centres."""
+        rows = coef.reshape(self.outputs, -1)
+        if not with_intercept:
+            return rows.ravel()
+        intercepts = np.reshape(intercept + offset_centre, self.outputs)
+        return np.append(rows, shift_intercepts(intercepts, centres, rows))
+
+    def from_theta(
+        self, theta: Vector, centres: Vector, offset_centre: float | Vector
+    ) -> tuple[Vector, Any]:
+        """Coefficients and intercept of a model, for the original columns and offsets."""
+        coef, intercepts = self.split(theta, centres.size)
+        intercepts = shift_intercepts(intercepts - offset_centre, -centres, coef)
+        return (coef[0], float(intercepts[0])) if self.outputs == 1 else (coef, intercepts)
 
     def gauge(self, theta_size: int, d: int) -> NDArray[np.float64]:  # noqa: ARG002
         """Directions of θ along which no loss changes, for any X; one in each row.
@@ -59,22 +100,21 @@ class Family:
         """
         return np.empty((0, theta_size))
 
-    def read_targets(self, t: ArrayLike, n: int, threads: int) -> labels.Targets:
-        """Check the targets of n rows, and turn labels into numbers."""
-        raise NotImplementedError
+    # Losses and labels --------------------------------------------------------------------
 
+    @abstractmethod
     def log_loss(
         self, logits: NDArray[Any], t: NDArray[Any], weight: NDArray[Any] | None, threads: int
     ) -> float:
         """Σ weight ξ, the loss of rows whose logits are known."""
-        raise NotImplementedError
 
+    @abstractmethod
     def mean_null_log_loss(
         self, t: NDArray[Any], weight: NDArray[Any] | None, *, with_intercept: bool
     ) -> float:
         """Mean loss of the best model without coefficients."""
-        raise NotImplementedError
 
+    @abstractmethod
     def margins(self, logits: NDArray[Any], t: NDArray[Any]) -> NDArray[Any]:
         """How far the logits of each row lie on the side of its target.
 
@@ -82,22 +122,22 @@ class Family:
         for ever: the labels are separated.  Rows whose target is a probability have negative
         margins.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def intercept_separates(self, t: NDArray[Any]) -> bool:
         """Whether an intercept can separate the labels without any column."""
-        raise NotImplementedError
 
 
 class Binomial(Family):
     """Two classes: t in [0, 1], P(t = 1) = σ(z)."""
 
     outputs = 1
-    kernels = families.Binomial()
+    kernel_family = families.Binomial()
 
-    def read_targets(self, t: ArrayLike, n: int, threads: int) -> labels.Targets:
+    @classmethod
+    def from_targets(cls, t: ArrayLike, n: int, threads: int) -> tuple[Self, Targets]:
         """Take numbers in [0, 1] as they are, and two different labels as 0 and 1."""
-        return labels.targets(t, n, threads)
+        return cls(), read_targets(t, n, threads)
 
     def log_loss(
         self, logits: NDArray[Any], t: NDArray[Any], weight: NDArray[Any] | None, threads: int

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
-    from fastlogit.training.labels import ClassWeight
     from fastlogit.training.options import OnSeparation
     from fastlogit.training.progress import Callback
+    from fastlogit.training.targets import ClassWeight
 
 __all__ = ["fit", "fit_and_warnings"]
 
@@ -113,7 +113,7 @@ def fit(
     callback : function of `Progress`, optional
         Called after each read of X; training ends if it returns True.
     threads : int, optional
-        Most threads to use; default: all cores that the process may use.
+        Maximum number of threads; default: all cores that the process may use.
 
     Returns
     -------
@@ -136,8 +136,7 @@ def fit(
         See `on_separation`; the message names the columns.
     CollinearityWarning
         If columns without a penalty are linear combinations of others; the message names them.
-        The model has the shortest of the best coefficients (in units in which all columns are
-        alike).
+        Of all optimal coefficients, the model has those of least norm after scaling.
 
     Notes
     -----
@@ -201,11 +200,13 @@ def fit_and_warnings(
 ) -> tuple[LogisticModel, list[Warning]]:
     """The model of `fit`, and its warnings, which are not issued."""
     began = time.perf_counter()
+    if not isinstance(start, LogisticModel | None):
+        raise TypeError(f"start must be a LogisticModel; got {type(start).__name__}")
     checked = problem.check(
         X,
         t,
         options,
-        Binomial(),
+        Binomial,
         l2=l2,
         weight=weight,
         class_weight=class_weight,
@@ -222,10 +223,10 @@ def fit_and_warnings(
         names=checked.names,
         began=began,
     )
-    coef, centred_intercept = dataset.family.split(result.theta, dataset.d)
+    coef, intercept = checked.coefficients(result.theta)
     model = LogisticModel(
         coef=coef,
-        intercept=checked.intercept(coef, centred_intercept) if options.intercept else 0.0,
+        intercept=intercept,
         feature_names=checked.names,
         classes=checked.classes,
         with_intercept=options.intercept,

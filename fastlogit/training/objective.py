@@ -4,7 +4,7 @@
 
 It adds the derivatives from a :class:`fastlogit.training.dataset.Dataset` and a
 :class:`fastlogit.training.penalty.Penalty`.  It knows neither where the rows are nor how many
-classes there are.  Every value and every derivative takes one read of X.
+classes there are.  `evaluate`, `hessian` and `hessian_diagonal` each read X once.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from fastlogit.core.linalg import SquareMatrix, Vector
-    from fastlogit.training.dataset import Dataset, Pass
+    from fastlogit.training.dataset import Dataset, Wanted
     from fastlogit.training.penalty import Penalty
 
 # The Hessian of more coefficients is not formed.
@@ -50,7 +50,7 @@ class Point:
 
 
 class Objective:
-    """f over the rows of a data set.
+    """f over the rows of a dataset.
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ class Objective:
 
     @cached_property
     def value_at_zero(self) -> float:
-        """Value of f where all of θ is 0, without a read of X."""
+        """Value of f where all of θ is 0, without a pass over X."""
         return self.dataset.loss_at_zero + self.penalty.value(np.zeros(self.size))
 
     @cached_property
@@ -100,8 +100,8 @@ class Objective:
 
     @np.errstate(over="ignore", invalid="ignore")
     def evaluate(self, theta: Vector, *, hessian: bool = False) -> Point:
-        """Point at θ, with the Hessian if wanted, in one read of X."""
-        wanted: Pass = "gradient and hessian" if hessian else "gradient"
+        """Point at θ, with the Hessian if wanted, in one pass over X."""
+        wanted: Wanted = "gradient and hessian" if hessian else "gradient"
         found = self.dataset.derivatives(wanted, theta)
         return Point(
             theta,
@@ -120,16 +120,16 @@ class Objective:
         return point
 
     def hessian(self, theta: Vector) -> SquareMatrix:
-        """Hessian of f, in one read of X."""
+        """Hessian of f, in one pass over X."""
         return self._penalised(self.dataset.derivatives("hessian", theta).hessian, theta)
 
     def hessian_diagonal(self, theta: Vector) -> Vector:
-        """Diagonal of the Hessian of f, in one read of X."""
+        """Diagonal of the Hessian of f, in one pass over X."""
         diagonal: Vector = self.dataset.derivatives("hessian diagonal", theta).diagonal
         return diagonal + self.penalty.curvature(theta)
 
     def sample(self, size: int, seed: int) -> Objective:
-        """An estimate of f / factor, for some factor, from about `size` rows."""
+        """Objective of about `size` sampled rows; it estimates f divided by a constant."""
         dataset, factor = self.dataset.sample(size, seed)
         penalty = self.penalty.divided_by(factor)
         return Objective(dataset, penalty, with_intercept=self.with_intercept)

@@ -1,10 +1,11 @@
 """Penalties: terms that training adds to the loss of the rows.
 
-`Penalty` is the contract; `L2` is the only one today.
+`Penalty` is the contract; `L2` implements it.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from fastlogit.core.linalg import Vector
 
 
-class Penalty:
+class Penalty(ABC):
     """A convex function of θ that is added to the loss.
 
     Arguments and results have an element for each element of θ (see
@@ -25,21 +26,21 @@ class Penalty:
     """
 
     @property
+    @abstractmethod
     def is_penalised(self) -> NDArray[np.bool_]:
-        """Which elements of θ the penalty keeps from growing without end."""
-        raise NotImplementedError
+        """Mask of the elements of θ that the penalty keeps finite."""
 
+    @abstractmethod
     def value(self, theta: Vector) -> float:
         """The penalty at θ."""
-        raise NotImplementedError
 
+    @abstractmethod
     def gradient(self, theta: Vector) -> Vector:
         """Gradient of the penalty, or of its smooth part if it has kinks."""
-        raise NotImplementedError
 
+    @abstractmethod
     def curvature(self, theta: Vector) -> Vector:
         """Diagonal of the Hessian of the penalty; its other elements are 0."""
-        raise NotImplementedError
 
     def residual(self, theta: Vector, gradient: Vector) -> Vector:  # noqa: ARG002
         """A vector that is 0 at the optimum, from the gradient of the loss plus `gradient`.
@@ -48,9 +49,9 @@ class Penalty:
         """
         return gradient
 
+    @abstractmethod
     def divided_by(self, factor: float) -> Penalty:
         """The penalty for a loss that was divided by the same factor."""
-        raise NotImplementedError
 
 
 class L2(Penalty):
@@ -81,7 +82,7 @@ class L2(Penalty):
         return L2(self.l2 / factor)
 
 
-def penalise_columns(l2: float | Vector, d: int, outputs: int, *, with_intercept: bool) -> L2:
+def l2_penalty(l2: float | Vector, d: int, outputs: int, *, with_intercept: bool) -> L2:
     """The penalty of the coefficients of d columns, for every output; none for intercepts."""
     columns = np.broadcast_to(np.asarray(l2, np.float64), (d,))
     return L2(np.append(np.tile(columns, outputs), np.zeros(outputs * with_intercept)))

@@ -1,4 +1,4 @@
-"""Progress of training: callbacks after each read of X, and the progress bar."""
+"""Progress of training: callbacks after each pass over X, and the progress bar."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
 
 class Progress(NamedTuple):
-    """State of training after a read of X, as a callback gets it.
+    """State of training after a pass over X, as a callback gets it.
 
     Attributes
     ----------
     passes : int
-        Reads of X so far.
+        Passes over X so far.
     objective : float
         Mean loss plus penalty at the point that was tried.
     gradient_norm : float

@@ -1,17 +1,15 @@
 """The trainer: runs a solver until the optimum is close enough, and diagnoses the point it reached.
 
     objective (dataset, family, penalty)
-        │   solver: tries points θ, one read of X each
+        │   solver: tries points θ, one pass over X each
         ▼
     for each trial: has it converged (convergence)?  are the labels separated (diagnosis)?
-                    are reads or time used up?  does the callback end it?
+                    are passes or time used up?  does the callback end it?
         │
         ▼
     the best point, its diagnosis, and warnings
 
-It knows neither where the rows are nor how many classes there are.  Far out, where every σ(z) is 0
-or 1, H is nearly 0 and Newton's steps say nothing.  So the trainer ignores a start that is worse
-than θ = 0.
+It knows neither where the rows are nor how many classes there are.
 """
 
 from __future__ import annotations
@@ -23,7 +21,7 @@ import numpy as np
 
 from fastlogit.training import messages, solvers
 from fastlogit.training.convergence import has_converged, is_near
-from fastlogit.training.dataset import NoReadLeftError, NotFiniteError
+from fastlogit.training.dataset import NoPassLeftError, NotFiniteError
 from fastlogit.training.diagnosis import diagnose, separating_columns
 from fastlogit.training.objective import Objective, Point
 from fastlogit.training.progress import Progress, observer
@@ -48,7 +46,7 @@ class Result(NamedTuple):
     """The point where training ended, for any family.
 
     θ and the variances are ordered as :class:`fastlogit.training.family.Family` says; θ is for
-    columns from which the centres of the data set were subtracted.
+    columns from which the centres of the dataset were subtracted.
     """
 
     theta: Vector
@@ -57,7 +55,7 @@ class Result(NamedTuple):
     gradient_norm: float
     converged: bool
     solver: str
-    # All reads of X, including the diagnosis.
+    # All passes over X, including the diagnosis.
     passes: int
     history: list[Progress]
     # None if some coefficients have a penalty, or there are too many.
@@ -74,7 +72,7 @@ def train(
     names: Sequence[str] | None = None,
     began: float | None = None,
 ) -> Result:
-    """Minimise the loss of a data set plus a penalty.
+    """Minimise the loss of a dataset plus a penalty.
 
     Parameters
     ----------
@@ -144,20 +142,21 @@ def _minimise(
 ) -> _Reached:
     """Run a solver until it has converged, or something is used up."""
     course = _Course(objective, options, began)
-    reads = objective.dataset.reads
-    reads.most_rows = options.max_passes * objective.dataset.n
+    dataset = objective.dataset
     settings = Settings(options.tol, options.seed, options.step_size)
     end: End = "rounding"
     try:
-        with observer(bar=options.progress, callback=options.callback) as asks_to_stop:
+        with (
+            dataset.counter.limit(options.max_passes * dataset.n),
+            observer(bar=options.progress, callback=options.callback) as asks_to_stop,
+        ):
             for trial in solvers.steps(solver, objective, start, settings):
                 reason = course.note(trial, asks_to_stop)
                 if reason is not None:
                     end = reason
                     break
-    except NoReadLeftError:
+    except NoPassLeftError:
         end = "passes"
-    reads.most_rows = np.inf
     best = course.finish()
     return _Reached(best, course.history, end, course.separating or None)
 
@@ -198,7 +197,7 @@ class _Course:
 
     def finish(self) -> Point:
         """The best point, which becomes the last entry of the history."""
-        if self.best is None:  # a sample used up all reads
+        if self.best is None:  # a sample used up all passes
             self.best = self.objective.evaluate_start(np.zeros(self.objective.size))
             self._record(self.best, 0.0, seconds=0.0)
         elif self.last is not self.best:

@@ -550,7 +550,7 @@ def with_one(value, row, column):
         ({"weight": [1, 1, -1, 1]}, "every element of weight must .*-1.0 at index 2"),
         ({"weight": [0, 0, 0, 0]}, "at least one weight must be above 0"),
         ({"weight": [1e308] * 4}, "weight must have a finite sum"),
-        ({"offset": [0, 0]}, "offset must have one element"),
+        ({"offset": [0, 0]}, r"offset must have the shape of the logits, \(\d+,\); got \(2,\)"),
         ({"l2": -1.0}, "l2 must be finite and not negative; got -1"),
         ({"l2": math.nan}, "l2 must be finite and not negative; got nan"),
         ({"l2": math.inf}, "l2 must be finite and not negative; got inf"),
@@ -586,7 +586,7 @@ def with_one(value, row, column):
         ({"start": np.zeros(2)}, "start must be a LogisticModel"),
         ({"feature_names": ["a"]}, "feature_names must have one name for each column, 2; got 1"),
         ({"feature_names": ["a", "a"]}, "feature_names must differ; got 'a' more than once"),
-        ({"feature_names": ["a", 1]}, "feature_names must be text; got 1"),
+        ({"feature_names": ["a", 1]}, r"feature_names must be a sequence of names; got \['a', 1\]"),
         ({"feature_names": 5}, "feature_names must be"),
         ({"feature_names": "ab"}, "feature_names must be"),
         ({"threads": 0}, "threads must be between 1 and 4096"),
@@ -835,7 +835,7 @@ def test_names_of_a_table_are_checked_when_it_predicts(small):
     swapped = {name: table[name] for name in "abdce"}
     for wrong, message in (
         (swapped, "order of the model's feature_names: column 2 must be 'c'; got 'd'"),
-        ({**table, "f": X[:, 0]}, "X must have no columns that the model has not; got 'f'"),
+        ({**table, "f": X[:, 0]}, "X must have only columns of the model; got also 'f'"),
         ({name: table[name] for name in "abc"}, "X must have all .*; missing 'd', 'e'"),
     ):
         for method in (model.decision, model.predict, model.predict_proba):

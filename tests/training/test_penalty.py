@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from fastlogit.training.penalty import L2, penalise_columns
+from fastlogit.training.penalty import L2, l2_penalty
 
 THETA = np.array([1.0, -2.0, 3.0])
 
@@ -31,5 +31,5 @@ def test_value_gradient_and_curvature():
 def test_columns_are_penalised_for_every_output_and_intercepts_never(
     l2, outputs, with_intercept, expected
 ):
-    penalty = penalise_columns(np.asarray(l2), 2, outputs, with_intercept=with_intercept)
+    penalty = l2_penalty(np.asarray(l2), 2, outputs, with_intercept=with_intercept)
     assert penalty.l2.tolist() == expected

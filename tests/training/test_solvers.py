@@ -70,11 +70,11 @@ def test_accepted_points_never_rise_by_more_than_rounding(solver):
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
-def test_every_trial_is_one_read_but_for_the_first_ones(solver):
+def test_every_trial_is_one_pass_but_for_the_first_ones(solver):
     f = objective()
     before = []
     for trial in solvers.steps(solver, f, None, Settings()):
-        before.append(f.dataset.reads.rows)
+        before.append(f.dataset.counter.rows)
         if f.gradient_norm(trial.point) <= 1e-6:
             break
     steps = np.diff(before) / N

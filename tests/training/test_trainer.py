@@ -1,10 +1,14 @@
 """The trainer with other families: several outputs, over rows in plain NumPy.
 
-The families and the data set are defined here alone, so the objective, the trainer and the solvers
-cannot know them.  Independent references confirm the optimum.
+The families and the dataset are defined here alone, so the objective, the trainer and the solvers
+cannot know them.  `problem.check` makes the family from the targets, centres columns and offsets,
+and turns θ into coefficients.  Independent references confirm the optimum.
 """
 
 from __future__ import annotations
+
+import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,11 +19,13 @@ import fastlogit as fl
 from fastlogit.kernels.passes import hessian_size
 from fastlogit.matrix import passes
 from fastlogit.training import messages
-from fastlogit.training.dataset import Dataset, Sums
+from fastlogit.training.dataset import Dataset, DatasetSums
 from fastlogit.training.family import Family
 from fastlogit.training.objective import Objective
 from fastlogit.training.options import Options
-from fastlogit.training.penalty import penalise_columns
+from fastlogit.training.penalty import l2_penalty
+from fastlogit.training.problem import check
+from fastlogit.training.targets import Targets
 from fastlogit.training.trainer import train
 
 RNG = np.random.default_rng(12)
@@ -29,10 +35,29 @@ WEIGHT = RNG.random(N) + 0.5
 SOLVERS = ["newton", "sampled-newton", "lbfgs", "gradient-descent"]
 
 
-class TwoBinomials(Family):
+class NumPyFamily(Family):
+    """A family whose terms are arrays: losses, slopes and curvatures of rows."""
+
+    kernel_family = None
+
+    def log_loss(self, logits, t, weight, threads):
+        return weight @ self.losses(logits, t)
+
+    def mean_null_log_loss(self, t, weight, *, with_intercept):
+        return math.nan
+
+    def intercept_separates(self, t):
+        return bool((t == t[0]).all())
+
+
+class TwoBinomials(NumPyFamily):
     """Two targets in [0, 1] for each row, independent of each other."""
 
     outputs = 2
+
+    @classmethod
+    def from_targets(cls, t, n, threads):
+        return cls(), Targets(t, (0, 1), soft=False)
 
     def losses(self, Z, t):
         return (np.logaddexp(0.0, Z) - t * Z).sum(axis=1)
@@ -46,39 +71,41 @@ class TwoBinomials(Family):
     def margins(self, Z, t):
         return np.where(t == 1, Z, -Z).min(axis=1)
 
-    def intercept_separates(self, t):
-        return bool((t == t[0]).all())
 
+class Softmax(NumPyFamily):
+    """One of K classes: a constant added to all logits changes nothing."""
 
-class ThreeClasses(Family):
-    """One of three classes, by softmax: a constant added to all logits changes nothing."""
+    def __init__(self, outputs):
+        self.outputs = outputs
 
-    outputs = 3
+    @classmethod
+    def from_targets(cls, t, n, threads):
+        classes, numbers = np.unique(t, return_inverse=True)
+        return cls(classes.size), Targets(numbers, tuple(classes.tolist()), soft=False)
+
+    def chosen(self, t):
+        return np.eye(self.outputs, dtype=bool)[t.astype(int)]
 
     def losses(self, Z, t):
-        return -log_softmax(Z, axis=1)[np.arange(len(t)), t]
+        return -log_softmax(Z, axis=1)[self.chosen(t)]
 
     def slopes(self, Z, t):
-        return softmax(Z, axis=1) - np.eye(3)[t]
+        return softmax(Z, axis=1) - self.chosen(t)
 
     def curvatures(self, Z):
         p = softmax(Z, axis=1)
-        return np.einsum("ik,kl->ikl", p, np.eye(3)) - p[:, :, None] * p[:, None, :]
+        return np.einsum("ik,kl->ikl", p, np.eye(self.outputs)) - p[:, :, None] * p[:, None, :]
 
     def gauge(self, theta_size, d):
-        coef = np.kron(np.ones(3), np.eye(d))
-        intercepts = theta_size - 3 * d
-        directions = np.zeros((d + bool(intercepts), theta_size))
-        directions[:d, : 3 * d] = coef
-        directions[d:, 3 * d :] = 1.0
+        size = self.outputs * d
+        directions = np.zeros((d + (theta_size > size), theta_size))
+        directions[:d, :size] = np.kron(np.ones(self.outputs), np.eye(d))
+        directions[d:, size:] = 1.0
         return directions
 
     def margins(self, Z, t):
-        others = np.where(np.eye(3, dtype=bool)[t], -np.inf, Z)
-        return Z[np.arange(len(t)), t] - others.max(axis=1)
-
-    def intercept_separates(self, t):
-        return bool((t == t[0]).all())
+        chosen = self.chosen(t)
+        return Z[chosen] - np.where(chosen, -np.inf, Z).max(axis=1)
 
 
 def in_order_of_theta(values):
@@ -95,16 +122,17 @@ def one_part(values):
 class RowsInNumPy(Dataset):
     """Rows of several outputs, summed in plain NumPy."""
 
-    def __init__(self, family, X, t, weight, reads=None):
-        super().__init__(family, *X.shape, weight.sum(), reads)
-        self.X, self.t, self.weight = X, t, weight
+    def __init__(self, family, X, t, weight, offset, centres, counter=None):
+        super().__init__(family, *X.shape, weight.sum(), counter)
+        self.X, self.t, self.weight, self.offset = X, t, weight, offset
+        self.given_centres = centres
 
     def logits(self, theta):
-        coef, intercept = self.family.split(theta, self.d)
-        return self.X @ coef.T + intercept
+        coef, intercepts = self.family.split(theta, self.d)
+        return self.X @ coef.T + intercepts
 
     def sums(self, wanted, theta):
-        Z, outputs, d = self.logits(theta), self.family.outputs, self.d
+        Z, outputs, d = self.logits(theta) + self.offset, self.family.outputs, self.d
         wide = np.column_stack([self.X, np.ones(self.n)])
         curvatures = self.family.curvatures(Z) * self.weight[:, None, None]
         slopes = self.family.slopes(Z, self.t) * self.weight[:, None]
@@ -112,21 +140,27 @@ class RowsInNumPy(Dataset):
         hessian = np.zeros((outputs, outputs, size, size))
         hessian[:, :, : d + 1, : d + 1] = np.einsum("ikl,ia,ib->klab", curvatures, wide, wide)
         diagonal = np.einsum("ikk,ia->ka", curvatures, wide**2)
-        return Sums(
+        return DatasetSums(
             loss=one_part(self.weight @ self.family.losses(Z, self.t)),
             gradient=one_part(in_order_of_theta(slopes.T @ wide)),
             hessian=one_part(hessian),
             diagonal=one_part(in_order_of_theta(diagonal)),
         )
 
-    def read_margins(self, theta):
+    def read_margin_range(self, theta):
         margins = self.family.margins(self.logits(theta), self.t)
         return margins.min(), margins.max()
 
     @property
     def loss_at_zero(self):
-        zero = np.zeros((self.n, self.family.outputs))
-        return self.weight @ self.family.losses(zero, self.t)
+        return self.family.log_loss(self.offset, self.t, self.weight, 1)
+
+    def mean_null_log_loss(self, *, with_intercept):
+        return self.family.mean_null_log_loss(self.t, self.weight, with_intercept=with_intercept)
+
+    @property
+    def centres(self):
+        return self.given_centres
 
     @property
     def intercept_separates(self):
@@ -134,8 +168,8 @@ class RowsInNumPy(Dataset):
 
     def sample(self, size, seed):
         rows = np.random.default_rng(seed).permutation(self.n)[:size]
-        few = RowsInNumPy(self.family, self.X[rows], self.t[rows], self.weight[rows], self.reads)
-        return few, self.n / size
+        given = (array[rows] for array in (self.X, self.t, self.weight, self.offset))
+        return RowsInNumPy(self.family, *given, self.centres, self.counter), self.n / size
 
     def first_not_finite(self):
         found = np.argwhere(~np.isfinite(self.X))
@@ -146,23 +180,37 @@ TWO = (RNG.random((N, 2)) < expit(X @ [[1.0, -0.5], [0.0, 2.0], [-1.0, 0.3]] + [
 CLASSES = np.argmax(X @ RNG.normal(size=(D, 3)) + RNG.gumbel(size=(N, 3)), axis=1)
 
 
-def run(family, t, l2=1.0, X=X, names=None, **options):
-    dataset = RowsInNumPy(family, X, t, WEIGHT[: len(X)])
+def run(kind, t, X=X, names=None, *, l2=1.0, offset=None, start=None, **options):
+    """The result of training, and the coefficients and intercepts of the model."""
     options = Options(**options)
-    outputs, intercept = family.outputs, options.intercept
-    penalty = penalise_columns(l2, X.shape[1], outputs, with_intercept=intercept)
-    return train(dataset, penalty, options, names=names)
+    problem = check(
+        X,
+        t,
+        options,
+        kind,
+        l2=l2,
+        weight=WEIGHT,
+        class_weight=None,
+        offset=offset,
+        start=start,
+        feature_names=names,
+    )
+    given, family = problem.dataset, problem.dataset.family
+    offset = np.zeros(family.logits_shape(N)) if offset is None else given.offset
+    centred = X - given.centres
+    dataset = RowsInNumPy(family, centred, given.t, given.weight, offset, given.centres)
+    result = train(dataset, problem.penalty, options, start=problem.start, names=names)
+    return result, *problem.coefficients(result.theta)
 
 
 @pytest.mark.parametrize("intercept", [True, False])
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_two_targets_give_the_two_models_of_fit(solver, intercept):
-    result = run(TwoBinomials(), TWO, solver=solver, intercept=intercept)
+    result, coef, intercepts = run(TwoBinomials, TWO, solver=solver, intercept=intercept)
     assert result.converged
     assert result.warnings == []
     assert result.solver == solver
     assert result.passes >= result.history[-1].passes > 1
-    coef, intercepts = TwoBinomials().split(result.theta, D)
     for output in range(2):
         model = fl.fit(X, TWO[:, output], weight=WEIGHT, intercept=intercept, tol=1e-14)
         np.testing.assert_allclose(coef[output], model.coef, atol=1e-5)
@@ -171,7 +219,7 @@ def test_two_targets_give_the_two_models_of_fit(solver, intercept):
 
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_three_classes_give_the_optimum_of_scipy(solver):
-    result = run(ThreeClasses(), CLASSES, solver=solver)
+    result, coef, intercepts = run(Softmax, CLASSES, solver=solver)
     assert result.converged
     assert result.warnings == []
 
@@ -181,15 +229,62 @@ def test_three_classes_give_the_optimum_of_scipy(solver):
         return 0.5 * (coef**2).sum() - WEIGHT @ log_p[np.arange(N), CLASSES]
 
     found = optimize.minimize(value, np.zeros(3 * D + 3), method="BFGS", options={"gtol": 1e-4})
-    coef, intercept = ThreeClasses().split(found.x, D)
-    expected = np.append(coef - coef.mean(axis=0), intercept - intercept.mean())
-    np.testing.assert_allclose(result.theta, expected, atol=1e-4)
+    expected, b = found.x[: 3 * D].reshape(3, D), found.x[3 * D :]
+    np.testing.assert_allclose(coef, expected - expected.mean(axis=0), atol=1e-4)
+    np.testing.assert_allclose(intercepts, b - b.mean(), atol=1e-4)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_the_outputs_are_learned_from_the_targets(solver):
+    labels = np.array(["low", "middle", "high", "top"])[np.digitize(X[:, 0], [-1.0, 0.0, 1.0])]
+    result, coef, intercepts = run(Softmax, labels, solver=solver)
+    assert result.converged
+    assert coef.shape == (4, D)
+    predicted = np.argmax(X @ coef.T + intercepts, axis=1)
+    assert (np.unique(labels)[predicted] == labels).mean() > 0.8
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize(("kind", "t"), [(TwoBinomials, TWO), (Softmax, CLASSES)])
+def test_far_columns_and_offsets_move_the_intercepts_alone(kind, t, solver):
+    noise = RNG.normal(size=(N, kind.from_targets(t, N, 1)[0].outputs))
+    _, expected, b = run(kind, t, offset=noise, tol=1e-14)
+    far = np.array([1e6, 0.0, -3e7])
+    shifts = np.array([40.0, -1000.0, 7.0])[: noise.shape[1]]
+    given = {"X": X + far, "offset": noise + shifts, "solver": solver}
+    result, coef, intercepts = run(kind, t, **given)
+    assert result.converged
+    np.testing.assert_allclose(coef, expected, atol=1e-4)
+    moved = intercepts + coef @ far + shifts - b
+    np.testing.assert_allclose(moved, moved[0] if kind is Softmax else 0.0, atol=1e-3)
+    model = SimpleNamespace(coef=coef, intercept=intercepts, feature_names=None)
+    again, same, _ = run(kind, t, start=model, **given)
+    assert [entry.passes for entry in again.history] == [1]
+    np.testing.assert_allclose(same, coef, rtol=1e-12)
+
+
+def test_a_start_must_have_a_coefficient_for_each_column_and_output():
+    model = SimpleNamespace(coef=np.ones((2, D)), intercept=np.ones(2), feature_names=None)
+    with pytest.raises(ValueError, match="start must have 9 coefficients; it has 6"):
+        run(Softmax, CLASSES, start=model)
+
+
+def test_an_offset_must_have_an_element_for_each_logit():
+    for offset in (np.zeros((N, 2)), np.zeros((2, 3))):
+        with pytest.raises(
+            ValueError, match=r"offset must have the shape of the logits, \(600, 3\)"
+        ):
+            run(Softmax, CLASSES, offset=offset)
+    offset = np.zeros((N, 3))
+    offset[7, 1] = np.nan
+    with pytest.raises(ValueError, match=r"offset must be finite; got \[ 0. nan  0.\] in row 7"):
+        run(Softmax, CLASSES, offset=offset)
 
 
 def test_derivatives_of_several_outputs_are_those_of_the_value():
-    family = ThreeClasses()
-    penalty = penalise_columns(0.5, D, 3, with_intercept=True)
-    f = Objective(RowsInNumPy(family, X, CLASSES, WEIGHT), penalty, with_intercept=True)
+    penalty = l2_penalty(0.5, D, 3, with_intercept=True)
+    rows = RowsInNumPy(Softmax(3), X, CLASSES, WEIGHT, np.zeros((N, 3)), np.zeros(D))
+    f = Objective(rows, penalty, with_intercept=True)
     theta = RNG.normal(size=f.size)
     point = f.evaluate(theta, hessian=True)
     for j, unit in enumerate(1e-6 * np.eye(f.size)):
@@ -201,7 +296,7 @@ def test_derivatives_of_several_outputs_are_those_of_the_value():
 
 
 def test_variances_are_those_of_each_model():
-    result = run(TwoBinomials(), TWO, l2=0.0, tol=1e-14)
+    result, _, _ = run(TwoBinomials, TWO, l2=0.0, tol=1e-14)
     variances, intercepts = TwoBinomials().split(result.variances, D)
     for output in range(2):
         model = fl.fit(X, TWO[:, output], weight=WEIGHT, l2=0.0, tol=1e-14)
@@ -212,8 +307,8 @@ def test_variances_are_those_of_each_model():
 
 def test_a_collinear_column_is_named_once_for_all_outputs():
     wide = np.column_stack([X, X[:, 0] - X[:, 1]])
-    for family, t in ((TwoBinomials(), TWO), (ThreeClasses(), CLASSES)):
-        result = run(family, t, l2=0.0, X=wide, names=list("abcd"))
+    for kind, t in ((TwoBinomials, TWO), (Softmax, CLASSES)):
+        result, _, _ = run(kind, t, wide, list("abcd"), l2=0.0)
         (warning,) = result.warnings
         assert isinstance(warning, messages.CollinearityWarning)
         assert str(warning).startswith("collinear: column 'd' can be made")
@@ -221,27 +316,26 @@ def test_a_collinear_column_is_named_once_for_all_outputs():
 
 
 def test_a_gauge_is_no_collinearity_and_theta_has_no_component_along_it():
-    result = run(ThreeClasses(), CLASSES, l2=0.0)
+    result, coef, intercepts = run(Softmax, CLASSES, l2=0.0)
     assert result.warnings == []
     assert result.converged
     assert result.variances is None
-    coef, intercept = ThreeClasses().split(result.theta, D)
     np.testing.assert_allclose(coef.sum(axis=0), 0.0, atol=1e-8)
-    assert intercept.sum() == pytest.approx(0.0, abs=1e-8)
+    assert intercepts.sum() == pytest.approx(0.0, abs=1e-8)
 
 
 @pytest.mark.parametrize("solver", ["newton", "lbfgs"])
 def test_separated_classes_are_found_with_their_column(solver):
     classes = np.digitize(X[:, 1], [-0.5, 0.5])
-    result = run(ThreeClasses(), classes, l2=0.0, solver=solver, max_passes=300)
+    result, _, _ = run(Softmax, classes, l2=0.0, solver=solver, max_passes=300)
     assert not result.converged
     assert [type(warning) for warning in result.warnings] == [messages.SeparationWarning]
     assert "mainly by column 1, so" in str(result.warnings[0])
 
 
-def test_classes_that_are_all_the_same_are_separated_by_the_intercept():
+def test_targets_that_are_all_the_same_are_separated_by_the_intercept():
     with pytest.raises(messages.SeparationError, match="labels are all the same"):
-        run(ThreeClasses(), np.ones(N, int), on_separation="raise")
+        run(TwoBinomials, np.ones((N, 2)), on_separation="raise")
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
@@ -249,11 +343,11 @@ def test_an_element_that_is_not_finite_is_named(solver):
     broken = X.copy()
     broken[5, 1] = np.nan
     with pytest.raises(ValueError, match=r"X must be finite; got nan in row 5, column 1 \('b'\)"):
-        run(TwoBinomials(), TWO, X=broken, names=list("abc"), solver=solver)
+        run(TwoBinomials, TWO, broken, list("abc"), solver=solver)
 
 
-def test_reads_are_bounded():
-    result = run(ThreeClasses(), CLASSES, max_passes=3)
+def test_passes_are_bounded():
+    result, _, _ = run(Softmax, CLASSES, max_passes=3)
     assert not result.converged
     assert result.passes == 3
     assert "not converged after 3 passes" in str(result.warnings[0])

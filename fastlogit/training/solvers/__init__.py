@@ -1,9 +1,9 @@
 """Solvers: how training minimises the objective.  `SOLVERS` is the table.
 
 A solver is a function of an objective, a point to begin at (or None for θ = 0) and `Settings`.  It
-is a generator that yields a `Trial` for each read of X that evaluates f.  The trainer ends it at a
-point that has converged (:mod:`fastlogit.training.convergence`): by the Hessian at the point, or by
-the solver's own estimate.  A solver ends by itself where rounding allows no further step.
+is a generator that yields a `Trial` for each pass over X that evaluates f.  The trainer ends it at
+a point that has converged (:mod:`fastlogit.training.convergence`): by the Hessian at the point, or
+by the solver's own estimate.  A solver ends by itself where rounding allows no further step.
 
 To add a solver, write it in a file of its own and add a line to the table.
 """
@@ -33,7 +33,7 @@ class Solver(NamedTuple):
     """A solver, and its needs."""
 
     steps: Callable[[Objective, Point | None, Settings], Steps]
-    # Reads of X that it may take before its first result is better than its start.
+    # Passes over X that it may take before its first result is better than its start.
     least_passes: int = 1
     # Whether it needs the Hessian even of many columns.
     needs_hessian: bool = False
@@ -55,7 +55,7 @@ _LEAST_ROWS_PER_COLUMN = 10
 
 
 def choose(n: int, coefficients: int, max_passes: int) -> str:
-    """Name of the best solver for this many rows, coefficients and reads of X."""
+    """Name of the best solver for this many rows, coefficients and passes over X."""
     if coefficients > MOST_COEFFICIENTS:
         return "lbfgs" if max_passes >= SOLVERS["lbfgs"].least_passes else "gradient-descent"
     is_little = n * coefficients**2 <= _FEW_PRODUCTS or n < _LEAST_ROWS_PER_COLUMN * coefficients
@@ -65,7 +65,11 @@ def choose(n: int, coefficients: int, max_passes: int) -> str:
 
 
 def steps(name: str, objective: Objective, start: Vector | None, settings: Settings) -> Steps:
-    """Trials of a solver that begins at a start, or at 0 if that is better."""
+    """Trials of a solver that begins at a start, or at 0 if that is better.
+
+    A start that is worse than θ = 0 is ignored: far out the Hessian is nearly 0, so Newton's steps
+    are useless.
+    """
     solver = SOLVERS[name]
     point = None
     if start is not None:

@@ -1,4 +1,4 @@
-"""Newton's method: steps -H⁻¹ g, where one read of X gives f, g and H together."""
+"""Newton's method: steps -H⁻¹ g, where one pass over X gives f, g and H together."""
 
 from __future__ import annotations
 

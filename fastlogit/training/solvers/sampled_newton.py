@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastlogit.core.linalg import dot, invert, least_eigenvalue
-from fastlogit.training.dataset import NoReadLeftError
+from fastlogit.training.dataset import NoPassLeftError
 from fastlogit.training.solvers.newton import newton_steps
 from fastlogit.training.solvers.quasi_newton import empty_memory, quasi_newton_steps
 from fastlogit.training.solvers.search import Trial, begin, zero_or_theta
@@ -51,7 +51,7 @@ def sampled_newton_steps(objective: Objective, point: Point | None, settings: Se
     size = max(_SAMPLED_PER_COEFFICIENT * objective.coefficients, _LEAST_SAMPLED)
     few = objective.sample(max(1, min(size, dataset.n // 2)), seed)
     start = zero_or_theta(objective, point)
-    with dataset.reads.reserve(2 * dataset.n):
+    with dataset.counter.reserve(2 * dataset.n):
         near, hessian = _near_optimum(few, start, settings)
     if (near != start).any():
         there = objective.evaluate_start(near)
@@ -88,7 +88,7 @@ def _near_optimum(few: Objective, theta: Vector, settings: Settings) -> tuple[Ve
     near = _NEAR * theta.size * few.dataset.total_weight / few.dataset.n
     point = few.evaluate_start(theta, hessian=True)
     if _gain(point) > near:
-        with suppress(NoReadLeftError):
+        with suppress(NoPassLeftError):
             for trial in newton_steps(few, point, settings):
                 point = trial.point if trial.accepted else point
                 if _gain(point) <= near:
