@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastlogit.tables.array import is_array, open_array
 from fastlogit.tables.arrow_ipc import STREAM_MARK
+from fastlogit.tables.dask_frame import is_dask_frame, open_dask_frame
 from fastlogit.tables.errors import errors_naming
 from fastlogit.tables.file_format import ReadOptions
 from fastlogit.tables.folder import find_files, join_tables, partition_keys
@@ -20,7 +21,6 @@ from fastlogit.tables.formats import (
     stream_formats,
 )
 from fastlogit.tables.frame import open_frame
-from fastlogit.tables.partition import is_dask_frame, open_dask_frame
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
