@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 # Treatment of missing values; most functions accept only some of these.
 Missing = Literal["error", "nan", "skip"]
 
+# Booleans as text formats write them, in lower case.
+BOOLEANS = {"false": False, "true": True}
+
 # Smallest part of an array, in elements: a thread costs about 20 µs, an element 2 ns.
 PART = 1 << 15
 # More parts do not balance better, and their partial results take memory.
@@ -218,9 +221,9 @@ def names(value: Any, name: str) -> list[str]:
     """A sequence of strings as a list."""
     if not isinstance(value, str | bytes):
         with suppress(TypeError, NotImplementedError):  # not iterable, or with pandas' NA
-            listed = list(value)
-            if all(isinstance(one, str) for one in listed):
-                return listed
+            strings = list(value)
+            if all(isinstance(one, str) for one in strings):
+                return strings
     raise TypeError(f"{name} must be a sequence of names; got {shown(value)}")
 
 
@@ -289,6 +292,12 @@ def shown(value: Any) -> str:
         return cut(repr(value), _LONGEST_VALUE)
     except ValueError:  # an integer with more digits than Python converts
         return "a number with thousands of digits"
+
+
+def listed(items: Sequence[object], most: int = 5) -> str:
+    """The first values as messages show them, and the number of the others."""
+    text = ", ".join(map(shown, items[:most]))
+    return text if len(items) <= most else f"{text} and {len(items) - most} more"
 
 
 def cut(text: str, most: int) -> str:

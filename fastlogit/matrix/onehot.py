@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 import numpy as np
 
 from fastlogit.core.arrow import as_column, decoded, string_array
-from fastlogit.core.checks import choice, shown
+from fastlogit.core.checks import BOOLEANS, choice, shown
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 # Treatment of a text that is not one of the model's categories.
 Unknown = Literal["error", "ignore"]
 
-# How formats spell booleans: as text, first the way of Arrow, and as numbers.
-_BOOLEANS = (("false", "False", "FALSE", "0"), ("true", "True", "TRUE", "1"))
+# How formats spell False and True: as words, Arrow's first, and last as a number.
+_BOOLEANS = [
+    (word, word.title(), word.upper(), str(int(value))) for word, value in BOOLEANS.items()
+]
 _WHOLE_NUMBER = re.compile("-?[0-9]+")
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from fastlogit.core import arrow
+from fastlogit.core.checks import listed
 from fastlogit.matrix import Matrix, as_matrix
 
 if TYPE_CHECKING:
@@ -31,20 +32,16 @@ def check_columns(given: Sequence[str], wanted: Sequence[str]) -> None:
     """Check that X has the columns that are wanted, in the same order."""
     absent = [name for name in wanted if name not in set(given)]
     if absent:
-        raise ValueError(f"X must have all columns of the model; missing {_listed(absent)}")
+        raise ValueError(f"X must have all columns of the model; missing {listed(absent)}")
     unknown = [name for name in given if name not in set(wanted)]
     if unknown:
-        raise ValueError(f"X must have only columns of the model; got also {_listed(unknown)}")
+        raise ValueError(f"X must have only columns of the model; got also {listed(unknown)}")
     for place, (name, other) in enumerate(zip(given, wanted, strict=True)):
         if name != other:
             raise ValueError(
                 f"X must have its columns in the order of the model's feature_names: column "
                 f"{place} must be {other!r}; got {name!r}"
             )
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join(map(repr, names[:5])) + (f" and {len(names) - 5} more" * (len(names) > 5))
 
 
 def offset_array(offset: Any, missing: Missing) -> Any:

@@ -68,3 +68,16 @@ def test_other_values_are_no_names(value):
 )
 def test_messages_show_a_value_in_short(value, text):
     assert checks.shown(value) == text
+
+
+@pytest.mark.parametrize(
+    ("items", "most", "text"),
+    [
+        ("a", 5, "'a'"),
+        ("abcde", 5, "'a', 'b', 'c', 'd', 'e'"),
+        ("abcdef", 5, "'a', 'b', 'c', 'd', 'e' and 1 more"),
+        ([1, True, np.float64(0.5), "x"], 2, "1, True and 2 more"),
+    ],
+)
+def test_messages_list_only_the_first_values(items, most, text):
+    assert checks.listed(list(items), most) == text
