@@ -117,7 +117,7 @@ def test_plot_reports_wrong_usage(here, capsys, words, message):
         (["roc", "model.json", "data.parquet", "-o", "x.png"], "label must say which column"),
         (
             ["roc", "model.json", "data.parquet", "--label", "tt", "-o", "x.png"],
-            "data.parquet: missing column 'tt' (is it 't'?)",
+            "data.parquet: has no column 'tt' (did you mean 't'?)",
         ),
         (["logistic", "-o", "gone/x.png"], "gone/x.png: cannot write here"),
     ],
