@@ -1,7 +1,7 @@
 """Options that several commands share, each declared once, and the types of options.
 
 An option's `dest` is the name of the Python argument that it sets; `wording` and `plot` rely on it.
-Only ``--out`` and the arguments without an option stand for different ones in different commands.
+``--out`` and the arguments without an option stand for other arguments in each command.
 """
 
 from __future__ import annotations
@@ -66,16 +66,6 @@ def add_command(
 def add_model(parser: argparse.ArgumentParser) -> None:
     """Add the argument for the model file."""
     parser.add_argument("model", metavar="MODEL", help="a file written by 'fastlogit train'")
-
-
-def load_model(args: argparse.Namespace) -> LogisticModel:
-    """The model that a command names; an error reminds of the order of MODEL and DATA."""
-    try:
-        return load(args.model)
-    except ValueError as error:
-        if args.data is None or args.model.endswith(".json"):
-            raise
-        raise ValueError(f"{error} (MODEL comes before DATA)") from error
 
 
 def add_table(parser: argparse.ArgumentParser) -> None:
@@ -172,6 +162,16 @@ def csv_options(args: argparse.Namespace) -> CSVOptions | None:
     if given.get("delimiter") == r"\t":  # a shell does not turn it into a tab
         given["delimiter"] = "\t"
     return CSVOptions(**given) if given else None
+
+
+def load_model(args: argparse.Namespace) -> LogisticModel:
+    """The model that a command names; an error reminds of the order of MODEL and DATA."""
+    try:
+        return load(args.model)
+    except ValueError as error:
+        if args.data is None or args.model.endswith(".json"):
+            raise
+        raise ValueError(f"{error} (MODEL comes before DATA)") from error
 
 
 def scoring_arguments(args: argparse.Namespace) -> dict[str, Any]:

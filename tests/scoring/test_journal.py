@@ -322,8 +322,9 @@ def test_the_output_of_another_run_is_an_error(tmp_path, suffix, changed):
         source.write_text("x\n" + "1\n3\nNA\n" * 10)
     else:
         missing = "skip"
-    what = f"{changed} has" if suffix in (".parquet", ".arrow") else "is not what this"
-    message = rf"y\{suffix}: exists already, .*{what}.* \(force=True replaces it\)$"
+    is_named = suffix in (".parquet", ".arrow")
+    told = f"was written .* differs in .*{changed}" if is_named else "exists already, and is not"
+    message = rf"y\{suffix}: {told}.* \(force=True replaces it\)$"
     with pytest.raises((FileExistsError, ValueError), match=message):
         fl.score(model, source, sink, missing=missing, resume=True)
     assert sink.read_bytes() == content
