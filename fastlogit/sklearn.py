@@ -25,12 +25,12 @@ from fastlogit.core import threads as _threads
 from fastlogit.core.warning import warn_caller
 from fastlogit.elementwise import log_sigmoid, sigmoid
 from fastlogit.models.model import LogisticModel, both_classes
-from fastlogit.training import labels as _labels
 from fastlogit.training.fit import fit_and_warnings
 from fastlogit.training.messages import ConvergenceWarning as NotConverged
 from fastlogit.training.messages import SeparationWarning
 from fastlogit.training.options import Options
 from fastlogit.training.solvers import SOLVERS
+from fastlogit.training.targets import class_factors
 
 try:
     from sklearn.callback import CallbackSupportMixin as _Callbacks
@@ -511,7 +511,7 @@ def _class_weight(class_weight: Any, classes: NDArray[Any]) -> Any:
     """Class weights for targets that are False and True."""
     if not isinstance(class_weight, Mapping):
         return class_weight
-    factors = _labels.class_factors(class_weight, classes.tolist(), "y")
+    factors = class_factors(class_weight, classes.tolist(), "y")
     return dict(zip((False, True), factors, strict=True))
 
 

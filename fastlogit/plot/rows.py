@@ -12,7 +12,7 @@ from fastlogit.core import checks
 from fastlogit.models.model import LogisticModel, warn_without_offset
 from fastlogit.plot import axes
 from fastlogit.scoring.observations import read_observations
-from fastlogit.training.targets import encode_labels
+from fastlogit.training.table_labels import encode_labels
 
 if TYPE_CHECKING:
     from collections.abc import Callable

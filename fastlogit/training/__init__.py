@@ -16,9 +16,9 @@ Data flows in this order; each file knows only those below it.
 ``dataset``      the rows, and all reads of them
 ``sampling``     which rows to draw for a sample
 ``family``       the kind of target: shapes, losses, labels
-``labels``       targets of two classes, and class weights
+``targets``      targets of two classes, and class weights
 ``table``        a table as features and targets (:func:`fastlogit.scoring.read_table`)
-``targets``      the labels of a table
+``table_labels`` the labels of a table
 
 The trainer, the solvers and everything they use see only a family, a data set, a penalty and a
 solver.  Each of these is a contract with one or more implementations:

@@ -12,7 +12,7 @@ import numpy as np
 
 from fastlogit import losses
 from fastlogit.kernels import families
-from fastlogit.training import labels
+from fastlogit.training import targets
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -59,7 +59,7 @@ class Family:
         """
         return np.empty((0, theta_size))
 
-    def read_targets(self, t: ArrayLike, n: int, threads: int) -> labels.Targets:
+    def read_targets(self, t: ArrayLike, n: int, threads: int) -> targets.Targets:
         """Check the targets of n rows, and turn labels into numbers."""
         raise NotImplementedError
 
@@ -95,9 +95,9 @@ class Binomial(Family):
     outputs = 1
     kernels = families.Binomial()
 
-    def read_targets(self, t: ArrayLike, n: int, threads: int) -> labels.Targets:
+    def read_targets(self, t: ArrayLike, n: int, threads: int) -> targets.Targets:
         """Take numbers in [0, 1] as they are, and two different labels as 0 and 1."""
-        return labels.targets(t, n, threads)
+        return targets.read_targets(t, n, threads)
 
     def log_loss(
         self, logits: NDArray[Any], t: NDArray[Any], weight: NDArray[Any] | None, threads: int

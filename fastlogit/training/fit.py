@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike
 
-    from fastlogit.training.labels import ClassWeight
     from fastlogit.training.options import OnSeparation
     from fastlogit.training.progress import Callback
+    from fastlogit.training.targets import ClassWeight
 
 __all__ = ["fit", "fit_and_warnings"]
 

@@ -11,9 +11,9 @@ from fastlogit.core import threads as _threads
 from fastlogit.matrix import as_matrix, centring
 from fastlogit.models.fields import checked_names
 from fastlogit.models.model import LogisticModel
-from fastlogit.training import labels
 from fastlogit.training.dataset import ArrayDataset
 from fastlogit.training.penalty import L2, penalise_columns
+from fastlogit.training.targets import class_weights
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from fastlogit.matrix import Matrix
     from fastlogit.training.family import Family
     from fastlogit.training.options import Options
+    from fastlogit.training.targets import ClassWeight, Label
 
 # Sums of weights below this have too few digits left.
 _LEAST_WEIGHT = 1e-290
@@ -39,7 +40,7 @@ class Problem(NamedTuple):
     penalty: L2
     # As it was given: for all columns, or one for each.
     l2: float | Vector
-    classes: tuple[labels.Label, labels.Label]
+    classes: tuple[Label, Label]
     names: tuple[str, ...] | None
     # θ to begin with.
     start: Vector | None
@@ -59,7 +60,7 @@ def check(
     *,
     l2: float | ArrayLike,
     weight: ArrayLike | None,
-    class_weight: labels.ClassWeight,
+    class_weight: ClassWeight,
     offset: ArrayLike | None,
     start: LogisticModel | None,
     feature_names: Sequence[str] | None,
@@ -71,9 +72,7 @@ def check(
     given = as_matrix(X)
     n, d = given.shape
     targets = family.read_targets(t, n, threads)
-    weights = labels.class_weights(
-        class_weight, targets, checks.weights(weight, n, "row of X", threads)
-    )
+    weights = class_weights(class_weight, targets, checks.weights(weight, n, "row of X", threads))
     if weights is not None and (total := checks.total_weight(weights)) < _LEAST_WEIGHT:
         raise ValueError(
             f"weight must have a sum of at least {_LEAST_WEIGHT:g}; got {total:g}: multiply weight "

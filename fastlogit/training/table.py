@@ -15,7 +15,7 @@ from fastlogit.tables.record_batches import is_unnamed
 from fastlogit.tables.source import open_table
 from fastlogit.training.categories import MOST_COLUMNS, Categories, reason_against, refuse
 from fastlogit.training.roles import FINITE, adding_remedies, choose_roles, find_columns
-from fastlogit.training.targets import Labels, find_labels, must_be_absent
+from fastlogit.training.table_labels import Labels, find_labels, must_be_absent
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from fastlogit.core.checks import Missing
     from fastlogit.tables.csv_options import CSVOptions
     from fastlogit.tables.table import Batch, Table
-    from fastlogit.training.labels import Label
     from fastlogit.training.roles import ColumnRoles
+    from fastlogit.training.targets import Label
 
 # In a table of at least this many rows, a note says if a column has a category for each row.
 _LEAST_NOTED = 20
@@ -170,7 +170,7 @@ def read_table(
     with adding_remedies(table, roles):
         read = _read_rows(table, roles, missing)
     rows, skipped = read.rows, read.total - read.rows.count
-    t, classes = read.labels.targets(rows.vectors[0], positive)
+    t, classes, _ = read.labels.targets(rows.vectors[0], positive)
     others = iter(rows.vectors[1:])
     weights, offsets = (next(others) if one is not None else None for one in (weight, offset))
     if table.names is None:
@@ -345,7 +345,7 @@ def _read_libsvm(table: Table, missing: str, positive: Label | None) -> Training
         numbers.append(labels.add(t[present], batch.file, batch.first + present))
     count = sum(map(len, numbers))
     _must_have_rows(table, count, rows)
-    t, classes = labels.targets(np.concatenate(numbers), positive)
+    t, classes, _ = labels.targets(np.concatenate(numbers), positive)
     X = csr_array(vstack(matrices, "csr"))
     return TrainingData(X, t, None, rows - count, {}, classes)
 

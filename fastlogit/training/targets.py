@@ -1,345 +1,168 @@
-"""The labels in a table as targets t: to train on, or compared with a model's classes."""
+"""Targets of two classes: probabilities, or labels of any type; and class weights."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from contextlib import suppress
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from fastlogit.core import arrow
-from fastlogit.core.arrow import decoded, string_array
-from fastlogit.core.checks import shown
-from fastlogit.tables.csv_options import CellError, looks_missing
-from fastlogit.training import labels
-from fastlogit.training.categories import Categories, Place, is_number, missing_remedy
+from fastlogit.core import checks
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    from collections.abc import Sequence
 
-    from fastlogit.tables.csv_options import CSVOptions
-    from fastlogit.tables.table import Batch, Table
+    from numpy.typing import ArrayLike, NDArray
 
-# float64 holds all integers up to this one.
-_MOST = 2**53
-
-
-# The column of the labels --------------------------------------------------------------------
+    Label = bool | int | float | str
+    ClassWeight = Mapping[Label, float] | str | None
 
 
-def find_labels(table: Table, label: str | int | None) -> int | None:
-    """Position of the labels' column; None for LIBSVM, which has labels besides its columns."""
-    if table.has_labels:
-        must_be_absent(table, label=label)
-        return None
-    if label is None:
-        raise ValueError(f"{table.name}: label must say which column the labels are")
-    position = table.position(label)
-    dtype = table.dtypes[position]
-    if table.typed and isinstance(dtype, str) and not table.holds_text(position):
-        raise ValueError(
-            f"{table.name}: {table.describe(position)} must have labels: numbers, text or "
-            f"booleans; it holds {dtype}"
-        )
-    return position
-
-
-def must_be_absent(table: Table, **columns: str | int | None) -> None:
-    """Raise a ValueError if an argument names a column of LIBSVM."""
-    for argument, column in columns.items():
-        if column is not None:
-            raise ValueError(
-                f"{table.name}: {argument} must not be given for LIBSVM, whose lines begin with "
-                f"their labels; got {shown(column)}"
-            )
-
-
-# Targets to train on -------------------------------------------------------------------------
+_NUMBERS = (bool, int, float, np.number, Decimal)
+# Booleans as CSV files write them.
+TRUTHS = {"false": False, "true": True}
 
 
 class Targets(NamedTuple):
-    """t as numbers in [0, 1], and the labels that 0 and 1 stand for."""
+    """Targets as numbers in [0, 1], with the labels of 0 and 1."""
 
-    t: NDArray[np.float64]
-    classes: tuple[labels.Label, labels.Label]
+    t: NDArray[Any]
+    classes: tuple[Label, Label]
+    # Whether some are neither 0 nor 1.
+    soft: bool
 
 
-class Labels:
-    """The labels of a table, collected batch by batch; texts are numbered.
+def read_targets(t: ArrayLike, n: int, threads: int) -> Targets:
+    """Targets of n rows: numbers in [0, 1] unchanged, two different labels as 0 and 1 in order."""
+    array = np.asarray(t) if not isinstance(t, np.ma.MaskedArray) else t
+    if array.ndim == 1:
+        must_be_present(array)
+    if array.ndim == 1 and array.dtype.kind == "O":
+        kinds = {type(label) for label in array.tolist()}
+        if kinds and all(issubclass(kind, _NUMBERS) for kind in kinds):
+            t = array = np.array(array.tolist(), np.float64 if Decimal in kinds else None)
+    if array.ndim == 1 and array.dtype.kind in "OTU":
+        return _string_targets(array, n)
+    if array.ndim == 1 and array.dtype in (np.float16, np.bool_):
+        t = array.astype(np.float32) if array.dtype == np.float16 else array
+    numbers = checks.vector(t, "t", n, "row of X")
+    if numbers.dtype.kind == "b":
+        return Targets(numbers, (False, True), soft=False)
+    try:
+        soft = checks.check_targets(numbers, threads) > 0
+    except ValueError as error:
+        values = np.unique(array)
+        if values.size != 2 or not np.isfinite(values).all():
+            raise ValueError(f"{error}; or t must have two different labels") from None
+        return Targets(array == values[1], (values[0].item(), values[1].item()), soft=False)
+    return Targets(numbers, (0, 1), soft)
 
-    Call `parse` and then `add` for each batch, and at the end `targets`.
 
-    Parameters
-    ----------
-    table : Table
-    position : int or None
-        The labels' column; None for LIBSVM.
-    """
+def _string_targets(array: NDArray[Any], n: int) -> Targets:
+    if array.size != n:
+        raise ValueError(f"t must have one element for each row of X, {n}; got {array.size}")
+    found = set(array.tolist())
+    if any(not isinstance(label, str) for label in found):
+        index = next(i for i, label in enumerate(array.tolist()) if not isinstance(label, str))
+        raise TypeError(
+            f"t must hold real numbers, or strings alone; got {array[index]!r} at index {index}"
+        )
+    classes = sorted(found)
+    if len(classes) != 2:
+        raise ValueError(f"t must have two different labels; got {listed(classes)}")
+    return Targets(array == classes[1], (classes[0], classes[1]), soft=False)
 
-    def __init__(self, table: Table, position: int | None) -> None:
-        self.table = table
-        self.name = "the label" if position is None else table.describe(position)
-        self.kind = "" if position is None else _dtype_kind(table, position)
-        self.texts = Categories()
-        # The first number, and the first one outside [0, 1].
-        self.number: tuple[float, Place] | None = None
-        self.outside: tuple[float, Place] | None = None
-        # Whether some numbers stand for CSV cells such as "true".
-        self.has_booleans = False
 
-    def parse(self, column: Any) -> Any:
-        """The labels of a batch: an array with NaN for nulls, or an Arrow array of texts."""
-        if isinstance(column, np.ndarray):
-            return self._as_float64(column)
-        import pyarrow as pa
-
-        column = decoded(column)
-        if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-            return self._parse_cells(column) if self.table.csv else column.cast(pa.string())
-        if pa.types.is_boolean(column.type):
-            column = column.cast(pa.uint8())
-        return self._as_float64(arrow.numbers(column).to_numpy(zero_copy_only=False))
-
-    def _parse_cells(self, column: Any) -> Any:
-        """The labels of a batch of a CSV, whose booleans are texts."""
-        from pyarrow import compute
-
-        assert self.table.csv is not None
-        texts = _stripped(self.table.csv, column)
-        is_boolean = _are_booleans(texts)
-        try:
-            numbers = _parse_numbers(self.table.csv, texts, is_boolean)
-        except CellError:
-            return texts
-        self.has_booleans |= bool(compute.any(is_boolean).as_py())
-        return numbers.to_numpy(zero_copy_only=False)
-
-    def _as_float64(self, values: NDArray[Any]) -> NDArray[np.float64]:
-        if values.dtype.kind in "iu" and ((values > _MOST) | (values < -_MOST)).any():
-            raise ValueError(f"{self.table.name}: {self.name} must have labels within ±2**53")
-        return values.astype(np.float64)
-
-    def add(self, values: Any, file: str, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Numbers that stand for the labels of some rows of a file; no label may be missing."""
-        if not isinstance(values, np.ndarray):
-            return self.texts.number(values, file, rows).astype(np.float64)
-        if self.number is None and values.size:
-            self.number = float(values[0]), Place(file, int(rows[0]))
-        good = (values >= 0.0) & (values <= 1.0)
-        if self.outside is None and not good.all():
-            first = int(np.argmin(good))
-            self.outside = float(values[first]), Place(file, int(rows[first]))
-        return values
-
-    def targets(self, added: NDArray[np.float64], positive: Any = None) -> Targets:
-        """The targets and classes, from the results of `add` for all rows.
-
-        `positive` is the label of t = 1; by default it is the later one in their order.
-        """
-        found = self._text_targets(added) if self.texts.numbers else self._number_targets(added)
-        if positive is None:
-            return Targets(found.t, found.classes)
-        return self._with_positive(found, positive)
-
-    def _text_targets(self, codes: NDArray[np.float64]) -> labels.Targets:
-        texts = list(self.texts.numbers)
-        if not self.table.typed:
-            self._must_not_be_mixed(texts)
-        if len(texts) != 2:
-            nulls = sorted(filter(looks_missing, texts))
-            remedy = missing_remedy(nulls, self.table.csv) if len(texts) == 2 + len(nulls) else ""
-            raise ValueError(
-                f"{self.table.name}: {self.name} must have two different labels; "
-                f"got {labels.listed(sorted(texts))}{remedy}"
-            )
-        first, second = sorted(texts)
-        is_second = codes == self.texts.numbers[second]
-        return labels.Targets(is_second.astype(np.float64), (first, second), False)
-
-    def _must_not_be_mixed(self, texts: list[str]) -> None:
-        """Raise a ValueError if a CSV's labels are numbers and words."""
-        numbers = [text for text in texts if is_number(text, self.table.csv)]
-        words = [text for text in texts if not is_number(text, self.table.csv)]
-        if self.number is not None or (words and numbers):
-            number = numbers[0] if numbers else f"{self.number[0]:g}"  # type: ignore[index]
-            has = "booleans" if self.has_booleans else f"numbers, such as {number!r},"
-            others = [word for word in words if word.lower() not in labels.TRUTHS] or texts
-            file, row = self.texts.places[self.texts.numbers[others[0]]]
-            raise ValueError(
-                f"{file}: {self.name} has {has} and other text, such as {shown(others[0])} "
-                f"in row {row}{missing_remedy(others, self.table.csv)}"
-            )
-
-    def _number_targets(self, values: NDArray[np.float64]) -> labels.Targets:
-        others = values[(values != 0.0) & (values != 1.0)]
-        if self.has_booleans and others.size:
-            raise ValueError(
-                f"{self.table.name}: {self.name} must have two different labels; got booleans and "
-                f"{self._original(others[0])}"
-            )
-        if self.kind == "b" or self.has_booleans:
-            return labels.Targets(values, (False, True), soft=False)
-        try:
-            found = labels.targets(values, values.size, 1)
-        except ValueError as error:
-            if self.outside is None:
-                raise
-            outside, (file, row) = self.outside
-            different = [self._original(label) for label in np.unique(values).tolist()]
-            raise ValueError(
-                f"{file}: {self.name} must have two different labels, or lie between 0 and 1; got "
-                f"{labels.listed(different)} ({self._original(outside)} in row {row})"
-            ) from error
-        if self.outside is None:
-            return found
-        first, second = map(self._original, found.classes)
-        return labels.Targets(found.t.astype(np.float64, copy=False), (first, second), found.soft)
-
-    def _original(self, value: Any) -> int | float:
-        """A number with the type that it has in its column; a whole number of a CSV is an int."""
-        is_whole = float(value).is_integer() and self.kind != "f"
-        return int(value) if is_whole else float(value)
-
-    def _with_positive(self, found: labels.Targets, positive: Any) -> Targets:
-        """The targets with `positive` as t = 1."""
-        if found.soft:
-            raise ValueError(
-                f"{self.table.name}: positive must go with two labels; {self.name} has numbers "
-                "between 0 and 1"
-            )
-        first, second = found.classes
-        if labels.key(positive) == labels.key(second):
-            return Targets(found.t, (first, second))
-        if labels.key(positive) == labels.key(first):
-            return Targets(1.0 - found.t, (second, first))
+def must_be_present(t: NDArray[Any]) -> None:
+    """Raise a ValueError if a label is missing: masked, NaN, None, NaT or pandas.NA."""
+    absent = missing(t)
+    if absent.any():
+        index = int(np.argmax(absent))
+        kind = "masked elements" if np.ma.is_masked(t) else "missing values"
         raise ValueError(
-            f"{self.table.name}: positive must be a label of {self.name}, {first!r} or {second!r}; "
-            f"got {shown(positive)}"
+            f"t must have no {kind}; got {np.ma.getdata(t)[index]} at index {index} "
+            f"({np.count_nonzero(absent)} such)"
         )
 
 
-def _dtype_kind(table: Table, position: int) -> str:
-    """NumPy's kind of a column's dtype; empty for text, and for every column of a CSV."""
-    dtype = table.dtypes[position]
-    return dtype.kind if table.typed and isinstance(dtype, np.dtype) else ""
+def missing(t: NDArray[Any]) -> NDArray[np.bool_]:
+    """Which labels are missing, as booleans."""
+    absent: NDArray[np.bool_] = np.zeros(t.size, np.bool_)
+    if np.ma.is_masked(t):
+        absent = np.ma.getmaskarray(t)
+    elif t.dtype.kind in "fmM":
+        absent = np.isnan(t)
+    elif t.dtype.kind in "OT" and not all(issubclass(kind, str) for kind in set(map(type, t.flat))):
+        absent = np.fromiter(map(_is_missing, t.flat), np.bool_, t.size)
+    return absent
 
 
-# Labels of known classes ---------------------------------------------------------------------
-
-
-def read_labels(table: Table, column: Any, classes: tuple[Any, Any], batch: Batch) -> Any:
-    """The labels of a batch; the cells of a CSV are numbers if the classes are.
-
-    Raises
-    ------
-    ValueError
-        If the classes are numbers and a cell is none, naming file and row.
-    """
-    import pyarrow as pa
-
-    # Keys in names of folders are large strings, and are not cells.
-    if table.csv is None or not pa.types.is_string(column.type):
-        return column
-    texts = _stripped(table.csv, column)
-    if isinstance(classes[0], str):
-        return texts
+def _is_missing(label: Any) -> bool:
     try:
-        return _parse_numbers(table.csv, texts, _are_booleans(texts))
-    except CellError as error:
-        cell = column[error.place].as_py()
-        raise _unknown_label(cell, classes, batch.file, batch.first + error.place) from error
+        return label is None or bool(label != label)
+    except TypeError:  # pandas.NA has no truth value
+        return True
 
 
-def encode_labels(
-    given: Any, classes: tuple[Any, Any], where: str, first: int = 0
-) -> NDArray[np.float64]:
-    """The target of each label: 0 or 1, or NaN for a missing label.
-
-    A label can be written in any form: class 1 matches 1, 1.0, True, "1" and "true".
-
-    Parameters
-    ----------
-    given : array_like (n,), or Arrow array
-        The labels.
-    classes : tuple of two labels
-        The labels of t = 0 and t = 1.
-    where : str
-        How a message names their source.
-    first : int
-        The number of the first row in messages.
-
-    Raises
-    ------
-    ValueError
-        If a label is none of the classes.
-    """
-    key = labels.key if labels.key(classes[0]) != labels.key(classes[1]) else _identity
-    negative, positive = map(key, classes)
-    values = given if isinstance(given, np.ndarray) else _as_array(given)
-    if isinstance(values, np.ndarray) and values.dtype.kind in "buif":
-        data = np.ma.getdata(values)
-        t = np.where(data == positive, 1.0, np.where(data == negative, 0.0, -1.0))
-        t[labels.missing(values)] = np.nan
-    else:
-        different, codes = _distinct_labels(values)
-        targets = {None: math.nan, negative: 0.0, positive: 1.0}
-        t = np.array([targets.get(key(label), -1.0) for label in different])[codes]
-    if (t < 0.0).any():
-        row = int(np.argmax(t < 0.0))
-        raise _unknown_label(given[row : row + 1].tolist()[0], classes, where, first + row)
-    return t
-
-
-def _unknown_label(label: Any, classes: tuple[Any, Any], where: str, row: int) -> ValueError:
-    first, second = classes
-    return ValueError(
-        f"{where}: the label must be {first!r} or {second!r}; got {shown(label)} in row {row}"
-    )
-
-
-def _identity(label: Any) -> Any:
-    """The key of a label if the classes are two spellings of one number, such as "1" and "1.0"."""
+def key(label: Any) -> Any:
+    """Key of a label that is independent of its format: one for 1, 1.0, True, "1" and "true"."""
+    if not isinstance(label, str):
+        return label
+    text = label.strip()
+    if text.lower() in TRUTHS:
+        return TRUTHS[text.lower()]
+    with suppress(ValueError):
+        if "_" not in text and math.isfinite(float(text)):
+            return int(text) if text.lstrip("+-").isdecimal() else float(text)
     return label
 
 
-def _as_array(column: Any) -> Any:
-    """An Arrow column of numbers as an array; any other decoded."""
-    column = arrow.numbers(column)
-    holds_numbers = arrow.is_number(column.type)
-    return column.to_numpy(zero_copy_only=False) if holds_numbers else decoded(column)
+def listed(classes: Sequence[Any]) -> str:
+    """The number of labels, and the first of them, for a message."""
+    shown = ", ".join(map(checks.shown, classes[:5])) + ", ..." * (len(classes) > 5)
+    return f"{len(classes)}: {shown}"
 
 
-def _distinct_labels(values: Any) -> tuple[list[Any], NDArray[np.intp]]:
-    """The distinct labels, None for missing ones, and the index of each row's label in them."""
-    if not isinstance(values, np.ndarray):
-        encoded = values.dictionary_encode()
-        different = [*encoded.dictionary.to_pylist(), None]
-        return different, encoded.indices.fill_null(len(different) - 1).to_numpy()
-    absent = labels.missing(values).tolist()
-    given = np.ma.getdata(values).tolist()
-    listed = [None if gone else label for label, gone in zip(given, absent, strict=True)]
-    number = {label: place for place, label in enumerate(dict.fromkeys(listed))}
-    return list(number), np.array([number[label] for label in listed], np.intp)
+def class_weights(
+    class_weight: ClassWeight, found: Targets, weight: NDArray[Any] | None
+) -> NDArray[Any] | None:
+    """Weights of the rows, multiplied by the factors of their classes."""
+    if class_weight is None:
+        return weight
+    if found.soft:
+        raise ValueError("class_weight needs labels of two classes; t has values between 0 and 1")
+    is_second = found.t.astype(bool)
+    if isinstance(class_weight, Mapping):
+        factors = class_factors(class_weight, found.classes, "t")
+    elif isinstance(class_weight, str) and class_weight == "balanced":
+        counts = np.bincount(is_second, weights=weight, minlength=2)
+        factors = [counts.sum() / (2.0 * count) if count > 0.0 else 0.0 for count in counts]
+    else:
+        raise ValueError(
+            f"class_weight must be a dict, 'balanced' or None; got {checks.shown(class_weight)}"
+        )
+    row_factors = np.where(is_second, factors[1], factors[0])
+    return row_factors if weight is None else row_factors * weight
 
 
-# Cells of a CSV ------------------------------------------------------------------------------
+def class_factors(
+    class_weight: Mapping[Any, float], classes: Sequence[Any], target: str
+) -> list[float]:
+    """The factor of each class, 1 for a class that is not in the mapping.
 
-
-def _stripped(csv: CSVOptions, column: Any) -> Any:
-    """Cells without spaces around them; null for missing values."""
-    from pyarrow import compute
-
-    return compute.utf8_trim_whitespace(csv.texts(column))
-
-
-def _are_booleans(texts: Any) -> Any:
-    from pyarrow import compute
-
-    return compute.is_in(compute.utf8_lower(texts), string_array(labels.TRUTHS))
-
-
-def _parse_numbers(csv: CSVOptions, texts: Any, is_boolean: Any) -> Any:
-    """Cells as numbers, with booleans in any spelling as 1 and 0; raises a CellError."""
-    from pyarrow import compute
-
-    return csv.numbers(compute.if_else(is_boolean, compute.utf8_lower(texts), texts))
+    `target` is the name of the argument with the labels, for messages.
+    """
+    first, second = classes
+    for label in class_weight:
+        if label not in classes:
+            raise ValueError(
+                f"class_weight must have the labels of {target}, {first!r} and {second!r}; got "
+                f"{checks.shown(label)}"
+            )
+    return [
+        checks.not_negative(class_weight.get(label, 1.0), f"class_weight[{label!r}]")
+        for label in classes
+    ]

@@ -1,343 +1,215 @@
-"""The labels of tables as targets, in every format, and compared with a model's classes."""
+"""What t may be: probabilities or two labels of any type; and the weights of classes."""
 
 from __future__ import annotations
 
-import io
+import math
 from decimal import Decimal
 
 import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
-from sklearn.datasets import dump_svmlight_file
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.utils.class_weight import compute_class_weight
 
-import fastlogit as fl
-from fastlogit.scoring import CSVOptions, evaluate, read_table
-from fastlogit.training.targets import encode_labels
+from fastlogit.training.targets import class_weights, key, read_targets
 
-X = [0.5, -1.5, 2.0, 1.0, -0.25]
-SECOND = [0, 1, 1, 0, 1]
-
-# Labels, and the classes that they have in a CSV and in a typed table.
-PAIRS = {
-    "bool": ([False, True], (False, True), (False, True)),
-    "yes": (["no", "yes"], ("no", "yes"), ("no", "yes")),
-    "signs": ([-1, 1], (-1, 1), (-1, 1)),
-    "one or two": ([1, 2], (1, 2), (1, 2)),
-    "0 and 1": ([0, 1], (0, 1), (0, 1)),
-    "0.0 and 1.0": ([0.0, 1.0], (0, 1), (0, 1)),
-    "floats": ([1.0, 2.0], (1, 2), (1.0, 2.0)),
-    "halves": ([-0.5, 1.5], (-0.5, 1.5), (-0.5, 1.5)),
-    "text": (["A b", "ü"], ("A b", "ü"), ("A b", "ü")),
-}
-
-
-def frame(pair):
-    return pd.DataFrame({"x": X, "t": [pair[t] for t in SECOND]})
-
-
-def write(table, folder, kind):
-    """A source in a common format, written by pandas or Polars."""
-    path = folder / f"in.{kind.split()[-1]}"
-    if kind == "pandas csv":
-        table.to_csv(path, index=False)
-    elif kind == "polars csv":
-        pl.DataFrame(table.to_dict("list")).write_csv(path)
-    elif kind == "tsv":
-        table.to_csv(path, index=False, sep="\t")
-    elif kind == "parquet":
-        table.to_parquet(path, index=False)
-    elif kind == "dictionary parquet":
-        columns = {"x": X, "t": pa.array(table["t"]).dictionary_encode()}
-        pq.write_table(pa.table(columns), path)
-    elif kind == "arrow":
-        pl.DataFrame(table.to_dict("list")).write_ipc(path)
-    else:
-        return {"pandas": table, "polars": pl.DataFrame(table.to_dict("list"))}[kind]
-    return path
-
-
-KINDS = [
-    "pandas csv", "polars csv", "tsv", "parquet", "dictionary parquet", "arrow", "pandas", "polars",
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("name", PAIRS)
-def test_two_labels_of_any_kind_in_any_format(tmp_path, name, kind):
-    pair, read_csv_labels, typed = PAIRS[name]
-    source = write(frame(pair), tmp_path, kind)
-    classes = read_csv_labels if kind.endswith(("csv", "tsv")) else typed
-    found = read_table(source, "t")
-    assert found.t.tolist() == SECOND
-    assert found.classes == classes
-    assert [type(label) for label in found.classes] == [type(label) for label in classes]
-    for positive in (pair[0], str(pair[0])):
-        found = read_table(source, "t", positive=positive)
-        assert found.classes == classes[::-1]
-        assert found.t.tolist() == [1 - t for t in SECOND]
-    assert read_table(source, "t", positive=pair[1]).classes == classes
-
-
-def test_a_model_trained_on_one_format_is_evaluated_on_every_other(tmp_path):
-    for pair in (PAIRS["bool"][0], [0, 1], ["no", "yes"], [1, 2]):
-        models, sources = [], []
-        for number, kind in enumerate(KINDS):
-            folder = tmp_path / f"{number}{pair[1]}"
-            folder.mkdir()
-            sources.append(write(frame(pair), folder, kind))
-            data = read_table(sources[-1], "t")
-            models.append(fl.LogisticModel([1.0], 0.0, ("x",), classes=data.classes))
-        found = [evaluate(model, source, "t") for model in models for source in sources]
-        assert found[0].positives == 3
-        assert found.count(found[0]) == len(found)
-
-
-SAME = [
-    ((0, 1), [0, 1, 1]),
-    ((0, 1), [0.0, 1.0, 1.0]),
-    ((0, 1), [False, True, True]),
-    ((0, 1), ["0", "1", " 1"]),
-    ((0, 1), ["0.0", "1.0", "1e0"]),
-    ((0, 1), ["false", "true", "TRUE"]),
-    ((False, True), [0, 1, 1]),
-    ((False, True), ["False", "True", "true"]),
-    ((False, True), ["0", "1", "1"]),
-    ((-1, 1), ["-1", "1", "1.0"]),
-    ((-1, 1), [Decimal(-1), Decimal(1), Decimal("1.0")]),
-    ((1, 2), ["1", "2", "2.0"]),
-    (("1", "2"), [1, 2, 2]),
-    (("1", "2"), [1.0, 2.0, 2.0]),
-    (("no", "yes"), ["no", "yes", "yes"]),
-    (("True", "False"), [True, False, False]),
-    (("1", "1.0"), ["1", "1.0", "1.0"]),
-    ((0.5, 2.5), ["0.5", "2.5", "2.50"]),
-]
-
-
-@pytest.mark.parametrize("form", ["array", "arrow", "dictionary"])
-@pytest.mark.parametrize(("classes", "given"), SAME)
-def test_a_label_matches_its_class_in_every_spelling(classes, given, form):
-    values = pa.array([*given, None])
-    if form == "array":
-        values = np.array([*given, None], object)
-    elif form == "dictionary":
-        values = values.dictionary_encode()
-    np.testing.assert_array_equal(encode_labels(values, classes, "t"), [0, 1, 1, np.nan])
-    if form == "array":
-        np.testing.assert_array_equal(encode_labels(np.array(given), classes, "t"), [0, 1, 1])
+WORDS = ["no", "yes", "yes", "no", "no"]
+SECOND = np.array([False, True, True, False, False])
 
 
 @pytest.mark.parametrize(
-    ("classes", "given", "shown"),
+    "t",
     [
-        ((0, 1), [0, 1, 2], "2"),
-        ((0, 1), [0, 1, 0.5], "0.5"),
-        ((0, 1), ["0", "1", "yes"], "'yes'"),
-        ((0, 1), ["0", "1", "2"], "'2'"),
-        (("no", "yes"), ["no", "yes", "Yes"], "'Yes'"),
-        (("no", "yes"), [0, 1, 1], "0"),
-        (("no", "yes"), [False, True, True], "False"),
-        (("no", "yes"), ["no", "yes", "nan"], "'nan'"),
-        ((-1, 1), [False, True, True], "False"),
+        WORDS,
+        tuple(WORDS),
+        np.array(WORDS),
+        np.array(WORDS, object),
+        np.array(WORDS, np.dtypes.StringDType()),
+        pd.Series(WORDS),
+        pd.Series(WORDS, dtype="category"),
+        pl.Series(WORDS),
+        pl.Series(WORDS, dtype=pl.Categorical),
+        pa.array(WORDS),
+        pa.chunked_array([WORDS[:2], WORDS[2:]]),
     ],
+    ids=lambda t: f"{type(t).__module__}.{type(t).__name__}",
 )
-def test_another_label_is_an_error_that_names_its_row(classes, given, shown):
-    wrong = [str(one) == shown.strip("'") for one in given].index(True)
-    for values in (np.array(given), np.array(given, object), pa.array(given)):
-        with pytest.raises(ValueError, match=f"must be {classes[0]!r} or .*got {shown}") as error:
-            encode_labels(values, classes, "in.csv", 100)
-        assert str(error.value).endswith(f" in row {100 + wrong}")
-
-
-def test_labels_that_are_not_there_are_missing():
-    for values in (
-        np.array([0.0, 1.0, np.nan]),
-        np.ma.masked_array([0, 1, 1], [False, False, True]),
-        pa.array([0, 1, None]),
-        pa.array([False, True, None]),
-        pa.array(["0", "1", None]),
-        np.array(["0", "1", None], object),
-        np.array([0, 1, pd.NA], object),
-    ):
-        np.testing.assert_array_equal(encode_labels(values, (0, 1), "t"), [0, 1, np.nan])
-
-
-def csv(*labels):
-    return io.StringIO("x,t\n" + "".join(f"{x},{label}\n" for x, label in enumerate(labels)))
-
-
-def read_csv_labels(tmp_path, *labels, **options):
-    path = tmp_path / "in.csv"
-    path.write_text(csv(*labels).read())
-    return read_table(path, "t", **options)
-
-
-@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
-def test_numbers_between_0_and_1_are_as_they_are(tmp_path, suffix):
-    t = [0.0, 0.25, 1.0, 0.5, 0.125]
-    table = pd.DataFrame({"x": X, "t": t})
-    path = tmp_path / f"in{suffix}"
-    table.to_csv(path, index=False) if suffix == ".csv" else table.to_parquet(path)
-    found = read_table(path, "t")
-    assert (found.t.tolist(), found.classes) == (t, (0, 1))
-    with pytest.raises(ValueError, match="positive must go with two labels; column 't' has numb"):
-        read_table(path, "t", positive=1)
+def test_strings_of_every_library_are_two_classes(t):
+    found = read_targets(t, 5, 1)
+    assert found.classes == ("no", "yes")
+    assert not found.soft
+    np.testing.assert_array_equal(found.t, SECOND)
 
 
 @pytest.mark.parametrize(
-    ("labels", "message"),
+    ("pair", "kind"),
     [
-        (["a", "b", "c"], "column 't' must have two different labels; got 3: 'a', 'b', 'c'$"),
-        (["yes", "yes"], "column 't' must have two different labels; got 1: 'yes'$"),
-        (["yes", "Yes", "no"], "got 3: 'Yes', 'no', 'yes'$"),
-        (["1", "2", "3"], r"or lie between 0 and 1; got 3: 1, 2, 3 \(2 in row 1\)$"),
-        (["5", "5"], r"or lie between 0 and 1; got 1: 5 \(5 in row 0\)$"),
-        (["0.5", "1.5", "0.25"], r"got 3: 0.25, 0.5, 1.5 \(1.5 in row 1\)$"),
-        (["1", "inf"], r"got 2: 1, inf \(inf in row 1\)$"),
-        (
-            ["0", "1", "unknown"],
-            r"has numbers, such as '.*', and other text, such as 'unknown' in row 2 \(",
-        ),
-        (["True", "False", "maybe"], "got 3: 'False', 'True', 'maybe'$"),
-        (["True", "False", "2"], "must have two different labels; got booleans and 2$"),
-        (["true", "0.5"], "must have two different labels; got booleans and 0.5$"),
-        (
-            ["?", "no", "yes"],
-            r"got 3: '\?', 'no', 'yes' \(csv=CSVOptions\(null_values=\['\?', 'NA'",
-        ),
-        (
-            ["no", "None", "yes", "-"],
-            r"null_values=\['-', 'None', .* takes '-' and 'None' as missi",
-        ),
-        (["maybe", "no", "yes"], "got 3: 'maybe', 'no', 'yes'$"),
-        (
-            ["0", "1", "true", "maybe"],
-            "has numbers, such as '0', and other text, such as 'maybe' in row 3$",
-        ),
+        ([1, 2], int),
+        ([-1, 1], int),
+        ([-1.5, 0.5], float),
+        (np.array([0, 255], np.uint8), int),
+        (np.array([-1.0, 1.0], np.float32), float),
+        ([0, 2], int),
+        ([2.0, 3.0], float),
     ],
 )
-def test_other_labels_are_errors_that_list_them(tmp_path, labels, message):
-    with pytest.raises(ValueError, match=message):
-        read_csv_labels(tmp_path, *labels)
-
-
-def test_words_among_the_numbers_of_another_batch_are_told(tmp_path, monkeypatch):
-    monkeypatch.setattr("fastlogit.training.table._BATCH_ROWS", 3)
-    for labels in (["0", "1", "1", "0", "?", "1"], ["?", "?", "?", "0", "1", "0"]):
-        with pytest.raises(
-            ValueError, match=r"as '\?' in row .*csv=CSVOptions\(null_values=\['\?', 'NA'"
-        ) as error:
-            read_csv_labels(tmp_path, *labels)
-        assert f"row {labels.index('?')} (" in str(error.value)
-
-
-@pytest.mark.parametrize("null", ["", "NA", "null", " ", '""'])
-def test_missing_labels_are_missing_rows(tmp_path, null):
-    for labels in (["yes", null, "no"], ["2", null, "1"], ["True", null, "False"]):
-        found = read_csv_labels(tmp_path, *labels, missing="skip")
-        assert (found.t.tolist(), found.skipped) == ([1.0, 0.0], 1)
-        with pytest.raises(ValueError, match="column 't' has 1 missing value in 3 rows"):
-            read_csv_labels(tmp_path, *labels)
-
-
-def test_cells_are_read_alike_to_train_and_to_evaluate(tmp_path):
-    path = tmp_path / "in.csv"
-    how = CSVOptions(delimiter=";", decimal=",")
-    for first, second in (("0,5", "1,5"), (" no", "yes "), (" false", "TRUE"), ("1,0", "2,0")):
-        path.write_text(f"x;t\n1;{first}\n2;{second}\n3;\n4;NA\n")
-        data = read_table(path, "t", csv=how, missing="skip")
-        assert data.t.tolist() == [0.0, 1.0]
-        model = fl.LogisticModel([1.0], 0.0, ("x",), classes=data.classes)
-        found = evaluate(model, path, "t", csv=how)
-        assert (found.rows, found.positives, found.skipped) == (2, 1, 2)
-    path.write_text("x;t\n1;1,0\n2;maybe\n")
-    with pytest.raises(ValueError, match="the label must be 1 or 2; got 'maybe' in row 1"):
-        evaluate(model, path, "t", csv=how)
-
-
-@pytest.mark.parametrize("labels", [("true", "0", "1"), ("1", "False", "TRUE"), ("1", "0", "tRUE")])
-@pytest.mark.parametrize("batch_rows", [1, 2, 3])
-def test_booleans_and_0_and_1_are_one_label(tmp_path, monkeypatch, labels, batch_rows):
-    monkeypatch.setattr("fastlogit.training.table._BATCH_ROWS", batch_rows)
-    expected = ([1.0, 0.0, 1.0], (False, True))
-    found = read_csv_labels(tmp_path, *labels)
-    assert (found.t.tolist(), found.classes) == expected
-    model = fl.LogisticModel([1.0], 0.0, ("x",), classes=found.classes)
-    (tmp_path / "in.csv").unlink()
-    for number, label in enumerate(labels):
-        (tmp_path / f"{number}.csv").write_text(f"x,t\n1,{label}\n")
-    found = read_table(tmp_path, "t")
-    assert (found.t.tolist(), found.classes) == expected
-    assert evaluate(model, tmp_path, "t").positives == 2
-
-
-def test_words_among_the_booleans_of_another_batch_are_told(tmp_path, monkeypatch):
-    monkeypatch.setattr("fastlogit.training.table._BATCH_ROWS", 2)
-    for labels in (["True", "False", "True", "maybe"], ["True", "maybe", "True", "False"]):
-        with pytest.raises(ValueError, match="has booleans and other text, such as 'maybe' in row"):
-            read_csv_labels(tmp_path, *labels)
-
-
-def test_one_truth_value_is_one_class(tmp_path):
-    found = read_csv_labels(tmp_path, "True", "true")
-    assert (found.t.tolist(), found.classes) == ([1.0, 1.0], (False, True))
-
-
-def test_labels_of_rows_that_are_left_out_do_not_count(tmp_path):
-    path = tmp_path / "in.csv"
-    path.write_text("x,t\n1,yes\n,maybe\n2,no\n3,\n")
-    found = read_table(path, "t", missing="skip")
-    assert (found.classes, found.t.tolist(), found.skipped) == (("no", "yes"), [1.0, 0.0], 2)
-    with pytest.raises(ValueError, match="column 'x' has 1 missing value in 4 rows, and"):
-        read_table(path, "t")
+def test_two_numbers_that_are_not_both_in_0_to_1_are_two_classes(pair, kind):
+    found = read_targets(np.array(pair)[SECOND.astype(int)], 5, 1)
+    assert found.classes == tuple(np.array(pair).tolist())
+    assert all(isinstance(label, kind) for label in found.classes)
+    np.testing.assert_array_equal(found.t, SECOND)
+    listed = [pair[int(second)] for second in SECOND]
+    for other in (listed, np.array(listed, object)):
+        assert read_targets(other, 5, 1).classes == found.classes
+        assert all(isinstance(label, kind) for label in read_targets(other, 5, 1).classes)
 
 
 @pytest.mark.parametrize(
-    ("positive", "message"),
+    ("t", "classes", "soft"),
     [
-        ("maybe", "positive must be a label of column 't', 'no' or 'yes'; got 'maybe'"),
-        (1, "positive must be a label of column 't', 'no' or 'yes'; got 1"),
+        (SECOND, (False, True), False),
+        (SECOND.tolist(), (False, True), False),
+        (SECOND.astype(object), (False, True), False),
+        (SECOND.astype(np.int8), (0, 1), False),
+        (SECOND.astype(np.float16), (0, 1), False),
+        (SECOND.astype(np.int8).astype(object), (0, 1), False),
+        (SECOND.astype(np.float32), (0, 1), False),
+        ([0, 1, 1, 0, 0], (0, 1), False),
+        ([0.0, 0.25, 1.0, 0.0, 0.0], (0, 1), True),
+        ([0.2, 0.8, 0.8, 0.2, 0.2], (0, 1), True),
+        (np.zeros(5), (0, 1), False),
     ],
 )
-def test_a_positive_label_that_is_not_there(tmp_path, positive, message):
-    with pytest.raises(ValueError, match=message):
-        read_csv_labels(tmp_path, "yes", "no", positive=positive)
-    with pytest.raises(ValueError, match="got 3: 'a', 'b', 'c'"):
-        read_csv_labels(tmp_path, "a", "b", "c", positive="b")
+def test_numbers_from_0_to_1_are_taken_as_they_are(t, classes, soft):
+    found = read_targets(t, 5, 1)
+    assert (found.classes, found.soft) == (classes, soft)
+    np.testing.assert_array_equal(found.t, np.asarray(t))
 
 
-def test_labels_of_arrays_and_libsvm(tmp_path):
-    np.save(tmp_path / "in.npy", np.column_stack([X, np.array([-1, 1])[SECOND]]))
-    found = read_table(tmp_path / "in.npy", 1)
-    assert (found.t.tolist(), found.classes) == (SECOND, (-1.0, 1.0))
-    signs = np.array([-1, 1])[SECOND]
-    path = tmp_path / "in.svm"
-    dump_svmlight_file(np.array(X)[:, None], signs, str(path), zero_based=False)
-    found = read_table(path, width=1, positive=-1)
-    assert (found.t.tolist(), found.classes) == ([1, 0, 0, 1, 0], (1, -1))
+@pytest.mark.parametrize(
+    ("t", "error", "message"),
+    [
+        (
+            [0, 1, 2, 0, 0],
+            ValueError,
+            "every element of t must .*got 2.0 .*or t must have two diff",
+        ),
+        ([5, 5, 5, 5, 5], ValueError, "every element of t must lie between 0 and 1; got 5.0"),
+        ([1, 1, 1, math.inf, 1], ValueError, "every element of t must .*inf at index 3"),
+        (
+            [1, 1, math.nan, 1, 1],
+            ValueError,
+            r"t must have no missing values; got nan at index 2 \(1",
+        ),
+        (["a"] * 5, ValueError, "t must have two different labels; got 1: 'a'"),
+        (list("abcde"), ValueError, "t must have two different labels; got 5: 'a', 'b', .*'e'$"),
+        (list("abc"), ValueError, "t must have one element for each row of X, 5; got 3"),
+        (["a", "b", "a", None, "b"], ValueError, "t must have no missing .*got None at index 3"),
+        (np.array(["a", 1, "a", "a", "b"], object), TypeError, "t must .*got 1 at index 1"),
+        (pd.Series(["a", "b", None, "b", "a"]), ValueError, "t must have no missing .*at index 2"),
+        ([1j] * 5, TypeError, "t must hold real numbers; got dtype complex128"),
+        ([["a"]] * 5, ValueError, "t must have one axis"),
+        (np.ma.masked_array(np.ones(5), SECOND), ValueError, "t must have no masked elements"),
+        (np.zeros(5, "M8[s]"), TypeError, "t must hold real numbers; got dtype datetime64"),
+    ],
+)
+def test_anything_else_is_an_error(t, error, message):
+    with pytest.raises(error, match=f"^{message}"):
+        read_targets(t, 5, 1)
 
 
-def test_integers_that_are_no_float64_are_refused():
-    with pytest.raises(ValueError, match=r"column 't' must have labels within ±2\*\*53"):
-        read_table({"x": [1.0, 2.0], "t": [2**53 + 1, 2**53]}, "t")
+MASKED = np.ma.masked_array([0.0, 1.0, 5.0, 0.0], [False, False, True, False])
 
 
-@pytest.mark.parametrize("values", [[b"a", b"b"], [[1], [2]], pa.array([1, 2], pa.date32())])
-def test_types_that_are_no_labels(values):
-    with pytest.raises(
-        ValueError, match="column 't' must have labels: numbers, text or booleans; "
-    ):
-        read_table({"x": [1.0, 2.0], "t": values}, "t")
-    with pytest.raises(
-        ValueError, match="column 't' must have labels: numbers, text or booleans; "
-    ):
-        evaluate(fl.LogisticModel([1.0], 0.0, ("x",)), {"x": [1.0, 2.0], "t": values}, "t")
+@pytest.mark.parametrize(
+    "t",
+    [
+        pd.Series([False, True, None, True], dtype="boolean"),
+        pd.Series([0, 1, None, 1], dtype="Int64"),
+        pd.Series(["no", "yes", None, "no"], dtype="category"),
+        pd.Series([-1, 1, None, 1], dtype="Float32"),
+        np.array([False, True, None, True], object),
+        [True, False, math.nan, True],
+        pl.Series([False, True, None, True]),
+        pl.Series([-1, 1, None, 1]),
+        pl.Series(["no", "yes", None, "no"]),
+        pa.array([False, True, None, True]),
+        pa.chunked_array([[1, 2], [None, 2]]),
+        pa.array([0, 1, None, 1], pa.decimal128(3, 1)),
+        np.array(["no", "yes", None, "no"], np.dtypes.StringDType(na_object=None)),
+        MASKED,
+        MASKED.astype(int),
+    ],
+    ids=lambda t: f"{type(t).__module__}.{type(t).__name__}",
+)
+def test_the_label_that_is_missing_is_the_one_that_is_named(t):
+    with pytest.raises(ValueError, match=r"^t must have no (missing|masked) .*at index 2 \(1 such"):
+        read_targets(t, 4, 1)
 
 
-def test_decimals_are_labels():
-    t = pa.array([Decimal("1.0"), Decimal("2.0"), None])
-    found = read_table({"x": [1.0, 2.0, 3.0], "t": t}, "t", missing="skip")
-    assert (found.t.tolist(), found.classes, found.skipped) == ([0.0, 1.0], (1.0, 2.0), 1)
+def test_decimals_are_numbers():
+    found = read_targets(pa.array([0, 1, 1], pa.decimal128(3, 1)), 3, 1)
+    assert (found.t.tolist(), found.classes) == ([0.0, 1.0, 1.0], (0, 1))
+    found = read_targets([Decimal("1.5"), Decimal("2.5"), 1.5], 3, 1)
+    assert (found.t.tolist(), found.classes) == ([False, True, False], (1.5, 2.5))
+
+
+@pytest.mark.parametrize(
+    ("labels", "same"),
+    [
+        ([1, 1.0, True, Decimal(1), "1", "1.0", "+1", " 1 ", "1e0", "true", "True", "TRUE"], 1),
+        ([-1, -1.0, "-1", "-1.00"], -1),
+        ([2**53 + 1, str(2**53 + 1)], 2**53 + 1),
+        ([0.25, "0.25", "25e-2"], 0.25),
+    ],
+)
+def test_labels_of_one_meaning_have_one_key(labels, same):
+    assert {key(label) for label in labels} == {same}
+
+
+@pytest.mark.parametrize("text", ["yes", "1_0", "inf", "nan", "", "1,5", "9" * 5000, " yes"])
+def test_other_texts_are_their_own_keys(text):
+    assert key(text) == text
+
+
+def test_many_labels_are_not_all_printed():
+    t = [f"label {i}" for i in range(1000)]
+    with pytest.raises(ValueError, match=r"got 1000: .*'label 101', \.\.\.$"):
+        read_targets(t, 1000, 1)
+
+
+# Weights of classes -----------------------------------------------------------------------
+
+
+def test_no_weights_of_classes_leave_those_of_rows():
+    weight = np.arange(5.0)
+    assert class_weights(None, read_targets(WORDS, 5, 1), weight) is weight
+    assert class_weights(None, read_targets(WORDS, 5, 1), None) is None
+
+
+@given(st.lists(st.integers(0, 4), min_size=5, max_size=5), st.booleans())
+def test_balanced_is_what_scikit_learn_makes_of_it(weight, weighted):
+    weight = np.array(weight, np.float64)
+    if not (weight @ SECOND > 0 and weight @ ~SECOND > 0):
+        return
+    given_weight = weight if weighted else None
+    result = class_weights("balanced", read_targets(WORDS, 5, 1), given_weight)
+    factors = compute_class_weight(
+        "balanced", classes=np.array(["no", "yes"]), y=WORDS, sample_weight=given_weight
+    )
+    rows = weight if weighted else np.ones(5)
+    np.testing.assert_allclose(result, factors[SECOND.astype(int)] * rows, rtol=1e-15)
+    np.testing.assert_allclose(result @ SECOND, result @ ~SECOND, rtol=1e-15)
+
+
+def test_a_dict_has_a_weight_for_some_labels():
+    found = read_targets(WORDS, 5, 1)
+    result = class_weights({"yes": 3.0}, found, np.arange(5.0))
+    np.testing.assert_array_equal(result, [0.0, 3.0, 6.0, 3.0, 4.0])
+    numbers = read_targets([0, 1, 1, 0, 0], 5, 1)
+    np.testing.assert_array_equal(
+        class_weights({0: 0.5, True: 2.0}, numbers, None), np.where(SECOND, 2.0, 0.5)
+    )
