@@ -20,7 +20,7 @@ from fastlogit.core import checks
 from fastlogit.models.model import LogisticModel, loaded, warn_without_offset
 from fastlogit.scoring.run import score
 from fastlogit.scoring.scorer import Output, Scorer
-from fastlogit.tables.partition import (
+from fastlogit.tables.dask_frame import (
     declared_schema,
     is_dask_frame,
     open_dask_frame,

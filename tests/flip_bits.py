@@ -27,6 +27,8 @@ from sklearn.datasets import dump_svmlight_file
 import fastlogit as fl
 from fastlogit.cli import main
 from fastlogit.scoring import read_table, score
+from fastlogit.tables.formats import format_by_suffix, input_formats
+from fastlogit.tables.source import open_table
 
 ROWS = 120
 _RNG = np.random.default_rng(0)
@@ -81,7 +83,8 @@ def _numpy(save, array, **options):
     return file.getvalue()
 
 
-FORMATS = {
+# Files of every format by the end of their name.
+SAMPLES = {
     "parquet": lambda: _written(pq.write_table, PLAIN, row_group_size=50),
     "plain.parquet": lambda: _written(
         pq.write_table, PLAIN, row_group_size=50, use_dictionary=False, compression="none"
@@ -104,21 +107,22 @@ FORMATS = {
 class Doors:
     """Functions that read the bytes of a file, by the command line or the library."""
 
-    def __init__(self, name, folder):
+    def __init__(self, name, folder, content):
         self.kind = name.rpartition(".")[2]
         self.path = folder / f"in.{name}"
+        self.path.write_bytes(content)
+        self.format = format_by_suffix(self.path, input_formats()).name
         self.sink, self.pipe = folder / "y.parquet", folder / "pipe"
         self.model = folder / "model.json"
-        is_named = self.kind in ("parquet", "arrow", "arrows", "csv", "tsv", "gz", "zst")
         self.columns = ["--unknown", "ignore"]
-        if is_named:
+        table = open_table(self.path)
+        if table.names is not None:
             self.scored = self.evaluated = NAMED
             self.label = ["--label", "t"]
             self.columns += ["--keep", *KEPT]
         else:
-            is_libsvm = self.kind == "libsvm"
-            self.scored, self.evaluated = UNNAMED if is_libsvm else UNNAMED_3, UNNAMED
-            self.label = [] if is_libsvm else ["--label", "-1"]
+            self.scored, self.evaluated = UNNAMED if table.has_labels else UNNAMED_3, UNNAMED
+            self.label = [] if table.has_labels else ["--label", "-1"]
         self.all = [self.score, self.train, self.evaluate]
         if self.kind in ("csv", "arrows"):
             self.all += [self.standard_input, self.fifo]
@@ -151,7 +155,7 @@ class Doors:
 
     def standard_input(self, content):
         sys.stdin = SimpleNamespace(buffer=io.BufferedReader(io.BytesIO(content)))
-        return self._score("-", "--input-format", self.kind.removesuffix("s"))
+        return self._score("-", "--input-format", self.format)
 
     def fifo(self, content):
         if not self.pipe.exists():
@@ -163,7 +167,7 @@ class Doors:
 
         writer = threading.Thread(target=write)
         writer.start()
-        status = self._score(self.pipe, "--input-format", self.kind.removesuffix("s"))
+        status = self._score(self.pipe, "--input-format", self.format)
         writer.join(10.0)
         return status
 
@@ -189,8 +193,8 @@ class Doors:
 
 def flip(name, times, folder, seed):
     """Print each try, and its status: 0, or 1 for an error in one line."""
-    doors = Doors(name, folder)
-    whole = FORMATS[name]()
+    whole = SAMPLES[name]()
+    doors = Doors(name, folder, whole)
     numbers = random.Random(f"{name} {seed}")
     for door in doors.all:
         assert _tried(door, whole, folder) == 0, (name, door.__name__)
@@ -222,5 +226,5 @@ def _tried(door, content, folder):
 
 
 if __name__ == "__main__":
-    for name in sys.argv[4:] or FORMATS:
+    for name in sys.argv[4:] or SAMPLES:
         flip(name, int(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]))

@@ -312,10 +312,10 @@ def unreadable_frame(**columns):
 @pytest.mark.parametrize(
     ("columns", "options", "message"),
     [
-        ({"a": float}, {}, "missing column 'b'"),
+        ({"a": float}, {}, "has no column 'b'"),
         ({"a": float, "b": "str"}, {}, "column 'b' must hold numbers; it holds .*string"),
         ({"a": float, "b": "datetime64[ns]"}, {}, "column 'b' must hold numbers"),
-        ({"a": float, "b": float}, {"offset": "w"}, "missing column 'w'"),
+        ({"a": float, "b": float}, {"offset": "w"}, "has no column 'w'"),
         ({"a": float, "b": float}, {"offset": OFFSET}, "offset must be the name or the position"),
         ({"a": float, "b": float}, {"missing": "skip"}, "missing must be 'error' or 'nan'"),
         ({"a": float, "b": float}, {"unknown": "x"}, "unknown must be 'error' or 'ignore'"),

@@ -48,7 +48,7 @@ def add_parser(commands: options.Subparsers) -> None:
         commands,
         "demo",
         run,
-        "train and score on real flights, which fastlogit contains, and compare with NumPy",
+        "train and score on the bundled flights data, and compare with NumPy",
         "fastlogit demo --rows 1000000",
     )
     parser.add_argument(
@@ -82,7 +82,7 @@ def demonstrate(folder: Path, rows: int, *, threads: int | None = None) -> None:
     rows : int
         Rows to score: the flights, repeated.
     threads : int, optional
-        Most threads to use; default: all cores that the process may use.
+        Maximum number of threads; default: all cores that the process may use.
 
     Raises
     ------

@@ -22,7 +22,7 @@ def add_parser(commands: options.Subparsers) -> None:
         "fastlogit evaluate model.json flights.csv --label late --missing error --json",
     )
     options.add_model(parser)
-    options.add_table(parser, "DATA")
+    options.add_table(parser)
     options.add_label(parser)
     options.add_offset(parser)
     options.add_missing(parser, options.WITHOUT_LABEL_OR_SCORE, default="skip")
@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> None:
         report.progress_bar(quiet=args.quiet) as progress,
     ):
         evaluation = evaluate(
-            args.model,
+            options.load_model(args),
             args.data,
             args.label,
             progress=progress,

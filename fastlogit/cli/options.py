@@ -1,31 +1,34 @@
 """Options that several commands share, each declared once, and the types of options.
 
 An option's `dest` is the name of the Python argument that it sets; `wording` and `plot` rely on it.
+``--out`` and the arguments without an option stand for other arguments in each command.
 """
 
 from __future__ import annotations
 
 import argparse
-import math
-import sys
 from contextlib import suppress
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
-from fastlogit.core.threads import MOST_THREADS
+from fastlogit.core import checks, threads
+from fastlogit.matrix import onehot
+from fastlogit.models.model import load
 from fastlogit.tables import formats
 from fastlogit.tables.csv_options import NULLS, CSVOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from fastlogit.models.model import LogisticModel
+
     Subparsers = argparse._SubParsersAction[argparse.ArgumentParser]
 
-Number = TypeVar("Number", int, float)
+T = TypeVar("T")
 
 TABLE = (
     f"a table: a file with the suffix {', '.join(formats.suffixes(formats.input_formats()))} "
-    "(CSV and TSV with a header; texts also with .gz, .zst); a folder or a 'pattern*' of such "
+    "(CSV and TSV with a header; text files also as .gz, .zst); a folder or a 'pattern*' of such "
     "files; or - for standard input"
 )
 # The help of ``--missing`` where rows have labels.
@@ -65,9 +68,9 @@ def add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", help="a file written by 'fastlogit train'")
 
 
-def add_table(parser: argparse.ArgumentParser, metavar: str) -> None:
+def add_table(parser: argparse.ArgumentParser) -> None:
     """Add the argument for the table to score."""
-    parser.add_argument("data", metavar=metavar, help=f"{TABLE}.  Columns are found by name")
+    parser.add_argument("data", metavar="DATA", help=f"{TABLE}.  Columns are found by name")
 
 
 def add_label(parser: argparse.ArgumentParser) -> None:
@@ -106,7 +109,7 @@ def add_unknown(parser: argparse.ArgumentParser, default: str | None = "error") 
     """Add ``--unknown``: how unknown categories are treated."""
     parser.add_argument(
         "--unknown",
-        choices=("error", "ignore"),
+        choices=get_args(onehot.Unknown),
         default=default,
         help="categories that the model does not know: 'error' stops, 'ignore' drops their "
         "contribution to the score (default: error)",
@@ -161,6 +164,16 @@ def csv_options(args: argparse.Namespace) -> CSVOptions | None:
     return CSVOptions(**given) if given else None
 
 
+def load_model(args: argparse.Namespace) -> LogisticModel:
+    """The model that a command names; an error reminds of the order of MODEL and DATA."""
+    try:
+        return load(args.model)
+    except ValueError as error:
+        if args.data is None or args.model.endswith(".json"):
+            raise
+        raise ValueError(f"{error} (MODEL comes before DATA)") from error
+
+
 def scoring_arguments(args: argparse.Namespace) -> dict[str, Any]:
     """The arguments that `score` and `evaluate` share."""
     names = ("offset", "threshold", "missing", "unknown", "source_format", "threads")
@@ -179,7 +192,10 @@ def add_output(parser: argparse.ArgumentParser, metavar: str, text: str) -> None
 def add_threads(parser: argparse.ArgumentParser) -> None:
     """Add ``--threads``."""
     parser.add_argument(
-        "--threads", type=thread_count, metavar="N", help="most threads to use (default: all cores)"
+        "--threads",
+        type=thread_count,
+        metavar="N",
+        help="maximum number of threads (default: all cores that the process may use)",
     )
 
 
@@ -196,19 +212,23 @@ def add_quiet(parser: argparse.ArgumentParser) -> None:
 # Types of options --------------------------------------------------------------------------
 
 
-def _within(kind: type[Number], least: float, most: float, rule: str) -> Callable[[str], Number]:
-    """A function that turns an option's text into a number within bounds."""
+def _checked(kind: type[Any], check: Callable[[Any], T]) -> Callable[[str], T]:
+    """A function that turns an option's text into a `kind`, and checks it as the library does."""
 
-    def convert(text: str) -> Number:
-        with suppress(ValueError):
-            if least <= (number := kind(text)) <= most:
-                return number
-        raise argparse.ArgumentTypeError(f"must be {rule}; got {text!r}")
+    def convert(text: str) -> T:
+        value: Any = text
+        with suppress(ValueError):  # `check` refuses the text
+            value = kind(text)
+        try:
+            return check(value)
+        except (TypeError, ValueError) as error:
+            # argparse names the option, so `check` gets no name.
+            raise argparse.ArgumentTypeError(str(error).strip()) from None
 
     return convert
 
 
-positive = _within(int, 1, math.inf, "a whole number of at least 1")
-thread_count = _within(int, 1, MOST_THREADS, f"a whole number between 1 and {MOST_THREADS}")
-probability = _within(float, 0.0, 1.0, "a number between 0 and 1")
-not_negative = _within(float, 0.0, sys.float_info.max, "a finite number that is not negative")
+positive = _checked(int, lambda value: checks.whole_number(value, "", 1))
+thread_count = _checked(int, lambda value: threads.resolve(checks.whole_number(value, "", 1)))
+probability = _checked(float, lambda value: checks.probability(value, ""))
+not_negative = _checked(float, lambda value: checks.not_negative(value, ""))

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 # Arguments that a shell completes with file names.
-_FILES = ("DATA", "FILE", "INPUT", "MODEL")
+_FILES = ("DATA", "FILE", "MODEL")
 
 
 def make_parser(commands: Iterable[ModuleType]) -> argparse.ArgumentParser:

@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Collection
 
-# Pictures that need nothing; from `convergence` on, a model; from `reliability` on, data as well.
-PICTURES = (
-    "logistic", "derivative", "cross_entropy", "gradient", "tails", "convergence", "coefficients",
-    "reliability", "roc", "precision_recall", "decision_boundary",
-)  # fmt: skip
+# Pictures that need nothing, a model, or a model and data.
+_MATHEMATICS = ("logistic", "derivative", "cross_entropy", "gradient", "tails")
+_MODEL = ("convergence", "coefficients")
+_DATA = ("reliability", "roc", "precision_recall", "decision_boundary")
+PICTURES = (*_MATHEMATICS, *_MODEL, *_DATA)
 _FORMATS = ("png", "svg", "pdf")
 # The parameters that options set, if their names differ.
 _PARAMETERS = {"data": "X", "label": "t"} | dict.fromkeys(options.CSV_NAMES, "csv")
@@ -49,19 +49,20 @@ def add_parser(commands: options.Subparsers) -> None:
         metavar="NAME",
         type=_with_underscores,
         choices=PICTURES,
-        help=f"one of {', '.join(PICTURES)}; - may be written for _",
+        help=f"the mathematics: {', '.join(_MATHEMATICS)}; a model: {', '.join(_MODEL)}; a model "
+        f"on data: {', '.join(_DATA)}.  Hyphens may replace underscores",
     )
     parser.add_argument(
         "model",
         metavar="MODEL",
         nargs="?",
-        help="a file written by 'fastlogit train', for 'convergence' and all after it",
+        help="a file written by 'fastlogit train', for a picture of a model, with or without data",
     )
     parser.add_argument(
         "data",
         metavar="DATA",
         nargs="?",
-        help=f"for 'reliability' and all after it, {options.TABLE}",
+        help=f"for a picture of a model on data, {options.TABLE}",
     )
     parser.add_argument(
         "--function",
@@ -130,4 +131,6 @@ def _arguments(args: argparse.Namespace, takes: Collection[str]) -> dict[str, An
     """The arguments of the picture's function that are given."""
     given = {_PARAMETERS.get(name, name): value for name, value in vars(args).items()}
     given["csv"] = options.csv_options(args)
+    if args.model is not None:
+        given["model"] = options.load_model(args)
     return {name: value for name, value in given.items() if name in takes and value is not None}

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from fastlogit.cli import options, report
+from fastlogit.core import checks
 from fastlogit.core.files import keep_apart
 from fastlogit.scoring.scorer import OUTPUTS
 from fastlogit.tables import formats
@@ -30,13 +31,13 @@ def add_parser(commands: options.Subparsers) -> None:
         "zcat flights.csv.gz | fastlogit score model.json - -o - > scores.csv",
     )
     options.add_model(parser)
-    options.add_table(parser, "INPUT")
+    options.add_table(parser)
     options.add_offset(parser)
     options.add_missing(
         parser,
         "rows with a null: 'error' stops, 'nan' scores them as NaN, 'skip' leaves them out, with "
         "all other rows whose score is NaN (default: error)",
-        choices=("error", "nan", "skip"),
+        choices=get_args(checks.Missing),
         default="error",
     )
     options.add_unknown(parser)
@@ -45,14 +46,14 @@ def add_parser(commands: options.Subparsers) -> None:
     options.add_output(
         parser,
         "FILE",
-        f"a file with the suffix {', '.join(formats.suffixes(formats.output_formats()))} "
-        "(texts also with .gz, .zst), or - for standard output",
+        f"the file, with the suffix {', '.join(formats.suffixes(formats.output_formats()))} "
+        "(text files also as .gz, .zst), or - for standard output",
     )
     parser.add_argument(
         "--output-format",
         dest="sink_format",
         metavar="NAME",
-        help=f"format of the output: {formats.names(formats.output_formats())} "
+        help=f"format of the file that --out names: {formats.names(formats.output_formats())} "
         "(default: by suffix; standard output: csv)",
     )
     parser.add_argument(
@@ -76,10 +77,10 @@ def _add_outputs(parser: argparse.ArgumentParser) -> None:
     """Add the options for the columns of the output, and for skipped rows."""
     parser.add_argument(
         "--output",
-        dest="outputs",
         action="append",
         choices=OUTPUTS,
-        help="column to write; may be given several times (default: probability)",
+        help="what to write for each row; may be given several times (default: probability).  "
+        "--out names the file",
     )
     parser.add_argument(
         "--name",
@@ -104,10 +105,10 @@ def run(args: argparse.Namespace) -> None:
         report.progress_bar(quiet=args.quiet) as progress,
     ):
         scored = scoring.score(
-            args.model,
+            options.load_model(args),
             args.data,
             args.out,
-            output=args.outputs or "probability",
+            output=args.output or "probability",
             names=args.names,
             keep=args.keep,
             skipped=args.skipped,
@@ -132,8 +133,8 @@ def _report(scored: Scored, seconds: float, path: str) -> None:
         rows = report.count_rows(scored.skipped)
         report.message("note", f"left out {rows} with a missing value")
     if scored.unknown:
-        texts = f"{scored.unknown:,} text{'s' * (scored.unknown != 1)}"
-        report.message("note", f"met {texts} unknown to the model")
+        values = f"{scored.unknown:,} value{'s' * (scored.unknown != 1)}"
+        report.message("note", f"ignored {values} of unknown categories")
     rows = report.count_rows(scored.rows)
     speed = f"{scored.rows / seconds:,.0f} rows/s"
     print(f"scored {rows} in {seconds:.1f} s ({speed}) -> {path}", file=sys.stderr)

@@ -33,8 +33,7 @@ def add_parser(commands: options.Subparsers) -> None:
         metavar="COLUMN",
         help="the target: two labels of any kind, or numbers between 0 and 1.  In a .npy file, its "
         "position (0 is the first column, -1 the last); LIBSVM files contain their labels.  All "
-        "other columns are features.  Each category of a text column has a coefficient; with "
-        "--l2 0, the first category has none",
+        "other columns are features",
     )
     parser.add_argument(
         "--positive", metavar="VALUE", help="the label of t = 1 (default: the later in sort order)"
@@ -47,7 +46,8 @@ def add_parser(commands: options.Subparsers) -> None:
         parser,
         "--categorical",
         "columns to treat as text: integers, booleans, or text that looks like numbers, dates or "
-        "identifiers",
+        "identifiers.  Each category of a text column has a coefficient; with --l2 0, the first "
+        "category has none",
     )
     options.add_columns(parser, "--ignore", "columns to leave out")
     options.add_missing(

@@ -84,7 +84,7 @@ def read(path: str | os.PathLike[str], make: Callable[..., T]) -> T:
     try:
         found = json.loads(text, object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
-        raise ValueError(f"{path}: not a model file: {error}") from None
+        raise ValueError(f"{path}: must be a model file (JSON): {error}") from None
     try:
         return make(**_fields(found))
     except (KeyError, TypeError, ValueError) as error:

@@ -90,7 +90,7 @@ def reliability(
     csv : CSVOptions, optional
         How a CSV or TSV is written: its delimiter, decimals, encoding and missing values.
     threads : int, optional
-        Most threads to use; default: all cores that the process may use.
+        Maximum number of threads; default: all cores that the process may use.
     progress : callable, optional
         Called with the progress after each batch of a table, as in :func:`fastlogit.score`.
 

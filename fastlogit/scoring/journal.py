@@ -102,7 +102,9 @@ class Journal:
         now = json.loads(json.dumps(self.run))
         changed = [name for name in now if name in before and before[name] != now[name]]
         if changed:
-            raise ValueError(f"{self.path}: cannot be resumed: {', '.join(changed)} has changed")
+            raise ValueError(
+                f"{self.path}: cannot be resumed, as its run differs in {', '.join(changed)}"
+            )
         return bool(before == now)
 
     def discard(self) -> None:

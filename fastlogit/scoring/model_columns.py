@@ -10,6 +10,7 @@ import numpy as np
 from fastlogit import linear
 from fastlogit.core import checks
 from fastlogit.matrix import onehot
+from fastlogit.tables.source import open_table
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -19,7 +20,20 @@ if TYPE_CHECKING:
     from fastlogit.core.checks import Missing
     from fastlogit.matrix.onehot import Unknown
     from fastlogit.models.model import LogisticModel
+    from fastlogit.tables.csv_options import CSVOptions
     from fastlogit.tables.table import Batch, Table
+
+
+def open_model_table(
+    source: Any,
+    model: LogisticModel,
+    offset: str | int | None,
+    source_format: str | None,
+    csv: CSVOptions | None,
+) -> Table:
+    """Open a table to score; the model gives the number of columns where the format does not."""
+    width = model.coef.size + (offset is not None)
+    return open_table(source, file_format=source_format, width=width, csv=csv)
 
 
 class Logits(NamedTuple):

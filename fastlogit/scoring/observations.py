@@ -8,8 +8,7 @@ import numpy as np
 
 from fastlogit.core import checks
 from fastlogit.core import threads as _threads
-from fastlogit.scoring.model_columns import ModelColumns
-from fastlogit.tables.source import open_table
+from fastlogit.scoring.model_columns import ModelColumns, open_model_table
 from fastlogit.training.table_labels import encode_labels, find_labels, read_labels
 
 if TYPE_CHECKING:
@@ -50,8 +49,7 @@ def read_observations(
     """Observations of each batch of a table; arguments and errors as in `evaluate`."""
     checks.missing(missing, ("error", "skip"))
     checks.function(progress, "progress")
-    width = model.coef.size + (offset is not None)
-    table = open_table(source, file_format=source_format, width=width, csv=csv)
+    table = open_model_table(source, model, offset, source_format, csv)
     target = find_labels(table, label)
     in_array = target if table.names is None else None
     features = ModelColumns(
@@ -74,16 +72,16 @@ def read_observations(
         t = encode_labels(labels, model.classes, batch.file, batch.first)
         if missing == "error":
             _refuse_missing(z, t, X, batch)
-        return Observations(z, t, X if with_features else None), batch.position
+        return Observations(z, t, X if with_features else None), batch.bytes_read
 
     rows = known = 0
     wanted = table.want(columns, text=text, threads=_threads.resolve(threads))
-    for found, position in table.map(observe, wanted):
+    for found, bytes_read in table.map(observe, wanted):
         yield found
         rows += found.z.size
         known += int(np.count_nonzero(~(np.isnan(found.z) | np.isnan(found.t))))
         if progress is not None:
-            progress(table.progress(rows, position))
+            progress(table.progress(rows, bytes_read))
     if known == 0:
         raise ValueError(f"{table.name}: has no row with a label and a score")
 

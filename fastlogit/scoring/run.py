@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 from fastlogit.core import checks, files
 from fastlogit.core import threads as _threads
 from fastlogit.core.arrow import from_numpy
+from fastlogit.core.docstrings import complete
 from fastlogit.core.pipeline import write_behind
 from fastlogit.models.model import loaded, warn_without_offset
 from fastlogit.scoring.journal import (
@@ -28,9 +29,11 @@ from fastlogit.scoring.journal import (
     open_journal,
     read_fingerprint,
 )
+from fastlogit.scoring.model_columns import open_model_table
 from fastlogit.scoring.scorer import Scorer
+from fastlogit.tables import formats
 from fastlogit.tables.sink import open_sink
-from fastlogit.tables.source import STANDARD, open_table
+from fastlogit.tables.source import STANDARD
 
 if TYPE_CHECKING:
     import os
@@ -84,6 +87,11 @@ class Scored(NamedTuple):
         )
 
 
+@partial(
+    complete,
+    inputs=", ".join(formats.suffixes(formats.input_formats())),
+    outputs=", ".join(formats.suffixes(formats.output_formats())),
+)
 def score(
     model: LogisticModel | str | os.PathLike[str],
     source: Any,
@@ -115,17 +123,20 @@ def score(
         Columns are found by name, and only those that the model needs are read.  If the model or
         the table has no names, columns are taken by position and their number must match.
     source : path, "-", or table
-        A file, a folder of files, or a pattern such as ``"2013/*.parquet"``: Parquet, Arrow
-        (file or stream), CSV or TSV with a header (also ``.gz``, ``.zst``), NPY or NPZ (two axes),
-        or LIBSVM.  Folder names such as ``year=2013`` become columns.  "-" is standard input.
+        A file, a folder of files, or a pattern such as ``"2013/*.parquet"``, with the suffix
+        %(inputs)s.
+        CSV and TSV have a header, and arrays two axes; text files may be compressed (``.gz``,
+        ``.zst``).  Folder names such as ``year=2013`` become columns.  "-" is standard input.
         Or a table in memory: a frame of Polars or pandas, a relation of DuckDB, a table, reader
-        or data set of pyarrow, any other object that exports an Arrow stream, a dict of arrays,
+        or dataset of pyarrow, any other object that exports an Arrow stream, a dict of arrays,
         an array or a CSR matrix.  Or a Dask data frame, computed partition by partition.
         Columns are of any real dtype, or text where the model has `categories`.
     sink : path, "-", optional
-        A ``.parquet``, ``.arrow``, ``.csv``, ``.tsv`` or ``.npy`` file other than `source`,
-        written atomically; "-" is standard output.  In a CSV a score of NaN is ``NaN``, and a
-        missing value is empty.  In a CSV with one column it is ``""``, as readers skip empty lines.
+        A file other than `source`, written atomically, with the suffix
+        %(outputs)s;
+        text files may be compressed.  "-" is standard output.  In a CSV a score of NaN is ``NaN``,
+        and a missing value is empty.  In a CSV with one column it is ``""``, as readers skip empty
+        lines.
     output : {"probability", "logit", "label", "log-probability"}, or several of them
         One column each, in this order.  All but labels are float64, which keeps the tails.
     names : str or sequence of str, optional
@@ -158,7 +169,7 @@ def score(
     batch_rows : int, optional
         Largest number of rows to read at a time; default: about 32 MB of rows.
     threads : int, optional
-        Largest number of threads; default: all cores that the process may use.
+        Maximum number of threads; default: all cores that the process may use.
     force : bool
         Whether to replace `sink` and `skipped` if they exist.
     resume : bool
@@ -206,8 +217,7 @@ def score(
     most = _threads.resolve(threads)
     if sink is not None and skipped is not None and Path(sink).resolve() == Path(skipped).resolve():
         raise ValueError(f"skipped must be another file than sink; got {skipped} for both")
-    width = model.coef.size + (offset is not None)
-    table = open_table(source, file_format=source_format, width=width, csv=csv)
+    table = open_model_table(source, model, offset, source_format, csv)
     scorer = Scorer(
         model,
         table,
@@ -228,7 +238,8 @@ def score(
     options = {"source_format": source_format, "csv": None if csv is None else asdict(csv)}
     run = _identity(scorer, written, options)
     if resume and not run:
-        raise ValueError("resume needs files: a stream cannot be read a second time")
+        given = "standard output" if table.files else table.name
+        raise ValueError(f"resume must have files as input and output; got {given}")
     return _write(scorer, batches, written, run, resume, progress)
 
 
@@ -345,7 +356,7 @@ def _write_batches(
     for batch in write_behind(batches(done.rows), write_and_note):
         done = done.plus(batch)
         if progress is not None:
-            progress(scorer.table.progress(done.rows, batch.position))
+            progress(scorer.table.progress(done.rows, batch.bytes_read))
     return done
 
 
@@ -363,7 +374,7 @@ def _are_complete(paths: Sequence[str | os.PathLike[str]], run: dict[str, str]) 
             return False
         if changed := [name for name in run if before.get(name) != run[name]]:
             raise ValueError(
-                f"{path}: exists already, of another run: {', '.join(changed)} has changed "
+                f"{path}: was written by another run, which differs in {', '.join(changed)} "
                 "(force=True replaces it)"
             )
     return True

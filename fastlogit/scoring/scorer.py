@@ -41,7 +41,7 @@ class ScoredBatch(NamedTuple):
         Where they were read.
     unknown : int
         Values that are not one of the model's categories.
-    position : int, optional
+    bytes_read : int, optional
         Bytes of the file read so far, as in the table's batch.
     """
 
@@ -50,7 +50,7 @@ class ScoredBatch(NamedTuple):
     read: int
     file: str
     unknown: int
-    position: int | None = None
+    bytes_read: int | None = None
 
 
 class Scorer:
@@ -105,7 +105,7 @@ class Scorer:
         """The schema of the kept columns, then the outputs."""
         import pyarrow as pa
 
-        fields = [self.table.field(position) for position in kept]
+        fields = [self.table.arrow_field(position) for position in kept]
         for name, output in zip(self.names, self.outputs, strict=True):
             # The label of a row with a score of NaN is null; other outputs are NaN.
             is_label = output == "label"
@@ -147,7 +147,7 @@ class Scorer:
             z, kept = z[there], [column.take(from_numpy(there)) for column in kept]
         columns = [self._output(one, z) for one in self.outputs]
         rows = pa.record_batch([*kept, *columns], schema=self.schema)
-        return ScoredBatch(rows, skipped, count, batch.file, unknown, batch.position)
+        return ScoredBatch(rows, skipped, count, batch.file, unknown, batch.bytes_read)
 
     def _kept(self, column: Any, field: Any, batch: Batch) -> Any:
         with errors_naming(f"{batch.file}: column {checks.shown(field.name)} cannot be kept"):

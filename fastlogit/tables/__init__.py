@@ -5,7 +5,7 @@ source, sink    open anything to read it, open a file to write it
 formats         the table of file formats; file_format is the contract of one
 parquet, arrow_ipc, csv, npy, libsvm
                 one file a format, for reading and writing
-array, frame, partition, folder
+array, frame, dask_frame, folder
                 tables that are no single file: arrays, columns in memory, Dask, many files
 record_batches, text_file, csv_options
                 parts that several formats share

@@ -74,7 +74,7 @@ def _csv_table(text: Text, csv: CSVOptions, delimiter: str) -> Table:
             table, block = found
             for batch in split_batches(table.to_batches(), names, text.name, wanted, row):
                 after = batch.first + batch.data.num_rows - row
-                yield batch._replace(position=block.position(after, table.num_rows))
+                yield batch._replace(bytes_read=block.bytes_read(after, table.num_rows))
             row, is_first = row + table.num_rows, False
 
     # Columns are read as numbers or text as the caller wants, not as their first rows look.

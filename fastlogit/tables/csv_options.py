@@ -13,15 +13,17 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from fastlogit.core.arrow import string_array
-from fastlogit.core.checks import shown
+from fastlogit.core.checks import BOOLEANS, shown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 # Cells that are missing values by default.  "nan" is a number.
 NULLS = ("", "NA", "N/A", "NULL", "null")
-# Spellings of booleans by Python, R, SQL and spreadsheets.
-_FALSE, _TRUE = (("false", "False", "FALSE"), ("true", "True", "TRUE"))
+# Spellings of 0 and 1 by Python, R, SQL and spreadsheets.
+_BOOLEANS = {
+    str(int(value)): (word, word.title(), word.upper()) for word, value in BOOLEANS.items()
+}
 # Separators of groups of digits, and the characters that each matches: a space also matches
 # no-break and thin spaces.
 _ALIKE = {",": ",", ".": ".", " ": " \u00a0\u2009\u202f", "'": "'\u2019"}
@@ -168,8 +170,8 @@ class CSVOptions:
         from pyarrow import compute
 
         texts = compute.utf8_trim_whitespace(cells)
-        for number, words in enumerate((_FALSE, _TRUE)):
-            texts = compute.if_else(compute.is_in(texts, string_array(words)), str(number), texts)
+        for number, words in _BOOLEANS.items():
+            texts = compute.if_else(compute.is_in(texts, string_array(words)), number, texts)
         if self.thousands is not None:
             is_grouped = compute.match_substring_regex(texts, self._grouped)
             without = compute.replace_substring_regex(texts, self._groups, "")

@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 _MOST_TEXT = 400
 # Patterns in Arrow's errors about a CSV, and the text that replaces them.
 _ARROW_MESSAGES = {
-    r"Expected (\d+) columns, got (\d+)": (
-        r"\2 cells, and the header has \1 (the header must be the first line)"
+    r"CSV parse error: (row -?\d+): Expected (\d+) columns, got (\d+)": (
+        r"\1 has \3 cells; the header has \2 (the header must be the first line)"
     ),
+    r"\bhas 1 cells\b": "has 1 cell",
     "Empty CSV file or block: cannot infer number of columns": (
         "Empty CSV file, or one with a header of more than a megabyte"
     ),

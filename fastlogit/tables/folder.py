@@ -27,7 +27,7 @@ _NUMBER = re.compile(r"-?[0-9]{1,18}(\.[0-9]+)?([eE][+-]?[0-9]{1,2})?")
 def find_files(source: str | os.PathLike[str]) -> tuple[Path, list[Path]]:
     """The files of a path, a folder or a pattern, in order, and the folder that has them all.
 
-    Files and folders whose names begin with . or _ are not part of a data set.
+    Files and folders whose names begin with . or _ are left out.
     """
     path = Path(source)
     if path.is_dir():
@@ -48,7 +48,7 @@ def _is_hidden(file: Path) -> bool:
     return any(part.startswith((".", "_")) for part in file.parts)
 
 
-def partition_keys(base: Path, files: list[Path]) -> dict[str, list[Any]]:
+def folder_keys(base: Path, files: list[Path]) -> dict[str, list[Any]]:
     """The value of each key for each file, from Hive's names of folders: ``year=2013/1.parquet``.
 
     The value is None if the folder says null, or has no such key.
@@ -140,8 +140,8 @@ def _read_joined(
             values = {key: each[number] for key, each in constants.items()}
             here = wanted._replace(start=start, stop=stop)
             for batch in _read_one(table, names, values, here):
-                position = None if batch.position is None else before + batch.position
-                yield batch._replace(position=position)
+                read = None if batch.bytes_read is None else before + batch.bytes_read
+                yield batch._replace(bytes_read=read)
         row += table.rows or 0
         before += sum(path.stat().st_size for path in table.files)
 

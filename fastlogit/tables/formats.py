@@ -37,6 +37,7 @@ FORMATS = (
         write_arrow,
         takes_compression=True,
     ),
+    # For output, `.arrows` means this format: `format_by_suffix` takes the later entry.
     Format(
         "arrow-stream",
         (".arrows",),

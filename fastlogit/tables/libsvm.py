@@ -61,8 +61,8 @@ def _libsvm_table(text: Text, width: int | None, first_column: int) -> Table:
             for block, X, labels in _parse_blocks(text, width, first_column):
                 for first in range(0, X.shape[0], wanted.batch_rows):
                     here = slice(first, first + wanted.batch_rows)
-                    after = block.position(min(here.stop, X.shape[0]), X.shape[0])
-                    yield Batch(X[here], text.name, row + first, labels[here], after)
+                    read = block.bytes_read(min(here.stop, X.shape[0]), X.shape[0])
+                    yield Batch(X[here], text.name, row + first, labels[here], read)
                 row += X.shape[0]
 
     dtypes = (np.dtype(np.float64),) * width

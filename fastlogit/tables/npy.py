@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastlogit.core.checks import shown
+from fastlogit.core.checks import listed, shown
 from fastlogit.tables.array import array_dtypes, array_edges
 from fastlogit.tables.errors import errors_naming
 from fastlogit.tables.table import Batch, Table
@@ -73,8 +73,7 @@ def open_npz(path: Path, *_: Any) -> Table:
         names = archive.namelist()
         name = names[0] if len(names) == 1 else "X.npy"
         if name not in names:
-            listed = ", ".join(map(shown, names[:5])) + ", ..." * (len(names) > 5)
-            raise ValueError(f"must have one array, or one called X; it has {listed}")
+            raise ValueError(f"must have one array, or one called X; it has {listed(names)}")
         with archive.open(name) as file:
             n, d, by_columns, dtype = _read_header(file)
     if by_columns and d > 1:

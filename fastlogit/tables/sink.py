@@ -108,7 +108,7 @@ def _check_compression(chosen: Format, compression: str | None) -> None:
     if compression is not None and not chosen.takes_compression:
         takes = names(one for one in output_formats() if one.takes_compression)
         raise ValueError(
-            f"compression={compression!r} must be for {takes}; got it for {chosen.name} (the name "
+            f"only {takes} take compression={compression!r}; the output is {chosen.name} (the name "
             f"of a compressed .csv or .tsv ends in {', '.join(CODECS)})"
         )
 

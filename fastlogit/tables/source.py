@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from fastlogit.tables.array import is_array, open_array
 from fastlogit.tables.arrow_ipc import STREAM_MARK
+from fastlogit.tables.dask_frame import is_dask_frame, open_dask_frame
 from fastlogit.tables.errors import errors_naming
 from fastlogit.tables.file_format import ReadOptions
-from fastlogit.tables.folder import find_files, join_tables, partition_keys
+from fastlogit.tables.folder import find_files, folder_keys, join_tables
 from fastlogit.tables.formats import (
     choose_format,
     format_by_suffix,
@@ -20,7 +21,6 @@ from fastlogit.tables.formats import (
     stream_formats,
 )
 from fastlogit.tables.frame import open_frame
-from fastlogit.tables.partition import is_dask_frame, open_dask_frame
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -78,7 +78,7 @@ def open_table(
         # LIBSVM lacks the last columns of a file if they are empty: all files get the same width.
         options = options._replace(width=max(len(table.dtypes) for table in tables))
         tables = [_open_file(file, given, options) for file in files]
-    keys = partition_keys(base, files)
+    keys = folder_keys(base, files)
     return tables[0] if len(tables) == 1 and not keys else join_tables(str(source), tables, keys)
 
 
@@ -132,4 +132,4 @@ def _must_be_csv(given: Format, options: ReadOptions) -> None:
 
 def _must_have_no_csv_options(name: str, options: ReadOptions) -> None:
     if options.csv is not None:
-        raise ValueError(f"csv={options.csv!r} must be for a CSV or TSV; got it for {name}")
+        raise ValueError(f"only CSV and TSV take csv={options.csv!r}; the input is {name}")

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 import numpy as np
 
 from fastlogit.core.arrow import decoded_type, is_number, numbers
-from fastlogit.core.checks import shown
+from fastlogit.core.checks import listed, shown
 from fastlogit.core.pipeline import map_in_order
 from fastlogit.tables.csv_options import CellError
 from fastlogit.tables.errors import ColumnError, errors_naming
@@ -37,6 +37,8 @@ T = TypeVar("T")
 _BATCH_BYTES = 32 << 20
 # Limits on the rows of a batch, for tables of very few or very many columns.
 _MOST_ROWS, _LEAST_ROWS = 1 << 17, 1 << 10
+# If at most this many names are missing, a message says which names are similar.
+_MOST_HINTS = 2
 # Metadata of a field whose text was copied from a CSV and may be numbers: it is written without
 # quotes unless it needs them.
 UNTYPED = {b"fastlogit": b"untyped"}
@@ -53,7 +55,7 @@ class Batch(NamedTuple):
     # Labels of formats that store them apart from the columns (LIBSVM).
     labels: NDArray[np.float64] | None = None
     # Bytes of the file read so far, if the number of rows in the file is unknown.
-    position: int | None = None
+    bytes_read: int | None = None
 
 
 class ReadProgress(NamedTuple):
@@ -82,7 +84,7 @@ class Wanted(NamedTuple):
 
 
 class Conflict(str):
-    """The message that a column's types in two files, such as numbers and text, do not agree."""
+    """Message: the types of a column in two files conflict."""
 
     __slots__ = ()
 
@@ -178,10 +180,10 @@ class Table:
             where.setdefault(name, []).append(position)
         missing = [name for name in wanted if name not in where]
         if missing:
-            listed = ", ".join(_with_nearest(name, names) for name in missing)
-            raise ColumnError(
-                f"{self.name}: missing column{'s' * (len(missing) > 1)} {listed}", missing
-            )
+            hints = ", ".join(_with_nearest(name, names) for name in missing[:_MOST_HINTS])
+            text = hints if len(missing) <= _MOST_HINTS else listed(missing)
+            plural = "s" * (len(missing) > 1)
+            raise ColumnError(f"{self.name}: has no column{plural} {text}", missing)
         return [where[name] for name in wanted]
 
     def find(self, wanted: Sequence[str]) -> list[int]:
@@ -215,7 +217,7 @@ class Table:
             )
         return position % width
 
-    def field(self, position: int) -> Any:
+    def arrow_field(self, position: int) -> Any:
         """The Arrow field with which a column is written when it is copied to an output."""
         import pyarrow as pa
 
@@ -318,12 +320,12 @@ class Table:
             yield from some
         self.must_be_unchanged()
 
-    def progress(self, rows: int, position: int | None) -> ReadProgress:
-        """The progress of a reader that has reached a row, and the `position` of its batch."""
+    def progress(self, rows: int, bytes_read: int | None) -> ReadProgress:
+        """The progress of a reader, from its rows and the `bytes_read` of its last batch."""
         size = self._bytes
         if self.rows is not None and size is not None:
-            position = size * rows // max(self.rows, 1)
-        return ReadProgress(rows, self.rows, position, size)
+            bytes_read = size * rows // max(self.rows, 1)
+        return ReadProgress(rows, self.rows, bytes_read, size)
 
     def must_be_unchanged(self) -> None:
         """Raise a ValueError if a file has changed since the table was opened."""
@@ -409,7 +411,7 @@ def _without_first(batches: Iterator[Batch], rows: int) -> Iterator[Batch]:
 
 
 def _with_nearest(name: str, names: Sequence[str]) -> str:
-    """A missing name, with the most similar name that there is."""
+    """A missing name, and the most similar one of `names` if there is such."""
     small = {other.lower(): other for other in names}
     nearest = difflib.get_close_matches(name.lower(), small, n=1)
-    return f"{shown(name)} (is it {shown(small[nearest[0]])}?)" if nearest else shown(name)
+    return f"{shown(name)} (did you mean {shown(small[nearest[0]])}?)" if nearest else shown(name)

@@ -36,8 +36,8 @@ class Block(NamedTuple):
     start: int
     stop: int
 
-    def position(self, row: int, rows: int) -> int:
-        """About where one of the block's rows is in the file."""
+    def bytes_read(self, row: int, rows: int) -> int:
+        """About how many bytes of the file precede one of the block's rows."""
         return self.start + (self.stop - self.start) * row // rows
 
 
@@ -153,16 +153,16 @@ def _opened(path: Path) -> Iterator[tuple[Any, Any]]:
 
 
 def _split_blocks(
-    file: Any, separator: str | None, position: Callable[[], int] | None = None
+    file: Any, separator: str | None, bytes_read: Callable[[], int] | None = None
 ) -> Iterator[Block]:
     """Split a text at ends of lines.
 
-    `position` tells the bytes read so far; by default the bytes of the text are counted.
+    `bytes_read` tells the bytes read so far; by default the bytes of the text are counted.
     """
     delimiter = None if separator is None else separator.encode()
     rest, start, stop = b"", 0, 0
     while block := file.read(_BLOCK_BYTES):
-        stop = stop + len(block) if position is None else position()
+        stop = stop + len(block) if bytes_read is None else bytes_read()
         text = rest + block
         if start == 0:
             text = text.removeprefix(codecs.BOM_UTF8)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from fastlogit.core.arrow import as_type, decoded_type, from_numpy, is_number
+from fastlogit.core.checks import listed, shown, true_or_false
 from fastlogit.core.checks import missing as checked_missing
-from fastlogit.core.checks import shown, true_or_false
 from fastlogit.matrix import onehot
 from fastlogit.tables.errors import ColumnError
 from fastlogit.tables.record_batches import is_unnamed
@@ -477,10 +477,9 @@ def _refuse_empty(table: Table, roles: ColumnRoles, absent: NDArray[np.int64], r
     if features and table.names is not None:
         names = [table.names[one] for one in features[:MOST_COLUMNS]]
         remedy = f" (ignore={names!r} leaves out {'that column' if len(names) == 1 else 'those'})"
-    listed = [table.describe(one) for one in empty[:MOST_COLUMNS]]
-    listed += [f"{len(empty) - len(listed)} more"] * (len(empty) > len(listed))
-    has = "has" if len(empty) == 1 else "have"
-    raise ValueError(f"{table.name}: {', '.join(listed)} {has} no value in any row{remedy}")
+    columns = listed([table.names[one] if table.names else one for one in empty], MOST_COLUMNS)
+    plural, has = ("", "has") if len(empty) == 1 else ("s", "have")
+    raise ValueError(f"{table.name}: column{plural} {columns} {has} no value in any row{remedy}")
 
 
 def _refuse_missing(table: Table, order: list[int], absent: NDArray[np.int64], rows: int) -> None:

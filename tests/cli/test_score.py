@@ -56,9 +56,22 @@ def test_train_then_score_from_a_shell(here):
 
 def test_missing_column(fails):
     pq.write_table(pa.table(ROWS).drop_columns("x"), "data.parquet")
-    assert "data.parquet: missing column 'x'" in fails(
+    assert "data.parquet: has no column 'x'" in fails(
         "score", "model.json", "data.parquet", "-o", "y.csv"
     )
+
+
+def test_exchanged_arguments(fails):
+    message = fails("score", "data.parquet", "model.json", "-o", "y.csv")
+    assert message.startswith("fastlogit: error: data.parquet: ")
+    assert message.endswith(" (MODEL comes before DATA)\n")
+    Path("bad.json").write_text("{")
+    assert "MODEL" not in fails("score", "bad.json", "data.parquet", "-o", "y.csv")
+
+
+def test_a_stream_cannot_be_resumed(fails):
+    message = "--resume must have files as input and output; got standard output"
+    assert message in fails(*SCORE[:-1], "-", "--resume")
 
 
 def test_an_output_of_unknown_suffix(fails):

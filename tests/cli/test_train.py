@@ -73,9 +73,9 @@ def test_train_warns_when_it_did_not_converge(here, capsys):
 
 
 def test_missing_label(fails):
-    message = "data.parquet: --label must say which column the labels are\n"
+    message = "data.parquet: --label must be given: the column of the labels\n"
     assert message in fails("train", "data.parquet", "-o", "m.json")
-    assert "data.parquet: missing column 'tt' (is it 't'?)" in fails(
+    assert "data.parquet: has no column 'tt' (did you mean 't'?)" in fails(
         "train", "data.parquet", "--label", "tt", "-o", "m.json"
     )
 
@@ -122,7 +122,7 @@ def test_a_spreadsheet_is_trained_on_by_following_the_errors(here, capsys):
     for message, remedy in [
         ("must be UTF-8 text", "--encoding cp1252"),
         ("has ';' and no ','", "--delimiter ';'"),
-        ("--label must say which column", "--label gekauft"),
+        ("--label must be given", "--label gekauft"),
         ("column 'Distanz' has 2 missing values in 80 rows", "--missing skip"),
         ("column 'Einkommen' looks like formatted numbers", "--thousands . --decimal ,"),
         ("column 'Datum' looks like dates or times", "--ignore Datum"),
@@ -202,7 +202,7 @@ def test_labels_and_features_of_any_kind_go_through_all_commands(here, capsys):
             "--weight must be a column of its own; got 'late', which is the lab",
         ),
         (["--weight", "x"], "column 'x' must be finite and not negative, as it is the weight; got"),
-        (["--offset", "z"], "missing column 'z'"),
+        (["--offset", "z"], "has no column 'z'"),
         (["--input-format", "excel"], "--input-format must be one of parquet, "),
     ],
 )
@@ -307,7 +307,7 @@ def test_text_is_trained_on_and_scored(here, capsys):
         "(--unknown ignore scores such rows as if that column added nothing)\n"
     )
     assert main([*command, "--unknown", "ignore"]) == 0
-    assert "note: met 300 texts unknown to the model\n" in capsys.readouterr().err
+    assert "note: ignored 300 values of unknown categories\n" in capsys.readouterr().err
 
 
 def test_errors_of_late_text_in_a_csv_name_the_remedies(fails, monkeypatch):

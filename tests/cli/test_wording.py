@@ -39,14 +39,14 @@ COMMANDS = next(action.choices for action in PARSER._actions if action.dest == "
         ("train", "(csv=CSVOptions(null_values=['(', ')']) takes", "(--null-values '(' ')' takes"),
         (
             "score",
-            "csv=CSVOptions(delimiter=';', null_values=['?']) must be for a CSV",
-            "--delimiter ';' --null-values '?' must be for a CSV",
+            "take csv=CSVOptions(delimiter=';', null_values=['?']); the input",
+            "take --delimiter ';' --null-values '?'; the input",
         ),
         ("train", "with intercept=False it", "with --no-intercept it"),
         ("train", "width=12 is", "--columns 12 is"),
         ("score", "source_format must be one of", "--input-format must be one of"),
         ("score", "sink_format must be one of", "--output-format must be one of"),
-        ("train", "x.csv: label must say which", "x.csv: --label must say which"),
+        ("train", "x.csv: label must be given", "x.csv: --label must be given"),
         ("train", "above tol 1e-08; raise max_passes.", "above --tol 1e-08; raise --max-passes."),
         ("train", "raise l2, or", "raise --l2, or"),
         ("evaluate", "delimiter must be one", "--delimiter must be one"),
@@ -59,14 +59,14 @@ def test_arguments_become_options(command, message, said):
 @pytest.mark.parametrize(
     "message",
     [
-        "data.csv: missing column 'missing' (is it 'label'?)",
+        "data.csv: has no column 'missing' (did you mean 'label'?)",
         "the label must be 0 or 1; got 2 in row 0",
         "'missing=skip' is a feature twice, once of 'missing'",
         "column 'max_passes' must be finite; got inf in row 0",
         "max_passes.csv: has no rows",
         "folder/max_passes/x.csv: has no rows",
         "X must have a column that is not the same everywhere",
-        "met 2 texts unknown to the model; the output and its names are kept",
+        "ignored 2 values of unknown categories; the output and its names are kept",
     ],
 )
 def test_other_words_stay(message):
@@ -93,7 +93,6 @@ BEHIND = {
 }
 # Options whose argument has another name, with the reason.
 OTHER = {
-    ("score", "outputs"): "output",  # may be given several times
     ("plot", "label"): "t",  # a command takes a column, never an array
     ("plot", "force"): "force",  # the command writes the file
     ("train", "force"): "force",

@@ -192,7 +192,7 @@ BAD_TEXTS = {
 def test_text_that_is_not_json_is_an_error_that_begins_with_the_path(tmp_path, text):
     path = tmp_path / "model.json"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    with pytest.raises(ValueError, match="not a model file") as caught:
+    with pytest.raises(ValueError, match="must be a model file") as caught:
         fl.load(path)
     assert str(caught.value).startswith(f"{path}: ")
     assert len(str(caught.value)) < 500
@@ -202,7 +202,7 @@ def test_text_that_is_not_json_is_an_error_that_begins_with_the_path(tmp_path, t
 def test_a_truncated_file_is_an_error_that_begins_with_the_path(tmp_path, length):
     path = tmp_path / "model.json"
     path.write_text(WHOLE[:length])
-    with pytest.raises(ValueError, match="not a model file") as caught:
+    with pytest.raises(ValueError, match="must be a model file") as caught:
         fl.load(path)
     assert str(caught.value).startswith(f"{path}: ")
 
@@ -317,7 +317,9 @@ def loads_or_refuses(path):
         model = fl.load(path)
     except ValueError as error:
         message = str(error)
-        assert message.startswith(f"{path}: not a ")
+        assert message.startswith(
+            (f"{path}: not a valid model: ", f"{path}: must be a model file ")
+        )
         assert len(message) - len(str(path)) < 300
         assert "\n" not in message
         return None
@@ -351,7 +353,9 @@ def test_messages_are_short_for_long_values(tmp_path, key, value):
 def test_a_repeated_key_is_an_error(tmp_path, key):
     path = tmp_path / "model.json"
     path.write_text(f'{{"{key}": 0, {json.dumps(content(note=1))[1:]}')
-    with pytest.raises(ValueError, match=f"not a model file: the key '{key}' occurs twice$"):
+    with pytest.raises(
+        ValueError, match=rf"must be a model file \(JSON\): the key '{key}' occurs twice$"
+    ):
         fl.load(path)
 
 
@@ -426,7 +430,7 @@ def test_100_megabytes_of_brackets_are_an_error(tmp_path, parts):
     path = tmp_path / "model.json"
     path.write_bytes(b"".join(part * (100_000_000 // len(b"".join(parts))) for part in parts))
     message = in_process(LOAD_IN_400_MB, path)
-    assert message.startswith(f"{path}: not a model file: ")
+    assert message.startswith(f"{path}: must be a model file (JSON): ")
     assert message.count("\n") == 1
     assert len(message) < 500
 

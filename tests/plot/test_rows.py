@@ -102,8 +102,8 @@ def test_rows_without_a_label_or_a_score_are_left_out(draw):
         (X, np.append(T[:-1], 7), "^t: the label must be 0 or 1; got 7 in row 899$"),
         (X[:, :1], T, "^X must have 2 columns, as the model has coefficients; got 1$"),
         (X, np.full(900, np.nan), "^there is no row with a label and a score$"),
-        ({"age": X[:, 0], "late": T}, "late", "missing column 'dose'"),
-        ({"age": X[:, 0], "dose": X[:, 1], "late": T}, "laat", r"'laat' \(is it 'late'\?\)"),
+        ({"age": X[:, 0], "late": T}, "late", "has no column 'dose'"),
+        ({"age": X[:, 0], "dose": X[:, 1], "late": T}, "laat", r"'laat' \(did you mean 'late'\?\)"),
     ],
 )
 def test_bad_data_are_an_error(draw, features, labels, message):

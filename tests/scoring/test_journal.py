@@ -37,7 +37,9 @@ def test_a_run_is_resumed_only_with_the_same_options(tmp_path, long_source, chan
     if changed == "input":
         os.utime(mine, ns=(1, 1))
     missing = "skip" if changed == "option" else "nan"
-    with pytest.raises(ValueError, match=rf"journal: cannot be resumed: .* {changed} has changed"):
+    with pytest.raises(
+        ValueError, match=rf"journal: cannot be resumed, as its run differs in .*{changed}"
+    ):
         fl.score(model, mine, sink, missing=missing, resume=True)
     assert journal.read_bytes() == content
     fl.score(model, mine, sink, missing=missing)  # anew
@@ -109,7 +111,7 @@ def test_a_journal_with_any_byte_replaced_gives_the_same_or_an_error(tmp_path):
             error = str(caught)
         if error:
             assert place < begin
-            assert "has changed" in error
+            assert "cannot be resumed, as its run differs in" in error
         else:
             assert sink.read_bytes() == whole
             resumed += 1
@@ -142,7 +144,7 @@ def test_a_run_is_not_resumed_on_another_input(tmp_path, refuses, how):
         os.truncate(source, 2004)
     else:
         source.unlink()
-    message = "No such file or directory" if how == "gone" else "the input has changed"
+    message = "No such file or directory" if how == "gone" else "differs in the input"
     assert message in refuses(PAIR_MODEL, source, "--resume", "--batch-rows", "10")
 
 
@@ -174,7 +176,7 @@ def test_a_run_is_not_resumed_in_another_format(tmp_path):
 
     with pytest.raises(KeyboardInterrupt):
         fl.score(model, source, tmp_path / "y.csv", progress=interrupt)
-    with pytest.raises(ValueError, match="cannot be resumed: an option has changed"):
+    with pytest.raises(ValueError, match="cannot be resumed, as its run differs in an option"):
         fl.score(model, source, tmp_path / "y.csv", source_format="libsvm0", resume=True)
 
 
@@ -195,7 +197,7 @@ def test_only_a_resumed_run_replaces_the_file_of_skipped_rows(tmp_path):
     with pytest.raises(KeyboardInterrupt):
         fl.score(model, source, sink, progress=interrupt, **options)
     for other in {"skipped": None}, {"skipped": tmp_path / "other.csv"}:
-        with pytest.raises(ValueError, match="cannot be resumed: an option has changed"):
+        with pytest.raises(ValueError, match="cannot be resumed, as its run differs in an option"):
             fl.score(model, source, sink, resume=True, **options | other)
     skipped.write_text("of the run before")  # which died when it had written that
     assert fl.score(model, source, sink, resume=True, **options).skipped == 100
@@ -320,8 +322,9 @@ def test_the_output_of_another_run_is_an_error(tmp_path, suffix, changed):
         source.write_text("x\n" + "1\n3\nNA\n" * 10)
     else:
         missing = "skip"
-    what = f"{changed} has" if suffix in (".parquet", ".arrow") else "is not what this"
-    message = rf"y\{suffix}: exists already, .*{what}.* \(force=True replaces it\)$"
+    is_named = suffix in (".parquet", ".arrow")
+    told = f"was written .* differs in .*{changed}" if is_named else "exists already, and is not"
+    message = rf"y\{suffix}: {told}.* \(force=True replaces it\)$"
     with pytest.raises((FileExistsError, ValueError), match=message):
         fl.score(model, source, sink, missing=missing, resume=True)
     assert sink.read_bytes() == content

@@ -286,7 +286,7 @@ def test_missing_offsets(tmp_path, missing, suffix):
 @pytest.mark.parametrize(
     ("source", "offset", "message"),
     [
-        (TABLE, "v", "missing column 'v'"),
+        (TABLE, "v", "has no column 'v'"),
         (TABLE, "a", "column 'a' is a feature of the model, so it cannot be the offset"),
         (TABLE, "other", "column 'other' must hold numbers; it holds string"),
         (MATRIX, 3, "here: offset must be a position from -3 to 2; got 3"),

@@ -90,7 +90,7 @@ def test_a_feature_can_be_kept_too():
         ({"output": []}, "output must be one or more different ones"),
         ({"names": ["a", "b"]}, "names must have one name for each output, 1; got 2"),
         ({"names": "n", "keep": ["n"]}, "must differ; got 'n' twice"),
-        ({"keep": ["probability"]}, "missing column 'probability'"),
+        ({"keep": ["probability"]}, "has no column 'probability'"),
         ({"keep": ["n", "n"]}, "must differ; got 'n' twice"),
         ({"keep": "n"}, "keep must be a sequence of names; got 'n'"),
         ({"threshold": 1.5}, "threshold must lie between 0 and 1; got 1.5"),

@@ -251,7 +251,7 @@ def test_late_text_that_is_no_utf8_names_its_row(tmp_path, monkeypatch):
 def test_csv_options_for_another_format_are_an_error(tmp_path):
     pq.write_table(PAIRS, tmp_path / "x.parquet")
     csv = CSVOptions(delimiter=";")
-    refused = r"csv=CSVOptions\(delimiter=';'\) must be for a CSV or TSV; got it for "
+    refused = r"only CSV and TSV take csv=CSVOptions\(delimiter=';'\); the input is "
     with pytest.raises(ValueError, match=f"{refused}parquet"):
         open_table(tmp_path / "x.parquet", csv=csv)
     with pytest.raises(ValueError, match=f"{refused}Table"):
@@ -294,7 +294,7 @@ def test_truth_values_of_a_csv_are_1_and_0(tmp_path):
 @pytest.mark.parametrize("name", [" x", "X", "x "])
 def test_the_nearest_name_is_that_with_blanks(tmp_path, name):
     (tmp_path / "x.csv").write_text(f"t,{name}\n0,1\n1,2\n")
-    with pytest.raises(ValueError, match=rf"missing column 'x' \(is it '{name}'\?\)"):
+    with pytest.raises(ValueError, match=rf"has no column 'x' \(did you mean '{name}'\?\)"):
         list(score(fl.LogisticModel([1.0], 0.0, ("x",)), tmp_path / "x.csv"))
     assert read_table(tmp_path / "x.csv", "t").feature_names == (name,)
 

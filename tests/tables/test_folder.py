@@ -43,7 +43,7 @@ def test_names_of_folders_are_columns(tmp_path):
 def test_files_of_a_folder_must_all_have_the_columns(tmp_path):
     pq.write_table(PAIRS, tmp_path / "1.parquet")
     pq.write_table(PAIRS.rename_columns(["other", "b", "A"]), tmp_path / "2.parquet")
-    with pytest.raises(ValueError, match=r"2\.parquet: missing column 'a' \(is it 'A'\?\)$"):
+    with pytest.raises(ValueError, match=r"2\.parquet: has no column 'a' \(did you mean 'A'\?\)$"):
         pair_logits(tmp_path)
 
 
@@ -105,13 +105,13 @@ def test_a_column_that_one_file_lacks_can_be_left_out(tmp_path, suffix):
     for number, names in enumerate((["x", "c", "t"], ["x", "t"])):
         table = pa.table({name: [0, 1] for name in names})
         as_source(table, suffix, tmp_path).rename(tmp_path / f"{number}.{suffix}")
-    message = rf"1\.{suffix}: missing column 'c' \(ignore=\['c'\] leaves it out\)$"
+    message = rf"1\.{suffix}: has no column 'c' \(ignore=\['c'\] leaves it out\)$"
     with pytest.raises(ValueError, match=message):
         read_table(tmp_path, "t")
     assert read_table(tmp_path, "t", ignore=["c"]).feature_names == ("x",)
-    with pytest.raises(ValueError, match=r"missing column 'c'$"):  # which no option mends
+    with pytest.raises(ValueError, match=r"has no column 'c'$"):  # which no option mends
         read_table(tmp_path, "c")
-    with pytest.raises(ValueError, match=r"missing column 'c'$"):
+    with pytest.raises(ValueError, match=r"has no column 'c'$"):
         list(fl.score(fl.LogisticModel([1.0], 0.0, ("c",)), tmp_path))
 
 
@@ -296,7 +296,7 @@ def test_a_kept_value_that_the_common_type_does_not_hold_is_an_error(tmp_path):
 def test_a_later_file_may_have_more_columns_and_none_is_left_out_in_silence(tmp_path):
     write_files(tmp_path, [pa.array([1.0, 2.0])], "parquet")
     pq.write_table(pa.table({"x": [1.0], "t": [1], "z": [3.0]}), tmp_path / "1.parquet")
-    with pytest.raises(ValueError, match=r"0\.parquet: missing column 'z'"):
+    with pytest.raises(ValueError, match=r"0\.parquet: has no column 'z'"):
         read_table(tmp_path, "t")
     assert read_table(tmp_path, "t", ignore=["z"]).X.tolist() == [[1.0], [2.0], [1.0]]
 

@@ -74,7 +74,7 @@ def test_a_compression_is_for_formats_that_have_one(tmp_path, one):
         write()
         assert path.exists()
     else:
-        message = r"^compression='zstd' must be for parquet, arrow, arrow-stream; got it for "
+        message = r"^only parquet, arrow, arrow-stream take compression='zstd'; the output is "
         with pytest.raises(ValueError, match=message + one.name):
             write()
         assert not list(tmp_path.iterdir())

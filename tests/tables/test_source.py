@@ -20,6 +20,8 @@ from sklearn.datasets import dump_svmlight_file
 
 import fastlogit as fl
 from fastlogit.scoring import evaluate, read_table, score
+from fastlogit.tables.formats import format_by_suffix, input_formats
+from tests import flip_bits
 from tests.scoring_data import (
     PAIR_WRITERS,
     PAIR_X,
@@ -75,7 +77,7 @@ def test_only_texts_are_compressed_by_suffix(tmp_path):
         ("in.parquet", b"", "size is 0 bytes"),
         ("in.parquet", b"PAR1, it says", "magic bytes"),
         ("in.csv", b"", "Empty CSV"),
-        ("in.csv", b"x\n1\n1,2\n", "row 1: 2 cells, and the header has 1 .the header must be the"),
+        ("in.csv", b"x\n1\n1,2\n", "row 1 has 2 cells; the header has 1 .the header must be the"),
         ("in.npy", b"", "magic"),
         ("in.npy", b"not an array", "magic"),
     ],
@@ -138,13 +140,18 @@ def test_truncated_files(tmp_path, table, model, suffix):
     assert files_in(tmp_path) == [source.name]
 
 
+def test_bits_of_every_format_are_flipped():
+    formats = {format_by_suffix(Path(f"x.{name}"), input_formats()) for name in flip_bits.SAMPLES}
+    assert formats == {one for one in input_formats() if one.suffixes}
+
+
 def test_a_flipped_bit_gives_a_result_or_one_line(tmp_path):
     script = Path(__file__).parents[1] / "flip_bits.py"
     command = [sys.executable, "-W", "ignore", script, "8", tmp_path, "1"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, (done.returncode, done.stdout[-100:], done.stderr[-2000:])
     statuses = [line.split()[-1] for line in done.stdout.splitlines()]
-    assert len(statuses) == 8 * 14
+    assert len(statuses) == 8 * len(flip_bits.SAMPLES)
     assert statuses.count("0") > 25
     assert statuses.count("1") > 25
     assert not list(tmp_path.glob(".*"))

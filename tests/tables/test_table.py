@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from decimal import Decimal
 
 import numpy as np
@@ -28,11 +29,27 @@ def test_columns_are_found_by_name(tmp_path, table, model, expected, suffix):
     np.testing.assert_array_equal(np.load(tmp_path / "out.npy"), expected)
 
 
-def test_missing_columns_are_all_listed_with_nearest_names(tmp_path, table, model):
-    source = write(table.rename_columns(["Age", "incom", "q", "visits"]), tmp_path / "in.parquet")
-    message = r"in.parquet: missing columns 'age' \(is it 'Age'\?\), 'income' .*'incom'.*, 'score'$"
-    with pytest.raises(ValueError, match=message):
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["age", "Income", "score", "visits"], "no column 'income' (did you mean 'Income'?)"),
+        (["Age", "q", "score", "visits"], "no columns 'age' (did you mean 'Age'?), 'income'"),
+        (["Age", "incom", "q", "visits"], "no columns 'age', 'income', 'score'"),
+    ],
+)
+def test_missing_columns_are_all_listed_and_few_with_similar_names(
+    tmp_path, table, model, names, message
+):
+    source = write(table.rename_columns(names), tmp_path / "in.parquet")
+    with pytest.raises(ValueError, match=rf"in.parquet: has {re.escape(message)}$"):
         score(model, source, tmp_path / "out.npy")
+
+
+def test_the_first_of_many_missing_columns_are_listed():
+    model = fl.LogisticModel(np.ones(48), 0.0, [f"month_{number}" for number in range(48)])
+    message = r"dict: has no columns 'month_0', 'month_1', .* 'month_4' and 43 more$"
+    with pytest.raises(ValueError, match=message):
+        fl.score(model, {"month": [1.0]})
 
 
 @pytest.mark.parametrize("suffix", [".parquet", ".csv"])

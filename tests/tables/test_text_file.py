@@ -115,4 +115,4 @@ def test_a_quoted_field_without_end_is_an_error(monkeypatch, size):
 
 def test_where_a_row_of_a_block_is():
     block = text_file.Block(b"", 100, 200)
-    assert [block.position(row, 4) for row in range(5)] == [100, 125, 150, 175, 200]
+    assert [block.bytes_read(row, 4) for row in range(5)] == [100, 125, 150, 175, 200]

@@ -134,10 +134,9 @@ def test_an_error_names_all_empty_columns_and_the_remedy(tmp_path, suffix, empty
     weight = "weight" if "weight" in empty else None
     with pytest.raises(ValueError, match=" no value in any row") as error:
         read_table(source, "t", weight=weight, missing=missing)
-    told = ", ".join(
-        sorted((f"column {name!r}" for name in empty), key=lambda one: "weight" in one)
-    )
-    assert f": {told} {'has' if len(empty) == 1 else 'have'} no value" in str(error.value)
+    names = ", ".join(sorted(map(repr, empty), key=lambda name: "weight" in name))
+    told = f"column {names} has" if len(empty) == 1 else f"columns {names} have"
+    assert f": {told} no value" in str(error.value)
     left_out = [name for name in empty if name not in ("t", "weight")]
     assert (f"(ignore={left_out!r} leaves out th" in str(error.value)) == bool(left_out)
     if left_out == empty:
@@ -183,7 +182,7 @@ def test_read_table_grows_with_a_csv(tmp_path):
 @pytest.mark.parametrize(
     ("suffix", "label", "message"),
     [
-        (".parquet", "Age", r"missing column 'Age' \(is it 'age'\?\)"),
+        (".parquet", "Age", r"has no column 'Age' \(did you mean 'age'\?\)"),
         (".npy", "age", "position from -4 to 3; got 'age'"),
         (".npy", 4, "position from -4 to 3; got 4"),
     ],
@@ -304,8 +303,8 @@ def test_features_have_different_names():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"ignore": ["age"]}, "missing column 'age'"),
-        ({"categorical": ["age"]}, "missing column 'age'"),
+        ({"ignore": ["age"]}, "has no column 'age'"),
+        ({"categorical": ["age"]}, "has no column 'age'"),
         ({"categorical": "day"}, "categorical must be a sequence of names; got 'day'"),
         ({"categorical": ["x"]}, "column 'x' must hold text, integers or booleans"),
         ({"ignore": ["x", "from", "day"]}, "has no column besides column 'late'"),
@@ -449,7 +448,7 @@ def test_weights_and_offsets_that_are_none(changed, message):
             {"weight": "x", "offset": "x"},
             "offset must be a column of its own; got 'x', which is the",
         ),
-        ({"weight": "row"}, r"missing column 'row' \(is it 'rows'\?\)"),
+        ({"weight": "row"}, r"has no column 'row' \(did you mean 'rows'\?\)"),
     ],
 )
 def test_columns_that_are_no_weights(columns, message):
@@ -513,7 +512,7 @@ def test_libsvm_has_no_columns(tmp_path, options, message):
 
 
 def test_a_label_must_be_given_where_it_is_a_column():
-    with pytest.raises(ValueError, match="dict: label must say which column the labels are"):
+    with pytest.raises(ValueError, match="dict: label must be given: the column of the labels"):
         read_table(MEASURED)
 
 
