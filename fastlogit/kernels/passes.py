@@ -107,7 +107,7 @@ def run(
         See `Results`.
     """
     n, d = layouts.shape(X)
-    outputs = coef.shape[0]
+    outputs = families.outputs(family, coef)
     block = layouts.block_rows(X) if hessian is None else packed_rows(d)
     size = lanes.round_up(block)
     work = layouts.workspace(X)
@@ -139,16 +139,16 @@ def run(
                 return False
             sums.carry(terms, lanes.round_up(rows), carried)
         if gradient is not None:
-            _accumulate(X, first, rows, factors, None, partial, gradient, work)
+            _accumulate(X, outputs, first, rows, factors, None, partial, gradient, work)
         if hessian is not None:
-            _add_products(X, family, z, weight, first, rows, terms, packed, work, hessian)
+            _add_products(X, family, outputs, z, weight, first, rows, terms, packed, work, hessian)
         if diagonal is not None:
             _curve_each(family, z, weight, first, rows, factors)
-            _accumulate(X, first, rows, factors, True, partial, diagonal, work)
+            _accumulate(X, outputs, first, rows, factors, True, partial, diagonal, work)
         if product is not None:
             _decide(X, family, first, rows, direction, intercept_direction, None, along, work)
             _curve_along(family, z, along, weight, first, rows, terms, factors)
-            _accumulate(X, first, rows, factors, None, partial, product, work)
+            _accumulate(X, outputs, first, rows, factors, None, partial, product, work)
     if loss is not None:
         high, low = sums.carried(carried)
         loss[0], error = two_sum(loss[0], high)
@@ -178,7 +178,7 @@ def _decide(
     work: Any,
 ) -> bool:
     """Put the logits of a block into `z`; False if X is damaged."""
-    for k in range(coef.shape[0]):
+    for k in range(families.outputs(family, coef)):
         if not layouts.multiply(X, first, rows, coef[k], z[k], work):
             return False
     families.add_constants(family, z, first, rows, intercept, offset)
@@ -244,6 +244,7 @@ def _no_sums(X: Any, outputs: int) -> _Sums:
 @jit.inlined
 def _accumulate(
     X: Any,
+    outputs: int,
     first: int,
     rows: int,
     factors: NDArray[np.float64],
@@ -257,7 +258,7 @@ def _accumulate(
     With `squared`, the same of the squares of X.
     """
     columns, ones = partial.columns, partial.ones
-    for k in range(factors.shape[0]):
+    for k in range(outputs):
         if squared is None:
             layouts.accumulate(X, first, rows, factors[k], columns[k], total[k], work)
         else:
@@ -324,10 +325,11 @@ def _packed_block(d: int) -> _Packed:
     return _Packed(values, np.zeros(shape))
 
 
-@jit.inner
+@jit.inlined
 def _add_products(
     X: Any,
     family: Any,
+    outputs: int,
     z: NDArray[np.float64],
     weight: NDArray[Any] | None,
     first: int,
@@ -339,8 +341,8 @@ def _add_products(
 ) -> None:
     """Add ``[X | 1]ᵀ D [X | 1]`` of a block to the upper triangle, for each pair of outputs."""
     is_packed = False
-    for k in range(z.shape[0]):
-        for other in range(k, z.shape[0]):
+    for k in range(outputs):
+        for other in range(k, outputs):
             families.curve(family, k, other, z, weight, first, rows, curvatures)
             if layouts.add_pairs(X, first, rows, curvatures, total[k, other]):
                 continue
