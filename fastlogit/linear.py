@@ -55,6 +55,8 @@ __all__ = [
     "probability",
 ]
 
+_BINOMIAL = Binomial()
+
 _public = partial(
     complete,
     X="""
@@ -517,7 +519,7 @@ def _checked(
     n, d = matrix.shape
     count = _threads.resolve(threads, len(matrix.parts(_threads.MOST_PARTS)))
     model = LinearModel(
-        Binomial(),
+        _BINOMIAL,
         checks.coefficients(coef, "coef", d)[np.newaxis],
         np.array([checks.number(intercept, "intercept")]),
         matrix.dtype == np.asarray(coef).dtype == np.float32,

@@ -112,7 +112,7 @@ def run(
         See `Results`.
     """
     n, d = layouts.shape(X)
-    outputs = coef.shape[0]
+    outputs = families.outputs(family, coef)
     block = layouts.block_rows(X) if hessian is None else packed_rows(d)
     size = lanes.round_up(block)
     work = layouts.workspace(X)
@@ -144,18 +144,18 @@ def run(
                 return False
             sums.carry(terms, lanes.round_up(rows), carried)
         if gradient is not None:
-            _accumulate(X, first, rows, factors, None, partial, gradient, work)
+            _accumulate(X, outputs, first, rows, factors, None, partial, gradient, work)
         if hessian is not None:
-            _add_products(X, family, z, weight, first, rows, terms, packed, work, hessian)
+            _add_products(X, family, outputs, z, weight, first, rows, terms, packed, work, hessian)
         if diagonal is not None:
             _put_diagonal_factors(family, z, weight, first, rows, factors)
-            _accumulate(X, first, rows, factors, True, partial, diagonal, work)
+            _accumulate(X, outputs, first, rows, factors, True, partial, diagonal, work)
         if product is not None:
             _compute_logits(
                 X, family, first, rows, direction, intercept_direction, None, along, work
             )
             _put_product_factors(family, z, along, weight, first, rows, terms, factors)
-            _accumulate(X, first, rows, factors, None, partial, product, work)
+            _accumulate(X, outputs, first, rows, factors, None, partial, product, work)
     if loss is not None:
         high, low = sums.carried(carried)
         loss[0], error = two_sum(loss[0], high)
@@ -185,7 +185,7 @@ def _compute_logits(
     work: Any,
 ) -> bool:
     """Put the logits of a block into `z`; False if X is damaged."""
-    for k in range(coef.shape[0]):
+    for k in range(families.outputs(family, coef)):
         if not layouts.multiply(X, first, rows, coef[k], z[k], work):
             return False
     families.add_constants(family, z, first, rows, intercept, offset)
@@ -251,6 +251,7 @@ def _empty_partial(X: Any, outputs: int) -> _Partial:
 @jit.inlined
 def _accumulate(
     X: Any,
+    outputs: int,
     first: int,
     rows: int,
     factors: NDArray[np.float64],
@@ -264,7 +265,7 @@ def _accumulate(
     With `squared`, the same of the squares of X.
     """
     columns, ones = partial.columns, partial.ones
-    for k in range(factors.shape[0]):
+    for k in range(outputs):
         if squared is None:
             layouts.accumulate(X, first, rows, factors[k], columns[k], total[k], work)
         else:
@@ -331,10 +332,11 @@ def _packed_block(d: int) -> _Packed:
     return _Packed(values, np.zeros(shape))
 
 
-@jit.inner
+@jit.inlined
 def _add_products(
     X: Any,
     family: Any,
+    outputs: int,
     z: NDArray[np.float64],
     weight: NDArray[Any] | None,
     first: int,
@@ -346,8 +348,8 @@ def _add_products(
 ) -> None:
     """Add ``[X | 1]ᵀ D [X | 1]`` of a block to the upper triangle, for each pair of outputs."""
     is_packed = False
-    for k in range(z.shape[0]):
-        for other in range(k, z.shape[0]):
+    for k in range(outputs):
+        for other in range(k, outputs):
             families.put_curvature(family, k, other, z, weight, first, rows, curvatures)
             if layouts.add_pairs(X, first, rows, curvatures, total[k, other]):
                 continue

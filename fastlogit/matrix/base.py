@@ -65,13 +65,19 @@ class Matrix(ABC):
 
     def parts(self, most: int) -> list[slice]:
         """Split the rows into at most `most` slices, which depend on X alone."""
-        n, whole = self.shape[0], self.whole_rows
+        n = self.shape[0]
+        if self.elements < 2 * PART_ELEMENTS:  # first, as short calls count
+            return [slice(0, n)]
+        whole = self.whole_rows
         count = even(min(most, self.elements // PART_ELEMENTS))
         rows = -(-n // (count * whole)) * whole
         return [slice(start, min(start + rows, n)) for start in range(0, n, rows)]
 
     def kernel_calls(self, part: slice) -> Iterator[tuple[slice, Layout]]:
         """Split a part into slices small enough for one kernel call, each with its layout."""
+        if self.elements <= PART_ELEMENTS:
+            yield from self.layouts(part)
+            return
         wanted = PART_ELEMENTS * self.shape[0] // max(1, self.elements)
         rows = max(1, wanted // self.whole_rows) * self.whole_rows
         for start in range(part.start, part.stop, rows):

@@ -102,7 +102,7 @@ def score(model: LinearModel, data: PassInput, out: Array, *, probability: bool)
     """Put the logits or the probabilities of all rows into `out`."""
 
     def wanted(_: int, here: slice) -> Results:
-        return Results(probabilities=out[here]) if probability else Results(logits=out[here])
+        return Results(None, out[here]) if probability else Results(out[here])
 
     _run(model, data, split(data.X, 0), wanted, float32=out.dtype == np.float32)
 
@@ -121,9 +121,11 @@ def derivatives(model: LinearModel, data: PassInput, order: int) -> DerivativeSu
 
     def wanted(part: int, _: slice) -> Results:
         return Results(
-            loss=loss[part],
-            gradient=None if gradient is None else gradient[part],
-            hessian=None if hessian is None else hessian[part],
+            None,
+            None,
+            loss[part],
+            None if gradient is None else gradient[part],
+            None if hessian is None else hessian[part],
         )
 
     _run(model, data, parts, wanted, float32=model.float32)
@@ -164,12 +166,13 @@ def hessian_product(
 def symmetric(hessian: PartialSums, outputs: int, d: int) -> FloatArray:
     """Hessian by [coef.ravel(), intercept], from its sums."""
     size, tiled = d + 1, passes.hessian_size(d)
+    if outputs == 1:
+        upper = np.triu(hessian.merged().reshape(tiled, tiled)[:size, :size])
+        only: FloatArray = upper + np.triu(upper, 1).T
+        return only
     sums = hessian.merged().reshape(outputs, outputs, tiled, tiled)[..., :size, :size]
     upper = np.triu(sums)
     blocks: FloatArray = upper + np.triu(upper, 1).swapaxes(2, 3)
-    if outputs == 1:
-        only: FloatArray = blocks[0, 0]
-        return only
     for k, other in combinations(range(outputs), 2):
         blocks[other, k] = blocks[k, other]
     numbers = np.arange(outputs * size).reshape(outputs, size)
@@ -208,6 +211,8 @@ def _columns(partials: FloatArray) -> PartialSums:
 
 def _pairs(partials: FloatArray) -> PartialSums:
     """Sums of Hessians, (parts, outputs, outputs, 2, size, size)."""
+    if partials.shape[1] == 1:  # without a copy
+        return PartialSums(partials.reshape(len(partials), 2, -1))
     return PartialSums(partials.transpose(0, 3, 1, 2, 4, 5).reshape(len(partials), 2, -1))
 
 

@@ -27,6 +27,11 @@ def add_constants(family, z, first, rows, intercept, offset):
 
 
 @jit.inner
+def outputs(family, coef):
+    return 2
+
+
+@jit.inner
 def put_logits(family, z, first, rows, out):
     for k in range(2):
         for i in range(rows):
@@ -54,7 +59,7 @@ def put_curvature(family, k, other, z, weight, first, rows, curvatures):
 @pytest.fixture
 def given(monkeypatch):
     """Model and data of the family; nothing that is compiled for it is kept on disk."""
-    functions = [add_constants, put_logits, differentiate, put_curvature]
+    functions = [outputs, add_constants, put_logits, differentiate, put_curvature]
     module = types.SimpleNamespace(**{function.__name__: function for function in functions})
     monkeypatch.setitem(families.MODULES, Pair, module)
     monkeypatch.setattr(jit._Cache, "save_overload", lambda *args: None)

@@ -8,6 +8,7 @@ A family is an empty named tuple class, by which compiled code chooses, and a mo
 :data:`MODULES` lists them all.  From it :func:`jit.by_class` makes the functions below.
 
 ============================================================  =====================================
+``outputs(family, coef)``                                     K
 ``add_constants(family, z, first, rows, intercept, offset)``  z += intercept + offset
 ``put_logits(family, z, first, rows, out)``                   out = z
 ``put_probabilities(family, z, first, rows, float32, out)``   out = probabilities
@@ -34,6 +35,8 @@ curvatures)``
 
 The functions must keep these rules:
 
+- ``outputs`` returns a constant where the family has one, so that the compiler drops the loops over
+  outputs.
 - ``differentiate`` returns False if a target is not valid.  To check this beforehand would mean
   reading `t` twice.
 - ``losses``, ``slopes`` and ``curvatures`` are multiplied by `weight`; a weight of 0 makes even NaN
@@ -62,6 +65,7 @@ def _by_family(name: str) -> Any:
     return jit.by_class(lambda family: getattr(MODULES[family], name))
 
 
+outputs = _by_family("outputs")
 add_constants = _by_family("add_constants")
 put_logits = _by_family("put_logits")
 put_probabilities = _by_family("put_probabilities")

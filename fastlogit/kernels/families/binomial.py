@@ -19,6 +19,12 @@ class Binomial(NamedTuple):
 
 
 @jit.inner
+def outputs(family: Binomial, coef: NDArray[np.float64]) -> int:
+    """1, which the compiler then knows."""
+    return 1
+
+
+@jit.inner
 def add_constants(
     family: Binomial,
     z: NDArray[np.float64],
