@@ -115,31 +115,25 @@ def elementwise() -> Any:
 
 def scalars() -> Any:
     """The functions of `fastlogit.kernels`, called by compiled code."""
-    one = [getattr(kernels, name) for name, given in FUNCTIONS.items() if len(given) == 1]
-    two = [getattr(kernels, name) for name, given in FUNCTIONS.items() if len(given) == 2]
-    sigmoid, derivative, log_sigmoid, softplus, logit = one
-    loss, residual, entropy, entropy_derivative = two
-
-    @numba.njit(error_model="numpy")
-    def call_one(x, out):
-        for i in range(x.size):
-            out[0, i], out[1, i], out[2, i] = sigmoid(x[i]), derivative(x[i]), log_sigmoid(x[i])
-            out[3, i], out[4, i] = softplus(x[i]), logit(x[i])
-
-    @numba.njit(error_model="numpy")
-    def call_two(x, t, out):
-        for i in range(x.size):
-            out[0, i], out[1, i] = loss(x[i], t[i]), residual(x[i], t[i])
-            out[2, i], out[3, i] = entropy(x[i], t[i]), entropy_derivative(x[i], t[i])
-
-    for dtype, first in itertools.product((np.float64, np.float32), "zy"):
-        for loop, arguments in (call_one, (first,)), (call_two, (first, "t")):
-            args = points(arguments, dtype)
-            names = [name for name in FUNCTIONS if len(FUNCTIONS[name]) == len(arguments)]
-            out = np.empty((len(names), args[0].size), dtype)
+    for name, given in FUNCTIONS.items():
+        loop = _user_loop(getattr(kernels, name), len(given))
+        for dtype, first in itertools.product((np.float64, np.float32), "zy"):
+            args = points((first, *given[1:]), dtype)
+            out = np.empty(args[0].size, dtype)
             loop(*args, out)
-            for name, result in zip(names, out, strict=True):
-                yield f"kernels.{name} of {first} {dtype.__name__}", [result]
+            yield f"kernels.{name} of {first} {dtype.__name__}", [out]
+
+
+def _user_loop(function: Any, inputs: int) -> Any:
+    def unary(z, out):
+        for i in range(z.size):
+            out[i] = function(z[i])
+
+    def binary(z, t, out):
+        for i in range(z.size):
+            out[i] = function(z[i], t[i])
+
+    return numba.njit(error_model="numpy")(unary if inputs == 1 else binary)
 
 
 def sums() -> Any:

@@ -6,22 +6,14 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
+from fastlogit.kernels.elementwise import FUNCTIONS
+
 Array = Any  # of any library
 Implementation = Callable[..., Any]
 
 
 # The functions and their arguments.
-ELEMENTWISE = {
-    "sigmoid": "z",
-    "sigmoid_derivative": "z",
-    "log_sigmoid": "z",
-    "softplus": "z",
-    "logit": "y",
-    "logistic_loss": "z t",
-    "residual": "z t",
-    "cross_entropy": "y t",
-    "cross_entropy_derivative": "y t",
-}
+ELEMENTWISE = {name: " ".join(line.arguments) for name, line in FUNCTIONS.items()}
 SUMS = {"log_loss": "z t", "log_loss_gradient": "z t"}
 PASSES = {
     "linear.decision": "X coef",

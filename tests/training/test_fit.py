@@ -17,6 +17,7 @@ from sklearn.linear_model import LogisticRegression
 import fastlogit as fl
 from fastlogit.data import flights_path
 from fastlogit.matrix import passes
+from fastlogit.training import solvers
 from fastlogit.training.messages import CollinearityWarning, ConvergenceWarning, SeparationWarning
 
 
@@ -475,7 +476,7 @@ def test_columns_that_are_far_from_0_give_the_same_model(small):
 
 
 @pytest.mark.parametrize("l2", [1.0, 0.0])
-@pytest.mark.parametrize("solver", ["newton", "sampled-newton", "lbfgs", "gradient-descent"])
+@pytest.mark.parametrize("solver", list(solvers.SOLVERS))
 def test_passes_counts_the_reads_of_x_and_of_samples(small, solver, l2, monkeypatch):
     rows = []
 
@@ -614,7 +615,7 @@ def test_a_good_fit_warns_of_nothing(small):
 
 # Solvers ----------------------------------------------------------------------------------
 
-SOLVERS = ["newton", "sampled-newton", "lbfgs", "gradient-descent"]
+SOLVERS = list(solvers.SOLVERS)
 
 
 @pytest.fixture(scope="module")
@@ -710,7 +711,7 @@ def test_a_fixed_step_that_is_too_long_ends_with_advice(small):
     assert not model.converged
 
 
-@pytest.mark.parametrize("solver", ["newton", "sampled-newton", "lbfgs", "gradient-descent"])
+@pytest.mark.parametrize("solver", list(solvers.SOLVERS))
 @pytest.mark.parametrize("max_passes", [4, 5])
 def test_max_passes_is_a_bound_for_every_solver(large, solver, max_passes):
     X, t = large
@@ -867,7 +868,7 @@ def assert_describes_one_point(model, X, t):
 
 
 @pytest.mark.parametrize("l2", [0.0, 1.0])
-@pytest.mark.parametrize("solver", ["newton", "sampled-newton", "lbfgs", "gradient-descent"])
+@pytest.mark.parametrize("solver", list(solvers.SOLVERS))
 @pytest.mark.parametrize("max_passes", [4, 5, 6, 7, 8, 60])
 def test_a_model_describes_one_point_whatever_the_budget(small, solver, l2, max_passes):
     X, t = small

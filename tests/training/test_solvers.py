@@ -20,7 +20,7 @@ RNG = np.random.default_rng(9)
 N, D = 3000, 6
 X = RNG.normal(size=(N, D)) @ np.linalg.cholesky(0.5 * np.eye(D) + 0.5)
 T = (RNG.random(N) < 1 / (1 + np.exp(-X @ np.linspace(-1, 1, D)))).astype(np.float64)
-SOLVERS = ["newton", "sampled-newton", "lbfgs", "gradient-descent"]
+SOLVERS = list(solvers.SOLVERS)
 
 
 def objective(X=X, t=T, l2=1.0):

@@ -18,7 +18,7 @@ from scipy.special import expit, log_softmax, softmax
 import fastlogit as fl
 from fastlogit.kernels.passes import hessian_size
 from fastlogit.matrix import passes
-from fastlogit.training import messages
+from fastlogit.training import messages, solvers
 from fastlogit.training.dataset import Dataset, DatasetSums
 from fastlogit.training.family import Family
 from fastlogit.training.objective import Objective
@@ -32,7 +32,7 @@ RNG = np.random.default_rng(12)
 N, D = 600, 3
 X = RNG.normal(size=(N, D))
 WEIGHT = RNG.random(N) + 0.5
-SOLVERS = ["newton", "sampled-newton", "lbfgs", "gradient-descent"]
+SOLVERS = list(solvers.SOLVERS)
 
 
 class NumPyFamily(Family):
