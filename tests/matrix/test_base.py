@@ -12,7 +12,7 @@ import pytest
 from scipy import sparse
 
 import fastlogit as fl
-from fastlogit.matrix import as_matrix
+from fastlogit.matrix import Matrix, as_matrix
 
 N = 700
 NUMBERS = np.random.default_rng(12).integers(0, 100, (N, 4)).astype(float)
@@ -127,3 +127,8 @@ def test_a_sample_of_a_damaged_sparse_matrix_is_an_error():
     X.indices[1] = 7
     with pytest.raises(ValueError, match=r"X\.indices must lie between 0 and 2; got 7 at entry 1"):
         as_matrix(X).sample(np.array([0, 2]), 1)
+
+
+def test_a_kind_of_matrix_must_have_the_methods_of_the_contract():
+    with pytest.raises(TypeError, match=r"abstract methods .*arrays.*layouts.*sample.*subtract"):
+        Matrix((1, 1), None, None)
