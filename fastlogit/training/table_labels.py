@@ -34,7 +34,7 @@ def find_labels(table: Table, label: str | int | None) -> int | None:
         must_be_absent(table, label=label)
         return None
     if label is None:
-        raise ValueError(f"{table.name}: label must say which column the labels are")
+        raise ValueError(f"{table.name}: label must be given: the column of the labels")
     position = table.position(label)
     dtype = table.dtypes[position]
     if table.typed and isinstance(dtype, str) and not table.holds_text(position):

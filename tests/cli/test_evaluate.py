@@ -31,7 +31,9 @@ def test_evaluate(here, capsys):
 
 
 def test_evaluate_needs_a_label(fails):
-    assert "label must say which column" in fails("evaluate", "model.json", "data.parquet")
+    assert "label must be given: the column of the labels" in fails(
+        "evaluate", "model.json", "data.parquet"
+    )
 
 
 @pytest.mark.parametrize("command", ["evaluate", "plot"])

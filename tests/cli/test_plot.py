@@ -114,7 +114,10 @@ def test_plot_reports_wrong_usage(here, capsys, words, message):
         (["coefficients", "model.json", "-o", "data.parquet"], "data.parquet: a picture's name"),
         (["coefficients", "gone.json", "-o", "x.png"], "gone.json: No such file"),
         (["convergence", "model.json", "-o", "x.png"], "model must have a history"),
-        (["roc", "model.json", "data.parquet", "-o", "x.png"], "label must say which column"),
+        (
+            ["roc", "model.json", "data.parquet", "-o", "x.png"],
+            "label must be given: the column of the labels",
+        ),
         (
             ["roc", "model.json", "data.parquet", "--label", "tt", "-o", "x.png"],
             "data.parquet: has no column 'tt' (did you mean 't'?)",

@@ -73,7 +73,7 @@ def test_train_warns_when_it_did_not_converge(here, capsys):
 
 
 def test_missing_label(fails):
-    message = "data.parquet: --label must say which column the labels are\n"
+    message = "data.parquet: --label must be given: the column of the labels\n"
     assert message in fails("train", "data.parquet", "-o", "m.json")
     assert "data.parquet: has no column 'tt' (did you mean 't'?)" in fails(
         "train", "data.parquet", "--label", "tt", "-o", "m.json"
@@ -122,7 +122,7 @@ def test_a_spreadsheet_is_trained_on_by_following_the_errors(here, capsys):
     for message, remedy in [
         ("must be UTF-8 text", "--encoding cp1252"),
         ("has ';' and no ','", "--delimiter ';'"),
-        ("--label must say which column", "--label gekauft"),
+        ("--label must be given", "--label gekauft"),
         ("column 'Distanz' has 2 missing values in 80 rows", "--missing skip"),
         ("column 'Einkommen' looks like formatted numbers", "--thousands . --decimal ,"),
         ("column 'Datum' looks like dates or times", "--ignore Datum"),

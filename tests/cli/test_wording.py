@@ -46,7 +46,7 @@ COMMANDS = next(action.choices for action in PARSER._actions if action.dest == "
         ("train", "width=12 is", "--columns 12 is"),
         ("score", "source_format must be one of", "--input-format must be one of"),
         ("score", "sink_format must be one of", "--output-format must be one of"),
-        ("train", "x.csv: label must say which", "x.csv: --label must say which"),
+        ("train", "x.csv: label must be given", "x.csv: --label must be given"),
         ("train", "above tol 1e-08; raise max_passes.", "above --tol 1e-08; raise --max-passes."),
         ("train", "raise l2, or", "raise --l2, or"),
         ("evaluate", "delimiter must be one", "--delimiter must be one"),

@@ -512,7 +512,7 @@ def test_libsvm_has_no_columns(tmp_path, options, message):
 
 
 def test_a_label_must_be_given_where_it_is_a_column():
-    with pytest.raises(ValueError, match="dict: label must say which column the labels are"):
+    with pytest.raises(ValueError, match="dict: label must be given: the column of the labels"):
         read_table(MEASURED)
 
 
