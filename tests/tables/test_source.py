@@ -78,6 +78,7 @@ def test_only_texts_are_compressed_by_suffix(tmp_path):
         ("in.parquet", b"PAR1, it says", "magic bytes"),
         ("in.csv", b"", "Empty CSV"),
         ("in.csv", b"x\n1\n1,2\n", "row 1 has 2 cells; the header has 1 .the header must be the"),
+        ("in.csv", b"x,y\n1,2\n3\n", "row 1 has 1 cell; the header has 2 .the header must be the"),
         ("in.npy", b"", "magic"),
         ("in.npy", b"not an array", "magic"),
     ],
