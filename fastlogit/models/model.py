@@ -530,7 +530,7 @@ class LogisticModel:
             temporary.write_text(text + "\n", encoding="utf-8")
 
     def content(self) -> dict[str, Any]:
-        """The content of the model's file, ready for JSON.
+        """The content of the model's file, ready for JSON; raises nothing.
 
         Returns
         -------

@@ -43,7 +43,7 @@ class Problem(NamedTuple):
     names: tuple[str, ...] | None
     # θ to begin with.
     start: Vector | None
-    # What was subtracted from the offsets: a number for each output.
+    # The number that was subtracted from the offsets of each output.
     offset_centre: float | Vector
 
     def coefficients(self, theta: Vector) -> tuple[Vector, Any]:
