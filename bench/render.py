@@ -60,14 +60,16 @@ def measured(runs: Sequence[dict[str, Any]]) -> str:
 
 def machine(described: dict[str, Any]) -> str:
     """A description of a machine in one line."""
-    versions = [f"{name_of(name)} {version}" for name, version in described["versions"].items()]
+    versions = [
+        f"{library_name(name)} {version}" for name, version in described["versions"].items()
+    ]
     if revision := described.get("revision"):
         versions[0] += f" ({revision})"
     cores = f"{described['cores']} core{'' if described['cores'] == 1 else 's'}"
     return ", ".join([described["processor"], cores, described["python"], *versions])
 
 
-def name_of(library: str) -> str:
+def library_name(library: str) -> str:
     """Usual name of a library."""
     return NAMES.get(library, library)
 
@@ -89,7 +91,7 @@ def summary(rows: Rows) -> str:
         cells = [
             f"{types[t]['fastest']} of {types[t]['cases']}" if t in types else "" for t in DTYPES
         ]
-        than = f"`{worst['worst']}`, {worst['times_as_fast']:.2f} x {name_of(worst['than'])}"
+        than = f"`{worst['worst']}`, {worst['times_as_fast']:.2f} x {library_name(worst['than'])}"
         lines.append([size, *cells, than])
     head = ["fastest on", *DTYPES, "worst case"]
     return (
@@ -113,7 +115,7 @@ def numpy(rows: Rows) -> str:
         ]
         lines.append([name, *cells])
     first, *rest = threads
-    head = ["per element or row", *map(name_of, libraries), f"{OURS}, {first}", *rest]
+    head = ["per element or row", *map(library_name, libraries), f"{OURS}, {first}", *rest]
     return grid(head, lines)
 
 
@@ -125,7 +127,7 @@ def passes(rows: Rows) -> str:
         times = row["times_as_long"]
         cells = [f"{times[other]:.2f} x" if other in times else "" for other in others]
         lines.append([name, duration(row["seconds"]), *cells])
-    return grid(["loss and gradient, X", OURS, *map(name_of, others)], lines)
+    return grid(["loss and gradient, X", OURS, *map(library_name, others)], lines)
 
 
 def first_calls(rows: Rows) -> str:
@@ -155,7 +157,9 @@ def accuracy(rows: Rows) -> str:
     for name, row in rows.items():
         errors = ([_error(row.get(library, {}), dtype) for dtype in types] for library in libraries)
         lines.append([name, *(" / ".join(filter(None, pair)) for pair in errors)])
-    return grid([f"largest error in ULP, {' / '.join(types)}", *map(name_of, libraries)], lines)
+    return grid(
+        [f"largest error in ULP, {' / '.join(types)}", *map(library_name, libraries)], lines
+    )
 
 
 def _error(found: Row, dtype: str) -> str:

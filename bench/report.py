@@ -101,7 +101,7 @@ def goals(run: Run) -> Rows:
     for name, value, than, least in (*_function_goals(run), *_pass_goals(run)):
         goal = Goal(least=least)
         row = {"value": value, "than": than, "goal": str(goal), "verdict": goal.verdict(value)}
-        rows[f"{name}, {render.name_of(than)}"] = row
+        rows[f"{name}, {render.library_name(than)}"] = row
     return rows
 
 

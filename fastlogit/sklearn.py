@@ -23,8 +23,8 @@ from fastlogit import linear
 from fastlogit.core import checks
 from fastlogit.core import threads as _threads
 from fastlogit.core.warning import warn_caller
-from fastlogit.elementwise import log_sigmoid, sigmoid
-from fastlogit.models.model import LogisticModel, both_classes
+from fastlogit.elementwise import both_classes, log_sigmoid, sigmoid
+from fastlogit.models.model import LogisticModel
 from fastlogit.training.fit import fit_and_warnings
 from fastlogit.training.messages import ConvergenceWarning as NotConverged
 from fastlogit.training.messages import SeparationWarning

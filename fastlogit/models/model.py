@@ -19,7 +19,7 @@ from fastlogit import linear
 from fastlogit.core import checks, files, linalg
 from fastlogit.core import threads as _threads
 from fastlogit.core.warning import warn_caller
-from fastlogit.elementwise import sigmoid
+from fastlogit.elementwise import both_classes, sigmoid
 from fastlogit.matrix import centring, onehot
 from fastlogit.matrix.table import in_memory
 from fastlogit.models import fields, file, statistics
@@ -27,9 +27,7 @@ from fastlogit.models.fields import History
 from fastlogit.models.input import check_columns, checked_matrix, offset_array
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from numpy.typing import ArrayLike, DTypeLike, NDArray
+    from numpy.typing import ArrayLike, NDArray
 
     from fastlogit.core.checks import Missing
     from fastlogit.matrix.onehot import Unknown
@@ -537,16 +535,6 @@ class LogisticModel:
         dict
         """
         return file.content(vars(self))
-
-
-def both_classes(
-    function: Callable[..., Any], z: NDArray[Any], dtype: DTypeLike, threads: SupportsIndex | None
-) -> NDArray[Any]:
-    """A function of -z and of z as an array (n, 2), each column exact in its own tail."""
-    result = np.empty((z.size, 2), dtype)
-    function(-z, out=result[:, 0], threads=threads)
-    function(z, out=result[:, 1], threads=threads)
-    return result
 
 
 def load(path: str | os.PathLike[str]) -> LogisticModel:
