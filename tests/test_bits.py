@@ -49,9 +49,9 @@ def results() -> dict[str, str]:
         for t in (soft, hard):
             loss, gradient = fl.log_loss_gradient(z, t, soft)
             found[f"sums {dtype.__name__} {t.dtype}"] = digest(loss, gradient)
-            given = {"weight": soft[rows], "offset": z[rows]}
-            loss, gradient, hessian = fl.linear.log_loss_gradient_hessian(X, t[rows], coef, **given)
-            found[f"linear {dtype.__name__} {t.dtype}"] = digest(loss, gradient, hessian)
+        given = {"weight": soft[rows], "offset": z[rows]}
+        loss, gradient, hessian = fl.linear.log_loss_gradient_hessian(X, soft[rows], coef, **given)
+        found[f"linear {dtype.__name__}"] = digest(loss, gradient, hessian)
         found[f"score {dtype.__name__}"] = digest(fl.linear.probability(X, coef, 0.5))
         found[f"columns {dtype.__name__}"] = digest(
             fl.linear.probability(dict(enumerate(X.T)), coef)
