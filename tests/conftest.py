@@ -20,7 +20,7 @@ from tests.scoring_data import N, write_long
 # Background jobs of a shell ignore Ctrl-C, and processes inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-settings.register_profile("fastlogit", deadline=None, derandomize=True, max_examples=120)
+settings.register_profile("fastlogit", deadline=None, derandomize=True, max_examples=100)
 settings.load_profile("fastlogit")
 
 
