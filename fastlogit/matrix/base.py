@@ -75,7 +75,7 @@ class Matrix(ABC):
 
     def kernel_calls(self, part: slice) -> Iterator[tuple[slice, Layout]]:
         """Split a part into slices small enough for one kernel call, each with its layout."""
-        if self.elements <= PART_ELEMENTS:
+        if 2 * self.elements <= PART_ELEMENTS:  # surely one call; short calls count
             yield from self.layouts(part)
             return
         wanted = PART_ELEMENTS * self.shape[0] // max(1, self.elements)

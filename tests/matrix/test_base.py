@@ -132,3 +132,12 @@ def test_a_sample_of_a_damaged_sparse_matrix_is_an_error():
 def test_a_kind_of_matrix_must_have_the_methods_of_the_contract():
     with pytest.raises(TypeError, match=r"abstract methods .*arrays.*layouts.*sample.*subtract"):
         Matrix((1, 1), None, None)
+
+
+@pytest.mark.parametrize(
+    ("shape", "rows"), [((1001, 1047), [1000, 1]), ((500, 1048), [500]), ((6, 1 << 19), [6])]
+)
+def test_a_kernel_call_has_whole_rows_and_a_limited_number_of_elements(shape, rows):
+    matrix = as_matrix(np.zeros(shape, np.uint8))
+    calls = [here for here, _ in matrix.kernel_calls(slice(0, shape[0]))]
+    assert [here.stop - here.start for here in calls] == rows
