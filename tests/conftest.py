@@ -24,6 +24,12 @@ settings.register_profile("fastlogit", deadline=None, derandomize=True, max_exam
 settings.load_profile("fastlogit")
 
 
+def pytest_configure(config):
+    # Files in their order: pytest-xdist would end with those of the fewest tests, and the slowest
+    # test is alone in its file.
+    config.option.loadscopereorder = False
+
+
 @pytest.fixture
 def table():
     rng = np.random.default_rng(7)
