@@ -51,7 +51,7 @@ Nothing here compiles: decorated functions compile at their first call.
 from __future__ import annotations
 
 from contextlib import contextmanager, suppress
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -61,7 +61,7 @@ import numba.extending
 import numpy as np
 from numba import types
 from numba.core import event
-from numba.core.caching import FunctionCache
+from numba.core.caching import FunctionCache, NullCache
 from numba.core.ccallback import CFunc
 from numba.core.runtime import rtsys
 
@@ -237,8 +237,7 @@ def _enabled() -> Iterator[None]:
 
 def _cached(compiled: Any, function: Callable[..., Any]) -> Any:
     """As Numba's ``cache=True``, but with :class:`_Cache`."""
-    with suppress(RuntimeError):  # "cannot cache function ...: no locator available"
-        compiled._cache = _Cache(function)
+    compiled._cache = _Cache(function)
     return compiled
 
 
@@ -255,7 +254,37 @@ def cache_folder(compiled: Any) -> str | None:
     return None if path is None else str(path)
 
 
-class _Cache(FunctionCache):  # type: ignore[misc]
+class _Cache:
+    """The cache of a function on disk, which is looked for at its first use.
+
+    To look for the folders of all functions at import would take 12 ms.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+
+    @cached_property
+    def _files(self) -> Any:
+        try:
+            return _CacheFiles(self._function)
+        except RuntimeError:  # "cannot cache function ...: no locator available"
+            return NullCache()
+
+    @property
+    def cache_path(self) -> Any:
+        return self._files.cache_path
+
+    def flush(self) -> None:
+        self._files.flush()
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        return self._files.load_overload(sig, target_context)
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        self._files.save_overload(sig, data)
+
+
+class _CacheFiles(FunctionCache):  # type: ignore[misc]
     """Numba's on-disk cache, hardened against its known failures.
 
     - An edit of any kernel makes the cache stale, as kernels are inlined into each other.  Numba

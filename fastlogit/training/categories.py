@@ -52,9 +52,7 @@ _UNIT = (
     "|[kmg]w|[kmg]?wh|[kmg]?hz|[kmgt]i?b|km/h|kmh|kph|mph|m/s|m[²³]|km²|ha|acres?|[hk]?pa|mbar|psi"
     "|k?cal|kj|px|pts|kr|zł|kč)))?"
 )
-_FORMATTED = re.compile(
-    rf"\(?{_SIGN}{_BLANK}{_CURRENCY}{_BLANK}{_SIGN}{_DIGITS}(?:[eE][-+]?\d+)?{_UNIT}\)?-?"
-)
+_FORMATTED = rf"\(?{_SIGN}{_BLANK}{_CURRENCY}{_BLANK}{_SIGN}{_DIGITS}(?:[eE][-+]?\d+)?{_UNIT}\)?-?"
 # Dates with a year, or a year and a month, and times of day.
 _DAY = "(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*[.,]{0,2} )?"
 _MONTH = (
@@ -71,9 +69,9 @@ _DATE = (
     rf"|{_MONTH}[- ]\d{{4}}|\d{{4}}-(?:0[1-9]|1[0-2])"
     r"|\d{4}[年년] ?\d{1,2}[月월](?: ?\d{1,2}[日일])?)"
 )
-_DATE_OR_TIME = re.compile(rf"(?:{_DAY}{_DATE}(?:(?:,? |t){_TIME})?|{_TIME})", re.IGNORECASE)
+_DATE_OR_TIME = rf"(?i)(?:{_DAY}{_DATE}(?:(?:,? |t){_TIME})?|{_TIME})"
 # A year and the next one, such as "2013-14".
-_YEARS = re.compile(r"(\d{4})-(\d{2})")
+_YEARS = r"(\d{4})-(\d{2})"
 
 
 class Place(NamedTuple):
@@ -212,12 +210,12 @@ def reason_against(
     if texts and len(numbers) == len(texts):
         return Reason(f"holds numbers as text, such as {example(numbers[0])}")
     others = sorted(set(texts) - set(numbers), key=categories.numbers.__getitem__)
-    dates = [text for text in others if _DATE_OR_TIME.fullmatch(text.strip())]
+    dates = [text for text in others if re.fullmatch(_DATE_OR_TIME, text.strip())]
     if all(map(_are_two_years, dates)):
         dates = []
     if 2 * len(dates) > len(texts):
         return Reason(f"looks like dates or times, such as {example(dates[0])}")
-    formatted = [text for text in others if _FORMATTED.fullmatch(text.strip())]
+    formatted = [text for text in others if re.fullmatch(_FORMATTED, text.strip())]
     if formatted and 2 * len(numbers + formatted) > len(texts):
         return Reason(
             f"looks like formatted numbers, such as {example(formatted[0])}",
@@ -243,7 +241,7 @@ def reason_against(
 
 
 def _are_two_years(text: str) -> bool:
-    found = _YEARS.fullmatch(text.strip())
+    found = re.fullmatch(_YEARS, text.strip())
     return found is not None and (int(found[1]) + 1) % 100 == int(found[2])
 
 
