@@ -18,7 +18,7 @@ COMMANDS = {
     "counts": "instructions per element of every function",
     "compare": "whether one of two revisions is slower, less accurate or larger",
     "gate": "the same for the working tree against the last tag or the stored baseline",
-    "readme": "fill the tables of bench/README.md with the stored results",
+    "readme": "fill the tables of both READMEs with the stored results",
 }
 
 

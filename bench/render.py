@@ -95,8 +95,10 @@ def summary(rows: Rows) -> str:
         lines.append([size, *cells, than])
     head = ["fastest on", *DTYPES, "worst case"]
     return (
-        f"fastlogit is the fastest in {total['fastest']} of {total['cases']} cases; compared with "
-        f"one other at a time it is faster in {total['faster']} of {total['pairs']}.\n\n"
+        f"fastlogit is the fastest in {total['fastest']} of {total['cases']} cases (functions, "
+        f"types, sizes). It wins {total['faster']} of\n{total['pairs']} comparisons with one "
+        "other. The worst case is the function that loses most; 0.50 x takes\ntwice as long as "
+        "the fastest.\n\n"
         f"{grid(head, lines, (0, 3))}"
     )
 

@@ -359,7 +359,7 @@ def score_parquet(setting: Setting) -> Row:
     source = setting.source("parquet")
     ours, scores = setting.ours(source, ".parquet")
     readers, writers = parquet_readers(source), parquet_writers(setting, scores)
-    ways = f"pyarrow: the fastest of {len(readers)} ways to read, and of {len(writers)} to write"
+    ways = f"pyarrow: the fastest read ({len(readers)} ways) plus write ({len(writers)} ways)"
     sklearn, others = (
         available(partial(make, setting, source) for make in makers)
         for makers in ([sklearn_contender], [onnx_contender, polars_contender, duckdb_contender])

@@ -29,9 +29,15 @@ from fastlogit import elementwise as _elementwise
 from fastlogit import linear
 from fastlogit.losses import log_loss, log_loss_gradient
 from fastlogit.models.conversion import from_sklearn, from_statsmodels
-from fastlogit.models.model import LogisticModel, load
+from fastlogit.models.model import LogisticModel, OffsetWarning, load
 from fastlogit.scoring import score
 from fastlogit.training.fit import fit
+from fastlogit.training.messages import (
+    CollinearityWarning,
+    ConvergenceWarning,
+    SeparationError,
+    SeparationWarning,
+)
 
 if TYPE_CHECKING:
     # Type checkers read the names of the elementwise functions from their table.
@@ -42,7 +48,12 @@ else:
 __version__ = "0.1.0"
 
 __all__ = [
+    "CollinearityWarning",
+    "ConvergenceWarning",
     "LogisticModel",
+    "OffsetWarning",
+    "SeparationError",
+    "SeparationWarning",
     "fit",
     "from_sklearn",
     "from_statsmodels",

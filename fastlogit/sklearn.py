@@ -84,10 +84,10 @@ class LogisticRegression(ClassifierMixin, BaseEstimator, _Callbacks):  # type: i
         Must be 0 or None, as there is no l1 penalty.
     dual : False, default=False
     tol : float, default=1e-8
-        Converged when each coefficient is within √tol / 10 of its standard error, and within
-        √tol / 100 of the largest coefficient, from the optimum: at 1e-8 within 1e-5 and 1e-6.  See
-        :func:`fastlogit.fit`.  scikit-learn's ``lbfgs`` compares `tol` with the gradient of the
-        mean loss; at its default, 1e-4, coefficients may not have a single correct digit.
+        Converged when no coefficient differs from the optimum by more than √tol / 10 standard
+        errors, nor by more than √tol / 100 of the largest coefficient; see :func:`fastlogit.fit`.
+        scikit-learn's ``lbfgs`` compares `tol` with the gradient of the mean loss; at its default,
+        1e-4, coefficients may not have a single correct digit.
     fit_intercept : bool, default=True
         Whether the model has an intercept; otherwise it is 0.
     intercept_scaling : float, default=1.0

@@ -55,8 +55,8 @@ def _sums_and_rows(kind: str) -> Iterator[tuple[str, Call]]:
     """Sums over logits, and functions of X in rows, of this type."""
     z, X, coef, hard = np.ones(8, kind), np.ones((8, 3), kind), np.ones(3, kind), np.ones(8)
     for with_weight, weight in ("", None), (", weighted", np.ones(8)):
-        for kind_of_t, t in ("labels", hard), ("soft targets", np.full(8, 0.5)):
-            suffix = f"{kind}, {kind_of_t}{with_weight}"
+        for targets, t in ("labels", hard), ("soft targets", np.full(8, 0.5)):
+            suffix = f"{kind}, {targets}{with_weight}"
             yield f"log_loss {suffix}", partial(losses.log_loss, z, t, weight)
             yield f"log_loss_gradient {suffix}", partial(losses.log_loss_gradient, z, t, weight)
         yield from _passes(f"{kind}{with_weight}", X, hard, coef, weight)
@@ -69,7 +69,8 @@ def _other_layouts() -> Iterator[tuple[str, Call]]:
     """Functions of data frames and sparse matrices, and `fit`."""
     X, coef, t = np.eye(8, 3), np.ones(3), np.arange(8.0) % 2.0
     for layout, matrix in ("columns", np.asfortranarray(X)), ("CSR", sparse.csr_array(X)):
-        yield f"linear.probability {layout}", partial(linear.probability, matrix, coef)
+        for name in ("decision", "probability"):
+            yield f"linear.{name} {layout}", partial(getattr(linear, name), matrix, coef)
         yield from _passes(layout, matrix, t, coef, None)
         yield f"fit {layout}", partial(fit, matrix, t)
     for kind in ("float64", "float32"):

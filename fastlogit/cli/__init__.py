@@ -37,7 +37,9 @@ _USER_ERRORS = (ValueError, TypeError, OSError, MemoryError, ImportError)
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line, by default the process's own, and return its exit status."""
-    args = make_parser(COMMANDS).parse_args(argv)
+    args, unknown = make_parser(COMMANDS).parse_known_args(argv)
+    if unknown:  # not by `parse_args`, which would show the usage of `fastlogit` alone
+        args.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     try:
         threads.resolve(args.threads)  # an error of the environment comes before any work
         with signals.ending_in_order():

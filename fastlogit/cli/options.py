@@ -1,7 +1,8 @@
 """Options that several commands share, each declared once, and the types of options.
 
 An option's `dest` is the name of the Python argument that it sets; `wording` and `plot` rely on it.
-``--out`` and the arguments without an option stand for other arguments in each command.
+``--out`` and the positional arguments set another argument in each command: ``--out`` is the `sink`
+of `score`, but the path of the model that `train` saves.
 """
 
 from __future__ import annotations
@@ -91,6 +92,7 @@ def add_offset(parser: argparse.ArgumentParser) -> None:
 
 def add_columns(parser: argparse.ArgumentParser, option: str, text: str) -> None:
     """Add an option that takes columns, and may be given several times."""
+    text += "; end the list by another option or --"
     parser.add_argument(option, nargs="+", action="extend", default=[], metavar="COLUMN", help=text)
 
 

@@ -135,6 +135,6 @@ def _report(scored: Scored, seconds: float, path: str) -> None:
     if scored.unknown:
         values = f"{scored.unknown:,} value{'s' * (scored.unknown != 1)}"
         report.message("note", f"ignored {values} of unknown categories")
-    rows = report.count_rows(scored.rows)
+    rows = report.count_rows(scored.rows - scored.skipped)
     speed = f"{scored.rows / seconds:,.0f} rows/s"
     print(f"scored {rows} in {seconds:.1f} s ({speed}) -> {path}", file=sys.stderr)

@@ -91,7 +91,7 @@ def _add_fit(parser: argparse.ArgumentParser) -> None:
         help="most passes over the data (default: %(default)s)",
     )
     parser.add_argument(
-        "--no-intercept", dest="intercept", action="store_false", help="no constant term"
+        "--no-intercept", dest="intercept", action="store_false", help="no intercept"
     )
 
 

@@ -1,1 +1,12 @@
-"""Threads, checks of arguments, atomic files and small linear algebra: what every floor uses."""
+"""What every floor above the kernels uses.
+
+checks      users' arguments: shapes, dtypes, ranges
+threads     parts of a task on several cores
+files       atomic replacement, and files that must differ
+linalg      inverses, variances and dependent columns of a Hessian
+arrow       Arrow's arrays and NumPy's
+pipeline    work in threads with results in order
+ulp         errors in units in the last place
+docstrings  parameters that several docstrings share
+warning     warnings that point to the caller
+"""

@@ -21,6 +21,17 @@ floating-point flag "invalid", as any comparison of numbers may.  A probability 
 ``np.errstate(invalid="ignore", divide="ignore")``.
 
 Nothing in this package checks its input, starts a thread or opens a file.
+
+==========================  ==================================================================
+`functions`, `elementwise`  the table of functions of numbers, and how they are made from it
+`logistic`, `exponential`   their mathematics
+`ufuncs`                    the same over arrays, as NumPy ufuncs
+`sums`                      sums over an array of logits
+`passes`                    sums over a matrix X
+`layouts`, `families`       how a pass reads X; how the loss depends on the logits
+`lanes`, `ieee`             vectors of eight float64; single operations of IEEE 754
+`jit`                       how Numba compiles all of these
+==========================  ==================================================================
 """
 
 from fastlogit.kernels.elementwise import FUNCTIONS as _FUNCTIONS

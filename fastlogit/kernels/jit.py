@@ -115,8 +115,8 @@ def c_function(function: Callable[..., Any], signature: Any) -> Any:
     The decorators compile later; this compiles at once.  So call it when the result is first
     used, and not at import.  The result's ``address`` is the entry point.
     """
-    types_of = (signature.args, signature.return_type)
-    compiled = _cached(CFunc(function, types_of, locals={}, options=OPTIONS), function)
+    its_types = (signature.args, signature.return_type)
+    compiled = _cached(CFunc(function, its_types, locals={}, options=OPTIONS), function)
     with _enabled():
         compiled.compile()
     return compiled

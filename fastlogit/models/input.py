@@ -40,7 +40,8 @@ def check_columns(given: Sequence[str], wanted: Sequence[str]) -> None:
         if name != other:
             raise ValueError(
                 f"X must have its columns in the order of the model's feature_names: column "
-                f"{place} must be {other!r}; got {name!r}"
+                f"{place} must be {other!r}; got {name!r} (X[list(model.feature_names)] reorders a "
+                "data frame)"
             )
 
 

@@ -75,7 +75,7 @@ class ModelColumns:
     ) -> None:
         self.missing = checks.missing(missing)
         self.unknown = onehot.checked_unknown(unknown)
-        self.intercept, self.threads, self.text_of = model.intercept, threads, table.clean_text
+        self.intercept, self.threads, self.clean_text = model.intercept, threads, table.clean_text
         self.coef, self.encodings = model.coef, dict[str, onehot.Encoding]()
         # An offset is a column of numbers whose coefficient is 1.
         self.offset = None if offset is None else table.position(offset, "offset")
@@ -114,7 +114,7 @@ class ModelColumns:
             numbers = data.select(range(count))
             offset = np.zeros(len(data))
             for name, column in zip(self.encodings, data.columns[count:], strict=True):
-                found = onehot.look_up(self.text_of(column), self.encodings[name])
+                found = onehot.look_up(self.clean_text(column), self.encodings[name])
                 if self.missing == "error" and np.isnan(found.logits).any():
                     _refuse_null(name, batch.first + int(np.argmax(np.isnan(found.logits))), batch)
                 unknown += self._count_unknown(found, name, column, batch)

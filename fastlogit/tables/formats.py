@@ -1,4 +1,4 @@
-"""The table of file formats.  A new format needs a line here and a file in this folder."""
+"""The list of file formats.  A new format needs a line here and a file in this folder."""
 
 from __future__ import annotations
 

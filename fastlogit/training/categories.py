@@ -100,8 +100,8 @@ class Categories:
                 if text not in self.numbers:
                     self.numbers[text] = len(self.numbers)
                     self.places.append(Place(file, row))
-        number_of = np.array([self.numbers[text] for text in texts], np.int32)
-        result: NDArray[np.int32] = number_of[codes]
+        numbers = np.array([self.numbers[text] for text in texts], np.int32)
+        result: NDArray[np.int32] = numbers[codes]
         return result
 
     def spelled(self) -> list[str]:

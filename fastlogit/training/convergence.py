@@ -4,19 +4,22 @@ The Newton step -H⁻¹ g leads to the optimum up to terms of second order.  Wit
 s_j = √(H⁻¹)_jj and the Newton decrement λ = √(gᵀ H⁻¹ g), |step_j| ≤ λ s_j.  A point has converged
 if both of these hold, with ε = √tol / 10:
 
-    2 λ ≤ ε min(1, √f)               each coefficient is within ε of its standard error
-    2 |step_j| ≤ ε / 10 max |coef|   and within ε / 10 of the largest coefficient
+    2 λ ≤ ε min(1, √f)               no coefficient is off by more than ε standard errors
+    2 |step_j| ≤ ε / 10 max |coef|   nor by more than ε / 10 of the largest coefficient
 
-The default, tol = 1e-8, means 1e-5 of a standard error and 1e-6 of the largest coefficient.  The
+The default, tol = 1e-8, means 1e-5 standard errors and 1e-6 of the largest coefficient.  The
 factor 2 leaves room for the terms of second order.  Small weights make f small and standard errors
 large, so λ is also compared with √f.
 
 The gradient relative to Σ weight does not measure the distance.  If few rows carry the information
 it is small long before the optimum; columns of large numbers keep it large at the optimum.
 
-A λ at the level of rounding errors, relative to √f, replaces one of the two conditions, but not
-both.  If all coefficients are 0 except for rounding, the second cannot hold.  With weights of 1e22
-and more, standard errors are so small that rounding prevents the first.
+In two cases rounding errors prevent one of the conditions:
+
+- If all coefficients are 0 except for rounding, the second cannot hold.
+- With weights of 1e22 and more, standard errors are so small that the first cannot hold.
+
+There, a λ at the level of rounding errors, relative to √f, replaces that condition.
 """
 
 from __future__ import annotations

@@ -2,10 +2,10 @@
 
 Two classes are separated if, along some direction r, t = 1 in every row with x r > 0 and t = 0 in
 every row with x r < 0.  Without a penalty f then falls for ever along r, and its gradient vanishes.
-Newton's steps however keep the length that moves some z by 1.  A step of that length where the
-gradient has vanished is therefore a candidate for r, and the margins of the rows prove it.  Further
-out still, the Hessian is 0 along r except for rounding, and Newton's step has no component there;
-but θ has a long one.
+Newton's steps, however, stay so long that they move some z by 1.  So a step of that length is a
+candidate for r if the gradient has vanished.  The margins of the rows prove it.  Further out, the
+Hessian along r is 0 except for rounding, and Newton's step has no component along r.  There, θ
+itself is the candidate.
 """
 
 from __future__ import annotations

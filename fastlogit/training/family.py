@@ -1,4 +1,4 @@
-"""Families: kinds of targets, with everything that depends on the number of outputs.
+"""Families: how the loss of a row depends on its logits, and all that depends on their number.
 
 `Family` is the contract; `Binomial` is the family of two classes.
 """

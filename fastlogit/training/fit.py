@@ -88,8 +88,8 @@ def fit(
         "auto" is lbfgs for more than 1000 columns, otherwise newton for little data (n d² of at
         most 2e7, or fewer than 10 rows for each column), otherwise sampled-newton.
     tol : float
-        Converged when each coefficient is within √tol / 10 of its standard error, and within
-        √tol / 100 of the largest coefficient, from the optimum: at 1e-8 within 1e-5 and 1e-6.
+        Converged when no coefficient differs from the optimum by more than √tol / 10 standard
+        errors, nor by more than √tol / 100 of the largest coefficient: at 1e-8, 1e-5 and 1e-6.
         Newton's step estimates the distance (see Notes).  The units of columns and weights do
         not matter.
     max_passes : int

@@ -140,6 +140,11 @@ def read_table(
     labels are t = 0 and t = 1 in their order.  ``true`` and ``false`` in a CSV are booleans.
     The index of a data frame is no feature unless `categorical` names it; `notes` says so.
 
+    A model needs the categories and classes to score other tables::
+
+        model = fl.fit(data.X, data.t, feature_names=data.feature_names)
+        model = dataclasses.replace(model, categories=data.categories, classes=data.classes)
+
     Examples
     --------
     >>> from fastlogit.data import flights_path

@@ -1,4 +1,4 @@
-"""Families of models: the terms of the loss as functions of the logits, and their contract.
+"""Families: the terms of the loss as functions of the logits, and their contract.
 
 A family says how the loss of a row depends on its logits.  It owns everything that depends on the
 number of outputs, K: the binomial family has one logit for each row, a softmax family one for each

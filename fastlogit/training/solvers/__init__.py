@@ -5,6 +5,11 @@ is a generator that yields a `Trial` for each pass over X that evaluates f.  The
 a point that has converged (:mod:`fastlogit.training.convergence`): by the Hessian at the point, or
 by the solver's own estimate.  A solver ends by itself where rounding allows no further step.
 
+newton, sampled_newton, lbfgs, gradient_descent
+                one file a solver
+search          trials and the line search, which all solvers use
+quasi_newton    steps from an approximate inverse of the Hessian
+
 To add a solver, write it in a file of its own and add a line to the table.
 """
 

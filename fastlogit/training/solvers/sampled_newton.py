@@ -5,10 +5,12 @@ difference between the two Hessians.
 
 A sample whose Hessian is wrong in some direction has a wrong optimum in that direction too, so the
 steps shrink slowly (see `quasi_newton`).  If their factor Θ is above 3/4 or unknown, the Hessian of
-all rows decides about convergence.  In a direction that a sample hardly determines, adding to its
-Hessian for unseen rows would make steps so short that Θ does not show the error.  So nothing is
-added if each column has a penalty, which also determines collinear columns; and without penalties
-Newton's method with all rows goes on from the optimum of such a sample.
+all rows decides about convergence.
+
+A sample hardly determines some directions.  One could add to its Hessian for the unseen rows, but
+the steps would then be so short that Θ does not show the error.  With a penalty on every column,
+nothing is added: the penalty determines every direction.  Without, Newton's method over all rows
+continues from the optimum of the sample.
 """
 
 from __future__ import annotations
