@@ -111,7 +111,8 @@ class Doors:
         self.kind = name.rpartition(".")[2]
         self.path = folder / f"in.{name}"
         self.path.write_bytes(content)
-        self.format = format_by_suffix(self.path, input_formats()).name
+        chosen = format_by_suffix(self.path, input_formats())
+        self.format = chosen.name
         self.sink, self.pipe = folder / "y.parquet", folder / "pipe"
         self.model = folder / "model.json"
         self.columns = ["--unknown", "ignore"]
@@ -124,7 +125,7 @@ class Doors:
             self.scored, self.evaluated = UNNAMED if table.has_labels else UNNAMED_3, UNNAMED
             self.label = [] if table.has_labels else ["--label", "-1"]
         self.all = [self.score, self.train, self.evaluate]
-        if self.kind in ("csv", "arrows"):
+        if self.kind == "arrows" or (chosen.is_text and self.kind not in ("gz", "zst")):
             self.all += [self.standard_input, self.fifo]
         if self.kind in ("arrow", "arrows"):
             self.all += [self.reader, self.table, self.fit]

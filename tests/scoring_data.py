@@ -14,8 +14,12 @@ from scipy import sparse
 from sklearn.datasets import dump_svmlight_file
 
 import fastlogit as fl
+from fastlogit.tables.formats import output_formats
 
 SUFFIXES = [".parquet", ".csv", ".npy"]
+# Of every format that can be written; these hold columns of text.
+WRITTEN = [one.suffixes[0] for one in output_formats()]
+WRITTEN_WITH_TEXT = [suffix for suffix in WRITTEN if suffix != ".npy"]
 N = 1000
 
 

@@ -109,7 +109,7 @@ def _check_compression(chosen: Format, compression: str | None) -> None:
         takes = names(one for one in output_formats() if one.takes_compression)
         raise ValueError(
             f"only {takes} take compression={compression!r}; the output is {chosen.name} (the name "
-            f"of a compressed .csv or .tsv ends in {', '.join(CODECS)})"
+            f"of a compressed text file ends in {', '.join(CODECS)})"
         )
 
 
