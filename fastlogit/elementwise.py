@@ -40,7 +40,7 @@ from fastlogit.core import checks
 from fastlogit.core import threads as _threads
 from fastlogit.kernels import functions  # noqa: F401  its import fills FUNCTIONS
 from fastlogit.kernels.elementwise import FUNCTIONS, Function, renamed
-from fastlogit.kernels.ufuncs import ufunc
+from fastlogit.kernels.ufuncs import addresses, ufunc
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -284,6 +284,12 @@ def _call_in_parts(
     function: np.ufunc, args: tuple[Any, ...], out: Out, dtype: DTypeLike | None, threads: int
 ) -> Any:
     """Call a ufunc on several threads, on parts of its arguments along the longest axis."""
+    loop = _loop(function, args if out is None else (*args, out)) if dtype is None else 0
+    if loop and threads > 1:
+        result = np.empty_like(args[0]) if out is None else out
+        if out is None or (out.flags.writeable and not any(_may_clash(out, arg) for arg in args)):
+            _threads.run_loop(loop, (*args, result), threads)
+            return result
     simple = all(type(arg) is np.ndarray or np.isscalar(arg) for arg in args)
     if threads == 1 or not simple or not (out is None or type(out) is np.ndarray):
         return _call_once(function, args, out, True, dtype)
@@ -319,6 +325,21 @@ def _call_in_parts(
 
     _threads.run(task, len(slices), threads)
     return out
+
+
+def _loop(function: np.ufunc, arrays: tuple[Any, ...]) -> int:
+    """Address of the inner loop that can go over all arrays in one call, without a cast, or 0."""
+    first = arrays[0]
+    for array in arrays:
+        if not (
+            type(array) is ndarray
+            and array.dtype == first.dtype
+            and array.shape == first.shape
+            and array.flags.aligned
+            and (array.ndim == 1 or array.flags.c_contiguous)
+        ):
+            return 0
+    return addresses.get((function.__name__, first.dtype), 0)
 
 
 def _may_clash(out: NDArray[Any], arg: Any) -> bool:

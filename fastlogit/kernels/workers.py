@@ -1,0 +1,279 @@
+"""What worker threads do without the GIL: wait for work, and share a loop over arrays.
+
+Python needs some tens of microseconds to start a waiting thread: the system wakes it, it asks for
+the GIL, the caller still holds that, and it sleeps once more.  Here a worker waits in compiled
+code.  After each piece of work it looks for the next one for some 80 µs, and only then sleeps.
+Between two looks it lets other threads run, so that it delays nobody on a busy machine.
+
+A worker has a record, and so has a loop that several threads share.  A record is an array of 64-bit
+words; the functions receive its address.  A worker belongs to one caller at a time.  Its `STATE` is
+
+=========  ====================================================================
+`FREE`     it waits, and looks at this word again and again
+`ASLEEP`   it waits for the lock `WAKE`
+`CALLED`   a caller has given it work, and may still take that back
+`BUSY`     it has begun
+`AWAITED`  it has begun, and the caller waits for the lock `ENDED`
+=========  ====================================================================
+
+Every change of the state is one atomic operation.  The locks are those of Python's C interface,
+which every system has, and which need no GIL.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from array import array
+from functools import cache
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from llvmlite import ir
+from numba import types
+
+from fastlogit.kernels import jit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+FREE, ASLEEP, CALLED, BUSY, AWAITED = range(5)
+
+# Words of a worker, by their offsets in bytes: its state; the loop to share, or 0 for a call of
+# Python; the caller's core; two locks; arguments of an inner loop; a set of 1024 cores.
+STATE, LOOP, CORE, WAKE, ENDED, ARGUMENTS, CORES = 0, 8, 16, 24, 32, 40, 72
+# Words of a loop: the first element that nobody has taken; the number of elements, and how many a
+# thread takes at a time; the inner loop, its arrays and their strides; arguments for the caller.
+# Two cache lines are between words that change and words that do not.
+NEXT, SIZE, PART, FUNCTION, ARRAYS, STEPS, CALLERS = 0, 128, 136, 144, 152, 176, 320
+
+# Looks of a thread before it sleeps, about 0.4 µs each.
+_LOOKS = 200
+# Parts that a caller takes before it returns to Python, which then raises interrupts.
+_TURNS = 64
+
+
+def worker() -> array[int]:
+    """Record of a new worker."""
+    arguments, cores = [0] * 4, [0] * 16
+    return array("q", [FREE, 0, -1, _closed_lock(), _closed_lock(), *arguments, *cores])
+
+
+def loop(size: int, part: int, function: int, places: list[int], steps: list[int]) -> array[int]:
+    """Record of a loop; `places` and `steps` are the addresses and strides of at most 3 arrays."""
+    far, none, arguments = [0] * 15, [0] * (3 - len(places)), [0] * 4
+    words = [0, *far, size, part, function, *places, *none, *steps, *none, *far, *arguments]
+    return array("q", words)
+
+
+def _closed_lock() -> int:
+    """Address of a new lock that is held."""
+    allocate = ctypes.pythonapi.PyThread_allocate_lock
+    acquire = ctypes.pythonapi.PyThread_acquire_lock
+    allocate.restype, acquire.argtypes = ctypes.c_void_p, [ctypes.c_void_p, ctypes.c_int]
+    lock: int = allocate()
+    acquire(lock, 1)
+    return lock
+
+
+# Words ------------------------------------------------------------------------------------
+
+_WORD = ir.IntType(64)
+
+
+def _pointer(builder: Any, address: Any) -> Any:
+    return builder.inttoptr(address, _WORD.as_pointer())
+
+
+@jit.intrinsic
+def _load(typingctx: Any, address: Any) -> Any:
+    """Word at an address."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.load_atomic(_pointer(builder, args[0]), "seq_cst", 8)
+
+    return types.int64(types.int64), codegen
+
+
+@jit.intrinsic
+def _exchange(typingctx: Any, address: Any, value: Any) -> Any:
+    """Put a value into a word; the value before."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.atomic_rmw("xchg", _pointer(builder, args[0]), args[1], "seq_cst")
+
+    return types.int64(types.int64, types.int64), codegen
+
+
+@jit.intrinsic
+def _add(typingctx: Any, address: Any, value: Any) -> Any:
+    """Add a value to a word; the value before."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.atomic_rmw("add", _pointer(builder, args[0]), args[1], "seq_cst")
+
+    return types.int64(types.int64, types.int64), codegen
+
+
+@jit.intrinsic
+def _replaced(typingctx: Any, address: Any, old: Any, new: Any) -> Any:
+    """Put a value into a word if it holds `old`; whether it did."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        found = builder.cmpxchg(_pointer(builder, args[0]), args[1], args[2], "seq_cst")
+        return builder.extract_value(found, 1)
+
+    return types.boolean(types.int64, types.int64, types.int64), codegen
+
+
+@jit.intrinsic
+def _call(typingctx: Any, function: Any, arrays: Any, size: Any, steps: Any) -> Any:
+    """Call the inner loop of a ufunc; all arguments are addresses."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        prototype = ir.FunctionType(ir.VoidType(), [_WORD] * 4)
+        function = builder.inttoptr(args[0], prototype.as_pointer())
+        builder.call(function, [*args[1:], _WORD(0)])
+        return context.get_dummy_value()
+
+    return types.void(*[types.int64] * 4), codegen
+
+
+# The system -------------------------------------------------------------------------------
+
+
+def _external(name: str, result: Any, *arguments: Any) -> Any:
+    return types.ExternalFunction(name, result(*arguments))
+
+
+_acquire = _external(
+    "PyThread_acquire_lock_timed", types.int32, types.int64, types.int64, types.int32
+)
+_release = _external("PyThread_release_lock", types.void, types.int64)
+_ACQUIRED = 1  # other results: a signal came first
+_FOREVER = -1
+
+_let_others_run = _external(
+    "SwitchToThread" if sys.platform == "win32" else "sched_yield", types.int32
+)
+
+_LINUX = sys.platform == "linux"
+_getcpu = _external("sched_getcpu", types.int32)
+_getaffinity = _external("sched_getaffinity", types.int32, types.int32, types.int64, types.int64)
+_setaffinity = _external("sched_setaffinity", types.int32, types.int32, types.int64, types.int64)
+
+
+@jit.scalar
+def _is_on_callers_core(worker: int) -> bool:
+    return _LINUX and _getcpu() == _load(worker + CORE)
+
+
+@jit.scalar
+def _leave_callers_core(worker: int) -> None:
+    """Move the thread to another core, if it may run on another."""
+    core, cores = _load(worker + CORE), worker + CORES
+    if _is_on_callers_core(worker) and core < 1024 and _getaffinity(0, 128, cores) == 0:
+        word = cores + core // 64 * 8
+        before = _exchange(word, _load(word) & ~(1 << core % 64))
+        if _setaffinity(0, 128, cores) == 0:
+            _exchange(word, before)
+            _setaffinity(0, 128, cores)
+
+
+# Functions --------------------------------------------------------------------------------
+
+
+@jit.scalar
+def _work(loop: int, arguments: int) -> int:
+    """Do the next parts of a loop; whether there may be more."""
+    size, part = _load(loop + SIZE), _load(loop + PART)
+    for _ in range(_TURNS):
+        first = _add(loop + NEXT, part)
+        if first >= size:
+            return 0
+        _exchange(arguments, min(part, size - first))
+        for k in range(0, 24, 8):
+            start = _load(loop + ARRAYS + k) + first * _load(loop + STEPS + k)
+            _exchange(arguments + 8 + k, start)
+        _call(_load(loop + FUNCTION), arguments + 8, arguments, loop + STEPS)
+    return 1
+
+
+def _share(loop: int) -> int:
+    return _work(loop, loop + CALLERS)
+
+
+def _serve(worker: int) -> None:
+    while True:
+        if not _replaced(worker + STATE, BUSY, FREE) and _replaced(worker + STATE, AWAITED, FREE):
+            _release(_load(worker + ENDED))
+        looks = 0
+        while not _replaced(worker + STATE, CALLED, BUSY):
+            if looks < _LOOKS and not _is_on_callers_core(worker):
+                looks += 1
+                _let_others_run()
+            elif _replaced(worker + STATE, FREE, ASLEEP):
+                _acquire(_load(worker + WAKE), _FOREVER, 0)
+                looks = 0
+        _leave_callers_core(worker)
+        loop = _load(worker + LOOP)
+        if loop == 0:
+            return
+        while _work(loop, worker + ARGUMENTS) != 0:
+            pass
+
+
+def _ask(worker: int, loop: int) -> None:
+    _exchange(worker + LOOP, loop)
+    _exchange(worker + CORE, _getcpu() if _LINUX else -1)
+    if _exchange(worker + STATE, CALLED) == ASLEEP:
+        _release(_load(worker + WAKE))
+
+
+def _settle(worker: int) -> int:
+    looks = 0
+    while not _replaced(worker + STATE, CALLED, FREE) and _load(worker + STATE) >= BUSY:
+        if looks < _LOOKS:
+            looks += 1
+            _let_others_run()
+        elif _replaced(worker + STATE, BUSY, AWAITED):
+            signal = _acquire(_load(worker + ENDED), _FOREVER, 1) != _ACQUIRED
+            if signal and _replaced(worker + STATE, AWAITED, BUSY):
+                return 0
+            if signal:  # the worker ended at the same moment, and opens the lock
+                _acquire(_load(worker + ENDED), _FOREVER, 0)
+    return 1
+
+
+class Functions(NamedTuple):
+    """The compiled functions.  Their arguments are addresses of records; a call releases the GIL.
+
+    Attributes
+    ----------
+    serve : function (worker)
+        What a worker does: it works on loops until a caller asks for a call of Python, and then
+        returns.  The next call says that this has ended.
+    ask : function (worker, loop)
+        Give a loop to a worker; 0 asks for a call of Python.
+    settle : function (worker) -> int
+        Take back what was asked for, or wait until the worker has done it.  0 if a signal came
+        first: call again.
+    share : function (loop) -> int
+        Work on a loop; 1 if there may be more to do.
+    """
+
+    serve: Callable[[int], None]
+    ask: Callable[[int, int], None]
+    settle: Callable[[int], int]
+    share: Callable[[int], int]
+
+
+@cache
+def functions() -> Functions:
+    """Compile the functions, or load them from the cache."""
+    word, nothing = types.int64, types.void
+    return Functions(
+        jit.c_function(_serve, nothing(word)).ctypes,
+        jit.c_function(_ask, nothing(word, word)).ctypes,
+        jit.c_function(_settle, word(word)).ctypes,
+        jit.c_function(_share, word(word)).ctypes,
+    )
