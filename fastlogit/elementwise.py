@@ -286,13 +286,17 @@ def _call_once(
 def _call_in_parts(
     function: np.ufunc, args: tuple[Any, ...], out: Out, dtype: DTypeLike | None, threads: int
 ) -> Any:
-    """Call a ufunc on several threads, on parts of its arguments along the longest axis."""
+    """Call a ufunc on several threads.
+
+    They share one loop if it can go over the arrays as they are.  Otherwise they call the ufunc on
+    parts of the arguments along the longest axis.
+    """
     loop = _loop(function, args if out is None else (*args, out)) if dtype is None else 0
     if loop and threads > 1:
-        result = np.empty_like(args[0]) if out is None else out
+        target = np.empty_like(args[0]) if out is None else out
         if out is None or (out.flags.writeable and not any(_may_clash(out, arg) for arg in args)):
-            _threads.run_loop(loop, (*args, result), threads)
-            return result
+            _threads.run_loop(loop, (*args, target), threads)
+            return target
     simple = all(type(arg) is np.ndarray or np.isscalar(arg) for arg in args)
     if threads == 1 or not simple or not (out is None or type(out) is np.ndarray):
         return _call_once(function, args, out, True, dtype)

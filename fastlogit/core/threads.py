@@ -208,7 +208,7 @@ def run_loop(function: int, arrays: Sequence[NDArray[Any]], threads: int) -> Non
     part = min(max(size // (16 * threads), LEAST_LOOP_PART), MOST_LOOP_PART)
     addresses = [array.__array_interface__["data"][0] for array in arrays]
     steps = [array.strides[0] if array.ndim == 1 else array.itemsize for array in arrays]
-    loop = workers.loop(size, part, function, addresses, steps)
+    loop = workers.loop_record(size, part, function, addresses, steps)
     at, _ = loop.buffer_info()
     share = workers.functions().share
 
@@ -268,7 +268,7 @@ class _Worker(threading.Thread):
 
     def __init__(self) -> None:
         super().__init__(name="fastlogit", daemon=True)
-        self._record = workers.worker()
+        self._record = workers.worker_record()
         self._at, _ = self._record.buffer_info()
         self._functions = workers.functions()
         self._task: Callable[[], None] | None = None
@@ -280,10 +280,10 @@ class _Worker(threading.Thread):
         self._functions.ask(self._at, loop)
 
     def settled(self) -> bool:
-        """Take the work back, or wait until the worker has done it; False if a signal came."""
+        """Take the work back, or wait until it is done; False if it is not done yet."""
         done = bool(self._functions.settle(self._at))
         if done:
-            self._task = None  # and what it holds
+            self._task = None  # it refers to arrays
         return done
 
     def run(self) -> None:

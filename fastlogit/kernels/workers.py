@@ -1,23 +1,23 @@
-"""What worker threads do without the GIL: wait for work, and share a loop over arrays.
+"""Worker threads without the GIL: they wait for work, and share a loop over arrays.
 
-Python needs some tens of microseconds to start a waiting thread: the system wakes it, it asks for
-the GIL, the caller still holds that, and it sleeps once more.  Here a worker waits in compiled
-code.  After each piece of work it looks for the next one for some 80 µs, and only then sleeps.
+Python needs some tens of microseconds to start a waiting thread.  The system wakes the thread, it
+asks for the GIL, the caller still holds that, and it sleeps once more.  Here a worker waits in
+compiled code.  After each piece of work it looks for the next one for some 80 µs, then it sleeps.
 Between two looks it lets other threads run, so that it delays nobody on a busy machine.
 
-A worker has a record, and so has a loop that several threads share.  A record is an array of 64-bit
-words; the functions receive its address.  A worker belongs to one caller at a time.  Its `STATE` is
+A worker has a record, and so has a loop that threads share.  A record is an array of 64-bit words,
+and the functions receive its address.  A worker serves one caller at a time.  Its `STATE` is
 
-=========  ====================================================================
+=========  ========================================================
 `FREE`     it waits, and looks at this word again and again
 `ASLEEP`   it waits for the lock `WAKE`
 `CALLED`   a caller has given it work, and may still take that back
 `BUSY`     it has begun
 `AWAITED`  it has begun, and the caller waits for the lock `ENDED`
-=========  ====================================================================
+=========  ========================================================
 
-Every change of the state is one atomic operation.  The locks are those of Python's C interface,
-which every system has, and which need no GIL.
+Every change of the state is one atomic operation.  The locks come from Python's C interface; they
+exist on every system and need no GIL.
 """
 
 from __future__ import annotations
@@ -41,27 +41,34 @@ FREE, ASLEEP, CALLED, BUSY, AWAITED = range(5)
 # Words of a worker, by their offsets in bytes: its state; the loop to share, or 0 for a call of
 # Python; the caller's core; two locks; arguments of an inner loop; a set of 1024 cores.
 STATE, LOOP, CORE, WAKE, ENDED, ARGUMENTS, CORES = 0, 8, 16, 24, 32, 40, 72
-# Words of a loop: the first element that nobody has taken; the number of elements, and how many a
-# thread takes at a time; the inner loop, its arrays and their strides; arguments for the caller.
-# Two cache lines are between words that change and words that do not.
+# Words of a loop: the first element that nobody has taken; then see `loop_record`; arguments of the
+# inner loop, for the caller.  Words that change are two cache lines away from those that do not.
 NEXT, SIZE, PART, FUNCTION, ARRAYS, STEPS, CALLERS = 0, 128, 136, 144, 152, 176, 320
 
 # Looks of a thread before it sleeps, about 0.4 µs each.
 _LOOKS = 200
+# Microseconds that a caller sleeps before it returns to Python, which then raises interrupts.
+_SLEEP = 50_000
 # Parts that a caller takes before it returns to Python, which then raises interrupts.
 _TURNS = 64
 
 
-def worker() -> array[int]:
+def worker_record() -> array[int]:
     """Record of a new worker."""
     arguments, cores = [0] * 4, [0] * 16
     return array("q", [FREE, 0, -1, _closed_lock(), _closed_lock(), *arguments, *cores])
 
 
-def loop(size: int, part: int, function: int, places: list[int], steps: list[int]) -> array[int]:
-    """Record of a loop; `places` and `steps` are the addresses and strides of at most 3 arrays."""
-    far, none, arguments = [0] * 15, [0] * (3 - len(places)), [0] * 4
-    words = [0, *far, size, part, function, *places, *none, *steps, *none, *far, *arguments]
+def loop_record(
+    size: int, part: int, function: int, arrays: list[int], steps: list[int]
+) -> array[int]:
+    """Record of a loop over arrays of `size` elements, of which a thread takes `part` at a time.
+
+    `function` is the address of the inner loop of a ufunc; `arrays` and `steps` are the addresses
+    and strides of at most 3 arrays.
+    """
+    far, none, arguments = [0] * 15, [0] * (3 - len(arrays)), [0] * 4
+    words = [0, *far, size, part, function, *arrays, *none, *steps, *none, *far, *arguments]
     return array("q", words)
 
 
@@ -149,7 +156,7 @@ _acquire = _external(
     "PyThread_acquire_lock_timed", types.int32, types.int64, types.int64, types.int32
 )
 _release = _external("PyThread_release_lock", types.void, types.int64)
-_ACQUIRED = 1  # other results: a signal came first
+_ACQUIRED = 1  # other results: the time is over, or a signal came
 _FOREVER = -1
 
 _let_others_run = _external(
@@ -236,10 +243,10 @@ def _settle(worker: int) -> int:
             looks += 1
             _let_others_run()
         elif _replaced(worker + STATE, BUSY, AWAITED):
-            signal = _acquire(_load(worker + ENDED), _FOREVER, 1) != _ACQUIRED
-            if signal and _replaced(worker + STATE, AWAITED, BUSY):
+            too_early = _acquire(_load(worker + ENDED), _SLEEP, 1) != _ACQUIRED
+            if too_early and _replaced(worker + STATE, AWAITED, BUSY):
                 return 0
-            if signal:  # the worker ended at the same moment, and opens the lock
+            if too_early:  # the worker has just ended, and opens the lock
                 _acquire(_load(worker + ENDED), _FOREVER, 0)
     return 1
 
@@ -250,15 +257,15 @@ class Functions(NamedTuple):
     Attributes
     ----------
     serve : function (worker)
-        What a worker does: it works on loops until a caller asks for a call of Python, and then
-        returns.  The next call says that this has ended.
+        Work on loops, in a worker, until a caller asks for a call of Python.  The next call of
+        `serve` says that the call of Python has ended.
     ask : function (worker, loop)
-        Give a loop to a worker; 0 asks for a call of Python.
+        Give a loop to a worker, or ask it for a call of Python: `loop` is 0.
     settle : function (worker) -> int
-        Take back what was asked for, or wait until the worker has done it.  0 if a signal came
-        first: call again.
+        Take the work back, or wait until the worker has done it.  The result is 0 if it has not
+        yet, but Python should look for interrupts.
     share : function (loop) -> int
-        Work on a loop; 1 if there may be more to do.
+        Work on a loop, in its caller.  The result is 1 if there may be more to do.
     """
 
     serve: Callable[[int], None]

@@ -43,7 +43,7 @@ def wait_until(condition):
 
 
 def test_work_that_no_worker_has_begun_is_taken_back(functions):
-    worker = workers.worker()
+    worker = workers.worker_record()
     functions.ask(address(worker), 0)
     assert worker[STATE] == workers.CALLED
     assert functions.settle(address(worker)) == 1
@@ -52,7 +52,7 @@ def test_work_that_no_worker_has_begun_is_taken_back(functions):
 
 
 def test_only_a_worker_that_sleeps_is_woken(functions):
-    worker = workers.worker()
+    worker = workers.worker_record()
     worker[STATE] = workers.ASLEEP
     functions.ask(address(worker), 0)
     assert worker[STATE] == workers.CALLED
@@ -61,10 +61,17 @@ def test_only_a_worker_that_sleeps_is_woken(functions):
 
 @pytest.mark.parametrize("state", [workers.FREE, workers.ASLEEP])
 def test_a_worker_that_has_ended_is_not_waited_for(functions, state):
-    worker = workers.worker()
+    worker = workers.worker_record()
     worker[STATE] = state
     assert functions.settle(address(worker)) == 1
     assert worker[STATE] == state
+
+
+def test_a_caller_that_waits_returns_to_python_from_time_to_time(functions):
+    worker = workers.worker_record()
+    worker[STATE] = workers.BUSY
+    assert functions.settle(address(worker)) == 0
+    assert worker[STATE] == workers.BUSY
 
 
 # A worker ---------------------------------------------------------------------------------
@@ -72,7 +79,7 @@ def test_a_worker_that_has_ended_is_not_waited_for(functions, state):
 
 @pytest.mark.parametrize("pause", [0.0, 0.02])
 def test_a_worker_works_when_it_is_asked_and_its_caller_waits(functions, pause):
-    worker = workers.worker()
+    worker = workers.worker_record()
     at, settled = address(worker), []
     begun, may_end = threading.Event(), threading.Event()
 
@@ -82,8 +89,13 @@ def test_a_worker_works_when_it_is_asked_and_its_caller_waits(functions, pause):
         may_end.wait()
         functions.serve(at)
 
+    def settle():
+        while not functions.settle(at):
+            pass
+        settled.append(True)
+
     thread = threading.Thread(target=serve, daemon=True)
-    caller = threading.Thread(target=lambda: settled.append(functions.settle(at)))
+    caller = threading.Thread(target=settle, daemon=True)
     thread.start()
     time.sleep(pause)
     functions.ask(at, 0)
@@ -92,7 +104,7 @@ def test_a_worker_works_when_it_is_asked_and_its_caller_waits(functions, pause):
     wait_until(lambda: worker[STATE] == workers.AWAITED)
     assert settled == []
     may_end.set()
-    wait_until(lambda: settled == [1])
+    wait_until(lambda: settled == [True])
     wait_until(lambda: worker[STATE] == workers.ASLEEP)
     functions.ask(at, 0)
     thread.join(20.0)
@@ -107,7 +119,7 @@ def test_each_part_of_a_loop_is_taken_once(functions, size, part):
     z, out = np.linspace(-3.0, 3.0, 2 * size)[::2], np.zeros(size + 1)
     expected = ufunc("sigmoid")(z)
     places = [array.ctypes.data for array in (z, out)]
-    loop = workers.loop(size, part, addresses["sigmoid", z.dtype], places, [16, 8])
+    loop = workers.loop_record(size, part, addresses["sigmoid", z.dtype], places, [16, 8])
     calls = 1
     while functions.share(address(loop)):
         calls += 1
@@ -125,7 +137,7 @@ def test_a_worker_leaves_the_callers_core_if_it_may(only):
     leave = jit.c_function(_leave, types.void(types.int64)).ctypes
     core = ctypes.PyDLL(None).sched_getcpu
     before = os.sched_getaffinity(0)
-    worker = workers.worker()
+    worker = workers.worker_record()
     try:
         allowed = {min(before)} if only else before
         os.sched_setaffinity(0, allowed)
