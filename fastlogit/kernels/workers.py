@@ -2,8 +2,9 @@
 
 Python needs some tens of microseconds to start a waiting thread.  The system wakes the thread, it
 asks for the GIL, the caller still holds that, and it sleeps once more.  Here a worker waits in
-compiled code.  After each piece of work it looks for the next one for some 80 µs, then it sleeps.
-Between two looks it lets other threads run, so that it delays nobody on a busy machine.
+compiled code.  After each piece of work it looks for the next one for 80 µs, then it sleeps.
+Between two looks it lets other threads run.  On a busy machine these run longer than 80 µs, so that
+the worker sleeps at once.
 
 A worker has a record, and so has a loop that threads share.  A record is an array of 64-bit words,
 and the functions receive its address.  A worker serves one caller at a time.  Its `STATE` is
@@ -24,12 +25,13 @@ from __future__ import annotations
 
 import ctypes
 import sys
+import time
 from array import array
-from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from llvmlite import ir
 from numba import types
+from numba.core.compiler_lock import global_compiler_lock
 
 from fastlogit.kernels import jit
 
@@ -39,14 +41,14 @@ if TYPE_CHECKING:
 FREE, ASLEEP, CALLED, BUSY, AWAITED = range(5)
 
 # Words of a worker, by their offsets in bytes: its state; the loop to share, or 0 for a call of
-# Python; the caller's core; two locks; arguments of an inner loop; a set of 1024 cores.
-STATE, LOOP, CORE, WAKE, ENDED, ARGUMENTS, CORES = 0, 8, 16, 24, 32, 40, 72
+# Python; the caller's core; two locks; arguments of an inner loop; a set of 1024 cores; a time.
+STATE, LOOP, CORE, WAKE, ENDED, ARGUMENTS, CORES, TIME = 0, 8, 16, 24, 32, 40, 72, 200
 # Words of a loop: the first element that nobody has taken; then see `loop_record`; arguments of the
 # inner loop, for the caller.  Words that change are two cache lines away from those that do not.
 NEXT, SIZE, PART, FUNCTION, ARRAYS, STEPS, CALLERS = 0, 128, 136, 144, 152, 176, 320
 
-# Looks of a thread before it sleeps, about 0.4 µs each.
-_LOOKS = 200
+# Nanoseconds for which a thread looks before it sleeps.
+_LOOKING = 80_000
 # Microseconds that a caller sleeps before it returns to Python, which then raises interrupts.
 _SLEEP = 50_000
 # Parts that a caller takes before it returns to Python, which then raises interrupts.
@@ -55,8 +57,8 @@ _TURNS = 64
 
 def worker_record() -> array[int]:
     """Record of a new worker."""
-    arguments, cores = [0] * 4, [0] * 16
-    return array("q", [FREE, 0, -1, _closed_lock(), _closed_lock(), *arguments, *cores])
+    arguments, cores, time = [0] * 4, [0] * 16, [0] * 2
+    return array("q", [FREE, 0, -1, _closed_lock(), _closed_lock(), *arguments, *cores, *time])
 
 
 def loop_record(
@@ -159,14 +161,33 @@ _release = _external("PyThread_release_lock", types.void, types.int64)
 _ACQUIRED = 1  # other results: the time is over, or a signal came
 _FOREVER = -1
 
-_let_others_run = _external(
-    "SwitchToThread" if sys.platform == "win32" else "sched_yield", types.int32
-)
+# A steady clock; where there is none, on Windows, threads sleep at once.
+_CLOCK = getattr(time, "CLOCK_MONOTONIC", None)
+_gettime = _external("clock_gettime", types.int32, types.int32, types.int64)
+_let_others_run = _external("sched_yield", types.int32)
 
 _LINUX = sys.platform == "linux"
 _getcpu = _external("sched_getcpu", types.int32)
 _getaffinity = _external("sched_getaffinity", types.int32, types.int32, types.int64, types.int64)
 _setaffinity = _external("sched_setaffinity", types.int32, types.int32, types.int64, types.int64)
+
+
+@jit.scalar
+def _now(scratch: int) -> int:
+    """Nanoseconds of a steady clock, which writes two words to `scratch`."""
+    if _CLOCK is None:
+        return 0
+    _gettime(_CLOCK, scratch)
+    return _load(scratch) * 1_000_000_000 + _load(scratch + 8)
+
+
+@jit.scalar
+def _may_look(start: int, scratch: int) -> bool:
+    """Let other threads run; False if the time for looking is over."""
+    if _CLOCK is None or _now(scratch) - start > _LOOKING:
+        return False
+    _let_others_run()
+    return True
 
 
 @jit.scalar
@@ -213,15 +234,14 @@ def _serve(worker: int) -> None:
     while True:
         if not _replaced(worker + STATE, BUSY, FREE) and _replaced(worker + STATE, AWAITED, FREE):
             _release(_load(worker + ENDED))
-        looks = 0
+        start = _now(worker + ARGUMENTS)
         while not _replaced(worker + STATE, CALLED, BUSY):
-            if looks < _LOOKS and not _is_on_callers_core(worker):
-                looks += 1
-                _let_others_run()
+            if not _is_on_callers_core(worker) and _may_look(start, worker + ARGUMENTS):
+                pass
             elif _replaced(worker + STATE, FREE, ASLEEP):
                 _acquire(_load(worker + WAKE), _FOREVER, 0)
-                looks = 0
-        _leave_callers_core(worker)
+                _leave_callers_core(worker)  # before it begins, as the caller would wait
+                start = _now(worker + ARGUMENTS)
         loop = _load(worker + LOOP)
         if loop == 0:
             return
@@ -237,11 +257,10 @@ def _ask(worker: int, loop: int) -> None:
 
 
 def _settle(worker: int) -> int:
-    looks = 0
+    start = _now(worker + TIME)
     while not _replaced(worker + STATE, CALLED, FREE) and _load(worker + STATE) >= BUSY:
-        if looks < _LOOKS:
-            looks += 1
-            _let_others_run()
+        if _may_look(start, worker + TIME):
+            pass
         elif _replaced(worker + STATE, BUSY, AWAITED):
             too_early = _acquire(_load(worker + ENDED), _SLEEP, 1) != _ACQUIRED
             if too_early and _replaced(worker + STATE, AWAITED, BUSY):
@@ -274,9 +293,19 @@ class Functions(NamedTuple):
     share: Callable[[int], int]
 
 
-@cache
+_compiled: list[Functions] = []
+
+
 def functions() -> Functions:
-    """Compile the functions, or load them from the cache."""
+    """Compile the functions, or load them from the cache, once for all threads that call."""
+    if not _compiled:
+        with global_compiler_lock:
+            if not _compiled:
+                _compiled.append(_compile())
+    return _compiled[0]
+
+
+def _compile() -> Functions:
     word, nothing = types.int64, types.void
     return Functions(
         jit.c_function(_serve, nothing(word)).ctypes,
