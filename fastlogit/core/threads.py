@@ -219,17 +219,21 @@ def run_loop(function: int, arrays: Sequence[NDArray[Any]], threads: int) -> Non
     def stop() -> None:
         loop[0] = size  # the first element that nobody has taken
 
-    _together(work, stop, threads - 1, None, at)
+    _together(work, stop, threads - 1, (loop, arrays), at)
 
 
 def _together(
     work: Callable[[], None],
     stop: Callable[[], None],
     helpers: int,
-    task: Callable[[], None] | None,
+    task: Any,
     loop: int,
 ) -> None:
-    """Call `work` while helpers call `task` or share `loop`, which `stop` ends early."""
+    """Call `work` while helpers do the same, which `stop` ends early.
+
+    They call `task` or, if `loop` is the address of a loop, share that; then `task` is what the
+    loop refers to.
+    """
     taken: list[_Worker] = []
     # An interrupt may come at any line.
     try:
@@ -271,11 +275,14 @@ class _Worker(threading.Thread):
         self._record = workers.worker_record()
         self._at, _ = self._record.buffer_info()
         self._functions = workers.functions()
-        self._task: Callable[[], None] | None = None
+        self._task: Any = None
         self.start()
 
-    def ask(self, task: Callable[[], None] | None, loop: int) -> None:
-        """Give the worker, which must be idle, a task or the address of a loop."""
+    def ask(self, task: Any, loop: int) -> None:
+        """Give the worker, which must be idle, work; see `_together`.
+
+        It keeps `task`, as interrupts one after the other may leave it alone with the work.
+        """
         self._task = task
         self._functions.ask(self._at, loop)
 
