@@ -290,10 +290,23 @@ def test_idle_workers_use_no_processor_time():
     assert time.process_time() - start < 0.01
 
 
-def test_what_a_task_holds_is_let_go():
-    class Held:
-        pass
+class Held:
+    pass
 
+
+def test_a_worker_keeps_its_work_until_it_has_ended():
+    held, may_end, worker = Held(), threading.Event(), threads._Worker()
+    gone = weakref.ref(held)
+    worker.ask(lambda held=held: may_end.wait(), 0)
+    del held
+    assert gone() is not None
+    may_end.set()
+    while not worker.settled():
+        pass
+    assert gone() is None
+
+
+def test_what_a_task_holds_is_let_go():
     held = Held()
     gone = weakref.ref(held)
     for parts in 4, 40:
