@@ -15,7 +15,7 @@ import numpy as np
 from scipy import sparse
 
 from fastlogit import elementwise, linear, losses
-from fastlogit.kernels import jit, sums
+from fastlogit.kernels import jit, sums, workers
 from fastlogit.kernels.elementwise import FUNCTIONS
 from fastlogit.training.fit import fit
 
@@ -46,6 +46,7 @@ def _calls() -> Iterator[tuple[str, Call]]:
     """Names and calls of all functions."""
     for name, function in FUNCTIONS.items():  # a ufunc has loops for both types
         yield name, partial(getattr(elementwise, name), *[0.5] * len(function.arguments))
+    yield "threads", workers.functions
     for kind in ("float64", "float32"):
         yield from _sums_and_rows(kind)
     yield from _other_layouts()

@@ -2,46 +2,48 @@
 
 The edges of the parts depend on the shape of the data alone, so a result does not depend on the
 number of threads.  Each thread takes the next part when it has finished one, and the calling thread
-works too.  The caller never waits for a worker that has not begun.  If all workers are busy (many
-callers at once, or a call from inside a worker), the caller does all parts itself, so nothing can
-block.
+works too.  The caller never waits for a worker that has not begun.  If no other core is idle (many
+callers at once, or other processes), the caller does most parts itself.
 
-The pool is created at first use, and again in a forked child, which does not inherit the threads.
+A worker waits in compiled code, :mod:`fastlogit.kernels.workers`, and begins within microseconds
+where a call follows soon after another.  On Linux it first leaves the caller's core: the system
+often wakes it there, and does not move it for many milliseconds even if another core is idle.
 
-A thread that wakes after a pause often runs on the caller's core.  Linux leaves it there for many
-milliseconds even if another core is idle, and two threads take as long as one.  So a worker that
-starts on the caller's core moves to another.
+A caller takes idle workers and starts new ones if there are too few, so nothing can block: a call
+from inside a worker is like any other.  A forked child does not inherit the threads, and begins
+with none.
 """
 
 from __future__ import annotations
 
-import ctypes
 import functools
 import itertools
 import math
 import os
+import sys
 import threading
 from contextlib import suppress
 from operator import index
 from pathlib import Path
-from typing import TYPE_CHECKING, SupportsIndex
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
-from fastlogit.kernels import sums
+from fastlogit.kernels import sums, workers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from concurrent.futures import ThreadPoolExecutor
+    from collections.abc import Callable, Iterator, Sequence
+
+    from numpy.typing import NDArray
 
 ENVIRONMENT = "FASTLOGIT_NUM_THREADS"
 MOST_THREADS = 4096
 
-# Smallest part of an array, in elements: a thread costs about 20 µs, an element 2 ns.
+# Smallest part of an array, in elements: for a task of Python, which costs about 10 µs a part.
 PART = 1 << 15
+# Elements that a thread takes at a time from a compiled loop.  Parts of 10 µs balance well; where
+# the arrays are larger than the caches, larger parts are 5 % faster.
+LEAST_LOOP_PART, MOST_LOOP_PART = 1 << 13, 1 << 16
 # More parts do not balance better, and their partial results take memory.
 MOST_PARTS = 256
-
-_pool: ThreadPoolExecutor | None = None
-_pool_lock = threading.Lock()
 
 
 def available() -> int:
@@ -158,93 +160,155 @@ def run(task: Callable[[int], Iterator[None] | None], parts: int, threads: int) 
         return
 
     numbers = itertools.count()  # next() is atomic
-    begun: list[threading.Event] = []  # one for each helper, set when it has ended
     errors: list[BaseException] = []
     stopped = False
-    callers_core = _core()
 
-    def work(helping: bool) -> None:
-        nonlocal callers_core
+    def work() -> None:
         while not stopped and (part := next(numbers)) < parts:
-            if helping:
-                _leave(callers_core)
-            else:
-                callers_core = _core()
             for _ in task(part) or ():
                 if stopped:
                     return
 
     def help_out() -> None:
-        nonlocal stopped
-        ended = threading.Event()
-        begun.append(ended)
         try:
-            work(helping=True)
+            work()
         except BaseException as error:
-            stopped = True
+            stop()
             errors.append(error)
-        finally:
-            ended.set()
 
-    # An interrupt may come at any line.  Helpers that begin later find nothing left to do.
-    try:
-        with suppress(RuntimeError):  # no thread can start (for example at exit): work alone
-            for _ in range(helpers):
-                _executor().submit(help_out)
-        work(helping=False)
-        for ended in begun:
-            ended.wait()
-    except BaseException:
+    def stop() -> None:
+        nonlocal stopped
         stopped = True
-        raise
-    finally:
-        _wait(begun)
+
+    _together(work, stop, helpers, help_out, 0)
     if errors:
         raise errors.pop()
 
 
-# The number of the core that the calling thread runs on, or -1 if the system does not tell.
-_core: Callable[[], int] = (
-    ctypes.PyDLL(None).sched_getcpu if hasattr(os, "sched_setaffinity") else lambda: -1
-)
+def run_loop(function: int, arrays: Sequence[NDArray[Any]], threads: int) -> None:
+    """Call the inner loop of a ufunc on all parts of its arrays, on up to `threads` threads.
+
+    Parameters
+    ----------
+    function : int
+        Address of the loop.
+    arrays : sequence of at most 3 ndarrays
+        Inputs and output of the loop: of its dtype, of one shape, and with one dimension or
+        contiguous.
+    threads : int
+        Maximum number of threads.  Each has `PART` elements at least.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        When the running parts have ended; the other parts are left out.
+    """
+    size = arrays[0].size
+    threads = max(1, min(threads, size // PART))
+    part = min(max(size // (16 * threads), LEAST_LOOP_PART), MOST_LOOP_PART)
+    addresses = [array.__array_interface__["data"][0] for array in arrays]
+    steps = [array.strides[0] if array.ndim == 1 else array.itemsize for array in arrays]
+    loop = workers.loop_record(size, part, function, addresses, steps)
+    at, _ = loop.buffer_info()
+    share = workers.functions().share
+
+    def work() -> None:
+        while share(at):
+            pass
+
+    def stop() -> None:
+        loop[0] = size  # the first element that nobody has taken
+
+    _together(work, stop, threads - 1, (loop, arrays), at)
 
 
-def _leave(core: int) -> None:
-    """Move the calling thread to another core, if it runs on this one and may run elsewhere."""
-    if _core() != core or core < 0:
-        return
-    allowed = os.sched_getaffinity(0)  # of this thread
-    if len(allowed) > 1:
-        with suppress(OSError):
-            os.sched_setaffinity(0, allowed - {core})
-            os.sched_setaffinity(0, allowed)
+def _together(
+    work: Callable[[], None],
+    stop: Callable[[], None],
+    helpers: int,
+    task: Any,
+    loop: int,
+) -> None:
+    """Call `work` while helpers do the same, which `stop` ends early.
 
-
-def _wait(events: list[threading.Event]) -> None:
-    """Wait for all events; an interrupt is raised after the last."""
+    They call `task` or, if `loop` is the address of a loop, share that; then `task` is what the
+    loop refers to.
+    """
+    taken: list[_Worker] = []
+    # An interrupt may come at any line.
     try:
-        for event in events:
-            event.wait()
+        # Where no thread can start, or none can take the GIL (both at exit), the caller is alone.
+        with suppress(RuntimeError):
+            while len(taken) < helpers and not sys.is_finalizing():
+                taken.append(_idle_worker())
+                taken[-1].ask(task, loop)
+        work()
+        _settle(taken)
     except BaseException:
-        _wait(events)
+        stop()
+        raise
+    finally:
+        _settle_in_any_case(taken)
+
+
+def _settle(taken: list[_Worker]) -> None:
+    """Wait for all workers that have begun; an interrupt ends the waiting."""
+    while taken:
+        if taken[-1].settled():
+            _idle.append(taken.pop())
+
+
+def _settle_in_any_case(taken: list[_Worker]) -> None:
+    """Wait for all workers that have begun; an interrupt is raised after the last."""
+    try:
+        _settle(taken)
+    except BaseException:
+        _settle_in_any_case(taken)
         raise
 
 
-def _executor() -> ThreadPoolExecutor:
-    """The pool, which starts a thread only if none is idle."""
-    global _pool
-    with _pool_lock:
-        if _pool is None:
-            from concurrent.futures import ThreadPoolExecutor  # imports for 20 ms
+class _Worker(threading.Thread):
+    """A thread that waits for work, without the GIL, until the process ends."""
 
-            _pool = ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="fastlogit")
-        return _pool
+    def __init__(self) -> None:
+        super().__init__(name="fastlogit", daemon=True)
+        self._record = workers.worker_record()
+        self._at, _ = self._record.buffer_info()
+        self._functions = workers.functions()
+        self._task: Any = None
+        self.start()
+
+    def ask(self, task: Any, loop: int) -> None:
+        """Give the worker, which must be idle, work; see `_together`.
+
+        It keeps `task`, as interrupts one after the other may leave it alone with the work.
+        """
+        self._task = task
+        self._functions.ask(self._at, loop)
+
+    def settled(self) -> bool:
+        """Take the work back, or wait until it is done; False if it is not done yet."""
+        done = bool(self._functions.settle(self._at))
+        if done:
+            self._task = None  # it refers to arrays
+        return done
+
+    def run(self) -> None:
+        while True:
+            self._functions.serve(self._at)
+            if self._task is not None:
+                self._task()
 
 
-def _forget_pool() -> None:
-    global _pool, _pool_lock
-    _pool, _pool_lock = None, threading.Lock()
+_idle: list[_Worker] = []
+
+
+def _idle_worker() -> _Worker:
+    try:
+        return _idle.pop()
+    except IndexError:
+        return _Worker()
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_pool)
+    os.register_at_fork(after_in_child=_idle.clear)

@@ -104,6 +104,9 @@ def _copy_out(buffer: Any, first: int, count: int, target: Any, step: int) -> No
 
 # Ufuncs -----------------------------------------------------------------------------------
 
+# Inner loops of the ufuncs that were made, by name and dtype.
+addresses: dict[tuple[str, np.dtype[Any]], int] = {}
+
 
 @cache
 def ufunc(name: str) -> np.ufunc:
@@ -114,7 +117,10 @@ def ufunc(name: str) -> np.ufunc:
     loop = specialised(template, name, kernel=function.kernel)
     # float32 first: NumPy takes the first loop that the input can be cast to safely.
     loops = [jit.c_function(loop, _signature(dtype)) for dtype in (types.float32, types.float64)]
-    return _from_loops(name, inputs, loops, [np.float32, np.float64])
+    dtypes: list[np.dtype[Any]] = [np.dtype(np.float32), np.dtype(np.float64)]
+    for dtype, compiled in zip(dtypes, loops, strict=True):
+        addresses[name, dtype] = compiled.address
+    return _from_loops(name, inputs, loops, dtypes)
 
 
 def __getattr__(name: str) -> np.ufunc:

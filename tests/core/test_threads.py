@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -208,37 +208,111 @@ def test_when_it_returns_no_part_is_under_way():
     assert under_way == []
 
 
+class Interrupts:
+    """Raise a KeyboardInterrupt at one line of `threads`, the next one for each call."""
+
+    def __init__(self):
+        self.lines = 0
+
+    def __call__(self, frame, event, argument):
+        if frame.f_code.co_filename != threads.__file__:
+            return None
+        self.left -= event == "line"
+        if self.left < 0:
+            raise KeyboardInterrupt
+        return self
+
+    def interrupted(self, call):
+        """Whether the call has as many lines."""
+        self.left = self.lines
+        self.lines += 1
+        before = sys.gettrace()
+        sys.settrace(self)
+        try:
+            call()
+        except KeyboardInterrupt:
+            return True
+        finally:
+            sys.settrace(before)
+        return False
+
+
 def test_an_interrupt_at_any_line_is_raised_when_no_part_is_under_way():
-    under_way = []
+    under_way, interrupts = [], Interrupts()
 
     def task(part):
         under_way.append(part)
         time.sleep(0.002)
         under_way.remove(part)
 
-    def trace(frame, event, argument):
-        nonlocal lines
-        code = frame.f_code
-        if code.co_filename != threads.__file__ or code.co_name not in ("run", "work", "_wait"):
-            return None
-        lines -= event == "line"
-        if lines < 0:
-            raise KeyboardInterrupt
-        return trace
+    while interrupts.interrupted(lambda: threads.run(task, 4, 3)):
+        assert under_way == []
+    assert interrupts.lines > 40
 
-    before = sys.gettrace()
-    for number in itertools.count():
-        lines = number
-        sys.settrace(trace)
-        try:
-            threads.run(task, 4, 3)
-        except KeyboardInterrupt:
-            assert under_way == []
-        else:
-            break
-        finally:
-            sys.settrace(before)
-    assert number > 20
+
+def test_after_an_interrupt_at_any_line_nobody_writes_results():
+    z, interrupts = np.linspace(-40.0, 40.0, 200_000), Interrupts()
+    expected, out = fl.sigmoid(z, threads=1), np.zeros(200_000)
+    while interrupts.interrupted(lambda: fl.sigmoid(z, out=out, threads=3)):
+        then = out.copy()
+        time.sleep(0.0005)
+        assert np.array_equal(out, then)
+        out[:] = 0.0
+    assert interrupts.lines > 30
+    assert np.array_equal(out, expected)
+
+
+# Loops ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("count", [2, 3, 16])
+@pytest.mark.parametrize("size", [1 << 16, 100_001, 1_000_003])
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_threads_that_share_a_loop_compute_every_element(size, dtype, count):
+    z = np.linspace(-40.0, 40.0, 2 * size).astype(dtype)
+    t = np.linspace(0.0, 1.0, size).astype(dtype)
+    expected = fl.residual(z[::2].copy(), t, threads=1)
+    out = np.full((size, 3), 7.0, dtype)
+    fl.residual(z[::2], t, out=out[:, 1], threads=count)
+    assert np.array_equal(out[:, 1], expected)
+    assert np.all(out[:, [0, 2]] == 7.0)
+
+
+# Waiting ----------------------------------------------------------------------------------
+
+
+def test_idle_workers_use_no_processor_time():
+    threads.run(lambda part: time.sleep(0.001), 8, 4)
+    fl.sigmoid(np.zeros(200_000), threads=4)
+    time.sleep(0.05)
+    start = time.process_time()
+    time.sleep(0.3)
+    assert time.process_time() - start < 0.01
+
+
+class Held:
+    pass
+
+
+def test_a_worker_keeps_its_work_until_it_has_ended():
+    held, may_end, worker = Held(), threading.Event(), threads._Worker()
+    gone = weakref.ref(held)
+    worker.ask(lambda held=held: may_end.wait(), 0)
+    del held
+    assert gone() is not None
+    may_end.set()
+    while not worker.settled():
+        pass
+    assert gone() is None
+
+
+def test_what_a_task_holds_is_let_go():
+    held = Held()
+    gone = weakref.ref(held)
+    for parts in 4, 40:
+        threads.run(lambda part, held=held: time.sleep(0.0005), parts, 3)
+    del held
+    assert gone() is None
 
 
 # Many callers -----------------------------------------------------------------------------
@@ -341,11 +415,11 @@ start = threading.Barrier(16)
 def call(number):
     start.wait(timeout=60)
     end, calls, same = time.monotonic() + 2.0, 0, True
-    while time.monotonic() < end:
+    while calls < 4 or time.monotonic() < end:
         number = (number + 1) % len(functions)
         same &= functions[number](2 + number % 3) == quiet[number]
         calls += 1
-    return same and calls > 3
+    return same
 
 with ThreadPoolExecutor(16) as pool:
     print(all(pool.map(call, range(16))))
@@ -529,21 +603,15 @@ atexit.register(lambda: print(loss() == before))
     assert run_script(tmp_path, COMMON + script) == ["True"]
 
 
-def test_a_helper_leaves_the_callers_core_and_may_come_back(monkeypatch):
-    allowed, moves = {2, 5, 7}, []
-    monkeypatch.setattr(threads, "_core", lambda: 5)
-    monkeypatch.setattr(threads.os, "sched_getaffinity", lambda _: set(allowed), raising=False)
-    monkeypatch.setattr(
-        threads.os, "sched_setaffinity", lambda _, to: moves.append(to), raising=False
-    )
-    threads._leave(7)
-    threads._leave(-1)
-    assert moves == []
-    threads._leave(5)
-    assert moves == [{2, 7}, {2, 5, 7}]
-    allowed = {5}  # there is no other
-    threads._leave(5)
-    assert len(moves) == 2
+def test_a_call_when_threads_can_no_longer_run_python_works(tmp_path):
+    script = """
+class Last:   # its end is after that of all threads
+    def __del__(self, loss=loss, before=loss(), print=print, finalizing=sys.is_finalizing):
+        print(finalizing(), loss() == before, flush=True)
+
+last = Last()
+"""
+    assert run_script(tmp_path, COMMON + script) == ["True", "True"]
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="the system does not tell cores")
