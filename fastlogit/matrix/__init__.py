@@ -8,7 +8,8 @@ a CSR matrix or array of SciPy                      :mod:`fastlogit.matrix.csr`
 ==================================================  ============================================
 
 :func:`as_matrix` chooses.  Each kind is a subclass of :class:`fastlogit.matrix.base.Matrix`, whose
-docstrings are the contract.  To add a kind, write its class and let `as_matrix` choose it.
+docstrings are the contract.  To add a kind, write its class and let `as_matrix` choose it.  Few
+rows of an array take a shorter way: :mod:`fastlogit.matrix.short`.
 """
 
 from __future__ import annotations

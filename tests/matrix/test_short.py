@@ -1,0 +1,151 @@
+"""Short calls: they give the results and the errors of the general way.
+
+With ``threads=1`` every function goes the general way.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from functools import partial
+
+import numpy as np
+import pytest
+
+import fastlogit as fl
+from fastlogit import linear
+from fastlogit.kernels import jit
+from fastlogit.matrix import short
+from tests.odd_arguments import (
+    INTERCEPTS,
+    MISSING,
+    TARGETS,
+    all_happened,
+    compared,
+    odd_arrays,
+    outcome,
+    usual,
+)
+
+SCORES = ["decision", "probability"]
+SUMS = ["log_loss", "log_loss_gradient"]
+DTYPES = [("float64", "float64"), ("float32", "float64"), ("float32", "float32")]
+
+
+def arguments(name, X, coef, intercept, t):
+    return (X, t, coef, intercept) if name in SUMS else (X, coef, intercept)
+
+
+def short_call(name, X, coef, intercept, t):
+    result = dict(zip(SCORES + SUMS, ("logits", "probabilities", "loss", "gradient"), strict=True))
+    return short.call(result[name], X, coef, intercept, *[t] * (name in SUMS))
+
+
+# The same results -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtypes", DTYPES, ids=str)
+@pytest.mark.parametrize("name", SCORES + SUMS)
+def test_short_calls_have_the_bits_of_the_general_way(name, dtypes):
+    rng = np.random.default_rng(1)
+    for n, d in [(1, 1), (1, 8), (3, 7), (128, 32), (1000, 33), (2, 5), (2, 8)]:
+        X, coef = rng.normal(size=(n, d)).astype(dtypes[0]), rng.normal(size=d).astype(dtypes[1])
+        args = arguments(name, X, coef, 0.25, rng.random(n))
+        assert short_call(name, X, coef, 0.25, rng.random(n)) is not None
+        function = getattr(linear, name)
+        assert outcome(partial(function, *args)) == outcome(partial(function, *args, threads=1))
+
+
+@pytest.mark.parametrize("kind", ["int64", "bool"])
+def test_labels_may_have_any_dtype(kind):
+    given = usual()
+    t = given["t"].astype(kind)
+    assert short.call("loss", given["X"], given["coef"], 0.5, t) is not None
+    assert linear.log_loss(given["X"], t, given["coef"]) == linear.log_loss(
+        given["X"], given["t"], given["coef"]
+    )
+
+
+def test_the_largest_x_is_one_part_and_the_next_goes_the_general_way():
+    X, coef = np.ones((short.MOST_ELEMENTS // 2 + 1, 2)), np.array([0.5, -0.25])
+    assert short.call("logits", X, coef, 0.0) is None
+    z = short.call("logits", X[:-1], coef, 0.0)
+    assert (z == 0.25).all()
+    assert (linear.decision(X, coef) == 0.25).all()
+
+
+def test_calls_on_many_threads_do_not_share_scratch_memory():
+    rng = np.random.default_rng(2)
+    X = rng.normal(size=(2000, 30))
+    problems = [(X[:, :d].copy(), rng.normal(size=d)) for d in (29, 30, 30, 30)]
+    expected = [linear.decision(*problem, threads=1) for problem in problems]
+    wrong = []
+
+    def work(number):
+        for _ in range(300):
+            z = short.call("logits", *problems[number], 0.0)
+            if not (z == expected[number]).all():
+                wrong.append(number)
+
+    workers = [threading.Thread(target=work, args=(number,)) for number in range(len(problems))]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert not wrong
+
+
+@pytest.mark.parametrize("name", SCORES + SUMS)
+def test_short_calls_compile_what_the_general_way_compiles(name):
+    given = usual()
+    args = arguments(name, *given.values())
+    getattr(linear, name)(*args, threads=1)
+    assert not jit.compiles(lambda: getattr(linear, name)(*args))
+
+
+def test_a_short_call_changes_none_of_its_arguments():
+    given = usual()
+    before = outcome(lambda: tuple(given.values()))
+    linear.log_loss_gradient(*arguments("log_loss_gradient", *given.values()))
+    assert outcome(lambda: tuple(given.values())) == before
+
+
+# The same errors --------------------------------------------------------------------------
+
+
+def odd(rng, pools):
+    """Usual arguments, of which one is odd, and sometimes others."""
+    given = usual()
+    first = rng.integers(len(pools))
+    for number, (name, pool) in enumerate(pools.items()):
+        if number == first or rng.random() < 0.15:
+            given[name] = pool[rng.integers(len(pool))]
+    return given
+
+
+def test_functions_take_odd_arguments_as_the_general_way_does():
+    rng, outcomes = np.random.default_rng(3), Counter()
+    pools = {name: odd_arrays(usual()[name]) for name in ("X", "coef", "t")}
+    pools["intercept"] = INTERCEPTS
+    pools["t"] += TARGETS
+    for _ in range(1500):
+        name = [*SCORES, *SUMS][rng.integers(4)]
+        call = partial(getattr(linear, name), *arguments(name, **odd(rng, pools)))
+        if name in SCORES and rng.random() < 0.5:
+            call = partial(call, missing=MISSING[rng.integers(len(MISSING))])
+        outcomes[compared(call, partial(call, threads=1))] += 1
+    all_happened(outcomes)
+
+
+def test_models_take_odd_arguments_as_the_general_way_does():
+    rng, outcomes = np.random.default_rng(4), Counter()
+    model = fl.LogisticModel(usual()["coef"], 0.5)
+    for _ in range(500):
+        given = odd(rng, {"X": odd_arrays(usual()["X"]), "missing": MISSING, "unknown": MISSING})
+        call = partial(model.predict, given["X"])
+        if rng.random() < 0.7:
+            call = partial([model.decision, model.predict_proba][rng.integers(2)], given["X"])
+            words = [name for name in ("missing", "unknown") if name in given]
+            call = partial(call, **{name: given[name] for name in words})
+        outcomes[compared(call, partial(call, threads=1))] += 1
+    all_happened(outcomes)
