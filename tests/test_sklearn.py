@@ -10,6 +10,7 @@ import sys
 import warnings
 from collections import Counter
 from functools import partial
+from unittest import mock
 
 import numpy as np
 import pandas as pd
@@ -34,7 +35,7 @@ from fastlogit.sklearn import LogisticRegression
 from fastlogit.training import messages
 from fastlogit.training.messages import CollinearityWarning
 from tests.hard_problems import problem
-from tests.odd_arguments import all_happened, compared, odd_arrays, usual
+from tests.odd_arguments import all_happened, compared, odd_arrays, outcome, usual
 
 X, T = make_classification(1000, 7, n_informative=4, n_redundant=0, random_state=11)
 WEIGHT = np.random.default_rng(11).exponential(size=1000)
@@ -570,10 +571,32 @@ def test_odd_arguments_are_taken_as_without_short_calls():
         classifier = LogisticRegression().fit(fitted, T[:50])
         general = LogisticRegression(n_jobs=1).fit(fitted, T[:50])
         for features in (given, frame, *odd_arrays(given), *odd_frames(frame)):
-            for name in ("decision_function", "predict", "predict_proba"):
-                call = partial(getattr(classifier, name), features)
-                outcomes[compared(call, partial(getattr(general, name), features))] += 1
+            call = partial(classifier.decision_function, features)
+            outcomes[compared(call, partial(general.decision_function, features))] += 1
     all_happened(outcomes)
+
+
+@pytest.mark.parametrize("kind", ["float64", "float32"])
+@pytest.mark.parametrize("name", ["decision_function", "predict", "predict_proba"])
+def test_few_rows_are_predicted_without_validation(name, kind):
+    frame = pd.DataFrame(X.astype(kind), columns=list("abcdefg"))
+    row, integers = frame[:1].copy(), frame[:1].round().astype({"b": "int16"})
+    for fitted, rows in ((X.astype(kind), X[:9].astype(kind)), (frame, row), (frame, integers)):
+        classifier, general = LogisticRegression(), LogisticRegression(n_jobs=1)
+        expected = outcome(partial(getattr(general.fit(fitted, LABELS), name), rows))
+        call = partial(getattr(classifier.fit(fitted, LABELS), name), rows)
+        with mock.patch.object(LogisticRegression, "_validated", side_effect=AssertionError):
+            assert outcome(call) == expected
+
+
+def test_changed_attributes_are_looked_at():
+    classifier = LogisticRegression().fit(X, LABELS)
+    classifier.intercept_ = classifier.intercept_ + 1.0
+    expected = X @ classifier.coef_[0] + classifier.intercept_
+    np.testing.assert_allclose(classifier.decision_function(X), expected)
+    classifier.n_features_in_ = 8
+    with pytest.raises(ValueError, match="expecting 8"):
+        classifier.predict(X)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,6 @@ With ``threads=1`` every function goes the general way.
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
 from functools import partial
 
@@ -74,25 +73,35 @@ def test_the_largest_x_is_one_part_and_the_next_goes_the_general_way():
     assert (linear.decision(X, coef) == 0.25).all()
 
 
-def test_calls_on_many_threads_do_not_share_scratch_memory():
-    rng = np.random.default_rng(2)
-    X = rng.normal(size=(2000, 30))
-    problems = [(X[:, :d].copy(), rng.normal(size=d)) for d in (29, 30, 30, 30)]
-    expected = [linear.decision(*problem, threads=1) for problem in problems]
-    wrong = []
+@pytest.mark.parametrize(
+    "kinds",
+    [("f8", "f4"), ("i8", "f8"), ("u1", "f4"), ("?", "f8"), ("f2", "f4"), ("f8", "i8")],
+    ids=str,
+)
+def test_other_types_go_the_general_way(kinds):
+    X, coef = np.ones((2, 3), kinds[0]), np.ones(3, kinds[1])
+    assert short.call("logits", X, coef, 0.5) is None
 
-    def work(number):
-        for _ in range(300):
-            z = short.call("logits", *problems[number], 0.0)
-            if not (z == expected[number]).all():
-                wrong.append(number)
 
-    workers = [threading.Thread(target=work, args=(number,)) for number in range(len(problems))]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    assert not wrong
+@pytest.mark.parametrize("inner", [(9, 2.0), (9, -1.0), (16, 1.0)])
+def test_a_call_during_another_does_not_change_its_coefficients(inner, monkeypatch):
+    # As in another thread, or in a signal handler.
+    d, value = inner
+    key = ("logits", np.dtype(float), np.dtype(float))
+    X, coef = usual()["X"], usual()["coef"]
+    expected = short.call("logits", X, coef, 0.5)
+    run, flag = short._codes[key]
+    results = []
+
+    def interrupted(*args):
+        with monkeypatch.context() as patch:
+            patch.setitem(short._codes, key, (run, flag))
+            results.append(short.call("logits", np.ones((2, d)), np.full(d, value), 1.0))
+        return run(*args)
+
+    monkeypatch.setitem(short._codes, key, (interrupted, flag))
+    assert (short.call("logits", X, coef, 0.5) == expected).all()
+    assert (results[0] == d * value + 1.0).all()
 
 
 @pytest.mark.parametrize("name", SCORES + SUMS)
