@@ -15,6 +15,10 @@ X is never copied.  It may be
 NaN and infinities in X have the same effect as in NumPy.  Elements that a CSR matrix does not store
 are 0, even in a column with infinities; its Hessian may have more NaN than that of an array.
 
+For few rows, `decision`, `probability`, `log_loss` and `log_loss_gradient` take 2 to 6 µs if X and
+`coef` are arrays of NumPy of the same float type in C order, t is an array, the intercept is a
+float and all other arguments have their defaults.  Otherwise they take 10 µs more.
+
 No result depends on the number of threads: the rows are split into parts that depend on X alone,
 and the results of the parts are added up in order.
 

@@ -529,8 +529,9 @@ def _translated(warning: Warning, steps: int) -> Warning:
 
 
 def _values(X: Any, names: NDArray[Any]) -> Any:
-    """The numbers of a data frame of pandas with these columns; None for anything else."""
-    if type(X) is not getattr(sys.modules.get("pandas"), "DataFrame", None):
+    """The numbers of a small data frame of pandas with these columns; None for anything else."""
+    frame = getattr(sys.modules.get("pandas"), "DataFrame", None)
+    if type(X) is not frame or X.size > short.MOST_ELEMENTS:
         return None
     columns = X.columns.tolist()
     plain = all(isinstance(kind, np.dtype) and kind.kind in "iuf" for kind in X.dtypes.tolist())

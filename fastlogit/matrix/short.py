@@ -76,7 +76,13 @@ def call(result: str, X: Any, coef: Any, intercept: Any, t: Any = None) -> Any:
     key: tuple[Any, ...]
     if not is_sum:
         key = result, X.dtype, coef.dtype
-    elif type(t) is ndarray and t.ndim == 1 and len(t) == n and t.flags.carray:
+    elif (
+        type(t) is ndarray
+        and t.ndim == 1
+        and len(t) == n
+        and (flags := t.flags).c_contiguous
+        and flags.aligned
+    ):
         key = result, X.dtype, coef.dtype, t.dtype
     else:
         return None

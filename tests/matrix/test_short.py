@@ -86,6 +86,7 @@ def test_other_types_go_the_general_way(kinds):
 @pytest.mark.parametrize("inner", [(9, 2.0), (9, -1.0), (16, 1.0)])
 def test_a_call_during_another_does_not_change_its_coefficients(inner, monkeypatch):
     # As in another thread, or in a signal handler.
+    monkeypatch.setattr(short, "_spare", [])
     d, value = inner
     key = ("logits", np.dtype(float), np.dtype(float))
     X, coef = usual()["X"], usual()["coef"]
@@ -110,6 +111,17 @@ def test_short_calls_compile_what_the_general_way_compiles(name):
     args = arguments(name, *given.values())
     getattr(linear, name)(*args, threads=1)
     assert not jit.compiles(lambda: getattr(linear, name)(*args))
+
+
+def test_arguments_may_be_read_only():
+    given = usual()
+    expected = outcome(partial(linear.log_loss_gradient, *arguments("log_loss", **given)))
+    for name in ("X", "coef", "t"):
+        given[name].flags.writeable = False
+    assert short.call("gradient", given["X"], given["coef"], 0.5, given["t"]) is not None
+    call = partial(linear.log_loss_gradient, *arguments("log_loss", **given))
+    assert outcome(call) == expected
+    assert not jit.compiles(call)
 
 
 def test_a_short_call_changes_none_of_its_arguments():
