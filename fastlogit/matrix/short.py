@@ -13,8 +13,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from numpy import dtype, empty, float32, float64, ndarray, newaxis, zeros
+from numpy import dtype, empty, float32, float64, may_share_memory, ndarray, newaxis, zeros
 
+from fastlogit.core.threads import MOST_THREADS
 from fastlogit.kernels import jit, lanes, passes, sums
 from fastlogit.kernels.families import Binomial
 from fastlogit.kernels.passes import Results
@@ -36,13 +37,15 @@ _BINOMIAL = Binomial()
 _FLOAT64, _FLOAT32 = dtype(float64), dtype(float32)
 # Types of targets that the kernel reads.
 _TARGETS = frozenset(map(dtype, "?bhilqBHILQfd"))
-# Code for each result and dtypes of X, coef and t.
+# Code for each result and dtypes of X, coef, and t or `out`.
 _codes: dict[tuple[Any, ...], Code] = {}
 # Scratch memory that no call uses: d, padded coefficients, the first d of these, an intercept.
 _spare: list[tuple[int, Array, Array, Array]] = []
 
 
-def call(result: str, X: Any, coef: Any, intercept: Any, t: Any = None) -> Any:
+def call(
+    result: str, X: Any, coef: Any, intercept: Any, t: Any = None, out: Array | None = None
+) -> Any:
     """A result for all rows, or None if the call must go the general way.
 
     Parameters
@@ -52,6 +55,8 @@ def call(result: str, X: Any, coef: Any, intercept: Any, t: Any = None) -> Any:
         As in :mod:`fastlogit.linear`, not yet checked.
     t
         Targets, for the last two results.
+    out
+        Array for one of the first two, or None.
 
     Returns
     -------
@@ -74,10 +79,15 @@ def call(result: str, X: Any, coef: Any, intercept: Any, t: Any = None) -> Any:
         return None
     is_sum = result == "loss" or result == "gradient"
     key: tuple[Any, ...]
-    if not is_sum:
+    if not is_sum and out is None:
         key = result, X.dtype, coef.dtype
+    elif not is_sum and type(out) is ndarray and out.shape == (n,) and out.flags.carray:
+        if may_share_memory(out, X):
+            return None
+        key = result, X.dtype, coef.dtype, out.dtype
     elif (
-        type(t) is ndarray
+        is_sum
+        and type(t) is ndarray
         and t.ndim == 1
         and len(t) == n
         and (flags := t.flags).c_contiguous
@@ -97,7 +107,7 @@ def call(result: str, X: Any, coef: Any, intercept: Any, t: Any = None) -> Any:
     _, padded, first, constant = scratch
     first[:] = coef
     constant[0] = intercept
-    scores = None if is_sum else empty(n, coef.dtype)
+    scores = empty(n, coef.dtype) if out is None and not is_sum else out
     loss = zeros(2) if is_sum else None
     gradient = zeros((1, 2, d + 1)) if result == "gradient" else None
     good = run(
@@ -108,6 +118,11 @@ def call(result: str, X: Any, coef: Any, intercept: Any, t: Any = None) -> Any:
     )  # fmt: skip
     _spare.append(scratch)
     return _merged(loss, gradient) if is_sum and good else scores
+
+
+def is_count(threads: Any) -> bool:
+    """Whether a number of threads is right at a glance."""
+    return type(threads) is int and 0 < threads <= MOST_THREADS
 
 
 def _merged(loss: Any, gradient: Array | None) -> float | tuple[float, Array]:
@@ -127,22 +142,27 @@ def _scratch(d: int) -> tuple[int, Array, Array, Array]:
 
 
 def _compiled(
-    result: str, X: dtype[Any], coef: dtype[Any], t: dtype[Any] | None = None
+    result: str, X: dtype[Any], coef: dtype[Any], last: dtype[Any] | None = None
 ) -> Code | None:
-    """Code for these dtypes, new in `_codes`; None if they go the general way."""
-    are_floats = coef in (_FLOAT64, _FLOAT32) and X in (coef, _FLOAT32)
-    if not are_floats or not (t is None or t in _TARGETS):
+    """Code for these dtypes and that of t or `out`; None if they go the general way."""
+    is_sum = result in ("loss", "gradient")
+    if coef not in (_FLOAT64, _FLOAT32) or X not in (coef, _FLOAT32):
         return None
+    if last is not None and last not in (_TARGETS if is_sum else (_FLOAT64, _FLOAT32)):
+        return None
+    scores = None if is_sum else empty(1, coef if last is None else last)
     results = {
-        "logits": Results(logits=empty(1, coef)),
-        "probabilities": Results(probabilities=empty(1, coef)),
+        "logits": Results(logits=scores),
+        "probabilities": Results(probabilities=scores),
         "loss": Results(loss=empty(2)),
         "gradient": Results(loss=empty(2), gradient=empty((1, 2, 2))),
     }
-    is_float32: Literal[True] | None = True if coef == _FLOAT32 else None
+    is_float32: Literal[True] | None = None
+    if (coef if scores is None else scores.dtype) == _FLOAT32:
+        is_float32 = True
     _, padded, _, constant = _scratch(1)
-    targets = None if t is None else empty(1, t)
-    first = empty((1, 1), X), _BINOMIAL, padded, constant, targets, None, None, is_float32
+    t = empty(1, last) if is_sum else None
+    first = empty((1, 1), X), _BINOMIAL, padded, constant, t, None, None, is_float32
     code = jit.compiled_code(passes.run, (*first, *results[result])), is_float32
-    _codes[(result, X, coef) if t is None else (result, X, coef, t)] = code
+    _codes[(result, X, coef) if last is None else (result, X, coef, last)] = code
     return code

@@ -194,8 +194,9 @@ class LogisticModel:
         threads: SupportsIndex | None = None,
     ) -> NDArray[Any]:
         """Logits, without a warning."""
-        if offset is None and missing is unknown is checks.ERROR and out is threads is None:
-            z: NDArray[Any] | None = short.call("logits", X, self.coef, self.intercept)
+        plain = offset is None and missing is unknown is checks.ERROR
+        if plain and (threads is None or short.is_count(threads)):
+            z: NDArray[Any] | None = short.call("logits", X, self.coef, self.intercept, None, out)
             if z is not None:
                 return z
         onehot.checked_unknown(unknown)

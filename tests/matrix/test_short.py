@@ -1,6 +1,6 @@
 """Short calls: they give the results and the errors of the general way.
 
-With ``threads=1`` every function goes the general way.
+With a number of NumPy for `threads`, every function goes the general way.
 """
 
 from __future__ import annotations
@@ -19,13 +19,19 @@ from tests.odd_arguments import (
     INTERCEPTS,
     MISSING,
     TARGETS,
+    Computed,
+    N,
+    Subclass,
     all_happened,
     compared,
     odd_arrays,
     outcome,
+    read_only,
+    unaligned,
     usual,
 )
 
+ONE = np.int64(1)
 SCORES = ["decision", "probability"]
 SUMS = ["log_loss", "log_loss_gradient"]
 DTYPES = [("float64", "float64"), ("float32", "float64"), ("float32", "float32")]
@@ -52,7 +58,7 @@ def test_short_calls_have_the_bits_of_the_general_way(name, dtypes):
         args = arguments(name, X, coef, 0.25, rng.random(n))
         assert short_call(name, X, coef, 0.25, rng.random(n)) is not None
         function = getattr(linear, name)
-        assert outcome(partial(function, *args)) == outcome(partial(function, *args, threads=1))
+        assert outcome(partial(function, *args)) == outcome(partial(function, *args, threads=ONE))
 
 
 @pytest.mark.parametrize("kind", ["int64", "bool"])
@@ -109,7 +115,7 @@ def test_a_call_during_another_does_not_change_its_coefficients(inner, monkeypat
 def test_short_calls_compile_what_the_general_way_compiles(name):
     given = usual()
     args = arguments(name, *given.values())
-    getattr(linear, name)(*args, threads=1)
+    getattr(linear, name)(*args, threads=ONE)
     assert not jit.compiles(lambda: getattr(linear, name)(*args))
 
 
@@ -134,6 +140,18 @@ def test_a_short_call_changes_none_of_its_arguments():
 # The same errors --------------------------------------------------------------------------
 
 
+def outputs(X):
+    """Arrays for a result, and other values in their place."""
+    return [
+        *(np.empty(N, kind) for kind in ("f8", "f4", "f2", "g", ">f8", "i8", "O")),
+        *(np.empty(shape) for shape in ((), N + 1, (N, 1), (1, N))),
+        *(np.empty(2 * N)[::2], np.empty(N)[::-1], unaligned(np.ones(N)), read_only(np.ones(N))),
+        *(np.empty(N).view(Subclass), np.ma.masked_array(np.ones(N))),
+        *(X[:, 0], X[0, :N], X.ravel()[-N:]),
+        *([0.0] * N, "text", object()),
+    ]
+
+
 def odd(rng, pools):
     """Usual arguments, of which one is odd, and sometimes others."""
     given = usual()
@@ -154,8 +172,37 @@ def test_functions_take_odd_arguments_as_the_general_way_does():
         call = partial(getattr(linear, name), *arguments(name, **odd(rng, pools)))
         if name in SCORES and rng.random() < 0.5:
             call = partial(call, missing=MISSING[rng.integers(len(MISSING))])
-        outcomes[compared(call, partial(call, threads=1))] += 1
+        outcomes[compared(call, partial(call, threads=ONE))] += 1
     all_happened(outcomes)
+
+
+@pytest.mark.parametrize("name", SCORES)
+def test_functions_take_odd_outputs_as_the_general_way_does(name):
+    outcomes = Counter()
+    for number in range(len(outputs(usual()["X"]))):
+        calls = []
+        for options in ({}, {"threads": ONE}):  # with arguments of its own, as it may write to them
+            given = usual()
+            args = arguments(name, **given)
+            out = outputs(given["X"])[number]
+            calls.append(partial(getattr(linear, name), *args, out=out, **options))
+        outcomes[compared(*calls)] += 1
+    assert set(outcomes) == {"result", Computed, TypeError, ValueError}
+
+
+def test_out_is_returned_and_may_be_the_coefficients():
+    given = usual()
+    expected = linear.decision(given["X"], given["coef"], 0.5)
+    out = given["coef"][:N]
+    assert short.call("logits", given["X"], given["coef"], 0.5, None, out) is out
+    assert (out == expected).all()
+
+
+@pytest.mark.parametrize("threads", [1, 2, 4096, 4097, 0, -1, True, "2", 1.5, np.int64(2), None])
+@pytest.mark.parametrize("name", SCORES)
+def test_threads_are_taken_as_in_the_general_way(name, threads):
+    call = partial(getattr(linear, name), *arguments(name, **usual()), threads=threads)
+    compared(call, partial(call, missing=MISSING[1]))
 
 
 def test_models_take_odd_arguments_as_the_general_way_does():
@@ -168,5 +215,5 @@ def test_models_take_odd_arguments_as_the_general_way_does():
             call = partial([model.decision, model.predict_proba][rng.integers(2)], given["X"])
             words = [name for name in ("missing", "unknown") if name in given]
             call = partial(call, **{name: given[name] for name in words})
-        outcomes[compared(call, partial(call, threads=1))] += 1
+        outcomes[compared(call, partial(call, threads=ONE))] += 1
     all_happened(outcomes)
