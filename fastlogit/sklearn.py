@@ -47,7 +47,7 @@ except ImportError:  # scikit-learn before 1.9 has no callbacks
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -528,14 +528,14 @@ def _translated(warning: Warning, steps: int) -> Warning:
     return translated
 
 
-def _values(X: Any, names: NDArray[Any]) -> Any:
+def _values(X: Any, names: Iterable[str]) -> Any:
     """The numbers of a small data frame of pandas with these columns; None for anything else."""
     frame = getattr(sys.modules.get("pandas"), "DataFrame", None)
     if type(X) is not frame or X.size > short.MOST_ELEMENTS:
         return None
     columns = X.columns.tolist()
     plain = all(isinstance(kind, np.dtype) and kind.kind in "iuf" for kind in X.dtypes.tolist())
-    are_names = columns == names.tolist() and all(type(name) is str for name in columns)
+    are_names = columns == list(names) and all(type(name) is str for name in columns)
     return X.to_numpy() if plain and are_names else None
 
 

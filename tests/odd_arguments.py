@@ -1,4 +1,4 @@
-"""Usual and odd arguments of functions over X, and what a call does with them."""
+"""Usual and odd arguments of functions over X, and outcomes of calls."""
 
 from __future__ import annotations
 

@@ -126,7 +126,7 @@ def is_count(threads: Any) -> bool:
 
 
 def _merged(loss: Any, gradient: Array | None) -> float | tuple[float, Array]:
-    """Sums of which each is one number, as the general way merges them."""
+    """Sums as single numbers, merged as in the general way."""
     total = empty(1)
     sums.merge(loss[newaxis, :, newaxis], total)
     if gradient is None:
@@ -144,22 +144,21 @@ def _scratch(d: int) -> tuple[int, Array, Array, Array]:
 def _compiled(
     result: str, X: dtype[Any], coef: dtype[Any], last: dtype[Any] | None = None
 ) -> Code | None:
-    """Code for these dtypes and that of t or `out`; None if they go the general way."""
+    """Code for dtypes of X, `coef`, and t or `out`; None if they must go the general way."""
     is_sum = result in ("loss", "gradient")
     if coef not in (_FLOAT64, _FLOAT32) or X not in (coef, _FLOAT32):
         return None
     if last is not None and last not in (_TARGETS if is_sum else (_FLOAT64, _FLOAT32)):
         return None
-    scores = None if is_sum else empty(1, coef if last is None else last)
+    kind = coef if is_sum or last is None else last
+    scores = None if is_sum else empty(1, kind)
     results = {
         "logits": Results(logits=scores),
         "probabilities": Results(probabilities=scores),
         "loss": Results(loss=empty(2)),
         "gradient": Results(loss=empty(2), gradient=empty((1, 2, 2))),
     }
-    is_float32: Literal[True] | None = None
-    if (coef if scores is None else scores.dtype) == _FLOAT32:
-        is_float32 = True
+    is_float32: Literal[True] | None = True if kind == _FLOAT32 else None
     _, padded, _, constant = _scratch(1)
     t = empty(1, last) if is_sum else None
     first = empty((1, 1), X), _BINOMIAL, padded, constant, t, None, None, is_float32

@@ -153,7 +153,7 @@ def outputs(X):
 
 
 def odd(rng, pools):
-    """Usual arguments, of which one is odd, and sometimes others."""
+    """Usual arguments, one or more of them replaced by odd ones."""
     given = usual()
     first = rng.integers(len(pools))
     for number, (name, pool) in enumerate(pools.items()):
