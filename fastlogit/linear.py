@@ -15,6 +15,10 @@ X is never copied.  It may be
 NaN and infinities in X have the same effect as in NumPy.  Elements that a CSR matrix does not store
 are 0, even in a column with infinities; its Hessian may have more NaN than that of an array.
 
+For few rows, `decision`, `probability`, `log_loss` and `log_loss_gradient` take 2 to 6 µs if X and
+`coef` are arrays of NumPy of the same float type in C order, t is an array, the intercept is a
+float, and there is no weight and no offset.  Otherwise they take 10 µs more.
+
 No result depends on the number of threads: the rows are split into parts that depend on X alone,
 and the results of the parts are added up in order.
 
@@ -33,7 +37,7 @@ from fastlogit.core import checks
 from fastlogit.core import threads as _threads
 from fastlogit.core.docstrings import complete
 from fastlogit.kernels.families import Binomial
-from fastlogit.matrix import as_matrix, passes
+from fastlogit.matrix import as_matrix, passes, short
 from fastlogit.matrix.passes import LinearModel, PassInput
 
 if TYPE_CHECKING:
@@ -129,6 +133,10 @@ def decision(
     >>> fl.linear.decision([[1.0, 2.0], [3.0, 4.0]], [0.5, -0.5], 1.0)
     array([0.5, 0.5])
     """
+    if offset is None and missing is checks.ERROR and (threads is None or short.is_count(threads)):
+        z: Array | None = short.call("logits", X, coef, intercept, None, out)
+        if z is not None:
+            return z
     return _score(X, coef, intercept, offset, missing, out, threads, probability=False)
 
 
@@ -177,6 +185,10 @@ def probability(
     >>> fl.linear.probability({"a": [1.5, 3.5], "b": [True, False]}, [2.0, -3.0])
     array([0.5       , 0.99908895])
     """
+    if offset is None and missing is checks.ERROR and (threads is None or short.is_count(threads)):
+        y: Array | None = short.call("probabilities", X, coef, intercept, None, out)
+        if y is not None:
+            return y
     return _score(X, coef, intercept, offset, missing, out, threads, probability=True)
 
 
@@ -222,7 +234,11 @@ def log_loss(
     >>> fl.linear.log_loss([[1.0], [2.0]], [0, 1], [0.0])
     1.3862943611198906
     """
-    given = _checked(X, coef, intercept, t, weight, offset, threads)
+    if weight is None and offset is None and (threads is None or short.is_count(threads)):
+        loss: float | None = short.call("loss", X, coef, intercept, t)
+        if loss is not None:
+            return loss
+    given = _with_targets(X, t, coef, intercept, weight, offset, threads)
     return float(passes.derivatives(*given, order=0).loss.merged()[0])
 
 
@@ -272,10 +288,15 @@ def log_loss_gradient(
     >>> fl.linear.log_loss_gradient([[1.0], [2.0]], [0, 1], [0.0])
     (1.3862943611198906, array([-0.5]), 0.0)
     """
-    given = _checked(X, coef, intercept, t, weight, offset, threads)
-    sums = passes.derivatives(*given, order=1)
-    gradient = sums.gradient.merged()
-    return float(sums.loss.merged()[0]), gradient[:-1], float(gradient[-1])
+    done = None
+    if weight is None and offset is None and (threads is None or short.is_count(threads)):
+        done = short.call("gradient", X, coef, intercept, t)
+    if done is None:
+        given = _with_targets(X, t, coef, intercept, weight, offset, threads)
+        sums = passes.derivatives(*given, order=1)
+        done = float(sums.loss.merged()[0]), sums.gradient.merged()
+    loss, gradient = done
+    return loss, gradient[:-1], float(gradient[-1])
 
 
 @_public
@@ -324,7 +345,7 @@ def log_loss_gradient_hessian(
     array([[1.25, 0.75],
            [0.75, 0.5 ]])
     """
-    model, data = _checked(X, coef, intercept, t, weight, offset, threads)
+    model, data = _with_targets(X, t, coef, intercept, weight, offset, threads)
     sums = passes.derivatives(model, data, order=2)
     hessian = passes.symmetric(sums.hessian, 1, data.X.shape[1])
     return float(sums.loss.merged()[0]), sums.gradient.merged(), hessian
@@ -374,7 +395,7 @@ def hessian(
     >>> fl.linear.hessian([[1.0], [2.0]], [0.0])
     array([[1.25]])
     """
-    model, data = _checked(X, coef, intercept, None, weight, offset, threads)
+    model, data = _checked(X, coef, intercept, weight, offset, threads)
     full = passes.symmetric(passes.hessian(model, data), 1, data.X.shape[1])
     return full if with_intercept else full[:-1, :-1].copy()
 
@@ -420,7 +441,7 @@ def hessian_diagonal(
     >>> fl.linear.hessian_diagonal([[1.0, 3.0], [2.0, 0.0]], [0.0, 0.0])
     array([1.25, 2.25])
     """
-    given = _checked(X, coef, intercept, None, weight, offset, threads)
+    given = _checked(X, coef, intercept, weight, offset, threads)
     diagonal = passes.hessian_diagonal(*given).merged()
     return diagonal if with_intercept else diagonal[:-1]
 
@@ -469,7 +490,7 @@ def hessian_product(
     >>> fl.linear.hessian_product([[1.0], [2.0]], [0.0], [2.0])
     array([2.5])
     """
-    model, data = _checked(X, coef, intercept, None, weight, offset, threads)
+    model, data = _checked(X, coef, intercept, weight, offset, threads)
     d = data.X.shape[1]
     vector = checks.vector(
         direction,
@@ -494,7 +515,7 @@ def _score(
     *,
     probability: bool,
 ) -> Array:
-    model, data = _checked(X, coef, intercept, None, None, offset, threads, missing)
+    model, data = _checked(X, coef, intercept, None, offset, threads, missing)
     dtype = np.dtype(np.float32 if model.float32 else np.float64)
     result = checks.output(out, data.X.shape[:1], dtype)
     if out is not None:
@@ -504,11 +525,18 @@ def _score(
     return result
 
 
+def _with_targets(
+    X: Any, t: ArrayLike, coef: ArrayLike, *options: Any
+) -> tuple[LinearModel, PassInput]:
+    """Check arguments as `_checked` does, and the targets."""
+    model, data = _checked(X, coef, *options)
+    return model, data._replace(t=checks.vector(t, "t", data.X.shape[0], "row of X"))
+
+
 def _checked(
     X: Any,
     coef: ArrayLike,
     intercept: float,
-    t: ArrayLike | None,
     weight: ArrayLike | None,
     offset: ArrayLike | None,
     threads: Threads,
@@ -526,5 +554,4 @@ def _checked(
     )
     weights = checks.weights(weight, n, "row of X", count)
     offsets = None if offset is None else checks.vector(offset, "offset", n, "row of X")
-    targets = None if t is None else checks.vector(t, "t", n, "row of X")
-    return model, PassInput(matrix, targets, weights, offsets, count)
+    return model, PassInput(matrix, None, weights, offsets, count)

@@ -6,6 +6,7 @@ It only translates: ``C`` to ``l2``, ``n_jobs`` to threads, and warnings to scik
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ from fastlogit.core import checks
 from fastlogit.core import threads as _threads
 from fastlogit.core.warning import warn_caller
 from fastlogit.elementwise import both_classes, log_sigmoid, sigmoid
+from fastlogit.matrix import short
 from fastlogit.models.model import LogisticModel
 from fastlogit.training.fit import fit_and_warnings
 from fastlogit.training.messages import ConvergenceWarning as NotConverged
@@ -45,7 +47,7 @@ except ImportError:  # scikit-learn before 1.9 has no callbacks
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -315,6 +317,26 @@ class LogisticRegression(ClassifierMixin, BaseEstimator, _Callbacks):  # type: i
             self, X, *y, reset=reset, dtype=_DTYPES, accept_sparse="csr", accept_large_sparse=True
         )
 
+    def _short_logits(self, X: Any) -> NDArray[Any] | None:
+        """Logits of few rows that surely pass scikit-learn's checks, which take 60 µs and more.
+
+        Logits are finite only if all features are.
+        """
+        fitted = vars(self)
+        coef, intercept = fitted.get("coef_"), fitted.get("intercept_")
+        names = fitted.get("feature_names_in_")
+        if not (
+            self.n_jobs is None
+            and type(coef) is type(intercept) is np.ndarray
+            and coef.ndim == 2
+            and len(coef) == intercept.size == 1
+            and fitted.get("n_features_in_") == coef.shape[1]
+        ):
+            return None
+        values = X if names is None else _values(X, names)
+        z: NDArray[Any] | None = short.call("logits", values, coef[0], intercept.item())
+        return z if z is not None and np.isfinite(z).all() else None
+
     def decision_function(self, X: ArrayLike) -> NDArray[Any]:
         """Logits, X @ coef + intercept: above 0 where the second class is more likely.
 
@@ -333,6 +355,9 @@ class LogisticRegression(ClassifierMixin, BaseEstimator, _Callbacks):  # type: i
         NotFittedError, TypeError, ValueError
             Before `fit`; or if X has other columns than in `fit`, or is not finite.
         """
+        z = self._short_logits(X)
+        if z is not None:
+            return z
         check_is_fitted(self)
         features = self._validated(X, reset=False)
         return linear.decision(
@@ -501,6 +526,17 @@ def _translated(warning: Warning, steps: int) -> Warning:
     not_converged = isinstance(warning, NotConverged | SeparationWarning)
     translated: Warning = ConvergenceWarning(text) if not_converged else type(warning)(text)
     return translated
+
+
+def _values(X: Any, names: Iterable[str]) -> Any:
+    """The numbers of a small data frame of pandas with these columns; None for anything else."""
+    frame = getattr(sys.modules.get("pandas"), "DataFrame", None)
+    if type(X) is not frame or X.size > short.MOST_ELEMENTS:
+        return None
+    columns = X.columns.tolist()
+    plain = all(isinstance(kind, np.dtype) and kind.kind in "iuf" for kind in X.dtypes.tolist())
+    are_names = columns == list(names) and all(type(name) is str for name in columns)
+    return X.to_numpy() if plain and are_names else None
 
 
 def _dense(coef: Any) -> Any:

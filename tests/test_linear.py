@@ -581,6 +581,7 @@ BAD = [
     ("X", None, "an array of real numbers; got NoneType"),
     ("X", "text", "an array of real numbers; got str"),
     ("X", [[1.0], [1.0, 2.0]], "shape|axes|same length"),
+    ("t", None, "real numbers; got NoneType"),
     ("t", np.ones(3), "row of X, 4; got 3"),
     ("t", np.ones((4, 1)), "one axis"),
     ("t", [0, 1, np.nan, 0], "nan at index 2"),

@@ -8,6 +8,9 @@ import re
 import subprocess
 import sys
 import warnings
+from collections import Counter
+from functools import partial
+from unittest import mock
 
 import numpy as np
 import pandas as pd
@@ -32,6 +35,7 @@ from fastlogit.sklearn import LogisticRegression
 from fastlogit.training import messages
 from fastlogit.training.messages import CollinearityWarning
 from tests.hard_problems import problem
+from tests.odd_arguments import all_happened, compared, odd_arrays, outcome, usual
 
 X, T = make_classification(1000, 7, n_informative=4, n_redundant=0, random_state=11)
 WEIGHT = np.random.default_rng(11).exponential(size=1000)
@@ -531,6 +535,68 @@ def test_feature_names_are_checked():
         classifier.predict(table.select(list("gfedcba")))
     with pytest.raises(ValueError, match=r"8 features.*expecting 7"):
         LogisticRegression().fit(X, T).predict(np.ones((2, 8)))
+
+
+def odd_frames(frame):
+    """In place of a data frame of one row: unusual, or wrong."""
+    names = list(frame.columns)
+    special = [frame.assign(b=value) for value in (np.nan, np.inf, -np.inf, None, pd.NA, "text")]
+    kinds = ["f4", "f2", "i8", "i1", "bool", "complex", "object", "Float64", "Int64", "category"]
+    kinds += ["double[pyarrow]", pd.SparseDtype(float), "str"]
+    return [
+        *special,
+        *(frame.round().astype(kind) for kind in kinds),
+        *(frame.round().astype({"b": kind}) for kind in kinds),
+        *(frame[names[::-1]], frame[names[:-1]], frame.assign(more=1.0)),
+        *(frame.iloc[:0], frame.T, frame["a"], frame.reset_index(), frame.set_index("a")),
+        pd.concat([frame, frame]),
+        pd.concat([frame, frame["a"]], axis=1),
+        frame.set_axis(range(len(names)), axis=1),
+        frame.set_axis([names], axis=1),
+        frame.set_axis(pd.CategoricalIndex(names), axis=1),
+        frame.set_axis([np.str_("a"), *names[1:]], axis=1),
+        frame.set_axis(["a", *names[:-1]], axis=1),
+        type("Frame", (pd.DataFrame,), {})(frame),
+        pa.table(frame),
+        frame.to_dict("list"),
+    ]
+
+
+def test_odd_arguments_are_taken_as_without_short_calls():
+    # With `n_jobs` every prediction goes the general way.
+    given, outcomes = usual()["X"], Counter()
+    frame = pd.DataFrame(given[:1], columns=list("abcdefghi"))
+    rows = np.random.default_rng(5).normal(size=(50, 9))
+    for fitted in (rows, pd.DataFrame(rows, columns=frame.columns)):
+        classifier = LogisticRegression().fit(fitted, T[:50])
+        general = LogisticRegression(n_jobs=1).fit(fitted, T[:50])
+        for features in (given, frame, *odd_arrays(given), *odd_frames(frame)):
+            call = partial(classifier.decision_function, features)
+            outcomes[compared(call, partial(general.decision_function, features))] += 1
+    all_happened(outcomes)
+
+
+@pytest.mark.parametrize("kind", ["float64", "float32"])
+@pytest.mark.parametrize("name", ["decision_function", "predict", "predict_proba"])
+def test_few_rows_are_predicted_without_validation(name, kind):
+    frame = pd.DataFrame(X.astype(kind), columns=list("abcdefg"))
+    row, integers = frame[:1].copy(), frame[:1].round().astype({"b": "int16"})
+    for fitted, rows in ((X.astype(kind), X[:9].astype(kind)), (frame, row), (frame, integers)):
+        classifier, general = LogisticRegression(), LogisticRegression(n_jobs=1)
+        expected = outcome(partial(getattr(general.fit(fitted, LABELS), name), rows))
+        call = partial(getattr(classifier.fit(fitted, LABELS), name), rows)
+        with mock.patch.object(LogisticRegression, "_validated", side_effect=AssertionError):
+            assert outcome(call) == expected
+
+
+def test_changed_attributes_are_looked_at():
+    classifier = LogisticRegression().fit(X, LABELS)
+    classifier.intercept_ = classifier.intercept_ + 1.0
+    expected = X @ classifier.coef_[0] + classifier.intercept_
+    np.testing.assert_allclose(classifier.decision_function(X), expected)
+    classifier.n_features_in_ = 8
+    with pytest.raises(ValueError, match="expecting 8"):
+        classifier.predict(X)
 
 
 @pytest.mark.parametrize(

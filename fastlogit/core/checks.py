@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 # Treatment of missing values; most functions accept only some of these.
 Missing = Literal["error", "nan", "skip"]
 
+# Default of `missing` and `unknown`.  Python has one object for it, which short calls look for.
+ERROR: Literal["error"] = "error"
+
 # Booleans as text formats write them, in lower case.
 BOOLEANS = {"false": False, "true": True}
 
@@ -150,6 +153,8 @@ def coefficients(coef: ArrayLike, name: str, d: int) -> NDArray[np.float64]:
 
 def number(value: Any, name: str) -> float:
     """One real number."""
+    if type(value) is float:  # first, as short calls count
+        return value
     try:
         array = np.asarray(value)
         if array.ndim == 0 and array.dtype.kind in "buif" and not np.ma.is_masked(value):

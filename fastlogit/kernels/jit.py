@@ -241,6 +241,19 @@ def _cached(compiled: Any, function: Callable[..., Any]) -> Any:
     return compiled
 
 
+def compiled_code(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Callable[..., Any]:
+    """Return the code of a compiled function for arguments of the types of these.
+
+    Numba looks at the type of each argument in each call.  With 17 arguments that takes longer than
+    a pass over few rows.  The code does not look: it reads arguments of other types as if they were
+    of these, or crashes.
+    """
+    dispatcher: Any = function
+    types_of = tuple(map(numba.typeof, arguments))
+    dispatcher.compile(types_of)
+    return dispatcher.get_overload(types_of)
+
+
 def compiles(call: Callable[[], Any]) -> bool:
     """Whether calling a function compiles anything; it is called once."""
     with event.install_recorder("numba:compile") as recorder:

@@ -9,7 +9,8 @@ a CSR matrix or array of SciPy                      :mod:`fastlogit.matrix.csr`
 
 :func:`as_matrix` chooses.  Each kind is a subclass of :class:`fastlogit.matrix.base.Matrix`, whose
 docstrings are the contract.  :mod:`passes` reads any of them on several threads, :mod:`centring`
-chooses what to subtract from columns, and :mod:`onehot` makes a CSR matrix of text columns.
+chooses what to subtract from columns, and :mod:`onehot` makes a CSR matrix of text columns.  Few
+rows of an array take a shorter way: :mod:`short`.
 """
 
 from __future__ import annotations

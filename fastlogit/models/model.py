@@ -20,7 +20,7 @@ from fastlogit.core import checks, files, linalg
 from fastlogit.core import threads as _threads
 from fastlogit.core.warning import warn_caller
 from fastlogit.elementwise import both_classes, sigmoid
-from fastlogit.matrix import centring, onehot
+from fastlogit.matrix import centring, onehot, short
 from fastlogit.matrix.table import in_memory
 from fastlogit.models import fields, file, statistics
 from fastlogit.models.fields import History
@@ -194,6 +194,11 @@ class LogisticModel:
         threads: SupportsIndex | None = None,
     ) -> NDArray[Any]:
         """Logits, without a warning."""
+        plain = offset is None and missing is unknown is checks.ERROR
+        if plain and (threads is None or short.is_count(threads)):
+            z: NDArray[Any] | None = short.call("logits", X, self.coef, self.intercept, None, out)
+            if z is not None:
+                return z
         onehot.checked_unknown(unknown)
         checks.missing(missing, ("error", "nan"))
         offset = offset_array(offset, missing)
@@ -214,8 +219,8 @@ class LogisticModel:
             return linear.decision(
                 rows, coef, self.intercept, offset=logits, missing=missing, out=out, threads=threads
             )
-        z: NDArray[np.float64] = np.add(logits, self.intercept, out=out)
-        return z
+        total: NDArray[np.float64] = np.add(logits, self.intercept, out=out)
+        return total
 
     def predict_proba(
         self,
