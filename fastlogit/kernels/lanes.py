@@ -358,22 +358,29 @@ def select_first(typingctx: Any, count: Any, a: Any, b: Any) -> Any:
     return signature, codegen
 
 
-@jit.intrinsic
-def prefetch(typingctx: Any, array: Any, index: Any) -> Any:
-    """Ask for an element to be fetched into the first cache; it need not exist."""
+def _prefetch(nearness: int) -> Any:
+    """Function that asks for an element of an array to be fetched; it need not exist."""
 
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        pointer = _element(context, builder, array, args[0], args[1])
-        pointer = builder.bitcast(pointer, ir.IntType(8).as_pointer())
-        function = cgutils.get_or_insert_function(
-            builder.module,
-            ir.FunctionType(ir.VoidType(), [pointer.type, _I32, _I32, _I32]),
-            "llvm.prefetch.p0",
-        )
-        reading, keeping, data = (ir.Constant(_I32, number) for number in (0, 3, 1))
-        builder.call(function, [pointer, reading, keeping, data])
+    @jit.intrinsic
+    def prefetch(typingctx: Any, array: Any, index: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            pointer = _element(context, builder, array, args[0], args[1])
+            pointer = builder.bitcast(pointer, ir.IntType(8).as_pointer())
+            function = cgutils.get_or_insert_function(
+                builder.module,
+                ir.FunctionType(ir.VoidType(), [pointer.type, _I32, _I32, _I32]),
+                "llvm.prefetch.p0",
+            )
+            reading, data = ir.Constant(_I32, 0), ir.Constant(_I32, 1)
+            builder.call(function, [pointer, reading, ir.Constant(_I32, nearness), data])
 
-    return types.void(array, index), codegen
+        return types.void(array, index), codegen
+
+    return prefetch
+
+
+# Into the first cache, and into the second.
+prefetch, prefetch_far = _prefetch(3), _prefetch(2)
 
 
 @jit.intrinsic
