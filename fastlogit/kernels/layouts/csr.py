@@ -179,15 +179,13 @@ def multiply(
     work: None,
 ) -> bool:
     """Put ``X[first:first + rows] @ coef`` into z; False if an index is wrong."""
+    size = np.uint64(X.indices.size)
     for i in range(rows):
         entries = _entries(X, first + i)
         k, end = entries.start, entries.stop
         sums = lanes.zeros()
         while k + _WIDTH <= end:
-            lanes.prefetch(X.data, k + NEAR)
-            lanes.prefetch(X.indices, k + _2 * NEAR)
-            lanes.prefetch_far(X.data, k + FAR)
-            lanes.prefetch_far(X.indices, k + _2 * FAR)
+            _prefetch(X, k)
             columns = lanes.load_numbers(X.indices, k)
             if not lanes.are_below(X.indices, k, X.d):
                 return False
@@ -195,13 +193,29 @@ def multiply(
             k += _WIDTH
         if k < end:
             count = np.int64(end - k)
-            if not lanes.first_are_below(X.indices, k, count, X.d):
+            has_eight = k + _WIDTH <= size  # with the next rows' entries, which need no mask
+            if has_eight:
+                _prefetch(X, k)
+                columns = lanes.load_numbers(X.indices, k)
+                good = lanes.are_below(X.indices, k, X.d)
+            else:
+                columns = lanes.load_first_numbers(X.indices, k, count)
+                good = lanes.first_are_below(X.indices, k, count, X.d)
+            if not good:
                 return False
-            columns = lanes.load_first_numbers(X.indices, k, count)
-            x = _load_first(X, k, count, columns)
+            x = _load(X, k, columns) if has_eight else _load_first(X, k, count, columns)
             sums = lanes.select_first(count, lanes.fma(x, lanes.gather(coef, columns), sums), sums)
         z[i] = lanes.total(sums)
     return True
+
+
+@jit.inlined
+def _prefetch(X: CSR, k: Any) -> None:
+    """Fetch the entries that are read some time after entry k."""
+    lanes.prefetch(X.data, k + NEAR)
+    lanes.prefetch(X.indices, k + _2 * NEAR)
+    lanes.prefetch_far(X.data, k + FAR)
+    lanes.prefetch_far(X.indices, k + _2 * FAR)
 
 
 @jit.inner

@@ -37,21 +37,25 @@ def test_a_wrong_index_is_found_at_every_place_of_a_row(dtype, wrong):
 @pytest.mark.parametrize("count", range(1, 20))
 def test_entry_k_of_a_row_is_added_to_lane_k_modulo_eight(count):
     rng = np.random.default_rng(count)
-    data, indices = rng.normal(size=count), rng.integers(0, 40, count, np.int32)
+    data, indices = rng.normal(size=2 * count), rng.integers(0, 40, 2 * count, np.int32)
     # Powers of 2, so that products are exact and `+` rounds as a fused multiply-add does.
     coef = 2.0 ** rng.integers(-40, 40, 40)
-    sums = np.zeros(8)
-    for k in range(count):
-        sums[k % 8] += data[k] * coef[indices[k]]
-    quarters = sums[:4] + sums[4:]
-    halves = quarters[:2] + quarters[2:]
-    assert multiplied([count], data, indices, 40, coef).tolist() == [halves[0] + halves[1]]
+    expected = []
+    for start in (0, count):
+        sums = np.zeros(8)
+        for k in range(count):
+            sums[k % 8] += data[start + k] * coef[indices[start + k]]
+        quarters = sums[:4] + sums[4:]
+        halves = quarters[:2] + quarters[2:]
+        expected.append(halves[0] + halves[1])
+    assert multiplied([count, count], data, indices, 40, coef).tolist() == expected
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_a_row_is_not_touched_by_the_next_nor_by_the_first_coefficient(value):
-    data, coef = np.array([1.0, value, value]), np.ones(4)
+@pytest.mark.parametrize("following", [2, 20])
+def test_a_row_is_touched_by_no_other_row_nor_by_the_first_coefficient(value, following):
+    data, coef = np.append(1.0, np.full(following, value)), np.ones(4)
     coef[0] = value
-    z = multiplied([1, 2], data, np.array([2, 2, 0], np.int32), 4, coef)
+    z = multiplied([1, following], data, np.append(2, np.zeros(following, np.int64)), 4, coef)
     assert z[0] == 1.0
     assert not np.isfinite(z[1])
