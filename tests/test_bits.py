@@ -11,6 +11,7 @@ import llvmlite.binding
 import numba
 import numpy as np
 import pytest
+from scipy.sparse import csr_array
 
 import fastlogit as fl
 from fastlogit.kernels import sigmoid
@@ -56,6 +57,8 @@ def results() -> dict[str, str]:
         found[f"columns {dtype.__name__}"] = digest(
             fl.linear.probability(dict(enumerate(X.T)), coef)
         )
+        entries = csr_array(np.where(np.abs(X) < 1, X, 0))
+        found[f"CSR {dtype.__name__}"] = digest(fl.linear.probability(entries, coef))
 
     @numba.njit
     def loop(z, out):

@@ -25,7 +25,7 @@ from fastlogit.kernels import jit
 WIDTH = 8
 
 _VECTOR = ir.VectorType(ir.DoubleType(), WIDTH)
-_I32 = ir.IntType(32)
+_I32, _I64 = ir.IntType(32), ir.IntType(64)
 
 
 class LanesType(types.Type):  # type: ignore[misc]
@@ -36,6 +36,7 @@ class LanesType(types.Type):  # type: ignore[misc]
 
 
 lanes_type = LanesType()
+_numbers_type = types.UniTuple(types.uint64, WIDTH)
 
 
 @register_model(LanesType)
@@ -65,6 +66,12 @@ def _address(context: Any, builder: Any, array_type: Any, array: Any, indices: A
         pointer = cgutils.get_item_pointer(context, builder, array_type, struct, indices)
     element = context.get_data_type(array_type.dtype)
     return builder.bitcast(pointer, ir.VectorType(element, WIDTH).as_pointer()), element
+
+
+def _element(context: Any, builder: Any, array_type: Any, array: Any, index: Any) -> Any:
+    """Pointer to an element of an array of one axis and unit stride; it need not exist."""
+    struct = context.make_array(array_type)(context, builder, array)
+    return builder.gep(struct.data, [index])
 
 
 def _widen(builder: Any, dtype: Any, vector: Any) -> Any:
@@ -226,26 +233,154 @@ def load_first(typingctx: Any, array: Any, index: Any, count: Any) -> Any:
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         indices = _indices(builder, signature.args[1], args[1])
-        pointer, element = _address(context, builder, array, args[0], indices)
-        vector_type = ir.VectorType(element, WIDTH)
-        mask_type = ir.VectorType(ir.IntType(1), WIDTH)
-        function = cgutils.get_or_insert_function(
-            builder.module,
-            ir.FunctionType(vector_type, [pointer.type, _I32, mask_type, vector_type]),
-            f"llvm.masked.load.v{WIDTH}{_llvm_name(element)}.p0",
-        )
-        vector = builder.call(
-            function,
-            [
-                pointer,
-                ir.Constant(_I32, _itemsize(element)),
-                _first(builder, args[2]),
-                ir.Constant(vector_type, None),
-            ],
-        )
+        vector = _load_masked(context, builder, array, args[0], indices, args[2])
         return _widen(builder, array.dtype, vector)
 
     return signature, codegen
+
+
+def _load_masked(
+    context: Any, builder: Any, array_type: Any, array: Any, indices: Any, count: Any
+) -> Any:
+    """The first `count` of eight elements, in their own type, and 0 in the other lanes."""
+    pointer, element = _address(context, builder, array_type, array, indices)
+    vector_type = ir.VectorType(element, WIDTH)
+    mask = _first(builder, count)
+    function = cgutils.get_or_insert_function(
+        builder.module,
+        ir.FunctionType(vector_type, [pointer.type, _I32, mask.type, vector_type]),
+        f"llvm.masked.load.v{WIDTH}{_llvm_name(element)}.p0",
+    )
+    alignment = ir.Constant(_I32, _itemsize(element))
+    return builder.call(function, [pointer, alignment, mask, ir.Constant(vector_type, None)])
+
+
+@jit.intrinsic
+def load_numbers(typingctx: Any, array: Any, index: Any) -> Any:
+    """Eight integers that are not negative, ``array[index:index + 8]``, as a tuple for `gather`.
+
+    Each is loaded by itself, which is faster than taking a vector apart.  The loads are atomic, as
+    LLVM would otherwise take them from the vector that `are_below` loads.
+    """
+    signature = _numbers_type(array, index)
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        pointer = _element(context, builder, array, *args)
+        places = [builder.gep(pointer, [ir.Constant(_I64, lane)]) for lane in range(WIDTH)]
+        size = _itemsize(pointer.type.pointee)
+        numbers = [builder.load_atomic(place, "unordered", size) for place in places]
+        return _make_numbers(context, builder, numbers)
+
+    return signature, codegen
+
+
+@jit.intrinsic
+def load_first_numbers(typingctx: Any, array: Any, index: Any, count: Any) -> Any:
+    """The first `count` of eight integers that are not negative, then zeros."""
+    signature = _numbers_type(array, index, types.int64)
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        array_value, index, count = args
+        vector = _load_masked(context, builder, array, array_value, [index], count)
+        lanes = [ir.Constant(_I32, lane) for lane in range(WIDTH)]
+        return _make_numbers(context, builder, [builder.extract_element(vector, i) for i in lanes])
+
+    return signature, codegen
+
+
+def _make_numbers(context: Any, builder: Any, numbers: list[Any]) -> Any:
+    wide = [builder.zext(one, _I64) if one.type != _I64 else one for one in numbers]
+    return context.make_tuple(builder, _numbers_type, wide)
+
+
+@jit.intrinsic
+def gather(typingctx: Any, array: Any, numbers: Any) -> Any:
+    """Elements of a float64 array at the places that `load_numbers` returned.
+
+    Many processors take longer for their gather instructions than for eight loads.
+    """
+    signature = lanes_type(array, _numbers_type)
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        vector = ir.Constant(_VECTOR, ir.Undefined)
+        for lane, place in enumerate(cgutils.unpack_tuple(builder, args[1], WIDTH)):
+            element = builder.load(_element(context, builder, array, args[0], place))
+            vector = builder.insert_element(vector, element, ir.Constant(_I32, lane))
+        return vector
+
+    return signature, codegen
+
+
+@jit.intrinsic
+def are_below(typingctx: Any, array: Any, index: Any, bound: Any) -> Any:
+    """Whether eight integers, ``array[index:index + 8]``, are at least 0 and below `bound`."""
+    signature = types.boolean(array, index, types.int64)
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        array_value, index, bound = args
+        pointer, element = _address(context, builder, array, array_value, [index])
+        return _all_below(builder, builder.load(pointer, align=_itemsize(element)), bound)
+
+    return signature, codegen
+
+
+@jit.intrinsic
+def first_are_below(typingctx: Any, array: Any, index: Any, count: Any, bound: Any) -> Any:
+    """As `are_below`, for the first `count` of eight integers."""
+    signature = types.boolean(array, index, types.int64, types.int64)
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        array_value, index, count, bound = args
+        vector = _load_masked(context, builder, array, array_value, [index], count)
+        return _all_below(builder, vector, bound)
+
+    return signature, codegen
+
+
+def _all_below(builder: Any, vector: Any, bound: Any) -> Any:
+    """Whether all lanes of a vector of integers are at least 0 and below `bound`."""
+    wide = ir.VectorType(_I64, WIDTH)
+    vector = builder.sext(vector, wide) if vector.type != wide else vector
+    outside = builder.icmp_unsigned(">=", vector, _splat(builder, bound))  # negative ones as well
+    bits = builder.bitcast(outside, ir.IntType(WIDTH))
+    return builder.icmp_unsigned("==", bits, ir.Constant(bits.type, 0))
+
+
+@jit.intrinsic
+def select_first(typingctx: Any, count: Any, a: Any, b: Any) -> Any:
+    """The first `count` lanes of `a`, and the other lanes of `b`."""
+    signature = lanes_type(types.int64, lanes_type, lanes_type)
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        count, a, b = args
+        return builder.select(_first(builder, count), a, b)
+
+    return signature, codegen
+
+
+def _prefetch(nearness: int) -> Any:
+    """Function that asks for an element of an array to be fetched; it need not exist."""
+
+    @jit.intrinsic
+    def prefetch(typingctx: Any, array: Any, index: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            pointer = _element(context, builder, array, args[0], args[1])
+            pointer = builder.bitcast(pointer, ir.IntType(8).as_pointer())
+            function = cgutils.get_or_insert_function(
+                builder.module,
+                ir.FunctionType(ir.VoidType(), [pointer.type, _I32, _I32, _I32]),
+                "llvm.prefetch.p0",
+            )
+            reading, data = ir.Constant(_I32, 0), ir.Constant(_I32, 1)
+            builder.call(function, [pointer, reading, ir.Constant(_I32, nearness), data])
+
+        return types.void(array, index), codegen
+
+    return prefetch
+
+
+# Into the first cache, and into the second.
+prefetch, prefetch_far = _prefetch(3), _prefetch(2)
 
 
 @jit.intrinsic

@@ -10,7 +10,6 @@ import numpy as np
 
 from fastlogit.core import threads as _threads
 from fastlogit.kernels.layouts.csr import CSR, CentredCSR, are_below, find_entries
-from fastlogit.matrix import base
 from fastlogit.matrix.base import Matrix, even
 
 if TYPE_CHECKING:
@@ -22,6 +21,8 @@ if TYPE_CHECKING:
 
 # Fewest entries of a part: they take longer than the elements of an array.
 PART_ENTRIES = 1 << 18
+# Entries of a kernel call, which take about 8 ms, as an interrupt waits for its end.
+CALL_ENTRIES = 1 << 22
 # Fewest entries of a part for each column, as the sums of the parts are added up in the end.
 ENTRIES_PER_COLUMN = 40
 # A column is centred if rows with at least this share of the weight have an entry of it.
@@ -57,10 +58,10 @@ class CSRMatrix(Matrix):
 
     def kernel_calls(self, part: slice) -> Iterator[tuple[slice, Layout]]:
         # Rows may be empty, so their number is limited as well.
-        for start in range(part.start, part.stop, base.PART_ELEMENTS):
-            stop = min(start + base.PART_ELEMENTS, part.stop)
+        for start in range(part.start, part.stop, CALL_ENTRIES):
+            stop = min(start + CALL_ENTRIES, part.stop)
             entries = int(self.X.indptr[stop]) - int(self.X.indptr[start])
-            count = max(1, entries // base.PART_ELEMENTS)
+            count = max(1, entries // CALL_ENTRIES)
             for rows in self._split_evenly(slice(start, stop), count):
                 yield from self.layouts(rows)
 
@@ -190,7 +191,7 @@ def _checked_array(X: Any, name: str, kinds: str) -> NDArray[Any]:
         raise TypeError(f"X.{name} must {wanted}; got dtype {dtype}")
     if array.ndim != 1:
         raise ValueError(f"X.{name} must have one axis; got shape {array.shape}")
-    return array
+    return np.ascontiguousarray(array)
 
 
 def _increases(indptr: NDArray[Any]) -> bool:

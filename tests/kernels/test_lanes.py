@@ -73,6 +73,37 @@ def store(array, index, value):
     lanes.store(array, index, lanes.broadcast(value))
 
 
+@numba.njit
+def gather(array, numbers, index):
+    result = np.empty(8)
+    lanes.store(result, 0, lanes.gather(array, lanes.load_numbers(numbers, index)))
+    return result
+
+
+@numba.njit
+def gather_first(array, numbers, index, count):
+    result = np.empty(8)
+    lanes.store(result, 0, lanes.gather(array, lanes.load_first_numbers(numbers, index, count)))
+    return result
+
+
+@numba.njit
+def are_below(numbers, index, bound):
+    return lanes.are_below(numbers, index, bound)
+
+
+@numba.njit
+def first_are_below(numbers, index, count, bound):
+    return lanes.first_are_below(numbers, index, count, bound)
+
+
+@numba.njit
+def select_first(count, a, b):
+    result = np.empty(8)
+    lanes.store(result, 0, lanes.select_first(count, lanes.load(a, 0), lanes.load(b, 0)))
+    return result
+
+
 def extremes(dtype: np.dtype, n: int) -> np.ndarray:
     """The smallest and largest numbers of a type, and some between."""
     if dtype.kind == "b":
@@ -139,6 +170,41 @@ def test_load_first_touches_nothing_past_the_end(request):
     done = run_guarded(read_past=True, folder=str(request.path.parents[2]))
     assert done.stdout == "touched nothing past the end\n", done.stderr
     assert done.returncode < 0  # as one element more was one too many
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.int64])
+def test_gather_takes_elements_by_their_numbers(dtype):
+    array, numbers = np.arange(100.0), np.array([5, 0, 99, 7, 7, 3, 98, 1, 2, 50], dtype)
+    assert gather(array, numbers, 1).tolist() == numbers[1:9].tolist()
+    for count in range(9):
+        expected = [*numbers[2 : 2 + count].tolist(), *[0] * (8 - count)]
+        assert gather_first(array, numbers, 2, count).tolist() == expected
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.int64])
+@pytest.mark.parametrize("wrong", [-1, 50, np.iinfo(np.int32).min, np.iinfo(np.int32).max])
+def test_one_number_out_of_range_is_found_in_any_lane(dtype, wrong):
+    numbers = np.resize(np.array([0, 49, 20], dtype), 10)
+    assert are_below(numbers, 1, 50)
+    for lane in range(8):
+        damaged = numbers.copy()
+        damaged[1 + lane] = wrong
+        assert not are_below(damaged, 1, 50)
+        for count in range(9):
+            assert first_are_below(damaged, 1, count, 50) == (count <= lane)
+
+
+def test_a_bound_beyond_32_bits_accepts_all_numbers_that_are_not_negative():
+    numbers = np.array([0, 1, 2, 3, 4, 5, 6, np.iinfo(np.int32).max], np.int32)
+    assert are_below(numbers, 0, 1 << 32)
+    assert not are_below(-numbers, 0, 1 << 32)
+
+
+def test_select_first_takes_the_other_lanes_from_the_second_vector():
+    a, b = np.arange(8.0), np.full(8, np.nan)
+    for count in range(9):
+        expected = np.where(np.arange(8) < count, a, b)
+        assert same_bits(select_first(count, a, b), expected)
 
 
 def test_rows_of_a_matrix_are_loaded_by_row_and_column():

@@ -8,7 +8,7 @@ from scipy import sparse
 
 import fastlogit as fl
 from fastlogit import linear
-from fastlogit.matrix import as_matrix, base, csr
+from fastlogit.matrix import as_matrix, csr
 
 
 def matrix(**changed):
@@ -174,8 +174,17 @@ def test_indices_of_8_or_16_bits_are_an_error(dtype):
         linear.decision(matrix(indices=INDICES.astype(dtype)), np.ones(3))
 
 
+def test_arrays_of_any_stride_give_the_same():
+    X = sparse.csr_array(np.random.default_rng(3).normal(size=(50, 11)))
+    expected = linear.decision(X, np.arange(11.0))
+    for name in ("data", "indices", "indptr"):
+        setattr(X, name, np.repeat(getattr(X, name), 2)[::2])
+        assert getattr(X, name).strides[0] == 2 * getattr(X, name).itemsize
+    assert (linear.decision(X, np.arange(11.0)) == expected).all()
+
+
 def test_calls_have_about_as_many_entries_where_rows_differ(monkeypatch):
-    monkeypatch.setattr(base, "PART_ELEMENTS", 1000)
+    monkeypatch.setattr(csr, "CALL_ENTRIES", 1000)
     sizes = np.append(np.full(100, 100), np.zeros(5000, int))
     indptr = np.append(0, np.cumsum(sizes))
     X = sparse.csr_array((np.ones(10_000), np.zeros(10_000, int), indptr), shape=(5100, 1))
