@@ -249,9 +249,9 @@ def compiled_code(function: Callable[..., Any], arguments: tuple[Any, ...]) -> C
     of these, or crashes.
     """
     dispatcher: Any = function
-    types_of = tuple(map(numba.typeof, arguments))
-    dispatcher.compile(types_of)
-    return dispatcher.get_overload(types_of)
+    its_types = tuple(map(numba.typeof, arguments))
+    dispatcher.compile(its_types)
+    return dispatcher.get_overload(its_types)
 
 
 def compiles(call: Callable[[], Any]) -> bool:
