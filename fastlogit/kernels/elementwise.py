@@ -105,6 +105,7 @@ def _define(
     *,
     float64: Callable[..., float],
     float32: Callable[..., float] | None = None,
+    rounded: Callable[..., float] | None = None,
     max_ulp: tuple[float, float] = (0.6, 0.55),
     returns: str,
     accuracy: str = "",
@@ -119,7 +120,10 @@ def _define(
     float64 : compiled function
         It gives the name, the arguments, the summary and the derivation.
     float32 : compiled function, optional
-        Takes and returns float64; its result is rounded to float32.  Default: `float64`.
+        Takes and returns float32.
+    rounded : compiled function, optional
+        Replaces it: takes and returns float64, and its result is rounded to float32.  Default:
+        `float64`.
     max_ulp : (float, float)
         Largest error of a normal result, in float64 and in float32.
     returns, accuracy, examples : str
@@ -134,7 +138,12 @@ def _define(
         name,
         arguments,
         __name__="fastlogit.kernels.functions",
-        choose=jit.by_precision(float32 or float64, float64, rounded=True),
+        choose=jit.by_precision(
+            float32 or rounded or float64,
+            float64,
+            native=float32 is not None,
+            rounded=float32 is None,
+        ),
     )
     if float64.__doc__:  # python -OO strips docstrings
         parameters = "\n".join(_PARAMETERS[argument] for argument in arguments)

@@ -26,12 +26,13 @@ from fastlogit.kernels import jit
 
 @jit.intrinsic
 def fma(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
-    """``a * b + c`` in float64, rounded once."""
+    """``a * b + c``, rounded once: in float32 if all three are float32, else in float64."""
+    kind = types.float32 if a == b == c == types.float32 else types.float64
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         return builder.fma(*args)
 
-    return types.float64(types.float64, types.float64, types.float64), codegen
+    return kind(kind, kind, kind), codegen
 
 
 @jit.intrinsic
@@ -52,6 +53,33 @@ def float64_from_bits(typingctx: Any, bits: Any) -> Any:
         return builder.bitcast(args[0], ir.DoubleType())
 
     return types.float64(types.int64), codegen
+
+
+@jit.intrinsic
+def float32_with_exponent(typingctx: Any, value: Any) -> Any:
+    """Power of two whose biased exponent is in the last eight bits of a float32."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        integer = ir.IntType(32)
+        bits = builder.bitcast(args[0], integer)
+        return builder.bitcast(builder.shl(bits, integer(23)), ir.FloatType())
+
+    return types.float32(types.float32), codegen
+
+
+@jit.intrinsic
+def float32_power_quotient(typingctx: Any, square: Any, power: Any) -> Any:
+    """``square / power`` of two powers of two in float32, or 0 where that is below the range."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        integer = ir.IntType(32)
+        top, bottom = (builder.bitcast(arg, integer) for arg in args)
+        one = integer(0x3F800000)
+        bits = builder.sub(builder.add(top, one), bottom)
+        positive = builder.select(builder.icmp_signed(">", bits, integer(0)), bits, integer(0))
+        return builder.bitcast(positive, ir.FloatType())
+
+    return types.float32(types.float32, types.float32), codegen
 
 
 @jit.intrinsic

@@ -107,6 +107,33 @@ def test_compiled_code_does_not_contract_products_and_sums():
     assert rounding_error(a, a, -1.0) == (a * a - 1.0) - float(Fraction(a) ** 2 - 1) != 0.0
 
 
+def test_fma_of_float32_rounds_to_float32():
+    compute = numba.njit(lambda a, b, c: ieee.fma(a, b, c))
+    a = np.float32(1 + 2.0**-12)
+    assert compute(a, a, -(a * a)) == 2.0**-24
+    assert compute(a, a, np.float32(0)) == a * a == np.float32(1 + 2.0**-11)
+    (signature,) = compute.nopython_signatures
+    assert signature.return_type == numba.float32
+    assert compute(1.0, a, a) == 2.0 * a
+    assert compute.nopython_signatures[1].return_type == numba.float64
+
+
+@pytest.mark.parametrize("exponent", [1, 100, 127, 254])
+def test_a_power_of_two_is_made_of_its_biased_exponent(exponent):
+    compute = numba.njit(lambda value: ieee.float32_with_exponent(value))
+    assert compute(np.float32(1.5 * 2**23 + exponent)) == 2.0 ** (exponent - 127)
+
+
+@pytest.mark.parametrize(
+    ("square", "power", "quotient"),
+    [(-64, -32, -32), (-64, 30, -94), (-64, 62, -126), (-64, 63, None), (-64, 127, None)],
+)
+def test_a_quotient_of_powers_of_two_is_0_below_the_range(square, power, quotient):
+    compute = numba.njit(lambda a, b: ieee.float32_power_quotient(a, b))
+    expected = 0.0 if quotient is None else 2.0**quotient
+    assert compute(np.float32(2.0**square), np.float32(2.0**power)) == expected
+
+
 def test_clear_flags_leaves_no_exception_flag():
     # Set and read by C functions, because NumPy clears the flags itself.
     libm = ctypes.CDLL(None)

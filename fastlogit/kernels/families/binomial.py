@@ -63,7 +63,7 @@ def put_probabilities(
     logits, results = z[0], out[first : first + rows]
     for i in range(rows):
         results[i] = (
-            logistic.sigmoid(logits[i]) if float32 is None else logistic.sigmoid_float32(logits[i])
+            logistic.sigmoid(logits[i]) if float32 is None else logistic.sigmoid_rounded(logits[i])
         )
 
 
