@@ -83,14 +83,6 @@ def vector(value: ArrayLike, name: str, n: int, like: str) -> NDArray[Any]:
     return array
 
 
-def targets(
-    t: ArrayLike, n: int, like: str, threads: int
-) -> tuple[NDArray[Any], Literal[True] | None]:
-    """Targets, n numbers in [0, 1]; and None if they are labels, all 0 or 1, else True."""
-    array = vector(t, "t", n, like)
-    return array, True if check_targets(array, threads) else None
-
-
 def check_targets(t: NDArray[Any], threads: int) -> int:
     """The number of targets strictly between 0 and 1; all must be in [0, 1]."""
     return _check_range(t, "t", 1.0, "lie between 0 and 1", threads)

@@ -89,6 +89,12 @@ LOG1P_FLOAT32 = (
     0.10853287900440187,
     0.11612164612011674,
 )
+LOG_FLOAT32 = (
+    0.08333332648730993,
+    0.0125003470925376,
+    0.0022263478150477685,
+    0.0004730456683263319,
+)
 LOG = (
     0.3333333333333333,
     0.20000000000000445,
@@ -111,12 +117,15 @@ LARGEST_Z_FLOAT32 = 150.0
 
 # Adding 1.5 * 2**52 rounds to an integer and leaves that integer in the low bits.
 SHIFT = 6755399441055744.0
+# The same with the bias of an exponent in the low bits, which become the exponent of 2**k.
+BIASED_SHIFT = SHIFT + 1023.0
 ONE_BITS = np.int64(0x3FF0000000000000)
 # The power of two of a tail is kept multiplied by 2**128, which makes it a normal number.
 RAISED_ONE_BITS = ONE_BITS + np.int64(128 << 52)
 RAISED_SHIFT = SHIFT + 128.0
 LOWERED = 2.0**-128
 SQRT_HALF_BITS = np.int64(0x3FE6A09E667F3BCD)
+HALF_EXPONENT = np.int64(1 << 51)
 # 2**52 as bits: with an integer below 2**52 in its mantissa it becomes 2**52 plus that integer.
 TWO_52_BITS = np.int64(0x4330000000000000)
 EXPONENT_BIAS = 1023
@@ -173,16 +182,13 @@ def exp_fraction(a: float) -> tuple[float, float, float, float, float]:
 
 
 @jit.scalar
-def exp_fraction_float32(a: float) -> tuple[float, float]:
-    """``e^a`` as a numerator and a denominator, for ``|a| <= LARGEST_Z_FLOAT32``.
-
-    Relative error below 2**-38.
-    """
-    shifted = fma(a, LOG2_E, SHIFT)
-    k = shifted - SHIFT
+def exp_fraction_float32(a: float) -> tuple[float, float, float]:
+    """N, D and s, for ``|a| <= LARGEST_Z_FLOAT32``; e^a has a relative error below 2**-38."""
+    shifted = fma(a, LOG2_E, BIASED_SHIFT)
+    k = shifted - BIASED_SHIFT
     r = fma(-k, LN2, a)
     even = _even_float32(r * r)
-    return _scaled(even + r, shifted), even - r
+    return even + r, even - r, float64_from_bits(float64_bits(shifted) << 52)
 
 
 @jit.scalar
@@ -308,6 +314,18 @@ def _arctanh_rest(v: float) -> float:
 
 
 @jit.scalar
+def _arctanh_tail(v: float) -> float:
+    """``(atanh(w) / w - 1) / v`` for ``v = w²`` and w up to the end of a logarithm's range."""
+    p = fma(LOG[7], v, LOG[6])
+    p = fma(p, v, LOG[5])
+    p = fma(p, v, LOG[4])
+    p = fma(p, v, LOG[3])
+    p = fma(p, v, LOG[2])
+    p = fma(p, v, LOG[1])
+    return fma(p, v, LOG[0])
+
+
+@jit.scalar
 def log_fraction(n: float, n_low: float, d: float, d_low: float) -> tuple[float, float]:
     """``log((n + n_low) / (d + d_low))`` as high + low, for n in (0, 1] and d in [2**-53, 1]."""
     tiny = n < TINY
@@ -326,13 +344,62 @@ def log_fraction(n: float, n_low: float, d: float, d_low: float) -> tuple[float,
     bottom_low += n_low + d_low
     twice_w, twice_w_low = quotient(2.0 * top, 2.0 * top_low, bottom, bottom_low)
     v = 0.25 * (twice_w * twice_w)
-    p = fma(LOG[7], v, LOG[6])
-    p = fma(p, v, LOG[5])
-    p = fma(p, v, LOG[4])
-    p = fma(p, v, LOG[3])
-    p = fma(p, v, LOG[2])
-    p = fma(p, v, LOG[1])
-    p = fma(p, v, LOG[0])
+    p = _arctanh_tail(v)
     high, low = two_sum(k * LN2_HIGH, twice_w)
     low += fma(p * v, twice_w, fma(k, LN2_LOW, twice_w_low))
     return fast_two_sum(high, low)
+
+
+@jit.scalar
+def log_quotient_float32(n: float, d: float) -> float:
+    """``log(n / d)`` of positive normal numbers, with a relative error below 2**-34."""
+    # The bits of a number, as an integer, are nearly a linear function of its logarithm.  So their
+    # difference gives k that brings n / 2**k / d between 2**-0.59 and 2**0.59, without a division.
+    k, power = _halves(float64_bits(n) - float64_bits(d) + HALF_EXPONENT)
+    n *= power
+    return fma(k, LN2, _log_from_difference((n - d + (n - d)) / (n + d)))
+
+
+@jit.scalar
+def two_logs_float32(y: float) -> tuple[float, float]:
+    """``log(y)`` and ``log(1 - y)`` with one division; relative errors below 2**-34."""
+    k, power = _halves(float64_bits(y) - SQRT_HALF_BITS)
+    other_k, other_power = _halves(float64_bits(1.0 - y) - SQRT_HALF_BITS)
+    # Both differences from 1 are exact, for tiny y as well.
+    above, other_above = fma(y, power, -1.0), fma(-y, other_power, other_power - 1.0)
+    bottom, other_bottom = above + 2.0, other_above + 2.0
+    reciprocal = 2.0 / (bottom * other_bottom)
+    return (
+        fma(k, LN2, _log_from_difference(above * other_bottom * reciprocal)),
+        fma(other_k, LN2, _log_from_difference(other_above * bottom * reciprocal)),
+    )
+
+
+@jit.scalar
+def _halves(exponents: int) -> tuple[float, float]:
+    """K and ``2**-k``, for the exponent k of a quotient: the high bits of `exponents`."""
+    exponent = np.int64(np.uint64(exponents + ONE_BITS) >> np.uint64(52))
+    k = float64_from_bits(TWO_52_BITS | exponent) - (2.0**52 + EXPONENT_BIAS)
+    return k, float64_from_bits((2 * EXPONENT_BIAS - exponent) << 52)
+
+
+@jit.scalar
+def _log_from_difference(u: float) -> float:
+    """``2 atanh(u / 2)``, the logarithm of n / d with ``u = 2 (n - d) / (n + d) <= 0.401``."""
+    v = u * u
+    p = fma(LOG_FLOAT32[3], v, LOG_FLOAT32[2])
+    p = fma(p, v, LOG_FLOAT32[1])
+    p = fma(p, v, LOG_FLOAT32[0])
+    return fma(p * v, u, u)
+
+
+@jit.scalar
+def minus_log(complement: float, p: float) -> float:
+    """``-log(p)`` for normal p up to 1 and ``complement = 1 - p``, within a few 2**-53."""
+    # p = m 2**k, with m in [sqrt 1/2, sqrt 2); the log of 1 / m is 2 atanh((1 - m) / (1 + m)).
+    k, power = _halves(float64_bits(p) - SQRT_HALF_BITS)
+    m = p * power
+    top = complement if k == 0.0 else 1.0 - m
+    twice_w = (top + top) / (1.0 + m)  # w itself may underflow
+    v = 0.25 * (twice_w * twice_w)
+    return fma(-k, LN2, fma(twice_w * v, _arctanh_tail(v), twice_w))

@@ -59,6 +59,7 @@ softplus = _unary(
 
 logit = _unary(
     float64=_logistic.logit,
+    float32=_logistic.logit_float32,
     returns="-inf at 0, inf at 1, NaN outside [0, 1].",
     examples="""
         >>> fl.logit([0.0, 0.25, 0.5, 1.0, 1.5])
@@ -97,6 +98,7 @@ residual = _binary(
 
 cross_entropy = _binary(
     float64=_logistic.cross_entropy,
+    float32=_logistic.cross_entropy_float32,
     returns="At least 0, in nats; NaN for y outside [0, 1]; 0 times an infinite logarithm is 0.",
     accuracy="""
         For other targets it is the same where the result is at least 1e-290, and at most 1.2 ULP

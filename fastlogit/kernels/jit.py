@@ -50,6 +50,7 @@ Nothing here compiles: decorated functions compile at their first call.
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager, suppress
 from functools import cache, cached_property
 from pathlib import Path
@@ -59,6 +60,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numba
 import numba.extending
 import numpy as np
+from llvmlite import ir
 from numba import types
 from numba.core import event
 from numba.core.caching import FunctionCache, NullCache
@@ -109,6 +111,71 @@ def intrinsic(function: Callable[..., Any]) -> Callable[..., Any]:
     return made
 
 
+class _Attributes(ir.values.FunctionAttributes):  # type: ignore[misc]
+    """llvmlite's list of attributes lacks the width of vectors."""
+
+    WIDE = '"prefer-vector-width"="512"'
+    _known = ir.values.FunctionAttributes._known | {WIDE}
+
+
+@intrinsic
+def wide_vectors(typingctx: Any, data: Any) -> Any:
+    """Use vectors of 512 bits for the loops of the calling function, if `data` is float64.
+
+    LLVM prefers 256 bits for Intel's processors, where float64 loops take 1.3 to 1.5 times as long
+    with them.  The bits of the results are the same.  Call it in the function that has the loop:
+    Numba optimises that before it is inlined into others.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        if data.dtype == types.float64:
+            attributes = _Attributes(builder.function.attributes)
+            attributes.add(_Attributes.WIDE)
+            builder.function.attributes = attributes
+        return context.get_dummy_value()
+
+    return types.none(data), codegen
+
+
+@intrinsic
+def interleaved(typingctx: Any) -> Any:
+    """Let the loop before this call compute four vectors side by side, where registers suffice.
+
+    An element is a long chain of operations.  A processor that looks 100 or 200 operations ahead
+    finds too few that it can do at once.  With the operations of four vectors in turns, float32
+    functions were 10 to 20 % faster on a Zen 4.  AVX2 has too few registers.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        _, _, features = context.codegen().magic_tuple()
+        if "+avx512vl" in features:
+            jump = _last_back_edge(builder.function)
+            jump.set_metadata("llvm.loop", _loop_hint(builder.module, "interleave.count", 4))
+        return context.get_dummy_value()
+
+    return types.none(), codegen
+
+
+def _last_back_edge(function: Any) -> Any:
+    """The jump back of the last loop so far; Numba's blocks are called B12 or B12.if."""
+    edges = {}
+    for block in function.blocks:
+        jump = block.terminator
+        if isinstance(jump, ir.instructions.Branch):
+            target = jump.operands[0].name
+            if target[1:].isdigit() and int(target[1:]) <= int(re.findall(r"\d+", block.name)[0]):
+                edges[int(target[1:])] = jump
+    return edges[max(edges)]
+
+
+def _loop_hint(module: Any, name: str, value: int) -> Any:
+    """Metadata of a loop: a list whose first item is the list itself."""
+    hint = module.add_metadata([f"llvm.loop.{name}", ir.IntType(32)(value)])
+    loop = module.add_metadata([hint, ir.IntType(32)(len(module.metadata))])  # unique
+    loop.operands = (loop, hint)
+    return loop
+
+
 def c_function(function: Callable[..., Any], signature: Any) -> Any:
     """Compile `function` now, or load it from the cache, to be called by C code.
 
@@ -131,20 +198,20 @@ def _widened(typingctx: Any, value: Any) -> Any:
 
 
 def by_precision(
-    float32_function: Callable[..., float],
-    float64_function: Callable[..., float],
+    float32_function: Callable[..., Any],
+    float64_function: Callable[..., Any],
     *,
     rounded: bool,
-) -> Callable[..., float]:
+) -> Callable[..., Any]:
     """Join two compiled functions into one for compiled code: the arguments' types choose.
 
-    Both take and return float64.  `float32_function` is called where the first argument is
-    float32 and the others are float32, integer or bool, so that a label needs no cast.  With
-    `rounded` its result is rounded to float32.  An optional number, such as ``dict.get`` returns,
-    counts as a number of its type.
+    Both take float64 and return it, or a tuple of it.  `float32_function` is called where the first
+    argument is float32 and the others are float32, integer or bool, so that a label needs no cast.
+    With `rounded` its result is rounded to float32.  An optional number, such as ``dict.get``
+    returns, counts as a number of its type.
     """
 
-    def choose(*args: float) -> float:
+    def choose(*args: float) -> Any:
         raise NotImplementedError("only for compiled code")
 
     def _choose(*args: Any) -> Any:

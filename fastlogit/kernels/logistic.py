@@ -17,8 +17,9 @@ Each function has up to three versions:
 ``name``       float64, accurate to 0.6 ULP: compensated arithmetic, rounded once
 ``_float32``   for float32: float64 arithmetic with shorter polynomials, to 2**-30 or better;
                the caller rounds the result to float32
-``_reduced``   terms of a sum: float64 arithmetic with an error of a few times 2**-53
 =============  ==============================================================================
+
+Float32 arithmetic would be 3 % faster for σ on a Zen 4 and err by 0.73 ULP.
 
 The docstring of a float64 function derives its formula.  It is also the text of the public
 function's docstring: :mod:`fastlogit.kernels.functions` lists the functions that are exported.
@@ -53,8 +54,10 @@ from fastlogit.kernels.exponential import (
     log1p_fraction_float32,
     log1p_fraction_reduced,
     log_fraction,
+    log_quotient_float32,
     quotient,
     rounded_quotient,
+    two_logs_float32,
 )
 from fastlogit.kernels.ieee import fast_two_sum, fma, two_product, two_sum
 
@@ -318,27 +321,21 @@ def _label_loss_from(z: float, t: float, log_term: float) -> float:
     return (0.0 if (z < 0.0) != (t != 0.0) else abs(z)) + log_term
 
 
-@jit.scalar
-def _label_residual_from(z: float, t: float, n: float, d: float) -> float:
-    label = t != 0.0
-    y = (n if (z < 0.0) != label else d) / (d + n)
-    return -y if label else y
-
-
 # Float32: the caller rounds the result ----------------------------------------------------
 
 
 @jit.scalar
 def sigmoid_float32(z: float) -> float:
     """σ(z) with a relative error below 2**-37."""
-    n, d = exp_fraction_float32(clip_float32(z))  # of either sign: the digits suffice
-    return n / (d + n)
+    n, d, s = exp_fraction_float32(-clip_float32(z))  # of either sign: the digits suffice
+    return d / fma(s, n, d)
 
 
 @jit.scalar
 def sigmoid_derivative_float32(z: float) -> float:
     """σ(z) σ(-z) with a relative error below 2**-37."""
-    n, d = exp_fraction_float32(clip_float32(z))
+    n, d, s = exp_fraction_float32(clip_float32(z))
+    n *= s
     total = d + n
     return n * d / (total * total)
 
@@ -358,58 +355,96 @@ def softplus_float32(z: float) -> float:
 @jit.scalar
 def logistic_loss_float32(z: float, t: float) -> float:
     """Loss with a relative error below 2**-30."""
-    n, d = exp_fraction_float32(clip_float32(-abs(z)))
-    return _loss_from(z, t, log1p_fraction_float32(n, d))
+    n, d, s = exp_fraction_float32(clip_float32(-abs(z)))
+    return _loss_from(z, t, log1p_fraction_float32(s * n, d))
+
+
+@jit.scalar
+def _label_loss_float32(z: float, t: float) -> float:
+    n, d, s = exp_fraction_float32(clip_float32(-abs(z)))
+    return _label_loss_from(z, t, log1p_fraction_float32(s * n, d))
 
 
 @jit.scalar
 def residual_float32(z: float, t: float) -> float:
     """Residual with an error below 2**-37 relative to (1 - t) σ(z) + t σ(-z)."""
-    n, d = exp_fraction_float32(clip_float32(-abs(z)))
-    return _residual_from(z, t, n, d)
+    n, d, s = exp_fraction_float32(-clip_float32(z))
+    n *= s
+    # -(t - 1) is -0, not 0, where t is 1: the sign of a lost tail.
+    return fma(-(t - 1.0), d, -t * n) / (d + n)
 
 
 @jit.scalar
-def _label_loss_float32(z: float, t: float) -> float:
-    n, d = exp_fraction_float32(clip_float32(-abs(z)))
-    return _label_loss_from(z, t, log1p_fraction_float32(n, d))
+def logit_float32(y: float) -> float:
+    """``log(y / (1 - y))`` with a relative error below 2**-34, for float32 y."""
+    z = log_quotient_float32(y, 1.0 - y)
+    z = -np.inf if y == 0.0 else z
+    z = np.inf if y == 1.0 else z
+    return z if 0.0 <= y <= 1.0 else np.nan
+
+
+@jit.scalar
+def cross_entropy_float32(y: float, t: float) -> float:
+    """``-t log(y) - (1 - t) log(1 - y)`` with a relative error below 2**-33, for float32 y."""
+    log_y, log_rest = two_logs_float32(y)
+    other = 1.0 - t
+    loss = -fma(t, log_y, other * log_rest)
+    loss = (t * np.inf if t != 0.0 else 0.0) if y == 0.0 else loss
+    loss = (other * np.inf if other != 0.0 else 0.0) if y == 1.0 else loss
+    return loss if 0.0 <= y <= 1.0 else np.nan
 
 
 # Terms of sums ----------------------------------------------------------------------------
 #
-# A sum of float32 logits is a float64, so its terms need nearly the digits of a float64.
+# The terms of a logit in a sum: its residual, c |z|, σ(-|z|) and σ(|z|).  `minus_log` of the last
+# two is log(1 + e^-|z|); the products of several logits need one logarithm.
 
 
 @jit.scalar
-def _label_loss_reduced(z: float, t: float) -> float:
-    n, d = exp_fraction_reduced(clip(z), False)
-    return _label_loss_from(z, t, log1p_fraction_reduced(n, d))
+def _label_terms(z: float, t: float) -> tuple[float, float, float, float]:
+    """For t = 0 or t = 1.  The residual is that of `residual`; the others err by a few 2**-53."""
+    n, n_low, d, d_low, power = exp_fraction(clip(z))
+    total, _ = denominator(n, n_low, d, d_low, power * LOWERED)
+    small, large = _shares(n, n_low, d, power, total)
+    slope = _label_residual(z, t)
+    return slope, 0.0 if (z < 0.0) != (t != 0.0) else abs(z), small, large
 
 
 @jit.scalar
-def _label_residual_reduced(z: float, t: float) -> float:
-    n, d = exp_fraction_reduced(clip(z), False)
-    return _label_residual_from(z, t, n, d)
+def _soft_terms(z: float, t: float) -> tuple[float, float, float, float]:
+    """For any t; a label has the bits that `_label_terms` gives."""
+    n, n_low, d, d_low, power = exp_fraction(clip(z))
+    total, _ = denominator(n, n_low, d, d_low, power * LOWERED)
+    small, large = _shares(n, n_low, d, power, total)
+    return residual(z, t), _share(z, t), small, large
 
 
 @jit.scalar
-def _logistic_loss_reduced(z: float, t: float) -> float:
-    n, d = exp_fraction_reduced(clip(z), False)
-    return _loss_from(z, t, log1p_fraction_reduced(n, d))
+def _terms_float32(z: float, t: float) -> tuple[float, float, float, float]:
+    """For float32 logits: relative errors below 2**-37."""
+    n, d = exp_fraction_reduced(clip(z), True)
+    reciprocal = 1.0 / (d + n)
+    small, large = n * reciprocal, d * reciprocal
+    y, not_y = (small, large) if z < 0.0 else (large, small)
+    # -(t - 1) is -0, not 0, where t is 1: the sign of a lost tail.
+    return fma(-(t - 1.0), y, -t * not_y), _share(z, t), small, large
 
 
 @jit.scalar
-def _residual_reduced(z: float, t: float) -> float:
-    n, d = exp_fraction_reduced(clip(z), False)
-    return _residual_from(z, t, n, d)
+def _shares(n: float, n_low: float, d: float, power: float, total: float) -> tuple[float, float]:
+    """σ(-|z|) and σ(|z|)."""
+    reciprocal = 1.0 / total
+    return LOWERED * (power * (n + n_low) * reciprocal), d * reciprocal
 
 
-# Float64 results of either precision.  Where every t is 0 or 1 the label functions give the same
-# bits with a fifth less work.
-loss_term = jit.by_precision(_logistic_loss_reduced, logistic_loss, rounded=False)
-residual_term = jit.by_precision(_residual_reduced, residual, rounded=False)
-label_loss_term = jit.by_precision(_label_loss_reduced, _label_loss, rounded=False)
-label_residual_term = jit.by_precision(_label_residual_reduced, _label_residual, rounded=False)
+@jit.scalar
+def _share(z: float, t: float) -> float:
+    c = t if z < 0.0 else 1.0 - t
+    return 0.0 if c == 0.0 else c * abs(z)
+
+
+label_terms = jit.by_precision(_terms_float32, _label_terms, rounded=False)
+soft_terms = jit.by_precision(_terms_float32, _soft_terms, rounded=False)
 
 
 @jit.scalar

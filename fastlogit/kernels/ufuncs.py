@@ -49,12 +49,14 @@ def _binary_loop(args: Any, dimensions: Any, steps: Any, data: Any) -> None:
 def _unary(function: Any, args: Any, dimensions: Any, steps: Any) -> None:
     n = dimensions[0]
     source, target = args[0], args[1]
+    jit.wide_vectors(source)
     z, out = carray(source, (n,)), carray(target, (n,))
     size = z.itemsize
     contiguous = steps[0] == size and steps[1] == size
     if contiguous and z.ctypes.data != out.ctypes.data:
         for i in range(n):
             out[i] = function(z[i])
+        jit.interleaved()
     else:
         inputs, outputs = np.empty(_BUFFER, z.dtype), np.empty(_BUFFER, z.dtype)
         for first in range(0, n, _BUFFER):
@@ -70,6 +72,7 @@ def _unary(function: Any, args: Any, dimensions: Any, steps: Any) -> None:
 def _binary(function: Any, args: Any, dimensions: Any, steps: Any) -> None:
     n = dimensions[0]
     left, right, target = args[0], args[1], args[2]
+    jit.wide_vectors(left)
     z, t, out = carray(left, (n,)), carray(right, (n,)), carray(target, (n,))
     size = z.itemsize
     contiguous = steps[0] == size and steps[1] == size and steps[2] == size
@@ -77,6 +80,7 @@ def _binary(function: Any, args: Any, dimensions: Any, steps: Any) -> None:
     if contiguous and z.ctypes.data != at and t.ctypes.data != at:
         for i in range(n):
             out[i] = function(z[i], t[i])
+        jit.interleaved()
     else:
         lefts, rights = np.empty(_BUFFER, z.dtype), np.empty(_BUFFER, z.dtype)
         outputs = np.empty(_BUFFER, z.dtype)

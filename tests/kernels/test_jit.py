@@ -9,6 +9,7 @@ import sys
 import threading
 from pathlib import Path
 
+import llvmlite.binding
 import numba
 import numpy as np
 import pytest
@@ -245,3 +246,55 @@ def test_the_result_is_float32_only_if_it_is_rounded():
     assert _result_type(_choose, np.float32(0)) == numba.float32
     assert _result_type(_choose_unrounded, np.float32(0)) == numba.float64
     assert _result_type(_choose, 0.0) == numba.float64
+
+
+LOOPS = """
+import json
+import re
+import numba
+import numpy as np
+from fastlogit.kernels import jit
+
+def plain(z, out):
+    for i in range(z.size):
+        out[i] = z[i] / (z[i] + 1.0)
+
+def hinted(z, out):
+    jit.wide_vectors(z)
+    for i in range(z.size):
+        out[i] = z[i] / (z[i] + 1.0)
+    jit.interleaved()
+
+found = {}
+for dtype in ("float64", "float32"):
+    z = np.arange(1000).astype(dtype)
+    results = np.empty((2, 1000), dtype)
+    for function, out in zip((plain, hinted), results):
+        compiled = numba.njit(error_model="numpy")(function)
+        compiled(z, out)
+        (assembly,) = compiled.inspect_asm().values()
+        wide = re.findall(r"vdivpd.*%zmm", assembly)
+        found[dtype, function.__name__] = len(wide)
+    assert (results[0] == results[1]).all()
+print([found[key] for key in found])
+"""
+
+
+@pytest.mark.skipif(
+    not llvmlite.binding.get_host_cpu_features().get("avx512vl", False),
+    reason="needs a processor with AVX-512",
+)
+def test_hinted_float64_loops_use_four_wide_vectors_on_intel(tmp_path):
+    features = "+avx2,+fma,+avx512f,+avx512vl,+avx512dq,+avx512bw,+avx512cd"
+    intel = {"NUMBA_CPU_NAME": "skylake-avx512", "NUMBA_CPU_FEATURES": features}
+    done = subprocess.run(
+        [sys.executable, "-c", LOOPS],
+        env=os.environ | intel | {"NUMBA_CACHE_DIR": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stderr == ""
+    plain, hinted, _, _ = json.loads(done.stdout)
+    assert plain == 0
+    assert hinted >= 4  # side by side

@@ -1,9 +1,9 @@
 """Generate the polynomial coefficients of ``fastlogit/kernels/exponential.py``.
 
 ``python tests/references/coefficients.py`` prints them, and ``test_coefficients.py`` compares them
-with the source.  Each polynomial is the Chebyshev fit of a smooth function in 200-bit arithmetic,
-rounded to float64.  The error of such a fit is within a small factor of the best possible for its
-degree.
+with the source.  Each polynomial is a fit of a smooth function in 200-bit arithmetic: a Chebyshev
+fit, rounded to float64, or where a few bits decide, a fit to which each coefficient is rounded in
+turn.  The error of either is within a small factor of the best possible for its degree.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import mpmath
 from mpmath import mpf
 
 PRECISION = 200
+NODES = 60
 
 
 def half_angle(v: mpf) -> mpf:
@@ -38,6 +39,29 @@ def fit(function: Callable[[mpf], mpf], end: Callable[[], mpf], terms: int) -> t
         return tuple(float(c) for c in mpmath.chebyfit(function, [mpf(0), end()], terms, asc=True))
 
 
+def fit_in_turn(
+    function: Callable[[mpf], mpf],
+    powers: list[int],
+    ends: tuple[mpf, mpf],
+) -> tuple[float, ...]:
+    """Coefficients of some powers, by least squares at Chebyshev's nodes.
+
+    The first is rounded, the others are fitted again to what it leaves, and so on.
+    """
+    low, high = ends
+    angles = [mpmath.pi * (2 * i + 1) / (2 * NODES) for i in range(NODES)]
+    nodes = [(low + high) / 2 + (high - low) / 2 * mpmath.cos(angle) for angle in angles]
+    left = [function(x) for x in nodes]
+    found = []
+    for first in range(len(powers)):
+        terms = [[x**power for power in powers[first:]] for x in nodes]
+        best, _ = mpmath.qr_solve(mpmath.matrix(terms), mpmath.matrix(left))
+        found.append(float(best[0]))
+        fitted = [found[-1] * x ** powers[first] for x in nodes]
+        left = [value - part for value, part in zip(left, fitted, strict=True)]
+    return tuple(found)
+
+
 def _exp_end() -> mpf:
     # |r| <= log(2)/2, and a margin for the rounding of z / log 2.
     return (mpmath.log(2) / 2 * mpf("1.001")) ** 2
@@ -53,9 +77,20 @@ def tables() -> dict[str, tuple[float, ...]]:
     return {
         "EXP": fit(half_angle, _exp_end, 5),
         "EXP_FLOAT32": fit(half_angle, _exp_end, 3),
+        **_in_turn(),
         "LOG1P": fit(lambda v: 2 * arctanh_tail(v), lambda: mpf(1) / 9, 11),
         "LOG1P_FLOAT32": fit(arctanh_tail, lambda: mpf(1) / 9, 5),
         "LOG": fit(arctanh_tail, _log_end, 8),
+    }
+
+
+@mpmath.workprec(PRECISION)
+def _in_turn() -> dict[str, tuple[float, ...]]:
+    return {
+        # Quotients between 2**-0.59 and 2**0.59.
+        "LOG_FLOAT32": fit_in_turn(
+            lambda u: 2 * mpmath.atanh(u / 2) - u, [3, 5, 7, 9], (mpf("0.001"), mpf("0.401"))
+        ),
     }
 
 
