@@ -128,7 +128,14 @@ def run(
         packed = _packed_block(d)
     for first in range(0, n, block):
         rows = min(block, n - first)
-        if not _compute_logits(X, family, first, rows, coef, intercept, offset, z, work):
+        if product is None:
+            good = _compute_logits(X, family, first, rows, coef, intercept, offset, z, work)
+        else:
+            both = intercept, intercept_direction
+            good = _compute_two(
+                X, family, first, rows, coef, direction, both, offset, z, along, work
+            )
+        if not good:
             return False
         if logits is not None:
             families.put_logits(family, z, first, rows, logits)
@@ -149,9 +156,6 @@ def run(
             _put_diagonal_factors(family, z, weight, first, rows, factors)
             _accumulate(X, outputs, first, rows, factors, True, partial, diagonal, work)
         if product is not None:
-            _compute_logits(
-                X, family, first, rows, direction, intercept_direction, None, along, work
-            )
             _put_product_factors(family, z, along, weight, first, rows, terms, factors)
             _accumulate(X, outputs, first, rows, factors, None, partial, product, work)
     if loss is not None:
@@ -176,8 +180,8 @@ def _compute_logits(
     family: Any,
     first: int,
     rows: int,
-    coef: NDArray[np.float64] | Any,
-    intercept: NDArray[np.float64] | Any,
+    coef: NDArray[np.float64],
+    intercept: NDArray[np.float64],
     offset: NDArray[Any] | None,
     z: NDArray[np.float64],
     work: Any,
@@ -187,6 +191,30 @@ def _compute_logits(
         if not layouts.multiply(X, first, rows, coef[k], z[k], work):
             return False
     families.add_constants(family, z, first, rows, intercept, offset)
+    return True
+
+
+@jit.inlined
+def _compute_two(
+    X: Any,
+    family: Any,
+    first: int,
+    rows: int,
+    coef: NDArray[np.float64],
+    direction: NDArray[np.float64] | Any,
+    intercepts: tuple[NDArray[np.float64], Any],
+    offset: NDArray[Any] | None,
+    z: NDArray[np.float64],
+    along: NDArray[np.float64],
+    work: Any,
+) -> bool:
+    """Put the logits of a block into `z`, and those of a direction into `along`."""
+    for k in range(families.outputs(family, coef)):
+        here = z[k], along[k]
+        if not layouts.multiply_two(X, first, rows, coef[k], direction[k], *here, work):
+            return False
+    families.add_constants(family, z, first, rows, intercepts[0], offset)
+    families.add_constants(family, along, first, rows, intercepts[1], None)
     return True
 
 

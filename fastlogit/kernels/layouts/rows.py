@@ -6,10 +6,11 @@ together.  Longer rows are multiplied one after another, the order that processo
 two rows side by side took up to three times as long from memory, on a Zen 4.
 The order of each sum depends on d and the dtype alone.
 
-A block is two pages of memory: while it is multiplied and accumulated in L1, the processor already
+A block is a page of memory: while it is multiplied and accumulated in L1, the processor already
 fetches the next.  With larger blocks these two take turns, and so they do with explicit prefetch
 instructions, or if the next block is multiplied before this one is accumulated (as measured on a
-Zen 4).  With smaller blocks the few rows wait for each other's logistic functions.
+Zen 4).  It is two pages for rows of which a page has less than 32: the logistic functions of few
+rows take as long as those of 32.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ from numpy.typing import NDArray
 
 from fastlogit.kernels import jit, lanes
 
-BLOCK_BYTES = 1 << 13
+PAGE = 1 << 12
+# Rows of a block for which two pages are taken.
+ENOUGH_ROWS = 32
 # Fewest rows of a block, as eight are multiplied at a time, and most, so that z, the factors and
 # other vectors over rows stay in L1.
 LEAST_ROWS, MOST_ROWS = 8, 512
@@ -134,7 +137,8 @@ _load_eight_rows = _either(_load_eight_rows_array, _load_eight_rows_centred)
 @jit.inner
 def block_rows(X: Layout) -> int:
     """Rows of a block."""
-    fitting = BLOCK_BYTES // max(1, shape(X)[1] * _itemsize(X))
+    row = max(1, shape(X)[1] * _itemsize(X))
+    fitting = max(PAGE // row, min(ENOUGH_ROWS, 2 * PAGE // row))
     return max(LEAST_ROWS, min(MOST_ROWS, fitting // 8 * 8))
 
 
@@ -179,6 +183,33 @@ def multiply(
     return True
 
 
+@jit.inner
+def multiply_two(
+    X: Layout,
+    first: int,
+    rows: int,
+    coef: NDArray[np.float64],
+    other: NDArray[np.float64],
+    z: NDArray[np.float64],
+    other_z: NDArray[np.float64],
+    work: None,
+) -> bool:
+    """Put the products with `coef` and with `other` into z and `other_z`, as `multiply` does."""
+    zeros, unrolled = lanes.zeros(), shape(X)[1] // SHORT * SHORT
+    if unrolled == 0:
+        multiply(X, first, rows, coef, z, work)
+        return multiply(X, first, rows, other, other_z, work)
+    for i in range(rows):
+        sums = other_sums = (zeros, zeros, zeros, zeros)
+        for j in range(0, unrolled, SHORT):
+            x = _load_four(X, first + i, j)
+            sums = lanes.fma(x, lanes.load_four(coef, j), sums)
+            other_sums = lanes.fma(x, lanes.load_four(other, j), other_sums)
+        z[i] = _add_up(X, first + i, unrolled, coef, sums)
+        other_z[i] = _add_up(X, first + i, unrolled, other, other_sums)
+    return True
+
+
 @jit.inlined
 def _multiply_short_rows(
     X: Layout, first: int, rows: int, coef: NDArray[np.float64], z: NDArray[np.float64]
@@ -201,15 +232,16 @@ def _multiply_short_rows(
 
 
 @jit.inlined
-def _add_rest(X: Layout, i: int, start: int, coef: NDArray[np.float64], sums: Any) -> Any:
-    """Add the products of the elements of a row from `start` on to one vector."""
+def _add_up(X: Layout, i: int, start: int, coef: NDArray[np.float64], sums: Any) -> float:
+    """Sum of four vectors and of the products of the elements of a row from `start` on."""
+    sum_0, sum_1, sum_2, sum_3 = sums
     d = shape(X)[1]
     whole = d // lanes.WIDTH * lanes.WIDTH
     for j in range(start, whole, lanes.WIDTH):
-        sums = lanes.fma(_load(X, i, j), lanes.load(coef, j), sums)
+        sum_0 = lanes.fma(_load(X, i, j), lanes.load(coef, j), sum_0)
     if whole < d:
-        sums = lanes.fma(_load_first(X, i, whole, d - whole), lanes.load(coef, whole), sums)
-    return sums
+        sum_0 = lanes.fma(_load_first(X, i, whole, d - whole), lanes.load(coef, whole), sum_0)
+    return lanes.total(lanes.add(lanes.add(sum_0, sum_1), lanes.add(sum_2, sum_3)))
 
 
 @jit.inlined
@@ -234,9 +266,7 @@ def _multiply_rows(
             sums = lanes.fma(_load_four(X, first + i, 0), start, sums)
         for j in range(0 if start is None else SHORT, unrolled, SHORT):
             sums = lanes.fma(_load_four(X, first + i, j), lanes.load_four(coef, j), sums)
-        sum_0, sum_1, sum_2, sum_3 = sums
-        sum_0 = _add_rest(X, first + i, unrolled, coef, sum_0)
-        z[i] = lanes.total(lanes.add(lanes.add(sum_0, sum_1), lanes.add(sum_2, sum_3)))
+        z[i] = _add_up(X, first + i, unrolled, coef, sums)
 
 
 @jit.inner
@@ -265,7 +295,7 @@ def _accumulate_one(
     factor: NDArray[np.float64],
     sums: NDArray[np.float64],
 ) -> None:
-    """Add ``Xᵀ @ factor`` of the first `count` columns from j on, at most 8, to `sums`.
+    """Add ``Xᵀ @ factor`` of the `count` columns from j on, up to 8, to `sums`.
 
     Every fourth row goes into the same register: additions to one need not wait for another.
     """
@@ -301,9 +331,11 @@ def accumulate(
     while j + 4 * lanes.WIDTH <= d:
         _accumulate_four(X, first, rows, j, factor, sums)
         j += 4 * lanes.WIDTH
-    while j < d:
-        _accumulate_one(X, first, rows, j, d - j, factor, sums)
+    while j + lanes.WIDTH <= d:
+        _accumulate_one(X, first, rows, j, lanes.WIDTH, factor, sums)
         j += lanes.WIDTH
+    if j < d:
+        _accumulate_one(X, first, rows, j, d - j, factor, sums)
 
 
 @jit.inner
