@@ -1,7 +1,7 @@
 """X as a row-major array: multiply and accumulate blocks of its rows, and pack them.
 
 A row is read in its own dtype, eight elements at a time (:mod:`fastlogit.kernels.lanes`).  Rows of
-less than 32 elements are multiplied eight at a time, so that the lanes of all eight are summed
+up to two cache lines are multiplied eight at a time, so that the lanes of all eight are summed
 together.  Longer rows are multiplied one after another, the order that processors predict best:
 two rows side by side took up to three times as long from memory, on a Zen 4.
 The order of each sum depends on d and the dtype alone.
@@ -28,7 +28,7 @@ ENOUGH_ROWS = 32
 # Fewest rows of a block, as eight are multiplied at a time, and most, so that z, the factors and
 # other vectors over rows stay in L1.
 LEAST_ROWS, MOST_ROWS = 8, 512
-# Elements of four vectors, which a short row has not, and its most bytes.
+# Most elements, those of four vectors, and bytes of a short row.
 SHORT, SHORT_BYTES = 4 * lanes.WIDTH, 128
 
 
@@ -162,6 +162,14 @@ def _multiply_add(X: Layout, i: int, j: int, count: int, b: Any, c: Any) -> Any:
     return lanes.fma(_load_first(X, i, j, count), b, c)
 
 
+@jit.inlined
+def _unrolled(X: Layout) -> int:
+    """Elements of a row that are summed in four vectors; the rest, or a short row, in one."""
+    d = shape(X)[1]
+    is_short = d <= SHORT and d * _itemsize(X) <= SHORT_BYTES
+    return 0 if is_short else d // SHORT * SHORT
+
+
 @jit.inner
 def multiply(
     X: Layout,
@@ -172,11 +180,11 @@ def multiply(
     work: None,
 ) -> bool:
     """Put ``X[first:first + rows] @ coef`` into z."""
-    d, done = shape(X)[1], 0
-    if d < SHORT and d * _itemsize(X) <= SHORT_BYTES:
+    done, unrolled = 0, _unrolled(X)
+    if unrolled == 0 and shape(X)[1] * _itemsize(X) <= SHORT_BYTES:
         done = rows // 8 * 8
         _multiply_short_rows(X, first, done, coef, z)
-    if d // SHORT == 1:
+    if unrolled == SHORT:
         _multiply_rows(X, first, done, rows, coef, lanes.load_four(coef, 0), z)
     else:
         _multiply_rows(X, first, done, rows, coef, None, z)
@@ -195,7 +203,7 @@ def multiply_two(
     work: None,
 ) -> bool:
     """Put the products with `coef` and with `other` into z and `other_z`, as `multiply` does."""
-    zeros, unrolled = lanes.zeros(), shape(X)[1] // SHORT * SHORT
+    zeros, unrolled = lanes.zeros(), _unrolled(X)
     if unrolled == 0:
         multiply(X, first, rows, coef, z, work)
         return multiply(X, first, rows, other, other_z, work)
@@ -259,7 +267,7 @@ def _multiply_rows(
     `start` is None, or the first four vectors of `coef`.  They stay in registers: loading them
     again for each row takes as long as loading the row.
     """
-    zeros, unrolled = lanes.zeros(), shape(X)[1] // SHORT * SHORT
+    zeros, unrolled = lanes.zeros(), _unrolled(X)
     for i in range(done, rows):
         sums = (zeros, zeros, zeros, zeros)
         if start is not None:
