@@ -340,6 +340,7 @@ def test_columns_fill_out():
 def test_bits_do_not_depend_on_the_number_of_threads(n, d, part_elements, monkeypatch):
     if part_elements:
         monkeypatch.setattr(base, "PART_ELEMENTS", part_elements)
+        monkeypatch.setattr(base, "CALL_ELEMENTS", part_elements)
     rng = np.random.default_rng(3)
     X, coef = rng.normal(size=(n, d)), rng.normal(size=d)
     t, weight, offset = rng.random(n), rng.random(n), rng.normal(size=n)
@@ -362,6 +363,7 @@ def test_bits_do_not_depend_on_the_number_of_threads(n, d, part_elements, monkey
 
 def test_many_parts_stay_within_the_bounds(monkeypatch):
     monkeypatch.setattr(base, "PART_ELEMENTS", 1 << 13)
+    monkeypatch.setattr(base, "CALL_ELEMENTS", 1 << 13)
     p, expected = problem("float64", 5000, 9), exact_problem("float64", 5000, 9)
     assert len(passes.split(as_matrix(p.X), 0)) > 2
     loss, gradient, hessian = linear.log_loss_gradient_hessian(

@@ -8,6 +8,9 @@ Elements are read in place, in their own dtype, and widened in registers.  A row
 not a multiple of eight ends with a masked load.  It touches nothing past the end of the row and
 puts 0 into the other lanes.
 
+Several vectors are a tuple.  `fma`, `add` and `subtract` take tuples too; beside them, a single
+vector stands for as many copies of it.
+
 Operands of `load` and `store` are arrays with unit stride along their last axis, or pointers.
 """
 
@@ -16,7 +19,8 @@ from __future__ import annotations
 from typing import Any
 
 from llvmlite import ir
-from numba import types
+from llvmlite.binding import get_host_cpu_features
+from numba import config, types
 from numba.core import cgutils
 from numba.extending import models, register_model
 
@@ -24,8 +28,20 @@ from fastlogit.kernels import jit
 
 WIDTH = 8
 
-_VECTOR = ir.VectorType(ir.DoubleType(), WIDTH)
-_I32, _I64 = ir.IntType(32), ir.IntType(64)
+_I32, _I64, _F64 = ir.IntType(32), ir.IntType(64), ir.DoubleType()
+_VECTOR = ir.VectorType(_F64, WIDTH)
+
+
+def _has_avx512() -> bool:
+    """Whether Numba compiles for AVX-512, as far as its settings say."""
+    if config.CPU_NAME or config.CPU_FEATURES:
+        return "+avx512f" in (config.CPU_FEATURES or "")
+    return bool(get_host_cpu_features().get("avx512f", False))
+
+
+# Rows and vectors of a tile: as many as fit into the registers, 32 of 512 bits or 16 of 256 bits.
+# No result depends on them.
+TILE_ROWS, TILE_VECTORS = (8, 2) if _has_avx512() else (4, 1)
 
 
 class LanesType(types.Type):  # type: ignore[misc]
@@ -110,30 +126,44 @@ def broadcast(typingctx: Any, value: Any) -> Any:
 @jit.intrinsic
 def fma(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
     """``a * b + c``, rounded once."""
+    return _each(_fma, a, b, c)
+
+
+def _fma(builder: Any, *vectors: Any) -> Any:
+    function = cgutils.get_or_insert_function(
+        builder.module, ir.FunctionType(_VECTOR, [_VECTOR] * 3), f"llvm.fma.v{WIDTH}f64"
+    )
+    return builder.call(function, vectors)
+
+
+def _each(one: Any, *kinds: Any) -> Any:
+    """Signature and code that apply `one` to vectors, or to each of tuples of them."""
+    many = next((kind for kind in kinds if isinstance(kind, types.UniTuple)), None)
+    result = many or lanes_type
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        function = cgutils.get_or_insert_function(
-            builder.module, ir.FunctionType(_VECTOR, [_VECTOR] * 3), f"llvm.fma.v{WIDTH}f64"
-        )
-        return builder.call(function, args)
+        if many is None:
+            return one(builder, *args)
+        operands = [
+            cgutils.unpack_tuple(builder, arg) if kind == many else [arg] * many.count
+            for kind, arg in zip(kinds, args, strict=True)
+        ]
+        vectors = [one(builder, *each) for each in zip(*operands, strict=True)]
+        return context.make_tuple(builder, many, vectors)
 
-    return lanes_type(lanes_type, lanes_type, lanes_type), codegen
+    return result(*kinds), codegen
 
 
 @jit.intrinsic
 def add(typingctx: Any, a: Any, b: Any) -> Any:
     """``a + b``."""
-    return lanes_type(
-        lanes_type, lanes_type
-    ), lambda context, builder, signature, args: builder.fadd(*args)
+    return _each(lambda builder, *vectors: builder.fadd(*vectors), a, b)
 
 
 @jit.intrinsic
 def subtract(typingctx: Any, a: Any, b: Any) -> Any:
     """``a - b``."""
-    return lanes_type(
-        lanes_type, lanes_type
-    ), lambda context, builder, signature, args: builder.fsub(*args)
+    return _each(lambda builder, *vectors: builder.fsub(*vectors), a, b)
 
 
 @jit.intrinsic
@@ -244,15 +274,7 @@ def _load_masked(
 ) -> Any:
     """The first `count` of eight elements, in their own type, and 0 in the other lanes."""
     pointer, element = _address(context, builder, array_type, array, indices)
-    vector_type = ir.VectorType(element, WIDTH)
-    mask = _first(builder, count)
-    function = cgutils.get_or_insert_function(
-        builder.module,
-        ir.FunctionType(vector_type, [pointer.type, _I32, mask.type, vector_type]),
-        f"llvm.masked.load.v{WIDTH}{_llvm_name(element)}.p0",
-    )
-    alignment = ir.Constant(_I32, _itemsize(element))
-    return builder.call(function, [pointer, alignment, mask, ir.Constant(vector_type, None)])
+    return _masked_load(builder, pointer, element, _first(builder, count))
 
 
 @jit.intrinsic
@@ -384,6 +406,102 @@ prefetch, prefetch_far = _prefetch(3), _prefetch(2)
 
 
 @jit.intrinsic
+def load_eight_rows(typingctx: Any, array: Any, row: Any, column: Any, count: Any) -> Any:
+    """Eight vectors: `load_first` in each of eight rows, or `load` if `count` is None."""
+    signature = types.UniTuple(lanes_type, 8)(array, types.int64, types.int64, count)
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        mask = None if count == types.none else _first(builder, args[3])
+        vectors = []
+        for number in range(8):
+            indices = [builder.add(args[1], ir.Constant(args[1].type, number)), args[2]]
+            pointer, element = _address(context, builder, array, args[0], indices)
+            if mask is None:
+                vector = builder.load(pointer, align=_itemsize(element))
+            else:
+                vector = _masked_load(builder, pointer, element, mask)
+            vectors.append(_widen(builder, array.dtype, vector))
+        return context.make_tuple(builder, signature.return_type, vectors)
+
+    return signature, codegen
+
+
+def _masked_load(builder: Any, pointer: Any, element: Any, mask: Any) -> Any:
+    """Vector of the elements that `mask` selects, and 0 in the other lanes."""
+    kind = ir.VectorType(element, WIDTH)
+    function = cgutils.get_or_insert_function(
+        builder.module,
+        ir.FunctionType(kind, [pointer.type, _I32, mask.type, kind]),
+        f"llvm.masked.load.v{WIDTH}{_llvm_name(element)}.p0",
+    )
+    alignment = ir.Constant(_I32, _itemsize(element))
+    return builder.call(function, [pointer, alignment, mask, ir.Constant(kind, None)])
+
+
+def _tile(vectors: int) -> Any:
+    """Make the function that adds up a tile that is some vectors wide."""
+    starts = range(0, WIDTH * vectors, WIDTH)
+
+    @jit.intrinsic
+    def add(typingctx: Any, left: Any, right: Any, rows: Any, a: Any, b: Any, total: Any) -> Any:
+        """Add ``left[:rows, a:a + TILE_ROWS].T @ right[:rows, b:b + 8 * vectors]`` to `total`.
+
+        `total` has a high and a low word, (2, m, m); all arrays are float64.  The rows are summed
+        in order, in registers, and their sum is added with the rounding error.
+        """
+
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            def place(kind: Any, array: Any, *indices: Any) -> Any:
+                return _address(context, builder, kind, array, list(indices))[0]
+
+            def shifted(index: Any, offset: int) -> Any:
+                return builder.add(index, ir.Constant(_I64, offset))
+
+            zeros = ir.Constant(_VECTOR, None)
+            tile = [
+                [cgutils.alloca_once_value(builder, zeros) for _ in starts]
+                for _ in range(TILE_ROWS)
+            ]
+            with cgutils.for_range(builder, args[2]) as loop:
+                i = loop.index
+                x = [
+                    builder.load(place(right, args[1], i, shifted(args[4], start)), align=8)
+                    for start in starts
+                ]
+                for k, sums in enumerate(tile):
+                    pointer = place(left, args[0], i, shifted(args[3], k))
+                    number = builder.load(builder.bitcast(pointer, _F64.as_pointer()))
+                    factor = _splat(builder, number)
+                    for vector, one in zip(x, sums, strict=True):
+                        builder.store(_fma(builder, factor, vector, builder.load(one)), one)
+            for k, sums in enumerate(tile):
+                for start, one in zip(starts, sums, strict=True):
+                    here = shifted(args[3], k), shifted(args[4], start)
+                    high, low = (
+                        place(total, args[5], ir.Constant(_I64, word), *here) for word in (0, 1)
+                    )
+                    value, error = _two_sum(builder, builder.load(high, align=8), builder.load(one))
+                    builder.store(value, high, align=8)
+                    builder.store(builder.fadd(builder.load(low, align=8), error), low, align=8)
+
+        return types.void(left, right, types.int64, types.int64, types.int64, total), codegen
+
+    return add
+
+
+def _two_sum(builder: Any, a: Any, b: Any) -> Any:
+    """`two_sum` in generated code."""
+    sums = builder.fadd(a, b)
+    b_part = builder.fsub(sums, a)
+    a_error = builder.fsub(a, builder.fsub(sums, b_part))
+    return sums, builder.fadd(a_error, builder.fsub(b, b_part))
+
+
+add_tile = _tile(TILE_VECTORS)
+add_narrow_tile = _tile(1)
+
+
+@jit.intrinsic
 def store(typingctx: Any, array: Any, index: Any, value: Any) -> Any:
     """Put eight float64 into ``array[index:index + 8]`` of a float64 array."""
     signature = types.void(array, index, lanes_type)
@@ -396,6 +514,21 @@ def store(typingctx: Any, array: Any, index: Any, value: Any) -> Any:
     return signature, codegen
 
 
+@jit.intrinsic
+def store_four(typingctx: Any, array: Any, index: Any, values: Any) -> Any:
+    """Put four vectors into consecutive elements of a float64 array."""
+    signature = types.void(array, index, types.UniTuple(lanes_type, 4))
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        indices = _indices(builder, signature.args[1], args[1])
+        pointer, element = _address(context, builder, array, args[0], indices)
+        for number, vector in enumerate(cgutils.unpack_tuple(builder, args[2], 4)):
+            place = builder.gep(pointer, [ir.Constant(_I32, number)])
+            builder.store(vector, place, align=_itemsize(element))
+
+    return signature, codegen
+
+
 def _indices(builder: Any, index_type: Any, index: Any) -> Any:
     if isinstance(index_type, types.BaseTuple):
         return cgutils.unpack_tuple(builder, index, len(index_type))
@@ -404,7 +537,7 @@ def _indices(builder: Any, index_type: Any, index: Any) -> Any:
 
 def _first(builder: Any, count: Any) -> Any:
     """Mask of the lanes below `count`."""
-    numbers = ir.Constant(ir.VectorType(ir.IntType(64), WIDTH), list(range(WIDTH)))
+    numbers = ir.Constant(ir.VectorType(_I64, WIDTH), list(range(WIDTH)))
     return builder.icmp_signed("<", numbers, _splat(builder, count))
 
 

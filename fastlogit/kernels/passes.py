@@ -42,11 +42,9 @@ from fastlogit.kernels.ieee import two_sum
 
 # Most rows that are added uncompensated (without their rounding errors), or a block if it has more.
 SUMMED_ROWS = 512
-# Rows and columns of the Hessian that are summed in registers at a time.
-TILE_ROWS, TILE_COLUMNS = 4, 2 * lanes.WIDTH
 # Size of a block that is packed for the Hessian, and its fewest and most rows.
 PACKED_BYTES = 1 << 17
-LEAST_PACKED, MOST_PACKED = 16, 128
+LEAST_PACKED, MOST_PACKED = 64, 128
 
 
 class Results(NamedTuple):
@@ -130,7 +128,14 @@ def run(
         packed = _packed_block(d)
     for first in range(0, n, block):
         rows = min(block, n - first)
-        if not _compute_logits(X, family, first, rows, coef, intercept, offset, z, work):
+        if product is None:
+            good = _compute_logits(X, family, first, rows, coef, intercept, offset, z, work)
+        else:
+            both = intercept, intercept_direction
+            good = _compute_two(
+                X, family, first, rows, coef, direction, both, offset, z, along, work
+            )
+        if not good:
             return False
         if logits is not None:
             families.put_logits(family, z, first, rows, logits)
@@ -151,9 +156,6 @@ def run(
             _put_diagonal_factors(family, z, weight, first, rows, factors)
             _accumulate(X, outputs, first, rows, factors, True, partial, diagonal, work)
         if product is not None:
-            _compute_logits(
-                X, family, first, rows, direction, intercept_direction, None, along, work
-            )
             _put_product_factors(family, z, along, weight, first, rows, terms, factors)
             _accumulate(X, outputs, first, rows, factors, None, partial, product, work)
     if loss is not None:
@@ -178,8 +180,8 @@ def _compute_logits(
     family: Any,
     first: int,
     rows: int,
-    coef: NDArray[np.float64] | Any,
-    intercept: NDArray[np.float64] | Any,
+    coef: NDArray[np.float64],
+    intercept: NDArray[np.float64],
     offset: NDArray[Any] | None,
     z: NDArray[np.float64],
     work: Any,
@@ -189,6 +191,30 @@ def _compute_logits(
         if not layouts.multiply(X, first, rows, coef[k], z[k], work):
             return False
     families.add_constants(family, z, first, rows, intercept, offset)
+    return True
+
+
+@jit.inlined
+def _compute_two(
+    X: Any,
+    family: Any,
+    first: int,
+    rows: int,
+    coef: NDArray[np.float64],
+    direction: NDArray[np.float64] | Any,
+    intercepts: tuple[NDArray[np.float64], Any],
+    offset: NDArray[Any] | None,
+    z: NDArray[np.float64],
+    along: NDArray[np.float64],
+    work: Any,
+) -> bool:
+    """Put the logits of a block into `z`, and those of a direction into `along`."""
+    for k in range(families.outputs(family, coef)):
+        here = z[k], along[k]
+        if not layouts.multiply_two(X, first, rows, coef[k], direction[k], *here, work):
+            return False
+    families.add_constants(family, z, first, rows, intercepts[0], offset)
+    families.add_constants(family, along, first, rows, intercepts[1], None)
     return True
 
 
@@ -306,19 +332,22 @@ def _flush(partial: _Partial, total: NDArray[np.float64]) -> None:
 
 @jit.inner
 def hessian_size(d: int) -> int:
-    """``d + 1`` rounded up to whole tiles."""
-    return (d + TILE_COLUMNS) // TILE_COLUMNS * TILE_COLUMNS
+    """``d + 1`` rounded up to whole vectors."""
+    return lanes.round_up(d + 1)
 
 
 @jit.inner
 def packed_rows(d: int) -> int:
     """Rows of a block that is packed."""
-    fitting = PACKED_BYTES // (8 * hessian_size(d))
+    fitting = PACKED_BYTES // (8 * lanes.round_up(d))
     return max(LEAST_PACKED, min(MOST_PACKED, lanes.round_up(fitting)))
 
 
 class _Packed(NamedTuple):
-    """A block of ``[X | 1]`` in float64, without and with its factor D."""
+    """A block of X in float64, without and with its factor D.
+
+    Where X does not end with a whole vector, a column of ones follows.
+    """
 
     values: NDArray[np.float64]
     scaled: NDArray[np.float64]
@@ -326,9 +355,11 @@ class _Packed(NamedTuple):
 
 @jit.loop
 def _packed_block(d: int) -> _Packed:
-    shape = packed_rows(d), hessian_size(d)
+    # An odd number of cache lines: consecutive rows lie in different sets of the cache.
+    shape = packed_rows(d), (lanes.round_up(d) // lanes.WIDTH | 1) * lanes.WIDTH
     values = np.zeros(shape)
-    values[:, d] = 1.0
+    if d % lanes.WIDTH != 0:
+        values[:, d] = 1.0
     return _Packed(values, np.zeros(shape))
 
 
@@ -357,7 +388,7 @@ def _add_products(
                 layouts.pack(X, first, rows, packed.values, work)
                 is_packed = True
             _scale(packed, rows, curvatures)
-            _add_tiles(packed, rows, layouts.shape(X)[1], total[k, other])
+            _add_tiles(packed, rows, layouts.shape(X)[1], curvatures, total[k, other])
 
 
 @jit.inner
@@ -370,50 +401,36 @@ def _scale(packed: _Packed, rows: int, factor: NDArray[np.float64]) -> None:
 
 
 @jit.inner
-def _add_tiles(packed: _Packed, rows: int, d: int, total: NDArray[np.float64]) -> None:
-    """Add ``scaled.T @ values`` to the upper triangle of `total`, tile by tile."""
-    for a in range(0, d + 1, TILE_ROWS):
-        for b in range(a // TILE_COLUMNS * TILE_COLUMNS, total.shape[2], TILE_COLUMNS):
-            _add_tile(packed.values, packed.scaled, rows, a, b, total)
-
-
-@jit.inlined
-def _add_tile(
-    packed: NDArray[np.float64],
-    scaled: NDArray[np.float64],
-    rows: int,
-    a: int,
-    b: int,
-    total: NDArray[np.float64],
+def _add_tiles(
+    packed: _Packed, rows: int, d: int, factor: NDArray[np.float64], total: NDArray[np.float64]
 ) -> None:
-    """Add ``scaled[:, a:a + 4].T @ packed[:, b:b + 16]``, in eight registers."""
-    b_next = b + lanes.WIDTH
-    left_0 = left_1 = left_2 = left_3 = lanes.zeros()
-    right_0 = right_1 = right_2 = right_3 = lanes.zeros()
-    for i in range(rows):
-        left, right = lanes.load(packed, (i, b)), lanes.load(packed, (i, b_next))
-        factor = lanes.broadcast(scaled[i, a])
-        left_0, right_0 = lanes.fma(factor, left, left_0), lanes.fma(factor, right, right_0)
-        factor = lanes.broadcast(scaled[i, a + 1])
-        left_1, right_1 = lanes.fma(factor, left, left_1), lanes.fma(factor, right, right_1)
-        factor = lanes.broadcast(scaled[i, a + 2])
-        left_2, right_2 = lanes.fma(factor, left, left_2), lanes.fma(factor, right, right_2)
-        factor = lanes.broadcast(scaled[i, a + 3])
-        left_3, right_3 = lanes.fma(factor, left, left_3), lanes.fma(factor, right, right_3)
-    _add_to(total, a, b, left_0, right_0)
-    _add_to(total, a + 1, b, left_1, right_1)
-    _add_to(total, a + 2, b, left_2, right_2)
-    _add_to(total, a + 3, b, left_3, right_3)
+    """Add ``scaled.T @ values`` to the upper triangle of `total`, tile by tile."""
+    values, scaled, end = packed.values, packed.scaled, lanes.round_up(d)
+    for a in range(0, end, lanes.TILE_ROWS):
+        b = a // lanes.WIDTH * lanes.WIDTH
+        while b + lanes.TILE_VECTORS * lanes.WIDTH <= end:
+            lanes.add_tile(scaled, values, rows, a, b, total)
+            b += lanes.TILE_VECTORS * lanes.WIDTH
+        if b < end:
+            lanes.add_narrow_tile(scaled, values, rows, a, b, total)
+    if d == end:
+        for j in range(0, d, lanes.WIDTH):
+            sums = lanes.zeros()
+            for i in range(rows):
+                sums = lanes.add(sums, lanes.load(scaled, (i, j)))
+            for lane in range(lanes.WIDTH):
+                _add_to(total, j + lane, d, lanes.extract(sums, lane))
+        sums = lanes.zeros()
+        for i in range(0, rows, lanes.WIDTH):
+            sums = lanes.add(sums, lanes.load(factor, i))
+        _add_to(total, d, d, lanes.total(sums))
 
 
 @jit.inlined
-def _add_to(total: NDArray[np.float64], a: int, b: int, left: Any, right: Any) -> None:
-    """Add two vectors to ``high + low`` of a row of `total`."""
-    for terms in (left, right):
-        high, error = lanes.two_sum(lanes.load(total, (0, a, b)), terms)
-        lanes.store(total, (0, a, b), high)
-        lanes.store(total, (1, a, b), lanes.add(lanes.load(total, (1, a, b)), error))
-        b += lanes.WIDTH
+def _add_to(total: NDArray[np.float64], a: int, b: int, value: float) -> None:
+    """Add to an element of ``high + low``, with the rounding error."""
+    total[0, a, b], error = two_sum(total[0, a, b], value)
+    total[1, a, b] += error
 
 
 # Copies of X ------------------------------------------------------------------------------

@@ -17,9 +17,11 @@ if TYPE_CHECKING:
 
     Layout = Any  # an instance of a class in kernels.layouts.MODULES
 
-# Fewest elements of a part of X, which take about 0.5 ms to read; handing them to a kernel takes
-# 25 µs.  A larger part is read in several calls, so that an interrupt need not wait long.
+# Fewest elements of a part of X, which take about 0.5 ms to read.
 PART_ELEMENTS = 1 << 20
+# A larger part is read in several calls of about 2 ms, so that an interrupt need not wait long.
+# Each call costs 25 µs.
+CALL_ELEMENTS = 1 << 22
 # Elements that `first_not_finite` copies at a time.
 _COPIED_ELEMENTS = 1 << 20
 
@@ -75,10 +77,10 @@ class Matrix(ABC):
 
     def kernel_calls(self, part: slice) -> Iterator[tuple[slice, Layout]]:
         """Split a part into slices small enough for one kernel call, each with its layout."""
-        if 2 * self.elements <= PART_ELEMENTS:  # surely one call; short calls count
+        if 2 * self.elements <= CALL_ELEMENTS:  # surely one call; short calls count
             yield from self.layouts(part)
             return
-        wanted = PART_ELEMENTS * self.shape[0] // max(1, self.elements)
+        wanted = CALL_ELEMENTS * self.shape[0] // max(1, self.elements)
         rows = max(1, wanted // self.whole_rows) * self.whole_rows
         for start in range(part.start, part.stop, rows):
             yield from self.layouts(slice(start, min(start + rows, part.stop)))

@@ -296,3 +296,72 @@ def test_load_four_widens_32_elements_wherever_they_begin(dtype):
         out = np.empty(32)
         four(a, start, out)
         assert out.tolist() == a[start : start + 32].astype(np.float64).tolist()
+
+
+@numba.njit
+def four_by_four(a, b, c, out):
+    first, second, third = lanes.load_four(a, 0), lanes.load_four(b, 0), lanes.load_four(c, 0)
+    lanes.store_four(out, (0, 0), lanes.fma(first, second, third))
+    lanes.store_four(out, (1, 0), lanes.fma(first, lanes.load(b, 0), third))
+    lanes.store_four(out, (2, 0), lanes.subtract(first, second))
+    lanes.store_four(out, (3, 0), lanes.add(first, lanes.load(b, 0)))
+
+
+def test_tuples_of_vectors_are_calculated_vector_by_vector():
+    rng = np.random.default_rng(6)
+    a, b, c = rng.normal(size=(3, 32))
+    out = np.empty((4, 32))
+    four_by_four(a, b, c, out)
+    repeated = np.tile(b[:8], 4)
+    for row, factor in ((0, b), (1, repeated)):
+        numbers = zip(a, factor, c, strict=True)
+        exact = [Fraction(x) * Fraction(y) + Fraction(z) for x, y, z in numbers]
+        assert out[row].tolist() == [float(value) for value in exact]
+    assert same_bits(out[2], a - b)
+    assert same_bits(out[3], a + repeated)
+
+
+@numba.njit
+def eight_rows(X, row, column, count, out):
+    if count < 8:
+        rows = lanes.load_eight_rows(X, row, column, count)
+    else:
+        rows = lanes.load_eight_rows(X, row, column, None)
+    for k in range(8):
+        lanes.store(out, (k, 0), rows[k])
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32, np.uint8])
+@pytest.mark.parametrize("count", [0, 3, 8])
+def test_eight_rows_are_loaded_each_up_to_the_count(dtype, count):
+    X = np.arange(200, dtype=dtype).reshape(10, 20)[:, 1:]
+    out = np.empty((8, 8))
+    eight_rows(X, 2, 5, count, out)
+    expected = X[2:10, 5:13].astype(np.float64)
+    expected[:, count:] = 0.0
+    assert same_bits(out, expected)
+
+
+@numba.njit
+def add_tiles(left, right, a, b, wide, narrow):
+    lanes.add_tile(left, right, left.shape[0], a, b, wide)
+    lanes.add_narrow_tile(left, right, left.shape[0], a, b, narrow)
+
+
+def test_a_tile_is_added_with_its_rounding_errors_and_nothing_beside_it():
+    rng = np.random.default_rng(7)
+    a, b, rows, columns = 8, 16, lanes.TILE_ROWS, 8 * lanes.TILE_VECTORS
+    left, right = rng.normal(size=(2, 9, 40))
+    wide, narrow = np.zeros((2, 2, 40, 40))
+    for total in (wide, narrow):
+        total[0] = 1e17  # whose spacing is 16
+        total[1] = 0.25
+    add_tiles(left, right, a, b, wide, narrow)
+    expected = left.T.astype(np.longdouble) @ right.astype(np.longdouble)
+    for total, width in ((wide, columns), (narrow, 8)):
+        inside = np.zeros((40, 40), bool)
+        inside[a : a + rows, b : b + width] = True
+        added = (total[0] - 1e17) + (total[1] - 0.25)
+        np.testing.assert_allclose(added[inside], expected[inside].astype(float), rtol=1e-12)
+        assert (total[0][~inside] == 1e17).all()
+        assert (total[1][~inside] == 0.25).all()

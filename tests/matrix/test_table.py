@@ -91,6 +91,7 @@ def test_chunks_that_differ_between_columns_are_read_where_they_lie(kind, cuts):
 @pytest.mark.parametrize("cuts", [[], [3, 333], [100, 100, 101]])
 def test_nulls_keep_their_places_in_chunks_and_parts(cuts, monkeypatch):
     monkeypatch.setattr(base, "PART_ELEMENTS", 99)
+    monkeypatch.setattr(base, "CALL_ELEMENTS", 99)
     valid = np.random.default_rng(7).random((2, N)) < 0.7
     columns = [of_type(kind, row) for kind, row in zip(ARROW_TYPES[2:4], valid, strict=True)]
     chunked = pa.chunked_array([columns[1][0][a:b] for a, b in pairwise([0, *cuts, N])])

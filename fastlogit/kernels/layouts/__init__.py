@@ -14,6 +14,8 @@ these steps only, so it must fit into a cache.
 ``workspace(X)``                                         scratch memory, or None
 ``partial_size(X)``                                      partial sums that `accumulate` needs
 ``multiply(X, first, rows, coef, z, work)``              z = X @ coef
+``multiply_two(X, first, rows, coef, other, z, other_z,  both products in one reading; optional
+work)``
 ``accumulate(X, first, rows, factor, sums, total,        Xᵀ @ factor
 work)``
 ``accumulate_squares(X, first, rows, factor, sums,       (X * X)ᵀ @ factor
@@ -70,6 +72,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fastlogit.kernels import jit
 from fastlogit.kernels.layouts import columns, csr, rows
@@ -95,6 +98,27 @@ block_rows = _by_layout("block_rows")
 workspace = _by_layout("workspace", allocating=True)
 partial_size = _by_layout("partial_size")
 multiply = _by_layout("multiply", large=True)
+
+
+@jit.inner
+def _multiply_twice(
+    X: Any,
+    first: int,
+    rows: int,
+    coef: NDArray[np.float64],
+    other: NDArray[np.float64],
+    z: NDArray[np.float64],
+    other_z: NDArray[np.float64],
+    work: Any,
+) -> bool:
+    """`multiply_two` of a layout that has none of its own."""
+    good = multiply(X, first, rows, coef, z, work)
+    return good and multiply(X, first, rows, other, other_z, work)
+
+
+multiply_two = jit.by_class(
+    lambda layout: getattr(MODULES[layout], "multiply_two", _multiply_twice), large=True
+)
 accumulate = _by_layout("accumulate", large=True)
 accumulate_squares = _by_layout("accumulate_squares", large=True)
 add_pairs = _by_layout("add_pairs", large=True)

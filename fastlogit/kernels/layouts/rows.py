@@ -2,12 +2,15 @@
 
 A row is read in its own dtype, eight elements at a time (:mod:`fastlogit.kernels.lanes`).  Rows of
 up to two cache lines are multiplied eight at a time, so that the lanes of all eight are summed
-together.  Longer rows are multiplied one after another, the order that processors predict best.
+together.  Longer rows are multiplied one after another, the order that processors predict best:
+two rows side by side took up to three times as long from memory, on a Zen 4.
 The order of each sum depends on d and the dtype alone.
 
-A block is one page of memory: while it is multiplied and accumulated in L1, the processor already
-fetches the next.  With larger blocks these two take turns, and explicit prefetch instructions
-disturb the processor's own prefetching (as measured on a Zen 4).
+A block is a page of memory: while it is multiplied and accumulated in L1, the processor already
+fetches the next.  With larger blocks these two take turns, and so they do with explicit prefetch
+instructions, or if the next block is multiplied before this one is accumulated (as measured on a
+Zen 4).  It is two pages for rows of which a page has less than 32: the logistic functions of few
+rows take as long as those of 32.
 """
 
 from __future__ import annotations
@@ -19,11 +22,13 @@ from numpy.typing import NDArray
 
 from fastlogit.kernels import jit, lanes
 
-BLOCK_BYTES = 1 << 12
+PAGE = 1 << 12
+# Rows of a block for which two pages are taken.
+ENOUGH_ROWS = 32
 # Fewest rows of a block, as eight are multiplied at a time, and most, so that z, the factors and
 # other vectors over rows stay in L1.
 LEAST_ROWS, MOST_ROWS = 8, 512
-# Most elements and bytes of a short row.
+# Most elements, those of four vectors, and bytes of a short row.
 SHORT, SHORT_BYTES = 4 * lanes.WIDTH, 128
 
 
@@ -97,14 +102,17 @@ def _load_four_array(X: NDArray[Any], i: int, j: int) -> Any:
 
 @jit.inlined
 def _load_four_centred(X: CentredRows, i: int, j: int) -> Any:
-    x_0, x_1, x_2, x_3 = lanes.load_four(X.array, (i, j))
-    centre_0, centre_1, centre_2, centre_3 = lanes.load_four(X.centres, j)
-    return (
-        lanes.subtract(x_0, centre_0),
-        lanes.subtract(x_1, centre_1),
-        lanes.subtract(x_2, centre_2),
-        lanes.subtract(x_3, centre_3),
-    )
+    return lanes.subtract(lanes.load_four(X.array, (i, j)), lanes.load_four(X.centres, j))
+
+
+@jit.inlined
+def _load_eight_rows_array(X: NDArray[Any], i: int, j: int, count: int | None) -> Any:
+    return lanes.load_eight_rows(X, i, j, count)
+
+
+@jit.inlined
+def _load_eight_rows_centred(X: CentredRows, i: int, j: int, count: int | None) -> Any:
+    return lanes.subtract(lanes.load_eight_rows(X.array, i, j, count), lanes.load(X.centres, j))
 
 
 def _either(for_array: Any, for_centred: Any) -> Any:
@@ -115,10 +123,12 @@ def _either(for_array: Any, for_centred: Any) -> Any:
 shape = _either(_array_shape, _centred_shape)
 _itemsize = _either(_array_itemsize, _centred_itemsize)
 _element = _either(_array_element, _centred_element)
-# Eight elements from ``X[i, j]`` on; the first `count` of them, then zeros; 32 elements.
+# Eight elements from ``X[i, j]`` on; the first `count` of them, then zeros; 32 elements; and these
+# of eight rows, the first `count` of each or all.
 _load = _either(_load_array, _load_centred)
 _load_first = _either(_load_first_array, _load_first_centred)
 _load_four = _either(_load_four_array, _load_four_centred)
+_load_eight_rows = _either(_load_eight_rows_array, _load_eight_rows_centred)
 
 
 # Blocks of rows -----------------------------------------------------------------------------
@@ -127,7 +137,8 @@ _load_four = _either(_load_four_array, _load_four_centred)
 @jit.inner
 def block_rows(X: Layout) -> int:
     """Rows of a block."""
-    fitting = BLOCK_BYTES // max(1, shape(X)[1] * _itemsize(X))
+    row = max(1, shape(X)[1] * _itemsize(X))
+    fitting = max(PAGE // row, min(ENOUGH_ROWS, 2 * PAGE // row))
     return max(LEAST_ROWS, min(MOST_ROWS, fitting // 8 * 8))
 
 
@@ -151,6 +162,14 @@ def _multiply_add(X: Layout, i: int, j: int, count: int, b: Any, c: Any) -> Any:
     return lanes.fma(_load_first(X, i, j, count), b, c)
 
 
+@jit.inlined
+def _unrolled(X: Layout) -> int:
+    """Elements of a row that are summed in four vectors; the rest, or a short row, in one."""
+    d = shape(X)[1]
+    is_short = d <= SHORT and d * _itemsize(X) <= SHORT_BYTES
+    return 0 if is_short else d // SHORT * SHORT
+
+
 @jit.inner
 def multiply(
     X: Layout,
@@ -161,73 +180,101 @@ def multiply(
     work: None,
 ) -> bool:
     """Put ``X[first:first + rows] @ coef`` into z."""
-    d = shape(X)[1]
-    i = 0
-    if d <= SHORT and d * _itemsize(X) <= SHORT_BYTES:
-        while i + 8 <= rows:
-            lanes.store(z, i, _multiply_eight(X, first + i, coef))
-            i += 8
-        while i < rows:
-            z[i] = _multiply_short(X, first + i, coef)
-            i += 1
+    done, unrolled = 0, _unrolled(X)
+    if unrolled == 0 and shape(X)[1] * _itemsize(X) <= SHORT_BYTES:
+        done = rows // 8 * 8
+        _multiply_short_rows(X, first, done, coef, z)
+    if unrolled == SHORT:
+        _multiply_rows(X, first, done, rows, coef, lanes.load_four(coef, 0), z)
     else:
-        while i < rows:
-            z[i] = _multiply_long(X, first + i, coef)
-            i += 1
+        _multiply_rows(X, first, done, rows, coef, None, z)
+    return True
+
+
+@jit.inner
+def multiply_two(
+    X: Layout,
+    first: int,
+    rows: int,
+    coef: NDArray[np.float64],
+    other: NDArray[np.float64],
+    z: NDArray[np.float64],
+    other_z: NDArray[np.float64],
+    work: None,
+) -> bool:
+    """Put the products with `coef` and with `other` into z and `other_z`, as `multiply` does."""
+    zeros, unrolled = lanes.zeros(), _unrolled(X)
+    if unrolled == 0:
+        multiply(X, first, rows, coef, z, work)
+        return multiply(X, first, rows, other, other_z, work)
+    for i in range(rows):
+        sums = other_sums = (zeros, zeros, zeros, zeros)
+        for j in range(0, unrolled, SHORT):
+            x = _load_four(X, first + i, j)
+            sums = lanes.fma(x, lanes.load_four(coef, j), sums)
+            other_sums = lanes.fma(x, lanes.load_four(other, j), other_sums)
+        z[i] = _add_up(X, first + i, unrolled, coef, sums)
+        other_z[i] = _add_up(X, first + i, unrolled, other, other_sums)
     return True
 
 
 @jit.inlined
-def _multiply_eight(X: Layout, i: int, coef: NDArray[np.float64]) -> Any:
-    """Products of eight rows, each equal to `_multiply_short`."""
-    zeros = lanes.zeros()
-    sums = (zeros, zeros, zeros, zeros, zeros, zeros, zeros, zeros)
-    whole = shape(X)[1] // lanes.WIDTH * lanes.WIDTH
-    for j in range(0, whole, lanes.WIDTH):
-        sums = _add_eight(X, i, j, lanes.WIDTH, lanes.load(coef, j), sums)
-    if whole < shape(X)[1]:
-        sums = _add_eight(X, i, whole, shape(X)[1] - whole, lanes.load(coef, whole), sums)
-    return lanes.totals(*sums)
+def _multiply_short_rows(
+    X: Layout, first: int, rows: int, coef: NDArray[np.float64], z: NDArray[np.float64]
+) -> None:
+    """Products of rows, eight at a time: the same as those of `_multiply_rows`.
+
+    A row is summed in one vector, and the vectors of eight rows are added up together.
+    """
+    d, zeros = shape(X)[1], lanes.zeros()
+    whole = d // lanes.WIDTH * lanes.WIDTH
+    for i in range(0, rows, 8):
+        sums = (zeros, zeros, zeros, zeros, zeros, zeros, zeros, zeros)
+        for j in range(0, whole, lanes.WIDTH):
+            x = _load_eight_rows(X, first + i, j, None)
+            sums = lanes.fma(x, lanes.load(coef, j), sums)
+        if whole < d:
+            x = _load_eight_rows(X, first + i, whole, d - whole)
+            sums = lanes.fma(x, lanes.load(coef, whole), sums)
+        lanes.store(z, i, lanes.totals(*sums))
 
 
 @jit.inlined
-def _add_eight(X: Layout, i: int, j: int, count: int, factor: Any, sums: Any) -> Any:
-    """Add ``X[i : i + 8, j : j + 8] * factor``, or the first `count` elements of each row."""
-    return (
-        _multiply_add(X, i, j, count, factor, sums[0]),
-        _multiply_add(X, i + 1, j, count, factor, sums[1]),
-        _multiply_add(X, i + 2, j, count, factor, sums[2]),
-        _multiply_add(X, i + 3, j, count, factor, sums[3]),
-        _multiply_add(X, i + 4, j, count, factor, sums[4]),
-        _multiply_add(X, i + 5, j, count, factor, sums[5]),
-        _multiply_add(X, i + 6, j, count, factor, sums[6]),
-        _multiply_add(X, i + 7, j, count, factor, sums[7]),
-    )
-
-
-@jit.inlined
-def _multiply_short(X: Layout, i: int, coef: NDArray[np.float64]) -> float:
-    """Product of one row, summed in one vector."""
-    sums = lanes.zeros()
-    for j in range(0, shape(X)[1], lanes.WIDTH):
-        sums = _multiply_add(X, i, j, shape(X)[1] - j, lanes.load(coef, j), sums)
-    return lanes.total(sums)
-
-
-@jit.inlined
-def _multiply_long(X: Layout, i: int, coef: NDArray[np.float64]) -> float:
-    """Product of one row, summed in four vectors: additions to one need not wait for another."""
+def _add_up(X: Layout, i: int, start: int, coef: NDArray[np.float64], sums: Any) -> float:
+    """Sum of four vectors and of the products of the elements of a row from `start` on."""
+    sum_0, sum_1, sum_2, sum_3 = sums
     d = shape(X)[1]
-    unrolled = d // (4 * lanes.WIDTH) * (4 * lanes.WIDTH)
-    sum_0 = sum_1 = sum_2 = sum_3 = lanes.zeros()
-    for j in range(0, unrolled, 4 * lanes.WIDTH):
-        x_0, x_1, x_2, x_3 = _load_four(X, i, j)
-        coef_0, coef_1, coef_2, coef_3 = lanes.load_four(coef, j)
-        sum_0, sum_1 = lanes.fma(x_0, coef_0, sum_0), lanes.fma(x_1, coef_1, sum_1)
-        sum_2, sum_3 = lanes.fma(x_2, coef_2, sum_2), lanes.fma(x_3, coef_3, sum_3)
-    for j in range(unrolled, d, lanes.WIDTH):
-        sum_0 = _multiply_add(X, i, j, d - j, lanes.load(coef, j), sum_0)
+    whole = d // lanes.WIDTH * lanes.WIDTH
+    for j in range(start, whole, lanes.WIDTH):
+        sum_0 = lanes.fma(_load(X, i, j), lanes.load(coef, j), sum_0)
+    if whole < d:
+        sum_0 = lanes.fma(_load_first(X, i, whole, d - whole), lanes.load(coef, whole), sum_0)
     return lanes.total(lanes.add(lanes.add(sum_0, sum_1), lanes.add(sum_2, sum_3)))
+
+
+@jit.inlined
+def _multiply_rows(
+    X: Layout,
+    first: int,
+    done: int,
+    rows: int,
+    coef: NDArray[np.float64],
+    start: Any,
+    z: NDArray[np.float64],
+) -> None:
+    """Products of rows, each summed in four vectors: additions to one need not wait for another.
+
+    `start` is None, or the first four vectors of `coef`.  They stay in registers: loading them
+    again for each row takes as long as loading the row.
+    """
+    zeros, unrolled = lanes.zeros(), _unrolled(X)
+    for i in range(done, rows):
+        sums = (zeros, zeros, zeros, zeros)
+        if start is not None:
+            sums = lanes.fma(_load_four(X, first + i, 0), start, sums)
+        for j in range(0 if start is None else SHORT, unrolled, SHORT):
+            sums = lanes.fma(_load_four(X, first + i, j), lanes.load_four(coef, j), sums)
+        z[i] = _add_up(X, first + i, unrolled, coef, sums)
 
 
 @jit.inner
@@ -240,16 +287,10 @@ def _accumulate_four(
     sums: NDArray[np.float64],
 ) -> None:
     """Add ``Xᵀ @ factor`` of the 32 columns from j on to `sums`, in four registers."""
-    sum_0, sum_1, sum_2, sum_3 = lanes.load_four(sums, j)
+    four = lanes.load_four(sums, j)
     for i in range(rows):
-        x_0, x_1, x_2, x_3 = _load_four(X, first + i, j)
-        value = lanes.broadcast(factor[i])
-        sum_0, sum_1 = lanes.fma(x_0, value, sum_0), lanes.fma(x_1, value, sum_1)
-        sum_2, sum_3 = lanes.fma(x_2, value, sum_2), lanes.fma(x_3, value, sum_3)
-    lanes.store(sums, j, sum_0)
-    lanes.store(sums, j + lanes.WIDTH, sum_1)
-    lanes.store(sums, j + 2 * lanes.WIDTH, sum_2)
-    lanes.store(sums, j + 3 * lanes.WIDTH, sum_3)
+        four = lanes.fma(_load_four(X, first + i, j), lanes.broadcast(factor[i]), four)
+    lanes.store_four(sums, j, four)
 
 
 @jit.inlined
