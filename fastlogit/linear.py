@@ -8,8 +8,8 @@ are in :mod:`fastlogit.kernels.passes`.
 X is never copied.  It may be
 
 * an array of any strides (row-major, column-major, or a slice) and any real dtype;
-* a CSR matrix or array of SciPy, whose entries may be unsorted and repeated.  Only its arrays
-  without unit stride are copied;
+* a CSR matrix or array of SciPy, whose entries may be unsorted and repeated.  Arrays without unit
+  stride are copied, a few rows at a time;
 * a table or record batch of Arrow, a data frame of Polars or pandas, or a dict of arrays.  Its
   columns may differ in type, and `coef` has their order.
 

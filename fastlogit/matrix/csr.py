@@ -75,7 +75,15 @@ class CSRMatrix(Matrix):
         return [slice(int(a), int(b)) for a, b in pairwise(edges)]
 
     def layouts(self, rows: slice) -> Iterator[tuple[slice, Layout]]:
-        yield rows, self.X._replace(indptr=self.X.indptr[rows.start : rows.stop + 1])
+        X = self.X._replace(indptr=self.X.indptr[rows.start : rows.stop + 1])
+        if not all(array.flags.c_contiguous for array in X[:3]):
+            entries = slice(int(X.indptr[0]), int(X.indptr[-1]))
+            X = X._replace(
+                data=np.ascontiguousarray(X.data[entries]),
+                indices=np.ascontiguousarray(X.indices[entries]),
+                indptr=np.ascontiguousarray(X.indptr) - X.indptr[0],
+            )
+        yield rows, X
 
     def sample(self, rows: NDArray[np.int64], threads: int) -> Matrix:
         self.check(threads)
@@ -191,7 +199,7 @@ def _checked_array(X: Any, name: str, kinds: str) -> NDArray[Any]:
         raise TypeError(f"X.{name} must {wanted}; got dtype {dtype}")
     if array.ndim != 1:
         raise ValueError(f"X.{name} must have one axis; got shape {array.shape}")
-    return np.ascontiguousarray(array)
+    return array
 
 
 def _increases(indptr: NDArray[Any]) -> bool:

@@ -31,7 +31,7 @@ def test_each_copy_has_compiled_code_of_its_own():
     compiled = [jit.scalar(copy) for copy in copies]
     assert [function(3.0, 4.0) for function in compiled] == [14.0, 15.0]
     assert len({function.stats.cache_path for function in compiled}) == 1
-    names = {function._cache._cache_file._index_name for function in compiled}
+    names = {function._cache._files._cache_file._index_name for function in compiled}
     assert len(names) == 2
 
 

@@ -384,6 +384,7 @@ def test_one_row_of_csr_may_have_all_entries():
 def _small_parts(monkeypatch):
     monkeypatch.setattr(base, "PART_ELEMENTS", 1 << 12)
     monkeypatch.setattr(base, "CALL_ELEMENTS", 1 << 12)
+    monkeypatch.setattr(csr, "CALL_ENTRIES", 1 << 12)
     monkeypatch.setattr(csr, "PART_ENTRIES", 1 << 10)
     monkeypatch.setattr(csr, "ENTRIES_PER_COLUMN", 1)
 
