@@ -301,8 +301,10 @@ def grid_scores(kind, run):
     return (model, source), options, batch.to_pydict()
 
 
-@pytest.mark.parametrize("kind", CLASSES)
-@pytest.mark.parametrize("suffix", [*WRITTEN_WITH_TEXT, ".csv.gz", ".tsv.zst"])
+@pytest.mark.parametrize(
+    ("suffix", "kind"),
+    [*itertools.product(WRITTEN_WITH_TEXT, CLASSES), (".csv.gz", "text"), (".tsv.zst", "float")],
+)
 def test_every_reader_finds_the_rows_and_values_that_were_written(tmp_path, suffix, kind):
     for run in range(len(GRID_RUNS)):
         arguments, options, expected = grid_scores(kind, run)
