@@ -231,8 +231,8 @@ def _together(
 ) -> None:
     """Call `work` while helpers do the same, which `stop` ends early.
 
-    They call `task` or, if `loop` is the address of a loop, share that; then `task` is what the
-    loop refers to.
+    If `loop` is 0, the helpers call `task`.  Otherwise they share the loop at that address,
+    and `task` keeps the loop's arrays alive.
     """
     taken: list[_Worker] = []
     # An interrupt may come at any line.

@@ -331,11 +331,8 @@ def log_fraction(n: float, n_low: float, d: float, d_low: float) -> tuple[float,
     tiny = n < TINY
     n *= UPSCALE if tiny else 1.0
     # Divide by the power of two that brings the quotient into [sqrt 1/2, sqrt 2) ...
-    biased = np.uint64((float64_bits(n / d) - SQRT_HALF_BITS) + ONE_BITS) >> np.uint64(52)
-    exponent = np.int64(biased)
-    k = float64_from_bits(TWO_52_BITS | exponent) - (2.0**52 + EXPONENT_BIAS)
+    k, power = _halves(float64_bits(n / d) - SQRT_HALF_BITS)
     k -= UPSCALE_EXPONENT if tiny else 0.0
-    power = float64_from_bits((2 * EXPONENT_BIAS - exponent) << 52)
     n *= power
     n_low *= power
     # ... where n - d is exact, and log(n / d) = 2 atanh((n - d) / (n + d)).

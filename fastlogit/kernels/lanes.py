@@ -8,8 +8,8 @@ Elements are read in place, in their own dtype, and widened in registers.  A row
 not a multiple of eight ends with a masked load.  It touches nothing past the end of the row and
 puts 0 into the other lanes.
 
-Several vectors are a tuple.  `fma`, `add` and `subtract` take tuples too; beside them, a single
-vector stands for as many copies of it.
+Several vectors are a tuple.  `fma`, `add` and `subtract` take tuples too; a single vector
+among their arguments is used for each element.
 
 Operands of `load` and `store` are arrays with unit stride along their last axis, or pointers.
 """
@@ -39,7 +39,7 @@ def _has_avx512() -> bool:
     return bool(get_host_cpu_features().get("avx512f", False))
 
 
-# Rows and vectors of a tile: as many as fit into the registers, 32 of 512 bits or 16 of 256 bits.
+# Rows and vectors of a tile: they fill the registers, 32 of 512 bits or 16 of 256 bits.
 # No result depends on them.
 TILE_ROWS, TILE_VECTORS = (8, 2) if _has_avx512() else (4, 1)
 

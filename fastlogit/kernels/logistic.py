@@ -402,21 +402,15 @@ def cross_entropy_float32(y: float, t: float) -> float:
 
 @jit.scalar
 def _label_terms(z: float, t: float) -> tuple[float, float, float, float]:
-    """For t = 0 or t = 1.  The residual is that of `residual`; the others err by a few 2**-53."""
-    n, n_low, d, d_low, power = exp_fraction(clip(z))
-    total, _ = denominator(n, n_low, d, d_low, power * LOWERED)
-    small, large = _shares(n, n_low, d, power, total)
-    slope = _label_residual(z, t)
-    return slope, 0.0 if (z < 0.0) != (t != 0.0) else abs(z), small, large
+    """For t = 0 or t = 1, where the residual equals `residual`."""
+    share = 0.0 if (z < 0.0) != (t != 0.0) else abs(z)
+    return _label_residual(z, t), share, *_probabilities(z)
 
 
 @jit.scalar
 def _soft_terms(z: float, t: float) -> tuple[float, float, float, float]:
     """For any t; a label has the bits that `_label_terms` gives."""
-    n, n_low, d, d_low, power = exp_fraction(clip(z))
-    total, _ = denominator(n, n_low, d, d_low, power * LOWERED)
-    small, large = _shares(n, n_low, d, power, total)
-    return residual(z, t), _share(z, t), small, large
+    return residual(z, t), _share(z, t), *_probabilities(z)
 
 
 @jit.scalar
@@ -431,8 +425,10 @@ def _terms_float32(z: float, t: float) -> tuple[float, float, float, float]:
 
 
 @jit.scalar
-def _shares(n: float, n_low: float, d: float, power: float, total: float) -> tuple[float, float]:
-    """σ(-|z|) and σ(|z|)."""
+def _probabilities(z: float) -> tuple[float, float]:
+    """σ(-|z|) and σ(|z|), with a relative error of a few 2**-53."""
+    n, n_low, d, d_low, power = exp_fraction(clip(z))
+    total, _ = denominator(n, n_low, d, d_low, power * LOWERED)
     reciprocal = 1.0 / total
     return LOWERED * (power * (n + n_low) * reciprocal), d * reciprocal
 

@@ -208,7 +208,7 @@ def _compute_two(
     along: NDArray[np.float64],
     work: Any,
 ) -> bool:
-    """Put the logits of a block into `z`, and those of a direction into `along`."""
+    """Put the logits of a block into `z`, and its products with a direction into `along`."""
     for k in range(families.outputs(family, coef)):
         here = z[k], along[k]
         if not layouts.multiply_two(X, first, rows, coef[k], direction[k], *here, work):

@@ -3,7 +3,7 @@
 An array is read in blocks of `BLOCK` elements.  The loss of an element is c |z| - log σ(|z|), with
 c as in :mod:`fastlogit.kernels.logistic`.  A logarithm takes as long as all the rest.  So the
 σ(|z|) of 16 elements are multiplied, and the logarithm of the product is taken.  Where all are
-nearly 1, it needs the digits of 1 minus the product; these are kept beside the product p:
+nearly 1, it needs the digits of 1 minus the product.  So 1 - p is kept as well as the product p:
 1 - p y = (1 - p) + p (1 - y), where 1 - y = σ(-|z|).  The error of a term is a few 2**-53.  With
 weights, each element has a logarithm of its own.
 

@@ -64,7 +64,7 @@ def worker_record() -> array[int]:
 def loop_record(
     size: int, part: int, function: int, arrays: list[int], steps: list[int]
 ) -> array[int]:
-    """Record of a loop over arrays of `size` elements, of which a thread takes `part` at a time.
+    """Record of a loop over arrays of `size` elements; a thread takes `part` of them at a time.
 
     `function` is the address of the inner loop of a ufunc; `arrays` and `steps` are the addresses
     and strides of at most 3 arrays.
@@ -161,7 +161,7 @@ _release = _external("PyThread_release_lock", types.void, types.int64)
 _ACQUIRED = 1  # other results: the time is over, or a signal came
 _FOREVER = -1
 
-# A steady clock; where there is none, on Windows, threads sleep at once.
+# A steady clock.  Windows has none by this name; there, threads sleep at once.
 _CLOCK = getattr(time, "CLOCK_MONOTONIC", None)
 _gettime = _external("clock_gettime", types.int32, types.int32, types.int64)
 _let_others_run = _external("sched_yield", types.int32)

@@ -39,16 +39,17 @@ def fit(function: Callable[[mpf], mpf], end: Callable[[], mpf], terms: int) -> t
         return tuple(float(c) for c in mpmath.chebyfit(function, [mpf(0), end()], terms, asc=True))
 
 
+@mpmath.workprec(PRECISION)
 def fit_in_turn(
     function: Callable[[mpf], mpf],
     powers: list[int],
-    ends: tuple[mpf, mpf],
+    ends: tuple[str, str],
 ) -> tuple[float, ...]:
     """Coefficients of some powers, by least squares at Chebyshev's nodes.
 
     The first is rounded, the others are fitted again to what it leaves, and so on.
     """
-    low, high = ends
+    low, high = map(mpf, ends)
     angles = [mpmath.pi * (2 * i + 1) / (2 * NODES) for i in range(NODES)]
     nodes = [(low + high) / 2 + (high - low) / 2 * mpmath.cos(angle) for angle in angles]
     left = [function(x) for x in nodes]
@@ -77,19 +78,12 @@ def tables() -> dict[str, tuple[float, ...]]:
     return {
         "EXP": fit(half_angle, _exp_end, 5),
         "EXP_FLOAT32": fit(half_angle, _exp_end, 3),
-        **_in_turn(),
         "LOG1P": fit(lambda v: 2 * arctanh_tail(v), lambda: mpf(1) / 9, 11),
         "LOG1P_FLOAT32": fit(arctanh_tail, lambda: mpf(1) / 9, 5),
         "LOG": fit(arctanh_tail, _log_end, 8),
-    }
-
-
-@mpmath.workprec(PRECISION)
-def _in_turn() -> dict[str, tuple[float, ...]]:
-    return {
         # Quotients between 2**-0.59 and 2**0.59.
         "LOG_FLOAT32": fit_in_turn(
-            lambda u: 2 * mpmath.atanh(u / 2) - u, [3, 5, 7, 9], (mpf("0.001"), mpf("0.401"))
+            lambda u: 2 * mpmath.atanh(u / 2) - u, [3, 5, 7, 9], ("0.001", "0.401")
         ),
     }
 

@@ -9,8 +9,8 @@ The order of each sum depends on d and the dtype alone.
 A block is a page of memory: while it is multiplied and accumulated in L1, the processor already
 fetches the next.  With larger blocks these two take turns, and so they do with explicit prefetch
 instructions, or if the next block is multiplied before this one is accumulated (as measured on a
-Zen 4).  It is two pages for rows of which a page has less than 32: the logistic functions of few
-rows take as long as those of 32.
+Zen 4).  If a page has fewer than 32 rows, a block is two pages: the logistic functions take as long
+for a few rows as for 32.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ENOUGH_ROWS = 32
 # Fewest rows of a block, as eight are multiplied at a time, and most, so that z, the factors and
 # other vectors over rows stay in L1.
 LEAST_ROWS, MOST_ROWS = 8, 512
-# Most elements, those of four vectors, and bytes of a short row.
+# Most elements (four vectors) and bytes of a short row.
 SHORT, SHORT_BYTES = 4 * lanes.WIDTH, 128
 
 
@@ -222,7 +222,7 @@ def multiply_two(
 def _multiply_short_rows(
     X: Layout, first: int, rows: int, coef: NDArray[np.float64], z: NDArray[np.float64]
 ) -> None:
-    """Products of rows, eight at a time: the same as those of `_multiply_rows`.
+    """Products of rows, eight at a time, with the bits of `_multiply_rows`.
 
     A row is summed in one vector, and the vectors of eight rows are added up together.
     """
