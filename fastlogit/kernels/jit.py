@@ -1,8 +1,9 @@
 """Compile options: the one place that decides how Numba compiles fastlogit.
 
-Every kernel is compiled through :func:`scalar`, :func:`inlined`, :func:`inner`, :func:`loop` or
-:func:`c_function`.  A test forbids a bare ``@njit`` or the like anywhere else.  The options, and
-why:
+Every kernel is compiled through :func:`loop` or :func:`c_function`.  What only kernels call is
+compiled through :func:`scalar`, :func:`inlined`, :func:`inner` or :func:`allocating`, as a part of
+them (:mod:`fastlogit.kernels.parts`).  A test forbids a bare ``@njit`` or the like anywhere else.
+The options, and why:
 
 ``error_model="numpy"``
     Numba's default raises an error for a zero divisor.  That branch keeps LLVM from vectorising
@@ -52,7 +53,7 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager, suppress
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -63,9 +64,11 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import event
-from numba.core.caching import FunctionCache, NullCache
+from numba.core.caching import CompileResultCacheImpl, FunctionCache, NullCache
 from numba.core.ccallback import CFunc
 from numba.core.runtime import rtsys
+
+from fastlogit.kernels import parts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -83,12 +86,12 @@ OPTIONS: dict[str, Any] = {
 
 def scalar(function: F) -> F:
     """Compile a function from numbers to numbers; it is inlined wherever it is called."""
-    return _njit(function, forceinline=True)
+    return _part(function, forceinline=True)
 
 
 def inlined(function: F) -> F:
     """Compile a part of a loop over arrays: as `inner`, and inlined wherever it is called."""
-    return _njit(function, forceinline=True, _nrt=False)
+    return _part(function, forceinline=True, _nrt=False)
 
 
 def inner(function: F) -> F:
@@ -97,11 +100,16 @@ def inner(function: F) -> F:
     It counts no references, so it must neither allocate nor return an array.  It must not raise:
     Numba does not release a caller's arrays when an exception passes through.
     """
-    return _njit(function, _nrt=False)
+    return _part(function, _nrt=False)
+
+
+def allocating(function: F) -> F:
+    """Compile a function that makes arrays, for the kernels that call it."""
+    return _part(function)
 
 
 def loop(function: F) -> F:
-    """Compile a function that loops over arrays, or that makes them; it may allocate."""
+    """Compile a function that loops over arrays, and that Python calls; it may allocate."""
     return _njit(function)
 
 
@@ -123,14 +131,15 @@ def wide_vectors(typingctx: Any, data: Any) -> Any:
     """Use vectors of 512 bits for the loops of the calling function, if `data` is float64.
 
     LLVM prefers 256 bits for Intel's processors, where float64 loops take 1.3 to 1.5 times as long
-    with them.  The bits of the results are the same.  Call it in the function that has the loop:
-    Numba optimises that before it is inlined into others.
+    with them.  The bits of the results are the same.  Call it in the function that has the loop.
+    That function is not inlined, as its callers do not have the attribute.
     """
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         if data.dtype == types.float64:
             attributes = _Attributes(builder.function.attributes)
             attributes.add(_Attributes.WIDE)
+            attributes.add("noinline")
             builder.function.attributes = attributes
         return context.get_dummy_value()
 
@@ -183,7 +192,8 @@ def c_function(function: Callable[..., Any], signature: Any) -> Any:
     used, and not at import.  The result's ``address`` is the entry point.
     """
     its_types = (signature.args, signature.return_type)
-    compiled = _cached(CFunc(function, its_types, locals={}, options=OPTIONS), function)
+    compiled: Any = CFunc(function, its_types, locals={}, options=OPTIONS)
+    compiled._cache = _Cache(function, CompileResultCacheImpl)
     with _enabled():
         compiled.compile()
     return compiled
@@ -231,7 +241,7 @@ def by_precision(
             return lambda *args: function(_widened(args[0]))
         return lambda *args: function(_widened(args[0]), _widened(args[1]))
 
-    options = OPTIONS | {"forceinline": True}
+    options = OPTIONS | {"forceinline": True, "pipeline_class": parts.Compiler}
     numba.extending.overload(choose, strict=False, jit_options=options)(_choose)
     return choose
 
@@ -268,18 +278,32 @@ def by_class(
         small = None if large else getattr(function, "py_func", None)
         return small or (lambda *args: function(*args))
 
-    options = OPTIONS | {"_nrt": allocating} | ({"forceinline": True} if inline else {})
+    options = OPTIONS | {"_nrt": allocating, "pipeline_class": parts.Compiler}
+    if inline:
+        options["forceinline"] = True
     numba.extending.overload(choose, strict=False, jit_options=options)(_choose)
     return choose
 
 
 def _njit(function: F, **extra: Any) -> F:
     with _enabled():
-        compiled: Any = numba.njit(**OPTIONS, **extra)(function)
+        compiled = numba.njit(**OPTIONS, **extra)(function)
+    return _prepared(compiled, _Cache(function, CompileResultCacheImpl))
+
+
+def _part(function: F, **extra: Any) -> F:
+    """Compile a function only into those that call it."""
+    part: Any = parts.Dispatcher(function, None, OPTIONS | {"nopython": True} | extra)
+    part.make_ordinary = partial(_njit, function, **extra)
+    return _prepared(part, _Cache(function, parts.CacheImpl))
+
+
+def _prepared(compiled: Any, its_cache: _Cache) -> Any:
+    """As Numba's ``cache=True``, but with :class:`_Cache`; and compile whatever the settings."""
     # Numba makes functions of its own while it compiles one of ours.
     compiled._compiler.compile = _enabled()(compiled._compiler.compile)
-    kept: F = _cached(compiled, function)
-    return kept
+    compiled._cache = its_cache
+    return compiled
 
 
 # The user's setting, once for each compilation under way: several threads may compile.
@@ -300,12 +324,6 @@ def _enabled() -> Iterator[None]:
             setting = _settings.pop()
             if not _settings:  # the last one puts it back
                 numba.config.DISABLE_JIT = setting
-
-
-def _cached(compiled: Any, function: Callable[..., Any]) -> Any:
-    """As Numba's ``cache=True``, but with :class:`_Cache`."""
-    compiled._cache = _Cache(function)
-    return compiled
 
 
 def compiled_code(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Callable[..., Any]:
@@ -340,13 +358,13 @@ class _Cache:
     To look for the folders of all functions at import would take 12 ms.
     """
 
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self._function = function
+    def __init__(self, function: Callable[..., Any], impl: type[CompileResultCacheImpl]) -> None:
+        self._function, self._impl = function, impl
 
     @cached_property
     def _files(self) -> Any:
         try:
-            return _CacheFiles(self._function)
+            return _CacheFiles(self._function, self._impl)
         except RuntimeError:  # "cannot cache function ...: no locator available"
             return NullCache()
 
@@ -375,7 +393,8 @@ class _CacheFiles(FunctionCache):  # type: ignore[misc]
       takes longer.
     """
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    def __init__(self, function: Callable[..., Any], impl: type[CompileResultCacheImpl]) -> None:
+        self._impl_class = impl
         super().__init__(function)
         self._cache_file._source_stamp = (self._cache_file._source_stamp, _kernels_stamp())
 

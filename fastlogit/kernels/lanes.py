@@ -549,7 +549,7 @@ def two_sum(a: Any, b: Any) -> tuple[Any, Any]:
     return sums, add(subtract(a, subtract(sums, b_part)), subtract(b, b_part))
 
 
-@jit.scalar
+@jit.loop
 def round_up(count: int) -> int:
     """`count` rounded up to a multiple of the lanes."""
     return (count + WIDTH - 1) // WIDTH * WIDTH

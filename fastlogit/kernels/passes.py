@@ -265,7 +265,7 @@ class _Partial(NamedTuple):
     rows: NDArray[np.int64]  # how many have been added
 
 
-@jit.loop
+@jit.allocating
 def _empty_partial(X: Any, outputs: int) -> _Partial:
     return _Partial(
         np.zeros((outputs, layouts.partial_size(X))),
@@ -330,13 +330,13 @@ def _flush(partial: _Partial, total: NDArray[np.float64]) -> None:
 # The Hessian ------------------------------------------------------------------------------
 
 
-@jit.inner
+@jit.loop
 def hessian_size(d: int) -> int:
     """``d + 1`` rounded up to whole vectors."""
     return lanes.round_up(d + 1)
 
 
-@jit.inner
+@jit.loop
 def packed_rows(d: int) -> int:
     """Rows of a block that is packed."""
     fitting = PACKED_BYTES // (8 * lanes.round_up(d))
@@ -353,7 +353,7 @@ class _Packed(NamedTuple):
     scaled: NDArray[np.float64]
 
 
-@jit.loop
+@jit.allocating
 def _packed_block(d: int) -> _Packed:
     # An odd number of cache lines: consecutive rows lie in different sets of the cache.
     shape = packed_rows(d), (lanes.round_up(d) // lanes.WIDTH | 1) * lanes.WIDTH

@@ -91,7 +91,7 @@ def weighted(value: float, weight: float) -> float:
     return value * np.float64(weight) if weight != 0 else 0.0
 
 
-@jit.inner
+@jit.loop
 def count_outside(values: NDArray[Any], high: float) -> tuple[int, int]:
     """Count the values outside [0, high], which NaN is, and the values other than 0 and `high`."""
     outside = between = 0

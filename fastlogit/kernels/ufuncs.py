@@ -38,10 +38,12 @@ kernel: Any = None  # each copy of the two loops has its own
 
 
 def _unary_loop(args: Any, dimensions: Any, steps: Any, data: Any) -> None:
+    jit.wide_vectors(args[0])
     _unary(kernel, args, dimensions, steps)
 
 
 def _binary_loop(args: Any, dimensions: Any, steps: Any, data: Any) -> None:
+    jit.wide_vectors(args[0])
     _binary(kernel, args, dimensions, steps)
 
 
@@ -49,7 +51,6 @@ def _binary_loop(args: Any, dimensions: Any, steps: Any, data: Any) -> None:
 def _unary(function: Any, args: Any, dimensions: Any, steps: Any) -> None:
     n = dimensions[0]
     source, target = args[0], args[1]
-    jit.wide_vectors(source)
     z, out = carray(source, (n,)), carray(target, (n,))
     size = z.itemsize
     contiguous = steps[0] == size and steps[1] == size
@@ -72,7 +73,6 @@ def _unary(function: Any, args: Any, dimensions: Any, steps: Any) -> None:
 def _binary(function: Any, args: Any, dimensions: Any, steps: Any) -> None:
     n = dimensions[0]
     left, right, target = args[0], args[1], args[2]
-    jit.wide_vectors(left)
     z, t, out = carray(left, (n,)), carray(right, (n,)), carray(target, (n,))
     size = z.itemsize
     contiguous = steps[0] == size and steps[1] == size and steps[2] == size

@@ -253,7 +253,8 @@ import json
 import re
 import numba
 import numpy as np
-from fastlogit.kernels import jit
+import fastlogit as fl
+from fastlogit.kernels import jit, sums, ufuncs
 
 def plain(z, out):
     for i in range(z.size):
@@ -276,6 +277,13 @@ for dtype in ("float64", "float32"):
         wide = re.findall(r"vdivpd.*%zmm", assembly)
         found[dtype, function.__name__] = len(wide)
     assert (results[0] == results[1]).all()
+# The kernels: the float64 loop of a ufunc, and the sum over an array.
+fl.sigmoid(z)
+fl.log_loss(np.zeros(9), np.ones(9))
+((float32_loop, float64_loop), *_) = ufuncs._kept[0]
+(its_sum,) = sums.log_loss_gradient.inspect_asm().values()
+for assembly in (float64_loop._library.get_asm_str(), its_sum):
+    found[len(found)] = len(re.findall(r"vdivpd.*%zmm", assembly))
 print([found[key] for key in found])
 """
 
@@ -295,6 +303,8 @@ def test_hinted_float64_loops_use_four_wide_vectors_on_intel(tmp_path):
         check=False,
     )
     assert done.stderr == ""
-    plain, hinted, _, _ = json.loads(done.stdout)
+    plain, hinted, _, _, its_ufunc, its_sum = json.loads(done.stdout)
     assert plain == 0
     assert hinted >= 4  # side by side
+    assert its_ufunc >= 4
+    assert its_sum >= 1

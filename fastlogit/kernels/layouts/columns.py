@@ -269,14 +269,14 @@ def shape(X: Columns) -> tuple[int, int]:
     return X.rows, X.addresses.size
 
 
-@jit.inner
+@jit.loop
 def block_rows(X: Columns) -> int:
     """Rows of a block."""
     fitting = BLOCK_BYTES // (8 * max(1, X.addresses.size))
     return max(LEAST_ROWS, min(MOST_ROWS, fitting // LEAST_ROWS * LEAST_ROWS))
 
 
-@jit.loop
+@jit.allocating
 def workspace(X: Columns) -> NDArray[np.float64]:
     """Scratch memory: a column of zeros, and eight for widened columns."""
     return np.zeros((1 + TOGETHER, L1_ROWS))

@@ -111,7 +111,7 @@ def block_rows(X: CSR) -> int:
     return max(8, min(MOST_ROWS, BLOCK_ENTRIES * rows // max(1, entries)))
 
 
-@jit.loop
+@jit.allocating
 def workspace(X: CSR) -> None:
     """No scratch is needed."""
     return
@@ -123,7 +123,7 @@ def partial_size(X: CSR) -> int:
     return 0
 
 
-@jit.inner
+@jit.loop
 def are_below(indices: NDArray[Any], d: int) -> bool:
     """Whether all indices are at least 0 and below d."""
     outside = 0

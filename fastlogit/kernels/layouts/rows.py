@@ -142,7 +142,7 @@ def block_rows(X: Layout) -> int:
     return max(LEAST_ROWS, min(MOST_ROWS, fitting // 8 * 8))
 
 
-@jit.loop
+@jit.allocating
 def workspace(X: Layout) -> None:
     """No scratch is needed."""
     return

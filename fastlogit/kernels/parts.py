@@ -1,0 +1,127 @@
+"""Parts: functions that are compiled only into the functions that call them.
+
+Numba makes each compiled function a library of its own: optimised code in LLVM's language, machine
+code, and two wrappers for calls from Python and from C.  Then it copies that code into the library
+of every caller, optimises it again and makes machine code again.  Most of our functions are called
+by kernels alone.  With :class:`Compiler` Numba types and translates them, and leaves the rest to
+the callers.  That saves 40 % of the time to compile a pass over X.
+
+:class:`Dispatcher` is what a decorator returns for such a function.  A call from Python, as the
+tests make it, compiles the function once more as an ordinary one.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Any
+
+from numba.core import codegen, compiler, registry
+from numba.core.caching import CompileResultCacheImpl
+
+
+class Library(codegen.JITCodeLibrary):  # type: ignore[misc]
+    """The code of a part, with the parts that it calls; it has no machine code."""
+
+    def finalize(self) -> None:
+        """Link what this part calls, as Numba does, without optimising it as a whole."""
+        self._raise_if_finalized()
+        for library in dict.fromkeys(self._linking_libraries):
+            self._reload_init.update(library._reload_init)
+            self._final_module.link_in(library._get_module_for_linking(), preserve=True)
+        self._final_module.verify()
+        self._finalize_dynamic_globals()
+        self._finalized = True
+
+    def get_pointer_to_function(self, *_: Any) -> int:
+        """Return 0, as there is no machine code."""
+        self._ensure_finalized()
+        return 0
+
+    @property
+    def codegen(self) -> Library:
+        """Where Numba would set the address of the function's environment."""
+        return self
+
+    def set_env(self, *_: Any) -> None:
+        """Nothing to set, as no machine code refers to it."""
+
+    def bitcode(self) -> bytes:
+        """The code, from which `restored` makes this library again."""
+        code: bytes = self._get_module_for_linking().as_bitcode()
+        return code
+
+    @classmethod
+    def restored(cls, its_codegen: Any, name: str, bitcode: bytes) -> Library:
+        """The library that `bitcode` was called of."""
+        library = cls(its_codegen, name)
+        library._final_module = library._shared_module = codegen.ll.parse_bitcode(bitcode)
+        library._finalize_dynamic_globals()
+        library._finalized = True
+        return library
+
+
+class Compiler(compiler.Compiler):  # type: ignore[misc]
+    """Numba's compiler of one function, for parts."""
+
+    def __init__(self, *args: Any) -> None:
+        *_, flags, _ = args
+        flags.no_cpython_wrapper = flags.no_cfunc_wrapper = True
+        super().__init__(*args)
+
+    def compile_extra(self, function: Any) -> Any:
+        """Compile a Python function."""
+        self.state.library = Library(self.state.targetctx.codegen(), function.__qualname__)
+        return super().compile_extra(function)
+
+
+class CacheImpl(CompileResultCacheImpl):  # type: ignore[misc]
+    """What is kept of a compiled part on disk, in files of another name than a function's."""
+
+    @property
+    def filename_base(self) -> str:
+        """The beginning of the files' names."""
+        return f"{super().filename_base}.part"
+
+    def reduce(self, result: Any) -> tuple[Any, ...]:
+        """From a compiled part to what can be pickled."""
+        description = result.fndesc
+        description.typemap = description.calltypes = None  # not needed, and not always picklable
+        library = result.library.name, result.library.bitcode()
+        return *library, description, result.environment, result.signature
+
+    def rebuild(self, target: Any, reduced: tuple[Any, ...]) -> Any:
+        """The reverse of `reduce`."""
+        name, bitcode, description, environment, signature = reduced
+        library = Library.restored(target.codegen(), name, bitcode)
+        return compiler.compile_result(
+            target_context=target,
+            typing_context=target.typing_context,
+            library=library,
+            fndesc=description,
+            environment=environment,
+            entry_point=target.get_executable(library, description, environment),
+            signature=signature,
+            objectmode=False,
+            reload_init=(),
+            lifted=(),
+        )
+
+
+class Dispatcher(registry.CPUDispatcher):  # type: ignore[misc]
+    """A part: compiled code calls it, and Python may."""
+
+    def __init__(self, py_func: Any, types: Any = None, options: Any = None) -> None:
+        super().__init__(py_func, types, options, Compiler)
+
+    def make_ordinary(self) -> Any:
+        """The same function, compiled as Numba does."""
+        return registry.CPUDispatcher(self.py_func, None, self.targetoptions)
+
+    @cached_property
+    def ordinary(self) -> Any:
+        """What `make_ordinary` returned at the first call."""
+        return self.make_ordinary()
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the function from Python."""
+        return self.ordinary(*args, **kwargs)

@@ -1,0 +1,94 @@
+"""Parts: compiled into their callers alone, kept on disk, and called from Python all the same."""
+
+import pickle
+from weakref import WeakValueDictionary
+
+import numba
+import numpy as np
+import pytest
+from numba.core.dispatcher import _MemoMixin
+
+from fastlogit.kernels import jit, parts
+
+
+def add_one(x):
+    return x + 1
+
+
+def add_first(values, x):
+    return values[0] + x
+
+
+def make(size):
+    return np.full(size, 2.0)
+
+
+KINDS = [
+    (jit.scalar, add_one, (41,), 42),
+    (jit.inlined, add_first, (np.array([2.0]), 1.0), 3.0),
+    (jit.inner, add_first, (np.array([2.0]), 1.0), 3.0),
+    (jit.allocating, make, (3,), [2.0, 2.0, 2.0]),
+]
+kinds = pytest.mark.parametrize(
+    ("decorate", "function", "arguments", "expected"), KINDS, ids=[k[0].__name__ for k in KINDS]
+)
+
+
+def library_of(part):
+    (result,) = part.overloads.values()
+    return result.library
+
+
+def caller_of(part):
+    """A user's function that calls `part`."""
+
+    def call(*args):
+        return part(*args)
+
+    return numba.njit(call)
+
+
+@kinds
+def test_compiled_code_calls_a_part_that_has_no_machine_code(
+    decorate, function, arguments, expected
+):
+    part = decorate(function)
+    assert np.array_equal(caller_of(part)(*arguments), expected)
+    assert isinstance(library_of(part), parts.Library)
+    assert library_of(part).get_pointer_to_function("anything") == 0
+
+
+@kinds
+def test_python_calls_a_part(decorate, function, arguments, expected):
+    part = decorate(function)
+    assert np.array_equal(part(*arguments), expected)
+    assert not part.overloads  # it was compiled apart
+    names = function.__code__.co_varnames[: len(arguments)]
+    assert np.array_equal(part(**dict(zip(names, arguments, strict=True))), expected)
+
+
+@kinds
+def test_a_part_is_loaded_from_the_disk(decorate, function, arguments, expected):
+    caller_of(decorate(function))(*arguments)
+    again = decorate(function)
+    outer = decorate(caller_of(again).py_func)  # a part that calls a part from the disk
+    assert np.array_equal(caller_of(outer)(*arguments), expected)
+    assert sum(again.stats.cache_hits.values()) == 1
+    assert sum(again.stats.cache_misses.values()) == 0
+
+
+def test_the_files_of_a_part_and_of_its_ordinary_function_differ():
+    part = jit.scalar(add_one)
+    caller_of(part)(41)
+    assert part(41) == 42
+    names = {jit.scalar(add_one)._cache._files._impl.filename_base}
+    names.add(part.ordinary._cache._files._impl.filename_base)
+    assert len(names) == 2
+
+
+def test_a_pickled_part_is_a_part(monkeypatch):
+    pickled = pickle.dumps(jit.scalar(add_one))
+    monkeypatch.setattr(_MemoMixin, "_memo", WeakValueDictionary())  # as in another process
+    part = pickle.loads(pickled)
+    assert isinstance(part, parts.Dispatcher)
+    assert caller_of(part)(41) == part(41) == 42
