@@ -7,7 +7,11 @@ rows or integer labels, compile at their first use and are then cached as well.
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +19,7 @@ import numpy as np
 from scipy import sparse
 
 from fastlogit import elementwise, linear, losses
+from fastlogit.core.threads import available
 from fastlogit.kernels import jit, sums, workers
 from fastlogit.kernels.elementwise import FUNCTIONS
 from fastlogit.training.fit import fit
@@ -28,28 +33,77 @@ if TYPE_CHECKING:
 
 
 def run() -> None:
-    """Compile or load every function; print their names and how long each took."""
+    """Compile or load every function; print their names and how long each took.
+
+    Numba compiles on one core, so processes compile groups of functions side by side.
+    """
     start = time.perf_counter()
-    compiled = 0
-    for name, call in _calls():
-        begin = time.perf_counter()
-        is_new = jit.compiles(call)
-        compiled += is_new
-        done = "compiled" if is_new else "ready"
-        print(f"{time.perf_counter() - begin:6.2f} s  {done:8}  {name}", flush=True)
     folder = jit.cache_folder(sums.merge)
+    processes = min(available(), len(_GROUPS)) if folder and sys.executable else 1
+    compiled = _in_processes(processes) if processes > 1 else 0
+    for number in range(len(_GROUPS)):
+        for name, seconds, is_new in _compile(number):
+            # After two processes wrote the same file of the cache, code of one may be missing.
+            if is_new or processes == 1:
+                print(_line(name, seconds, is_new), flush=True)
+            compiled += is_new
     where = f"kept in {folder}" if folder else "not kept: no folder for a cache can be written"
     print(f"{time.perf_counter() - start:6.2f} s  {compiled} compiled, {where}")
 
 
-def _calls() -> Iterator[tuple[str, Call]]:
-    """Names and calls of all functions."""
-    for name, function in FUNCTIONS.items():  # a ufunc has loops for both types
+def run_group(number: int) -> None:
+    """Compile a group in a process of its own, and print its lines; an interrupt ends it."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    for line in _compile(number):
+        print(_line(*line), flush=True)
+
+
+def _in_processes(count: int) -> int:
+    """Compile all groups in `count` processes at a time; the number of new functions."""
+    running: list[subprocess.Popen[str]] = []
+
+    def compile_group(number: int) -> int:
+        code = f"from fastlogit import warmup; warmup.run_group({number})"
+        with subprocess.Popen(
+            [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True
+        ) as process:
+            running.append(process)
+            compiled = 0
+            for line in process.stdout or ():
+                print(line, end="", flush=True)
+                compiled += _NEW in line
+        return compiled
+
+    with ThreadPoolExecutor(count) as pool:
+        try:
+            return sum(pool.map(compile_group, range(len(_GROUPS))))
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in running:
+                process.terminate()
+            raise
+
+
+_NEW, _READY = "compiled", "ready"
+
+
+def _line(name: str, seconds: float, is_new: bool) -> str:
+    return f"{seconds:6.2f} s  {_NEW if is_new else _READY:8}  {name}"
+
+
+def _compile(number: int) -> Iterator[tuple[str, float, bool]]:
+    """Compile or load a group; the name of each function, its seconds, and whether it is new."""
+    for name, call in _GROUPS[number]():
+        begin = time.perf_counter()
+        is_new = jit.compiles(call)
+        yield name, time.perf_counter() - begin, is_new
+
+
+def _functions() -> Iterator[tuple[str, Call]]:
+    """Names and calls of the functions of numbers; a ufunc has loops for both types."""
+    for name, function in FUNCTIONS.items():
         yield name, partial(getattr(elementwise, name), *[0.5] * len(function.arguments))
     yield "threads", workers.functions
-    for kind in ("float64", "float32"):
-        yield from _sums_and_rows(kind)
-    yield from _other_layouts()
 
 
 def _sums_and_rows(kind: str) -> Iterator[tuple[str, Call]]:
@@ -66,16 +120,20 @@ def _sums_and_rows(kind: str) -> Iterator[tuple[str, Call]]:
     yield f"linear.hessian_product {kind}", partial(linear.hessian_product, X, coef, coef)
 
 
-def _other_layouts() -> Iterator[tuple[str, Call]]:
-    """Functions of data frames and sparse matrices, and `fit`."""
-    X, coef, t = np.eye(8, 3), np.ones(3), np.arange(8.0) % 2.0
-    for layout, matrix in ("columns", np.asfortranarray(X)), ("CSR", sparse.csr_array(X)):
-        for name in ("decision", "probability"):
-            yield f"linear.{name} {layout}", partial(getattr(linear, name), matrix, coef)
-        yield from _passes(layout, matrix, t, coef, None)
-        yield f"fit {layout}", partial(fit, matrix, t)
+def _layout(layout: str, convert: Callable[[Any], Any]) -> Iterator[tuple[str, Call]]:
+    """Functions of a data frame or a sparse matrix, and `fit`."""
+    matrix, coef, t = convert(np.eye(8, 3)), np.ones(3), np.arange(8.0) % 2.0
+    for name in ("decision", "probability"):
+        yield f"linear.{name} {layout}", partial(getattr(linear, name), matrix, coef)
+    yield from _passes(layout, matrix, t, coef, None)
+    yield f"fit {layout}", partial(fit, matrix, t)
+
+
+def _centred() -> Iterator[tuple[str, Call]]:
+    """`fit` of columns far from 0."""
     for kind in ("float64", "float32"):
-        yield f"fit {kind}, centred", partial(fit, (X + 1e4).astype(kind), t)
+        X = (np.eye(8, 3) + 1e4).astype(kind)
+        yield f"fit {kind}, centred", partial(fit, X, np.arange(8.0) % 2.0)
 
 
 def _passes(
@@ -85,3 +143,14 @@ def _passes(
     for name in ("log_loss", "log_loss_gradient", "log_loss_gradient_hessian"):
         function = getattr(linear, name)
         yield f"linear.{name} {suffix}", partial(function, X, t, coef, weight=weight)
+
+
+# Functions that share kernels are in one group; those that take longest come first.
+_GROUPS: list[Callable[[], Iterator[tuple[str, Call]]]] = [
+    partial(_sums_and_rows, "float64"),
+    partial(_sums_and_rows, "float32"),
+    partial(_layout, "columns", np.asfortranarray),
+    partial(_layout, "CSR", sparse.csr_array),
+    _functions,
+    _centred,
+]

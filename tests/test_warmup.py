@@ -1,8 +1,13 @@
 """`fastlogit warmup`: the functions that it compiles, and the lines that it prints."""
 
+import os
 import re
+import signal
+import subprocess
+import sys
 
 import numpy as np
+import pytest
 from numba.core import event
 from scipy import sparse
 
@@ -10,7 +15,13 @@ import fastlogit as fl
 from fastlogit import elementwise, linear, losses, warmup
 
 
-def test_it_compiles_every_public_function_and_then_finds_all_of_them_ready(capsys):
+@pytest.fixture
+def one_core(monkeypatch):
+    """All is compiled in this process."""
+    monkeypatch.setattr(warmup, "available", lambda: 1)
+
+
+def test_it_compiles_every_public_function_and_then_finds_all_of_them_ready(capsys, one_core):
     warmup.run()
     first = capsys.readouterr().out
     names = {line.split()[3].removesuffix(",") for line in first.splitlines()[:-1]}
@@ -23,7 +34,27 @@ def test_it_compiles_every_public_function_and_then_finds_all_of_them_ready(caps
     assert re.match(r" +[\d.]+ s  0 compiled, kept in ", last)
 
 
-def test_it_compiles_the_functions_that_users_call(capsys):
+def test_each_function_is_printed_once_whichever_process_compiles_it(capsys, monkeypatch):
+    monkeypatch.setattr(warmup, "available", lambda: 2)
+    warmup.run()
+    *lines, last = capsys.readouterr().out.splitlines()
+    names = [line.split(maxsplit=3)[3] for line in lines]
+    assert sorted(names) == sorted(name for group in warmup._GROUPS for name, _ in group())
+    assert re.match(r" +[\d.]+ s  \d+ compiled, kept in ", last)
+
+
+def test_an_interrupt_ends_the_processes():
+    command = [sys.executable, "-c", "from fastlogit.cli import run; run()", "warmup"]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    ) as process:
+        assert process.stdout.readline()
+        os.killpg(process.pid, signal.SIGINT)
+        assert process.wait(timeout=60) == 130
+        assert process.stderr.read() == ""
+
+
+def test_it_compiles_the_functions_that_users_call(capsys, one_core):
     warmup.run()
     assert capsys.readouterr().out
     with event.install_recorder("numba:compile") as recorder:
