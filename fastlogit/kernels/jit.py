@@ -265,8 +265,8 @@ def by_class(
     inline : bool
         Whether they are `inlined` functions.  Otherwise they are `inner` functions.
     large : bool
-        Whether to call the functions' own compiled code, which is cached.  Otherwise a function is
-        compiled as a part of its callers.  For a small one, that is faster than compiling a call.
+        Whether to keep each function's code in the cache, and call that.  Otherwise each caller
+        compiles a small function again, which is faster than to compile a call of it.
     """
 
     def choose(*args: Any) -> Any:

@@ -6,8 +6,8 @@ of every caller, optimises it again and makes machine code again.  Most of our f
 by kernels alone.  With :class:`Compiler` Numba types and translates them, and leaves the rest to
 the callers.  That saves 40 % of the time to compile a pass over X.
 
-:class:`Dispatcher` is what a decorator returns for such a function.  A call from Python, as the
-tests make it, compiles the function once more as an ordinary one.
+The decorators of :mod:`fastlogit.kernels.jit` return a :class:`Dispatcher` for such a function.  A
+call from Python, as the tests make it, compiles the function once more as an ordinary one.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class Compiler(compiler.Compiler):  # type: ignore[misc]
 
 
 class CacheImpl(CompileResultCacheImpl):  # type: ignore[misc]
-    """What is kept of a compiled part on disk, in files of another name than a function's."""
+    """The files of compiled parts; their names differ from those of ordinary functions."""
 
     @property
     def filename_base(self) -> str:
@@ -83,14 +83,14 @@ class CacheImpl(CompileResultCacheImpl):  # type: ignore[misc]
         return f"{super().filename_base}.part"
 
     def reduce(self, result: Any) -> tuple[Any, ...]:
-        """From a compiled part to what can be pickled."""
+        """Make a tuple that can be pickled of a compiled part."""
         description = result.fndesc
         description.typemap = description.calltypes = None  # not needed, and not always picklable
         library = result.library.name, result.library.bitcode()
         return *library, description, result.environment, result.signature
 
     def rebuild(self, target: Any, reduced: tuple[Any, ...]) -> Any:
-        """The reverse of `reduce`."""
+        """Make a compiled part of the tuple."""
         name, bitcode, description, environment, signature = reduced
         library = Library.restored(target.codegen(), name, bitcode)
         return compiler.compile_result(
