@@ -7,7 +7,6 @@ rows or integer labels, compile at their first use and are then cached as well.
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import sys
 import time
@@ -52,8 +51,7 @@ def run() -> None:
 
 
 def run_group(number: int) -> None:
-    """Compile a group in a process of its own, and print its lines; an interrupt ends it."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    """Compile a group in a process of its own, and print its lines."""
     for line in _compile(number):
         print(_line(*line), flush=True)
 
@@ -64,8 +62,12 @@ def _in_processes(count: int) -> int:
 
     def compile_group(number: int) -> int:
         code = f"from fastlogit import warmup; warmup.run_group({number})"
+        # In a session of its own, so that an interrupt comes to this process alone.
         with subprocess.Popen(
-            [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", code],
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
         ) as process:
             running.append(process)
             compiled = 0

@@ -51,7 +51,7 @@ def test_an_interrupt_ends_the_processes():
         assert process.stdout.readline()
         os.killpg(process.pid, signal.SIGINT)
         assert process.wait(timeout=60) == 130
-        assert process.stderr.read() == ""
+        assert process.stderr.read() == ""  # at its end, so that all processes have ended
 
 
 def test_it_compiles_the_functions_that_users_call(capsys, one_core):
