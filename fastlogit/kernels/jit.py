@@ -293,7 +293,7 @@ def _njit(function: F, **extra: Any) -> F:
 
 def _part(function: F, **extra: Any) -> F:
     """Compile a function only into those that call it."""
-    part: Any = parts.Dispatcher(function, None, OPTIONS | {"nopython": True} | extra)
+    part: Any = parts.Dispatcher(function, {}, OPTIONS | {"nopython": True} | extra)
     part.make_ordinary = partial(_njit, function, **extra)
     return _prepared(part, _Cache(function, parts.CacheImpl))
 

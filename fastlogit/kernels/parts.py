@@ -26,7 +26,6 @@ class Library(codegen.JITCodeLibrary):  # type: ignore[misc]
         """Link what this part calls, as Numba does, without optimising it as a whole."""
         self._raise_if_finalized()
         for library in dict.fromkeys(self._linking_libraries):
-            self._reload_init.update(library._reload_init)
             self._final_module.link_in(library._get_module_for_linking(), preserve=True)
         self._final_module.verify()
         self._finalize_dynamic_globals()
@@ -111,11 +110,11 @@ class Dispatcher(registry.CPUDispatcher):  # type: ignore[misc]
     """A part: compiled code calls it, and Python may."""
 
     def __init__(self, py_func: Any, types: Any = None, options: Any = None) -> None:
-        super().__init__(py_func, types, options, Compiler)
+        super().__init__(py_func, types or {}, options, Compiler)
 
     def make_ordinary(self) -> Any:
         """The same function, compiled as Numba does."""
-        return registry.CPUDispatcher(self.py_func, None, self.targetoptions)
+        return registry.CPUDispatcher(self.py_func, {}, self.targetoptions)
 
     @cached_property
     def ordinary(self) -> Any:
