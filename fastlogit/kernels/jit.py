@@ -67,6 +67,7 @@ from numba.core import event
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, NullCache
 from numba.core.ccallback import CFunc
 from numba.core.runtime import rtsys
+from numba.core.sigutils import normalize_signature
 
 from fastlogit.kernels import parts
 
@@ -401,11 +402,15 @@ class _CacheFiles(FunctionCache):  # type: ignore[misc]
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         try:
             rtsys.initialize(target_context)
-            return self._load_overload(sig, target_context)
+            found = self._load_overload(sig, target_context)
+            # Two processes may have saved under one number: Numba does not lock its index.
+            if found is None or found.signature.args == normalize_signature(sig)[0]:
+                return found
         except Exception:  # unpickling half a file may raise anything
-            with suppress(OSError):
-                self.flush()
-            return None
+            pass
+        with suppress(OSError):
+            self.flush()
+        return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
         with suppress(OSError):

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from typing import Any
+from uuid import uuid4
 
 from numba.core import codegen, compiler, registry
 from numba.core.caching import CompileResultCacheImpl
@@ -71,6 +72,15 @@ class Compiler(compiler.Compiler):  # type: ignore[misc]
         """Compile a Python function."""
         self.state.library = Library(self.state.targetctx.codegen(), function.__qualname__)
         return super().compile_extra(function)
+
+    def _compile_bytecode(self) -> Any:
+        """Name the function so that no part of another process has the same name.
+
+        Numba counts functions within a process.  All functions of `jit.by_precision` are called
+        alike, so that two of them, from caches that two processes wrote, could not be told apart.
+        """
+        self.state.func_id.unique_id = uuid4().hex
+        return super()._compile_bytecode()
 
 
 class CacheImpl(CompileResultCacheImpl):  # type: ignore[misc]

@@ -1,6 +1,9 @@
 """Parts: compiled into their callers alone, kept on disk, and called from Python all the same."""
 
+import os
 import pickle
+import subprocess
+import sys
 from weakref import WeakValueDictionary
 
 import numba
@@ -92,3 +95,42 @@ def test_a_pickled_part_is_a_part(monkeypatch):
     part = pickle.loads(pickled)
     assert isinstance(part, parts.Dispatcher)
     assert caller_of(part)(41) == part(41) == 42
+
+
+ONE_FUNCTION = """
+import sys, numba
+from fastlogit import kernels
+@numba.njit
+def f(z, t):
+    return {}
+print(f(0.25, 1.0))
+"""
+
+
+def test_parts_that_several_processes_compiled_are_told_apart(tmp_path):
+    def run(expression):
+        done = subprocess.run(
+            [sys.executable, "-c", ONE_FUNCTION.format(expression)],
+            env=os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return float(done.stdout)
+
+    one = run("kernels.logistic_loss(z, t)")
+    other = run("kernels.cross_entropy(z, t)")
+    assert one != other
+    both = run("kernels.logistic_loss(z, t) + 1000 * kernels.cross_entropy(z, t)")
+    assert both == one + 1000 * other
+
+
+def test_code_of_other_types_under_the_same_key_is_not_used(monkeypatch):
+    part = jit.scalar(add_one)
+    caller_of(part)(41)
+    (result,) = part.overloads.values()
+    again = jit.scalar(add_one)
+    monkeypatch.setattr(jit._CacheFiles, "_load_overload", lambda *args: result)
+    monkeypatch.setattr(jit._CacheFiles, "flush", lambda *args: None)
+    assert again._cache.load_overload((numba.int64,), again.targetctx) is result
+    assert again._cache.load_overload((numba.float64,), again.targetctx) is None
