@@ -12,6 +12,7 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -42,7 +43,7 @@ def run() -> None:
     compiled = _in_processes(processes) if processes > 1 else 0
     for number in range(len(_GROUPS)):
         for name, seconds, is_new in _compile(number):
-            # After two processes wrote the same file of the cache, code of one may be missing.
+            # Code is missing if a process failed, or if two wrote the same file of the cache.
             if is_new or processes == 1:
                 print(_line(name, seconds, is_new), flush=True)
             compiled += is_new
@@ -59,9 +60,11 @@ def run_group(number: int) -> None:
 def _in_processes(count: int) -> int:
     """Compile all groups in `count` processes at a time; the number of new functions."""
     running: list[subprocess.Popen[str]] = []
+    stopping = Event()
 
     def compile_group(number: int) -> int:
-        code = f"from fastlogit import warmup; warmup.run_group({number})"
+        code = f"import sys; sys.path[:] = {sys.path!r}"  # or modules of this folder come first
+        code += f"; from fastlogit import warmup; warmup.run_group({number})"
         # In a session of its own, so that an interrupt comes to this process alone.
         with subprocess.Popen(
             [sys.executable, "-c", code],
@@ -71,15 +74,22 @@ def _in_processes(count: int) -> int:
         ) as process:
             running.append(process)
             compiled = 0
-            for line in process.stdout or ():
-                print(line, end="", flush=True)
-                compiled += _NEW in line
+            try:
+                if stopping.is_set():
+                    process.terminate()
+                for line in process.stdout or ():
+                    print(line, end="", flush=True)
+                    compiled += _NEW in line
+            except BaseException:  # such as a closed pipe
+                process.terminate()
+                raise
         return compiled
 
     with ThreadPoolExecutor(count) as pool:
         try:
             return sum(pool.map(compile_group, range(len(_GROUPS))))
         except BaseException:
+            stopping.set()
             pool.shutdown(wait=False, cancel_futures=True)
             for process in running:
                 process.terminate()

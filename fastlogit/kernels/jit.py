@@ -132,8 +132,9 @@ def wide_vectors(typingctx: Any, data: Any) -> Any:
     """Use vectors of 512 bits for the loops of the calling function, if `data` is float64.
 
     LLVM prefers 256 bits for Intel's processors, where float64 loops take 1.3 to 1.5 times as long
-    with them.  The bits of the results are the same.  Call it in the function that has the loop.
-    That function is not inlined, as its callers do not have the attribute.
+    with them.  The bits of the results are the same.  Call it in the function that has the loop
+    after inlining.  That function is not inlined, as its callers do not have the attribute; so it
+    must be neither a `scalar` nor an `inlined` function.
     """
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -300,7 +301,7 @@ def _part(function: F, **extra: Any) -> F:
 
 
 def _prepared(compiled: Any, its_cache: _Cache) -> Any:
-    """As Numba's ``cache=True``, but with :class:`_Cache`; and compile whatever the settings."""
+    """Give a dispatcher its cache, and let it compile even where ``NUMBA_DISABLE_JIT`` is set."""
     # Numba makes functions of its own while it compiles one of ours.
     compiled._compiler.compile = _enabled()(compiled._compiler.compile)
     compiled._cache = its_cache

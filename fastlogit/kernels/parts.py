@@ -19,15 +19,32 @@ from uuid import uuid4
 from numba.core import codegen, compiler, registry
 from numba.core.caching import CompileResultCacheImpl
 
+# How the names of functions begin that Numba compiled.  Those of its runtime, which is the same in
+# all processes, begin with NRT.
+MADE_BY_NUMBA = "_ZN"
+
 
 class Library(codegen.JITCodeLibrary):  # type: ignore[misc]
-    """The code of a part, with the parts that it calls; it has no machine code."""
+    """The code of a part, with the functions that it calls; it has no machine code.
+
+    The linker takes functions of one name for the same function.  Numba's names end with a count
+    within the process, so a cache that several processes fill may hold two functions of one name.
+    Ordinary functions are inlined before they are kept, and parts are not.  So all that is in a
+    part has a name of its own: see `finalize` and `Compiler`.
+    """
 
     def finalize(self) -> None:
         """Link what this part calls, as Numba does, without optimising it as a whole."""
         self._raise_if_finalized()
+        ordinary: set[str] = set()
         for library in dict.fromkeys(self._linking_libraries):
-            self._final_module.link_in(library._get_module_for_linking(), preserve=True)
+            module = library._get_module_for_linking()
+            self._final_module.link_in(module, preserve=True)
+            if not isinstance(library, Library):
+                ordinary.update(one.name for one in module.functions if not one.is_declaration)
+        for function in list(self._final_module.functions):
+            if function.name in ordinary and function.name.startswith(MADE_BY_NUMBA):
+                function.name = f"{function.name}.{uuid4().hex}"
         self._final_module.verify()
         self._finalize_dynamic_globals()
         self._finalized = True
@@ -43,7 +60,11 @@ class Library(codegen.JITCodeLibrary):  # type: ignore[misc]
         return self
 
     def set_env(self, *_: Any) -> None:
-        """Nothing to set, as no machine code refers to it."""
+        """Set nothing.
+
+        The environment is for `print` and for errors with values of run time, which a part must not
+        have: the machine code of its callers finds no environment.
+        """
 
     def bitcode(self) -> bytes:
         """The code, from which `restored` makes this library again."""
@@ -52,7 +73,7 @@ class Library(codegen.JITCodeLibrary):  # type: ignore[misc]
 
     @classmethod
     def restored(cls, its_codegen: Any, name: str, bitcode: bytes) -> Library:
-        """The library that `bitcode` was called of."""
+        """Make the library whose `bitcode` this is."""
         library = cls(its_codegen, name)
         library._final_module = library._shared_module = codegen.ll.parse_bitcode(bitcode)
         library._finalize_dynamic_globals()
@@ -74,17 +95,13 @@ class Compiler(compiler.Compiler):  # type: ignore[misc]
         return super().compile_extra(function)
 
     def _compile_bytecode(self) -> Any:
-        """Name the function so that no part of another process has the same name.
-
-        Numba counts functions within a process.  All functions of `jit.by_precision` are called
-        alike, so that two of them, from caches that two processes wrote, could not be told apart.
-        """
+        """Compile, under a name that no function of another process has; see `Library`."""
         self.state.func_id.unique_id = uuid4().hex
         return super()._compile_bytecode()
 
 
 class CacheImpl(CompileResultCacheImpl):  # type: ignore[misc]
-    """The files of compiled parts; their names differ from those of ordinary functions."""
+    """The files of compiled parts.  Ordinary functions have files of other names."""
 
     @property
     def filename_base(self) -> str:

@@ -2,6 +2,7 @@
 
 import os
 import pickle
+import re
 import subprocess
 import sys
 from weakref import WeakValueDictionary
@@ -123,6 +124,20 @@ def test_parts_that_several_processes_compiled_are_told_apart(tmp_path):
     assert one != other
     both = run("kernels.logistic_loss(z, t) + 1000 * kernels.cross_entropy(z, t)")
     assert both == one + 1000 * other
+
+
+def ends(n):
+    numbers = range(n)
+    return numbers.stop - numbers.start + min(n, 3)  # Numba calls both attributes `get`
+
+
+def test_every_function_in_a_part_has_a_name_of_its_own():
+    outer = jit.scalar(caller_of(jit.scalar(ends)).py_func)
+    assert caller_of(outer)(5) == 8
+    inside = [one for one in library_of(outer)._final_module.functions if not one.is_declaration]
+    names = [one.name for one in inside if one.name.startswith(parts.MADE_BY_NUMBA)]
+    assert len(names) >= 5
+    assert all(re.search("[0-9a-f]{32}", name) for name in names)
 
 
 def test_code_of_other_types_under_the_same_key_is_not_used(monkeypatch):
