@@ -1,9 +1,10 @@
 """Logits, losses and derivatives over a feature matrix, each in one read of X, in place.
 
 z = X @ coef + intercept + offset is computed in float64 for every dtype of X.  Where X and `coef`
-are both float32, losses and residuals have a relative error of 2**-30 (float32 has 2**-24), and are
-still added up in float64.  In all other cases they have the digits of float64.  The error bounds
-are in :mod:`fastlogit.kernels.passes`.
+are both float32, less is enough, as rounding X has cost more: losses and residuals have a relative
+error of 2**-30 (float32 has 2**-24), and a row-major X is multiplied in float32, at most eight
+products to a sum.  All sums are still added up in float64.  In all other cases z, losses and
+residuals have the digits of float64.  The error bounds are in :mod:`fastlogit.kernels.passes`.
 
 X is never copied.  It may be
 
@@ -500,6 +501,8 @@ def hessian_product(
         "column of X and one for the intercept" if with_intercept else "column of X",
     )
     along = checks.coefficients(vector[:d], "direction", d)[np.newaxis]
+    if vector.dtype == np.float32:
+        along = along.astype(model.coef.dtype)
     intercept_along = np.array([float(vector[-1]) if with_intercept else 0.0])
     product = passes.hessian_product(model, data, along, intercept_along).merged()
     return product[: vector.size]
@@ -547,12 +550,12 @@ def _checked(
     matrix = as_matrix(X, missing)
     n, d = matrix.shape
     count = _threads.resolve(threads, len(matrix.parts(_threads.MOST_PARTS)))
-    model = LinearModel(
-        _BINOMIAL,
-        checks.coefficients(coef, "coef", d)[np.newaxis],
-        np.array([checks.number(intercept, "intercept")]),
-        matrix.dtype == np.asarray(coef).dtype == np.float32,
-    )
+    coefs = checks.coefficients(coef, "coef", d)[np.newaxis]
+    is_float32 = matrix.dtype == np.asarray(coef).dtype == np.float32
+    if is_float32 and matrix.multiplies_float32:
+        coefs = coefs.astype(np.float32)
+    constant = np.array([checks.number(intercept, "intercept")])
+    model = LinearModel(_BINOMIAL, coefs, constant, is_float32)
     weights = checks.weights(weight, n, "row of X", count)
     offsets = None if offset is None else checks.vector(offset, "offset", n, "row of X")
     return model, PassInput(matrix, None, weights, offsets, count)

@@ -508,12 +508,12 @@ def test_result_is_float32_if_both_x_and_coef_are(function, X_dtype, coef_dtype,
     assert result.dtype == expected
 
 
-def test_float32_results_are_rounded_once_from_float64():
+def test_float32_results_of_columns_are_rounded_once_from_float64():
     p = problem("float32", 513, 33)
     coef = p.coef.astype(np.float32)
-    z = linear.decision(p.X, coef)
+    z = linear.decision(np.asfortranarray(p.X), coef)
     assert z.dtype == np.float32
-    exact_z = linear.decision(p.X, coef.astype(np.float64))
+    exact_z = linear.decision(np.asfortranarray(p.X), coef.astype(np.float64))
     assert bits(z) == bits(exact_z.astype(np.float32))
 
 

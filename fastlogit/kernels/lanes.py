@@ -29,7 +29,7 @@ from fastlogit.kernels import jit
 WIDTH = 8
 
 _I32, _I64, _F64 = ir.IntType(32), ir.IntType(64), ir.DoubleType()
-_VECTOR = ir.VectorType(_F64, WIDTH)
+_VECTOR, _NARROW = ir.VectorType(_F64, WIDTH), ir.VectorType(ir.FloatType(), WIDTH)
 
 
 def _has_avx512() -> bool:
@@ -45,20 +45,22 @@ TILE_ROWS, TILE_VECTORS = (8, 2) if _has_avx512() else (4, 1)
 
 
 class LanesType(types.Type):  # type: ignore[misc]
-    """Numba's type of a value of eight float64."""
+    """Numba's type of a value of eight float64, or eight float32."""
 
-    def __init__(self) -> None:
-        super().__init__(name="lanes")
+    def __init__(self, dtype: Any) -> None:
+        self.dtype = dtype
+        super().__init__(name=f"lanes({dtype})")
 
 
-lanes_type = LanesType()
+lanes_type, _narrow_type = LanesType(types.float64), LanesType(types.float32)
 _numbers_type = types.UniTuple(types.uint64, WIDTH)
 
 
 @register_model(LanesType)
 class _LanesModel(models.PrimitiveModel):  # type: ignore[misc]
     def __init__(self, manager: Any, numba_type: Any) -> None:
-        super().__init__(manager, numba_type, _VECTOR)
+        narrow = numba_type == _narrow_type
+        super().__init__(manager, numba_type, _NARROW if narrow else _VECTOR)
 
 
 def _constant(values: list[int]) -> ir.Constant:
@@ -130,8 +132,10 @@ def fma(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
 
 
 def _fma(builder: Any, *vectors: Any) -> Any:
+    kind = vectors[0].type
+    name = f"llvm.fma.v{WIDTH}{_llvm_name(kind.element)}"
     function = cgutils.get_or_insert_function(
-        builder.module, ir.FunctionType(_VECTOR, [_VECTOR] * 3), f"llvm.fma.v{WIDTH}f64"
+        builder.module, ir.FunctionType(kind, [kind] * 3), name
     )
     return builder.call(function, vectors)
 
@@ -139,7 +143,7 @@ def _fma(builder: Any, *vectors: Any) -> Any:
 def _each(one: Any, *kinds: Any) -> Any:
     """Signature and code that apply `one` to vectors, or to each of tuples of them."""
     many = next((kind for kind in kinds if isinstance(kind, types.UniTuple)), None)
-    result = many or lanes_type
+    result = many or kinds[0]
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         if many is None:
@@ -164,6 +168,43 @@ def add(typingctx: Any, a: Any, b: Any) -> Any:
 def subtract(typingctx: Any, a: Any, b: Any) -> Any:
     """``a - b``."""
     return _each(lambda builder, *vectors: builder.fsub(*vectors), a, b)
+
+
+@jit.intrinsic
+def rounded(typingctx: Any, a: Any, like: Any) -> Any:
+    """`a` in the dtype of `like`, an array or vectors of float64 or float32.
+
+    Elements that `load` has widened become what they were, and the compiler drops both conversions.
+    """
+    dtype = getattr(like.dtype, "dtype", like.dtype)  # of a tuple of vectors: a vector's
+    return _convert(a, _narrow_type if dtype == types.float32 else lanes_type, like)
+
+
+@jit.intrinsic
+def widened(typingctx: Any, a: Any) -> Any:
+    """`a` in float64."""
+    return _convert(a, lanes_type)
+
+
+def _convert(kind: Any, wanted: Any, *others: Any) -> Any:
+    """Signature and code that convert a vector, or each of a tuple of them, to a type."""
+    many = isinstance(kind, types.UniTuple)
+    result = types.UniTuple(wanted, kind.count) if many else wanted
+
+    def convert(builder: Any, vector: Any) -> Any:
+        if wanted == (kind.dtype if many else kind):
+            return vector
+        is_narrow = wanted == _narrow_type
+        change = builder.fptrunc if is_narrow else builder.fpext
+        return change(vector, _NARROW if is_narrow else _VECTOR)
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        if not many:
+            return convert(builder, args[0])
+        vectors = cgutils.unpack_tuple(builder, args[0], kind.count)
+        return context.make_tuple(builder, result, [convert(builder, one) for one in vectors])
+
+    return result(kind, *others), codegen
 
 
 @jit.intrinsic

@@ -27,7 +27,9 @@ Error, with u = 2**-53, relative to the sum of the absolute terms:
   the Hessian over columns, ``(columns.MOST_ROWS + 4) u``, and CSR: u times the entries of the
   column.
 - The sum of the losses: negligible.
-- With `float32`, z is as accurate, but losses and slopes have a relative error of 2**-30.
+- With `float32`, losses and slopes have a relative error of 2**-30.
+- With coefficients of float32, which row-major float32 takes: z ``8 * 2**-24`` more, as each lane
+  adds up to eight products in float32.  A z that overflows there is formed again in float64.
 """
 
 from __future__ import annotations
@@ -99,7 +101,8 @@ def run(
     X : any layout (n, d)
     family : instance of a class of :data:`fastlogit.kernels.families.MODULES`
     coef : ndarray (K, d rounded up to 8)
-        Coefficients of each output, then zeros.
+        Coefficients of each output, then zeros.  float64, or float32 if X is an array of float32:
+        then z is formed in float32.
     intercept : ndarray (K,)
     t : array (n,) or None
         Targets; needed for `loss` only.

@@ -61,6 +61,11 @@ class Matrix(ABC):
         return self.shape[0] * self.shape[1]
 
     @property
+    def multiplies_float32(self) -> bool:
+        """Whether kernels take float32 coefficients, and form products with them in float32."""
+        return False
+
+    @property
     def whole_rows(self) -> int:
         """Parts and kernel calls begin at multiples of this, so blocks begin at the same rows."""
         return 8

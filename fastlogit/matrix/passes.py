@@ -38,14 +38,15 @@ class LinearModel(NamedTuple):
     ----------
     family : instance of a class of :data:`fastlogit.kernels.families.MODULES`
     coef : ndarray (K, d rounded up to 8)
-        Coefficients of each output, then zeros.
+        Coefficients of each output, then zeros.  float64, or float32 if `float32` and the X of the
+        pass `multiplies_float32`.
     intercept : ndarray (K,)
     float32 : bool
         Whether X and the coefficients are float32, so that less accurate terms are enough.
     """
 
     family: Any
-    coef: FloatArray
+    coef: Array
     intercept: FloatArray
     float32: bool
 

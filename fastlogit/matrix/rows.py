@@ -34,6 +34,10 @@ class RowMatrix(Matrix):
     padded_centres: NDArray[np.float64] | None = None
 
     @property
+    def multiplies_float32(self) -> bool:
+        return self.dtype == np.float32 and self.padded_centres is None
+
+    @property
     def arrays(self) -> Mapping[str, NDArray[Any]]:
         return {"X": self.X}
 

@@ -27,8 +27,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Array = NDArray[Any]
-    # Compiled code of `passes.run`, and its argument `float32`.
-    Code = tuple[Callable[..., bool], Literal[True] | None]
+    # Scratch memory: d, padded coefficients, the first d of these, an intercept.
+    Scratch = tuple[int, Array, Array, Array]
+    # Compiled code of `passes.run`, its argument `float32`, the dtype of its coefficients, and
+    # scratch memory that no call uses.
+    Code = tuple[Callable[..., bool], Literal[True] | None, dtype[Any], list[Scratch]]
 
 # Most elements of X: the general way, too, reads them as one part, by one call of the kernel.
 MOST_ELEMENTS = PART_ELEMENTS // 2
@@ -39,8 +42,6 @@ _FLOAT64, _FLOAT32 = dtype(float64), dtype(float32)
 _TARGETS = frozenset(map(dtype, "?bhilqBHILQfd"))
 # Code for each result and dtypes of X, coef, and t or `out`.
 _codes: dict[tuple[Any, ...], Code] = {}
-# Scratch memory that no call uses: d, padded coefficients, the first d of these, an intercept.
-_spare: list[tuple[int, Array, Array, Array]] = []
 
 
 def call(
@@ -100,10 +101,10 @@ def call(
     if code is None:
         return None
 
-    run, is_float32 = code
-    scratch = _spare.pop() if _spare else _scratch(d)
+    run, is_float32, kind, spare = code
+    scratch = spare.pop() if spare else _scratch(d, kind)
     if scratch[0] != d:
-        scratch = _scratch(d)
+        scratch = _scratch(d, kind)
     _, padded, first, constant = scratch
     first[:] = coef
     constant[0] = intercept
@@ -116,7 +117,7 @@ def call(
         scores if result == "probabilities" else None,
         loss, gradient, None, None, None, None, None,
     )  # fmt: skip
-    _spare.append(scratch)
+    spare.append(scratch)
     return _merged(loss, gradient) if is_sum and good else scores
 
 
@@ -136,8 +137,8 @@ def _merged(loss: Any, gradient: Array | None) -> float | tuple[float, Array]:
     return float(total[0]), merged
 
 
-def _scratch(d: int) -> tuple[int, Array, Array, Array]:
-    padded = zeros((1, lanes.round_up(d)))
+def _scratch(d: int, kind: dtype[Any]) -> Scratch:
+    padded = zeros((1, lanes.round_up(d)), kind)
     return d, padded, padded[0, :d], empty(1)
 
 
@@ -159,9 +160,12 @@ def _compiled(
         "gradient": Results(loss=empty(2), gradient=empty((1, 2, 2))),
     }
     is_float32: Literal[True] | None = True if kind == _FLOAT32 else None
-    _, padded, _, constant = _scratch(1)
+    # The kernel forms products in float32 if both factors are float32.
+    products = _FLOAT32 if X == coef == _FLOAT32 else _FLOAT64
+    _, padded, _, constant = _scratch(1, products)
     t = empty(1, last) if is_sum else None
     first = empty((1, 1), X), _BINOMIAL, padded, constant, t, None, None, is_float32
-    code = jit.compiled_code(passes.run, (*first, *results[result])), is_float32
+    run = jit.compiled_code(passes.run, (*first, *results[result]))
+    code: Code = run, is_float32, products, []
     _codes[(result, X, coef) if last is None else (result, X, coef, last)] = code
     return code

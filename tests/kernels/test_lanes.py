@@ -365,3 +365,26 @@ def test_a_tile_is_added_with_its_rounding_errors_and_nothing_beside_it():
         np.testing.assert_allclose(added[inside], expected[inside].astype(float), rtol=1e-12)
         assert (total[0][~inside] == 1e17).all()
         assert (total[1][~inside] == 0.25).all()
+
+
+@numba.njit
+def fma_like(a, b, c, like, out):
+    x, w = lanes.rounded(lanes.load_four(a, 0), like), lanes.rounded(lanes.load_four(b, 0), like)
+    sums = lanes.rounded(lanes.load_four(c, 0), x)
+    lanes.store_four(out, 0, lanes.widened(lanes.fma(x, w, sums)))
+    lanes.store(out, 0, lanes.widened(lanes.rounded(lanes.load(a, 0), like)))
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+def test_vectors_are_rounded_to_a_dtype_and_calculated_in_it(dtype):
+    a, b, c = np.random.default_rng(7).normal(size=(3, 32))
+    out, like = np.empty(32), np.empty(1, dtype)
+    fma_like(a, b, c, like, out)
+    assert out[:8].tolist() == a[:8].astype(dtype).tolist()
+    for result, *numbers in zip(out[8:], a[8:], b[8:], c[8:], strict=True):
+        x, w, start = (Fraction(float(number)) for number in np.array(numbers).astype(dtype))
+        if dtype == "float64":
+            assert result == float(x * w + start)
+        else:
+            # The product of two float32 is exact in float64, and so is almost every sum.
+            assert result == np.float32(float(x * w) + float(start))

@@ -67,6 +67,8 @@ ROUNDINGS = {
     "chunks": lambda n, d: (d, None),
     "csr": lambda n, d: (d, n + 4),
 }
+# Of z from coefficients of float32 and row-major float32.
+NARROW = 8 * 2.0**-24 * 2.0**53 + 9
 every_layout = pytest.mark.parametrize("layout", LAYOUTS)
 other_layouts = pytest.mark.parametrize("layout", ["columns", "chunks", "csr"])
 
@@ -201,6 +203,8 @@ def test_float32_with_coefficients_of_float32_has_less_accurate_terms_and_sums_i
     p = p._replace(coef=p.coef.astype(np.float32))
     X = LAYOUTS[layout](p.X)
     roundings, adding = ROUNDINGS[layout](513, 9)
+    if layout == "rows":
+        roundings = NARROW
     expected = exact(
         p.X, p.t, p.coef, **p.data(), roundings=roundings, adding=adding, term=2.0**-30
     )
@@ -208,10 +212,37 @@ def test_float32_with_coefficients_of_float32_has_less_accurate_terms_and_sums_i
     expected.loss.assert_holds(loss)
     expected.gradient.assert_holds(np.append(*gradient))
     assert linear.log_loss(X, p.t, p.coef, **p.data()) == loss
-    z = linear.decision(X, p.coef, p.intercept, offset=p.offset)
-    in_full = linear.decision(X, p.coef.astype(np.float64), p.intercept, offset=p.offset)
-    assert z.dtype == np.float32
-    assert (z == in_full.astype(np.float32)).all()
+    z = linear.decision(X, p.coef, p.intercept, offset=p.offset, out=np.empty(513))
+    expected.z.assert_holds(z)
+    rounded = linear.decision(X, p.coef, p.intercept, offset=p.offset)
+    assert rounded.dtype == np.float32
+    assert (rounded == z.astype(np.float32)).all()
+
+
+@pytest.mark.parametrize("d", [1, 8, 31, 33, 64, 159, 161, 300, 1000])
+def test_products_in_float32_are_within_their_bound_for_rows_of_every_length(d):
+    rng = np.random.default_rng(d)
+    X, coef = rng.normal(size=(2, 19, d)).astype(np.float32)
+    coef = coef[0]
+    z = linear.decision(X, coef, out=np.empty(19))
+    exact_z(X, coef, 0.0, None, roundings=NARROW).assert_holds(z)
+    assert linear.decision(X[18:], coef, out=np.empty(1)) == z[18]
+    # Coefficients of float64 are multiplied in float64.
+    full = linear.decision(X, coef.astype(np.float64))
+    exact_z(X, coef, 0.0, None).assert_holds(full)
+
+
+@pytest.mark.parametrize("d", [3, 40, 200])
+def test_products_that_overflow_in_float32_are_formed_in_float64(d):
+    X, coef = np.ones((11, d), np.float32), np.ones(d, np.float32)
+    X[4, :2] = 1e30, 1e30
+    coef[:2] = 1e30, -1e30
+    z = linear.decision(X, coef, out=np.empty(11))
+    assert z[4] == linear.decision(X, coef.astype(np.float64))[4]
+    assert np.isfinite(z).all()
+    assert np.isnan(linear.decision(X, coef, np.nan)).all()
+    X[5, 2] = np.inf
+    assert linear.decision(X, coef)[5] == np.inf
 
 
 @pytest.mark.parametrize("layout", ["rows", "columns", "csr"])

@@ -92,21 +92,21 @@ def test_other_types_go_the_general_way(kinds):
 @pytest.mark.parametrize("inner", [(9, 2.0), (9, -1.0), (16, 1.0)])
 def test_a_call_during_another_does_not_change_its_coefficients(inner, monkeypatch):
     # As in another thread, or in a signal handler.
-    monkeypatch.setattr(short, "_spare", [])
     d, value = inner
     key = ("logits", np.dtype(float), np.dtype(float))
     X, coef = usual()["X"], usual()["coef"]
     expected = short.call("logits", X, coef, 0.5)
-    run, flag = short._codes[key]
+    run, *others, _ = short._codes[key]
+    spare = []
     results = []
 
     def interrupted(*args):
         with monkeypatch.context() as patch:
-            patch.setitem(short._codes, key, (run, flag))
+            patch.setitem(short._codes, key, (run, *others, spare))
             results.append(short.call("logits", np.ones((2, d)), np.full(d, value), 1.0))
         return run(*args)
 
-    monkeypatch.setitem(short._codes, key, (interrupted, flag))
+    monkeypatch.setitem(short._codes, key, (interrupted, *others, spare))
     assert (short.call("logits", X, coef, 0.5) == expected).all()
     assert (results[0] == d * value + 1.0).all()
 

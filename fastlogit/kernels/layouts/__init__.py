@@ -32,7 +32,7 @@ total, work)``
 `work`
     What ``workspace(X)`` returned for this X.
 `coef` : float64 (d rounded up to 8,)
-    Ends with zeros.
+    Ends with zeros.  A layout whose matrix `multiplies_float32` is also given float32.
 `z` : float64, of at least `rows` rounded up to 8
     `multiply` puts the products into the first `rows` elements, and may overwrite the elements up
     to the next multiple of 8.
@@ -59,7 +59,8 @@ The functions must keep these rules:
 - ``add_pairs`` adds to the upper triangle of ``total`` and returns True, or does nothing and
   returns False.  In the second case the pass packs the block and multiplies tiles.
 - ``pack`` fills the first d columns of the first `rows` rows of `packed`.
-- Elements become float64 before anything is computed.  A layout with centres subtracts them here.
+- Elements become float64 before anything is computed, except for products with coefficients of
+  float32.  A layout with centres subtracts them here.
 - All but ``workspace`` are :func:`jit.inner` or :func:`jit.inlined` functions: they do not allocate
   and do not raise.
 

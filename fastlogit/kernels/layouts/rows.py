@@ -30,6 +30,9 @@ ENOUGH_ROWS = 32
 LEAST_ROWS, MOST_ROWS = 8, 512
 # Most elements (four vectors) and bytes of a short row.
 SHORT, SHORT_BYTES = 4 * lanes.WIDTH, 128
+# Most products that four vectors of float32 add up: four in each lane, and the rest of a row brings
+# four more at most.
+MOST_NARROW = 4 * SHORT
 
 
 class CentredRows(NamedTuple):
@@ -40,6 +43,8 @@ class CentredRows(NamedTuple):
 
 
 Layout = NDArray[Any] | CentredRows
+# float32 only if X is a float32 array without centres; its products are then formed in float32.
+Coefficients = NDArray[np.float64] | NDArray[np.float32]
 
 
 # Reading either of the two ----------------------------------------------------------------
@@ -175,20 +180,40 @@ def multiply(
     X: Layout,
     first: int,
     rows: int,
-    coef: NDArray[np.float64],
+    coef: Coefficients,
     z: NDArray[np.float64],
     work: None,
 ) -> bool:
     """Put ``X[first:first + rows] @ coef`` into z."""
+    is_narrow = coef.itemsize == 4
+    zero = lanes.rounded(lanes.zeros(), coef)
     done, unrolled = 0, _unrolled(X)
     if unrolled == 0 and shape(X)[1] * _itemsize(X) <= SHORT_BYTES:
         done = rows // 8 * 8
-        _multiply_short_rows(X, first, done, coef, z)
+        _multiply_short_rows(X, first, done, coef, zero, z)
     if unrolled == SHORT:
-        _multiply_rows(X, first, done, rows, coef, lanes.load_four(coef, 0), z)
+        start = lanes.rounded(lanes.load_four(coef, 0), zero)
+        _multiply_rows(X, first, done, rows, coef, zero, start, z)
+    elif is_narrow and unrolled > MOST_NARROW:
+        _multiply_long_rows(X, first, rows, coef, zero, z)
     else:
-        _multiply_rows(X, first, done, rows, coef, None, z)
+        _multiply_rows(X, first, done, rows, coef, zero, None, z)
+    if is_narrow:
+        _repair(X, first, rows, coef, z)
     return True
+
+
+@jit.inner
+def _repair(X: Layout, first: int, rows: int, coef: Coefficients, z: NDArray[np.float64]) -> None:
+    """Multiply rows again, in float64, whose products in float32 overflowed."""
+    check = lanes.zeros()
+    for i in range(0, rows, lanes.WIDTH):
+        check = lanes.fma(lanes.load(z, i), lanes.zeros(), check)
+    if lanes.total(check) == 0.0:
+        return
+    for i in range(rows):
+        if not np.isfinite(z[i]):
+            _multiply_rows(X, first, i, i + 1, coef, lanes.zeros(), None, z)
 
 
 @jit.inner
@@ -196,15 +221,15 @@ def multiply_two(
     X: Layout,
     first: int,
     rows: int,
-    coef: NDArray[np.float64],
-    other: NDArray[np.float64],
+    coef: Coefficients,
+    other: Coefficients,
     z: NDArray[np.float64],
     other_z: NDArray[np.float64],
     work: None,
 ) -> bool:
     """Put the products with `coef` and with `other` into z and `other_z`, as `multiply` does."""
     zeros, unrolled = lanes.zeros(), _unrolled(X)
-    if unrolled == 0:
+    if unrolled == 0 or coef.itemsize == 4:
         multiply(X, first, rows, coef, z, work)
         return multiply(X, first, rows, other, other_z, work)
     for i in range(rows):
@@ -213,43 +238,30 @@ def multiply_two(
             x = _load_four(X, first + i, j)
             sums = lanes.fma(x, lanes.load_four(coef, j), sums)
             other_sums = lanes.fma(x, lanes.load_four(other, j), other_sums)
-        z[i] = _add_up(X, first + i, unrolled, coef, sums)
-        other_z[i] = _add_up(X, first + i, unrolled, other, other_sums)
+        z[i] = _add_up(_add_rest(X, first + i, unrolled, coef, sums))
+        other_z[i] = _add_up(_add_rest(X, first + i, unrolled, other, other_sums))
     return True
 
 
 @jit.inlined
 def _multiply_short_rows(
-    X: Layout, first: int, rows: int, coef: NDArray[np.float64], z: NDArray[np.float64]
+    X: Layout, first: int, rows: int, coef: Coefficients, zero: Any, z: NDArray[np.float64]
 ) -> None:
     """Products of rows, eight at a time, with the bits of `_multiply_rows`.
 
     A row is summed in one vector, and the vectors of eight rows are added up together.
     """
-    d, zeros = shape(X)[1], lanes.zeros()
-    whole = d // lanes.WIDTH * lanes.WIDTH
-    for i in range(0, rows, 8):
-        sums = (zeros, zeros, zeros, zeros, zeros, zeros, zeros, zeros)
-        for j in range(0, whole, lanes.WIDTH):
-            x = _load_eight_rows(X, first + i, j, None)
-            sums = lanes.fma(x, lanes.load(coef, j), sums)
-        if whole < d:
-            x = _load_eight_rows(X, first + i, whole, d - whole)
-            sums = lanes.fma(x, lanes.load(coef, whole), sums)
-        lanes.store(z, i, lanes.totals(*sums))
-
-
-@jit.inlined
-def _add_up(X: Layout, i: int, start: int, coef: NDArray[np.float64], sums: Any) -> float:
-    """Sum of four vectors and of the products of the elements of a row from `start` on."""
-    sum_0, sum_1, sum_2, sum_3 = sums
     d = shape(X)[1]
     whole = d // lanes.WIDTH * lanes.WIDTH
-    for j in range(start, whole, lanes.WIDTH):
-        sum_0 = lanes.fma(_load(X, i, j), lanes.load(coef, j), sum_0)
-    if whole < d:
-        sum_0 = lanes.fma(_load_first(X, i, whole, d - whole), lanes.load(coef, whole), sum_0)
-    return lanes.total(lanes.add(lanes.add(sum_0, sum_1), lanes.add(sum_2, sum_3)))
+    for i in range(0, rows, 8):
+        sums = (zero, zero, zero, zero, zero, zero, zero, zero)
+        for j in range(0, whole, lanes.WIDTH):
+            x = _load_eight_rows(X, first + i, j, None)
+            sums = _add_products(x, lanes.load(coef, j), sums)
+        if whole < d:
+            x = _load_eight_rows(X, first + i, whole, d - whole)
+            sums = _add_products(x, lanes.load(coef, whole), sums)
+        lanes.store(z, i, lanes.totals(*lanes.widened(sums)))
 
 
 @jit.inlined
@@ -258,23 +270,72 @@ def _multiply_rows(
     first: int,
     done: int,
     rows: int,
-    coef: NDArray[np.float64],
+    coef: Coefficients,
+    zero: Any,
     start: Any,
     z: NDArray[np.float64],
 ) -> None:
     """Products of rows, each summed in four vectors: additions to one need not wait for another.
 
-    `start` is None, or the first four vectors of `coef`.  They stay in registers: loading them
-    again for each row takes as long as loading the row.
+    `zero`, a vector of zeros, says in which dtype.  `start` is None, or the first four vectors of
+    `coef`.  They stay in registers: loading them again for each row takes as long as loading the
+    row.
     """
-    zeros, unrolled = lanes.zeros(), _unrolled(X)
+    unrolled = _unrolled(X)
     for i in range(done, rows):
-        sums = (zeros, zeros, zeros, zeros)
+        sums = (zero, zero, zero, zero)
         if start is not None:
-            sums = lanes.fma(_load_four(X, first + i, 0), start, sums)
+            sums = _add_products(_load_four(X, first + i, 0), start, sums)
         for j in range(0 if start is None else SHORT, unrolled, SHORT):
-            sums = lanes.fma(_load_four(X, first + i, j), lanes.load_four(coef, j), sums)
-        z[i] = _add_up(X, first + i, unrolled, coef, sums)
+            x = _load_four(X, first + i, j)
+            sums = _add_products(x, lanes.load_four(coef, j), sums)
+        z[i] = _add_up(lanes.widened(_add_rest(X, first + i, unrolled, coef, sums)))
+
+
+@jit.inlined
+def _multiply_long_rows(
+    X: Layout, first: int, rows: int, coef: Coefficients, zero: Any, z: NDArray[np.float64]
+) -> None:
+    """As `_multiply_rows`; the sums of every `MOST_NARROW` products are added up in float64."""
+    zeros, unrolled = lanes.zeros(), _unrolled(X)
+    for i in range(rows):
+        wide = (zeros, zeros, zeros, zeros)
+        for begin in range(0, unrolled, MOST_NARROW):
+            sums = (zero, zero, zero, zero)
+            for j in range(begin, min(begin + MOST_NARROW, unrolled), SHORT):
+                x = _load_four(X, first + i, j)
+                sums = _add_products(x, lanes.load_four(coef, j), sums)
+            if begin + MOST_NARROW >= unrolled:
+                sums = _add_rest(X, first + i, unrolled, coef, sums)
+            wide = lanes.add(wide, lanes.widened(sums))
+        z[i] = _add_up(wide)
+
+
+@jit.inlined
+def _add_products(x: Any, w: Any, sums: Any) -> Any:
+    """``x * w + sums`` in the dtype of `sums`."""
+    return lanes.fma(lanes.rounded(x, sums), lanes.rounded(w, sums), sums)
+
+
+@jit.inlined
+def _add_rest(X: Layout, i: int, start: int, coef: Coefficients, sums: Any) -> Any:
+    """Add the products of a row from the element `start` on to the first of four vectors."""
+    sum_0, sum_1, sum_2, sum_3 = sums
+    d = shape(X)[1]
+    whole = d // lanes.WIDTH * lanes.WIDTH
+    for j in range(start, whole, lanes.WIDTH):
+        sum_0 = _add_products(_load(X, i, j), lanes.load(coef, j), sum_0)
+    if whole < d:
+        x = _load_first(X, i, whole, d - whole)
+        sum_0 = _add_products(x, lanes.load(coef, whole), sum_0)
+    return sum_0, sum_1, sum_2, sum_3
+
+
+@jit.inlined
+def _add_up(sums: Any) -> float:
+    """Sum of all lanes of four vectors."""
+    sum_0, sum_1, sum_2, sum_3 = sums
+    return lanes.total(lanes.add(lanes.add(sum_0, sum_1), lanes.add(sum_2, sum_3)))
 
 
 @jit.inner
