@@ -34,10 +34,11 @@ class Text(str):
 
 
 def usual(seed: int = 0) -> dict[str, Any]:
-    """X, coef, intercept and t that every function takes."""
+    """X, coef, intercept, t and direction that every function takes."""
     rng = np.random.default_rng(seed)
     X, coef = rng.normal(size=(N, D)), rng.normal(size=D)
-    return {"X": X, "coef": coef, "intercept": 0.5, "t": (rng.random(N) < 0.5).astype(np.float64)}
+    t, direction = (rng.random(N) < 0.5).astype(np.float64), rng.normal(size=D)
+    return {"X": X, "coef": coef, "intercept": 0.5, "t": t, "direction": direction}
 
 
 def unaligned(array: np.ndarray) -> np.ndarray:

@@ -215,7 +215,8 @@ def _weigh(
 def merge(partials: NDArray[np.float64], result: NDArray[np.float64]) -> None:
     """Add `partials`, (parts, 2, size), in order, and put the sums into `result` (size,)."""
     parts, _, size = partials.shape
-    highs, lows = np.empty(BLOCK), np.empty(BLOCK)
+    width = min(size, BLOCK)
+    highs, lows = np.empty(width), np.empty(width)
     for start in range(0, size, BLOCK):
         here = slice(start, min(start + BLOCK, size))
         highs[:] = 0.0
@@ -224,8 +225,31 @@ def merge(partials: NDArray[np.float64], result: NDArray[np.float64]) -> None:
             _add_each(partials[part, 0, here], partials[part, 1, here], highs, lows)
         sums = result[here]
         for i in range(sums.size):
-            # The low word is NaN after an overflow or an infinite term.
-            sums[i] = highs[i] + lows[i] if np.isfinite(lows[i]) else highs[i]
+            sums[i] = _rounded(highs[i], lows[i])
+
+
+@jit.loop
+def merge_symmetric(partials: NDArray[np.float64], result: NDArray[np.float64]) -> None:
+    """Add the upper triangles of `partials`, (parts, 2, m, m), as `merge` does.
+
+    `result` is the symmetric matrix of their first rows and columns.
+    """
+    parts, size = partials.shape[0], result.shape[0]
+    highs, lows = np.empty(size), np.empty(size)
+    for i in range(size):
+        highs[i:] = 0.0
+        lows[i:] = 0.0
+        for part in range(parts):
+            high, low = partials[part, 0, i, i:size], partials[part, 1, i, i:size]
+            _add_each(high, low, highs[i:], lows[i:])
+        for j in range(i, size):
+            result[i, j] = result[j, i] = _rounded(highs[j], lows[j])
+
+
+@jit.scalar
+def _rounded(high: float, low: float) -> float:
+    """``high + low``; `low` is NaN after an overflow or an infinite term."""
+    return high + low if np.isfinite(low) else high
 
 
 @jit.inner

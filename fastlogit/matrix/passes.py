@@ -168,11 +168,10 @@ def symmetric(hessian: PartialSums, outputs: int, d: int) -> FloatArray:
     """Hessian by [coef.ravel(), intercept], from its sums."""
     size, tiled = d + 1, passes.hessian_size(d)
     if outputs == 1:
-        upper = np.triu(hessian.merged().reshape(tiled, tiled)[:size, :size])
-        only: FloatArray = upper + np.triu(upper, 1).T
+        only = np.empty((size, size))
+        sums.merge_symmetric(hessian.partials.reshape(-1, 2, tiled, tiled), only)
         return only
-    sums = hessian.merged().reshape(outputs, outputs, tiled, tiled)[..., :size, :size]
-    upper = np.triu(sums)
+    upper = np.triu(hessian.merged().reshape(outputs, outputs, tiled, tiled)[..., :size, :size])
     blocks: FloatArray = upper + np.triu(upper, 1).swapaxes(2, 3)
     for k, other in combinations(range(outputs), 2):
         blocks[other, k] = blocks[k, other]

@@ -13,13 +13,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from numpy import dtype, empty, float32, float64, may_share_memory, ndarray, newaxis, zeros
+from numpy import dtype, empty, float32, float64, may_share_memory, ndarray, zeros
 
 from fastlogit.core.threads import MOST_THREADS
-from fastlogit.kernels import jit, lanes, passes, sums
+from fastlogit.kernels import jit, lanes, passes
 from fastlogit.kernels.families import Binomial
 from fastlogit.kernels.passes import Results
+from fastlogit.kernels.sums import merge
 from fastlogit.matrix.base import PART_ELEMENTS
+from fastlogit.matrix.passes import PartialSums, symmetric
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,6 +40,10 @@ MOST_ELEMENTS = PART_ELEMENTS // 2
 
 _BINOMIAL = Binomial()
 _FLOAT64, _FLOAT32 = dtype(float64), dtype(float32)
+# Results that are sums: those that need targets, or another vector, and all.
+_WITH_TARGETS = frozenset(["loss", "gradient", "newton"])
+_WITH_VECTOR = _WITH_TARGETS | {"product"}
+_SUMS = _WITH_VECTOR | {"hessian", "diagonal"}
 # Types of targets that the kernel reads.
 _TARGETS = frozenset(map(dtype, "?bhilqBHILQfd"))
 # Code for each result and dtypes of X, coef, and t or `out`.
@@ -45,24 +51,24 @@ _codes: dict[tuple[Any, ...], Code] = {}
 
 
 def call(
-    result: str, X: Any, coef: Any, intercept: Any, t: Any = None, out: Array | None = None
+    result: str, X: Any, coef: Any, intercept: Any, vector: Any = None, out: Array | None = None
 ) -> Any:
     """A result for all rows, or None if the call must go the general way.
 
     Parameters
     ----------
-    result : {"logits", "probabilities", "loss", "gradient"}
+    result : {"logits", "probabilities"}, or one of `_SUMS`
     X, coef, intercept
         As in :mod:`fastlogit.linear`, not yet checked.
-    t
-        Targets, for the last two results.
+    vector
+        Targets, the direction of a product, or None for results that need neither.
     out
-        Array for one of the first two, or None.
+        Array for logits or probabilities, or None.
 
     Returns
     -------
-    ndarray (n,), float, or tuple of float and ndarray (d + 1,)
-        The tuple is the loss and its derivatives by [coef, intercept].
+    ndarray (n,), or a list with an array for each of the sums
+        Derivatives are by [coef, intercept].
     """
     # One function, as each further call within it takes 3 % of the time.
     if not (
@@ -78,23 +84,23 @@ def call(
     n, d = X.shape
     if len(coef) != d or not 0 < n * d <= MOST_ELEMENTS:
         return None
-    is_sum = result == "loss" or result == "gradient"
     key: tuple[Any, ...]
-    if not is_sum and out is None:
+    if result in _WITH_VECTOR:
+        if not (
+            type(vector) is ndarray
+            and vector.ndim == 1
+            and len(vector) == (d if result == "product" else n)
+            and (flags := vector.flags).c_contiguous
+            and flags.aligned
+        ):
+            return None
+        key = result, X.dtype, coef.dtype, vector.dtype
+    elif out is None:
         key = result, X.dtype, coef.dtype
-    elif not is_sum and type(out) is ndarray and out.shape == (n,) and out.flags.carray:
+    elif type(out) is ndarray and out.shape == (n,) and out.flags.carray:
         if may_share_memory(out, X):
             return None
         key = result, X.dtype, coef.dtype, out.dtype
-    elif (
-        is_sum
-        and type(t) is ndarray
-        and t.ndim == 1
-        and len(t) == n
-        and (flags := t.flags).c_contiguous
-        and flags.aligned
-    ):
-        key = result, X.dtype, coef.dtype, t.dtype
     else:
         return None
     code = _codes.get(key) or _compiled(*key)
@@ -108,17 +114,19 @@ def call(
     _, padded, first, constant = scratch
     first[:] = coef
     constant[0] = intercept
-    scores = empty(n, coef.dtype) if out is None and not is_sum else out
-    loss = zeros(2) if is_sum else None
-    gradient = zeros((1, 2, d + 1)) if result == "gradient" else None
-    good = run(
-        X, _BINOMIAL, padded, constant, t, None, None, is_float32,
-        scores if result == "logits" else None,
-        scores if result == "probabilities" else None,
-        loss, gradient, None, None, None, None, None,
-    )  # fmt: skip
+    done: Any
+    if result in _SUMS:
+        done = _sums(result, d, vector, code, X, padded, constant)
+    else:
+        done = empty(n, coef.dtype) if out is None else out
+        run(
+            X, _BINOMIAL, padded, constant, None, None, None, is_float32,
+            done if result == "logits" else None,
+            done if result == "probabilities" else None,
+            None, None, None, None, None, None, None,
+        )  # fmt: skip
     spare.append(scratch)
-    return _merged(loss, gradient) if is_sum and good else scores
+    return done
 
 
 def is_count(threads: Any) -> bool:
@@ -126,15 +134,46 @@ def is_count(threads: Any) -> bool:
     return type(threads) is int and 0 < threads <= MOST_THREADS
 
 
-def _merged(loss: Any, gradient: Array | None) -> float | tuple[float, Array]:
-    """Sums as single numbers, merged as in the general way."""
-    total = empty(1)
-    sums.merge(loss[newaxis, :, newaxis], total)
-    if gradient is None:
-        return float(total[0])
-    merged = empty(gradient.shape[2])
-    sums.merge(gradient, merged)
-    return float(total[0]), merged
+def _sums(
+    result: str, d: int, vector: Any, code: Code, X: Array, padded: Array, constant: Array
+) -> list[Array] | None:
+    """Sums over all rows; None if a target is wrong."""
+    run, is_float32, kind, _ = code
+    t, direction = (None, vector) if result == "product" else (vector, None)
+    results = _empty_sums(result, d, kind, direction)
+    if not run(X, _BINOMIAL, padded, constant, t, None, None, is_float32, *results):
+        return None
+    _, _, loss, gradient, pairs, diagonal, product, _, _ = results
+    sums = [] if loss is None else [_merged(loss.reshape(1, 2, 1))]
+    sums += [_merged(one) for one in (gradient, diagonal, product) if one is not None]
+    if pairs is not None:
+        sums.append(symmetric(PartialSums(pairs.reshape(1, 2, -1)), 1, d))
+    return sums
+
+
+def _merged(partials: Array) -> Array:
+    result = empty(partials.shape[2])
+    merge(partials, result)
+    return result
+
+
+def _empty_sums(result: str, d: int, kind: dtype[Any], direction: Array | None) -> Results:
+    """What the kernel fills, all zeros, and what it needs for a product."""
+    loss = zeros(2) if result in _WITH_TARGETS else None
+    if result == "loss":
+        return Results(None, None, loss)
+    columns = zeros((1, 2, d + 1))
+    if result == "gradient":
+        return Results(None, None, loss, columns)
+    if result == "diagonal":
+        return Results(None, None, None, None, None, columns)
+    if direction is not None:
+        _, along, first, _ = _scratch(d, kind if direction.dtype == _FLOAT32 else _FLOAT64)
+        first[:] = direction
+        return Results(None, None, None, None, None, None, columns, along, zeros(1))
+    size = passes.hessian_size(d)
+    pairs = zeros((1, 1, 2, size, size))
+    return Results(None, None, loss, None if loss is None else columns, pairs)
 
 
 def _scratch(d: int, kind: dtype[Any]) -> Scratch:
@@ -145,27 +184,29 @@ def _scratch(d: int, kind: dtype[Any]) -> Scratch:
 def _compiled(
     result: str, X: dtype[Any], coef: dtype[Any], last: dtype[Any] | None = None
 ) -> Code | None:
-    """Code for dtypes of X, `coef`, and t or `out`; None if they must go the general way."""
-    is_sum = result in ("loss", "gradient")
+    """Code for dtypes of X, `coef`, and t, direction or `out`; None: go the general way."""
+    needs_t = result in _WITH_TARGETS
+    kinds = _TARGETS if needs_t else (_FLOAT64, _FLOAT32)
     if coef not in (_FLOAT64, _FLOAT32) or X not in (coef, _FLOAT32):
         return None
-    if last is not None and last not in (_TARGETS if is_sum else (_FLOAT64, _FLOAT32)):
+    if last is not None and last not in kinds:
         return None
-    kind = coef if is_sum or last is None else last
-    scores = None if is_sum else empty(1, kind)
-    results = {
-        "logits": Results(logits=scores),
-        "probabilities": Results(probabilities=scores),
-        "loss": Results(loss=empty(2)),
-        "gradient": Results(loss=empty(2), gradient=empty((1, 2, 2))),
-    }
-    is_float32: Literal[True] | None = True if kind == _FLOAT32 else None
+    is_sum = result in _SUMS
     # The kernel forms products in float32 if both factors are float32.
     products = _FLOAT32 if X == coef == _FLOAT32 else _FLOAT64
+    kind = products if is_sum else (coef if last is None else last)
+    is_float32: Literal[True] | None = True if kind == _FLOAT32 else None
     _, padded, _, constant = _scratch(1, products)
-    t = empty(1, last) if is_sum else None
-    first = empty((1, 1), X), _BINOMIAL, padded, constant, t, None, None, is_float32
-    run = jit.compiled_code(passes.run, (*first, *results[result]))
+    t = empty(1, last) if needs_t else None
+    if is_sum:
+        direction = empty(1, last) if result == "product" else None
+        results = _empty_sums(result, 1, products, direction)
+    else:
+        results = Results(**{result: empty(1, kind)})
+    run = jit.compiled_code(
+        passes.run,
+        (empty((1, 1), X), _BINOMIAL, padded, constant, t, None, None, is_float32, *results),
+    )
     code: Code = run, is_float32, products, []
     _codes[(result, X, coef) if last is None else (result, X, coef, last)] = code
     return code

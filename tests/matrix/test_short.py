@@ -33,17 +33,27 @@ from tests.odd_arguments import (
 
 ONE = np.int64(1)
 SCORES = ["decision", "probability"]
-SUMS = ["log_loss", "log_loss_gradient"]
+OF_TARGETS = ["log_loss", "log_loss_gradient", "log_loss_gradient_hessian"]
+SUMS = [*OF_TARGETS, "hessian", "hessian_diagonal", "hessian_product"]
+RESULTS = dict(
+    zip(
+        SCORES + SUMS,
+        ["logits", "probabilities", "loss", "gradient", "newton", "hessian", "diagonal", "product"],
+        strict=True,
+    )
+)
 DTYPES = [("float64", "float64"), ("float32", "float64"), ("float32", "float32")]
 
 
-def arguments(name, X, coef, intercept, t):
-    return (X, t, coef, intercept) if name in SUMS else (X, coef, intercept)
+def arguments(name, X, coef, intercept, t, direction=None):
+    if name in OF_TARGETS:
+        return X, t, coef, intercept
+    return (X, coef, direction, intercept) if "product" in name else (X, coef, intercept)
 
 
-def short_call(name, X, coef, intercept, t):
-    result = dict(zip(SCORES + SUMS, ("logits", "probabilities", "loss", "gradient"), strict=True))
-    return short.call(result[name], X, coef, intercept, *[t] * (name in SUMS))
+def short_call(name, X, coef, intercept, t, direction):
+    vector = t if name in OF_TARGETS else direction if "product" in name else None
+    return short.call(RESULTS[name], X, coef, intercept, vector)
 
 
 # The same results -------------------------------------------------------------------------
@@ -55,8 +65,9 @@ def test_short_calls_have_the_bits_of_the_general_way(name, dtypes):
     rng = np.random.default_rng(1)
     for n, d in [(1, 1), (1, 8), (3, 7), (128, 32), (1000, 33), (2, 5), (2, 8)]:
         X, coef = rng.normal(size=(n, d)).astype(dtypes[0]), rng.normal(size=d).astype(dtypes[1])
-        args = arguments(name, X, coef, 0.25, rng.random(n))
-        assert short_call(name, X, coef, 0.25, rng.random(n)) is not None
+        given = X, coef, 0.25, rng.random(n), rng.normal(size=d).astype(dtypes[1])
+        args = arguments(name, *given)
+        assert short_call(name, *given) is not None
         function = getattr(linear, name)
         assert outcome(partial(function, *args)) == outcome(partial(function, *args, threads=ONE))
 
@@ -164,12 +175,14 @@ def odd(rng, pools):
 
 def test_functions_take_odd_arguments_as_the_general_way_does():
     rng, outcomes = np.random.default_rng(3), Counter()
-    pools = {name: odd_arrays(usual()[name]) for name in ("X", "coef", "t")}
+    pools = {name: odd_arrays(usual()[name]) for name in ("X", "coef", "t", "direction")}
     pools["intercept"] = INTERCEPTS
     pools["t"] += TARGETS
-    for _ in range(1500):
-        name = [*SCORES, *SUMS][rng.integers(4)]
+    for _ in range(2500):
+        name = [*SCORES, *SUMS][rng.integers(8)]
         call = partial(getattr(linear, name), *arguments(name, **odd(rng, pools)))
+        if name.startswith("hessian") and rng.random() < 0.3:
+            call = partial(call, with_intercept=[True, 1, 0, "", None][rng.integers(5)])
         if name in SCORES and rng.random() < 0.5:
             call = partial(call, missing=MISSING[rng.integers(len(MISSING))])
         outcomes[compared(call, partial(call, threads=ONE))] += 1
