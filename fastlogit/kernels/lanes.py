@@ -159,6 +159,12 @@ def _each(one: Any, *kinds: Any) -> Any:
 
 
 @jit.intrinsic
+def multiply(typingctx: Any, a: Any, b: Any) -> Any:
+    """``a * b``."""
+    return _each(lambda builder, *vectors: builder.fmul(*vectors), a, b)
+
+
+@jit.intrinsic
 def add(typingctx: Any, a: Any, b: Any) -> Any:
     """``a + b``."""
     return _each(lambda builder, *vectors: builder.fadd(*vectors), a, b)
@@ -178,6 +184,14 @@ def rounded(typingctx: Any, a: Any, like: Any) -> Any:
     """
     dtype = getattr(like.dtype, "dtype", like.dtype)  # of a tuple of vectors: a vector's
     return _convert(a, _narrow_type if dtype == types.float32 else lanes_type, like)
+
+
+@jit.intrinsic
+def is_float32(typingctx: Any, array: Any) -> Any:
+    """True, or None if it is float64: a function that is given this compiles one of its branches."""
+    if array.dtype == types.float32:
+        return types.boolean(array), lambda *_: ir.Constant(ir.IntType(1), 1)
+    return types.none(array), lambda context, *_: context.get_dummy_value()
 
 
 @jit.intrinsic

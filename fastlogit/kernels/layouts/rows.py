@@ -15,7 +15,7 @@ for a few rows as for 32.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -160,14 +160,6 @@ def partial_size(X: Layout) -> int:
 
 
 @jit.inlined
-def _multiply_add(X: Layout, i: int, j: int, count: int, b: Any, c: Any) -> Any:
-    """``X[i, j:j + 8] * b + c``, or only the first `count` elements of the row."""
-    if count >= lanes.WIDTH:
-        return lanes.fma(_load(X, i, j), b, c)
-    return lanes.fma(_load_first(X, i, j, count), b, c)
-
-
-@jit.inlined
 def _unrolled(X: Layout) -> int:
     """Elements of a row that are summed in four vectors; the rest, or a short row, in one."""
     d = shape(X)[1]
@@ -185,7 +177,20 @@ def multiply(
     work: None,
 ) -> bool:
     """Put ``X[first:first + rows] @ coef`` into z."""
-    is_narrow = coef.itemsize == 4
+    _multiply(X, first, rows, coef, lanes.is_float32(coef), z)
+    return True
+
+
+@jit.inlined
+def _multiply(
+    X: Layout,
+    first: int,
+    rows: int,
+    coef: Coefficients,
+    narrow: Literal[True] | None,
+    z: NDArray[np.float64],
+) -> None:
+    """`narrow` says whether `coef` is float32."""
     zero = lanes.rounded(lanes.zeros(), coef)
     done, unrolled = 0, _unrolled(X)
     if unrolled == 0 and shape(X)[1] * _itemsize(X) <= SHORT_BYTES:
@@ -194,13 +199,12 @@ def multiply(
     if unrolled == SHORT:
         start = lanes.rounded(lanes.load_four(coef, 0), zero)
         _multiply_rows(X, first, done, rows, coef, zero, start, z)
-    elif is_narrow and unrolled > MOST_NARROW:
+    elif narrow is not None and unrolled > MOST_NARROW:
         _multiply_long_rows(X, first, rows, coef, zero, z)
     else:
         _multiply_rows(X, first, done, rows, coef, zero, None, z)
-    if is_narrow:
+    if narrow is not None:
         _repair(X, first, rows, coef, z)
-    return True
 
 
 @jit.inner
@@ -228,19 +232,42 @@ def multiply_two(
     work: None,
 ) -> bool:
     """Put the products with `coef` and with `other` into z and `other_z`, as `multiply` does."""
-    zeros, unrolled = lanes.zeros(), _unrolled(X)
-    if unrolled == 0 or coef.itemsize == 4:
+    unrolled = _unrolled(X)
+    if unrolled == 0 or lanes.is_float32(coef) is not None:
         multiply(X, first, rows, coef, z, work)
         return multiply(X, first, rows, other, other_z, work)
+    if unrolled == SHORT:
+        starts = lanes.load_four(coef, 0), lanes.load_four(other, 0)
+        _multiply_two_rows(X, first, rows, coef, other, starts, z, other_z)
+    else:
+        _multiply_two_rows(X, first, rows, coef, other, None, z, other_z)
+    return True
+
+
+@jit.inlined
+def _multiply_two_rows(
+    X: Layout,
+    first: int,
+    rows: int,
+    coef: Coefficients,
+    other: Coefficients,
+    starts: Any,
+    z: NDArray[np.float64],
+    other_z: NDArray[np.float64],
+) -> None:
+    """Both products of rows, in float64; `starts` is None, or the first vectors of both factors."""
+    zero, unrolled = lanes.zeros(), _unrolled(X)
     for i in range(rows):
-        sums = other_sums = (zeros, zeros, zeros, zeros)
-        for j in range(0, unrolled, SHORT):
+        sums = other_sums = (zero, zero, zero, zero)
+        if starts is not None:
+            x = _load_four(X, first + i, 0)
+            sums, other_sums = lanes.fma(x, starts[0], sums), lanes.fma(x, starts[1], other_sums)
+        for j in range(0 if starts is None else SHORT, unrolled, SHORT):
             x = _load_four(X, first + i, j)
             sums = lanes.fma(x, lanes.load_four(coef, j), sums)
             other_sums = lanes.fma(x, lanes.load_four(other, j), other_sums)
         z[i] = _add_up(_add_rest(X, first + i, unrolled, coef, sums))
         other_z[i] = _add_up(_add_rest(X, first + i, unrolled, other, other_sums))
-    return True
 
 
 @jit.inlined
@@ -320,8 +347,10 @@ def _add_products(x: Any, w: Any, sums: Any) -> Any:
 @jit.inlined
 def _add_rest(X: Layout, i: int, start: int, coef: Coefficients, sums: Any) -> Any:
     """Add the products of a row from the element `start` on to the first of four vectors."""
-    sum_0, sum_1, sum_2, sum_3 = sums
     d = shape(X)[1]
+    if start == d:
+        return sums
+    sum_0, sum_1, sum_2, sum_3 = sums
     whole = d // lanes.WIDTH * lanes.WIDTH
     for j in range(start, whole, lanes.WIDTH):
         sum_0 = _add_products(_load(X, i, j), lanes.load(coef, j), sum_0)
@@ -339,52 +368,6 @@ def _add_up(sums: Any) -> float:
 
 
 @jit.inner
-def _accumulate_four(
-    X: Layout,
-    first: int,
-    rows: int,
-    j: int,
-    factor: NDArray[np.float64],
-    sums: NDArray[np.float64],
-) -> None:
-    """Add ``Xᵀ @ factor`` of the 32 columns from j on to `sums`, in four registers."""
-    four = lanes.load_four(sums, j)
-    for i in range(rows):
-        four = lanes.fma(_load_four(X, first + i, j), lanes.broadcast(factor[i]), four)
-    lanes.store_four(sums, j, four)
-
-
-@jit.inlined
-def _accumulate_one(
-    X: Layout,
-    first: int,
-    rows: int,
-    j: int,
-    count: int,
-    factor: NDArray[np.float64],
-    sums: NDArray[np.float64],
-) -> None:
-    """Add ``Xᵀ @ factor`` of the `count` columns from j on, up to 8, to `sums`.
-
-    Every fourth row goes into the same register: additions to one need not wait for another.
-    """
-    sum_0 = lanes.load(sums, j)
-    sum_1 = sum_2 = sum_3 = lanes.zeros()
-    i = 0
-    while i + 4 <= rows:
-        row = first + i
-        sum_0 = _multiply_add(X, row, j, count, lanes.broadcast(factor[i]), sum_0)
-        sum_1 = _multiply_add(X, row + 1, j, count, lanes.broadcast(factor[i + 1]), sum_1)
-        sum_2 = _multiply_add(X, row + 2, j, count, lanes.broadcast(factor[i + 2]), sum_2)
-        sum_3 = _multiply_add(X, row + 3, j, count, lanes.broadcast(factor[i + 3]), sum_3)
-        i += 4
-    while i < rows:
-        sum_0 = _multiply_add(X, first + i, j, count, lanes.broadcast(factor[i]), sum_0)
-        i += 1
-    lanes.store(sums, j, lanes.add(lanes.add(sum_0, sum_1), lanes.add(sum_2, sum_3)))
-
-
-@jit.inner
 def accumulate(
     X: Layout,
     first: int,
@@ -395,16 +378,7 @@ def accumulate(
     work: None,
 ) -> None:
     """Add ``Xᵀ @ factor`` of a block to `sums`."""
-    d = shape(X)[1]
-    j = 0
-    while j + 4 * lanes.WIDTH <= d:
-        _accumulate_four(X, first, rows, j, factor, sums)
-        j += 4 * lanes.WIDTH
-    while j + lanes.WIDTH <= d:
-        _accumulate_one(X, first, rows, j, lanes.WIDTH, factor, sums)
-        j += lanes.WIDTH
-    if j < d:
-        _accumulate_one(X, first, rows, j, d - j, factor, sums)
+    _accumulate(X, first, rows, factor, None, sums)
 
 
 @jit.inner
@@ -418,11 +392,91 @@ def accumulate_squares(
     work: None,
 ) -> None:
     """Add ``(X * X)ᵀ @ factor`` of a block to `sums`."""
+    _accumulate(X, first, rows, factor, True, sums)
+
+
+@jit.inlined
+def _accumulate(
+    X: Layout,
+    first: int,
+    rows: int,
+    factor: NDArray[np.float64],
+    squared: Literal[True] | None,
+    sums: NDArray[np.float64],
+) -> None:
+    d = shape(X)[1]
+    j = 0
+    while j + 4 * lanes.WIDTH <= d:
+        _accumulate_four(X, first, rows, j, factor, squared, sums)
+        j += 4 * lanes.WIDTH
+    while j + lanes.WIDTH <= d:
+        _accumulate_one(X, first, rows, j, lanes.WIDTH, factor, squared, sums)
+        j += lanes.WIDTH
+    if j < d:
+        _accumulate_one(X, first, rows, j, d - j, factor, squared, sums)
+
+
+@jit.inner
+def _accumulate_four(
+    X: Layout,
+    first: int,
+    rows: int,
+    j: int,
+    factor: NDArray[np.float64],
+    squared: Literal[True] | None,
+    sums: NDArray[np.float64],
+) -> None:
+    """Accumulate 32 columns from j on, in four registers."""
+    four = lanes.load_four(sums, j)
     for i in range(rows):
-        value = factor[i]
-        for j in range(shape(X)[1]):
-            x = _element(X, first + i, j)
-            sums[j] += (value * x) * x  # x * x may overflow
+        four = _add_terms(_load_four(X, first + i, j), factor[i], squared, four)
+    lanes.store_four(sums, j, four)
+
+
+@jit.inlined
+def _accumulate_one(
+    X: Layout,
+    first: int,
+    rows: int,
+    j: int,
+    count: int,
+    factor: NDArray[np.float64],
+    squared: Literal[True] | None,
+    sums: NDArray[np.float64],
+) -> None:
+    """Accumulate `count` columns from j on, up to 8.
+
+    Every fourth row goes into the same register: additions to one need not wait for another.
+    """
+    sum_0 = lanes.load(sums, j)
+    sum_1 = sum_2 = sum_3 = lanes.zeros()
+    i = 0
+    while i + 4 <= rows:
+        row = first + i
+        sum_0 = _add_terms(_load_some(X, row, j, count), factor[i], squared, sum_0)
+        sum_1 = _add_terms(_load_some(X, row + 1, j, count), factor[i + 1], squared, sum_1)
+        sum_2 = _add_terms(_load_some(X, row + 2, j, count), factor[i + 2], squared, sum_2)
+        sum_3 = _add_terms(_load_some(X, row + 3, j, count), factor[i + 3], squared, sum_3)
+        i += 4
+    while i < rows:
+        x = _load_some(X, first + i, j, count)
+        sum_0 = _add_terms(x, factor[i], squared, sum_0)
+        i += 1
+    lanes.store(sums, j, lanes.add(lanes.add(sum_0, sum_1), lanes.add(sum_2, sum_3)))
+
+
+@jit.inlined
+def _load_some(X: Layout, i: int, j: int, count: int) -> Any:
+    """`_load` if `count` is at least 8, else `_load_first`."""
+    return _load(X, i, j) if count >= lanes.WIDTH else _load_first(X, i, j, count)
+
+
+@jit.inlined
+def _add_terms(x: Any, factor: float, squared: Literal[True] | None, sums: Any) -> Any:
+    """``x * factor + sums``; with `squared` ``(x * factor) * x + sums``, as x * x may overflow."""
+    if squared is None:
+        return lanes.fma(x, lanes.broadcast(factor), sums)
+    return lanes.fma(lanes.multiply(x, lanes.broadcast(factor)), x, sums)
 
 
 @jit.inner
