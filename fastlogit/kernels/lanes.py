@@ -188,7 +188,7 @@ def rounded(typingctx: Any, a: Any, like: Any) -> Any:
 
 @jit.intrinsic
 def is_float32(typingctx: Any, array: Any) -> Any:
-    """True, or None if it is float64: a function that is given this compiles one of its branches."""
+    """True or None: a function that is given this compiles only the branch that it takes."""
     if array.dtype == types.float32:
         return types.boolean(array), lambda *_: ir.Constant(ir.IntType(1), 1)
     return types.none(array), lambda context, *_: context.get_dummy_value()
