@@ -118,7 +118,7 @@ def run(
     size = lanes.round_up(block)
     work = layouts.workspace(X)
     # Of a block: its logits, the factors by which X is accumulated, and terms of one output.
-    z = np.empty((outputs, size))
+    z = np.empty((outputs + families.SCRATCH, size))
     if logits is None and probabilities is None:
         factors, terms = np.empty((outputs, size)), np.empty(size)
     if loss is not None:
@@ -153,6 +153,8 @@ def run(
             sums.carry(terms, lanes.round_up(rows), carried)
         if gradient is not None:
             _accumulate(X, outputs, first, rows, factors, None, partial, gradient, work)
+        if hessian is not None or diagonal is not None or product is not None:
+            families.prepare_curvature(family, z, rows)
         if hessian is not None:
             _add_products(X, family, outputs, z, weight, first, rows, terms, packed, work, hessian)
         if diagonal is not None:
@@ -231,7 +233,7 @@ def _put_diagonal_factors(
     factors: NDArray[np.float64],
 ) -> None:
     """Put the second derivative by each output: the factors of the Hessian's diagonal."""
-    for k in range(z.shape[0]):
+    for k in range(factors.shape[0]):
         families.put_curvature(family, k, k, z, weight, first, rows, factors[k])
 
 
@@ -247,10 +249,10 @@ def _put_product_factors(
     factors: NDArray[np.float64],
 ) -> None:
     """Put the derivative of each slope along `along`: the factors of the Hessian's product."""
-    for k in range(z.shape[0]):
+    for k in range(factors.shape[0]):
         factor = factors[k]
         factor[: lanes.round_up(rows)] = 0.0
-        for other in range(z.shape[0]):
+        for other in range(factors.shape[0]):
             direction = along[other]
             families.put_curvature(family, k, other, z, weight, first, rows, curvatures)
             for i in range(rows):

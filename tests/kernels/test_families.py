@@ -50,6 +50,11 @@ def differentiate(family, z, t, weight, float32, first, rows, losses, slopes):
 
 
 @jit.inner
+def prepare_curvature(family, z, rows):
+    pass
+
+
+@jit.inner
 def put_curvature(family, k, other, z, weight, first, rows, curvatures):
     curvatures[:] = 0.0
     for i in range(rows):
@@ -59,7 +64,8 @@ def put_curvature(family, k, other, z, weight, first, rows, curvatures):
 @pytest.fixture
 def given(monkeypatch):
     """Model and data of the family; nothing that is compiled for it is kept on disk."""
-    functions = [outputs, add_constants, put_logits, differentiate, put_curvature]
+    functions = [outputs, add_constants, put_logits, differentiate, prepare_curvature]
+    functions.append(put_curvature)
     module = types.SimpleNamespace(**{function.__name__: function for function in functions})
     monkeypatch.setitem(families.MODULES, Pair, module)
     monkeypatch.setattr(jit._Cache, "save_overload", lambda *args: None)

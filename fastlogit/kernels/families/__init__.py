@@ -14,13 +14,15 @@ A family is an empty named tuple class, by which compiled code chooses, and a mo
 ``put_probabilities(family, z, first, rows, float32, out)``   out = probabilities
 ``differentiate(family, z, t, weight, float32, first, rows,   losses, and their derivatives by z
 losses, slopes)``
+``prepare_curvature(family, z, rows)``                        z = what `put_curvature` reads
 ``put_curvature(family, k, other, z, weight, first, rows,     second derivatives by two logits
 curvatures)``
 ============================================================  =====================================
 
-`z` : float64 (K, rows rounded up to 8)
-    Logits of a block, one row for each output.  `add_constants` completes what ``X @ coef.T`` has
-    put there.
+`z` : float64 (K + `SCRATCH`, rows rounded up to 8)
+    Logits of a block, one row for each output, and scratch memory.  `add_constants` completes what
+    ``X @ coef.T`` has put there.  `put_probabilities` may overwrite the logits, as no other result
+    is then wanted.
 `first`, `rows`
     The block: rows `first` to ``first + rows`` of `offset`, `t`, `weight` and `out`.
 `intercept` : float64 (K,)
@@ -51,14 +53,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fastlogit.kernels import jit
-from fastlogit.kernels.families import binomial
+from fastlogit.kernels.families import binomial, softmax
 from fastlogit.kernels.families.binomial import Binomial as Binomial
+from fastlogit.kernels.families.softmax import SCRATCH as SCRATCH
+from fastlogit.kernels.families.softmax import Softmax as Softmax
 
 if TYPE_CHECKING:
     from types import ModuleType
 
 
-MODULES: dict[type, ModuleType] = {Binomial: binomial}
+MODULES: dict[type, ModuleType] = {Binomial: binomial, Softmax: softmax}
 
 
 def _by_family(name: str) -> Any:
@@ -70,4 +74,5 @@ add_constants = _by_family("add_constants")
 put_logits = _by_family("put_logits")
 put_probabilities = _by_family("put_probabilities")
 differentiate = _by_family("differentiate")
+prepare_curvature = _by_family("prepare_curvature")
 put_curvature = _by_family("put_curvature")

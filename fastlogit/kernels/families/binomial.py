@@ -96,6 +96,11 @@ def differentiate(
 
 
 @jit.inner
+def prepare_curvature(family: Binomial, z: NDArray[np.float64], rows: int) -> None:
+    """Leave the logits as they are."""
+
+
+@jit.inner
 def put_curvature(
     family: Binomial,
     k: int,

@@ -1,0 +1,302 @@
+"""The softmax family: K logits for each row, one for each class.
+
+With m the largest logit of a row and S the sum of e^(z_j - m) over all classes but one that has it:
+
+    p_k = e^(z_k - m) / (1 + S)                loss = Σ t_k (m - z_k) + log(1 + S)
+    slope_k = p_k - t_k                        curvature_kj = p_k (δ_kj - p_j)
+
+A target is a class number, or a row of probabilities t_k.  Nothing cancels for class numbers: the
+slope of the true class is minus the sum of the other p, and 1 - p_k is such a sum too.  A term is
+within ``(K + 6) u`` of its value at these logits, u = 2**-53; the slope of a probability t_k
+within that of ``p_k + t_k``.  See :mod:`fastlogit.kernels.softmax` for rounding them once.
+
+z has three rows of scratch behind its K logits.  All loops run over the rows of a block, class by
+class, so that they vectorise.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastlogit.kernels import jit, lanes, sums
+from fastlogit.kernels.exponential import SMALLEST_Z, exp_fraction_reduced, minus_log
+
+# Rows of z behind the logits: m; S, later 1 / (1 + S); and the terms that are 1, or of the target.
+SCRATCH = 3
+# Probabilities of a target must add up to 1 within this: each may be rounded to float32.
+TOLERANCE = 2.0**-18
+
+
+class Softmax(NamedTuple):
+    """K classes; see :mod:`fastlogit.kernels.families`."""
+
+
+@jit.inner
+def outputs(family: Softmax, coef: NDArray[Any]) -> int:
+    """K."""
+    return coef.shape[0]
+
+
+@jit.inner
+def add_constants(
+    family: Softmax,
+    z: NDArray[np.float64],
+    first: int,
+    rows: int,
+    intercept: NDArray[np.float64],
+    offset: NDArray[Any] | None,
+) -> None:
+    """Add intercepts and offsets to the logits of a block."""
+    for k in range(intercept.size):
+        logits, constant = z[k], intercept[k]
+        known = None if offset is None else offset[first : first + rows]
+        for i in range(rows):
+            logits[i] += constant if known is None else constant + known[i, k]
+
+
+@jit.inner
+def put_logits(
+    family: Softmax, z: NDArray[np.float64], first: int, rows: int, out: NDArray[Any]
+) -> None:
+    """Put the logits into `out` (n, K)."""
+    for i in range(rows):
+        for k in range(out.shape[1]):
+            out[first + i, k] = z[k, i]
+
+
+@jit.inner
+def put_probabilities(
+    family: Softmax,
+    z: NDArray[np.float64],
+    first: int,
+    rows: int,
+    float32: Literal[True] | None,
+    out: NDArray[Any],
+) -> None:
+    """Put the probabilities into `out` (n, K)."""
+    _put_shares(z, rows, float32)
+    put_logits(family, z, first, rows, out)
+
+
+@jit.inner
+def differentiate(
+    family: Softmax,
+    z: NDArray[np.float64],
+    t: NDArray[Any],
+    weight: NDArray[Any] | None,
+    float32: Literal[True] | None,
+    first: int,
+    rows: int,
+    losses: NDArray[np.float64],
+    slopes: NDArray[np.float64],
+) -> bool:
+    """Put the loss of each row and its derivatives by z; False unless each target is valid."""
+    here = slice(first, first + rows)
+    K = slopes.shape[0]
+    _exponentiate(z, rows, float32, slopes)
+    if t.ndim == 1:
+        good = _differentiate_classes(z, t[here], losses, slopes)
+    else:
+        good = _differentiate_probabilities(z, t[here], losses, slopes)
+    for k in range(K + 1):
+        values = losses if k == K else slopes[k]
+        if weight is not None:
+            _weigh(values, weight[here])
+        values[rows : lanes.round_up(rows)] = 0.0
+    return good
+
+
+@jit.inner
+def _weigh(values: NDArray[np.float64], weight: NDArray[Any]) -> None:
+    for i in range(weight.size):
+        values[i] = sums.weighted(values[i], weight[i])
+
+
+@jit.inner
+def prepare_curvature(family: Softmax, z: NDArray[np.float64], rows: int) -> None:
+    """Replace the logits by probabilities."""
+    _put_shares(z, rows, None)
+
+
+@jit.inner
+def put_curvature(
+    family: Softmax,
+    k: int,
+    other: int,
+    z: NDArray[np.float64],
+    weight: NDArray[Any] | None,
+    first: int,
+    rows: int,
+    curvatures: NDArray[np.float64],
+) -> None:
+    """Put ``p_k Σ p_j`` over all j but k, or ``-p_k p_other``."""
+    own = z[k]
+    if k == other:
+        curvatures[:] = 0.0
+        for j in range(z.shape[0] - SCRATCH):
+            if j != k:
+                _add_product(own, z[j], rows, curvatures)
+    else:
+        _put_minus_product(own, z[other], rows, curvatures)
+    if weight is not None:
+        _weigh(curvatures, weight[first : first + rows])
+    curvatures[rows : lanes.round_up(rows)] = 0.0
+
+
+@jit.inner
+def _add_product(
+    a: NDArray[np.float64], b: NDArray[np.float64], rows: int, out: NDArray[np.float64]
+) -> None:
+    for i in range(rows):
+        out[i] += a[i] * b[i]
+
+
+@jit.inner
+def _put_minus_product(
+    a: NDArray[np.float64], b: NDArray[np.float64], rows: int, out: NDArray[np.float64]
+) -> None:
+    for i in range(rows):
+        out[i] = -a[i] * b[i]
+
+
+# Exponentials -------------------------------------------------------------------------------
+
+
+@jit.inner
+def _exponentiate(
+    z: NDArray[np.float64], rows: int, float32: Literal[True] | None, e: NDArray[np.float64]
+) -> None:
+    """Put e^(z_k - m) into the rows of `e`, which may be those of z; m and S into z's scratch."""
+    K = z.shape[0] - SCRATCH
+    largest, total, ones = z[K], z[K + 1], z[K + 2]
+    largest[:rows] = -np.inf
+    for k in range(K):
+        _take_larger(z[k], rows, largest)
+    total[:rows] = 0.0
+    # Terms of 1 are counted, all but one.  So S keeps the digits of small terms.
+    ones[:rows] = -1.0
+    for k in range(K):
+        _exponentiate_class(z[k], largest, rows, float32, e[k], total, ones)
+    for i in range(rows):
+        total[i] += ones[i]
+
+
+@jit.inner
+def _take_larger(z: NDArray[np.float64], rows: int, largest: NDArray[np.float64]) -> None:
+    for i in range(rows):
+        largest[i] = z[i] if z[i] > largest[i] else largest[i]
+
+
+@jit.inner
+def _exponentiate_class(
+    z: NDArray[np.float64],
+    largest: NDArray[np.float64],
+    rows: int,
+    float32: Literal[True] | None,
+    e: NDArray[np.float64],
+    total: NDArray[np.float64],
+    ones: NDArray[np.float64],
+) -> None:
+    jit.wide_vectors(z)
+    for i in range(rows):
+        a = z[i] - largest[i]
+        n, d = exp_fraction_reduced(SMALLEST_Z if a < SMALLEST_Z else a, float32 is not None)
+        term = n / d
+        e[i] = term
+        total[i] += 0.0 if term == 1.0 else term
+        ones[i] += 1.0 if term == 1.0 else 0.0
+
+
+@jit.inner
+def _put_shares(z: NDArray[np.float64], rows: int, float32: Literal[True] | None) -> None:
+    """Replace the logits by probabilities."""
+    K = z.shape[0] - SCRATCH
+    _exponentiate(z, rows, float32, z)
+    total = z[K + 1]
+    for i in range(rows):
+        total[i] = 1.0 / (1.0 + total[i])
+    for k in range(K):
+        _multiply(total, rows, z[k])
+
+
+@jit.inner
+def _multiply(factor: NDArray[np.float64], rows: int, values: NDArray[np.float64]) -> None:
+    for i in range(rows):
+        values[i] *= factor[i]
+
+
+# Derivatives --------------------------------------------------------------------------------
+
+
+@jit.inner
+def _differentiate_classes(
+    z: NDArray[np.float64], t: NDArray[Any], losses: NDArray[np.float64], e: NDArray[np.float64]
+) -> bool:
+    """Losses of class numbers, and slopes in place of the exponentials; False if one is wrong."""
+    K = e.shape[0]
+    largest, total, own = z[K], z[K + 1], z[K + 2]
+    outside = 0
+    for i in range(t.size):
+        k = _class_number(t[i], K)
+        outside += k < 0
+        k = max(k, 0)
+        losses[i] = largest[i] - z[k, i]
+        own[i] = e[k, i]
+    _finish(t.size, losses, total, own)
+    for k in range(K):
+        _multiply(total, t.size, e[k])
+    for i in range(t.size):
+        e[max(_class_number(t[i], K), 0), i] = own[i]
+    return outside == 0
+
+
+@jit.scalar
+def _class_number(t: float, K: int) -> int:
+    """The class number, or -1 if it is none."""
+    inside = 0 <= t < K
+    k = np.int64(t) if inside else -1
+    return k if k == t else -1
+
+
+@jit.inner
+def _finish(
+    rows: int,
+    losses: NDArray[np.float64],
+    total: NDArray[np.float64],
+    own: NDArray[np.float64],
+) -> None:
+    """Add log(1 + S) to `losses`; `total` becomes 1 / (1 + S), `own` the slope of the class."""
+    jit.wide_vectors(losses)
+    for i in range(rows):
+        s, e = total[i], own[i]
+        p = 1.0 / (1.0 + s)
+        losses[i] += minus_log(s * p, p)
+        own[i] = -p * (s if e == 1.0 else 1.0 + s - e)
+        total[i] = p
+
+
+@jit.inner
+def _differentiate_probabilities(
+    z: NDArray[np.float64], t: NDArray[Any], losses: NDArray[np.float64], e: NDArray[np.float64]
+) -> bool:
+    """Losses of rows of probabilities, and slopes in place of the exponentials; False if wrong."""
+    K, rows = e.shape[0], t.shape[0]
+    largest, total, own = z[K], z[K + 1], z[K + 2]
+    losses[:rows] = 0.0
+    outside = 0
+    for i in range(rows):
+        added = 0.0
+        for k in range(K):
+            share = np.float64(t[i, k])
+            outside += not (0.0 <= share <= 1.0)
+            added += share
+            losses[i] += share * (largest[i] - z[k, i]) if share != 0.0 else 0.0
+        outside += not (abs(added - 1.0) <= TOLERANCE)
+    _finish(rows, losses, total, own)
+    for k in range(K):
+        for i in range(rows):
+            e[k, i] = total[i] * e[k, i] - np.float64(t[i, k])
+    return outside == 0
