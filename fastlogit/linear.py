@@ -17,7 +17,11 @@ X is never copied.  It may be
 NaN and infinities in X have the same effect as in NumPy.  Elements that a CSR matrix does not store
 are 0, even in a column with infinities; its Hessian may have more NaN than that of an array.
 
-For few rows, a call takes 2 to 5 µs besides the computation if X and `coef` are arrays of NumPy of
+K classes.  With `coef` of shape (K, d), and `intercept` of shape (K,), the logits have shape (n, K)
+and the probabilities of the classes are their softmax.  Adding the same to all K logits changes no
+probability, so the Hessian is singular.  Derivatives are ordered [coef.ravel(), intercept].
+
+For few rows, a call with two classes takes 2 to 5 µs besides the computation if X and `coef` are arrays of NumPy of
 the same float type in C order, t or the direction is an array, the intercept is a float, and there
 is no weight and no offset.  Otherwise it takes 10 µs more.
 
@@ -36,11 +40,8 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 import numpy as np
 
 from fastlogit.core import checks
-from fastlogit.core import threads as _threads
 from fastlogit.core.docstrings import complete
-from fastlogit.kernels.families import Binomial
-from fastlogit.matrix import as_matrix, passes, short
-from fastlogit.matrix.passes import LinearModel, PassInput
+from fastlogit.matrix import arguments, passes, short
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -61,24 +62,27 @@ __all__ = [
     "probability",
 ]
 
-_BINOMIAL = Binomial()
-
 _public = partial(
     complete,
     X="""
 X : array_like (n, d), CSR matrix (n, d), or table of n rows
     Features, of any real dtype and layout; see :mod:`fastlogit.linear`.
-coef : array_like (d,)
-    Coefficients.
-intercept : float
+coef : array_like (d,), or (K, d)
+    Coefficients; for K classes those of each class.
+intercept : float, or array_like (K,)
     Constant part of z.
+""",
+    t="""
+t : array_like (n,), or (n, K)
+    Targets in [0, 1], of any real dtype: labels 0 and 1, or probabilities.  For K classes class
+    numbers 0 to K - 1, or rows of probabilities with sum 1.
 """,
     weight="""
 weight : array_like (n,), optional
     Sample weights, finite and not negative; default: all 1.
 """,
     offset="""
-offset : array_like (n,), optional
+offset : array_like (n,), or (n, K), optional
     A known addition to z; default: 0.
 """,
     threads="""
@@ -96,7 +100,7 @@ TypeError, ValueError
 def decision(
     X: Any,
     coef: ArrayLike,
-    intercept: float = 0.0,
+    intercept: ArrayLike = 0.0,
     *,
     offset: ArrayLike | None = None,
     missing: Missing = "error",
@@ -111,13 +115,13 @@ def decision(
     %(offset)s
     missing : {"error", "nan"}
         Arrow's nulls raise an error that names the column, or count as NaN.
-    out : ndarray (n,), optional
+    out : ndarray (n,), or (n, K), optional
         Array for the result, float64 or float32.
     %(threads)s
 
     Returns
     -------
-    ndarray (n,)
+    ndarray (n,), or (n, K)
         float32 if both X and `coef` are, else float64.
 
     Raises
@@ -146,7 +150,7 @@ def decision(
 def probability(
     X: Any,
     coef: ArrayLike,
-    intercept: float = 0.0,
+    intercept: ArrayLike = 0.0,
     *,
     offset: ArrayLike | None = None,
     missing: Missing = "error",
@@ -161,13 +165,13 @@ def probability(
     %(offset)s
     missing : {"error", "nan"}
         Arrow's nulls raise an error that names the column, or count as NaN.
-    out : ndarray (n,), optional
+    out : ndarray (n,), or (n, K), optional
         Array for the result, float64 or float32.
     %(threads)s
 
     Returns
     -------
-    ndarray (n,)
+    ndarray (n,), or (n, K)
         float32 if both X and `coef` are, else float64.
 
     Raises
@@ -199,7 +203,7 @@ def log_loss(
     X: Any,
     t: ArrayLike,
     coef: ArrayLike,
-    intercept: float = 0.0,
+    intercept: ArrayLike = 0.0,
     *,
     weight: ArrayLike | None = None,
     offset: ArrayLike | None = None,
@@ -210,8 +214,7 @@ def log_loss(
     Parameters
     ----------
     %(X)s
-    t : array_like (n,)
-        Targets in [0, 1], of any real dtype: labels 0 and 1, or probabilities.
+    %(t)s
     %(weight)s
     %(offset)s
     %(threads)s
@@ -238,7 +241,7 @@ def log_loss(
     """
     sums = _short_sums("loss", X, coef, intercept, t, weight, offset, threads)
     if sums is None:
-        given = _with_targets(X, t, coef, intercept, weight, offset, threads)
+        given = arguments.with_targets(X, t, coef, intercept, weight, offset, threads)
         sums = [passes.derivatives(*given, order=0).loss.merged()]
     return float(sums[0][0])
 
@@ -248,19 +251,18 @@ def log_loss_gradient(
     X: Any,
     t: ArrayLike,
     coef: ArrayLike,
-    intercept: float = 0.0,
+    intercept: ArrayLike = 0.0,
     *,
     weight: ArrayLike | None = None,
     offset: ArrayLike | None = None,
     threads: Threads = None,
-) -> tuple[float, NDArray[np.float64], float]:
+) -> tuple[float, NDArray[np.float64], Any]:
     """Cross-entropy and its gradient Xᵀ r, with r = weight (σ(z) - t), in one read of X.
 
     Parameters
     ----------
     %(X)s
-    t : array_like (n,)
-        Targets in [0, 1], of any real dtype: labels 0 and 1, or probabilities.
+    %(t)s
     %(weight)s
     %(offset)s
     %(threads)s
@@ -269,9 +271,9 @@ def log_loss_gradient(
     -------
     loss : float
         Equal to `log_loss` to the bit.
-    coef_gradient : ndarray (d,)
+    coef_gradient : ndarray (d,), or (K, d)
         float64.  NaN where a row with NaN contributes.
-    intercept_gradient : float
+    intercept_gradient : float, or ndarray (K,)
 
     Raises
     ------
@@ -291,10 +293,12 @@ def log_loss_gradient(
     """
     sums = _short_sums("gradient", X, coef, intercept, t, weight, offset, threads)
     if sums is None:
-        given = _with_targets(X, t, coef, intercept, weight, offset, threads)
+        given = arguments.with_targets(X, t, coef, intercept, weight, offset, threads)
         derivatives = passes.derivatives(*given, order=1)
         sums = [derivatives.loss.merged(), derivatives.gradient.merged()]
     loss, gradient = sums
+    if (rows := np.asarray(coef)).ndim == 2:
+        return float(loss[0]), gradient[: rows.size].reshape(rows.shape), gradient[rows.size :]
     return float(loss[0]), gradient[:-1], float(gradient[-1])
 
 
@@ -303,7 +307,7 @@ def log_loss_gradient_hessian(
     X: Any,
     t: ArrayLike,
     coef: ArrayLike,
-    intercept: float = 0.0,
+    intercept: ArrayLike = 0.0,
     *,
     weight: ArrayLike | None = None,
     offset: ArrayLike | None = None,
@@ -314,8 +318,7 @@ def log_loss_gradient_hessian(
     Parameters
     ----------
     %(X)s
-    t : array_like (n,)
-        Targets in [0, 1], of any real dtype: labels 0 and 1, or probabilities.
+    %(t)s
     %(weight)s
     %(offset)s
     %(threads)s
@@ -323,9 +326,10 @@ def log_loss_gradient_hessian(
     Returns
     -------
     loss : float
-    gradient : ndarray (d + 1,)
-    hessian : ndarray (d + 1, d + 1)
-        float64; in both, the intercept comes last.  NaN where a row with NaN contributes.
+    gradient : ndarray (d + 1,), or (K (d + 1),)
+    hessian : ndarray (d + 1, d + 1), or (K (d + 1), K (d + 1))
+        float64; in both, first the elements of `coef` in order, then the intercepts.  NaN where a
+        row with NaN contributes.
 
     Raises
     ------
@@ -346,9 +350,9 @@ def log_loss_gradient_hessian(
     """
     sums = _short_sums("newton", X, coef, intercept, t, weight, offset, threads)
     if sums is None:
-        model, data = _with_targets(X, t, coef, intercept, weight, offset, threads)
+        model, data = arguments.with_targets(X, t, coef, intercept, weight, offset, threads)
         derivatives = passes.derivatives(model, data, order=2)
-        full = passes.symmetric(derivatives.hessian, 1, data.X.shape[1])
+        full = passes.symmetric(derivatives.hessian, model.intercept.size, data.X.shape[1])
         sums = [derivatives.loss.merged(), derivatives.gradient.merged(), full]
     loss, gradient, hessian = sums
     return float(loss[0]), gradient, hessian
@@ -358,7 +362,7 @@ def log_loss_gradient_hessian(
 def hessian(
     X: Any,
     coef: ArrayLike,
-    intercept: float = 0.0,
+    intercept: ArrayLike = 0.0,
     *,
     weight: ArrayLike | None = None,
     offset: ArrayLike | None = None,
@@ -373,12 +377,12 @@ def hessian(
     %(weight)s
     %(offset)s
     with_intercept : bool
-        Also differentiate by the intercept: one more row and column, the last.
+        Also differentiate by the intercept, or the K intercepts: more rows and columns, the last.
     %(threads)s
 
     Returns
     -------
-    ndarray (d, d), or (d + 1, d + 1)
+    ndarray (d, d), or (d + 1, d + 1); for K classes K times as many rows and columns
         float64, symmetric.  NaN where a row with NaN contributes.
 
     Raises
@@ -400,17 +404,19 @@ def hessian(
     """
     sums = _short_sums("hessian", X, coef, intercept, None, weight, offset, threads)
     if sums is None:
-        model, data = _checked(X, coef, intercept, weight, offset, threads)
-        sums = [passes.symmetric(passes.hessian(model, data), 1, data.X.shape[1])]
+        model, data = arguments.checked(X, coef, intercept, weight, offset, threads)
+        outputs, d = model.intercept.size, data.X.shape[1]
+        sums = [passes.symmetric(passes.hessian(model, data), outputs, d)]
     (full,) = sums
-    return full if with_intercept else full[:-1, :-1].copy()
+    size = np.size(coef)
+    return full if with_intercept else full[:size, :size].copy()
 
 
 @_public
 def hessian_diagonal(
     X: Any,
     coef: ArrayLike,
-    intercept: float = 0.0,
+    intercept: ArrayLike = 0.0,
     *,
     weight: ArrayLike | None = None,
     offset: ArrayLike | None = None,
@@ -425,12 +431,12 @@ def hessian_diagonal(
     %(weight)s
     %(offset)s
     with_intercept : bool
-        Also differentiate by the intercept: one more element, the last.
+        Also differentiate by the intercept, or the K intercepts: more elements, the last.
     %(threads)s
 
     Returns
     -------
-    ndarray (d,), or (d + 1,)
+    ndarray (d,), or (d + 1,); for K classes K times as many
         float64.  NaN where a row with NaN contributes.
 
     Raises
@@ -449,10 +455,10 @@ def hessian_diagonal(
     """
     sums = _short_sums("diagonal", X, coef, intercept, None, weight, offset, threads)
     if sums is None:
-        given = _checked(X, coef, intercept, weight, offset, threads)
+        given = arguments.checked(X, coef, intercept, weight, offset, threads)
         sums = [passes.hessian_diagonal(*given).merged()]
     (diagonal,) = sums
-    return diagonal if with_intercept else diagonal[:-1]
+    return diagonal if with_intercept else diagonal[: np.size(coef)]
 
 
 @_public
@@ -460,7 +466,7 @@ def hessian_product(
     X: Any,
     coef: ArrayLike,
     direction: ArrayLike,
-    intercept: float = 0.0,
+    intercept: ArrayLike = 0.0,
     *,
     weight: ArrayLike | None = None,
     offset: ArrayLike | None = None,
@@ -472,17 +478,18 @@ def hessian_product(
     Parameters
     ----------
     %(X)s
-    direction : array_like (d,), or (d + 1,)
+    direction : array_like (d,), or (d + 1,); for K classes K times as many
         The vector v.
     %(weight)s
     %(offset)s
     with_intercept : bool
-        Also differentiate by the intercept: the last element of `direction` and of the result.
+        Also differentiate by the intercept, or the K intercepts: the last elements of `direction`
+        and of the result.
     %(threads)s
 
     Returns
     -------
-    ndarray (d,), or (d + 1,)
+    ndarray, of the shape of `direction`
         float64.  NaN where a row with NaN contributes.
 
     Raises
@@ -504,19 +511,10 @@ def hessian_product(
         if sums is not None:
             product: Array = sums[0][:-1]
             return product
-    model, data = _checked(X, coef, intercept, weight, offset, threads)
-    d = data.X.shape[1]
-    vector = checks.vector(
-        direction,
-        "direction",
-        d + 1 if with_intercept else d,
-        "column of X and one for the intercept" if with_intercept else "column of X",
-    )
-    along = checks.coefficients(vector[:d], "direction", d)[np.newaxis]
-    if vector.dtype == np.float32:
-        along = along.astype(model.coef.dtype)
-    intercept_along = np.array([float(vector[-1]) if with_intercept else 0.0])
-    return passes.hessian_product(model, data, along, intercept_along).merged()[: vector.size]
+    given = arguments.checked(X, coef, intercept, weight, offset, threads)
+    along = arguments.direction(direction, given, with_intercept=with_intercept)
+    full = passes.hessian_product(*given, *along).merged()
+    return full if with_intercept else full[: np.size(coef)]
 
 
 def _short_sums(
@@ -539,7 +537,7 @@ def _short_sums(
 def _score(
     X: Any,
     coef: ArrayLike,
-    intercept: float,
+    intercept: ArrayLike,
     offset: ArrayLike | None,
     missing: Missing,
     out: Array | None,
@@ -547,43 +545,12 @@ def _score(
     *,
     probability: bool,
 ) -> Array:
-    model, data = _checked(X, coef, intercept, None, offset, threads, missing)
+    given = arguments.checked(X, coef, intercept, None, offset, threads, missing)
+    model, data = given
     dtype = np.dtype(np.float32 if model.float32 else np.float64)
-    result = checks.output(out, data.X.shape[:1], dtype)
+    result = checks.output(out, given.logits_shape, dtype)
     if out is not None:
         checks.separate(result, **data.X.arrays, offset=data.offset)
         data.X.check(data.threads)
     passes.score(model, data, result, probability=probability)
     return result
-
-
-def _with_targets(
-    X: Any, t: ArrayLike, coef: ArrayLike, *options: Any
-) -> tuple[LinearModel, PassInput]:
-    """Check arguments as `_checked` does, and the targets."""
-    model, data = _checked(X, coef, *options)
-    return model, data._replace(t=checks.vector(t, "t", data.X.shape[0], "row of X"))
-
-
-def _checked(
-    X: Any,
-    coef: ArrayLike,
-    intercept: float,
-    weight: ArrayLike | None,
-    offset: ArrayLike | None,
-    threads: Threads,
-    missing: Missing = "error",
-) -> tuple[LinearModel, PassInput]:
-    """Check arguments; each t, and the indices of a sparse X, are checked by the pass itself."""
-    matrix = as_matrix(X, missing)
-    n, d = matrix.shape
-    count = _threads.resolve(threads, len(matrix.parts(_threads.MOST_PARTS)))
-    coefs = checks.coefficients(coef, "coef", d)[np.newaxis]
-    is_float32 = matrix.dtype == np.asarray(coef).dtype == np.float32
-    if is_float32 and matrix.multiplies_float32:
-        coefs = coefs.astype(np.float32)
-    constant = np.array([checks.number(intercept, "intercept")])
-    model = LinearModel(_BINOMIAL, coefs, constant, is_float32)
-    weights = checks.weights(weight, n, "row of X", count)
-    offsets = None if offset is None else checks.vector(offset, "offset", n, "row of X")
-    return model, PassInput(matrix, None, weights, offsets, count)

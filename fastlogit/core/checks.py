@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 import numpy as np
 
 from fastlogit.core import threads as _threads
-from fastlogit.kernels import lanes, sums
+from fastlogit.kernels import sums
+from fastlogit.kernels.families import softmax
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -88,6 +89,24 @@ def check_targets(t: NDArray[Any], threads: int) -> int:
     return _check_range(t, "t", 1.0, "lie between 0 and 1", threads)
 
 
+def check_classes(t: NDArray[Any], K: int) -> None:
+    """Targets of K classes: class numbers (n,), or rows of probabilities (n, K)."""
+    if t.ndim == 1:
+        with np.errstate(invalid="ignore"):
+            wrong = ~((t >= 0) & (t < K) & (t == np.floor(t)))
+        rule = f"every element of t must be a class number, 0 to {K - 1}"
+    else:
+        rule = "every row of t must hold probabilities with sum 1"
+        outside = ~((t >= 0) & (t <= 1)).all(axis=1)
+        sums_to = t.sum(axis=1, dtype=np.float64)
+        wrong = outside | ~(np.abs(sums_to - 1.0) <= softmax.TOLERANCE)
+    if wrong.any():
+        first = int(np.argmax(wrong))
+        got = t[first].tolist() if t.ndim > 1 else t[first]
+        place = "row" if t.ndim > 1 else "index"
+        raise ValueError(f"{rule}; got {shown(got)} at {place} {first} ({wrong.sum()} such)")
+
+
 def weights(weight: ArrayLike | None, n: int, like: str, threads: int) -> NDArray[Any] | None:
     """Sample weights: None, or n finite numbers of at least 0."""
     if weight is None:
@@ -133,14 +152,6 @@ def _check_range(array: NDArray[Any], name: str, high: float, rule: str, threads
             f"{here.start + first} ({outside} such)"
         )
     return int(between)
-
-
-def coefficients(coef: ArrayLike, name: str, d: int) -> NDArray[np.float64]:
-    """One float64 number for each of `d` columns, padded for the kernels."""
-    array = vector(coef, name, d, "column of X")
-    padded = np.zeros(lanes.round_up(d))
-    padded[:d] = array
-    return padded
 
 
 def number(value: Any, name: str) -> float:

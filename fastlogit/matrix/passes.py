@@ -15,6 +15,7 @@ import numpy as np
 
 from fastlogit.core import checks, threads
 from fastlogit.kernels import passes, sums
+from fastlogit.kernels.families import Softmax
 from fastlogit.kernels.passes import Results
 
 if TYPE_CHECKING:
@@ -254,6 +255,8 @@ def _run(
     threads.run(task, len(parts), data.threads)
     if wrong:
         data.X.check(data.threads)
-        if data.t is not None:
+        if data.t is not None and isinstance(family, Softmax):
+            checks.check_classes(data.t, intercept.size)
+        elif data.t is not None:
             checks.check_targets(data.t, data.threads)
         raise ValueError("X or t was changed while it was read")

@@ -256,8 +256,7 @@ def _differentiate_classes(
 @jit.scalar
 def _class_number(t: float, K: int) -> int:
     """The class number, or -1 if it is none."""
-    inside = 0 <= t < K
-    k = np.int64(t) if inside else -1
+    k = int(t) if 0 <= t < K else -1
     return k if k == t else -1
 
 
