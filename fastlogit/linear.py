@@ -21,9 +21,9 @@ K classes.  With `coef` of shape (K, d), and `intercept` of shape (K,), the logi
 and the probabilities of the classes are their softmax.  Adding the same to all K logits changes no
 probability, so the Hessian is singular.  Derivatives are ordered [coef.ravel(), intercept].
 
-For few rows, a call with two classes takes 2 to 5 µs besides the computation if X and `coef` are arrays of NumPy of
-the same float type in C order, t or the direction is an array, the intercept is a float, and there
-is no weight and no offset.  Otherwise it takes 10 µs more.
+For few rows, a call with two classes takes 2 to 5 µs besides the computation if X and `coef` are
+arrays of NumPy of the same float type in C order, t or the direction is an array, the intercept is
+a float, and there is no weight and no offset.  Otherwise it takes 10 µs more.
 
 No result depends on the number of threads: the rows are split into parts that depend on X alone,
 and the results of the parts are added up in order.

@@ -256,8 +256,8 @@ def _differentiate_classes(
 @jit.scalar
 def _class_number(t: float, K: int) -> int:
     """The class number, or -1 if it is none."""
-    k = int(t) if 0 <= t < K else -1
-    return k if k == t else -1
+    k: Any = np.int64(t) if 0 <= t < K else np.int64(-1)
+    return k if k == t else np.int64(-1)
 
 
 @jit.inner
