@@ -254,9 +254,9 @@ def _differentiate_classes(
 
 
 @jit.scalar
-def _class_number(t: float, K: int) -> int:
+def _class_number(t: float, K: int) -> Any:
     """The class number, or -1 if it is none."""
-    k: Any = np.int64(t) if 0 <= t < K else np.int64(-1)
+    k = np.int64(t) if 0 <= t < K else np.int64(-1)
     return k if k == t else np.int64(-1)
 
 
