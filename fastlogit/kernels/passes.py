@@ -42,6 +42,8 @@ from numpy.typing import NDArray
 from fastlogit.kernels import families, jit, lanes, layouts, sums
 from fastlogit.kernels.ieee import two_sum
 
+# Most rows of a block for several outputs.
+MOST_ROWS = 128
 # Most rows that are added uncompensated (without their rounding errors), or a block if it has more.
 SUMMED_ROWS = 512
 # Size of a block that is packed for the Hessian, and its fewest and most rows.
@@ -114,7 +116,7 @@ def run(
     """
     n, d = layouts.shape(X)
     outputs = families.outputs(family, coef)
-    block = layouts.block_rows(X) if hessian is None else packed_rows(d)
+    block = _block_rows(X, outputs) if hessian is None else packed_rows(d)
     size = lanes.round_up(block)
     work = layouts.workspace(X)
     # Of a block: its logits, the factors by which X is accumulated, and terms of one output.
@@ -177,6 +179,17 @@ def run(
 
 
 # Rows of a block --------------------------------------------------------------------------
+
+
+@jit.inlined
+def _block_rows(X: Any, outputs: int) -> int:
+    """Rows of a block: four times those of the layout for several outputs.
+
+    They read a block several times, and loops over 16 rows take twice as long for a row as loops
+    over 128.
+    """
+    rows = layouts.block_rows(X)
+    return rows if outputs == 1 else max(rows, min(4 * rows, MOST_ROWS))
 
 
 @jit.inlined
