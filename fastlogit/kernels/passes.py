@@ -205,9 +205,12 @@ def _compute_logits(
     work: Any,
 ) -> bool:
     """Put the logits of a block into `z`; False if X is damaged."""
-    for k in range(families.outputs(family, coef)):
-        if not layouts.multiply(X, first, rows, coef[k], z[k], work):
-            return False
+    if families.outputs(family, coef) == 1:
+        good = layouts.multiply(X, first, rows, coef[0], z[0], work)
+    else:
+        good = layouts.multiply_outputs(X, first, rows, coef, z, work)
+    if not good:
+        return False
     families.add_constants(family, z, first, rows, intercept, offset)
     return True
 
@@ -309,11 +312,13 @@ def _accumulate(
     With `squared`, the same of the squares of X.
     """
     columns, ones = partial.columns, partial.ones
+    if squared is None and outputs > 1:
+        layouts.accumulate_outputs(X, first, rows, factors, columns, total, work)
     for k in range(outputs):
-        if squared is None:
-            layouts.accumulate(X, first, rows, factors[k], columns[k], total[k], work)
-        else:
+        if squared is not None:
             layouts.accumulate_squares(X, first, rows, factors[k], columns[k], total[k], work)
+        elif outputs == 1:
+            layouts.accumulate(X, first, rows, factors[k], columns[k], total[k], work)
         _add_up(factors[k], rows, ones[k])
     partial.rows[0] += rows
     if partial.rows[0] + rows > SUMMED_ROWS:

@@ -16,8 +16,12 @@ these steps only, so it must fit into a cache.
 ``multiply(X, first, rows, coef, z, work)``              z = X @ coef
 ``multiply_two(X, first, rows, coef, other, z, other_z,  both products in one reading; optional
 work)``
+``multiply_outputs(X, first, rows, coef, z, work)``      the products with several rows of `coef`;
+                                                         optional
 ``accumulate(X, first, rows, factor, sums, total,        Xᵀ @ factor
 work)``
+``accumulate_outputs(X, first, rows, factors, sums,      the same for several outputs; optional
+total, work)``
 ``accumulate_squares(X, first, rows, factor, sums,       (X * X)ᵀ @ factor
 total, work)``
 ``add_pairs(X, first, rows, factor, total)``             [X | 1]ᵀ diag(factor) [X | 1]
@@ -102,6 +106,37 @@ multiply = _by_layout("multiply", large=True)
 
 
 @jit.inner
+def _multiply_each(
+    X: Any,
+    first: int,
+    rows: int,
+    coef: NDArray[Any],
+    z: NDArray[np.float64],
+    work: Any,
+) -> bool:
+    """`multiply_outputs` of a layout that has none of its own."""
+    good = True
+    for k in range(coef.shape[0]):
+        good = good and multiply(X, first, rows, coef[k], z[k], work)
+    return good
+
+
+@jit.inner
+def _accumulate_each(
+    X: Any,
+    first: int,
+    rows: int,
+    factors: NDArray[np.float64],
+    sums: NDArray[np.float64],
+    total: NDArray[np.float64],
+    work: Any,
+) -> None:
+    """`accumulate_outputs` of a layout that has none of its own."""
+    for k in range(factors.shape[0]):
+        accumulate(X, first, rows, factors[k], sums[k], total[k], work)
+
+
+@jit.inner
 def _multiply_twice(
     X: Any,
     first: int,
@@ -117,10 +152,16 @@ def _multiply_twice(
     return good and multiply(X, first, rows, other, other_z, work)
 
 
+multiply_outputs = jit.by_class(
+    lambda layout: getattr(MODULES[layout], "multiply_outputs", _multiply_each), large=True
+)
 multiply_two = jit.by_class(
     lambda layout: getattr(MODULES[layout], "multiply_two", _multiply_twice), large=True
 )
 accumulate = _by_layout("accumulate", large=True)
+accumulate_outputs = jit.by_class(
+    lambda layout: getattr(MODULES[layout], "accumulate_outputs", _accumulate_each), large=True
+)
 accumulate_squares = _by_layout("accumulate_squares", large=True)
 add_pairs = _by_layout("add_pairs", large=True)
 pack = _by_layout("pack", large=True)

@@ -1,0 +1,322 @@
+"""Products of rows with coefficients.
+
+Rows of up to two cache lines are multiplied eight at a time, so that the lanes of all eight are
+summed together.  Longer rows are multiplied one after another, the order that processors predict
+best: two rows side by side took up to three times as long from memory, on a Zen 4.  For several
+outputs a block is first loaded in that order, and then multiplied eight rows at a time.
+
+The order of each sum depends on d and the dtypes alone.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fastlogit.kernels import jit, lanes
+from fastlogit.kernels.layouts.rows.elements import (
+    Layout,
+    itemsize,
+    load,
+    load_eight_rows,
+    load_first,
+    load_four,
+    shape,
+)
+
+# Most elements (four vectors) and bytes of a short row.
+SHORT, SHORT_BYTES = 4 * lanes.WIDTH, 128
+# Most products that four vectors of float32 add up: four in each lane, and the rest of a row brings
+# four more at most.
+MOST_NARROW = 4 * SHORT
+# Whether two outputs are multiplied at a time: the 16 registers of AVX2 are too few.  No result
+# depends on it.
+PAIRS = lanes.TILE_ROWS == 8
+
+# float32 only if X is a float32 array without centres; its products are then formed in float32.
+Coefficients = NDArray[np.float64] | NDArray[np.float32]
+
+
+@jit.inlined
+def _unrolled(X: Layout) -> int:
+    """Elements of a row that are summed in four vectors; the rest, or a short row, in one."""
+    d = shape(X)[1]
+    is_short = d <= SHORT and d * itemsize(X) <= SHORT_BYTES
+    return 0 if is_short else d // SHORT * SHORT
+
+
+@jit.inner
+def multiply(
+    X: Layout,
+    first: int,
+    rows: int,
+    coef: Coefficients,
+    z: NDArray[np.float64],
+    work: None,
+) -> bool:
+    """Put ``X[first:first + rows] @ coef`` into z."""
+    _multiply(X, first, rows, coef, lanes.is_float32(coef), z)
+    return True
+
+
+@jit.inlined
+def _multiply(
+    X: Layout,
+    first: int,
+    rows: int,
+    coef: Coefficients,
+    narrow: Literal[True] | None,
+    z: NDArray[np.float64],
+) -> None:
+    """`narrow` says whether `coef` is float32."""
+    zero = lanes.rounded(lanes.zeros(), coef)
+    done, unrolled = 0, _unrolled(X)
+    if unrolled == 0 and shape(X)[1] * itemsize(X) <= SHORT_BYTES:
+        done = rows // 8 * 8
+        _multiply_short_rows(X, first, done, coef, zero, z)
+    if unrolled == SHORT:
+        start = lanes.rounded(lanes.load_four(coef, 0), zero)
+        _multiply_rows(X, first, done, rows, coef, zero, start, z)
+    elif narrow is not None and unrolled > MOST_NARROW:
+        _multiply_long_rows(X, first, rows, coef, zero, z)
+    else:
+        _multiply_rows(X, first, done, rows, coef, zero, None, z)
+    if narrow is not None:
+        _repair(X, first, rows, coef, z)
+
+
+@jit.inner
+def _repair(X: Layout, first: int, rows: int, coef: Coefficients, z: NDArray[np.float64]) -> None:
+    """Multiply rows again, in float64, whose products in float32 overflowed."""
+    check = lanes.zeros()
+    for i in range(0, rows, lanes.WIDTH):
+        check = lanes.fma(lanes.load(z, i), lanes.zeros(), check)
+    if lanes.total(check) == 0.0:
+        return
+    for i in range(rows):
+        if not np.isfinite(z[i]):
+            _multiply_rows(X, first, i, i + 1, coef, lanes.zeros(), None, z)
+
+
+@jit.inner
+def multiply_two(
+    X: Layout,
+    first: int,
+    rows: int,
+    coef: Coefficients,
+    other: Coefficients,
+    z: NDArray[np.float64],
+    other_z: NDArray[np.float64],
+    work: None,
+) -> bool:
+    """Put the products with `coef` and with `other` into z and `other_z`, as `multiply` does."""
+    unrolled = _unrolled(X)
+    if unrolled == 0 or lanes.is_float32(coef) is not None:
+        multiply(X, first, rows, coef, z, work)
+        return multiply(X, first, rows, other, other_z, work)
+    if unrolled == SHORT:
+        starts = lanes.load_four(coef, 0), lanes.load_four(other, 0)
+        _multiply_two_rows(X, first, rows, coef, other, starts, z, other_z)
+    else:
+        _multiply_two_rows(X, first, rows, coef, other, None, z, other_z)
+    return True
+
+
+@jit.inner
+def multiply_outputs(
+    X: Layout,
+    first: int,
+    rows: int,
+    coef: NDArray[Any],
+    z: NDArray[np.float64],
+    work: None,
+) -> bool:
+    """Put the products with each row of `coef` into the rows of z: eight rows of X at a time."""
+    K, whole = coef.shape[0], rows // 8 * 8
+    if lanes.is_float32(coef) is not None:
+        for k in range(K):
+            multiply(X, first, rows, coef[k], z[k], work)
+        return True
+    _touch(X, first, rows, z)
+    for i in range(0, whole, 8):
+        k = 0
+        while PAIRS and k + 1 < K:
+            _multiply_pair(X, first + i, coef, k, i, z)
+            k += 2
+        while k < K:
+            _multiply_short_rows(X, first + i, 8, coef[k], lanes.zeros(), z[k, i:])
+            k += 1
+    for i in range(whole, rows):
+        for k in range(K):
+            _multiply_single(X, first + i, coef, k, i, z)
+    return True
+
+
+@jit.inlined
+def _touch(X: Layout, first: int, rows: int, z: NDArray[np.float64]) -> None:
+    """Load a block row by row; without this, a pass took up to 1.5 times as long."""
+    total = lanes.zeros()
+    for i in range(rows):
+        for j in range(0, shape(X)[1] // lanes.WIDTH * lanes.WIDTH, lanes.WIDTH):
+            total = lanes.add(total, load(X, first + i, j))
+    lanes.store(z, (0, 0), total)  # or the compiler would drop the loads
+
+
+@jit.inlined
+def _multiply_pair(
+    X: Layout, first: int, coef: NDArray[np.float64], k: int, i: int, z: NDArray[np.float64]
+) -> None:
+    """Products of eight rows with two rows of `coef`."""
+    d, zero = shape(X)[1], lanes.zeros()
+    whole = d // lanes.WIDTH * lanes.WIDTH
+    sums = others = (zero, zero, zero, zero, zero, zero, zero, zero)
+    for j in range(0, whole, lanes.WIDTH):
+        x = load_eight_rows(X, first, j, None)
+        sums = lanes.fma(x, lanes.load(coef, (k, j)), sums)
+        others = lanes.fma(x, lanes.load(coef, (k + 1, j)), others)
+    if whole < d:
+        x = load_eight_rows(X, first, whole, d - whole)
+        sums = lanes.fma(x, lanes.load(coef, (k, whole)), sums)
+        others = lanes.fma(x, lanes.load(coef, (k + 1, whole)), others)
+    lanes.store(z, (k, i), lanes.totals(*sums))
+    lanes.store(z, (k + 1, i), lanes.totals(*others))
+
+
+@jit.inlined
+def _multiply_single(
+    X: Layout, row: int, coef: NDArray[np.float64], k: int, i: int, z: NDArray[np.float64]
+) -> None:
+    """The product of a row, with the bits of `_multiply_short_rows` for any d."""
+    d, sums = shape(X)[1], lanes.zeros()
+    whole = d // lanes.WIDTH * lanes.WIDTH
+    for j in range(0, whole, lanes.WIDTH):
+        sums = lanes.fma(load(X, row, j), lanes.load(coef, (k, j)), sums)
+    if whole < d:
+        x = load_first(X, row, whole, d - whole)
+        sums = lanes.fma(x, lanes.load(coef, (k, whole)), sums)
+    z[k, i] = lanes.total(sums)
+
+
+@jit.inlined
+def _multiply_two_rows(
+    X: Layout,
+    first: int,
+    rows: int,
+    coef: Coefficients,
+    other: Coefficients,
+    starts: Any,
+    z: NDArray[np.float64],
+    other_z: NDArray[np.float64],
+) -> None:
+    """Both products of rows, in float64; `starts` is None, or the first vectors of both factors."""
+    zero, unrolled = lanes.zeros(), _unrolled(X)
+    for i in range(rows):
+        sums = other_sums = (zero, zero, zero, zero)
+        if starts is not None:
+            x = load_four(X, first + i, 0)
+            sums, other_sums = lanes.fma(x, starts[0], sums), lanes.fma(x, starts[1], other_sums)
+        for j in range(0 if starts is None else SHORT, unrolled, SHORT):
+            x = load_four(X, first + i, j)
+            sums = lanes.fma(x, lanes.load_four(coef, j), sums)
+            other_sums = lanes.fma(x, lanes.load_four(other, j), other_sums)
+        z[i] = _add_up(_add_rest(X, first + i, unrolled, coef, sums))
+        other_z[i] = _add_up(_add_rest(X, first + i, unrolled, other, other_sums))
+
+
+@jit.inlined
+def _multiply_short_rows(
+    X: Layout, first: int, rows: int, coef: Coefficients, zero: Any, z: NDArray[np.float64]
+) -> None:
+    """Products of rows, eight at a time, with the bits of `_multiply_rows`.
+
+    A row is summed in one vector, and the vectors of eight rows are added up together.
+    """
+    d = shape(X)[1]
+    whole = d // lanes.WIDTH * lanes.WIDTH
+    for i in range(0, rows, 8):
+        sums = (zero, zero, zero, zero, zero, zero, zero, zero)
+        for j in range(0, whole, lanes.WIDTH):
+            x = load_eight_rows(X, first + i, j, None)
+            sums = _add_products(x, lanes.load(coef, j), sums)
+        if whole < d:
+            x = load_eight_rows(X, first + i, whole, d - whole)
+            sums = _add_products(x, lanes.load(coef, whole), sums)
+        lanes.store(z, i, lanes.totals(*lanes.widened(sums)))
+
+
+@jit.inlined
+def _multiply_rows(
+    X: Layout,
+    first: int,
+    done: int,
+    rows: int,
+    coef: Coefficients,
+    zero: Any,
+    start: Any,
+    z: NDArray[np.float64],
+) -> None:
+    """Products of rows, each summed in four vectors: additions to one need not wait for another.
+
+    `zero`, a vector of zeros, says in which dtype.  `start` is None, or the first four vectors of
+    `coef`.  They stay in registers: loading them again for each row takes as long as loading the
+    row.
+    """
+    unrolled = _unrolled(X)
+    for i in range(done, rows):
+        sums = (zero, zero, zero, zero)
+        if start is not None:
+            sums = _add_products(load_four(X, first + i, 0), start, sums)
+        for j in range(0 if start is None else SHORT, unrolled, SHORT):
+            x = load_four(X, first + i, j)
+            sums = _add_products(x, lanes.load_four(coef, j), sums)
+        z[i] = _add_up(lanes.widened(_add_rest(X, first + i, unrolled, coef, sums)))
+
+
+@jit.inlined
+def _multiply_long_rows(
+    X: Layout, first: int, rows: int, coef: Coefficients, zero: Any, z: NDArray[np.float64]
+) -> None:
+    """As `_multiply_rows`; the sums of every `MOST_NARROW` products are added up in float64."""
+    zeros, unrolled = lanes.zeros(), _unrolled(X)
+    for i in range(rows):
+        wide = (zeros, zeros, zeros, zeros)
+        for begin in range(0, unrolled, MOST_NARROW):
+            sums = (zero, zero, zero, zero)
+            for j in range(begin, min(begin + MOST_NARROW, unrolled), SHORT):
+                x = load_four(X, first + i, j)
+                sums = _add_products(x, lanes.load_four(coef, j), sums)
+            if begin + MOST_NARROW >= unrolled:
+                sums = _add_rest(X, first + i, unrolled, coef, sums)
+            wide = lanes.add(wide, lanes.widened(sums))
+        z[i] = _add_up(wide)
+
+
+@jit.inlined
+def _add_products(x: Any, w: Any, sums: Any) -> Any:
+    """``x * w + sums`` in the dtype of `sums`."""
+    return lanes.fma(lanes.rounded(x, sums), lanes.rounded(w, sums), sums)
+
+
+@jit.inlined
+def _add_rest(X: Layout, i: int, start: int, coef: Coefficients, sums: Any) -> Any:
+    """Add the products of a row from the element `start` on to the first of four vectors."""
+    d = shape(X)[1]
+    if start == d:
+        return sums
+    sum_0, sum_1, sum_2, sum_3 = sums
+    whole = d // lanes.WIDTH * lanes.WIDTH
+    for j in range(start, whole, lanes.WIDTH):
+        sum_0 = _add_products(load(X, i, j), lanes.load(coef, j), sum_0)
+    if whole < d:
+        x = load_first(X, i, whole, d - whole)
+        sum_0 = _add_products(x, lanes.load(coef, whole), sum_0)
+    return sum_0, sum_1, sum_2, sum_3
+
+
+@jit.inlined
+def _add_up(sums: Any) -> float:
+    """Sum of all lanes of four vectors."""
+    sum_0, sum_1, sum_2, sum_3 = sums
+    return lanes.total(lanes.add(lanes.add(sum_0, sum_1), lanes.add(sum_2, sum_3)))
