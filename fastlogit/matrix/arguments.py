@@ -1,6 +1,6 @@
 """Arguments of :mod:`fastlogit.linear`: checked, in the form in which a pass takes them.
 
-The shape of `coef` says which family is meant: (d,) two classes, (K, d) K classes.
+The shape of `coef` tells the number of classes: (d,) is for two, (K, d) for K.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _BINOMIAL, _SOFTMAX = Binomial(), Softmax()
 
 
 class Arguments(NamedTuple):
-    """What a pass takes."""
+    """A model, and the rows that a pass reads."""
 
     model: LinearModel
     data: PassInput

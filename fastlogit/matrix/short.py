@@ -1,6 +1,6 @@
 """Short calls: results of few rows, from arguments that need no check.
 
-The general way takes 12 µs to check arguments and to prepare those of the kernel, while NumPy
+The general way takes 12 µs to check and prepare the arguments of the kernel, while NumPy
 multiplies 128 rows of 32 columns in 1.3 µs.  :func:`call` takes 2 µs if it sees at a glance that
 all arguments are right: arrays of NumPy in C order, with features and coefficients of float64 or
 float32, and a float as the intercept.  Otherwise it returns None, and its caller goes the general
@@ -158,7 +158,7 @@ def _merged(partials: Array) -> Array:
 
 
 def _empty_sums(result: str, d: int, kind: dtype[Any], direction: Array | None) -> Results:
-    """What the kernel fills, all zeros, and what it needs for a product."""
+    """Arrays for the kernel to fill, all zeros, and for a product its direction."""
     loss = zeros(2) if result in _WITH_TARGETS else None
     if result == "loss":
         return Results(None, None, loss)

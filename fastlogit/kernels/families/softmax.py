@@ -6,9 +6,9 @@ With m the largest logit of a row and S the sum of e^(z_j - m) over all classes 
     slope_k = p_k - t_k                        curvature_kj = p_k (δ_kj - p_j)
 
 A target is a class number, or a row of probabilities t_k.  Nothing cancels for class numbers: the
-slope of the true class is minus the sum of the other p, and 1 - p_k is such a sum too.  A term is
-within ``(K + 6) u`` of its value at these logits, u = 2**-53; the slope of a probability t_k
-within that of ``p_k + t_k``.  See :mod:`fastlogit.kernels.softmax` for rounding them once.
+slope of the true class is minus the sum of the other p, and 1 - p_k is such a sum too.  The
+relative error of a term at these logits is ``(K + 6) u``, u = 2**-53.  The slope of a probability
+t_k errs by that times ``p_k + t_k``.
 
 z has three rows of scratch behind its K logits.  All loops run over the rows of a block, class by
 class, so that they vectorise.
@@ -169,7 +169,7 @@ def _put_minus_product(
 def _exponentiate(
     z: NDArray[np.float64], rows: int, float32: Literal[True] | None, e: NDArray[np.float64]
 ) -> None:
-    """Put e^(z_k - m) into the rows of `e`, which may be those of z; m and S into z's scratch."""
+    """Put e^(z_k - m) into the rows of `e`, which may be the logits; m and S into z's scratch."""
     K = z.shape[0] - SCRATCH
     largest, total, ones = z[K], z[K + 1], z[K + 2]
     largest[:rows] = -np.inf
