@@ -13,7 +13,7 @@ from fastlogit.core import checks
 from fastlogit.core import threads as _threads
 from fastlogit.kernels import lanes
 from fastlogit.kernels.families import Binomial, Softmax
-from fastlogit.matrix import as_matrix
+from fastlogit.matrix import as_matrix, short
 from fastlogit.matrix.passes import LinearModel, PassInput
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def checked(
     """Check arguments; each t, and the indices of a sparse X, are checked by the pass itself."""
     matrix = as_matrix(X, missing)
     n = matrix.shape[0]
-    count = _threads.resolve(threads, len(matrix.parts(_threads.MOST_PARTS)))
+    count = _threads.resolve(threads, 1 if matrix.elements <= short.MOST_ELEMENTS // 8 else 2)
     model = _model(matrix, coef, intercept)
     weights = checks.weights(weight, n, "row of X", count)
     offsets = None

@@ -21,7 +21,7 @@ from fastlogit.kernels.families import Binomial
 from fastlogit.kernels.passes import Results
 from fastlogit.kernels.sums import merge
 from fastlogit.matrix.base import PART_ELEMENTS
-from fastlogit.matrix.passes import PartialSums, symmetric
+from fastlogit.matrix.passes import PartialSums, multiplies_much, symmetric
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +35,8 @@ if TYPE_CHECKING:
     # scratch memory that no call uses.
     Code = tuple[Callable[..., bool], Literal[True] | None, dtype[Any], list[Scratch]]
 
-# Most elements of X: the general way, too, reads them as one part, by one call of the kernel.
+# Most elements of X: the general way, too, reads them as one part, by one call of the kernel; only
+# for a Hessian that `multiplies_much` it makes two.
 MOST_ELEMENTS = PART_ELEMENTS // 2
 
 _BINOMIAL = Binomial()
@@ -44,6 +45,7 @@ _FLOAT64, _FLOAT32 = dtype(float64), dtype(float32)
 _WITH_TARGETS = frozenset(["loss", "gradient", "newton"])
 _WITH_VECTOR = _WITH_TARGETS | {"product"}
 _SUMS = _WITH_VECTOR | {"hessian", "diagonal"}
+_PAIRS = frozenset(["hessian", "newton"])
 # Types of targets that the kernel reads.
 _TARGETS = frozenset(map(dtype, "?bhilqBHILQfd"))
 # Code for each result and dtypes of X, coef, and t or `out`.
@@ -83,6 +85,8 @@ def call(
         return None
     n, d = X.shape
     if len(coef) != d or not 0 < n * d <= MOST_ELEMENTS:
+        return None
+    if result in _PAIRS and multiplies_much(n, n * d):
         return None
     key: tuple[Any, ...]
     if result in _WITH_VECTOR:
