@@ -112,6 +112,7 @@ cross_entropy = _binary(
 
 cross_entropy_derivative = _binary(
     float64=_logistic.cross_entropy_derivative,
+    float32=_logistic.cross_entropy_derivative_float32,
     returns="""
         Infinite where y is 0 or 1 and t is not equal to y.  1 / (1 - y) for t = 0 and -1 / y for
         t = 1, also where y = t.  NaN for y outside [0, 1].
