@@ -133,6 +133,7 @@ ONE_BITS = np.int64(0x3FF0000000000000)
 RAISED_ONE_BITS = ONE_BITS + np.int64(128 << 52)
 RAISED_SHIFT = SHIFT + 128.0
 LOWERED = 2.0**-128
+SMALLEST_SHIFTED = SHIFT - 1074.0
 SQRT_HALF_BITS = np.int64(0x3FE6A09E667F3BCD)
 HALF_EXPONENT = np.int64(1 << 51)
 # 2**52 as bits: with an integer below 2**52 in its mantissa it becomes 2**52 plus that integer.
@@ -171,7 +172,24 @@ def exp_fraction(a: float) -> tuple[float, float, float, float, float]:
 
     s itself, 2**k, may be too small for a float64.
     """
+    return _exp_fraction(a, fma(a, LOG2_E, SHIFT))
+
+
+@jit.scalar
+def exp_fraction_scaled(a: float) -> tuple[float, float, float, float, float]:
+    """As `exp_fraction`, with s itself, which is exact.
+
+    k is at least -1074, so that r may be -1.6.  There N / D keeps 2**-30, and e^a is 0 or the
+    smallest subnormal.
+    """
     shifted = fma(a, LOG2_E, SHIFT)
+    shifted = SMALLEST_SHIFTED if shifted < SMALLEST_SHIFTED else shifted
+    n, n_low, d, d_low, power = _exp_fraction(a, shifted)
+    return n, n_low, d, d_low, power * LOWERED
+
+
+@jit.scalar
+def _exp_fraction(a: float, shifted: float) -> tuple[float, float, float, float, float]:
     k = shifted - SHIFT
     r = fma(-k, LN2, a)
     # Multiples of 2**-51, like `even` below: their sum and difference are exact.
@@ -245,8 +263,10 @@ def _scaled(value: float, shifted: float) -> float:
 @jit.scalar
 def denominator(n: float, n_low: float, d: float, d_low: float, s: float) -> tuple[float, float]:
     """``D + s N`` as high + low."""
-    total = fma(s, n, d)
-    return total, fma(s, n, d - total) + fma(s, n_low, d_low)
+    # Where s N is not exact, because it is subnormal, D + s N is D.
+    share = s * n
+    total = d + share
+    return total, (share + (d - total)) + (s * n_low + d_low)
 
 
 @jit.scalar

@@ -13,13 +13,14 @@ To add a function:
 Every name in this file without a leading underscore is exported.
 """
 
+from fastlogit.kernels import float32 as _float32
 from fastlogit.kernels import logistic as _logistic
 from fastlogit.kernels.elementwise import binary as _binary
 from fastlogit.kernels.elementwise import unary as _unary
 
 sigmoid = _unary(
     float64=_logistic.sigmoid,
-    float32=_logistic.sigmoid_float32,
+    float32=_float32.sigmoid,
     returns="In [0, 1]; 0 at -inf, 1 at inf.",
     examples="""
         >>> fl.sigmoid([0.0, 2.0, -745.1])

@@ -120,6 +120,9 @@ def intrinsic(function: Callable[..., Any]) -> Callable[..., Any]:
     return made
 
 
+_VECTOR_BYTES = 64
+
+
 class _Attributes(ir.values.FunctionAttributes):  # type: ignore[misc]
     """llvmlite's list of attributes lacks the width of vectors."""
 
@@ -135,6 +138,11 @@ def wide_vectors(typingctx: Any, data: Any) -> Any:
     with them.  The bits of the results are the same.  Call it in the function that has the loop
     after inlining.  That function is not inlined, as its callers do not have the attribute; so it
     must be neither a `scalar` nor an `inlined` function.
+
+    It also aligns the stack of the calling function, for any `data`.  Vectors lie there when
+    registers run out.  LLVM does not align it by itself.  In most processes each of these vectors
+    then crosses a cache line: `residual` took 1.38 to 1.68 ns an element, and a process kept its
+    speed (Zen 4).
     """
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -143,6 +151,7 @@ def wide_vectors(typingctx: Any, data: Any) -> Any:
             attributes.add(_Attributes.WIDE)
             attributes.add("noinline")
             builder.function.attributes = attributes
+        builder.function.attributes.alignstack = _VECTOR_BYTES
         return context.get_dummy_value()
 
     return types.none(data), codegen
