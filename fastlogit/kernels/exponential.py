@@ -23,8 +23,9 @@ Error.  In float64 each quantity is an unevaluated sum, high + low:
   near 1/3.
 
 Range.  a is clipped at -746, where e^a is below half the smallest subnormal.  Where s is a factor
-of the whole result (a tail), the result is computed 2**128 times too large and multiplied by
-2**-128 at the end.  A subnormal result is then rounded twice, but loses nothing else.
+of the whole result (a tail), the result is computed without s, or 2**128 times too large, and
+multiplied by s or by 2**-128 at the end.  A subnormal result is then rounded twice, but loses
+nothing else.
 
 Branches.  There are none: NaN and infinities pass through comparisons that are written as
 selections, so a loop over any of these functions vectorises.
@@ -177,10 +178,10 @@ def exp_fraction(a: float) -> tuple[float, float, float, float, float]:
 
 @jit.scalar
 def exp_fraction_scaled(a: float) -> tuple[float, float, float, float, float]:
-    """As `exp_fraction`, with s itself, which is exact.
+    """N, its low word, D, its low word and s, which is exact: as `exp_fraction`, but s itself.
 
-    k is at least -1074, so that r may be -1.6.  There N / D keeps 2**-30, and e^a is 0 or the
-    smallest subnormal.
+    k is at least -1074, so r is at least -1.6.  For r below -0.35, N / D has 21 correct bits, and
+    e^a is 0 or the smallest subnormal.
     """
     shifted = fma(a, LOG2_E, SHIFT)
     shifted = SMALLEST_SHIFTED if shifted < SMALLEST_SHIFTED else shifted

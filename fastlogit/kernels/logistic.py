@@ -30,9 +30,9 @@ instructions that order numbers signal it; NumPy turns that into a warning in a 
 (see :mod:`fastlogit.kernels`).  Comparing bits instead would raise none, but σ would take 5 %
 longer and `cross_entropy_derivative` 11 to 24 % (measured on a Zen 4, in cache).
 
-Cost.  For an element of a vector, σ in float64 takes one division, 22 multiplications (most of them
-fused with an addition), 12 additions or comparisons and 8 other operations; log(1 + e^z) takes one
-division, 40, 22 and 9.  On a processor with separate units for multiplication and addition, as a
+Cost.  For an element of a vector, σ in float64 takes one division, 19 multiplications (most of them
+fused with an addition), 16 additions or comparisons and 7 other operations; log(1 + e^z) takes one
+division, 39, 28 and 6.  On a processor with separate units for multiplication and addition, as a
 Zen 4 has for 512 bits, the multiplications decide and the division runs beside them.
 """
 
@@ -63,8 +63,7 @@ from fastlogit.kernels.exponential import (
 )
 from fastlogit.kernels.ieee import fast_two_sum, fma, two_product, two_sum
 
-LARGEST = np.finfo(np.float64).max
-
+LARGEST = np.finfo(np.float64).max  # finite
 # Float64 ------------------------------------------------------------------------------
 
 
