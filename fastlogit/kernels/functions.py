@@ -21,6 +21,7 @@ from fastlogit.kernels.elementwise import unary as _unary
 sigmoid = _unary(
     float64=_logistic.sigmoid,
     float32=_float32.sigmoid,
+    float32_arithmetic=True,
     returns="In [0, 1]; 0 at -inf, 1 at inf.",
     examples="""
         >>> fl.sigmoid([0.0, 2.0, -745.1])
