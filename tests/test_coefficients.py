@@ -5,7 +5,7 @@ from __future__ import annotations
 import mpmath
 import numpy as np
 
-from fastlogit.kernels import exponential
+from fastlogit.kernels import exponential, float32
 from tests.references import coefficients
 
 
@@ -56,3 +56,11 @@ def test_e_to_the_smallest_z_rounds_to_zero():
         assert mpmath.exp(exponential.SMALLEST_Z) < mpmath.mpf(2) ** -1075
         assert mpmath.exp(-exponential.LARGEST_Z_FLOAT32) < mpmath.mpf(2) ** -150
         assert mpmath.exp(exponential.SMALLEST_Z) / exponential.LOWERED > mpmath.mpf(2) ** -1022
+
+
+def test_the_constants_of_float32_arithmetic():
+    with mpmath.workprec(200):
+        ln2 = mpmath.log(2)
+        assert np.float32(float(-1 / ln2)) == float32.MINUS_LOG2_E
+        assert np.float32(float(ln2)) == float32.LN2
+        assert np.float32(float(ln2 - mpmath.mpf(float(float32.LN2)))) == float32.LN2_REST

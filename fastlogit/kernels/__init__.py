@@ -25,6 +25,7 @@ Nothing in this package checks its input, starts a thread or opens a file.
 ==========================  ==================================================================
 `functions`, `elementwise`  the table of functions of numbers, and how they are made from it
 `logistic`, `exponential`   their mathematics
+`float32`                   σ in float32 arithmetic
 `ufuncs`                    the same over arrays, as NumPy ufuncs
 `sums`                      sums over an array of logits
 `passes`                    sums over a matrix X

@@ -71,6 +71,8 @@ class Function(NamedTuple):
     """z (logit) or y (probability), and t (target) where there is a second one."""
     kernel: Any
     """The compiled function of numbers; the types of its arguments choose the precision."""
+    float32_arithmetic: bool
+    """Whether the float32 kernel computes in float32; the others compute in float64."""
     max_ulp: dict[str, float]
     """Largest error of a normal result, for float64 and float32."""
     summary: str
@@ -105,6 +107,7 @@ def _define(
     *,
     float64: Callable[..., float],
     float32: Callable[..., float] | None = None,
+    float32_arithmetic: bool = False,
     max_ulp: tuple[float, float] = (0.6, 0.55),
     returns: str,
     accuracy: str = "",
@@ -120,6 +123,8 @@ def _define(
         It gives the name, the arguments, the summary and the derivation.
     float32 : compiled function, optional
         Takes and returns float64; its result is rounded to float32.  Default: `float64`.
+    float32_arithmetic : bool
+        Whether that function computes in float32, in between.
     max_ulp : (float, float)
         Largest error of a normal result, in float64 and in float32.
     returns, accuracy, examples : str
@@ -149,6 +154,7 @@ def _define(
         name=name,
         arguments=arguments,
         kernel=kernel,
+        float32_arithmetic=float32_arithmetic,
         max_ulp=dict(zip(("float64", "float32"), max_ulp, strict=True)),
         summary=summary,
         derivation=derivation,

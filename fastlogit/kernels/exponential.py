@@ -23,8 +23,9 @@ Error.  In float64 each quantity is an unevaluated sum, high + low:
   near 1/3.
 
 Range.  a is clipped at -746, where e^a is below half the smallest subnormal.  Where s is a factor
-of the whole result (a tail), the result is computed 2**128 times too large and multiplied by
-2**-128 at the end.  A subnormal result is then rounded twice, but loses nothing else.
+of the whole result (a tail), the result is computed without s, or 2**128 times too large, and
+multiplied by s or by 2**-128 at the end.  A subnormal result is then rounded twice, but loses
+nothing else.
 
 Branches.  There are none: NaN and infinities pass through comparisons that are written as
 selections, so a loop over any of these functions vectorises.
@@ -45,7 +46,6 @@ from fastlogit.kernels.ieee import (
     float64_from_bits,
     fma,
     two_product,
-    two_sum,
 )
 
 # Constants ----------------------------------------------------------------------------
@@ -105,6 +105,16 @@ LOG = (
     0.0663425165639738,
     0.06544722572623156,
 )
+LOG_QUOTIENT = (
+    0.08333333333333333,
+    0.012500000000002747,
+    0.0022321428567888594,
+    0.0004340277951352209,
+    8.877799195066388e-05,
+    1.8785474994597705e-05,
+    4.030131219281258e-06,
+    1.0404820071308552e-06,
+)
 
 # 2 atanh(w) / w lies between 2 and 2.08 for w <= 1/3.  The difference from the middle of that range
 # is small, and so is its rounding error.
@@ -124,12 +134,14 @@ ONE_BITS = np.int64(0x3FF0000000000000)
 RAISED_ONE_BITS = ONE_BITS + np.int64(128 << 52)
 RAISED_SHIFT = SHIFT + 128.0
 LOWERED = 2.0**-128
+SMALLEST_SHIFTED = SHIFT - 1074.0
 SQRT_HALF_BITS = np.int64(0x3FE6A09E667F3BCD)
 HALF_EXPONENT = np.int64(1 << 51)
 # 2**52 as bits: with an integer below 2**52 in its mantissa it becomes 2**52 plus that integer.
 TWO_52_BITS = np.int64(0x4330000000000000)
 EXPONENT_BIAS = 1023
-# A probability below TINY is multiplied by UPSCALE before anything divides by it.
+# A subnormal probability times UPSCALE is a normal number.  Only one below TINY is multiplied by it
+# before a division.
 TINY = 2.0**-900
 UPSCALE = 2.0**110
 UPSCALE_EXPONENT = 110.0
@@ -161,7 +173,24 @@ def exp_fraction(a: float) -> tuple[float, float, float, float, float]:
 
     s itself, 2**k, may be too small for a float64.
     """
+    return _exp_fraction(a, fma(a, LOG2_E, SHIFT))
+
+
+@jit.scalar
+def exp_fraction_scaled(a: float) -> tuple[float, float, float, float, float]:
+    """N, its low word, D, its low word and s, which is exact: as `exp_fraction`, but s itself.
+
+    k is at least -1074, so r is at least -1.6.  For r below -0.35, N / D has 21 correct bits, and
+    e^a is 0 or the smallest subnormal.
+    """
     shifted = fma(a, LOG2_E, SHIFT)
+    shifted = SMALLEST_SHIFTED if shifted < SMALLEST_SHIFTED else shifted
+    n, n_low, d, d_low, power = _exp_fraction(a, shifted)
+    return n, n_low, d, d_low, power * LOWERED
+
+
+@jit.scalar
+def _exp_fraction(a: float, shifted: float) -> tuple[float, float, float, float, float]:
     k = shifted - SHIFT
     r = fma(-k, LN2, a)
     # Multiples of 2**-51, like `even` below: their sum and difference are exact.
@@ -235,8 +264,10 @@ def _scaled(value: float, shifted: float) -> float:
 @jit.scalar
 def denominator(n: float, n_low: float, d: float, d_low: float, s: float) -> tuple[float, float]:
     """``D + s N`` as high + low."""
-    total = fma(s, n, d)
-    return total, fma(s, n, d - total) + fma(s, n_low, d_low)
+    # Where s N is not exact, because it is subnormal, D + s N is D.
+    share = s * n
+    total = d + share
+    return total, (share + (d - total)) + (s * n_low + d_low)
 
 
 @jit.scalar
@@ -314,37 +345,33 @@ def _arctanh_rest(v: float) -> float:
 
 
 @jit.scalar
-def _arctanh_tail(v: float) -> float:
-    """``(atanh(w) / w - 1) / v`` for ``v = w²`` and w up to the end of a logarithm's range."""
-    p = fma(LOG[7], v, LOG[6])
-    p = fma(p, v, LOG[5])
-    p = fma(p, v, LOG[4])
-    p = fma(p, v, LOG[3])
-    p = fma(p, v, LOG[2])
-    p = fma(p, v, LOG[1])
-    return fma(p, v, LOG[0])
+def _polynomial(v: float, coefficients: tuple[float, ...]) -> float:
+    """Polynomial of degree 7."""
+    p = fma(coefficients[7], v, coefficients[6])
+    p = fma(p, v, coefficients[5])
+    p = fma(p, v, coefficients[4])
+    p = fma(p, v, coefficients[3])
+    p = fma(p, v, coefficients[2])
+    p = fma(p, v, coefficients[1])
+    return fma(p, v, coefficients[0])
 
 
 @jit.scalar
-def log_fraction(n: float, n_low: float, d: float, d_low: float) -> tuple[float, float]:
-    """``log((n + n_low) / (d + d_low))`` as high + low, for n in (0, 1] and d in [2**-53, 1]."""
-    tiny = n < TINY
-    n *= UPSCALE if tiny else 1.0
-    # Divide by the power of two that brings the quotient into [sqrt 1/2, sqrt 2) ...
-    k, power = _halves(float64_bits(n / d) - SQRT_HALF_BITS)
-    k -= UPSCALE_EXPONENT if tiny else 0.0
+def log_fraction(n: float, d: float, d_low: float) -> tuple[float, float]:
+    """``log(n / (d + d_low))`` as high + low, for n in (0, 1] and d in [2**-53, 1]."""
+    # The bits of a number, as an integer, are nearly a linear function of its logarithm.  So their
+    # difference gives k that brings n / 2**k / d between 2**-0.59 and 2**0.59, without a division.
+    n *= UPSCALE
+    k, power = _halves(float64_bits(n) - float64_bits(d) + HALF_EXPONENT, UPSCALE_EXPONENT)
     n *= power
-    n_low *= power
-    # ... where n - d is exact, and log(n / d) = 2 atanh((n - d) / (n + d)).
-    top, top_low = two_sum(n - d, n_low - d_low)
-    bottom, bottom_low = two_sum(n, d)
-    bottom_low += n_low + d_low
-    twice_w, twice_w_low = quotient(2.0 * top, 2.0 * top_low, bottom, bottom_low)
-    v = 0.25 * (twice_w * twice_w)
-    p = _arctanh_tail(v)
-    high, low = two_sum(k * LN2_HIGH, twice_w)
-    low += fma(p * v, twice_w, fma(k, LN2_LOW, twice_w_low))
-    return fast_two_sum(high, low)
+    # There n - d is exact, and log(n / d) = 2 atanh(u / 2) with u = 2 (n - d) / (n + d).
+    difference = n - d
+    top, top_low = fast_two_sum(difference, -d_low)
+    bottom, bottom_low = fast_two_sum(d + d, difference)
+    u, u_low = quotient(top + top, top_low + top_low, bottom, bottom_low + d_low)
+    v = u * u
+    high, low = fast_two_sum(k * LN2_HIGH, u)  # k is 0, or its product is the larger one
+    return high, low + fma(_polynomial(v, LOG_QUOTIENT) * v, u, fma(k, LN2_LOW, u_low))
 
 
 @jit.scalar
@@ -352,7 +379,7 @@ def log_quotient_float32(n: float, d: float) -> float:
     """``log(n / d)`` of positive normal numbers, with a relative error below 2**-34."""
     # The bits of a number, as an integer, are nearly a linear function of its logarithm.  So their
     # difference gives k that brings n / 2**k / d between 2**-0.59 and 2**0.59, without a division.
-    k, power = _halves(float64_bits(n) - float64_bits(d) + HALF_EXPONENT)
+    k, power = _halves(float64_bits(n) - float64_bits(d) + HALF_EXPONENT, 0.0)
     n *= power
     return fma(k, LN2, _log_from_difference((n - d + (n - d)) / (n + d)))
 
@@ -360,8 +387,8 @@ def log_quotient_float32(n: float, d: float) -> float:
 @jit.scalar
 def two_logs_float32(y: float) -> tuple[float, float]:
     """``log(y)`` and ``log(1 - y)`` with one division; relative errors below 2**-34."""
-    k, power = _halves(float64_bits(y) - SQRT_HALF_BITS)
-    other_k, other_power = _halves(float64_bits(1.0 - y) - SQRT_HALF_BITS)
+    k, power = _halves(float64_bits(y) - SQRT_HALF_BITS, 0.0)
+    other_k, other_power = _halves(float64_bits(1.0 - y) - SQRT_HALF_BITS, 0.0)
     # Both differences from 1 are exact, for tiny y as well.
     above, other_above = fma(y, power, -1.0), fma(-y, other_power, other_power - 1.0)
     bottom, other_bottom = above + 2.0, other_above + 2.0
@@ -373,10 +400,10 @@ def two_logs_float32(y: float) -> tuple[float, float]:
 
 
 @jit.scalar
-def _halves(exponents: int) -> tuple[float, float]:
-    """K and ``2**-k``, for the exponent k of a quotient: the high bits of `exponents`."""
+def _halves(exponents: int, raised: float) -> tuple[float, float]:
+    """``k - raised`` and ``2**-k``, for an exponent k: the high bits of `exponents`."""
     exponent = np.int64(np.uint64(exponents + ONE_BITS) >> np.uint64(52))
-    k = float64_from_bits(TWO_52_BITS | exponent) - (2.0**52 + EXPONENT_BIAS)
+    k = float64_from_bits(TWO_52_BITS | exponent) - (2.0**52 + EXPONENT_BIAS + raised)
     return k, float64_from_bits((2 * EXPONENT_BIAS - exponent) << 52)
 
 
@@ -394,9 +421,9 @@ def _log_from_difference(u: float) -> float:
 def minus_log(complement: float, p: float) -> float:
     """``-log(p)`` for normal p up to 1 and ``complement = 1 - p``, within a few 2**-53."""
     # p = m 2**k, with m in [sqrt 1/2, sqrt 2); the log of 1 / m is 2 atanh((1 - m) / (1 + m)).
-    k, power = _halves(float64_bits(p) - SQRT_HALF_BITS)
+    k, power = _halves(float64_bits(p) - SQRT_HALF_BITS, 0.0)
     m = p * power
     top = complement if k == 0.0 else 1.0 - m
     twice_w = (top + top) / (1.0 + m)  # w itself may underflow
     v = 0.25 * (twice_w * twice_w)
-    return fma(-k, LN2, fma(twice_w * v, _arctanh_tail(v), twice_w))
+    return fma(-k, LN2, fma(twice_w * v, _polynomial(v, LOG), twice_w))

@@ -13,13 +13,15 @@ To add a function:
 Every name in this file without a leading underscore is exported.
 """
 
+from fastlogit.kernels import float32 as _float32
 from fastlogit.kernels import logistic as _logistic
 from fastlogit.kernels.elementwise import binary as _binary
 from fastlogit.kernels.elementwise import unary as _unary
 
 sigmoid = _unary(
     float64=_logistic.sigmoid,
-    float32=_logistic.sigmoid_float32,
+    float32=_float32.sigmoid,
+    float32_arithmetic=True,
     returns="In [0, 1]; 0 at -inf, 1 at inf.",
     examples="""
         >>> fl.sigmoid([0.0, 2.0, -745.1])
@@ -112,6 +114,7 @@ cross_entropy = _binary(
 
 cross_entropy_derivative = _binary(
     float64=_logistic.cross_entropy_derivative,
+    float32=_logistic.cross_entropy_derivative_float32,
     returns="""
         Infinite where y is 0 or 1 and t is not equal to y.  1 / (1 - y) for t = 0 and -1 / y for
         t = 1, also where y = t.  NaN for y outside [0, 1].

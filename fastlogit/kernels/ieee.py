@@ -35,6 +35,16 @@ def fma(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
 
 
 @jit.intrinsic
+def fma_float32(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
+    """``a * b + c`` in float32, rounded once."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.fma(*args)
+
+    return types.float32(types.float32, types.float32, types.float32), codegen
+
+
+@jit.intrinsic
 def float64_bits(typingctx: Any, value: Any) -> Any:
     """Bits of a float64 as an int64."""
 
@@ -52,6 +62,26 @@ def float64_from_bits(typingctx: Any, bits: Any) -> Any:
         return builder.bitcast(args[0], ir.DoubleType())
 
     return types.float64(types.int64), codegen
+
+
+@jit.intrinsic
+def float32_bits(typingctx: Any, value: Any) -> Any:
+    """Bits of a float32 as an int32."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.bitcast(args[0], ir.IntType(32))
+
+    return types.int32(types.float32), codegen
+
+
+@jit.intrinsic
+def float32_from_bits(typingctx: Any, bits: Any) -> Any:
+    """Float32 with the bits of an int32."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.bitcast(args[0], ir.FloatType())
+
+    return types.float32(types.int32), codegen
 
 
 @jit.intrinsic

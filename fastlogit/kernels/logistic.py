@@ -11,7 +11,7 @@ No step subtracts nearly equal numbers: N, D and both terms of the loss are neve
 tails keep all their digits.  (Soft targets near σ(z) cancel in the residual because the problem
 itself does.)
 
-Each function has up to three versions:
+Each function has up to two versions:
 
 =============  ==============================================================================
 ``name``       float64, accurate to 0.6 ULP: compensated arithmetic, rounded once
@@ -19,7 +19,8 @@ Each function has up to three versions:
                the caller rounds the result to float32
 =============  ==============================================================================
 
-Float32 arithmetic would be 3 % faster for σ on a Zen 4 and err by 0.73 ULP.
+`sigmoid_float32` is for the logits of a pass, which are float64.  For float32 logits, σ in float32
+arithmetic is 1.1 times as fast: :mod:`fastlogit.kernels.float32`.
 
 The docstring of a float64 function derives its formula.  It is also the text of the public
 function's docstring: :mod:`fastlogit.kernels.functions` lists the functions that are exported.
@@ -29,9 +30,9 @@ instructions that order numbers signal it; NumPy turns that into a warning in a 
 (see :mod:`fastlogit.kernels`).  Comparing bits instead would raise none, but σ would take 5 %
 longer and `cross_entropy_derivative` 11 to 24 % (measured on a Zen 4, in cache).
 
-Cost.  For an element of a vector, σ in float64 takes one division, 22 multiplications (most of them
-fused with an addition), 12 additions or comparisons and 8 other operations; log(1 + e^z) takes one
-division, 40, 22 and 9.  On a processor with separate units for multiplication and addition, as a
+Cost.  For an element of a vector, σ in float64 takes one division, 19 multiplications (most of them
+fused with an addition), 16 additions or comparisons and 7 other operations; log(1 + e^z) takes one
+division, 39, 28 and 6.  On a processor with separate units for multiplication and addition, as a
 Zen 4 has for 512 bits, the multiplications decide and the division runs beside them.
 """
 
@@ -50,6 +51,7 @@ from fastlogit.kernels.exponential import (
     exp_fraction,
     exp_fraction_float32,
     exp_fraction_reduced,
+    exp_fraction_scaled,
     log1p_fraction,
     log1p_fraction_float32,
     log1p_fraction_reduced,
@@ -61,6 +63,7 @@ from fastlogit.kernels.exponential import (
 )
 from fastlogit.kernels.ieee import fast_two_sum, fma, two_product, two_sum
 
+LARGEST = np.finfo(np.float64).max  # finite
 # Float64 ------------------------------------------------------------------------------
 
 
@@ -141,7 +144,7 @@ def logit(y: float) -> float:
     1/2, therefore has all its digits.
     """
     complement, complement_low = fast_two_sum(1.0, -y)
-    high, low = log_fraction(y, 0.0, complement, complement_low)
+    high, low = log_fraction(y, complement, complement_low)
     z = high + low
     z = -np.inf if y == 0.0 else z
     z = np.inf if y == 1.0 else z
@@ -195,26 +198,22 @@ def residual(z: float, t: float) -> float:
     left, where σ(z) - 1 would have no digits for large z.
     """
     # (b D + c s N) / (D + s N)
-    n, n_low, d, d_low, power = exp_fraction(clip(z))
+    n, n_low, d, d_low, s = exp_fraction_scaled(clip(z))
     negative = z < 0.0
     complement, complement_low = fast_two_sum(1.0, -t)
     b = -t if negative else complement
-    b_low = 0.0 if negative else complement_low
     c = complement if negative else -t
-    c_low = complement_low if negative else 0.0
     tail = b == 0.0
-    s = power * LOWERED
     total, total_low = denominator(n, n_low, d, d_low, s)
-    scale = power if tail else s
-    n *= scale
-    n_low *= scale
+    n = n if tail else s * n
+    n_low = n_low if tail else s * n_low
     big, big_low = two_product(b, d)
     small, small_low = two_product(c, n)
     top, top_low = two_sum(big, small)
-    top_low += fma(b, d_low, fma(b_low, d, big_low))
-    top_low += fma(c, n_low, fma(c_low, n, small_low))
+    top_low += fma(b, d_low, big_low)
+    top_low += fma(complement_low, n if negative else d, fma(c, n_low, small_low))
     slope = rounded_quotient(top, top_low, total, total_low)
-    return LOWERED * slope if tail else slope
+    return slope * (s if tail else 1.0)
 
 
 @jit.scalar
@@ -230,16 +229,19 @@ def cross_entropy(y: float, t: float) -> float:
     """
     complement, complement_low = fast_two_sum(1.0, -y)
     other, other_low = fast_two_sum(1.0, -t)
-    log_y, log_y_low = log_fraction(y, 0.0, 1.0, 0.0)
-    log_rest, log_rest_low = log_fraction(complement, complement_low, 1.0, 0.0)
+    log_y, log_y_low = log_fraction(y, 1.0, 0.0)
+    minus_log_rest, minus_log_rest_low = log_fraction(1.0, complement, complement_low)
     first, first_low = two_product(t, log_y)
-    second, second_low = two_product(other, log_rest)
-    total, total_low = two_sum(first, second)
-    total_low += fma(t, log_y_low, first_low)
-    total_low += fma(other, log_rest_low, fma(other_low, log_rest, second_low))
-    loss = -(total + total_low)
-    loss = (t * np.inf if t != 0.0 else 0.0) if y == 0.0 else loss
-    loss = (other * np.inf if other != 0.0 else 0.0) if y == 1.0 else loss
+    second, second_low = two_product(other, minus_log_rest)
+    total, total_low = two_sum(second, -first)
+    total_low -= fma(t, log_y_low, first_low)
+    total_low += fma(other, minus_log_rest_low, fma(other_low, minus_log_rest, second_low))
+    loss = total + total_low
+    c = t if y == 0.0 else other
+    # 0 times infinity would raise a flag, even where the product is not selected.
+    edge = c * (np.inf if c != 0.0 else 0.0)
+    loss = edge if y == 0.0 else loss
+    loss = edge if y == 1.0 else loss
     return loss if 0.0 <= y <= 1.0 else np.nan
 
 
@@ -272,31 +274,31 @@ def cross_entropy_derivative(y: float, t: float) -> float:
 def _label_residual(z: float, t: float) -> float:
     """Residual of a label, t = 0 or t = 1: σ(z) or -σ(-z)."""
     # s N / (D + s N) in the tail, D / (D + s N) elsewhere
-    n, n_low, d, d_low, power = exp_fraction(clip(z))
+    n, n_low, d, d_low, s = exp_fraction_scaled(clip(z))
     label = t != 0.0
     tail = (z < 0.0) != label
-    total, total_low = denominator(n, n_low, d, d_low, power * LOWERED)
-    top = power * n if tail else d
-    top_low = power * n_low if tail else d_low
-    y = rounded_quotient(top, top_low, total, total_low)
-    y = LOWERED * y if tail else y
+    total, total_low = denominator(n, n_low, d, d_low, s)
+    y = rounded_quotient(n if tail else d, n_low if tail else d_low, total, total_low)
+    y *= s if tail else 1.0
     return -y if label else y
 
 
 @jit.scalar
 def _label_loss(z: float, t: float) -> float:
     """Loss of a label, t = 0 or t = 1: |z| + log(1 + e^-|z|), without |z| in the tail."""
-    n, n_low, d, d_low, power = exp_fraction(clip(z))
+    n, n_low, d, d_low, s = exp_fraction_scaled(clip(z))
     tail = (z < 0.0) != (t != 0.0)
-    s = power * LOWERED
     high, low = log1p_fraction(n, n_low, d, d_low, s)
     size = 0.0 if tail else abs(z)
-    share = 0.0 if size == np.inf else size  # inf - inf would raise a floating-point flag
-    scale = power if tail else s
-    total, total_low = two_sum(share, scale * high)
-    loss = total + fma(scale, low, total_low)
-    loss = LOWERED * loss if tail else loss
-    return size if size == np.inf else loss
+    scale = 1.0 if tail else s
+    high *= scale
+    large, small = (size, high) if size > high else (high, size)
+    total = large + small
+    # inf - inf would raise a floating-point flag.
+    finite_total = LARGEST if total > LARGEST else total
+    finite_large = LARGEST if large > LARGEST else large
+    total_low = small - (finite_total - finite_large)
+    return (total + fma(scale, low, total_low)) * (s if tail else 1.0)
 
 
 # From a fraction with fewer digits --------------------------------------------------------
@@ -394,6 +396,16 @@ def cross_entropy_float32(y: float, t: float) -> float:
     return loss if 0.0 <= y <= 1.0 else np.nan
 
 
+@jit.scalar
+def cross_entropy_derivative_float32(y: float, t: float) -> float:
+    """``(y - t) / (y (1 - y))`` with a relative error below 2**-50, for float32 y."""
+    top = y - t
+    bottom = y * (1.0 - y)
+    edge = fma(top, np.inf if top != 0.0 else 0.0, 1.0 - t - t)
+    slope = edge if bottom == 0.0 else top / bottom
+    return slope if 0.0 <= y <= 1.0 else np.nan
+
+
 # Terms of sums ----------------------------------------------------------------------------
 #
 # The terms of a logit in a sum: its residual, c |z|, σ(-|z|) and σ(|z|).  `minus_log` of the last
@@ -427,10 +439,10 @@ def _terms_float32(z: float, t: float) -> tuple[float, float, float, float]:
 @jit.scalar
 def _probabilities(z: float) -> tuple[float, float]:
     """σ(-|z|) and σ(|z|), with a relative error of a few 2**-53."""
-    n, n_low, d, d_low, power = exp_fraction(clip(z))
-    total, _ = denominator(n, n_low, d, d_low, power * LOWERED)
+    n, n_low, d, d_low, s = exp_fraction_scaled(clip(z))
+    total, _ = denominator(n, n_low, d, d_low, s)
     reciprocal = 1.0 / total
-    return LOWERED * (power * (n + n_low) * reciprocal), d * reciprocal
+    return (n + n_low) * reciprocal * s, d * reciprocal
 
 
 @jit.scalar

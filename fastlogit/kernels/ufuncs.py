@@ -34,16 +34,18 @@ _BUFFER = 256
 
 # Inner loops ------------------------------------------------------------------------------
 
-kernel: Any = None  # each copy of the two loops has its own
+# Each copy of the two loops has its own.
+kernel: Any = None
+wide_vectors: Any = None
 
 
 def _unary_loop(args: Any, dimensions: Any, steps: Any, data: Any) -> None:
-    jit.wide_vectors(args[0])
+    wide_vectors(args[0])
     _unary(kernel, args, dimensions, steps)
 
 
 def _binary_loop(args: Any, dimensions: Any, steps: Any, data: Any) -> None:
-    jit.wide_vectors(args[0])
+    wide_vectors(args[0])
     _binary(kernel, args, dimensions, steps)
 
 
@@ -118,7 +120,8 @@ def ufunc(name: str) -> np.ufunc:
     function = FUNCTIONS[name]
     inputs = len(function.arguments)
     template = _unary_loop if inputs == 1 else _binary_loop
-    loop = specialised(template, name, kernel=function.kernel)
+    wide = jit.wide_float32_vectors if function.float32_arithmetic else jit.wide_vectors
+    loop = specialised(template, name, kernel=function.kernel, wide_vectors=wide)
     # float32 first: NumPy takes the first loop that the input can be cast to safely.
     loops = [jit.c_function(loop, _signature(dtype)) for dtype in (types.float32, types.float64)]
     dtypes: list[np.dtype[Any]] = [np.dtype(np.float32), np.dtype(np.float64)]

@@ -51,6 +51,33 @@ def test_fma_keeps_what_a_product_rounds_away():
     assert fma(a, a, -(a * a)) == 2.0**-60
 
 
+@numba.njit
+def fma_float32(a, b, c):
+    return ieee.fma_float32(a, b, c)
+
+
+def test_fma_float32_rounds_once_to_float32():
+    a = np.float32(1.0 + 2.0**-12)
+    assert fma_float32(a, a, -(a * a)) == 2.0**-24
+    # a² + 2**-60 lies above the middle of two float32.  Rounded to float64, it is the middle.
+    result = fma_float32(a, a, np.float32(2.0**-60))
+    assert type(result) is float
+    assert result == 1.0 + 2.0**-11 + 2.0**-23
+
+
+@numba.njit
+def float32_round_trip(value):
+    return ieee.float32_from_bits(ieee.float32_bits(value)), ieee.float32_bits(value)
+
+
+@pytest.mark.parametrize("value", [0.0, -0.0, 1.5, -1e-45, 3e38, np.inf, np.nan])
+def test_bits_of_a_float32_survive_a_round_trip(value):
+    value = np.float32(value)
+    same, pattern = float32_round_trip(value)
+    assert pattern == value.view(np.int32)
+    assert np.float32(same).view(np.int32) == pattern
+
+
 @pytest.mark.parametrize(
     ("args", "expected"),
     [

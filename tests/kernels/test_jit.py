@@ -248,7 +248,7 @@ def test_the_result_is_float32_only_if_it_is_rounded():
     assert _result_type(_choose, 0.0) == numba.float64
 
 
-LOOPS = """
+LOOPS = r"""
 import json
 import re
 import numba
@@ -284,6 +284,12 @@ fl.log_loss(np.zeros(9), np.ones(9))
 (its_sum,) = sums.log_loss_gradient.inspect_asm().values()
 for assembly in (float64_loop._library.get_asm_str(), its_sum):
     found[len(found)] = len(re.findall(r"vdivpd.*%zmm", assembly))
+# A loop with more vectors than registers.
+fl.residual(z, z)
+((_, float64_loop), *_) = ufuncs._kept[1]
+assembly = float64_loop._library.get_asm_str()
+moves = re.findall(r"vmov([au])p[sd]\s+%zmm\d+, \d*\(%rsp\)", assembly)
+found["aligned"], found["not aligned"] = moves.count("a"), moves.count("u")
 print([found[key] for key in found])
 """
 
@@ -292,7 +298,7 @@ print([found[key] for key in found])
     not llvmlite.binding.get_host_cpu_features().get("avx512vl", False),
     reason="needs a processor with AVX-512",
 )
-def test_hinted_float64_loops_use_four_wide_vectors_on_intel(tmp_path):
+def test_hinted_float64_loops_use_four_wide_vectors_and_an_aligned_stack_on_intel(tmp_path):
     features = "+avx2,+fma,+avx512f,+avx512vl,+avx512dq,+avx512bw,+avx512cd"
     intel = {"NUMBA_CPU_NAME": "skylake-avx512", "NUMBA_CPU_FEATURES": features}
     done = subprocess.run(
@@ -303,8 +309,10 @@ def test_hinted_float64_loops_use_four_wide_vectors_on_intel(tmp_path):
         check=False,
     )
     assert done.stderr == ""
-    plain, hinted, _, _, its_ufunc, its_sum = json.loads(done.stdout)
+    plain, hinted, _, _, its_ufunc, its_sum, aligned, not_aligned = json.loads(done.stdout)
     assert plain == 0
     assert hinted >= 4  # side by side
     assert its_ufunc >= 4
     assert its_sum >= 1
+    assert aligned >= 1
+    assert not_aligned == 0

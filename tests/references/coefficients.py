@@ -73,6 +73,11 @@ def _log_end() -> mpf:
     return ((mpmath.sqrt(2) - 1) / (mpmath.sqrt(2) + 1) * mpf("1.001")) ** 2
 
 
+def _log_quotient_end() -> mpf:
+    # Quotients between 2**-0.59 and 2**0.59.
+    return (2 * mpmath.tanh(mpf("0.59") * mpmath.log(2) / 2)) ** 2
+
+
 def tables() -> dict[str, tuple[float, ...]]:
     """Coefficients of every polynomial in the kernels, by the name of the constant."""
     return {
@@ -81,6 +86,7 @@ def tables() -> dict[str, tuple[float, ...]]:
         "LOG1P": fit(lambda v: 2 * arctanh_tail(v), lambda: mpf(1) / 9, 11),
         "LOG1P_FLOAT32": fit(arctanh_tail, lambda: mpf(1) / 9, 5),
         "LOG": fit(arctanh_tail, _log_end, 8),
+        "LOG_QUOTIENT": fit(lambda v: arctanh_tail(v / 4) / 4, _log_quotient_end, 8),
         # Quotients between 2**-0.59 and 2**0.59.
         "LOG_FLOAT32": fit_in_turn(
             lambda u: 2 * mpmath.atanh(u / 2) - u, [3, 5, 7, 9], ("0.001", "0.401")
