@@ -1,10 +1,10 @@
 """Logits, losses and derivatives over a feature matrix, each in one read of X, in place.
 
-z = X @ coef + intercept + offset is computed in float64 for every dtype of X.  Where X and `coef`
-are both float32, less is enough, as rounding X has cost more: losses and residuals have a relative
-error of 2**-30 (float32 has 2**-24), and a row-major X is multiplied in float32, at most eight
-products to a sum.  All sums are still added up in float64.  In all other cases z, losses and
-residuals have the digits of float64.  The error bounds are in :mod:`fastlogit.kernels.passes`.
+z = X @ coef + intercept + offset, losses and residuals have the digits of float64 for every dtype
+of X, unless X and `coef` are both float32.  Then less is enough, as rounding X has cost more:
+losses and residuals have a relative error of 2**-30 (float32 has 2**-24), and a row-major X is
+multiplied in float32, at most eight products to a sum.  All sums are still added up in float64.
+The error bounds are in :mod:`fastlogit.kernels.passes`.
 
 X is never copied.  It may be
 
@@ -19,7 +19,8 @@ are 0, even in a column with infinities; its Hessian may have more NaN than that
 
 K classes.  With `coef` of shape (K, d), and `intercept` of shape (K,), the logits have shape (n, K)
 and the probabilities of the classes are their softmax.  Adding the same to all K logits changes no
-probability, so the Hessian is singular.  Derivatives are ordered [coef.ravel(), intercept].
+probability, so the Hessian is singular.  Derivatives are ordered [coef.ravel(), intercept].  A row
+with a logit of inf, or with -inf alone, has no limit: its results are NaN.
 
 For few rows, a call with two classes takes 2 to 5 µs besides the computation if X and `coef` are
 arrays of NumPy of the same float type in C order, t or the direction is an array, the intercept is
@@ -297,8 +298,9 @@ def log_loss_gradient(
         derivatives = passes.derivatives(*given, order=1)
         sums = [derivatives.loss.merged(), derivatives.gradient.merged()]
     loss, gradient = sums
-    if (rows := np.asarray(coef)).ndim == 2:
-        return float(loss[0]), gradient[: rows.size].reshape(rows.shape), gradient[rows.size :]
+    if len(shape := np.shape(coef)) == 2:
+        coef_gradient, intercept_gradient = np.split(gradient, [shape[0] * shape[1]])
+        return float(loss[0]), coef_gradient.reshape(shape), intercept_gradient
     return float(loss[0]), gradient[:-1], float(gradient[-1])
 
 

@@ -10,6 +10,7 @@ import pytest
 import scipy.sparse
 
 from fastlogit import linear
+from fastlogit.matrix import as_matrix, passes
 from tests.references.multiprecision import bits
 from tests.references.passes import U, Within, exact_z, summing
 
@@ -245,6 +246,17 @@ def test_no_bit_depends_on_threads_or_neighbours(dtype):
     assert [bits(one) for one in results[0]] == [bits(one) for one in results[1]]
     alone = linear.probability(X[1001:1002], coef)
     assert bits(alone[0]) == bits(results[0][0][1001])
+
+
+def test_a_hessian_of_many_products_has_two_parts_for_any_number_of_threads():
+    X, coef = np.random.default_rng(3).normal(size=(2, 1000, 100))
+    coef = coef[0] / 10
+    parts = [passes._split_pairs(as_matrix(rows), 1) for rows in (X, X[:100])]
+    assert [len(each) for each in parts] == [2, 1]
+    alone, together = (linear.hessian(X, coef, threads=threads) for threads in (1, 2))
+    assert bits(alone) == bits(together) == bits(linear.hessian(X, coef))
+    # The sums of two parts would take too much memory.
+    assert len(passes._split_pairs(as_matrix(X), passes.PARTIAL_BYTES // 8)) == 1
 
 
 WRONG = [

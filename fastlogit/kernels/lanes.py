@@ -29,7 +29,7 @@ from fastlogit.kernels import jit
 WIDTH = 8
 
 _I32, _I64, _F64 = ir.IntType(32), ir.IntType(64), ir.DoubleType()
-_VECTOR, _NARROW = ir.VectorType(_F64, WIDTH), ir.VectorType(ir.FloatType(), WIDTH)
+_VECTOR, _FLOAT32_VECTOR = ir.VectorType(_F64, WIDTH), ir.VectorType(ir.FloatType(), WIDTH)
 
 
 def _has_avx512() -> bool:
@@ -52,15 +52,15 @@ class LanesType(types.Type):  # type: ignore[misc]
         super().__init__(name=f"lanes({dtype})")
 
 
-lanes_type, _narrow_type = LanesType(types.float64), LanesType(types.float32)
+lanes_type, _float32_type = LanesType(types.float64), LanesType(types.float32)
 _numbers_type = types.UniTuple(types.uint64, WIDTH)
 
 
 @register_model(LanesType)
 class _LanesModel(models.PrimitiveModel):  # type: ignore[misc]
     def __init__(self, manager: Any, numba_type: Any) -> None:
-        narrow = numba_type == _narrow_type
-        super().__init__(manager, numba_type, _NARROW if narrow else _VECTOR)
+        is_float32 = numba_type == _float32_type
+        super().__init__(manager, numba_type, _FLOAT32_VECTOR if is_float32 else _VECTOR)
 
 
 def _constant(values: list[int]) -> ir.Constant:
@@ -183,7 +183,7 @@ def rounded(typingctx: Any, a: Any, like: Any) -> Any:
     Elements that `load` has widened become what they were, and the compiler drops both conversions.
     """
     dtype = getattr(like.dtype, "dtype", like.dtype)  # of a tuple of vectors: a vector's
-    return _convert(a, _narrow_type if dtype == types.float32 else lanes_type, like)
+    return _convert(a, _float32_type if dtype == types.float32 else lanes_type, like)
 
 
 @jit.intrinsic
@@ -208,9 +208,9 @@ def _convert(kind: Any, wanted: Any, *others: Any) -> Any:
     def convert(builder: Any, vector: Any) -> Any:
         if wanted == (kind.dtype if many else kind):
             return vector
-        is_narrow = wanted == _narrow_type
-        change = builder.fptrunc if is_narrow else builder.fpext
-        return change(vector, _NARROW if is_narrow else _VECTOR)
+        to_float32 = wanted == _float32_type
+        change = builder.fptrunc if to_float32 else builder.fpext
+        return change(vector, _FLOAT32_VECTOR if to_float32 else _VECTOR)
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         if not many:

@@ -20,7 +20,8 @@ Error, with u = 2**-53, relative to the sum of the absolute terms:
 
 - z: ``(d + 2) u``; row-major ``(d / 8 + 8) u``; CSR ``(entries of the row + 2) u``.  Integers
   beyond 2**53 are first rounded to float64.
-- Loss, slope and curvature of a row, given its z: ``6 u``.
+- Loss, slope and curvature of a row, given its z: ``6 u``; for K classes see
+  :mod:`fastlogit.kernels.families.softmax`.
 - A sum of a column: ``(SUMMED_ROWS + 4) u`` for any number of rows.  Up to `SUMMED_ROWS` rows are
   added uncompensated, and these sums with their rounding errors.  A longer block of columns keeps
   the bound, as each of eight lanes adds an eighth of its rows.  The exceptions are the diagonal of
@@ -29,7 +30,8 @@ Error, with u = 2**-53, relative to the sum of the absolute terms:
 - The sum of the losses: negligible.
 - With `float32`, losses and slopes have a relative error of 2**-30.
 - With coefficients of float32, which row-major float32 takes: z ``8 * 2**-24`` more, as each lane
-  adds up to eight products in float32.  A z that overflows there is formed again in float64.
+  adds up to eight products in float32, and ``d * 2**-150``, as products below 2**-126 lose digits.
+  A z that overflows there is formed again in float64.
 """
 
 from __future__ import annotations
@@ -42,8 +44,8 @@ from numpy.typing import NDArray
 from fastlogit.kernels import families, jit, lanes, layouts, sums
 from fastlogit.kernels.ieee import two_sum
 
-# Most rows of a block for several outputs.
-MOST_ROWS = 128
+# Blocks for several outputs are enlarged to at most this.
+ENOUGH_ROWS = 128
 # Most rows that are added uncompensated (without their rounding errors), or a block if it has more.
 SUMMED_ROWS = 512
 # Size of a block that is packed for the Hessian, and its fewest and most rows.
@@ -183,13 +185,13 @@ def run(
 
 @jit.inlined
 def _block_rows(X: Any, outputs: int) -> int:
-    """Rows of a block: four times those of the layout for several outputs.
+    """Rows of a block: for several outputs up to four times those of the layout.
 
     They read a block several times, and loops over 16 rows take twice as long for a row as loops
     over 128.
     """
     rows = layouts.block_rows(X)
-    return rows if outputs == 1 else max(rows, min(4 * rows, MOST_ROWS))
+    return rows if outputs == 1 else max(rows, min(4 * rows, ENOUGH_ROWS))
 
 
 @jit.inlined

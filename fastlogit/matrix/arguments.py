@@ -13,8 +13,8 @@ from fastlogit.core import checks
 from fastlogit.core import threads as _threads
 from fastlogit.kernels import lanes
 from fastlogit.kernels.families import Binomial, Softmax
-from fastlogit.matrix import as_matrix, short
-from fastlogit.matrix.passes import LinearModel, PassInput
+from fastlogit.matrix import as_matrix
+from fastlogit.matrix.passes import LinearModel, PassInput, multiplies_much
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 
 _BINOMIAL, _SOFTMAX = Binomial(), Softmax()
+# X of fewer elements is one part, for which the number of threads need not be known.
+_FEW_ELEMENTS = 1 << 16
 
 
 class Arguments(NamedTuple):
@@ -52,7 +54,8 @@ def checked(
     """Check arguments; each t, and the indices of a sparse X, are checked by the pass itself."""
     matrix = as_matrix(X, missing)
     n = matrix.shape[0]
-    count = _threads.resolve(threads, 1 if matrix.elements <= short.MOST_ELEMENTS // 8 else 2)
+    is_small = not multiplies_much(n, matrix.elements)
+    count = _threads.resolve(threads, 1 if is_small and matrix.elements <= _FEW_ELEMENTS else 2)
     model = _model(matrix, coef, intercept)
     weights = checks.weights(weight, n, "row of X", count)
     offsets = None

@@ -202,7 +202,8 @@ def _split_pairs(X: Matrix, partial_size: int) -> list[slice]:
     """As `split`, for a Hessian."""
     n = X.shape[0]
     parts = split(X, partial_size)
-    if len(parts) > 1 or not multiplies_much(n, X.elements):
+    fits = 2 * 8 * partial_size <= PARTIAL_BYTES
+    if len(parts) > 1 or not fits or not multiplies_much(n, X.elements):
         return parts
     middle = n // (2 * X.whole_rows) * X.whole_rows
     return [part for part in (slice(0, middle), slice(middle, n)) if part.start < part.stop]

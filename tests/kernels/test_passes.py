@@ -68,7 +68,7 @@ ROUNDINGS = {
     "csr": lambda n, d: (d, n + 4),
 }
 # Of z from coefficients of float32 and row-major float32.
-NARROW = 8 * 2.0**-24 * 2.0**53 + 9
+FLOAT32_PRODUCTS = 8 * 2.0**-24 * 2.0**53 + 9
 every_layout = pytest.mark.parametrize("layout", LAYOUTS)
 other_layouts = pytest.mark.parametrize("layout", ["columns", "chunks", "csr"])
 
@@ -204,7 +204,7 @@ def test_float32_with_coefficients_of_float32_has_less_accurate_terms_and_sums_i
     X = LAYOUTS[layout](p.X)
     roundings, adding = ROUNDINGS[layout](513, 9)
     if layout == "rows":
-        roundings = NARROW
+        roundings = FLOAT32_PRODUCTS
     expected = exact(
         p.X, p.t, p.coef, **p.data(), roundings=roundings, adding=adding, term=2.0**-30
     )
@@ -225,7 +225,7 @@ def test_products_in_float32_are_within_their_bound_for_rows_of_every_length(d):
     X, coef = rng.normal(size=(2, 19, d)).astype(np.float32)
     coef = coef[0]
     z = linear.decision(X, coef, out=np.empty(19))
-    exact_z(X, coef, 0.0, None, roundings=NARROW).assert_holds(z)
+    exact_z(X, coef, 0.0, None, roundings=FLOAT32_PRODUCTS).assert_holds(z)
     assert linear.decision(X[18:], coef, out=np.empty(1)) == z[18]
     # Coefficients of float64 are multiplied in float64.
     full = linear.decision(X, coef.astype(np.float64))

@@ -7,7 +7,8 @@ With m the largest logit of a row and S the sum of e^(z_j - m) over all classes 
 
 A target is a class number, or a row of probabilities t_k.  Nothing cancels for class numbers: the
 slope of the true class is minus the sum of the other p, and 1 - p_k is such a sum too.  The
-relative error of a term at these logits is ``(K + 6) u``, u = 2**-53.  The slope of a probability
+relative error of a term at these logits is ``(K + 6 + |z_k - m|) u``, u = 2**-53, for the largest
+distance |z_k - m| that enters it: rounding z_k has cost about as much.  The slope of a probability
 t_k errs by that times ``p_k + t_k``.
 
 z has three rows of scratch behind its K logits.  All loops run over the rows of a block, class by

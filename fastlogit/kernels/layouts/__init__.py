@@ -29,8 +29,8 @@ total, work)``
 =======================================================  ==========================================
 
 `first`, `rows`
-    The block: rows `first` to ``first + rows`` of X.  It has ``block_rows(X)`` rows or, in a pass
-    with a Hessian, ``passes.packed_rows(d)``, which may be more; the last block may have fewer.
+    The block: rows `first` to ``first + rows`` of X.  It has ``block_rows(X)`` rows, or more for
+    several outputs and in a pass with a Hessian; the last block may have fewer.
     `pack` is also called for any other rows.  So scratch memory that depends on the number of rows
     must not be sized by ``block_rows(X)``: read a block in steps of a fixed number of rows.
 `work`
@@ -55,8 +55,10 @@ The functions must keep these rules:
 - ``partial_size`` is d rounded up to 8, or 0 where `accumulate` adds to ``total[0]`` directly.  In
   that case `accumulate_squares` may use ``total[1]`` as scratch memory, as it is all zeros, and
   must leave it so.
-- The order of every sum is fixed by d, the dtype and the block.  It does not depend on where X
-  lies or on the processor.
+- The order of every sum is fixed by d, the dtypes, the block, and whether there are several
+  outputs.  It does not depend on where X lies or on the processor.
+- The functions for several outputs take arrays with one more axis, the first: `coef`, `z`,
+  `factors`, `sums` and `total` of each output.
 - ``multiply`` returns False, without reading further, if the block is damaged (a column index of a
   sparse X outside 0 … d - 1).  Other functions are called only for blocks that it accepted.
 - ``accumulate_squares`` multiplies ``(factor * x) * x``, as ``x * x`` may overflow.

@@ -5,7 +5,7 @@ summed together.  Longer rows are multiplied one after another, the order that p
 best: two rows side by side took up to three times as long from memory, on a Zen 4.  For several
 outputs a block is first loaded in that order, and then multiplied eight rows at a time.
 
-The order of each sum depends on d and the dtypes alone.
+The order of each sum depends on d, on the dtypes, and on whether there are several outputs.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from fastlogit.kernels.layouts.rows.elements import (
 SHORT, SHORT_BYTES = 4 * lanes.WIDTH, 128
 # Most products that four vectors of float32 add up: four in each lane, and the rest of a row brings
 # four more at most.
-MOST_NARROW = 4 * SHORT
+MOST_FLOAT32 = 4 * SHORT
 # Whether two outputs are multiplied at a time: the 16 registers of AVX2 are too few.  No result
 # depends on it.
 PAIRS = lanes.TILE_ROWS == 8
@@ -67,10 +67,10 @@ def _multiply(
     first: int,
     rows: int,
     coef: Coefficients,
-    narrow: Literal[True] | None,
+    float32: Literal[True] | None,
     z: NDArray[np.float64],
 ) -> None:
-    """`narrow` says whether `coef` is float32."""
+    """`float32` says whether `coef` is float32."""
     zero = lanes.rounded(lanes.zeros(), coef)
     done, unrolled = 0, _unrolled(X)
     if unrolled == 0 and shape(X)[1] * itemsize(X) <= SHORT_BYTES:
@@ -79,11 +79,11 @@ def _multiply(
     if unrolled == SHORT:
         start = lanes.rounded(lanes.load_four(coef, 0), zero)
         _multiply_rows(X, first, done, rows, coef, zero, start, z)
-    elif narrow is not None and unrolled > MOST_NARROW:
+    elif float32 is not None and unrolled > MOST_FLOAT32:
         _multiply_long_rows(X, first, rows, coef, zero, z)
     else:
         _multiply_rows(X, first, done, rows, coef, zero, None, z)
-    if narrow is not None:
+    if float32 is not None:
         _repair(X, first, rows, coef, z)
 
 
@@ -278,16 +278,16 @@ def _multiply_rows(
 def _multiply_long_rows(
     X: Layout, first: int, rows: int, coef: Coefficients, zero: Any, z: NDArray[np.float64]
 ) -> None:
-    """As `_multiply_rows`; the sums of every `MOST_NARROW` products are added up in float64."""
+    """As `_multiply_rows`; the sums of every `MOST_FLOAT32` products are added up in float64."""
     zeros, unrolled = lanes.zeros(), _unrolled(X)
     for i in range(rows):
         wide = (zeros, zeros, zeros, zeros)
-        for begin in range(0, unrolled, MOST_NARROW):
+        for begin in range(0, unrolled, MOST_FLOAT32):
             sums = (zero, zero, zero, zero)
-            for j in range(begin, min(begin + MOST_NARROW, unrolled), SHORT):
+            for j in range(begin, min(begin + MOST_FLOAT32, unrolled), SHORT):
                 x = load_four(X, first + i, j)
                 sums = _add_products(x, lanes.load_four(coef, j), sums)
-            if begin + MOST_NARROW >= unrolled:
+            if begin + MOST_FLOAT32 >= unrolled:
                 sums = _add_rest(X, first + i, unrolled, coef, sums)
             wide = lanes.add(wide, lanes.widened(sums))
         z[i] = _add_up(wide)
