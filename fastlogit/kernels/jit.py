@@ -120,6 +120,16 @@ def intrinsic(function: Callable[..., Any]) -> Callable[..., Any]:
     return made
 
 
+@intrinsic
+def is_float32(typingctx: Any, array: Any) -> Any:
+    """Whether an array holds float32: a constant for the compiler, which drops the other case."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return ir.Constant(ir.IntType(1), int(array.dtype == types.float32))
+
+    return types.boolean(array), codegen
+
+
 class _Attributes(ir.values.FunctionAttributes):  # type: ignore[misc]
     """llvmlite's list of attributes lacks the width of vectors."""
 
@@ -244,6 +254,24 @@ def by_precision(
         return lambda *args: function(_widened(args[0]), _widened(args[1]))
 
     options = OPTIONS | {"forceinline": True, "pipeline_class": parts.Compiler}
+    numba.extending.overload(choose, strict=False, jit_options=options)(_choose)
+    return choose
+
+
+def by_target(
+    number_function: Callable[..., Any], array_function: Callable[..., Any]
+) -> Callable[..., Any]:
+    """Join two `inner` functions into one: the second argument is a number or an array."""
+
+    def choose(*args: Any) -> Any:
+        raise NotImplementedError("only for compiled code")
+
+    def _choose(*args: Any) -> Any:
+        kinds = args[0] if isinstance(args[0], tuple) else args
+        function = array_function if isinstance(kinds[1], types.Array) else number_function
+        return lambda *args: function(*args)
+
+    options = OPTIONS | {"_nrt": False, "pipeline_class": parts.Compiler}
     numba.extending.overload(choose, strict=False, jit_options=options)(_choose)
     return choose
 

@@ -167,6 +167,22 @@ def subtract(typingctx: Any, a: Any, b: Any) -> Any:
 
 
 @jit.intrinsic
+def larger(typingctx: Any, a: Any, b: Any) -> Any:
+    """The larger of two numbers in each lane; b where either is NaN."""
+    return _each(_chosen(">"), a, b)
+
+
+@jit.intrinsic
+def smaller(typingctx: Any, a: Any, b: Any) -> Any:
+    """The smaller of two numbers in each lane; b where either is NaN."""
+    return _each(_chosen("<"), a, b)
+
+
+def _chosen(order: str) -> Any:
+    return lambda builder, a, b: builder.select(builder.fcmp_ordered(order, a, b), a, b)
+
+
+@jit.intrinsic
 def total(typingctx: Any, a: Any) -> Any:
     """Sum of the lanes, as a tree: halves are added until one number is left."""
 
