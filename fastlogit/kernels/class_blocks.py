@@ -1,8 +1,18 @@
-"""Loops over many rows of K logits: probabilities, losses and residuals of :mod:`softmax`.
+"""Loops over many rows of K logits: probabilities, losses and residuals, and sums of losses.
 
-Rows are taken in blocks that stay in the first cache.  Rows of few classes are kept class by class,
-(K, rows), so that every operation runs over the rows; rows of many classes are kept row by row,
-(rows, K), so that it runs along the row.  Both ways give the same bits.
+Rows are taken in blocks that stay in the first cache.  Rows of few classes are copied class by
+class, (K, rows), so that every operation runs over the rows.  Rows of more classes are copied row
+by row, (rows, K), so that it runs along the row.  Both ways give the same bits, those of the
+functions of :mod:`fastlogit.kernels.softmax`.
+
+A block takes the same three steps for every result:
+
+1. Copy the logits, and find the largest and the second largest of each row.
+2. Put the exponentials, high + low, and add them up.
+3. Put the results of the rows, and those of the elements.
+
+One compiled function does all of it: the results are chosen by numbers, once for each block.  A
+function for each result would be no faster, and there would be 30 of them to compile.
 """
 
 from __future__ import annotations
@@ -13,175 +23,543 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastlogit.kernels import jit, lanes, softmax, sums
-from fastlogit.kernels.ieee import add_in_any_order, fast_two_sum
+from fastlogit.kernels.ieee import add_in_any_order, clear_flags, fast_two_sum, two_sum
 
-# Elements of a block: its logits and two words of their exponentials are 24 KB.
-BLOCK = 1024
+# Words of a block: of its logits and exponentials, and of its rows.  They take 24 KB.
+BLOCK = 3072
 # Most classes that are kept class by class.
 MOST_BY_CLASS = 24
 
-
-@jit.inner
-def first_two(row: NDArray[np.float64]) -> tuple[float, float]:
-    """Largest and second largest of a padded row."""
-    largest = second = lanes.broadcast(-np.inf)
-    for k in range(0, row.size, lanes.WIDTH):
-        z = lanes.load(row, k)
-        second = lanes.larger(lanes.smaller(z, largest), second)
-        largest = lanes.larger(z, largest)
-    first, next_ = -np.inf, -np.inf
-    for lane in range(lanes.WIDTH):
-        value, other = lanes.extract(largest, lane), lanes.extract(second, lane)
-        smaller = first if value > first else value
-        next_ = smaller if smaller > next_ else next_
-        next_ = other if other > next_ else next_
-        first = value if value > first else first
-    return first, next_
+# Results of each element, and of each row.
+NOTHING, PROBABILITIES, LOG_PROBABILITIES, RESIDUALS = range(4)
+LOG_SUMS, LOSSES = 1, 2
 
 
-@jit.inner
-def update_two(
-    z: NDArray[np.float64], largest: NDArray[np.float64], second: NDArray[np.float64]
-) -> None:
-    jit.wide_vectors(z)
-    for i in range(z.size):
-        logit, first, other = z[i], largest[i], second[i]
-        smaller = first if logit > first else logit
-        second[i] = smaller if smaller > other else other
-        largest[i] = logit if logit > first else first
+class Targets(NamedTuple):
+    """Targets and weights; an array that is not given has no rows."""
+
+    t: NDArray[np.int64]
+    """Class numbers (n,)."""
+    soft: NDArray[np.float64]
+    """Probabilities (n, K)."""
+    weight: NDArray[np.float64]
+    """Weights of the rows (n,)."""
+    divisor: float
+    """Number by which residuals are divided."""
 
 
-@jit.inner
-def prepare(largest, second, float32, coarse, limit, s, s_low):
-    jit.wide_vectors(largest)
-    narrow = float32 is not None
-    for i in range(largest.size):
-        coarse[i] = softmax.unit(second[i], largest[i], narrow)
-        limit[i] = softmax.limit(largest[i], second[i])
-        s[i] = softmax.start(largest[i], second[i], narrow)
-        s_low[i] = 0.0
+class Results(NamedTuple):
+    """What to compute, and where to put it; an array that is not wanted has no rows."""
+
+    kind: int
+    """What to put into `elements`."""
+    elements: NDArray[Any]
+    """An array (n, K), which may be Z."""
+    row_kind: int
+    """What to put into `rows`."""
+    rows: NDArray[Any]
+    """An array (n,)."""
+    loss: NDArray[np.float64]
+    """Place for the weighted sum of the losses (2,)."""
 
 
-@jit.inner
-def add_class(z, largest, coarse, limit, float32, high, low, s, s_low):
-    jit.wide_vectors(z)
-    narrow = float32 is not None
-    for i in range(z.size):
-        e, e_low = softmax.exponential(z[i], largest[i], narrow)
-        high[i] = e
-        if float32 is None:
-            low[i] = e_low
-        term, term_low = softmax.term(z[i], limit[i], e, e_low, coarse[i])
-        s[i] += term
-        s_low[i] += term_low
+class Block(NamedTuple):
+    """Memory for a block of rows.
 
+    The logits and two words of their exponentials are (K, rows) or (rows, K); all others are
+    (rows,).  `total` and `log` are S and log(1 + S), in the unit of sums; `inverse` is 1 / (1 + S).
+    `own` and the words after it are of the class of the target.
+    """
 
-@jit.inner
-def add_row(z, largest, coarse, limit, float32, high, low):
-    jit.wide_vectors(z)
-    narrow = float32 is not None
-    total = rest = 0.0
-    for i in range(z.size):
-        e, e_low = softmax.exponential(z[i], largest, narrow)
-        high[i] = e
-        if float32 is None:
-            low[i] = e_low
-        term, term_low = softmax.term(z[i], limit, e, e_low, coarse)
-        total = add_in_any_order(total, term)
-        rest = add_in_any_order(rest, term_low)
-    return total, rest
-
-
-@jit.inner
-def put_class(high, low, inverse, inverse_low, float32):
-    jit.wide_vectors(high)
-    narrow = float32 is not None
-    for i in range(high.size):
-        high[i] = softmax.share(high[i], low[i], inverse[i], inverse_low[i], narrow)
-
-
-@jit.inner
-def put_row(high, low, inverse, inverse_low, float32):
-    jit.wide_vectors(high)
-    narrow = float32 is not None
-    for i in range(high.size):
-        high[i] = softmax.share(high[i], low[i], inverse, inverse_low, narrow)
-
-
-@jit.inner
-def finish(s, s_low, float32, inverse, inverse_low):
-    jit.wide_vectors(s)
-    narrow = float32 is not None
-    for i in range(s.size):
-        s[i], s_low[i] = fast_two_sum(s[i], s_low[i])
-        inverse[i], inverse_low[i] = softmax.inverse(s[i], s_low[i], narrow)
-
-
-@jit.inner
-def load(Z, by_class, z):
-    n, K = Z.shape
-    if by_class:
-        for i in range(n):
-            for k in range(K):
-                z[k, i] = Z[i, k]
-    else:
-        for i in range(n):
-            for k in range(K):
-                z[i, k] = Z[i, k]
-
-
-@jit.inner
-def store(z, by_class, Z):
-    n, K = Z.shape
-    if by_class:
-        for i in range(n):
-            for k in range(K):
-                Z[i, k] = z[k, i]
-    else:
-        for i in range(n):
-            for k in range(K):
-                Z[i, k] = z[i, k]
+    logits: NDArray[np.float64]
+    high: NDArray[np.float64]
+    low: NDArray[np.float64]
+    largest: NDArray[np.float64]
+    second: NDArray[np.float64]
+    unit: NDArray[np.float64]
+    limit: NDArray[np.float64]
+    total: NDArray[np.float64]
+    total_low: NDArray[np.float64]
+    inverse: NDArray[np.float64]
+    inverse_low: NDArray[np.float64]
+    log: NDArray[np.float64]
+    log_low: NDArray[np.float64]
+    own: NDArray[np.float64]
+    own_high: NDArray[np.float64]
+    own_low: NDArray[np.float64]
+    losses: NDArray[np.float64]
+    weight: NDArray[np.float64]
 
 
 @jit.loop
-def run(Z, float32, by_class, out):
+def run(
+    Z: NDArray[Any], targets: Targets, results: Results, float32: Literal[True] | None
+) -> None:
+    """Compute the results of all rows of Z (n, K); `float32` is True if Z is."""
     n, K = Z.shape
+    by_class = K <= MOST_BY_CLASS
+    block = _new_block(n, K, by_class)
+    size = block.logits.shape[1] if by_class else block.logits.shape[0]
+    state = np.zeros((2, lanes.WIDTH))
+    for first in range(0, n, size):
+        rows = min(size, n - first)
+        _run_block(Z, targets, results, float32, by_class, block, state, first, rows)
+    if results.loss.size:
+        results.loss[0], results.loss[1] = sums.carried(state)
+    clear_flags()
+
+
+@jit.allocating
+def _new_block(n: int, K: int, by_class: bool) -> Block:
+    padded = lanes.round_up(K)
     if by_class:
-        size = max(8, 3 * BLOCK // (3 * K + 8) // 8 * 8)
-        shape = (K, size)
+        size = max(lanes.WIDTH, BLOCK // (3 * K + 8) // lanes.WIDTH * lanes.WIDTH)
+        shape = (K, min(size, lanes.round_up(n)))
     else:
-        padded = lanes.round_up(K)
-        size = max(1, BLOCK // padded)
-        size = size // 8 * 8 if size > 8 else size
-        shape = (size, padded)
-    z, high, low = np.full(shape, -np.inf), np.empty(shape), np.empty(shape)
-    state = np.zeros((8, lanes.round_up(size)))
-    largest, second, coarse, limit = state[0], state[1], state[2], state[3]
-    s, s_low, inverse, inverse_low = state[4], state[5], state[6], state[7]
-    for start in range(0, n, size):
-        rows = min(size, n - start)
-        here = Z[start : start + rows]
-        load(here, by_class, z)
-        if by_class:
-            largest[:] = -np.inf
-            second[:] = -np.inf
-            for k in range(K):
-                update_two(z[k], largest, second)
-            prepare(largest, second, float32, coarse, limit, s, s_low)
-            for k in range(K):
-                add_class(z[k], largest, coarse, limit, float32, high[k], low[k], s, s_low)
-            finish(s, s_low, float32, inverse, inverse_low)
-            for k in range(K):
-                put_class(high[k], low[k], inverse, inverse_low, float32)
+        size = max(1, BLOCK // (3 * padded))
+        size = size // lanes.WIDTH * lanes.WIDTH if size > lanes.WIDTH else size
+        shape = (min(size, n), padded)
+    of_rows = np.zeros((15, lanes.round_up(shape[1] if by_class else shape[0])))
+    return Block(
+        np.full(shape, -np.inf), np.empty(shape), np.empty(shape),
+        of_rows[0], of_rows[1], of_rows[2], of_rows[3], of_rows[4], of_rows[5], of_rows[6],
+        of_rows[7], of_rows[8], of_rows[9], of_rows[10], of_rows[11], of_rows[12], of_rows[13],
+        of_rows[14],
+    )
+
+
+@jit.inner
+def _run_block(
+    Z: NDArray[Any],
+    targets: Targets,
+    results: Results,
+    float32: Literal[True] | None,
+    by_class: bool,
+    block: Block,
+    state: NDArray[np.float64],
+    first: int,
+    rows: int,
+) -> None:
+    here = Z[first : first + rows]
+    if by_class:
+        _add_by_class(here, block, float32)
+    else:
+        _add_by_row(here, block, float32)
+    _join(block, float32)
+    kind, row_kind, hard = results.kind, results.row_kind, targets.t.size > 0
+    t, soft = targets.t[first : first + rows], targets.soft[first : first + rows]
+    if kind == LOG_PROBABILITIES or row_kind != NOTHING or results.loss.size:
+        _take_logs(block, float32)
+    if hard:
+        _pick(here, t, by_class, block)
+        _put_losses(block, float32)
+    elif soft.size:
+        _put_soft_losses(here, soft, block, float32)
+    if row_kind == LOG_SUMS:
+        _put_log_sums(here, block, float32)
+    if row_kind != NOTHING:
+        _copy(block.losses, results.rows[first : first + rows])
+    weight = targets.weight[first : first + rows]
+    block.weight[:] = 1.0
+    _copy(weight, block.weight)
+    if results.loss.size:
+        _add_losses(block.losses, rows, weight, state)
+    if kind == NOTHING:
+        return
+    out = results.elements[first : first + rows]
+    if hard:
+        _put_own(block, float32)
+    if weight.size or targets.divisor != 1.0:
+        scale, divisor = block.weight, targets.divisor
+        _put_elements(kind, soft, by_class, block, scale, divisor, float32, out)
+        if hard:
+            _put_at(t, block.own_high, scale, divisor, out)
+    else:
+        _put_elements(kind, soft, by_class, block, None, None, float32, out)
+        if hard:
+            _put_at(t, block.own_high, None, None, out)
+
+
+# The sum over the classes ---------------------------------------------------------------------
+
+
+@jit.inner
+def _add_by_class(Z: NDArray[Any], block: Block, float32: Literal[True] | None) -> None:
+    """Put the logits, the largest of each row, the exponentials and their sum."""
+    n, K = Z.shape
+    for i in range(n):
+        for k in range(K):
+            block.logits[k, i] = Z[i, k]
+    block.largest[:] = -np.inf
+    block.second[:] = -np.inf
+    for k in range(K):
+        _compare(block.logits[k], block.largest, block.second)
+    _begin(block, float32)
+    for k in range(K):
+        _add_class(
+            block.logits[k],
+            block.largest,
+            block.unit,
+            block.limit,
+            float32,
+            block.high[k],
+            block.low[k],
+            block.total,
+            block.total_low,
+        )
+
+
+@jit.inner
+def _add_by_row(Z: NDArray[Any], block: Block, float32: Literal[True] | None) -> None:
+    """The same, row by row."""
+    n = Z.shape[0]
+    for i in range(n):
+        block.largest[i], block.second[i] = _copy_row(Z[i], block.logits[i])
+    _begin(block, float32)
+    for i in range(n):
+        _add_row(i, block, float32)
+
+
+@jit.inner
+def _compare(
+    z: NDArray[np.float64], largest: NDArray[np.float64], second: NDArray[np.float64]
+) -> None:
+    """Update the largest and the second largest logits by those of one class."""
+    jit.wide_vectors(z)
+    for i in range(z.size):
+        largest[i], second[i] = softmax.larger_two(z[i], largest[i], second[i])
+
+
+@jit.inner
+def _copy_row(row: NDArray[Any], padded: NDArray[np.float64]) -> tuple[float, float]:
+    """Copy a row; the largest and the second largest logit."""
+    largest = second = lanes.broadcast(-np.inf)
+    whole = row.size // lanes.WIDTH * lanes.WIDTH
+    for k in range(0, padded.size, lanes.WIDTH):
+        if k < whole:
+            z = lanes.load(row, k)
         else:
-            for i in range(rows):
-                largest[i], second[i] = first_two(z[i])
-            prepare(largest, second, float32, coarse, limit, s, s_low)
-            for i in range(rows):
-                t, r = add_row(z[i], largest[i], coarse[i], limit[i], float32, high[i], low[i])
-                s[i] += t
-                s_low[i] += r
-            finish(s, s_low, float32, inverse, inverse_low)
-            for i in range(rows):
-                put_row(high[i], low[i], inverse[i], inverse_low[i], float32)
-        store(high, by_class, out[start : start + rows])
+            rest = row.size - whole
+            z = lanes.select_first(rest, lanes.load_first(row, k, rest), lanes.broadcast(-np.inf))
+        lanes.store(padded, k, z)
+        second = lanes.larger(lanes.smaller(z, largest), second)
+        largest = lanes.larger(z, largest)
+    first, other = -np.inf, -np.inf
+    for lane in range(lanes.WIDTH):
+        first, other = softmax.larger_two(lanes.extract(largest, lane), first, other)
+        _, other = softmax.larger_two(lanes.extract(second, lane), first, other)
+    return first, other
+
+
+@jit.inner
+def _begin(block: Block, float32: Literal[True] | None) -> None:
+    """Put what the terms of each row need, and the beginning of its sum."""
+    jit.wide_vectors(block.largest)
+    narrow = float32 is not None
+    for i in range(block.largest.size):
+        largest, second = block.largest[i], block.second[i]
+        block.unit[i] = softmax.unit(second, largest, narrow)
+        block.limit[i] = softmax.limit(largest, second)
+        block.total[i] = softmax.start(largest, second, narrow)
+        block.total_low[i] = 0.0
+
+
+@jit.inner
+def _add_class(
+    z: NDArray[np.float64],
+    largest: NDArray[np.float64],
+    unit: NDArray[np.float64],
+    limit: NDArray[np.float64],
+    float32: Literal[True] | None,
+    high: NDArray[np.float64],
+    low: NDArray[np.float64],
+    total: NDArray[np.float64],
+    total_low: NDArray[np.float64],
+) -> None:
+    """Put the exponentials of a class, and add them to the sums of the rows."""
+    jit.wide_vectors(z)
+    for i in range(z.size):
+        e, e_low = softmax.exponential(z[i], largest[i], float32 is not None)
+        high[i] = e
+        if float32 is None:
+            low[i] = e_low
+        term, term_low = softmax.term(z[i], limit[i], e, e_low, unit[i])
+        total[i] += term
+        total_low[i] += term_low
+
+
+@jit.inner
+def _add_row(i: int, block: Block, float32: Literal[True] | None) -> None:
+    """Put the exponentials of a row, and their sum."""
+    z, high, low = block.logits[i], block.high[i], block.low[i]
+    total, more, rest, more_rest = block.total[i], 0.0, 0.0, 0.0
+    for first in range(0, z.size, softmax.TERMS):
+        here = slice(first, min(first + softmax.TERMS, z.size))
+        word, next_word = _add_terms(
+            z[here], block.largest[i], block.unit[i], block.limit[i], float32, high[here], low[here]
+        )
+        total, error = two_sum(total, word)
+        more += error
+        rest, error = two_sum(rest, next_word)
+        more_rest += error
+    block.total[i], error = fast_two_sum(total, rest)
+    block.total_low[i] = more + error + more_rest
+
+
+@jit.inner
+def _add_terms(
+    z: NDArray[np.float64],
+    largest: float,
+    unit: float,
+    limit: float,
+    float32: Literal[True] | None,
+    high: NDArray[np.float64],
+    low: NDArray[np.float64],
+) -> tuple[float, float]:
+    """Put exponentials, and return both words of their sum."""
+    jit.wide_vectors(z)
+    total = total_low = 0.0
+    for k in range(z.size):
+        e, e_low = softmax.exponential(z[k], largest, float32 is not None)
+        high[k] = e
+        if float32 is None:
+            low[k] = e_low
+        term, term_low = softmax.term(z[k], limit, e, e_low, unit)
+        total = add_in_any_order(total, term)
+        total_low = add_in_any_order(total_low, term_low)
+    return total, total_low
+
+
+@jit.inner
+def _join(block: Block, float32: Literal[True] | None) -> None:
+    """Make a normal pair of both words of each sum, and put the inverse."""
+    jit.wide_vectors(block.total)
+    for i in range(block.total.size):
+        total, low = fast_two_sum(block.total[i], block.total_low[i])
+        block.total[i], block.total_low[i] = total, low
+        inverse = softmax.inverse(total, low, float32 is not None)
+        block.inverse[i], block.inverse_low[i] = inverse
+
+
+@jit.inner
+def _take_logs(block: Block, float32: Literal[True] | None) -> None:
+    """Put the logarithm of each total."""
+    jit.wide_vectors(block.total)
+    for i in range(block.total.size):
+        log = softmax.log_total(block.total[i], block.total_low[i], float32 is not None)
+        block.log[i], block.log_low[i] = log
+
+
+# Results of the rows --------------------------------------------------------------------------
+
+
+@jit.inner
+def _pick(Z: NDArray[Any], t: NDArray[np.int64], by_class: bool, block: Block) -> None:
+    """Copy what belongs to the class of each target."""
+    for i in range(t.size):
+        k = t[i]
+        block.own[i] = Z[i, k]
+        block.own_high[i] = block.high[k, i] if by_class else block.high[i, k]
+        block.own_low[i] = block.low[k, i] if by_class else block.low[i, k]
+
+
+@jit.inner
+def _put_losses(block: Block, float32: Literal[True] | None) -> None:
+    """Put the losses of class numbers."""
+    jit.wide_vectors(block.own)
+    for i in range(block.own.size):
+        block.losses[i] = softmax.loss(
+            block.own[i], block.largest[i], block.log[i], block.log_low[i], float32 is not None
+        )
+
+
+@jit.inner
+def _put_soft_losses(
+    Z: NDArray[Any], soft: NDArray[np.float64], block: Block, float32: Literal[True] | None
+) -> None:
+    """Put the losses of probabilities."""
+    for i in range(Z.shape[0]):
+        high, low, scale = softmax.total_distance(Z[i], soft[i], block.largest[i])
+        block.losses[i] = softmax.soft_loss(
+            high, low, scale, block.log[i], block.log_low[i], float32 is not None
+        )
+
+
+@jit.inner
+def _put_log_sums(Z: NDArray[Any], block: Block, float32: Literal[True] | None) -> None:
+    """Put the logarithms of the sums of the exponentials, in the place of the losses."""
+    jit.wide_vectors(block.log)
+    for i in range(block.log.size):
+        block.losses[i] = softmax.plus_log(
+            block.largest[i], 0.0, block.log[i], block.log_low[i], float32 is not None
+        )
+    for i in range(Z.shape[0]):
+        if abs(block.largest[i]) == np.inf:
+            block.losses[i] = softmax.infinite_sum(Z[i], block.largest[i])
+
+
+@jit.inner
+def _copy(values: NDArray[Any], out: NDArray[Any]) -> None:
+    for i in range(min(values.size, out.size)):
+        out[i] = values[i]
+
+
+@jit.inner
+def _add_losses(
+    losses: NDArray[np.float64],
+    rows: int,
+    weight: NDArray[np.float64],
+    state: NDArray[np.float64],
+) -> None:
+    """Add the weighted losses of the first rows to `state`."""
+    losses[rows:] = 0.0
+    for i in range(weight.size):
+        losses[i] = sums.weighted(losses[i], weight[i])
+    sums.carry(losses, losses.size, state)
+
+
+@jit.inner
+def _put_own(block: Block, float32: Literal[True] | None) -> None:
+    """Put the residuals of the classes of the targets, minus all other probabilities."""
+    jit.wide_vectors(block.own)
+    narrow = float32 is not None
+    for i in range(block.own.size):
+        rest, rest_low = softmax.others(
+            block.own[i],
+            block.largest[i],
+            block.own_high[i],
+            block.own_low[i],
+            block.total[i],
+            block.total_low[i],
+            narrow,
+        )
+        block.own_high[i] = -softmax.share(
+            rest, rest_low, block.inverse[i], block.inverse_low[i], narrow
+        )
+
+
+# Results of the elements ----------------------------------------------------------------------
+#
+# The loops run over the rows of a class or over the classes of a row.  What belongs to a row is an
+# array or a number.  `weight` and `divisor` are None where there is no weight and no divisor.
+
+
+@jit.inner
+def _put_elements(
+    kind: int,
+    soft: NDArray[np.float64],
+    by_class: bool,
+    block: Block,
+    weight: NDArray[np.float64] | None,
+    divisor: float | None,
+    float32: Literal[True] | None,
+    out: NDArray[Any],
+) -> None:
+    """Put the results of the elements of a block into `out`."""
+    n, K = out.shape
+    b = block
+    if by_class:
+        for k in range(K):
+            z, high, low = b.logits[k], b.high[k], b.low[k]
+            if kind == LOG_PROBABILITIES:
+                _put_logs(z, b.largest, b.log, b.log_low, float32, high)
+                continue
+            if soft.size:
+                totals = b.largest, b.total, b.total_low
+                _mix(z, soft[:, k], high, low, *totals, float32)
+            _put_shares(high, low, b.inverse, b.inverse_low, weight, divisor, float32, high)
+        for i in range(n):
+            for k in range(K):
+                out[i, k] = b.high[k, i]
+        return
+    for i in range(n):
+        z, high, low = b.logits[i], b.high[i], b.low[i]
+        if kind == LOG_PROBABILITIES:
+            _put_logs(z, b.largest[i], b.log[i], b.log_low[i], float32, out[i])
+            continue
+        if soft.size:
+            _mix(z, soft[i], high, low, b.largest[i], b.total[i], b.total_low[i], float32)
+        scale = jit.element(weight, i)
+        _put_shares(high, low, b.inverse[i], b.inverse_low[i], scale, divisor, float32, out[i])
+
+
+@jit.inner
+def _put_logs(
+    z: NDArray[np.float64],
+    largest: NDArray[np.float64] | float,
+    log: NDArray[np.float64] | float,
+    log_low: NDArray[np.float64] | float,
+    float32: Literal[True] | None,
+    out: NDArray[Any],
+) -> None:
+    """Put logarithms of probabilities."""
+    jit.wide_vectors(z)
+    for i in range(out.size):
+        loss = softmax.loss(
+            z[i],
+            jit.element(largest, i),
+            jit.element(log, i),
+            jit.element(log_low, i),
+            float32 is not None,
+        )
+        out[i] = -loss
+
+
+@jit.inner
+def _mix(
+    z: NDArray[np.float64],
+    t: NDArray[np.float64],
+    high: NDArray[np.float64],
+    low: NDArray[np.float64],
+    largest: NDArray[np.float64] | float,
+    total: NDArray[np.float64] | float,
+    total_low: NDArray[np.float64] | float,
+    float32: Literal[True] | None,
+) -> None:
+    """Replace exponentials by residuals of probabilities, times the total."""
+    jit.wide_vectors(z)
+    for i in range(t.size):
+        e, e_low, limit = high[i], low[i] if float32 is None else 0.0, jit.element(largest, i)
+        s, s_low = jit.element(total, i), jit.element(total_low, i)
+        rest, rest_low = softmax.others(z[i], limit, e, e_low, s, s_low, float32 is not None)
+        high[i], residual_low = softmax.soft_residual(t[i], e, e_low, rest, rest_low)
+        if float32 is None:
+            low[i] = residual_low
+
+
+@jit.inner
+def _put_shares(
+    high: NDArray[np.float64],
+    low: NDArray[np.float64],
+    inverse: NDArray[np.float64] | float,
+    inverse_low: NDArray[np.float64] | float,
+    weight: NDArray[np.float64] | float | None,
+    divisor: float | None,
+    float32: Literal[True] | None,
+    out: NDArray[Any],
+) -> None:
+    """Put shares of the total, times the weight of the row."""
+    jit.wide_vectors(high)
+    for i in range(out.size):
+        rest = low[i] if float32 is None else 0.0
+        one, one_low = jit.element(inverse, i), jit.element(inverse_low, i)
+        value = softmax.share(high[i], rest, one, one_low, float32 is not None)
+        if weight is not None and divisor is not None:
+            value = sums.weighted(value, jit.element(weight, i)) / divisor
+        out[i] = value
+
+
+@jit.inner
+def _put_at(
+    t: NDArray[np.int64],
+    values: NDArray[np.float64],
+    weight: NDArray[np.float64] | None,
+    divisor: float | None,
+    out: NDArray[Any],
+) -> None:
+    """Put a value of each row at the class of its target."""
+    for i in range(t.size):
+        value = values[i]
+        if weight is not None and divisor is not None:
+            value = sums.weighted(value, weight[i]) / divisor
+        out[i, t[i]] = value

@@ -138,6 +138,14 @@ def others(
 
 
 @jit.scalar
+def larger_two(z: float, largest: float, second: float) -> tuple[float, float]:
+    """The larger two of three numbers, of which the last is at most the second; not NaN."""
+    smaller = largest if z > largest else z
+    return z if z > largest else largest, smaller if smaller > second else second
+
+
+
+@jit.scalar
 def unit(second: float, largest: float, float32: bool) -> float:
     """`COARSE` times the power of two next to ``e^(second - largest)``, in the unit of sums."""
     a = second - largest
@@ -250,10 +258,7 @@ def _largest_two(row: NDArray[Any]) -> tuple[float, float]:
     """Largest and second largest logit."""
     largest = second = -np.inf
     for k in range(row.size):
-        z = np.float64(row[k])
-        smaller = largest if z > largest else z
-        second = smaller if smaller > second else second
-        largest = z if z > largest else largest
+        largest, second = larger_two(np.float64(row[k]), largest, second)
     return largest, second
 
 
