@@ -27,6 +27,9 @@ from fastlogit.kernels.ieee import add_in_any_order, clear_flags, fast_two_sum, 
 
 # Words of a block: of its logits and exponentials, and of its rows.  They take 24 KB.
 BLOCK = 3072
+# Elements of a long row for which memory is asked at a time.
+FETCHED = 192
+CACHE_LINE = 64
 # Most classes that are kept class by class.
 MOST_BY_CLASS = 24
 
@@ -92,9 +95,7 @@ class Block(NamedTuple):
 
 
 @jit.loop
-def run(
-    Z: NDArray[Any], targets: Targets, results: Results, float32: Literal[True] | None
-) -> None:
+def run(Z: NDArray[Any], targets: Targets, results: Results, float32: Literal[True] | None) -> None:
     """Compute the results of all rows of Z (n, K); `float32` is True if Z is."""
     n, K = Z.shape
     by_class = K <= MOST_BY_CLASS
@@ -121,9 +122,23 @@ def _new_block(n: int, K: int, by_class: bool) -> Block:
         shape = (min(size, n), padded)
     of_rows = np.zeros((15, lanes.round_up(shape[1] if by_class else shape[0])))
     return Block(
-        np.full(shape, -np.inf), np.empty(shape), np.empty(shape),
-        of_rows[0], of_rows[1], of_rows[2], of_rows[3], of_rows[4], of_rows[5], of_rows[6],
-        of_rows[7], of_rows[8], of_rows[9], of_rows[10], of_rows[11], of_rows[12], of_rows[13],
+        np.full(shape, -np.inf),
+        np.empty(shape),
+        np.empty(shape),
+        of_rows[0],
+        of_rows[1],
+        of_rows[2],
+        of_rows[3],
+        of_rows[4],
+        of_rows[5],
+        of_rows[6],
+        of_rows[7],
+        of_rows[8],
+        of_rows[9],
+        of_rows[10],
+        of_rows[11],
+        of_rows[12],
+        of_rows[13],
         of_rows[14],
     )
 
@@ -142,17 +157,17 @@ def _run_block(
 ) -> None:
     here = Z[first : first + rows]
     if by_class:
-        _add_by_class(here, block, float32)
+        _add_by_class(Z, first, rows, block, float32, results.elements)
     else:
-        _add_by_row(here, block, float32)
-    _join(block, float32)
+        _add_by_row(Z, first, rows, block, float32, results.elements)
+    _join(block.total, block.total_low, float32, block.inverse, block.inverse_low)
     kind, row_kind, hard = results.kind, results.row_kind, targets.t.size > 0
     t, soft = targets.t[first : first + rows], targets.soft[first : first + rows]
     if kind == LOG_PROBABILITIES or row_kind != NOTHING or results.loss.size:
-        _take_logs(block, float32)
+        _take_logs(block.total, block.total_low, float32, block.log, block.log_low)
     if hard:
         _pick(here, t, by_class, block)
-        _put_losses(block, float32)
+        _put_losses(block.own, block.largest, block.log, block.log_low, float32, block.losses)
     elif soft.size:
         _put_soft_losses(here, soft, block, float32)
     if row_kind == LOG_SUMS:
@@ -160,8 +175,6 @@ def _run_block(
     if row_kind != NOTHING:
         _copy(block.losses, results.rows[first : first + rows])
     weight = targets.weight[first : first + rows]
-    block.weight[:] = 1.0
-    _copy(weight, block.weight)
     if results.loss.size:
         _add_losses(block.losses, rows, weight, state)
     if kind == NOTHING:
@@ -170,6 +183,8 @@ def _run_block(
     if hard:
         _put_own(block, float32)
     if weight.size or targets.divisor != 1.0:
+        block.weight[:] = 1.0
+        _copy(weight, block.weight)
         scale, divisor = block.weight, targets.divisor
         _put_elements(kind, soft, by_class, block, scale, divisor, float32, out)
         if hard:
@@ -184,50 +199,87 @@ def _run_block(
 
 
 @jit.inner
-def _add_by_class(Z: NDArray[Any], block: Block, float32: Literal[True] | None) -> None:
+def _add_by_class(
+    Z: NDArray[Any],
+    first: int,
+    rows: int,
+    block: Block,
+    float32: Literal[True] | None,
+    out: NDArray[Any],
+) -> None:
     """Put the logits, the largest of each row, the exponentials and their sum."""
-    n, K = Z.shape
-    for i in range(n):
-        for k in range(K):
-            block.logits[k, i] = Z[i, k]
-    block.largest[:] = -np.inf
-    block.second[:] = -np.inf
-    for k in range(K):
-        _compare(block.logits[k], block.largest, block.second)
-    _begin(block, float32)
-    for k in range(K):
-        _add_class(
-            block.logits[k],
-            block.largest,
-            block.unit,
-            block.limit,
+    _deal(Z[first : first + rows], block.logits)
+    _compare(block.logits, block.largest, block.second)
+    _begin(block.largest, block.second, float32, block.unit, block.limit, block.total)
+    _add_classes(
+        block.logits,
+        block.largest,
+        block.unit,
+        block.limit,
+        float32,
+        block.high,
+        block.low,
+        block.total,
+        block.total_low,
+        Z,
+        out,
+        first * Z.shape[1],
+        rows * Z.shape[1],
+    )
+
+
+@jit.inner
+def _add_by_row(
+    Z: NDArray[Any],
+    first: int,
+    rows: int,
+    block: Block,
+    float32: Literal[True] | None,
+    out: NDArray[Any],
+) -> None:
+    """The same, row by row."""
+    classes = Z.shape[1]
+    for i in range(rows):
+        block.largest[i], block.second[i] = _copy_row(Z[first + i], block.logits[i])
+    _begin(block.largest, block.second, float32, block.unit, block.limit, block.total)
+    for i in range(rows):
+        block.total[i], block.total_low[i] = _add_row(
+            block.logits[i],
+            block.largest[i],
+            block.unit[i],
+            block.limit[i],
+            block.total[i],
             float32,
-            block.high[k],
-            block.low[k],
-            block.total,
-            block.total_low,
+            block.high[i],
+            block.low[i],
+            Z,
+            out,
+            (first + i) * classes,
+            rows * classes,
         )
 
 
 @jit.inner
-def _add_by_row(Z: NDArray[Any], block: Block, float32: Literal[True] | None) -> None:
-    """The same, row by row."""
-    n = Z.shape[0]
+def _deal(Z: NDArray[Any], logits: NDArray[np.float64]) -> None:
+    """Copy rows, class by class."""
+    n, K = Z.shape
     for i in range(n):
-        block.largest[i], block.second[i] = _copy_row(Z[i], block.logits[i])
-    _begin(block, float32)
-    for i in range(n):
-        _add_row(i, block, float32)
+        for k in range(K):
+            logits[k, i] = Z[i, k]
 
 
 @jit.inner
 def _compare(
-    z: NDArray[np.float64], largest: NDArray[np.float64], second: NDArray[np.float64]
+    logits: NDArray[np.float64], largest: NDArray[np.float64], second: NDArray[np.float64]
 ) -> None:
-    """Update the largest and the second largest logits by those of one class."""
-    jit.wide_vectors(z)
-    for i in range(z.size):
-        largest[i], second[i] = softmax.larger_two(z[i], largest[i], second[i])
+    """Put the largest and the second largest logit of each row."""
+    jit.wide_vectors(logits)
+    classes, rows = logits.shape
+    for i in range(rows):
+        largest[i] = second[i] = -np.inf
+    for k in range(classes):
+        for i in range(rows):
+            largest[i], second[i] = softmax.larger_two(logits[k, i], largest[i], second[i])
 
 
 @jit.inner
@@ -252,21 +304,26 @@ def _copy_row(row: NDArray[Any], padded: NDArray[np.float64]) -> tuple[float, fl
 
 
 @jit.inner
-def _begin(block: Block, float32: Literal[True] | None) -> None:
+def _begin(
+    largest: NDArray[np.float64],
+    second: NDArray[np.float64],
+    float32: Literal[True] | None,
+    unit: NDArray[np.float64],
+    limit: NDArray[np.float64],
+    total: NDArray[np.float64],
+) -> None:
     """Put what the terms of each row need, and the beginning of its sum."""
-    jit.wide_vectors(block.largest)
+    jit.wide_vectors(largest)
     narrow = float32 is not None
-    for i in range(block.largest.size):
-        largest, second = block.largest[i], block.second[i]
-        block.unit[i] = softmax.unit(second, largest, narrow)
-        block.limit[i] = softmax.limit(largest, second)
-        block.total[i] = softmax.start(largest, second, narrow)
-        block.total_low[i] = 0.0
+    for i in range(largest.size):
+        unit[i] = softmax.unit(second[i], largest[i], narrow)
+        limit[i] = softmax.limit(largest[i], second[i])
+        total[i] = softmax.start(largest[i], second[i], narrow)
 
 
 @jit.inner
-def _add_class(
-    z: NDArray[np.float64],
+def _add_classes(
+    logits: NDArray[np.float64],
     largest: NDArray[np.float64],
     unit: NDArray[np.float64],
     limit: NDArray[np.float64],
@@ -275,35 +332,69 @@ def _add_class(
     low: NDArray[np.float64],
     total: NDArray[np.float64],
     total_low: NDArray[np.float64],
+    Z: NDArray[Any],
+    out: NDArray[Any],
+    at: int,
+    ahead: int,
 ) -> None:
-    """Put the exponentials of a class, and add them to the sums of the rows."""
-    jit.wide_vectors(z)
-    for i in range(z.size):
-        e, e_low = softmax.exponential(z[i], largest[i], float32 is not None)
-        high[i] = e
-        if float32 is None:
-            low[i] = e_low
-        term, term_low = softmax.term(z[i], limit[i], e, e_low, unit[i])
-        total[i] += term
-        total_low[i] += term_low
+    """Put the exponentials, and add each class to the sums of the rows."""
+    jit.wide_vectors(logits)
+    classes, rows = logits.shape
+    for i in range(rows):
+        total_low[i] = 0.0
+    for k in range(classes):
+        _fetch(Z, out, at + k * rows, rows, ahead)
+        for i in range(rows):
+            z = logits[k, i]
+            e, e_low = softmax.exponential(z, largest[i], float32 is not None)
+            high[k, i] = e
+            if float32 is None:
+                low[k, i] = e_low
+            term, term_low = softmax.term(z, limit[i], e, e_low, unit[i])
+            total[i] += term
+            total_low[i] += term_low
 
 
 @jit.inner
-def _add_row(i: int, block: Block, float32: Literal[True] | None) -> None:
-    """Put the exponentials of a row, and their sum."""
-    z, high, low = block.logits[i], block.high[i], block.low[i]
-    total, more, rest, more_rest = block.total[i], 0.0, 0.0, 0.0
-    for first in range(0, z.size, softmax.TERMS):
-        here = slice(first, min(first + softmax.TERMS, z.size))
-        word, next_word = _add_terms(
-            z[here], block.largest[i], block.unit[i], block.limit[i], float32, high[here], low[here]
-        )
+def _fetch(Z: NDArray[Any], out: NDArray[Any], start: int, count: int, ahead: int) -> None:
+    """Ask for logits of the next block, and for places of results of this block.
+
+    They arrive while exponentials are computed: where the arrays are larger than the caches, all
+    takes two thirds of the time.
+    """
+    for k in range(start, start + count, CACHE_LINE // Z.itemsize):
+        lanes.prefetch(Z, k + ahead)
+        if out.size:
+            lanes.prefetch(out, k)
+
+
+@jit.inner
+def _add_row(
+    z: NDArray[np.float64],
+    largest: float,
+    unit: float,
+    limit: float,
+    start: float,
+    float32: Literal[True] | None,
+    high: NDArray[np.float64],
+    low: NDArray[np.float64],
+    Z: NDArray[Any],
+    out: NDArray[Any],
+    at: int,
+    ahead: int,
+) -> tuple[float, float]:
+    """Put the exponentials of a row; the sum of its terms and of `start`."""
+    total, more, rest, more_rest = start, 0.0, 0.0, 0.0
+    for first in range(0, z.size, FETCHED):
+        here = slice(first, min(first + FETCHED, z.size))
+        _fetch(Z, out, at + first, min(FETCHED, z.size - first), ahead)
+        word, next_word = _add_terms(z[here], largest, unit, limit, float32, high[here], low[here])
         total, error = two_sum(total, word)
         more += error
         rest, error = two_sum(rest, next_word)
         more_rest += error
-    block.total[i], error = fast_two_sum(total, rest)
-    block.total_low[i] = more + error + more_rest
+    total, error = fast_two_sum(total, rest)
+    return total, more + error + more_rest
 
 
 @jit.inner
@@ -316,7 +407,7 @@ def _add_terms(
     high: NDArray[np.float64],
     low: NDArray[np.float64],
 ) -> tuple[float, float]:
-    """Put exponentials, and return both words of their sum."""
+    """Put exponentials; both words of the sum of at most `softmax.TERMS` terms."""
     jit.wide_vectors(z)
     total = total_low = 0.0
     for k in range(z.size):
@@ -331,23 +422,32 @@ def _add_terms(
 
 
 @jit.inner
-def _join(block: Block, float32: Literal[True] | None) -> None:
+def _join(
+    total: NDArray[np.float64],
+    total_low: NDArray[np.float64],
+    float32: Literal[True] | None,
+    inverse: NDArray[np.float64],
+    inverse_low: NDArray[np.float64],
+) -> None:
     """Make a normal pair of both words of each sum, and put the inverse."""
-    jit.wide_vectors(block.total)
-    for i in range(block.total.size):
-        total, low = fast_two_sum(block.total[i], block.total_low[i])
-        block.total[i], block.total_low[i] = total, low
-        inverse = softmax.inverse(total, low, float32 is not None)
-        block.inverse[i], block.inverse_low[i] = inverse
+    jit.wide_vectors(total)
+    for i in range(total.size):
+        total[i], total_low[i] = fast_two_sum(total[i], total_low[i])
+        inverse[i], inverse_low[i] = softmax.inverse(total[i], total_low[i], float32 is not None)
 
 
 @jit.inner
-def _take_logs(block: Block, float32: Literal[True] | None) -> None:
+def _take_logs(
+    total: NDArray[np.float64],
+    total_low: NDArray[np.float64],
+    float32: Literal[True] | None,
+    log: NDArray[np.float64],
+    log_low: NDArray[np.float64],
+) -> None:
     """Put the logarithm of each total."""
-    jit.wide_vectors(block.total)
-    for i in range(block.total.size):
-        log = softmax.log_total(block.total[i], block.total_low[i], float32 is not None)
-        block.log[i], block.log_low[i] = log
+    jit.wide_vectors(total)
+    for i in range(total.size):
+        log[i], log_low[i] = softmax.log_total(total[i], total_low[i], float32 is not None)
 
 
 # Results of the rows --------------------------------------------------------------------------
@@ -364,13 +464,18 @@ def _pick(Z: NDArray[Any], t: NDArray[np.int64], by_class: bool, block: Block) -
 
 
 @jit.inner
-def _put_losses(block: Block, float32: Literal[True] | None) -> None:
-    """Put the losses of class numbers."""
-    jit.wide_vectors(block.own)
-    for i in range(block.own.size):
-        block.losses[i] = softmax.loss(
-            block.own[i], block.largest[i], block.log[i], block.log_low[i], float32 is not None
-        )
+def _put_losses(
+    z: NDArray[np.float64],
+    largest: NDArray[np.float64],
+    log: NDArray[np.float64],
+    log_low: NDArray[np.float64],
+    float32: Literal[True] | None,
+    losses: NDArray[np.float64],
+) -> None:
+    """Put the losses of class numbers with the logits z."""
+    jit.wide_vectors(z)
+    for i in range(z.size):
+        losses[i] = softmax.loss(z[i], largest[i], log[i], log_low[i], float32 is not None)
 
 
 @jit.inner
@@ -440,8 +545,7 @@ def _put_own(block: Block, float32: Literal[True] | None) -> None:
 
 # Results of the elements ----------------------------------------------------------------------
 #
-# The loops run over the rows of a class or over the classes of a row.  What belongs to a row is an
-# array or a number.  `weight` and `divisor` are None where there is no weight and no divisor.
+# `by_class` is True or None.  `weight` and `divisor` are None where there are none.
 
 
 @jit.inner
@@ -449,104 +553,103 @@ def _put_elements(
     kind: int,
     soft: NDArray[np.float64],
     by_class: bool,
-    block: Block,
+    b: Block,
     weight: NDArray[np.float64] | None,
     divisor: float | None,
     float32: Literal[True] | None,
     out: NDArray[Any],
 ) -> None:
     """Put the results of the elements of a block into `out`."""
-    n, K = out.shape
-    b = block
     if by_class:
-        for k in range(K):
-            z, high, low = b.logits[k], b.high[k], b.low[k]
-            if kind == LOG_PROBABILITIES:
-                _put_logs(z, b.largest, b.log, b.log_low, float32, high)
-                continue
-            if soft.size:
-                totals = b.largest, b.total, b.total_low
-                _mix(z, soft[:, k], high, low, *totals, float32)
-            _put_shares(high, low, b.inverse, b.inverse_low, weight, divisor, float32, high)
-        for i in range(n):
-            for k in range(K):
-                out[i, k] = b.high[k, i]
-        return
-    for i in range(n):
-        z, high, low = b.logits[i], b.high[i], b.low[i]
         if kind == LOG_PROBABILITIES:
-            _put_logs(z, b.largest[i], b.log[i], b.log_low[i], float32, out[i])
-            continue
+            _put_logs(b.logits, b.largest, b.log, b.log_low, float32, True, b.high)
+        else:
+            if soft.size:
+                _mix(b, soft.T, float32, True)
+            _put_shares(
+                b.high, b.low, b.inverse, b.inverse_low, weight, divisor, float32, True, b.high
+            )
+        _collect(b.high, out)
+    elif kind == LOG_PROBABILITIES:
+        _put_logs(b.logits, b.largest, b.log, b.log_low, float32, None, out)
+    else:
         if soft.size:
-            _mix(z, soft[i], high, low, b.largest[i], b.total[i], b.total_low[i], float32)
-        scale = jit.element(weight, i)
-        _put_shares(high, low, b.inverse[i], b.inverse_low[i], scale, divisor, float32, out[i])
+            _mix(b, soft, float32, None)
+        _put_shares(b.high, b.low, b.inverse, b.inverse_low, weight, divisor, float32, None, out)
 
 
 @jit.inner
 def _put_logs(
-    z: NDArray[np.float64],
-    largest: NDArray[np.float64] | float,
-    log: NDArray[np.float64] | float,
-    log_low: NDArray[np.float64] | float,
+    logits: NDArray[np.float64],
+    largest: NDArray[np.float64],
+    log: NDArray[np.float64],
+    log_low: NDArray[np.float64],
     float32: Literal[True] | None,
+    by_class: Literal[True] | None,
     out: NDArray[Any],
 ) -> None:
     """Put logarithms of probabilities."""
-    jit.wide_vectors(z)
-    for i in range(out.size):
-        loss = softmax.loss(
-            z[i],
-            jit.element(largest, i),
-            jit.element(log, i),
-            jit.element(log_low, i),
-            float32 is not None,
-        )
-        out[i] = -loss
+    jit.wide_vectors(logits)
+    for i in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            row = i if by_class is None else j
+            z, most, narrow = logits[i, j], largest[row], float32 is not None
+            out[i, j] = -softmax.loss(z, most, log[row], log_low[row], narrow)
 
 
 @jit.inner
 def _mix(
-    z: NDArray[np.float64],
+    b: Block,
     t: NDArray[np.float64],
-    high: NDArray[np.float64],
-    low: NDArray[np.float64],
-    largest: NDArray[np.float64] | float,
-    total: NDArray[np.float64] | float,
-    total_low: NDArray[np.float64] | float,
     float32: Literal[True] | None,
+    by_class: Literal[True] | None,
 ) -> None:
     """Replace exponentials by residuals of probabilities, times the total."""
-    jit.wide_vectors(z)
-    for i in range(t.size):
-        e, e_low, limit = high[i], low[i] if float32 is None else 0.0, jit.element(largest, i)
-        s, s_low = jit.element(total, i), jit.element(total_low, i)
-        rest, rest_low = softmax.others(z[i], limit, e, e_low, s, s_low, float32 is not None)
-        high[i], residual_low = softmax.soft_residual(t[i], e, e_low, rest, rest_low)
-        if float32 is None:
-            low[i] = residual_low
+    jit.wide_vectors(b.high)
+    for i in range(t.shape[0]):
+        for j in range(t.shape[1]):
+            row, narrow = i if by_class is None else j, float32 is not None
+            e, e_low = b.high[i, j], b.low[i, j] if float32 is None else 0.0
+            s, s_low, most = b.total[row], b.total_low[row], b.largest[row]
+            rest, rest_low = softmax.others(b.logits[i, j], most, e, e_low, s, s_low, narrow)
+            b.high[i, j], low = softmax.soft_residual(t[i, j], e, e_low, rest, rest_low)
+            if float32 is None:
+                b.low[i, j] = low
 
 
 @jit.inner
 def _put_shares(
     high: NDArray[np.float64],
     low: NDArray[np.float64],
-    inverse: NDArray[np.float64] | float,
-    inverse_low: NDArray[np.float64] | float,
-    weight: NDArray[np.float64] | float | None,
+    inverse: NDArray[np.float64],
+    inverse_low: NDArray[np.float64],
+    weight: NDArray[np.float64] | None,
     divisor: float | None,
     float32: Literal[True] | None,
+    by_class: Literal[True] | None,
     out: NDArray[Any],
 ) -> None:
     """Put shares of the total, times the weight of the row."""
     jit.wide_vectors(high)
-    for i in range(out.size):
-        rest = low[i] if float32 is None else 0.0
-        one, one_low = jit.element(inverse, i), jit.element(inverse_low, i)
-        value = softmax.share(high[i], rest, one, one_low, float32 is not None)
-        if weight is not None and divisor is not None:
-            value = sums.weighted(value, jit.element(weight, i)) / divisor
-        out[i] = value
+    for i in range(out.shape[0]):
+        for j in range(out.shape[1]):
+            row = i if by_class is None else j
+            rest = low[i, j] if float32 is None else 0.0
+            value = softmax.share(
+                high[i, j], rest, inverse[row], inverse_low[row], float32 is not None
+            )
+            if weight is not None:
+                value = sums.weighted(value, weight[row]) / divisor
+            out[i, j] = value
+
+
+@jit.inner
+def _collect(results: NDArray[np.float64], out: NDArray[Any]) -> None:
+    """Copy results that lie class by class into rows."""
+    n, K = out.shape
+    for i in range(n):
+        for k in range(K):
+            out[i, k] = results[k, i]
 
 
 @jit.inner
@@ -560,6 +663,6 @@ def _put_at(
     """Put a value of each row at the class of its target."""
     for i in range(t.size):
         value = values[i]
-        if weight is not None and divisor is not None:
+        if weight is not None:
             value = sums.weighted(value, weight[i]) / divisor
         out[i, t[i]] = value

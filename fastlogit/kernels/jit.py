@@ -63,7 +63,7 @@ import numba.extending
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils, event
+from numba.core import event
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, NullCache
 from numba.core.ccallback import CFunc
 from numba.core.runtime import rtsys
@@ -128,20 +128,6 @@ def is_float32(typingctx: Any, array: Any) -> Any:
         return ir.Constant(ir.IntType(1), int(array.dtype == types.float32))
 
     return types.boolean(array), codegen
-
-
-@intrinsic
-def element(typingctx: Any, values: Any, index: Any) -> Any:
-    """``values[index]`` of an array; a number, or None, itself."""
-    if not isinstance(values, types.Array):
-        return values(values, index), lambda context, builder, signature, args: args[0]
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        array = context.make_array(values)(context, builder, args[0])
-        place = cgutils.get_item_pointer(context, builder, values, array, [args[1]])
-        return context.unpack_value(builder, values.dtype, place)
-
-    return values.dtype(values, index), codegen
 
 
 class _Attributes(ir.values.FunctionAttributes):  # type: ignore[misc]

@@ -144,7 +144,6 @@ def larger_two(z: float, largest: float, second: float) -> tuple[float, float]:
     return z if z > largest else largest, smaller if smaller > second else second
 
 
-
 @jit.scalar
 def unit(second: float, largest: float, float32: bool) -> float:
     """`COARSE` times the power of two next to ``e^(second - largest)``, in the unit of sums."""
@@ -201,9 +200,7 @@ def log_total(s: float, s_low: float, float32: bool) -> tuple[float, float]:
 
 
 @jit.scalar
-def distance(
-    z: float, t: float, largest: float, scale: float
-) -> tuple[float, float]:
+def distance(z: float, t: float, largest: float, scale: float) -> tuple[float, float]:
     """``scale t (largest - z)`` as high + low, at least 0; 0 for ``t = 0``."""
     a, low = two_sum(largest, -z)
     high, rest = two_product(t, scale * a)
@@ -314,7 +311,11 @@ def log_sum_exp(row: NDArray[Any]) -> float:
     float32 = jit.is_float32(row)
     largest, s, s_low = _total(row)
     log, log_low = log_total(s, s_low, float32)
-    return infinite_sum(row, largest) if abs(largest) == np.inf else plus_log(largest, 0.0, log, log_low, float32)
+    return (
+        infinite_sum(row, largest)
+        if abs(largest) == np.inf
+        else plus_log(largest, 0.0, log, log_low, float32)
+    )
 
 
 @jit.inner
@@ -344,7 +345,9 @@ def _soft_loss(row: NDArray[Any], t: NDArray[Any]) -> float:
 
 
 @jit.inner
-def total_distance(row: NDArray[Any], t: NDArray[Any], largest: float) -> tuple[float, float, float]:
+def total_distance(
+    row: NDArray[Any], t: NDArray[Any], largest: float
+) -> tuple[float, float, float]:
     """``Σ t (largest - z)`` as high + low, times a scale, which is the last result."""
     most = 0.0
     for k in range(row.size):
