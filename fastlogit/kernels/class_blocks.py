@@ -638,7 +638,7 @@ def _put_shares(
             value = softmax.share(
                 high[i, j], rest, inverse[row], inverse_low[row], float32 is not None
             )
-            if weight is not None:
+            if weight is not None and divisor is not None:
                 value = sums.weighted(value, weight[row]) / divisor
             out[i, j] = value
 
@@ -663,6 +663,6 @@ def _put_at(
     """Put a value of each row at the class of its target."""
     for i in range(t.size):
         value = values[i]
-        if weight is not None:
+        if weight is not None and divisor is not None:
             value = sums.weighted(value, weight[i]) / divisor
         out[i, t[i]] = value
