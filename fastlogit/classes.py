@@ -18,14 +18,14 @@ number of threads.  Exchanging classes exchanges results, to the bit.  Adding a 
 logits of a row changes no bit, unless it rounds one of them; only `log_sum_exp` moves with it.  No
 input raises a floating-point warning.
 
-:mod:`fastlogit.kernels.softmax` has the formulas, and the reasons why they lose no digits.
+:mod:`fastlogit.kernels.multinomial` has the formulas, and the reasons why they lose no digits.
 """
 
 from __future__ import annotations
 
 from functools import partial
 from math import prod
-from typing import TYPE_CHECKING, Any, Literal, SupportsIndex
+from typing import TYPE_CHECKING, Any, SupportsIndex
 
 import numpy as np
 
@@ -61,11 +61,6 @@ __all__ = [
     "softmax_loss",
     "softmax_residual",
 ]
-
-# Inputs of a kernel; Numba would compile it again for a read-only array.
-_PLAIN: tuple[Literal["C"], Literal["A"], Literal["W"]] = ("C", "A", "W")
-# Largest distance from 1 of a sum of probabilities.
-_TOLERANCE = 1e-6
 
 _public = partial(
     complete,
@@ -292,9 +287,9 @@ def softmax_residual(
     minus the sum of the other probabilities.  In general it is (1 - t_k) p_k - t_k (1 - p_k).
 
     For class numbers the error is at most 0.6 ULP in float64, 0.8 ULP where the result is
-    subnormal, and 0.51 ULP in float32.  For probabilities it is at most 1.1 ULP plus 2**-57 (float32: 2**-34)
-    times (1 - t_k) p_k + t_k (1 - p_k), the size of the terms that cancel where t_k is near p_k.
-    %(special)s
+    subnormal, and 0.51 ULP in float32.  For probabilities it is at most 1.1 ULP plus 2**-57
+    (float32: 2**-34) times (1 - t_k) p_k + t_k (1 - p_k), the size of the terms that cancel where
+    t_k is near p_k.  %(special)s
 
     Examples
     --------
@@ -402,8 +397,7 @@ def softmax_log_loss_gradient(
     (0.6931471805599453, array([[ 0.5, -0.5]]))
     """
     logits = checks.real_array(Z, "Z", 2)
-    dtype = np.dtype(np.float32 if logits.dtype == np.float32 else np.float64)
-    gradient = checks.output(out, logits.shape, dtype)
+    gradient = checks.output(out, logits.shape, _summed(logits))
     return _sum(logits, t, weight, gradient, reduction, threads), gradient
 
 
@@ -430,64 +424,6 @@ def _logits(Z: ArrayLike) -> tuple[NDArray[Any], np.dtype[Any]]:
     return array, np.exp.resolve_dtypes((array.dtype, None))[-1]
 
 
-def _targets(t: ArrayLike, shape: tuple[int, ...]) -> NDArray[Any]:
-    """Checked class numbers, int64 (n,), or probabilities (n, K), for logits of a shape."""
-    *leading, K = shape
-    rows = tuple(leading)
-    try:
-        array = np.asarray(t)
-    except ValueError:
-        raise ValueError("t must have rows of the same length") from None
-    if np.ma.is_masked(t):
-        raise ValueError(f"t must have no masked elements; got {np.ma.getmask(t).sum()}")
-    if array.dtype.kind not in "buif" or array.dtype.itemsize > 8:
-        raise TypeError(f"t must hold class numbers or probabilities; got dtype {array.dtype}")
-    if array.shape not in (rows, shape):
-        raise ValueError(
-            f"t must have the shape {rows} of class numbers or {shape} of probabilities; got "
-            f"{array.shape}"
-        )
-    if array.shape == shape:
-        _check_probabilities(array)
-        return array.reshape(-1, K)
-    if array.dtype.kind == "f":
-        raise TypeError(
-            "t must hold class numbers of an integer dtype, or probabilities in the shape of Z, "
-            f"{shape}; got {array.dtype} of shape {rows} (.astype(int) converts)"
-        )
-    _check_each((array >= 0) & (array < K), array, f"be a class number from 0 to {K - 1}")
-    return np.require(array.reshape(-1), np.int64, _PLAIN)
-
-
-def _check_probabilities(t: NDArray[Any]) -> None:
-    """Check that all elements are in [0, 1], and that each row has the sum 1."""
-    _check_each((t >= 0) & (t <= 1), t, "be a class number, or a probability between 0 and 1")
-    total = t.sum(axis=-1, dtype=np.float64)
-    precision = np.finfo(t.dtype).eps if t.dtype.kind == "f" else 0.0
-    wrong = abs(total - 1.0) > max(_TOLERANCE, t.shape[-1] * float(precision))
-    if wrong.any():
-        place = np.unravel_index(int(np.argmax(wrong)), wrong.shape)
-        raise ValueError(
-            f"every row of t must have the sum 1; got {total[place]} at {_shown(place)} "
-            f"({np.count_nonzero(wrong)} such)"
-        )
-
-
-def _check_each(right: NDArray[np.bool_], array: NDArray[Any], rule: str) -> None:
-    if not right.all():
-        place = np.unravel_index(int(np.argmin(right)), right.shape)
-        raise ValueError(
-            f"every element of t must {rule}; got {array[place]} at {_shown(place)} "
-            f"({right.size - np.count_nonzero(right)} such)"
-        )
-
-
-def _shown(place: tuple[Any, ...]) -> str:
-    """A place in an array, as messages show it."""
-    numbers = ", ".join(str(int(number)) for number in place)
-    return f"index {numbers}" if len(place) == 1 else f"index ({numbers})"
-
-
 # Calls ----------------------------------------------------------------------------------------
 
 
@@ -495,7 +431,7 @@ def _elements(Z: ArrayLike, t: ArrayLike | None, out: Out, threads: Threads, kin
     """A result for each logit."""
     logits, dtype = _logits(Z)
     result = checks.output(out, logits.shape, _computed(dtype))
-    _run(logits, t, threads, kind=kind, elements=result)
+    _run(logits, _computed(dtype), t, threads, kind=kind, elements=result)
     return result if out is not None else _rounded(result, dtype)
 
 
@@ -503,7 +439,7 @@ def _rows(Z: ArrayLike, t: ArrayLike | None, out: Out, threads: Threads, kind: i
     """A result for each row."""
     logits, dtype = _logits(Z)
     result = checks.output(out, logits.shape[:-1], _computed(dtype))
-    _run(logits, t, threads, row_kind=kind, rows=result)
+    _run(logits, _computed(dtype), t, threads, row_kind=kind, rows=result)
     return result if out is not None else _rounded(result, dtype)[()]
 
 
@@ -526,6 +462,7 @@ def _sum(
     total = np.empty(1)
     _run(
         logits,
+        _summed(logits),
         t,
         threads,
         kind=kind,
@@ -538,8 +475,13 @@ def _sum(
 
 
 def _computed(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """Dtype to compute in, for logits or results of a dtype."""
-    return np.dtype(np.float32 if dtype in (np.float16, np.float32) else np.float64)
+    """Dtype to compute a result of a dtype in."""
+    return np.dtype(np.float32 if dtype == np.float16 else dtype)
+
+
+def _summed(logits: NDArray[Any]) -> np.dtype[Any]:
+    """Dtype to compute sums in."""
+    return np.dtype(np.float32 if logits.dtype == np.float32 else np.float64)
 
 
 def _rounded(result: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
@@ -549,6 +491,7 @@ def _rounded(result: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
 
 def _run(
     logits: NDArray[Any],
+    dtype: np.dtype[Any],
     t: ArrayLike | None,
     threads: Threads,
     *,
@@ -561,7 +504,7 @@ def _run(
     total: NDArray[np.float64] | None = None,
 ) -> None:
     """Check the targets, then compute all results in parts of the rows."""
-    targets = None if t is None else _targets(t, logits.shape)
+    targets = None if t is None else checks.class_targets(t, logits.shape)
     for result in (elements, rows):
         if result is not None:
             checks.separate(result, Z=logits, t=targets, weight=weights)
@@ -569,7 +512,6 @@ def _run(
     n = prod(leading)
     slices = _threads.parts(n, max(1, _threads.PART // K))
     count = _threads.resolve(threads, len(slices))
-    dtype = _computed(np.exp.resolve_dtypes((logits.dtype, None))[-1])
     Z = logits.reshape(n, K)
     out = _plain(elements, dtype, (n, K))
     row_out = _plain(rows, dtype, (n,))
@@ -581,11 +523,11 @@ def _run(
     def task(part: int) -> None:
         here = slices[part]
         class_blocks.run(
-            np.require(Z[here], dtype, _PLAIN),
+            np.require(Z[here], dtype, checks.PLAIN),
             Targets(
                 hard[here],
-                np.require(soft[here], np.float64, _PLAIN),
-                np.require(weights[here], np.float64, _PLAIN),
+                np.require(soft[here], np.float64, checks.PLAIN),
+                np.require(weights[here], np.float64, checks.PLAIN),
                 divisor,
             ),
             Results(kind, out[here], row_kind, row_out[here], partials[part, :, 0]),

@@ -3,7 +3,7 @@
 Rows are taken in blocks that stay in the first cache.  Rows of few classes are copied class by
 class, (K, rows), so that every operation runs over the rows.  Rows of more classes are copied row
 by row, (rows, K), so that it runs along the row.  Both ways give the same bits, those of the
-functions of :mod:`fastlogit.kernels.softmax`.
+functions of :mod:`fastlogit.kernels.multinomial`.
 
 A block takes the same three steps for every result:
 
@@ -22,7 +22,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastlogit.kernels import jit, lanes, softmax, sums
+from fastlogit.kernels import jit, lanes, multinomial, sums
 from fastlogit.kernels.ieee import add_in_any_order, clear_flags, fast_two_sum, two_sum
 
 # Words of a block: of its logits and exponentials, and of its rows.  They take 24 KB.
@@ -279,7 +279,7 @@ def _compare(
         largest[i] = second[i] = -np.inf
     for k in range(classes):
         for i in range(rows):
-            largest[i], second[i] = softmax.larger_two(logits[k, i], largest[i], second[i])
+            largest[i], second[i] = multinomial.larger_two(logits[k, i], largest[i], second[i])
 
 
 @jit.inner
@@ -298,8 +298,8 @@ def _copy_row(row: NDArray[Any], padded: NDArray[np.float64]) -> tuple[float, fl
         largest = lanes.larger(z, largest)
     first, other = -np.inf, -np.inf
     for lane in range(lanes.WIDTH):
-        first, other = softmax.larger_two(lanes.extract(largest, lane), first, other)
-        _, other = softmax.larger_two(lanes.extract(second, lane), first, other)
+        first, other = multinomial.larger_two(lanes.extract(largest, lane), first, other)
+        _, other = multinomial.larger_two(lanes.extract(second, lane), first, other)
     return first, other
 
 
@@ -316,9 +316,9 @@ def _begin(
     jit.wide_vectors(largest)
     narrow = float32 is not None
     for i in range(largest.size):
-        unit[i] = softmax.unit(second[i], largest[i], narrow)
-        limit[i] = softmax.limit(largest[i], second[i])
-        total[i] = softmax.start(largest[i], second[i], narrow)
+        unit[i] = multinomial.unit(second[i], largest[i], narrow)
+        limit[i] = multinomial.limit(largest[i], second[i])
+        total[i] = multinomial.start(largest[i], second[i], narrow)
 
 
 @jit.inner
@@ -346,11 +346,11 @@ def _add_classes(
         _fetch(Z, out, at + k * rows, rows, ahead)
         for i in range(rows):
             z = logits[k, i]
-            e, e_low = softmax.exponential(z, largest[i], float32 is not None)
+            e, e_low = multinomial.exponential(z, largest[i], float32 is not None)
             high[k, i] = e
             if float32 is None:
                 low[k, i] = e_low
-            term, term_low = softmax.term(z, limit[i], e, e_low, unit[i])
+            term, term_low = multinomial.term(z, limit[i], e, e_low, unit[i])
             total[i] += term
             total_low[i] += term_low
 
@@ -407,15 +407,15 @@ def _add_terms(
     high: NDArray[np.float64],
     low: NDArray[np.float64],
 ) -> tuple[float, float]:
-    """Put exponentials; both words of the sum of at most `softmax.TERMS` terms."""
+    """Put exponentials; both words of the sum of at most `multinomial.TERMS` terms."""
     jit.wide_vectors(z)
     total = total_low = 0.0
     for k in range(z.size):
-        e, e_low = softmax.exponential(z[k], largest, float32 is not None)
+        e, e_low = multinomial.exponential(z[k], largest, float32 is not None)
         high[k] = e
         if float32 is None:
             low[k] = e_low
-        term, term_low = softmax.term(z[k], limit, e, e_low, unit)
+        term, term_low = multinomial.term(z[k], limit, e, e_low, unit)
         total = add_in_any_order(total, term)
         total_low = add_in_any_order(total_low, term_low)
     return total, total_low
@@ -433,7 +433,9 @@ def _join(
     jit.wide_vectors(total)
     for i in range(total.size):
         total[i], total_low[i] = fast_two_sum(total[i], total_low[i])
-        inverse[i], inverse_low[i] = softmax.inverse(total[i], total_low[i], float32 is not None)
+        inverse[i], inverse_low[i] = multinomial.inverse(
+            total[i], total_low[i], float32 is not None
+        )
 
 
 @jit.inner
@@ -447,7 +449,7 @@ def _take_logs(
     """Put the logarithm of each total."""
     jit.wide_vectors(total)
     for i in range(total.size):
-        log[i], log_low[i] = softmax.log_total(total[i], total_low[i], float32 is not None)
+        log[i], log_low[i] = multinomial.log_total(total[i], total_low[i], float32 is not None)
 
 
 # Results of the rows --------------------------------------------------------------------------
@@ -475,7 +477,7 @@ def _put_losses(
     """Put the losses of class numbers with the logits z."""
     jit.wide_vectors(z)
     for i in range(z.size):
-        losses[i] = softmax.loss(z[i], largest[i], log[i], log_low[i], float32 is not None)
+        losses[i] = multinomial.loss(z[i], largest[i], log[i], log_low[i], float32 is not None)
 
 
 @jit.inner
@@ -484,8 +486,8 @@ def _put_soft_losses(
 ) -> None:
     """Put the losses of probabilities."""
     for i in range(Z.shape[0]):
-        high, low, scale = softmax.total_distance(Z[i], soft[i], block.largest[i])
-        block.losses[i] = softmax.soft_loss(
+        high, low, scale = multinomial.total_distance(Z[i], soft[i], block.largest[i])
+        block.losses[i] = multinomial.soft_loss(
             high, low, scale, block.log[i], block.log_low[i], float32 is not None
         )
 
@@ -495,12 +497,12 @@ def _put_log_sums(Z: NDArray[Any], block: Block, float32: Literal[True] | None) 
     """Put the logarithms of the sums of the exponentials, in the place of the losses."""
     jit.wide_vectors(block.log)
     for i in range(block.log.size):
-        block.losses[i] = softmax.plus_log(
+        block.losses[i] = multinomial.plus_log(
             block.largest[i], 0.0, block.log[i], block.log_low[i], float32 is not None
         )
     for i in range(Z.shape[0]):
         if abs(block.largest[i]) == np.inf:
-            block.losses[i] = softmax.infinite_sum(Z[i], block.largest[i])
+            block.losses[i] = multinomial.infinite_sum(Z[i], block.largest[i])
 
 
 @jit.inner
@@ -529,7 +531,7 @@ def _put_own(block: Block, float32: Literal[True] | None) -> None:
     jit.wide_vectors(block.own)
     narrow = float32 is not None
     for i in range(block.own.size):
-        rest, rest_low = softmax.others(
+        rest, rest_low = multinomial.others(
             block.own[i],
             block.largest[i],
             block.own_high[i],
@@ -538,7 +540,7 @@ def _put_own(block: Block, float32: Literal[True] | None) -> None:
             block.total_low[i],
             narrow,
         )
-        block.own_high[i] = -softmax.share(
+        block.own_high[i] = -multinomial.share(
             rest, rest_low, block.inverse[i], block.inverse_low[i], narrow
         )
 
@@ -594,7 +596,7 @@ def _put_logs(
         for j in range(out.shape[1]):
             row = i if by_class is None else j
             z, most, narrow = logits[i, j], largest[row], float32 is not None
-            out[i, j] = -softmax.loss(z, most, log[row], log_low[row], narrow)
+            out[i, j] = -multinomial.loss(z, most, log[row], log_low[row], narrow)
 
 
 @jit.inner
@@ -611,8 +613,8 @@ def _mix(
             row, narrow = i if by_class is None else j, float32 is not None
             e, e_low = b.high[i, j], b.low[i, j] if float32 is None else 0.0
             s, s_low, most = b.total[row], b.total_low[row], b.largest[row]
-            rest, rest_low = softmax.others(b.logits[i, j], most, e, e_low, s, s_low, narrow)
-            b.high[i, j], low = softmax.soft_residual(t[i, j], e, e_low, rest, rest_low)
+            rest, rest_low = multinomial.others(b.logits[i, j], most, e, e_low, s, s_low, narrow)
+            b.high[i, j], low = multinomial.soft_residual(t[i, j], e, e_low, rest, rest_low)
             if float32 is None:
                 b.low[i, j] = low
 
@@ -635,7 +637,7 @@ def _put_shares(
         for j in range(out.shape[1]):
             row = i if by_class is None else j
             rest = low[i, j] if float32 is None else 0.0
-            value = softmax.share(
+            value = multinomial.share(
                 high[i, j], rest, inverse[row], inverse_low[row], float32 is not None
             )
             if weight is not None and divisor is not None:
