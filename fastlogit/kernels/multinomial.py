@@ -12,16 +12,18 @@ there 1 + S rounds to 1, while S and log(1 + S) keep all their digits.
 Error, with u = 2**-53.  In float64:
 
 * z_k - m is kept together with its rounding error, which becomes a factor of the exponential.
-* e^(z_k - m) is the fraction N / D of :mod:`fastlogit.kernels.exponential`, kept as high + low.  It
-  is `RAISED` by 2**128, so that the low word of a tiny term is a normal number.
+* e^(z_k - m) is the fraction N / D of :mod:`fastlogit.kernels.exponential`, kept as high + low.
 * S is a sum without any rounding error, of terms that are rounded to a multiple of a fixed unit.
   Its relative error is below 2**-57 up to 2**28 classes.
 * Only the last addition or multiplication rounds: 0.5 ULP.  All that is neglected adds 0.1 ULP.
 
 float32 logits are computed in float64 by shorter polynomials, and their results rounded once.
 
+Unit of sums.  In float64 the exponentials, S and log(1 + S) are kept multiplied by `RAISED`,
+2**128, so that the low word of a tiny one is a normal number.  For float32 the unit is 1.
+
 Order.  The sum S has the same bits in any order of the classes, and so for any vectors: see
-`add_term`.  All other operations are those of a single class.  Adding a constant to all logits, if
+`term`.  All other operations are those of a single class.  Adding a constant to all logits, if
 that rounds none of them, changes no z_k - m, and so no bit either.
 
 Special values.  A logit of -inf has probability 0.  One of NaN or inf makes the whole row NaN, and
@@ -74,7 +76,7 @@ EXPONENT_BITS = np.int64(0x7FF0000000000000)
 # Most terms that are added before the sum is split into high + low.
 TERMS = 1024
 # Units of the two words of a term, relative to the power of two next to the largest term; see
-# `add_term`.
+# `term`.
 COARSE = 1.5 * TERMS
 FINER = TERMS * 2.0**-53
 
@@ -284,7 +286,25 @@ def _total(row: NDArray[Any]) -> tuple[float, float, float]:
 
 @jit.inner
 def softmax(row: NDArray[Any], out: NDArray[Any]) -> None:
-    """Put the probability of each class, p_k = e^z_k / Σ e^z_j, into `out`."""
+    """Probabilities of K classes, p_k = e^z_k / Σ e^z_j.
+
+    Parameters
+    ----------
+    row : float64 or float32 (K,)
+        Logits; other numbers are converted to float64.
+    out : array (K,)
+        Place for the result; it may be `row`.
+
+    Returns
+    -------
+    None
+        It is put into `out`.
+
+    Notes
+    -----
+    Raises nothing.  NaN or inf in the row gives NaN.
+    :func:`fastlogit.softmax` has the derivation and the accuracy.
+    """
     jit.wide_vectors(row)
     float32 = jit.is_float32(row)
     largest, s, s_low = _total(row)
@@ -296,7 +316,25 @@ def softmax(row: NDArray[Any], out: NDArray[Any]) -> None:
 
 @jit.inner
 def log_softmax(row: NDArray[Any], out: NDArray[Any]) -> None:
-    """Put the logarithm of the probability of each class into `out`."""
+    """Logarithms of the probabilities of K classes, z_k - log Σ e^z_j.
+
+    Parameters
+    ----------
+    row : float64 or float32 (K,)
+        Logits; other numbers are converted to float64.
+    out : array (K,)
+        Place for the result; it may be `row`.
+
+    Returns
+    -------
+    None
+        It is put into `out`.
+
+    Notes
+    -----
+    Raises nothing.  NaN or inf in the row gives NaN.
+    :func:`fastlogit.log_softmax` has the derivation and the accuracy.
+    """
     jit.wide_vectors(row)
     float32 = jit.is_float32(row)
     largest, s, s_low = _total(row)
@@ -307,7 +345,23 @@ def log_softmax(row: NDArray[Any], out: NDArray[Any]) -> None:
 
 @jit.inner
 def log_sum_exp(row: NDArray[Any]) -> float:
-    """Logarithm of the sum of the exponentials, log Σ e^z_j."""
+    """Logarithm of a sum of exponentials, log Σ e^z_j.
+
+    Parameters
+    ----------
+    row : float64 or float32 (K,)
+        Logits; other numbers are converted to float64.
+
+    Returns
+    -------
+    float64
+        inf for an inf, -inf if all logits are -inf.
+
+    Notes
+    -----
+    Raises nothing.  NaN in the row gives NaN.
+    :func:`fastlogit.log_sum_exp` has the derivation and the accuracy.
+    """
     float32 = jit.is_float32(row)
     largest, s, s_low = _total(row)
     log, log_low = log_total(s, s_low, float32)
@@ -405,11 +459,49 @@ _residual = jit.by_target(_class_residual, _soft_residual)
 
 @jit.inner
 def softmax_loss(row: NDArray[Any], t: int | NDArray[Any]) -> float:
-    """Cross-entropy of a target and a row of logits, ξ = -Σ t_k log p_k."""
+    """Cross-entropy of a target and K logits, ξ = -Σ t_k log p_k.
+
+    Parameters
+    ----------
+    row : float64 or float32 (K,)
+        Logits; other numbers are converted to float64.
+    t : int or array (K,)
+        Class number, or probabilities; not checked.
+
+    Returns
+    -------
+    float64
+        At least 0, in nats.
+
+    Notes
+    -----
+    Raises nothing.  NaN or inf in the row gives NaN.
+    :func:`fastlogit.softmax_loss` has the derivation and the accuracy.
+    """
     return _loss(row, t)
 
 
 @jit.inner
 def softmax_residual(row: NDArray[Any], t: int | NDArray[Any], out: NDArray[Any]) -> None:
-    """Put the derivative of `softmax_loss` by each logit, p_k - t_k, into `out`."""
+    """Derivative of `softmax_loss` by each logit, p_k - t_k.
+
+    Parameters
+    ----------
+    row : float64 or float32 (K,)
+        Logits; other numbers are converted to float64.
+    t : int or array (K,)
+        Class number, or probabilities; not checked.
+    out : array (K,)
+        Place for the result; it may be `row`.
+
+    Returns
+    -------
+    None
+        It is put into `out`.
+
+    Notes
+    -----
+    Raises nothing.  NaN or inf in the row gives NaN.
+    :func:`fastlogit.softmax_residual` has the derivation and the accuracy.
+    """
     _residual(row, t, out)
