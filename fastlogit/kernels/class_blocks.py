@@ -160,7 +160,6 @@ def _run_block(
         _add_by_class(Z, first, rows, block, float32, results.elements)
     else:
         _add_by_row(Z, first, rows, block, float32, results.elements)
-    _join(block.total, block.total_low, float32, block.inverse, block.inverse_low)
     kind, row_kind, hard = results.kind, results.row_kind, targets.t.size > 0
     t, soft = targets.t[first : first + rows], targets.soft[first : first + rows]
     if kind == LOG_PROBABILITIES or row_kind != NOTHING or results.loss.size:
@@ -208,7 +207,7 @@ def _add_by_class(
     out: NDArray[Any],
 ) -> None:
     """Put the logits, the largest of each row, the exponentials and their sum."""
-    _deal(Z[first : first + rows], block.logits)
+    _transpose(Z[first : first + rows], block.logits, rows, Z.shape[1])
     _compare(block.logits, block.largest, block.second)
     _begin(block.largest, block.second, float32, block.unit, block.limit, block.total)
     _add_classes(
@@ -226,6 +225,7 @@ def _add_by_class(
         first * Z.shape[1],
         rows * Z.shape[1],
     )
+    _join(block.total, block.total_low, float32, block.inverse, block.inverse_low)
 
 
 @jit.inner
@@ -237,18 +237,19 @@ def _add_by_row(
     float32: Literal[True] | None,
     out: NDArray[Any],
 ) -> None:
-    """The same, row by row."""
-    classes = Z.shape[1]
+    """The same, row by row.
+
+    What belongs to a row is computed as single numbers.  Vectors of only eight rows take longer.
+    """
+    classes, narrow = Z.shape[1], float32 is not None
     for i in range(rows):
-        block.largest[i], block.second[i] = _copy_row(Z[first + i], block.logits[i])
-    _begin(block.largest, block.second, float32, block.unit, block.limit, block.total)
-    for i in range(rows):
-        block.total[i], block.total_low[i] = _add_row(
+        largest, second = _copy_row(Z[first + i], block.logits[i])
+        total, low = _add_row(
             block.logits[i],
-            block.largest[i],
-            block.unit[i],
-            block.limit[i],
-            block.total[i],
+            largest,
+            multinomial.unit(second, largest, narrow),
+            multinomial.limit(largest, second),
+            multinomial.start(largest, second, narrow),
             float32,
             block.high[i],
             block.low[i],
@@ -257,15 +258,26 @@ def _add_by_row(
             (first + i) * classes,
             rows * classes,
         )
+        block.largest[i], block.total[i], block.total_low[i] = largest, total, low
+        inverse, inverse_low = multinomial.inverse(total, low, narrow)
+        block.inverse[i], block.inverse_low[i] = inverse, inverse_low
 
 
 @jit.inner
-def _deal(Z: NDArray[Any], logits: NDArray[np.float64]) -> None:
-    """Copy rows, class by class."""
-    n, K = Z.shape
-    for i in range(n):
-        for k in range(K):
-            logits[k, i] = Z[i, k]
+def _transpose(source: NDArray[Any], out: NDArray[Any], rows: int, columns: int) -> None:
+    """Put the first rows and columns of `source` into the columns and rows of `out`."""
+    jit.wide_vectors(source)
+    whole_rows, whole_columns = rows - rows % lanes.WIDTH, columns - columns % lanes.WIDTH
+    for i in range(0, whole_rows, lanes.WIDTH):
+        for k in range(0, whole_columns, lanes.WIDTH):
+            tile = lanes.load_eight_rows(source, i, k, None)
+            lanes.store_eight_rows(out, k, i, lanes.transposed(tile))
+        for k in range(whole_columns, columns):
+            for j in range(i, i + lanes.WIDTH):
+                out[k, j] = source[j, k]
+    for i in range(whole_rows, rows):
+        for k in range(columns):
+            out[k, i] = source[i, k]
 
 
 @jit.inner
@@ -346,11 +358,11 @@ def _add_classes(
         _fetch(Z, out, at + k * rows, rows, ahead)
         for i in range(rows):
             z = logits[k, i]
-            e, e_low = multinomial.exponential(z, largest[i], float32 is not None)
-            high[k, i] = e
+            e = multinomial.exponential_parts(z, largest[i], float32 is not None)
+            high[k, i] = e[0] * e[1]
             if float32 is None:
-                low[k, i] = e_low
-            term, term_low = multinomial.term(z, limit[i], e, e_low, unit[i])
+                low[k, i] = e[0] * e[2]
+            term, term_low = multinomial.term(z, limit[i], *e, unit[i])
             total[i] += term
             total_low[i] += term_low
 
@@ -411,13 +423,14 @@ def _add_terms(
     jit.wide_vectors(z)
     total = total_low = 0.0
     for k in range(z.size):
-        e, e_low = multinomial.exponential(z[k], largest, float32 is not None)
-        high[k] = e
+        e = multinomial.exponential_parts(z[k], largest, float32 is not None)
+        high[k] = e[0] * e[1]
         if float32 is None:
-            low[k] = e_low
-        term, term_low = multinomial.term(z[k], limit, e, e_low, unit)
+            low[k] = e[0] * e[2]
+        term, term_low = multinomial.term(z[k], limit, *e, unit)
         total = add_in_any_order(total, term)
         total_low = add_in_any_order(total_low, term_low)
+    jit.one_vector()
     return total, total_low
 
 
@@ -571,7 +584,7 @@ def _put_elements(
             _put_shares(
                 b.high, b.low, b.inverse, b.inverse_low, weight, divisor, float32, True, b.high
             )
-        _collect(b.high, out)
+        _transpose(b.high, out, out.shape[1], out.shape[0])
     elif kind == LOG_PROBABILITIES:
         _put_logs(b.logits, b.largest, b.log, b.log_low, float32, None, out)
     else:
@@ -643,15 +656,6 @@ def _put_shares(
             if weight is not None and divisor is not None:
                 value = sums.weighted(value, weight[row]) / divisor
             out[i, j] = value
-
-
-@jit.inner
-def _collect(results: NDArray[np.float64], out: NDArray[Any]) -> None:
-    """Copy results that lie class by class into rows."""
-    n, K = out.shape
-    for i in range(n):
-        for k in range(K):
-            out[i, k] = results[k, i]
 
 
 @jit.inner

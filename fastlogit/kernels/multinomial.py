@@ -87,16 +87,23 @@ FINER = TERMS * 2.0**-53
 @jit.scalar
 def exponential(z: float, largest: float, float32: bool) -> tuple[float, float]:
     """``e^(z - largest)`` in the unit of sums, as high + low."""
+    power, high, low = exponential_parts(z, largest, float32)
+    return power * high, power * low
+
+
+@jit.scalar
+def exponential_parts(z: float, largest: float, float32: bool) -> tuple[float, float, float]:
+    """A power of two, and high + low: their product is what `exponential` returns."""
     a, low = two_sum(z, -largest)
     if float32:
         far = a < SMALLEST_FLOAT32
         n, d, s = exp_fraction_float32(SMALLEST_FLOAT32 if far else a)
-        return 0.0 if far else s * n / d, 0.0
+        return 0.0 if far else s, n / d, 0.0
     far = a < SMALLEST
     n, n_low, d, d_low, power = exp_fraction(SMALLEST if far else a)
     n_low = fma(n, 0.0 if far else low, n_low)  # e^low = 1 + low: low is below 2**-43
     q, q_low = quotient(n, n_low, d, d_low)
-    return power * q, power * q_low
+    return power, q, q_low
 
 
 @jit.scalar
@@ -157,13 +164,22 @@ def unit(second: float, largest: float, float32: bool) -> float:
 
 
 @jit.scalar
-def term(z: float, limit: float, e: float, e_low: float, coarse: float) -> tuple[float, float]:
-    """``e + e_low`` rounded to two words, or zeros if the logit is not below `limit`."""
-    fine = FINER * coarse
-    high = (e + coarse) - coarse
-    low = (e - high + e_low + fine) - fine
+def term(
+    z: float, limit: float, power: float, high: float, low: float, unit: float
+) -> tuple[float, float]:
+    """``power (high + low)`` rounded to two words; zeros if the logit is not below `limit`.
+
+    With 2**k next to the largest of all terms, the first word is a multiple of 2**(k - 42), and the
+    second a multiple of 2**(k - 85).  Both `TERMS` first words and `TERMS` second words have sums
+    that fit into 53 bits, so these sums have no rounding error, in any order.
+    """
+    # A multiplication by a power of two is exact, and costs nothing in a fused multiply-add.
+    first = fma(power, high, unit) - unit
+    rest = fma(power, low, fma(power, high, -first))
+    fine = FINER * unit
+    second = (rest + fine) - fine
     counts = not z >= limit
-    return high if counts else 0.0, low if counts else 0.0
+    return first if counts else 0.0, second if counts else 0.0
 
 
 @jit.scalar
@@ -273,8 +289,7 @@ def _total(row: NDArray[Any]) -> tuple[float, float, float]:
         high = low = 0.0
         for k in range(first, min(first + TERMS, row.size)):
             z = np.float64(row[k])
-            e, e_low = exponential(z, largest, float32)
-            word, next_word = term(z, end, e, e_low, coarse)
+            word, next_word = term(z, end, *exponential_parts(z, largest, float32), coarse)
             high, low = add_in_any_order(high, word), add_in_any_order(low, next_word)
         s, error = two_sum(s, high)
         s_low += error
@@ -414,7 +429,7 @@ def total_distance(
         high = low = 0.0
         for k in range(first, min(first + TERMS, row.size)):
             high_k, low_k = distance(np.float64(row[k]), np.float64(t[k]), largest, scale)
-            word, next_word = term(0.0, np.inf, high_k, low_k, coarse)
+            word, next_word = term(0.0, np.inf, 1.0, high_k, low_k, coarse)
             high, low = add_in_any_order(high, word), add_in_any_order(low, next_word)
         total, error = two_sum(total, high)
         total_low += error
