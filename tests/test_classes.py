@@ -15,7 +15,7 @@ from hypothesis.extra import numpy as hnp
 import fastlogit as fl
 from fastlogit import kernels
 from fastlogit.core.threads import PART
-from fastlogit.kernels.class_blocks import MOST_BY_CLASS
+from fastlogit.kernels.class_sums import MOST_BY_CLASS
 from tests.references.multiprecision import same_bits
 
 DTYPES = [np.float64, np.float32]

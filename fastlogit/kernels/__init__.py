@@ -30,6 +30,7 @@ Nothing in this package checks its input, starts a thread or opens a file.
 `ufuncs`                    the same over arrays, as NumPy ufuncs
 `sums`                      sums over an array of logits
 `class_blocks`              results and sums over many rows of K logits
+`class_sums`                their sums over the classes
 `passes`                    sums over a matrix X
 `layouts`, `families`       how a pass reads X; how the loss depends on the logits
 `lanes`, `ieee`             vectors of eight float64; single operations of IEEE 754

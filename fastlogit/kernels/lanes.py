@@ -166,20 +166,19 @@ def subtract(typingctx: Any, a: Any, b: Any) -> Any:
     return _each(lambda builder, *vectors: builder.fsub(*vectors), a, b)
 
 
-@jit.intrinsic
-def larger(typingctx: Any, a: Any, b: Any) -> Any:
-    """The larger of two numbers in each lane; b where either is NaN."""
-    return _each(_chosen(">"), a, b)
-
-
-@jit.intrinsic
-def smaller(typingctx: Any, a: Any, b: Any) -> Any:
-    """The smaller of two numbers in each lane; b where either is NaN."""
-    return _each(_chosen("<"), a, b)
-
-
 def _chosen(order: str) -> Any:
-    return lambda builder, a, b: builder.select(builder.fcmp_ordered(order, a, b), a, b)
+    """Function that chooses one of two numbers in each lane; the second where one is NaN."""
+
+    @jit.intrinsic
+    def choose(typingctx: Any, a: Any, b: Any) -> Any:
+        return _each(
+            lambda builder, a, b: builder.select(builder.fcmp_ordered(order, a, b), a, b), a, b
+        )
+
+    return choose
+
+
+larger, smaller = _chosen(">"), _chosen("<")
 
 
 @jit.intrinsic
@@ -453,7 +452,10 @@ def transposed(typingctx: Any, vectors: Any) -> Any:
             starts = range(0, WIDTH, 2 * size)
             blocks = [start + lane for start in starts for lane in range(size)]
             left = [
-                start + lane + other for start in starts for other in (0, WIDTH) for lane in range(size)
+                start + lane + other
+                for start in starts
+                for other in (0, WIDTH)
+                for lane in range(size)
             ]
             right = [lane + size for lane in left]
             for i in blocks:
