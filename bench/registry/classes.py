@@ -122,10 +122,22 @@ def _jax(Z: Array, t: Array, _: int) -> dict[str, Call]:
         GRADIENT: jax.value_and_grad(loss),
     }
 
-    def call(function: Callable[..., Any]) -> Any:
-        return jax.block_until_ready(function(logits))
+    # The memory of a result is given to the next one.
+    def ready(name: str) -> Call:
+        place = [jax.numpy.array(logits)]
 
-    return {name: partial(call, jax.jit(function)) for name, function in functions.items()}
+        @partial(jax.jit, donate_argnames="out", keep_unused=True)
+        def donated(logits: Array, out: Array) -> Any:  # noqa: ARG001
+            return functions[name](logits)
+
+        def call() -> Any:
+            result = jax.block_until_ready(donated(logits, out=place[0]))
+            place[0] = result[1] if isinstance(result, tuple) else result
+            return result
+
+        return call
+
+    return {name: ready(name) for name in functions}
 
 
 _MAKERS = {NUMPY: _numpy, SCIPY: _scipy, SKLEARN: _sklearn, TORCH: _torch, JAX: _jax}
