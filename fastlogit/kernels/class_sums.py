@@ -298,8 +298,7 @@ def _add_row(
         more += error
         rest, error = two_sum(rest, next_word)
         more_rest += error
-    total, error = fast_two_sum(total, rest)
-    return total, more + error + more_rest
+    return multinomial.joined(total, more, rest, more_rest)
 
 
 @jit.inner

@@ -1,7 +1,7 @@
 """The softmax family over a row of K logits, one for each class, in float64 and in float32.
 
-With m the largest logit of a row, one class that has it (the first counts, if there are several),
-and S the sum of e^(z_j - m) over all other classes:
+With m the largest logit of a row, and S the sum of e^(z_j - m) over all classes but one with this
+logit:
 
     p_k = e^(z_k - m) / (1 + S)                log Σ e^z_j = m + log(1 + S)
     loss(t) = (m - z_t) + log(1 + S)           ∂loss / ∂z_k = p_k, or -Σ p_j (j ≠ t) for k = t
@@ -148,7 +148,7 @@ def others(
 
 @jit.scalar
 def larger_two(z: float, largest: float, second: float) -> tuple[float, float]:
-    """The larger two of three numbers, of which the last is at most the second; not NaN."""
+    """The larger two of `z`, `largest` and `second <= largest`, in order; NaN does not count."""
     smaller = largest if z > largest else z
     return z if z > largest else largest, smaller if smaller > second else second
 
@@ -212,6 +212,19 @@ def log_total(s: float, s_low: float, float32: bool) -> tuple[float, float]:
     if float32:
         return log1p_sum_float32(s), 0.0
     return log1p_sum(s, s_low, LOWERED)
+
+
+@jit.scalar
+def joined(s: float, s_low: float, rest: float, rest_low: float) -> tuple[float, float]:
+    """Sum of all first words and of all second words, both high + low, for any order of the terms.
+
+    Two numbers whose sum is exact may be split in several ways.  Here the first is always the
+    rounded sum.
+    """
+    s, s_low = fast_two_sum(s, s_low)
+    rest, rest_low = two_sum(rest, rest_low)
+    s, error = fast_two_sum(s, rest)
+    return s, s_low + error + rest_low
 
 
 # Soft targets ---------------------------------------------------------------------------------
@@ -295,8 +308,8 @@ def _total(row: NDArray[Any]) -> tuple[float, float, float]:
         s_low += error
         rest, error = two_sum(rest, low)
         rest_low += error
-    s, error = fast_two_sum(s, rest)
-    return largest, s, s_low + error + rest_low
+    s, s_low = joined(s, s_low, rest, rest_low)
+    return largest, s, s_low
 
 
 @jit.inner
@@ -435,8 +448,8 @@ def total_distance(
         total_low += error
         rest, error = two_sum(rest, low)
         rest_low += error
-    total, error = fast_two_sum(total, rest)
-    return (np.inf if most == np.inf else total), total_low + error + rest_low, scale
+    total, total_low = joined(total, total_low, rest, rest_low)
+    return (np.inf if most == np.inf else total), total_low, scale
 
 
 @jit.inner
