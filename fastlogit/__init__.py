@@ -7,6 +7,7 @@ array([5.e-001, 5.e-324])
 ==========================  ================================================================
 :mod:`fastlogit`            functions of each element (`sigmoid`, `logistic_loss`, ...) and sums
                             over an array of logits (`log_loss`, `log_loss_gradient`)
+:mod:`fastlogit.classes`    the same for K classes (`softmax`, `softmax_log_loss`, ...)
 :mod:`fastlogit.linear`     the same over a feature matrix, which is read once
 `fit`, `LogisticModel`      train a model, predict, save; `load` reads a model
 `score`                     score tables and files of any size
@@ -27,6 +28,15 @@ from typing import TYPE_CHECKING
 
 from fastlogit import elementwise as _elementwise
 from fastlogit import linear
+from fastlogit.classes import (
+    log_softmax,
+    log_sum_exp,
+    softmax,
+    softmax_log_loss,
+    softmax_log_loss_gradient,
+    softmax_loss,
+    softmax_residual,
+)
 from fastlogit.losses import log_loss, log_loss_gradient
 from fastlogit.models.conversion import from_sklearn, from_statsmodels
 from fastlogit.models.model import LogisticModel, OffsetWarning, load
@@ -61,7 +71,14 @@ __all__ = [
     "load",
     "log_loss",
     "log_loss_gradient",
+    "log_softmax",
+    "log_sum_exp",
     "score",
+    "softmax",
+    "softmax_log_loss",
+    "softmax_log_loss_gradient",
+    "softmax_loss",
+    "softmax_residual",
 ]
 __all__ += _elementwise.__all__
 __all__.sort()

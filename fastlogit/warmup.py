@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
-from fastlogit import elementwise, linear, losses
+from fastlogit import classes, elementwise, linear, losses
 from fastlogit.core.threads import available
 from fastlogit.kernels import jit, sums, workers
 from fastlogit.kernels.elementwise import FUNCTIONS
@@ -132,6 +132,16 @@ def _sums_and_rows(kind: str) -> Iterator[tuple[str, Call]]:
     yield f"linear.hessian_product {kind}", partial(linear.hessian_product, X, coef, coef)
 
 
+def _classes() -> Iterator[tuple[str, Call]]:
+    """Functions of K classes; one kernel computes all of them."""
+    for kind in ("float64", "float32"):
+        Z, t = np.ones((8, 3), kind), np.arange(8) % 3
+        for name in ("softmax", "log_softmax", "log_sum_exp"):
+            yield f"{name} {kind}", partial(getattr(classes, name), Z)
+        for name in ("loss", "residual", "log_loss", "log_loss_gradient"):
+            yield f"softmax_{name} {kind}", partial(getattr(classes, f"softmax_{name}"), Z, t)
+
+
 def _layout(layout: str, convert: Callable[[Any], Any]) -> Iterator[tuple[str, Call]]:
     """Functions of a data frame or a sparse matrix, and `fit`."""
     matrix, coef, t = convert(np.eye(8, 3)), np.ones(3), np.arange(8.0) % 2.0
@@ -164,5 +174,6 @@ _GROUPS: list[Callable[[], Iterator[tuple[str, Call]]]] = [
     partial(_layout, "columns", np.asfortranarray),
     partial(_layout, "CSR", sparse.csr_array),
     _functions,
+    _classes,
     _centred,
 ]

@@ -43,6 +43,7 @@ import fastlogit as fl
 import fastlogit.dask
 import fastlogit.sklearn
 from fastlogit import cli, kernels
+from fastlogit import elementwise as elementwise_functions
 from tests.references.multiprecision import adversarial, digest
 
 FILE = Path(__file__).with_suffix(".json")
@@ -64,7 +65,7 @@ VOLATILE_KEYS = {"seconds"}
 
 FUNCTIONS = {
     name: tuple(key for key in inspect.signature(getattr(fl, name)).parameters if key in "zyt")
-    for name in kernels.__all__
+    for name in elementwise_functions.__all__
 }
 
 
@@ -149,6 +150,24 @@ def sums() -> Any:
                 weighted = fl.log_loss_gradient(z, t, weight, reduction=reduction)
                 plain = fl.log_loss_gradient(z, t, reduction=reduction, out=np.empty(n))
                 yield f"log_loss_gradient {case}", [*plain, *weighted]
+
+
+def classes() -> Any:
+    """Functions of K logits, class by class and row by row."""
+    for (n, K), dtype in itertools.product([(2003, 3), (57, 1030)], (np.float64, np.float32)):
+        u, v, w = random(7, 3, n * K).reshape(3, n, K)
+        Z = ((u - v) * 60).astype(dtype)
+        Z[5, :2], Z[6, 0], Z[7] = (-np.inf, 800.0), np.nan, 1.5
+        soft = w / w.sum(axis=1, keepdims=True)
+        weight = u[:, 0]
+        case = f"{n} x {K} {dtype.__name__}"
+        for name in ("softmax", "log_softmax", "log_sum_exp"):
+            yield f"{name} {case}", [getattr(fl, name)(Z)]
+        for kind, t in ("labels", np.arange(n) % K), ("probabilities", soft):
+            for name in ("softmax_loss", "softmax_residual"):
+                yield f"{name} {case} {kind}", [getattr(fl, name)(Z, t)]
+            summed = fl.softmax_log_loss_gradient(Z[8:], t[8:], weight[8:], reduction="mean")
+            yield f"softmax_log_loss_gradient {case} {kind}", [*summed]
 
 
 def entries(X: np.ndarray) -> np.ndarray:
@@ -460,7 +479,7 @@ def drawn(ax: Any) -> Any:
     return found | {"collections": [len(one.get_paths()) for one in ax.collections]}
 
 
-BITS = (elementwise, scalars, sums, linear, batches)
+BITS = (elementwise, scalars, sums, classes, linear, batches)
 NUMBERS = (fits, estimators, commands, pictures)
 
 

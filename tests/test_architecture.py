@@ -34,7 +34,7 @@ FLOORS = [
     ["training"],
     ["models"],
     ["tables"],
-    ["linear", "losses", "elementwise"],
+    ["linear", "losses", "classes", "elementwise"],
     ["matrix"],
     ["core"],
     ["kernels"],

@@ -45,6 +45,13 @@ def results() -> dict[str, str]:
         found[f"linear {dtype.__name__} special"] = digest(
             *fl.linear.log_loss_gradient(logits[:, None], targets, [-1.0])
         )
+        for K in (3, 60):
+            Z = z[: N // K * K].reshape(-1, K)
+            labels, p = np.arange(len(Z)) % K, fl.softmax(Z)
+            found[f"softmax {K} {dtype.__name__}"] = digest(p, fl.log_softmax(Z), fl.log_sum_exp(Z))
+            for name, t in ("labels", labels), ("soft", p[::-1]):
+                loss, gradient = fl.softmax_log_loss_gradient(Z, t)
+                found[f"softmax {K} {dtype.__name__} {name}"] = digest(loss, gradient)
         X = rng.normal(size=(N // 100, 19)).astype(dtype)
         coef, rows = rng.normal(size=19), slice(N // 100)
         for t in (soft, hard):

@@ -51,6 +51,7 @@ def test_examples_in_docstrings_are_true(name):
 
 PUBLIC = [
     "fastlogit",
+    "fastlogit.classes",
     "fastlogit.dask",
     "fastlogit.elementwise",
     "fastlogit.linear",
@@ -61,7 +62,7 @@ PUBLIC = [
 CLASSES = [fastlogit.LogisticModel, scoring.Evaluation, scoring.Scored, LogisticRegression]
 # Words that name a type; "As of" refers to another function, which names it.
 DTYPES = r"float64|dtype|numbers|As (of|by|in) |`ax` is"
-SHAPES = r"\(n, d\)|\(n,\)|any shape|path|As (of|by|in) "
+SHAPES = r"\(n, d\)|\(n, K\)|\(n,\)|any shape|path|As (of|by|in) "
 
 
 def functions():
@@ -93,7 +94,7 @@ def lacking(function, *, method):
         yield "Raises"
     if not method and "Examples" not in found:
         yield "Examples"
-    data = {"X", "z", "t", "y", "source"} & set(signature.parameters)
+    data = {"X", "Z", "z", "t", "y", "source"} & set(signature.parameters)
     for name in sorted(data):
         # Its own lines, or a note on all arguments.
         line = re.compile(rf"^(?=\S).*\b{name}\b.*\n(?:    .*\n?)+", re.MULTILINE)

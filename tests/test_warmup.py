@@ -12,7 +12,7 @@ from numba.core import event
 from scipy import sparse
 
 import fastlogit as fl
-from fastlogit import elementwise, linear, losses, warmup
+from fastlogit import classes, elementwise, linear, losses, warmup
 
 
 @pytest.fixture
@@ -25,7 +25,8 @@ def test_it_compiles_every_public_function_and_then_finds_all_of_them_ready(caps
     warmup.run()
     first = capsys.readouterr().out
     names = {line.split()[3].removesuffix(",") for line in first.splitlines()[:-1]}
-    public = {*elementwise.__all__, *losses.__all__, *(f"linear.{x}" for x in linear.__all__)}
+    public = {*elementwise.__all__, *losses.__all__, *classes.__all__}
+    public |= {f"linear.{x}" for x in linear.__all__}
     assert names == public | {"fit", "threads"}
 
     warmup.run()
@@ -60,6 +61,7 @@ def test_it_compiles_the_functions_that_users_call(capsys, one_core):
     with event.install_recorder("numba:compile") as recorder:
         fl.sigmoid([0.5])
         fl.log_loss_gradient([0.5, 1.0], [1.0, 0.0])
+        fl.softmax_log_loss_gradient(np.eye(3), np.eye(3))
         fl.fit([[0.0], [1.0], [2.0], [3.0]], [0.0, 0.0, 1.0, 1.0])
         model = fl.fit({"x": np.arange(4.0)}, [0.0, 0.0, 1.0, 1.0])
         model.predict({"x": np.arange(4.0)})

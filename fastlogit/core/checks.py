@@ -16,7 +16,6 @@ import numpy as np
 
 from fastlogit.core import threads as _threads
 from fastlogit.kernels import sums
-from fastlogit.kernels.families import softmax
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +30,11 @@ ERROR: Literal["error"] = "error"
 
 # Booleans as text formats write them, in lower case.
 BOOLEANS = {"false": False, "true": True}
+
+# Arrays that suit a kernel; Numba would compile it again for read-only ones.
+PLAIN: tuple[Literal["C"], Literal["A"], Literal["W"]] = ("C", "A", "W")
+# Largest distance from 1 of a sum of probabilities.
+_TOLERANCE = 1e-6
 
 # Steps to decide whether two arrays overlap, which is a hard problem in general.
 _OVERLAP_WORK = 10_000
@@ -89,22 +93,60 @@ def check_targets(t: NDArray[Any], threads: int) -> int:
     return _check_range(t, "t", 1.0, "lie between 0 and 1", threads)
 
 
-def check_classes(t: NDArray[Any], K: int) -> None:
-    """Targets of K classes: class numbers (n,), or rows of probabilities (n, K)."""
-    if t.ndim == 1:
-        with np.errstate(invalid="ignore"):
-            wrong = ~((t >= 0) & (t < K) & (t == np.floor(t)))
-        rule = f"every element of t must be a class number, 0 to {K - 1}"
-    else:
-        rule = "every row of t must hold probabilities with sum 1"
-        outside = ~((t >= 0) & (t <= 1)).all(axis=1)
-        sums_to = t.sum(axis=1, dtype=np.float64)
-        wrong = outside | ~(np.abs(sums_to - 1.0) <= softmax.TOLERANCE)
+def class_targets(t: ArrayLike, shape: tuple[int, ...]) -> NDArray[Any]:
+    """Checked class numbers, int64 (n,), or probabilities (n, K), for logits of a shape."""
+    *leading, K = shape
+    rows = tuple(leading)
+    try:
+        array = np.asarray(t)
+    except ValueError:
+        raise ValueError("t must have rows of the same length") from None
+    if np.ma.is_masked(t):
+        raise ValueError(f"t must have no masked elements; got {np.ma.getmask(t).sum()}")
+    if array.dtype.kind not in "buif" or array.dtype.itemsize > 8:
+        raise TypeError(f"t must hold class numbers or probabilities; got dtype {array.dtype}")
+    if array.shape not in (rows, shape):
+        raise ValueError(
+            f"t must have the shape {rows} of class numbers or {shape} of probabilities; got "
+            f"{array.shape}"
+        )
+    if array.shape == shape:
+        _check_probabilities(array)
+        return array.reshape(-1, K)
+    right = (array >= 0) & (array < K)
+    if array.dtype.kind == "f":
+        right &= array == np.floor(array)
+    _check_each(right, array, f"be a class number from 0 to {K - 1}")
+    return np.require(array.reshape(-1), np.int64, PLAIN)
+
+
+def _check_probabilities(t: NDArray[Any]) -> None:
+    """Check that all elements are in [0, 1], and that each row has the sum 1."""
+    _check_each((t >= 0) & (t <= 1), t, "be a class number, or a probability between 0 and 1")
+    total = t.sum(axis=-1, dtype=np.float64)
+    precision = np.finfo(t.dtype).eps if t.dtype.kind == "f" else 0.0
+    wrong = abs(total - 1.0) > max(_TOLERANCE, t.shape[-1] * float(precision))
     if wrong.any():
-        first = int(np.argmax(wrong))
-        got = t[first].tolist() if t.ndim > 1 else t[first]
-        place = "row" if t.ndim > 1 else "index"
-        raise ValueError(f"{rule}; got {shown(got)} at {place} {first} ({wrong.sum()} such)")
+        place = np.unravel_index(int(np.argmax(wrong)), wrong.shape)
+        raise ValueError(
+            f"every row of t must have the sum 1; got {total[place]} at {_index(place)} "
+            f"({np.count_nonzero(wrong)} such)"
+        )
+
+
+def _check_each(right: NDArray[np.bool_], array: NDArray[Any], rule: str) -> None:
+    if not right.all():
+        place = np.unravel_index(int(np.argmin(right)), right.shape)
+        raise ValueError(
+            f"every element of t must {rule}; got {array[place]} at {_index(place)} "
+            f"({right.size - np.count_nonzero(right)} such)"
+        )
+
+
+def _index(place: tuple[Any, ...]) -> str:
+    """A place in an array, as messages show it."""
+    numbers = ", ".join(str(int(number)) for number in place)
+    return f"index {numbers}" if len(place) == 1 else f"index ({numbers})"
 
 
 def weights(weight: ArrayLike | None, n: int, like: str, threads: int) -> NDArray[Any] | None:

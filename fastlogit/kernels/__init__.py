@@ -1,7 +1,8 @@
 """The kernels: numbers and arrays in, numbers and arrays out, compiled by Numba.
 
-The functions exported here take single numbers.  Call them from your own compiled code: a loop over
-them vectorises, and float32 stays float32.
+Most functions exported here take single numbers.  Call them from your own compiled code: a loop
+over them vectorises, and float32 stays float32.  Those of K classes, `softmax` and others, take a
+row of K logits and put a row of results into an array.
 
 >>> import numba
 >>> import numpy as np
@@ -26,8 +27,11 @@ Nothing in this package checks its input, starts a thread or opens a file.
 `functions`, `elementwise`  the table of functions of numbers, and how they are made from it
 `logistic`, `exponential`   their mathematics
 `float32`                   σ in float32 arithmetic
+`multinomial`               functions of a row of K logits, and their mathematics
 `ufuncs`                    the same over arrays, as NumPy ufuncs
 `sums`                      sums over an array of logits
+`class_blocks`              results and sums over many rows of K logits
+`class_sums`                their sums over the classes
 `passes`                    sums over a matrix X
 `layouts`, `families`       how a pass reads X; how the loss depends on the logits
 `lanes`, `ieee`             vectors of eight float64; single operations of IEEE 754
@@ -38,5 +42,20 @@ Nothing in this package checks its input, starts a thread or opens a file.
 
 from fastlogit.kernels.elementwise import FUNCTIONS as _FUNCTIONS
 from fastlogit.kernels.functions import *  # noqa: F403
+from fastlogit.kernels.multinomial import (
+    log_softmax,
+    log_sum_exp,
+    softmax,
+    softmax_loss,
+    softmax_residual,
+)
 
-__all__ = sorted(_FUNCTIONS)
+__all__ = [
+    *_FUNCTIONS,
+    "log_softmax",
+    "log_sum_exp",
+    "softmax",
+    "softmax_loss",
+    "softmax_residual",
+]
+__all__.sort()

@@ -46,6 +46,7 @@ from fastlogit.kernels.ieee import (
     float64_from_bits,
     fma,
     two_product,
+    two_sum,
 )
 
 # Constants ----------------------------------------------------------------------------
@@ -304,6 +305,37 @@ def log1p_fraction(n: float, n_low: float, d: float, d_low: float, s: float) -> 
     high, high_low = two_product(q, MIDDLE)
     q_low += q_low
     return high, fma(q, _arctanh_rest(v), fma(q_low, v, q_low) + high_low)
+
+
+@jit.scalar
+def log1p_sum(s: float, s_low: float, scale: float) -> tuple[float, float]:
+    """``log(1 + scale (s + s_low)) / scale`` as high + low, for any ``s >= 0``."""
+    total, total_low = two_sum(1.0, scale * s)
+    total_low = fma(scale, s_low, total_low)
+    # total = m 2**k, with m in [sqrt 1/2, sqrt 2); log m = 2 atanh((m - 1) / (m + 1)).
+    k, power = _halves(float64_bits(total) - SQRT_HALF_BITS, 0.0)
+    m = total * power
+    up = 1.0 / scale
+    top = s if k == 0.0 else (m - 1.0) * up
+    top_low = s_low if k == 0.0 else total_low * power * up
+    bottom, bottom_low = two_sum(m, 1.0)
+    bottom_low = fma(total_low, power, bottom_low)
+    twice_w, twice_w_low = quotient(top + top, top_low + top_low, bottom, bottom_low)
+    w = scale * twice_w
+    v = 0.25 * (w * w)
+    high, low = two_sum(k * up * LN2_HIGH, twice_w)
+    low += fma(_polynomial(v, LOG) * v, twice_w, fma(k * up, LN2_LOW, twice_w_low))
+    return fast_two_sum(high, low)
+
+
+@jit.scalar
+def log1p_sum_float32(s: float) -> float:
+    """``log(1 + s)`` for ``s >= 0``, with a relative error below 2**-34."""
+    total = 1.0 + s
+    k, power = _halves(float64_bits(total) - SQRT_HALF_BITS, 0.0)
+    m = total * power
+    top = s if k == 0.0 else m - 1.0
+    return fma(k, LN2, _log_from_difference((top + top) / (m + 1.0)))
 
 
 @jit.scalar

@@ -110,6 +110,19 @@ def clear_flags() -> None:
         _clear_exceptions(_EXCEPTIONS)
 
 
+@jit.intrinsic
+def add_in_any_order(typingctx: Any, a: Any, b: Any) -> Any:
+    """``a + b``, for exact sums: the compiler may add up several of them in another order.
+
+    So it can use vectors for a loop that adds to one number.
+    """
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.fadd(*args, flags=("reassoc",))
+
+    return types.float64(types.float64, types.float64), codegen
+
+
 @jit.scalar
 def two_sum(a: float, b: float) -> tuple[float, float]:
     """Sum and its rounding error, for any `a` and `b`."""

@@ -176,6 +176,21 @@ def subtract(typingctx: Any, a: Any, b: Any) -> Any:
     return _each(lambda builder, *vectors: builder.fsub(*vectors), a, b)
 
 
+def _chosen(order: str) -> Any:
+    """Function that chooses one of two numbers in each lane; the second where one is NaN."""
+
+    @jit.intrinsic
+    def choose(typingctx: Any, a: Any, b: Any) -> Any:
+        return _each(
+            lambda builder, a, b: builder.select(builder.fcmp_ordered(order, a, b), a, b), a, b
+        )
+
+    return choose
+
+
+larger, smaller = _chosen(">"), _chosen("<")
+
+
 @jit.intrinsic
 def rounded(typingctx: Any, a: Any, like: Any) -> Any:
     """`a` in the dtype of `like`, an array or vectors of float64 or float32.
@@ -187,7 +202,7 @@ def rounded(typingctx: Any, a: Any, like: Any) -> Any:
 
 
 @jit.intrinsic
-def is_float32(typingctx: Any, array: Any) -> Any:
+def float32_flag(typingctx: Any, array: Any) -> Any:
     """True or None: a function that is given this compiles only the branch that it takes."""
     if array.dtype == types.float32:
         return types.boolean(array), lambda *_: ir.Constant(ir.IntType(1), 1)
@@ -477,6 +492,48 @@ def load_eight_rows(typingctx: Any, array: Any, row: Any, column: Any, count: An
                 vector = _masked_load(builder, pointer, element, mask)
             vectors.append(_widen(builder, array.dtype, vector))
         return context.make_tuple(builder, signature.return_type, vectors)
+
+    return signature, codegen
+
+
+@jit.intrinsic
+def transposed(typingctx: Any, vectors: Any) -> Any:
+    """Eight vectors as the columns of eight others."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        v = cgutils.unpack_tuple(builder, args[0], WIDTH)
+        for size in (4, 2, 1):
+            # Exchange the blocks of this size above and below the diagonal.
+            starts = range(0, WIDTH, 2 * size)
+            blocks = [start + lane for start in starts for lane in range(size)]
+            left = [
+                start + lane + other
+                for start in starts
+                for other in (0, WIDTH)
+                for lane in range(size)
+            ]
+            right = [lane + size for lane in left]
+            for i in blocks:
+                upper, lower = v[i], v[i + size]
+                v[i] = builder.shuffle_vector(upper, lower, _constant(left))
+                v[i + size] = builder.shuffle_vector(upper, lower, _constant(right))
+        return context.make_tuple(builder, signature.return_type, v)
+
+    return vectors(vectors), codegen
+
+
+@jit.intrinsic
+def store_eight_rows(typingctx: Any, array: Any, row: Any, column: Any, vectors: Any) -> Any:
+    """Put eight vectors into eight rows of a float64 or float32 array, from a column on."""
+    signature = types.void(array, types.int64, types.int64, vectors)
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        for number, vector in enumerate(cgutils.unpack_tuple(builder, args[3], WIDTH)):
+            indices = [builder.add(args[1], ir.Constant(args[1].type, number)), args[2]]
+            pointer, element = _address(context, builder, array, args[0], indices)
+            narrow = array.dtype == types.float32
+            value = builder.fptrunc(vector, pointer.type.pointee) if narrow else vector
+            builder.store(value, pointer, align=_itemsize(element))
 
     return signature, codegen
 

@@ -65,11 +65,13 @@ def checked(
 
 
 def with_targets(X: Any, t: ArrayLike, coef: ArrayLike, *options: Any) -> Arguments:
-    """Check arguments as `checked` does, and the shape of the targets."""
+    """Check arguments as `checked` does, and the shape of the targets; of K classes the targets."""
     model, data = checked(X, coef, *options)
     n = data.X.shape[0]
-    if isinstance(model.family, Softmax) and _ndim(t) == 2:
-        targets = _of_rows(t, "t", n, model)
+    if isinstance(model.family, Softmax):
+        targets = checks.class_targets(t, (n, model.intercept.size))
+        if targets.dtype == np.float16:  # the kernels have no float16
+            targets = targets.astype(np.float32)
     else:
         targets = checks.vector(t, "t", n, "row of X")
     return Arguments(model, data._replace(t=targets))

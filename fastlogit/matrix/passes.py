@@ -279,7 +279,7 @@ def _run(
     if wrong:
         data.X.check(data.threads)
         if data.t is not None and isinstance(family, Softmax):
-            checks.check_classes(data.t, intercept.size)
+            checks.class_targets(data.t, (data.X.shape[0], intercept.size))
         elif data.t is not None:
             checks.check_targets(data.t, data.threads)
         raise ValueError("X or t was changed while it was read")

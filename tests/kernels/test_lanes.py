@@ -104,6 +104,20 @@ def select_first(count, a, b):
     return result
 
 
+@numba.njit
+def larger_and_smaller(a, b):
+    results = np.empty((2, 8))
+    lanes.store(results, (0, 0), lanes.larger(lanes.load(a, 0), lanes.load(b, 0)))
+    lanes.store(results, (1, 0), lanes.smaller(lanes.load(a, 0), lanes.load(b, 0)))
+    return results
+
+
+@numba.njit
+def transpose(source, row, column, out):
+    tile = lanes.load_eight_rows(source, row, column, None)
+    lanes.store_eight_rows(out, column, row, lanes.transposed(tile))
+
+
 def extremes(dtype: np.dtype, n: int) -> np.ndarray:
     """The smallest and largest numbers of a type, and some between."""
     if dtype.kind == "b":
@@ -211,6 +225,23 @@ def test_rows_of_a_matrix_are_loaded_by_row_and_column():
     X = np.arange(60, dtype=np.float32).reshape(5, 12)[:, 1:]
     assert (load(X, (3, 2)) == X[3, 2:10]).all()
     assert load_first(X, (4, 8), 3).tolist() == [*X[4, 8:11].tolist(), 0, 0, 0, 0, 0]
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_a_tile_is_transposed_and_nothing_else_is_touched(dtype):
+    source, out = np.arange(240.0).reshape(12, 20), np.zeros((20, 12), dtype)
+    transpose(source, 3, 5, out)
+    expected = np.zeros((20, 12), dtype)
+    expected[5:13, 3:11] = source[3:11, 5:13].T
+    assert same_bits(out, expected)
+
+
+def test_the_larger_and_the_smaller_are_the_second_beside_nan():
+    a = np.array([1.0, 2.0, np.nan, 4.0, -np.inf, 0.0, np.inf, -1.0])
+    b = np.array([2.0, 1.0, 3.0, np.nan, 5.0, 0.0, np.nan, -1.0])
+    larger, smaller = larger_and_smaller(a, b)
+    assert same_bits(larger, np.where(a > b, a, b))
+    assert same_bits(smaller, np.where(a < b, a, b))
 
 
 def test_store_writes_eight_elements_and_no_more():

@@ -35,7 +35,7 @@ from tests.references.multiprecision import (
     sigmoid_derivative,
 )
 
-NAMES = kernels.__all__
+NAMES = sorted(FUNCTIONS)
 FUSED = llvmlite.binding.get_host_cpu_features().get("fma", False)
 
 

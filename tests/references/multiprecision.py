@@ -7,7 +7,7 @@ subnormal, so that no formula needs a second form for its tail.
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from typing import Any, NamedTuple
 
 import mpmath
 import numpy as np
@@ -98,6 +98,35 @@ def cross_entropy(y: float, t: float) -> mpf:
 @mpmath.workprec(PRECISION)
 def cross_entropy_derivative(y: float, t: float) -> mpf:
     return (mpf(y) - mpf(t)) / (mpf(y) * (1 - mpf(y)))
+
+
+class Softmax(NamedTuple):
+    """Exact results of one row of logits, as arrays (K,) of numbers, or numbers."""
+
+    probability: Any
+    others: Any
+    """Sum of the probabilities of all other classes."""
+    log_probability: Any
+    log_sum: mpf
+
+
+# Holds a sum of logits of any sizes.
+_SUM_PRECISION = 2200
+
+
+@mpmath.workprec(_SUM_PRECISION)
+def softmax(row: Any) -> Softmax:
+    """Textbook formulas, which divide by the sum of all exponentials."""
+    z = [mpf(float(value)) for value in row]
+    middle = max(z)  # any number that keeps the exponents small
+    with mpmath.workprec(PRECISION):
+        e = [_exp(value - middle) for value in z]
+        total = mpmath.fsum(e)
+        others = [mpmath.fsum(e[:k] + e[k + 1 :]) for k in range(len(e))] if len(e) < 100 else []
+        log = mpmath.log(total)
+        p, rest = [value / total for value in e], [value / total for value in others]
+    logs = [value - middle - log for value in z]
+    return Softmax(*(np.array(values, object) for values in (p, rest, logs)), middle + log)
 
 
 def is_subnormal(exact: mpf, dtype: Any) -> bool:

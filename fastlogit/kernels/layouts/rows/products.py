@@ -57,7 +57,7 @@ def multiply(
     work: None,
 ) -> bool:
     """Put ``X[first:first + rows] @ coef`` into z."""
-    _multiply(X, first, rows, coef, lanes.is_float32(coef), z)
+    _multiply(X, first, rows, coef, lanes.float32_flag(coef), z)
     return True
 
 
@@ -113,7 +113,7 @@ def multiply_two(
 ) -> bool:
     """Put the products with `coef` and with `other` into z and `other_z`, as `multiply` does."""
     unrolled = _unrolled(X)
-    if unrolled == 0 or lanes.is_float32(coef) is not None:
+    if unrolled == 0 or lanes.float32_flag(coef) is not None:
         multiply(X, first, rows, coef, z, work)
         return multiply(X, first, rows, other, other_z, work)
     if unrolled == SHORT:
@@ -135,7 +135,7 @@ def multiply_outputs(
 ) -> bool:
     """Put the products with each row of `coef` into the rows of z: eight rows of X at a time."""
     K, whole = coef.shape[0], rows // 8 * 8
-    if lanes.is_float32(coef) is not None:
+    if lanes.float32_flag(coef) is not None:
         for k in range(K):
             multiply(X, first, rows, coef[k], z[k], work)
         return True
