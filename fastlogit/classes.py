@@ -9,7 +9,7 @@ float32) for float16, integers of 8 bits and bool.
 
 Targets are class numbers or probabilities:
 
-* an array of integers from 0 to K - 1, with one element for each row;
+* an array of whole numbers from 0 to K - 1, with one element for each row;
 * an array of the shape of Z, whose rows are in [0, 1] and have the sum 1.  The sum may be off by
   1e-6, or by K times the precision of its dtype if that is more.
 

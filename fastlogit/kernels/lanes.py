@@ -41,7 +41,8 @@ def _has_avx512() -> bool:
 
 # Rows and vectors of a tile: they fill the registers, 32 of 512 bits or 16 of 256 bits.
 # No result depends on them.
-TILE_ROWS, TILE_VECTORS = (8, 2) if _has_avx512() else (4, 1)
+HAS_AVX512 = _has_avx512()
+TILE_ROWS, TILE_VECTORS = (8, 2) if HAS_AVX512 else (4, 1)
 
 
 class LanesType(types.Type):  # type: ignore[misc]

@@ -33,7 +33,7 @@ SHORT, SHORT_BYTES = 4 * lanes.WIDTH, 128
 MOST_FLOAT32 = 4 * SHORT
 # Whether two outputs are multiplied at a time: the 16 registers of AVX2 are too few.  No result
 # depends on it.
-PAIRS = lanes.TILE_ROWS == 8
+PAIRS = lanes.HAS_AVX512
 
 # float32 only if X is a float32 array without centres; its products are then formed in float32.
 Coefficients = NDArray[np.float64] | NDArray[np.float32]
