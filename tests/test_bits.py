@@ -61,6 +61,9 @@ def results() -> dict[str, str]:
         loss, gradient, hessian = fl.linear.log_loss_gradient_hessian(X, soft[rows], coef, **given)
         found[f"linear {dtype.__name__}"] = digest(loss, gradient, hessian)
         found[f"score {dtype.__name__}"] = digest(fl.linear.probability(X, coef, 0.5))
+        of_classes = rng.normal(size=(3, 19)).astype(dtype)
+        loss, gradient, _ = fl.linear.log_loss_gradient(X, np.arange(len(X)) % 3, of_classes)
+        found[f"linear classes {dtype.__name__}"] = digest(loss, gradient)
         found[f"columns {dtype.__name__}"] = digest(
             fl.linear.probability(dict(enumerate(X.T)), coef)
         )
