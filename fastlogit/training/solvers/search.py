@@ -118,7 +118,10 @@ def _cut(point: Point, trial: Point) -> float:
 
 
 class Idleness:
-    """Counts consecutive steps at rounding level that do not promise less than all before."""
+    """Counts consecutive steps at rounding level that do not promise half as much as all before.
+
+    A walk among rounding errors promises a little less now and then.
+    """
 
     def __init__(self) -> None:
         self.least, self.steps = np.inf, 0
@@ -131,6 +134,6 @@ class Idleness:
     def note(self, point: Point, step: Vector) -> None:
         """Count a step that was taken from a point."""
         gain = -dot(point.gradient, step)
-        is_rounding = gain <= _ROUNDING * abs(point.value) and not gain < self.least
+        is_rounding = gain <= _ROUNDING * abs(point.value) and not gain < 0.5 * self.least
         self.steps = self.steps + 1 if is_rounding else 0
         self.least = min(self.least, gain)
