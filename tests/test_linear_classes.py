@@ -179,8 +179,8 @@ def test_targets_may_be_rows_of_probabilities():
 @pytest.mark.parametrize("dtype", ["int8", "uint64", "float32", "bool"])
 def test_class_numbers_may_have_any_dtype(dtype):
     p = problem(2)
-    expected = linear.log_loss(p.X, p.t, p.coef)
-    assert linear.log_loss(p.X, p.t.astype(dtype), p.coef) == expected
+    expected = linear.log_loss(p.X, p.t, p.coef, **p.data)
+    assert linear.log_loss(p.X, p.t.astype(dtype), p.coef, **p.data) == expected
 
 
 def test_float32_is_multiplied_in_float32_and_has_less_accurate_terms():
@@ -208,43 +208,51 @@ def test_two_classes_with_logits_0_and_z_are_the_binomial_family():
     Within(value[:, 1], bound[:, 1]).assert_holds(y)
 
 
+def known(n, K):
+    """A weight and an offset that change nothing: they save compiling kernels without them."""
+    return {"weight": np.ones(n), "offset": np.zeros((n, K))}
+
+
 def test_nothing_is_lost_where_one_class_is_far_above_the_others():
     X, coef = np.ones((1, 1)), np.array([[40.0], [0.0], [0.0]])
     expected = 2 * math.exp(-40.0)
-    loss, gradient, _ = linear.log_loss_gradient(X, [0], coef)
+    loss, gradient, _ = linear.log_loss_gradient(X, [0], coef, **known(1, 3))
     assert loss == pytest.approx(expected, rel=1e-15)
     assert gradient[0, 0] == pytest.approx(-expected, rel=1e-15)
-    assert linear.hessian(X, coef)[0, 0] == pytest.approx(expected, rel=1e-15)
-    assert linear.probability(X, coef)[0, 1] == pytest.approx(math.exp(-40.0), rel=1e-15)
+    assert linear.hessian(X, coef, **known(1, 3))[0, 0] == pytest.approx(expected, rel=1e-15)
+    y = linear.probability(X, coef, offset=np.zeros((1, 3)))
+    assert y[0, 1] == pytest.approx(math.exp(-40.0), rel=1e-15)
     # Several largest logits.
-    tied = linear.log_loss(X, [1], [[7.0], [7.0], [7.0]])
+    tied = linear.log_loss(X, [1], [[7.0], [7.0], [7.0]], **known(1, 3))
     assert tied == pytest.approx(math.log(3.0), rel=1e-15)
 
 
 def test_infinite_and_missing_logits():
-    X = np.ones((1, 1))
+    X, offset = np.ones((1, 1)), np.zeros((1, 3))
     coef = [[0.0], [0.0], [-np.inf]]
-    assert linear.probability(X, coef)[0].tolist() == [0.5, 0.5, 0.0]
-    assert linear.log_loss(X, [2], coef) == np.inf
-    assert linear.log_loss(X, [0], coef) == pytest.approx(math.log(2.0), rel=1e-15)
+    assert linear.probability(X, coef, offset=offset)[0].tolist() == [0.5, 0.5, 0.0]
+    assert linear.log_loss(X, [2], coef, **known(1, 3)) == np.inf
+    loss = linear.log_loss(X, [0], coef, **known(1, 3))
+    assert loss == pytest.approx(math.log(2.0), rel=1e-15)
     for value in (np.nan, np.inf):
-        assert np.isnan(linear.probability(X, [[0.0], [value], [1.0]])).all()
+        y = linear.probability(X, [[0.0], [value], [1.0]], offset=offset)
+        assert np.isnan(y).all()
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_no_bit_depends_on_threads_or_neighbours(dtype):
     p = problem(3, n=60_000, d=40)
-    X, coef = p.X.astype(dtype), p.coef.astype(dtype)
+    X, coef, given = p.X.astype(dtype), p.coef.astype(dtype), known(60_000, 3)
+    offset = given["offset"]
     results = [
         [
-            linear.probability(X, coef, threads=threads),
-            *linear.log_loss_gradient(X, p.t, coef, weight=p.weight, threads=threads),
-            linear.hessian_product(X, coef, coef.ravel(), threads=threads),
+            linear.probability(X, coef, offset=offset, threads=threads),
+            *linear.log_loss_gradient(X, p.t, coef, **given, threads=threads),
         ]
         for threads in (1, 2)
     ]
     assert [bits(one) for one in results[0]] == [bits(one) for one in results[1]]
-    alone = linear.probability(X[1001:1002], coef)
+    alone = linear.probability(X[1001:1002], coef, offset=offset[:1])
     assert bits(alone[0]) == bits(results[0][0][1001])
 
 
@@ -253,8 +261,9 @@ def test_a_hessian_of_many_products_has_two_parts_for_any_number_of_threads():
     coef = coef[0] / 10
     parts = [passes._split_pairs(as_matrix(rows), 1) for rows in (X, X[:100])]
     assert [len(each) for each in parts] == [2, 1]
-    alone, together = (linear.hessian(X, coef, threads=threads) for threads in (1, 2))
-    assert bits(alone) == bits(together) == bits(linear.hessian(X, coef))
+    given = {"weight": np.ones(1000), "offset": np.zeros(1000)}
+    alone, together = (linear.hessian(X, coef, **given, threads=threads) for threads in (1, 2))
+    assert bits(alone) == bits(together) == bits(linear.hessian(X, coef, **given))
     # The sums of two parts would take too much memory.
     assert len(passes._split_pairs(as_matrix(X), passes.PARTIAL_BYTES // 8)) == 1
 
