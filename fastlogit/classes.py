@@ -286,7 +286,7 @@ def softmax_residual(
     Notes
     -----
     With ξ = log Σ e^z_j - Σ t_j z_j, the derivative of the first term is e^z_k / Σ e^z_j = p_k, and
-    that of the second is t_k.
+    the second term gives t_k.
 
     For the class of a label, p_k - 1 would have no digits where p_k is nearly 1.  It is computed as
     minus the sum of the other probabilities.  In general it is (1 - t_k) p_k - t_k (1 - p_k).

@@ -69,7 +69,7 @@ _public = partial(
 X : array_like (n, d), CSR matrix (n, d), or table of n rows
     Features, of any real dtype and layout; see :mod:`fastlogit.linear`.
 coef : array_like (d,), or (K, d)
-    Coefficients; for K classes those of each class.
+    Coefficients; for K classes a row for each class.
 intercept : float, or array_like (K,)
     Constant part of z.
 """,

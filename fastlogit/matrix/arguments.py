@@ -11,10 +11,9 @@ import numpy as np
 
 from fastlogit.core import checks
 from fastlogit.core import threads as _threads
-from fastlogit.kernels import lanes
 from fastlogit.kernels.families import Binomial, Softmax
 from fastlogit.matrix import as_matrix
-from fastlogit.matrix.passes import LinearModel, PassInput, multiplies_much
+from fastlogit.matrix.passes import LinearModel, PassInput, multiplies_much, with_zeros
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -87,7 +86,7 @@ def direction(
     if with_intercept:
         each += " and one for the intercept" if K == 1 else ", then one for each intercept"
     array = checks.vector(vector, "direction", K * (d + 1 if with_intercept else d), each)
-    rows = _padded(array[: K * d].reshape(K, d))
+    rows = with_zeros(array[: K * d].reshape(K, d))
     if array.dtype == np.float32:
         rows = rows.astype(model.coef.dtype)
     return rows, array[K * d :].astype(np.float64) if with_intercept else np.zeros(K)
@@ -111,7 +110,7 @@ def _model(matrix: Matrix, coef: ArrayLike, intercept: ArrayLike) -> LinearModel
         family, rows = _BINOMIAL, checks.vector(coef, "coef", d, "column of X")[np.newaxis]
         constants = np.array([checks.number(intercept, "intercept")])
     is_float32 = bool(matrix.dtype == np.asarray(coef).dtype == np.float32)
-    padded = _padded(rows)
+    padded = with_zeros(rows)
     if is_float32 and matrix.multiplies_float32:
         padded = padded.astype(np.float32)
     return LinearModel(family, padded, constants.astype(np.float64), is_float32)
@@ -123,13 +122,6 @@ def _ndim(value: Any) -> int:
         return np.ndim(value)
     except ValueError:
         return 1
-
-
-def _padded(rows: Array) -> Array:
-    """Rows of float64 that end with zeros, as the kernels need them."""
-    padded = np.zeros((rows.shape[0], lanes.round_up(rows.shape[1])))
-    padded[:, : rows.shape[1]] = rows
-    return padded
 
 
 def _of_rows(value: ArrayLike, name: str, n: int, model: LinearModel) -> Array:

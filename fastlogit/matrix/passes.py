@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 
 from fastlogit.core import checks, threads
-from fastlogit.kernels import passes, sums
+from fastlogit.kernels import lanes, passes, sums
 from fastlogit.kernels.families import Softmax
 from fastlogit.kernels.passes import Results
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 # Most memory that the sums of all parts take together.
 PARTIAL_BYTES = 64 << 20
-# A Hessian of as many products of two elements takes 0.4 ms, and a second part 20 µs.
+# A Hessian that needs this number of products takes 0.4 ms; a second part costs 20 µs.
 MANY_PRODUCTS = 1 << 23
 
 
@@ -52,6 +52,14 @@ class LinearModel(NamedTuple):
     coef: Array
     intercept: FloatArray
     float32: bool
+
+
+def with_zeros(coef: Array) -> FloatArray:
+    """Coefficients (K, d) as float64, followed by zeros as in `LinearModel`."""
+    K, d = coef.shape
+    padded = np.zeros((K, lanes.round_up(d)))
+    padded[:, :d] = coef
+    return padded
 
 
 class PassInput(NamedTuple):

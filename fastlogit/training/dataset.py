@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
-from fastlogit.kernels import lanes
 from fastlogit.matrix import passes
 from fastlogit.training import sampling
 
@@ -298,8 +297,7 @@ class ArrayDataset(Dataset):
     def _model(self, theta: Vector) -> passes.LinearModel:
         """The family with the coefficients and intercepts of θ, as the kernels read them."""
         coef, intercept = self.family.split(theta, self.d)
-        padded = np.zeros((len(coef), lanes.round_up(self.d)))
-        padded[:, : self.d] = coef
+        padded = passes.with_zeros(coef)
         return passes.LinearModel(self.family.kernel_family, padded, intercept, float32=False)
 
     def _logits(self, theta: Vector) -> Vector:

@@ -118,9 +118,9 @@ def _cut(point: Point, trial: Point) -> float:
 
 
 class Idleness:
-    """Counts consecutive steps at rounding level that do not promise half as much as all before.
+    """Counts consecutive steps at rounding level, until one promises less than half of the least.
 
-    A walk among rounding errors promises a little less now and then.
+    A walk among rounding errors promises a little less now and then, which must not count.
     """
 
     def __init__(self) -> None:
