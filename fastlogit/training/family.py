@@ -137,7 +137,10 @@ class Binomial(Family):
     @classmethod
     def from_targets(cls, t: ArrayLike, n: int, threads: int) -> tuple[Self, Targets]:
         """Take numbers in [0, 1] as they are, and two different labels as 0 and 1."""
-        return cls(), read_targets(t, n, threads)
+        targets = read_targets(t, n, threads)
+        if len(targets.classes) > 2:
+            raise ValueError(f"t must have two different labels; got {len(targets.classes)}")
+        return cls(), targets
 
     def log_loss(
         self, logits: NDArray[Any], t: NDArray[Any], weight: NDArray[Any] | None, threads: int

@@ -1,4 +1,4 @@
-"""Targets of two classes: probabilities, or labels of any type; and class weights."""
+"""Targets: probabilities, or labels of any type, as numbers; and class weights."""
 
 from __future__ import annotations
 
@@ -22,10 +22,16 @@ if TYPE_CHECKING:
 
 
 _NUMBERS = (bool, int, float, np.number, Decimal)
+# Targets with more different labels are taken for something else, such as identifiers.
+MOST_CLASSES = 10_000
 
 
 class Targets(NamedTuple):
-    """Targets as numbers, with the labels of 0, 1 and so on."""
+    """Targets as numbers, with the labels of 0, 1 and so on.
+
+    With two classes, `t` is the probability of the second, or whether it is the label.  With more,
+    it holds class numbers as int64, or rows of probabilities as float64.
+    """
 
     t: NDArray[Any]
     classes: tuple[Any, ...]
@@ -34,14 +40,20 @@ class Targets(NamedTuple):
 
 
 def read_targets(t: ArrayLike, n: int, threads: int) -> Targets:
-    """Targets of n rows: numbers in [0, 1] unchanged, two different labels as 0 and 1 in order."""
+    """Targets of n rows.
+
+    Numbers in [0, 1] are taken as they are.  Other labels get their numbers in sorted order.  A
+    matrix has a probability for each class, a column each; two columns are two classes.
+    """
     array = np.asarray(t) if not isinstance(t, np.ma.MaskedArray) else t
     if array.ndim == 1:
         must_be_present(array)
-    if array.ndim == 1 and array.dtype.kind == "O":
-        kinds = {type(label) for label in array.tolist()}
+    if array.dtype.kind == "O":
+        kinds = {type(label) for label in array.ravel().tolist()}
         if kinds and all(issubclass(kind, _NUMBERS) for kind in kinds):
             t = array = np.array(array.tolist(), np.float64 if Decimal in kinds else None)
+    if array.ndim == 2:
+        return _rows_of_probabilities(array, n)
     if array.ndim == 1 and array.dtype.kind in "OTU":
         return _string_targets(array, n)
     if array.ndim == 1 and array.dtype in (np.float16, np.bool_):
@@ -52,28 +64,63 @@ def read_targets(t: ArrayLike, n: int, threads: int) -> Targets:
     try:
         soft = checks.check_targets(numbers, threads) > 0
     except ValueError as error:
-        values = np.unique(array)
-        if values.size != 2 or not np.isfinite(values).all():
-            raise ValueError(f"{error}; or t must have two different labels") from None
-        return Targets(array == values[1], (values[0].item(), values[1].item()), soft=False)
+        return _number_targets(array, str(error))
     return Targets(numbers, (0, 1), soft)
+
+
+def _number_targets(array: NDArray[Any], error: str) -> Targets:
+    """Numbers as labels; `error` says why they are no probabilities."""
+    values = np.unique(array)
+    if values.size < 2 or not np.isfinite(values).all():
+        raise ValueError(f"{error}; or t must have two or more different labels")
+    broken = array[array != np.floor(array)]
+    if values.size > 2 and broken.size:
+        raise ValueError(
+            f"{error}; or t must have two different labels, or more that are whole numbers; got "
+            f"{broken[0]}"
+        )
+    return _hard_targets(np.searchsorted(values, array), values.tolist())
 
 
 def _string_targets(array: NDArray[Any], n: int) -> Targets:
     if array.size != n:
         raise ValueError(f"t must have one element for each row of X, {n}; got {array.size}")
-    found = set(array.tolist())
-    if any(not isinstance(label, str) for label in found):
-        index = next(i for i, label in enumerate(array.tolist()) if not isinstance(label, str))
+    labels = array.tolist()
+    classes = set(labels)
+    if any(not isinstance(label, str) for label in classes):
+        index = next(i for i, label in enumerate(labels) if not isinstance(label, str))
         raise TypeError(
             f"t must hold real numbers, or strings alone; got {array[index]!r} at index {index}"
         )
-    classes = sorted(found)
-    if len(classes) != 2:
+    number = {label: place for place, label in enumerate(sorted(classes))}
+    numbers = np.fromiter(map(number.__getitem__, labels), np.int64, n)
+    return _hard_targets(numbers, list(number))
+
+
+def _hard_targets(numbers: NDArray[np.int64], classes: list[Any]) -> Targets:
+    """Class numbers as targets, if there are not too few or too many classes."""
+    if not 2 <= len(classes) <= MOST_CLASSES:
         raise ValueError(
-            f"t must have two different labels; got {len(classes)}: {checks.listed(classes)}"
+            f"t must have two different labels, or more up to {MOST_CLASSES}; got "
+            f"{len(classes)}: {checks.listed(classes)}"
         )
-    return Targets(array == classes[1], (classes[0], classes[1]), soft=False)
+    t = numbers == 1 if len(classes) == 2 else numbers
+    return Targets(t, tuple(classes), soft=False)
+
+
+def _rows_of_probabilities(array: NDArray[Any], n: int) -> Targets:
+    """Rows with the probability of each class; rows with a 1 are class numbers."""
+    if array.shape[0] != n or array.shape[1] < 2:
+        raise ValueError(
+            f"t must have one axis, or a row of probabilities for each row of X, ({n}, number of "
+            f"classes); got the shape {array.shape}"
+        )
+    t = checks.class_targets(array, array.shape).astype(np.float64)
+    classes = tuple(range(array.shape[1]))
+    soft = bool(((t != 0.0) & (t != 1.0)).any())
+    if len(classes) == 2:
+        return Targets(t[:, 1].copy(), classes, soft)
+    return Targets(t if soft else np.argmax(t, axis=1), classes, soft)
 
 
 def must_be_present(t: NDArray[Any]) -> None:
@@ -127,7 +174,7 @@ def class_weights(
     if class_weight is None:
         return weight
     if found.soft:
-        raise ValueError("class_weight needs labels of two classes; t has values between 0 and 1")
+        raise ValueError("class_weight needs labels; t has probabilities between 0 and 1")
     numbers = found.t.astype(np.intp)
     if isinstance(class_weight, Mapping):
         factors = class_factors(class_weight, found.classes, "t")
@@ -152,9 +199,8 @@ def class_factors(
     """
     for label in class_weight:
         if label not in classes:
-            labels = " and ".join(map(repr, classes))
             raise ValueError(
-                f"class_weight must have the labels of {target}, {labels}; got "
+                f"class_weight must have the labels of {target}, {checks.listed(classes)}; got "
                 f"{checks.shown(label)}"
             )
     return [
