@@ -43,7 +43,7 @@ class TrainingData(NamedTuple):
         Row-major; CSR if there are categories, and for LIBSVM.  float32 if that holds all numbers
         exactly, else float64.
     t : ndarray (n,)
-        float64, in [0, 1].
+        float64: in [0, 1]; or class numbers, 0 to K - 1, if there are more than two labels.
     feature_names : tuple of str, or None
         None if the columns have no names.
     skipped : int
@@ -52,13 +52,13 @@ class TrainingData(NamedTuple):
         For each text column, the categories in the rows that were kept, in order.  Each has a
         feature; these follow the features that are numbers, in the order that
         :class:`fastlogit.LogisticModel` needs.
-    classes : tuple of two labels
-        The labels of t = 0 and t = 1, for :class:`fastlogit.LogisticModel`.
+    classes : tuple of labels
+        The labels of t = 0, t = 1 and so on, for :class:`fastlogit.LogisticModel`.
     weight, offset : ndarray (n,), or None
         float64.
     notes : tuple of str
-        Warnings for people: an index of the rows was left out, or a column has a category for
-        each row.
+        Warnings for people: an index of the rows was left out, a column has a category for each
+        row, or a label may be a mistake.
     """
 
     X: Any
@@ -66,7 +66,7 @@ class TrainingData(NamedTuple):
     feature_names: tuple[str, ...] | None
     skipped: int
     categories: dict[str, tuple[str, ...]]
-    classes: tuple[Label, Label] = (0, 1)
+    classes: tuple[Label, ...] = (0, 1)
     weight: NDArray[np.float64] | None = None
     offset: NDArray[np.float64] | None = None
     notes: tuple[str, ...] = ()
@@ -131,13 +131,15 @@ def read_table(
     ValueError
         If there is no such label or column; if a column holds neither numbers nor categories, but
         formatted numbers, dates, identifiers, or numbers and words; if a value is missing,
-        infinite, or a negative weight; or if the targets are neither two labels nor numbers
-        between 0 and 1.  The message names the column, and a row (from 0).
+        infinite, or a negative weight; or if the targets are neither labels nor numbers between
+        0 and 1.  The message names the column, and a row (from 0).
 
     Notes
     -----
-    Labels are as in :func:`fastlogit.fit`: numbers between 0 and 1 are t, and any two other
-    labels are t = 0 and t = 1 in their order.  ``true`` and ``false`` in a CSV are booleans.
+    Labels are as in :func:`fastlogit.fit`: numbers between 0 and 1 are t; two other labels, or
+    more that are text or whole numbers, are t = 0, t = 1 and so on in their order.  ``true`` and
+    ``false`` in a CSV are booleans.  If a third label of a CSV looks like a missing value, such as
+    "?", that is an error unless `csv` gives the missing values.
     The index of a data frame is no feature unless `categorical` names it; `notes` says so.
 
     A model needs the categories and classes to score other tables::
@@ -186,7 +188,7 @@ def read_table(
     ]
     feature_names, texts = _name_features(table, roles, read.categories, dropped)
     X = _one_hot(rows, read.categories, list(texts.values()), dropped) if texts else rows.X
-    notes = _notes(table, roles, read)
+    notes = (*_notes(table, roles, read), *read.labels.notes(classes))
     return TrainingData(X, t, feature_names, skipped, texts, classes, weights, offsets, notes)
 
 

@@ -80,11 +80,11 @@ def test_missing_label(fails):
     )
 
 
-def test_three_labels_are_an_error(fails):
-    pq.write_table(pa.table({**ROWS, "t": [0, 1, 2, 0, 1]}), "data.parquet")
+def test_labels_that_are_measured_are_an_error(fails):
+    pq.write_table(pa.table({**ROWS, "t": [0, 1, 2.5, 0, 1]}), "data.parquet")
     message = (
-        "data.parquet: column 't' must have two different labels, or lie between 0 and 1; got 3: "
-        "0, 1, 2 (2 in row 2)\n"
+        "data.parquet: column 't' must have two different labels, or more that are whole numbers, "
+        "or lie between 0 and 1; got 3: 0.0, 1.0, 2.5 (2.5 in row 2)\n"
     )
     assert message in fails("train", "data.parquet", "--label", "t", "-o", "m.json")
 

@@ -88,11 +88,11 @@ def test_missing_values_in_another_column_and_another_row(tmp_path):
 @pytest.mark.parametrize(
     ("column", "value", "message"),
     [
-        ("late", 2.0, r"column 'late' must .* labels, or .*; got 3: 0.0, 1.0, 2.0 \(2.0 in row 3"),
+        ("late", 2.5, r"column 'late' must .* labels, or .*; got 3: 0.0, 1.0, 2.5 \(2.5 in row 3"),
         (
             "late",
-            -1.0,
-            r"column 'late' must .*, or lie between 0 and 1; got 3: -1.0, 0.0, 1.0 \(-1",
+            -0.5,
+            r"column 'late' must .*, or lie between 0 and 1; got 3: -0.5, 0.0, 1.0 \(-0.5 in row 3",
         ),
         ("late", np.inf, r"column 'late' must .*; got 3: 0.0, 1.0, inf \(inf in row 30000\)"),
         ("a", np.inf, "column 'a' must be finite; got inf in row 30000"),
@@ -347,10 +347,10 @@ def test_features_of_one_name_are_an_error(drop_first):
 
 def test_rows_of_a_folder_are_counted_within_their_file(tmp_path):
     (tmp_path / "in").mkdir()
-    for name, last in (("1", 1), ("2", 2)):
-        table = pa.table({"x": [1.0, 2.0], "t": [0, last]})
+    for name, last in (("1", 1), ("2", 2.5)):
+        table = pa.table({"x": [1.0, 2.0], "t": [0.0, last]})
         write(table, tmp_path / "in" / f"{name}.parquet")
-    with pytest.raises(ValueError, match=r"2\.parquet: column 't' must .* \(2 in row 1\)$"):
+    with pytest.raises(ValueError, match=r"2\.parquet: column 't' must .* \(2.5 in row 1\)$"):
         read_table(tmp_path / "in", "t")
 
 
