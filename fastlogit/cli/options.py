@@ -81,12 +81,16 @@ def add_label(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_offset(parser: argparse.ArgumentParser) -> None:
-    """Add ``--offset``, of a model's scores."""
+def add_offset(
+    parser: argparse.ArgumentParser,
+    text: str = "column added to each row's logit; needed by a model that was trained with one",
+) -> None:
+    """Add ``--offset``, which may be given several times."""
     parser.add_argument(
         "--offset",
         metavar="COLUMN",
-        help="column added to each row's logit; needed by a model that was trained with one",
+        action="append",
+        help=f"{text}.  Of more than two labels, once for each, in their order",
     )
 
 

@@ -31,17 +31,17 @@ def add_parser(commands: options.Subparsers) -> None:
     parser.add_argument(
         "--label",
         metavar="COLUMN",
-        help="the target: two labels of any kind, or numbers between 0 and 1.  In a .npy file, its "
-        "position (0 is the first column, -1 the last); LIBSVM files contain their labels.  All "
-        "other columns are features",
+        help="the target: two or more labels, texts or whole numbers; or numbers between 0 and 1.  "
+        "In a .npy file, its position (0 is the first column, -1 the last); LIBSVM files contain "
+        "their labels.  All other columns are features",
     )
     parser.add_argument(
-        "--positive", metavar="VALUE", help="the label of t = 1 (default: the later in sort order)"
+        "--positive",
+        metavar="VALUE",
+        help="the label of t = 1, one of two (default: the later in sort order)",
     )
     parser.add_argument("--weight", metavar="COLUMN", help="sample weights; not a feature")
-    parser.add_argument(
-        "--offset", metavar="COLUMN", help="known addition to each row's logit; not a feature"
-    )
+    options.add_offset(parser, "known addition to each row's logit; not a feature")
     options.add_columns(
         parser,
         "--categorical",

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from fastlogit.matrix.onehot import Unknown
     from fastlogit.models.model import LogisticModel
     from fastlogit.tables.csv_options import CSVOptions
-    from fastlogit.tables.table import ReadProgress
+    from fastlogit.tables.table import Columns, ReadProgress
 
 # Bins of the calibration table.
 _CALIBRATION_BINS = 10
@@ -108,7 +108,7 @@ def evaluate(
     source: Any,
     label: str | int | None = None,
     *,
-    offset: str | int | None = None,
+    offset: Columns = None,
     threshold: float = 0.5,
     missing: Missing = "skip",
     unknown: Unknown = "error",

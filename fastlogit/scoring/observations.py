@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from fastlogit.matrix.onehot import Unknown
     from fastlogit.models.model import LogisticModel
     from fastlogit.tables.csv_options import CSVOptions
-    from fastlogit.tables.table import Batch, ReadProgress
+    from fastlogit.tables.table import Batch, Columns, ReadProgress
 
 
 class Observations(NamedTuple):
@@ -37,7 +37,7 @@ def read_observations(
     source: Any,
     label: str | int | None,
     *,
-    offset: str | int | None = None,
+    offset: Columns = None,
     missing: Missing = "skip",
     unknown: Unknown = "error",
     source_format: str | None = None,
@@ -57,8 +57,8 @@ def read_observations(
     )
     columns, text = list(features.positions), set(features.text)
     if target is not None:
-        if target == features.offset or (target in columns and in_array is None):
-            role = "the offset" if target == features.offset else "a feature of the model"
+        if target in features.offsets or (target in columns and in_array is None):
+            role = "the offset" if target in features.offsets else "a feature of the model"
             raise ValueError(
                 f"{table.name}: {table.describe(target)} is {role}, so it cannot be the label"
             )

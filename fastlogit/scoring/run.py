@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from fastlogit.models.model import LogisticModel
     from fastlogit.scoring.scorer import Output, ScoredBatch
     from fastlogit.tables.csv_options import CSVOptions
-    from fastlogit.tables.table import ReadProgress
+    from fastlogit.tables.table import Columns, ReadProgress
 
 
 class Scored(NamedTuple):
@@ -100,7 +100,7 @@ def score(
     output: Output | Sequence[Output] = "probability",
     names: str | Sequence[str] | None = None,
     keep: Sequence[str] = (),
-    offset: str | int | None = None,
+    offset: Columns = None,
     threshold: float = 0.5,
     missing: Missing = "error",
     unknown: Unknown = "error",
@@ -144,9 +144,10 @@ def score(
     keep : sequence of str
         Columns of the source to write before them.  Columns of a CSV are kept as text, even if
         they are features.
-    offset : str or int, optional
+    offset : str or int, or sequence of these, optional
         A column of numbers that is added to the logits: its name, or its position where columns
-        have no names.  A model that was trained with an offset needs one.
+        have no names.  A model of more than two classes needs one for each class.  A model that
+        was trained with an offset needs it.
     threshold : float
         The label is the second of the model's `classes` where the probability is above this.
     missing : {"error", "nan", "skip"}

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from fastlogit.core.checks import Missing
     from fastlogit.matrix.onehot import Unknown
     from fastlogit.models.model import LogisticModel
-    from fastlogit.tables.table import Batch, Table
+    from fastlogit.tables.table import Batch, Columns, Table
 
 Output = Literal["probability", "logit", "label", "log-probability"]
 OUTPUTS: tuple[Output, ...] = get_args(Output)
@@ -74,7 +74,7 @@ class Scorer:
         output: Output | Sequence[Output] = "probability",
         names: str | Sequence[str] | None = None,
         keep: Sequence[str] = (),
-        offset: str | int | None = None,
+        offset: Columns = None,
         threshold: float = 0.5,
         missing: Missing = "error",
         unknown: Unknown = "error",
@@ -119,7 +119,7 @@ class Scorer:
             "output": self.outputs,
             "names": self.names,
             "kept": [self.columns[column] for column in self.kept],
-            "offset": self.features.offset,
+            "offset": self.features.offsets or None,
             "threshold": self.threshold,
             "missing": self.features.missing,
             "unknown": self.features.unknown,

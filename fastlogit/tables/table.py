@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from fastlogit.tables.csv_options import CSVOptions
 
     Reader = Callable[["Wanted"], Iterator["Batch"]]
+    # One column or several, each by its name or its position.
+    Columns = str | int | Sequence[str | int] | None
 
 T = TypeVar("T")
 
@@ -216,6 +218,13 @@ class Table:
                 f"to {width - 1}; got {shown(column)}"
             )
         return position % width
+
+    def positions(self, columns: Columns, role: str) -> list[int]:
+        """Positions of one column or of several, each given as for `position`; empty for None."""
+        if columns is None:
+            return []
+        given: Sequence[Any] = columns if isinstance(columns, list | tuple) else [columns]
+        return [self.position(column, role) for column in given]
 
     def arrow_field(self, position: int) -> Any:
         """The Arrow field with which a column is written when it is copied to an output."""

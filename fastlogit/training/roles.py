@@ -14,7 +14,7 @@ from fastlogit.training.categories import Reason, refuse
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from fastlogit.tables.table import Table
+    from fastlogit.tables.table import Columns, Table
 
 
 class Rule(NamedTuple):
@@ -35,7 +35,7 @@ class ColumnRoles(NamedTuple):
     numbers: list[int]
     text: list[int]
     target: int
-    # The weight and the offset, if given, in this order.
+    # The weight and the offsets, as far as they are given, in this order.
     measures: list[int]
     # Text features that the caller calls categorical.
     chosen: set[int]
@@ -54,7 +54,7 @@ def choose_roles(
     table: Table,
     target: int,
     weight: str | int | None,
-    offset: str | int | None,
+    offset: Columns,
     categorical: Sequence[str],
     ignore: Sequence[str],
 ) -> ColumnRoles:
@@ -63,13 +63,13 @@ def choose_roles(
     Raises a ValueError if a column has two roles, or a type that does not fit its role.
     """
     named, rules = {target: "label"}, {}
-    for argument, name, rule in (("weight", weight, _WEIGHT), ("offset", offset, FINITE)):
-        if name is not None:
-            position = table.position(name, argument)
+    weights = None if weight is None else [weight]  # a single one
+    for argument, columns, rule in (("weight", weights, _WEIGHT), ("offset", offset, FINITE)):
+        for position in table.positions(columns, argument):
             if position in named:
                 raise ValueError(
-                    f"{table.name}: {argument} must be a column of its own; got {name!r}, which is "
-                    f"the {named[position]}"
+                    f"{table.name}: {argument} must be a column of its own; got "
+                    f"{table.describe(position)}, which is the {named[position]}"
                 )
             named[position], rules[position] = argument, rule
     chosen = find_columns(table, categorical, "categorical")

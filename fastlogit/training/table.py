@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from fastlogit.core.checks import Missing
     from fastlogit.tables.csv_options import CSVOptions
-    from fastlogit.tables.table import Batch, Table
+    from fastlogit.tables.table import Batch, Columns, Table
     from fastlogit.training.roles import ColumnRoles
     from fastlogit.training.targets import Label
 
@@ -55,7 +55,7 @@ class TrainingData(NamedTuple):
     classes : tuple of labels
         The labels of t = 0, t = 1 and so on, for :class:`fastlogit.LogisticModel`.
     weight, offset : ndarray (n,), or None
-        float64.
+        float64; `offset` is (n, K) if there are K labels, more than two.
     notes : tuple of str
         Warnings for people: an index of the rows was left out, a column has a category for each
         row, or a label may be a mistake.
@@ -78,7 +78,7 @@ def read_table(
     *,
     positive: Label | None = None,
     weight: str | int | None = None,
-    offset: str | int | None = None,
+    offset: Columns = None,
     missing: Missing = "error",
     categorical: Sequence[str] = (),
     ignore: Sequence[str] = (),
@@ -99,8 +99,11 @@ def read_table(
         LIBSVM has labels besides its columns and needs none.
     positive : label, optional
         The label of t = 1; default: the later one of two labels in their order.
-    weight, offset : str or int, optional
-        Columns of sample weights, and of a known addition to the logits; they are no features.
+    weight : str or int, optional
+        Column of sample weights; it is no feature.
+    offset : str or int, or sequence of these, optional
+        Column of a known addition to the logits; it is no feature.  More than two labels need a
+        column for each, in their order.
     missing : {"error", "skip"}
         Whether a null or NaN raises an error that names the column, or its row is left out.
     categorical : sequence of str
@@ -178,8 +181,9 @@ def read_table(
         read = _read_rows(table, roles, missing)
     rows, skipped = read.rows, read.total - read.rows.count
     t, classes, _ = read.labels.targets(rows.vectors[0], positive)
-    others = iter(rows.vectors[1:])
-    weights, offsets = (next(others) if one is not None else None for one in (weight, offset))
+    others = rows.vectors[1:]
+    weights = others.pop(0) if weight is not None else None
+    offsets = _offsets(table, others, classes)
     if table.names is None:
         return TrainingData(rows.X, t, None, skipped, {}, classes, weights, offsets)
     _refuse_texts(table, roles, read)
@@ -288,6 +292,21 @@ def _read_rows(table: Table, roles: ColumnRoles, missing: str) -> _Read:
     _must_have_rows(table, rows.count, total)
     rows.resize(rows.count)
     return _Read(rows, labels, categories, total)
+
+
+def _offsets(
+    table: Table, columns: list[NDArray[np.float64]], classes: Sequence[Label]
+) -> NDArray[np.float64] | None:
+    """The offsets as they belong to the logits; None without a column."""
+    logits = 1 if len(classes) == 2 else len(classes)
+    if len(columns) not in (0, logits):
+        plural = "s, one for each label" if logits > 1 else ""
+        raise ValueError(
+            f"{table.name}: offset must be {logits} column{plural}; got {len(columns)}"
+        )
+    if not columns:
+        return None
+    return columns[0] if logits == 1 else np.column_stack(columns)
 
 
 def _column(data: Any, position: int, place: int) -> Any:

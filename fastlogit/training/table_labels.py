@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from fastlogit.tables.csv_options import CSVOptions
-    from fastlogit.tables.table import Batch, Table
+    from fastlogit.tables.table import Batch, Columns, Table
 
 # float64 holds all integers up to this one.
 _MOST = 2**53
@@ -51,7 +51,7 @@ def find_labels(table: Table, label: str | int | None) -> int | None:
     return position
 
 
-def must_be_absent(table: Table, **columns: str | int | None) -> None:
+def must_be_absent(table: Table, **columns: Columns) -> None:
     """Raise a ValueError if an argument names a column of LIBSVM."""
     for argument, column in columns.items():
         if column is not None:

@@ -199,7 +199,7 @@ def test_labels_and_features_of_any_kind_go_through_all_commands(here, capsys):
         ),
         (
             ["--weight", "late"],
-            "--weight must be a column of its own; got 'late', which is the lab",
+            "--weight must be a column of its own; got column 'late', which is the lab",
         ),
         (["--weight", "x"], "column 'x' must be finite and not negative, as it is the weight; got"),
         (["--offset", "z"], "has no column 'z'"),

@@ -203,7 +203,7 @@ def test_labels_that_are_not_there(tmp_path, table, suffix, label, message):
         ({"intercept": 1}, "intercept must be True or False; got 1"),
         ({"source_format": ["csv"]}, r"source_format must be one of .*; got \['csv'\]"),
         ({"weight": 1.5}, "weight must be the name or the position of a column; got 1.5"),
-        ({"offset": [1]}, r"offset must be the name or the position of a column; got \[1\]"),
+        ({"offset": [1.0]}, r"offset must be the name or the position of a column; got 1.0"),
     ],
 )
 def test_arguments_of_another_kind(options, message):
@@ -443,17 +443,31 @@ def test_weights_and_offsets_that_are_none(changed, message):
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
-        ({"weight": "late"}, "weight must be a column of its own; got 'late', which is the label"),
-        (
-            {"weight": "x", "offset": "x"},
-            "offset must be a column of its own; got 'x', which is the",
-        ),
+        ({"weight": "late"}, "weight must be a column of its own; got column 'late', which is the"),
+        ({"weight": "x", "offset": "x"}, "offset must be .* of its own; got column 'x', which is"),
+        ({"weight": ["x"]}, r"weight must be the name or the position of a column; got \['x'\]"),
+        ({"offset": ["x", "x"]}, "offset must be .*; got column 'x', which is the offset"),
+        ({"offset": ["x", "rows"]}, r"offset must be 1 column; got 2"),
         ({"weight": "row"}, r"has no column 'row' \(did you mean 'rows'\?\)"),
     ],
 )
 def test_columns_that_are_no_weights(columns, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((TypeError, ValueError), match=message):
         read_table(MEASURED, "late", **columns)
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".csv"])
+def test_more_than_two_labels_have_an_offset_each(tmp_path, suffix):
+    table = {"x": [1, 2, 3], "t": ["c", "a", "b"], "o": [4, 5, 6], "p": [7, 8, 9], "q": [0, 0, 1]}
+    source = write(pa.table(table | {"w": [2, 1, 3]}), tmp_path / f"in{suffix}")
+    found = read_table(source, "t", offset=["q", "o", "p"], weight="w")
+    assert found.offset.tolist() == [[0, 4, 7], [0, 5, 8], [1, 6, 9]]
+    assert (found.X.tolist(), found.weight.tolist()) == ([[1], [2], [3]], [2, 1, 3])
+    for offset, count in (("o", 1), (["o", "p"], 2)):
+        with pytest.raises(
+            ValueError, match=f"offset must be 3 columns, one for each label; got {count}"
+        ):
+            read_table(source, "t", offset=offset)
 
 
 LIBSVM = "+1 1:0.5 3:2\n-1 2:1.5\n-1\n+1 1:-1 2:4 3:1e-3\n"
