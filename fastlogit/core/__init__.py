@@ -4,6 +4,7 @@ checks      users' arguments: shapes, dtypes, ranges
 threads     parts of a task on several cores
 files       atomic replacement, and files that must differ
 linalg      inverses, variances and dependent columns of a Hessian
+gauge       directions of K classes' parameters in which no loss changes
 arrow       Arrow's arrays and NumPy's
 pipeline    work in threads with results in order
 ulp         errors in units in the last place

@@ -79,30 +79,25 @@ def flat_part(hessian: SquareMatrix, vector: Vector) -> Vector:
     return part
 
 
-def variances(hessian: SquareMatrix, centres: Vector, outputs: int = 1) -> Vector:
+def variances(hessian: SquareMatrix, estimates: NDArray[np.float64]) -> NDArray[np.float64]:
     """Variances of estimates; NaN for estimates that collinear columns leave undetermined.
 
     If columns are so nearly collinear that rounding errors spoil the fourth digit, all are NaN.
-    The estimates are the coefficients, output by output, and then one intercept for each output if
-    the model has intercepts.  The `centres` were subtracted from the columns; the variances of the
-    intercepts are those for the original columns.
+    The last axis of `estimates` has the factors by which an estimate depends on the parameters.
     """
     scaled, scale = scale_to_unit_diagonal(hessian)
     values, vectors = np.linalg.eigh(scaled)
     if _have_few_digits(values).any():
-        return np.full(scale.size, np.nan)
+        return np.full(estimates.shape[:-1], np.nan)
     kept = values > _NOISE * values[-1]
-    # Each row expresses one estimate by the scaled parameters, in units in which its own factor
-    # is 1.
-    estimates = np.eye(scale.size)
-    d = centres.size
-    for output, intercept in enumerate(range(outputs * d, scale.size)):
-        coef = slice(output * d, (output + 1) * d)
-        estimates[intercept, coef] = -centres * scale[coef] / scale[intercept]
-    along = np.square(estimates @ vectors[:, kept])
+    # By the scaled parameters, in units in which the largest factor is 1.
+    factors = estimates * scale
+    units = np.abs(factors).max(axis=-1)
+    factors /= units[..., np.newaxis]
+    along = np.square(factors @ vectors[:, kept])
     with np.errstate(over="ignore"):  # columns below 1e-154 have an infinite variance
-        result: Vector = along @ (1.0 / values[kept]) * scale * scale
-    result[along.sum(axis=1) < _DETERMINED * np.square(estimates).sum(axis=1)] = np.nan
+        result: NDArray[np.float64] = along @ (1.0 / values[kept]) * units * units
+    result[along.sum(axis=-1) < _DETERMINED * np.square(factors).sum(axis=-1)] = np.nan
     return result
 
 

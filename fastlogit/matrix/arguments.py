@@ -59,7 +59,8 @@ def checked(
     weights = checks.weights(weight, n, "row of X", count)
     offsets = None
     if offset is not None:
-        offsets = _of_rows(offset, "offset", n, model)
+        is_softmax = isinstance(model.family, Softmax)
+        offsets = of_rows(offset, "offset", (n, len(model.coef)) if is_softmax else (n,))
     return Arguments(model, PassInput(matrix, None, weights, offsets, count))
 
 
@@ -124,12 +125,11 @@ def _ndim(value: Any) -> int:
         return 1
 
 
-def _of_rows(value: ArrayLike, name: str, n: int, model: LinearModel) -> Array:
-    """One number for each row, or for K classes one for each row and class."""
-    if not isinstance(model.family, Softmax):
-        return checks.vector(value, name, n, "row of X")
+def of_rows(value: ArrayLike, name: str, shape: tuple[int, ...]) -> Array:
+    """One number for each row, or one for each row and class."""
+    if len(shape) == 1:
+        return checks.vector(value, name, shape[0], "row of X")
     array = checks.real_array(value, name, 2)
-    shape = n, model.intercept.size
     if array.shape != shape:
         raise ValueError(
             f"{name} must have one row for each row of X and one column for each class, {shape}; "

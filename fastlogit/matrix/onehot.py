@@ -93,27 +93,30 @@ class ExpandedColumns(NamedTuple):
     ----------
     numbers : tuple of str
         Columns of numbers.
-    coef : ndarray
-        A coefficient for each of them.
+    coef : ndarray (number of them,), or (K, number of them)
+        Their coefficients.
     text : dict
-        Columns of text, each with its categories and their coefficients.
+        Columns of text, each with its categories and their coefficients: a number, or (K,).
     """
 
     numbers: tuple[str, ...]
     coef: NDArray[np.float64]
-    text: dict[str, dict[str, float]]
+    text: dict[str, dict[str, Any]]
 
 
 def expanded_columns(
     features: Sequence[str], coef: NDArray[np.float64], categories: dict[str, tuple[str, ...]]
 ) -> ExpandedColumns:
     """Group the coefficients of features by the columns that they came from."""
-    left = dict(zip(features, coef.tolist(), strict=True))
-    text = {
-        column: {value: left.pop(feature_name(column, value), 0.0) for value in values}
-        for column, values in categories.items()
-    }
-    return ExpandedColumns(tuple(left), np.array(list(left.values())), text)
+    place = {name: j for j, name in enumerate(features)}
+    nothing = np.zeros(coef.shape[:-1])
+    text: dict[str, dict[str, Any]] = {}
+    for column, values in categories.items():
+        places = {value: place.pop(feature_name(column, value), None) for value in values}
+        text[column] = {
+            value: nothing if j is None else coef[..., j] for value, j in places.items()
+        }
+    return ExpandedColumns(tuple(place), coef[..., list(place.values())], text)
 
 
 class Encoding(NamedTuple):
@@ -121,11 +124,11 @@ class Encoding(NamedTuple):
 
     # An Arrow array.
     texts: Any
-    # The coefficient of each, then 0 for unknown categories.
+    # The coefficients of each, then 0 for unknown categories.
     coef: NDArray[np.float64]
 
 
-def encoding(coefficients: dict[str, float]) -> Encoding:
+def encoding(coefficients: dict[str, Any]) -> Encoding:
     """Categories and coefficients prepared for `look_up`; booleans in all their spellings."""
     if coefficients and _are_booleans_or_integers(coefficients):
         coefficients = dict(coefficients)
@@ -133,15 +136,22 @@ def encoding(coefficients: dict[str, float]) -> Encoding:
             given = [coefficients[one] for one in spellings if one in coefficients]
             for one in spellings if given else ():
                 coefficients.setdefault(one, given[0])
-    return Encoding(string_array(coefficients), np.array([*coefficients.values(), 0.0]))
+    values = list(coefficients.values())
+    return Encoding(string_array(coefficients), np.array([*values, np.zeros_like(values[0])]))
 
 
 class Found(NamedTuple):
     """Contributions of a column to the logits: NaN for a null, 0 for an unknown category."""
 
+    # (n,), or (n, K).
     logits: NDArray[np.float64]
     # Which rows have an unknown category.
     unknown: NDArray[np.bool_]
+
+    @property
+    def nulls(self) -> NDArray[np.bool_]:
+        """Which rows have a null."""
+        return np.isnan(self.logits if self.logits.ndim == 1 else self.logits[:, 0])
 
 
 def look_up(column: Any, known: Encoding) -> Found:
@@ -155,7 +165,7 @@ def look_up(column: Any, known: Encoding) -> Found:
         values = look_up(column.dictionary, known)
         codes = column.indices.fill_null(0).to_numpy(zero_copy_only=False)
         if not len(column.dictionary):  # then all rows are null
-            values, codes = Found(np.zeros(1), np.zeros(1, bool)), np.zeros(len(column), int)
+            values, codes = Found(known.coef[-1:], np.zeros(1, bool)), np.zeros(len(column), int)
         found = Found(values.logits[codes], values.unknown[codes])
     else:
         count = len(known.texts)
@@ -191,15 +201,15 @@ def column_names(X: Any) -> list[str]:
 
 
 def text_logits(
-    X: Any, text: dict[str, dict[str, float]], missing: str, unknown: Unknown
+    X: Any, text: dict[str, dict[str, Any]], missing: str, unknown: Unknown
 ) -> NDArray[np.float64]:
-    """The contribution of the columns of text of a table in memory to the logits of its rows."""
+    """What the columns of text of a table in memory add to the logits of its rows."""
     total: Any = 0.0
     for name, coefficients in text.items():
         column = as_column(X[name])
         column.validate(full=True)  # a code may point outside the dictionary
         found = look_up(column, encoding(coefficients))
-        if missing == "error" and (nulls := np.count_nonzero(np.isnan(found.logits))):
+        if missing == "error" and (nulls := np.count_nonzero(found.nulls)):
             raise ValueError(f"X must have no nulls; column {name!r} has {nulls}")
         if unknown == "error" and found.unknown.any():
             row = int(np.argmax(found.unknown))

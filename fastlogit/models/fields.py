@@ -54,30 +54,31 @@ class History(NamedTuple):
 
 def checked(fields: Mapping[str, Any]) -> dict[str, Any]:
     """The normalised fields of a model; a TypeError or ValueError names a wrong one."""
-    coef = np.array(checks.real_array(fields["coef"], "coef", 1), dtype=np.float64)
-    if not np.isfinite(coef).all():
-        raise ValueError(f"coef must be finite; got {coef[~np.isfinite(coef)][0]}")
-    coef.flags.writeable = False
-    intercept = checks.number(fields["intercept"], "intercept")
-    if not math.isfinite(intercept):
-        raise ValueError(f"intercept must be finite; got {intercept}")
+    coef = _finite(fields["coef"], "coef", _axes(fields["coef"]))
+    *leading, d = coef.shape
+    if leading and leading[0] < 3:
+        raise ValueError(
+            f"coef must have shape (d,) for two classes, or (K, d) for K >= 3 classes; got "
+            f"{coef.shape}"
+        )
+    intercept = _intercept(fields["intercept"], leading)
     truths = {
         name: checks.true_or_false(fields[name], name)
         for name in ("converged", "with_intercept", "with_offset")
     }
     names, solver = fields["feature_names"], fields["solver"]
-    names = None if names is None else checked_names(names, coef.size)
+    names = None if names is None else checked_names(names, d)
     return truths | {
         "coef": coef,
         "intercept": intercept,
         "feature_names": names,
-        "classes": _classes(fields["classes"]),
-        "l2": _l2(fields["l2"], coef.size),
+        "classes": _classes(fields["classes"], *leading),
+        "l2": _l2(fields["l2"], d),
         **{name: _measured(fields[name], name) for name in MEASURED},
         "passes": _passes(fields["passes"]),
         "solver": None if solver is None else _text(solver, "solver", _LONGEST_SOLVER),
         "history": _history(fields["history"]),
-        "variances": _variances(fields["variances"], coef.size + truths["with_intercept"]),
+        "variances": _variances(fields["variances"], *leading, d + truths["with_intercept"]),
         "categories": _categories(fields["categories"], names),
     }
 
@@ -87,10 +88,47 @@ def _measured(value: Any, name: str) -> float:
     return number if math.isnan(number) else checks.not_negative(number, name)
 
 
-def _classes(classes: Any) -> tuple[Any, Any]:
-    """Two different labels of Python's own types."""
+def _axes(coef: Any) -> int:
+    """Number of axes of coefficients, at most 2; 1 for rows of different length."""
+    try:
+        return 2 if np.ndim(coef) == 2 else 1
+    except ValueError:
+        return 1
+
+
+def _finite(values: Any, name: str, axes: int) -> NDArray[np.float64]:
+    """A read-only array of finite numbers."""
+    array = np.array(checks.real_array(values, name, axes), dtype=np.float64, order="C")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} must be finite; got {array[~np.isfinite(array)][0]}")
+    array.flags.writeable = False
+    return array
+
+
+def _intercept(intercept: Any, leading: list[int]) -> float | NDArray[np.float64]:
+    """A number, or with K classes an array of them; a number is for every class."""
+    if not leading or np.ndim(intercept) == 0:
+        number = checks.number(intercept, "intercept")
+        if not math.isfinite(number):
+            raise ValueError(f"intercept must be finite; got {number}")
+        if not leading:
+            return number
+        intercept = np.full(leading, number)
+    array = _finite(intercept, "intercept", 1)
+    if array.size != leading[0]:
+        raise ValueError(
+            f"intercept must have one number for each row of coef, {leading[0]}; got {array.size}"
+        )
+    return array
+
+
+def _classes(classes: Any, count: int = 2) -> tuple[Any, ...]:
+    """So many different labels of Python's own types; the numbers from 0 on if there are none."""
+    named = "two" if count == 2 else str(count)
     if isinstance(classes, str) or (given := _elements(classes)) is None:
-        raise TypeError(f"classes must be two labels; got {checks.shown(classes)}")
+        raise TypeError(f"classes must be {named} labels; got {checks.shown(classes)}")
+    if not given:
+        return tuple(range(count))
     result = tuple(one.item() if isinstance(one, np.generic) else one for one in given)
     for label in result:
         if not isinstance(label, bool | int | float | str) or label != label:
@@ -102,9 +140,9 @@ def _classes(classes: Any) -> tuple[Any, Any]:
                 raise ValueError(f"classes must be finite; got {label}")
         elif not -_LARGEST_INTEGER - 1 <= label <= _LARGEST_INTEGER:
             raise ValueError(f"classes must have at most 64 bits; got {checks.shown(label)}")
-    if len(result) != 2 or result[0] == result[1]:
-        raise ValueError(f"classes must be two different labels; got {checks.shown(result)}")
-    # Predictions are elements of an array of both labels, which may convert one of them.
+    if len(result) != count or len(set(result)) < count:
+        raise ValueError(f"classes must be {named} different labels; got {checks.shown(result)}")
+    # Predictions are elements of an array of all labels, which may convert some of them.
     if np.array(result).tolist() != list(result):
         raise TypeError(f"classes must be of one type; got {checks.shown(result)}")
     return result
@@ -118,11 +156,22 @@ def _l2(l2: Any, d: int) -> float | NDArray[np.float64]:
     return checked
 
 
-def _variances(variances: Any, size: int) -> NDArray[np.float64] | None:
-    """One variance for each estimate; NaN if it is unknown or infinite."""
+def _variances(variances: Any, *shape: int) -> NDArray[np.float64] | None:
+    """One variance for each estimate; NaN if it is unknown or infinite.
+
+    With K classes, the first of them has none.
+    """
     if variances is None:
         return None
-    array = checks.vector(variances, "variances", size, "estimate").astype(np.float64)
+    if len(shape) == 1:
+        array = checks.vector(variances, "variances", shape[0], "estimate").astype(np.float64)
+    else:
+        array = checks.real_array(variances, "variances", 2).astype(np.float64)
+        if array.shape != (shape[0] - 1, shape[1]):
+            raise ValueError(
+                "variances must have one row for each class but the first, and one column for each "
+                f"estimate, {(shape[0] - 1, shape[1])}; got {array.shape}"
+            )
     array[array == np.inf] = np.nan
     if (array < 0.0).any():
         raise ValueError(f"variances must be finite and not negative; got {array[array < 0.0][0]}")

@@ -48,7 +48,7 @@ def content(fields: Mapping[str, Any]) -> dict[str, Any]:
         "format": FORMAT,
         "version": VERSION,
         "coef": fields["coef"].tolist(),
-        "intercept": fields["intercept"],
+        "intercept": np.asarray(fields["intercept"]).tolist(),
         "feature_names": fields["feature_names"],
         "classes": fields["classes"],
         "with_intercept": fields["with_intercept"],
@@ -58,9 +58,7 @@ def content(fields: Mapping[str, Any]) -> dict[str, Any]:
         "passes": fields["passes"],
         "solver": fields["solver"],
         "history": None if history is None else _finite_or_none(history),
-        "variances": None
-        if variances is None
-        else [_none_for_nan(value) for value in variances.tolist()],
+        "variances": None if variances is None else _none_for_nan(variances.tolist()),
         "categories": fields["categories"],
         "with_offset": fields["with_offset"],
     }
@@ -74,7 +72,10 @@ def _finite_or_none(history: History) -> dict[str, list[float | None]]:
     }
 
 
-def _none_for_nan(value: float) -> float | None:
+def _none_for_nan(value: Any) -> Any:
+    """A number, or a list, with None in place of NaN."""
+    if isinstance(value, list):
+        return [_none_for_nan(one) for one in value]
     return None if math.isnan(value) else value
 
 
@@ -115,8 +116,8 @@ def _fields(found: Any) -> dict[str, Any]:
         if not isinstance(content[name], bool):
             raise TypeError(f"{name!r} must be true or false; got {checks.shown(content[name])}")
     return {
-        "coef": _numbers(content["coef"], "coef"),
-        "intercept": _number(content["intercept"], "intercept"),
+        "coef": _rows(content["coef"], "coef"),
+        "intercept": _numbers_or_one(content["intercept"], "intercept"),
         "feature_names": None if names is None else tuple(names),
         "classes": tuple(_list(content["classes"], "classes")),
         "with_intercept": content["with_intercept"],
@@ -126,7 +127,7 @@ def _fields(found: Any) -> dict[str, Any]:
         "passes": _count(content["passes"], "passes"),
         "solver": content["solver"],
         "history": None if history is None else _history(history),
-        "variances": None if variances is None else _numbers(variances, "variances", null=math.nan),
+        "variances": None if variances is None else _rows(variances, "variances", null=math.nan),
         "categories": content["categories"],
         "with_offset": content["with_offset"],
     }
@@ -170,12 +171,25 @@ def _list(value: Any, name: str) -> list[Any]:
     return value
 
 
+def _rows(value: Any, name: str, *, null: float | None = None) -> Any:
+    """Finite numbers, or for K classes lists of them."""
+    values = _list(value, name)
+    if not (values and isinstance(values[0], list)):
+        return _numbers(values, name, null=null)
+    if {len(_list(row, name)) for row in values} != {len(values[0])}:
+        raise ValueError(f"{name!r} must have lists of one length")
+    rows = np.empty((len(values), len(values[0])))
+    for place, row in enumerate(values):
+        rows[place] = _numbers(row, name, null=null)
+    return rows
+
+
 def _numbers_or_one(value: Any, name: str) -> float | NDArray[np.float64]:
     return _numbers(value, name) if isinstance(value, list) else _number(value, name)
 
 
 def _numbers(value: Any, name: str, *, null: float | None = None) -> NDArray[np.float64]:
-    """Finite numbers; where `null` is given, it replaces JSON's null."""
+    """Finite numbers; where `null` is given, it takes the place of JSON's null."""
     values = _list(value, name)
     kinds = {int, float} if null is None else {int, float, type(None)}
     if set(map(type, values)) <= kinds:

@@ -16,13 +16,13 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 import numpy as np
 
 from fastlogit import linear
-from fastlogit.core import checks, files, linalg
+from fastlogit.core import checks, files, gauge, linalg
 from fastlogit.core import threads as _threads
 from fastlogit.core.warning import warn_caller
-from fastlogit.elementwise import both_classes, sigmoid
 from fastlogit.matrix import centring, onehot, short
+from fastlogit.matrix.arguments import of_rows
 from fastlogit.matrix.table import in_memory
-from fastlogit.models import fields, file, statistics
+from fastlogit.models import fields, file, predictions, statistics, summary
 from fastlogit.models.fields import History
 from fastlogit.models.input import check_columns, checked_matrix, offset_array
 
@@ -34,9 +34,6 @@ if TYPE_CHECKING:
 
 __all__ = ["History", "LogisticModel", "OffsetWarning", "load"]
 
-# Longest name in a summary, in characters.
-_LONGEST_NAME = 60
-
 
 class OffsetWarning(UserWarning):
     """A model that was trained with an offset predicts without one."""
@@ -44,18 +41,20 @@ class OffsetWarning(UserWarning):
 
 @dataclass(frozen=True, eq=False)
 class LogisticModel:
-    """A logistic model, P(t = 1) = σ(X @ coef + intercept).
+    """A logistic model of two classes, P(t = 1) = σ(z), or of K, P(class k) = softmax(Z)_k.
+
+    The logits are z = X @ coef + intercept, or Z = X @ coef.T + intercept.
 
     Attributes
     ----------
-    coef : ndarray (d,)
+    coef : ndarray (d,), or (K, d) for K >= 3 classes
         Coefficients, float64.
-    intercept : float
-        0.0 if the model was trained without one.
+    intercept : float, or ndarray (K,)
+        0 if the model was trained without one.
     feature_names : tuple of str, or None
         Names of the columns of X, in the order of `coef`.
-    classes : tuple of two labels
-        The labels for t = 0 and t = 1; (0, 1) unless training had other labels.
+    classes : tuple of two labels, or K
+        The labels for t = 0, 1 and so on; these numbers unless training had other labels.
     with_intercept : bool
         Whether the intercept was estimated.
     l2 : float, or ndarray (d,)
@@ -80,7 +79,8 @@ class LogisticModel:
     history : History, or None
         Loss and gradient norm after each read of X.
     variances : ndarray (d,), or (d + 1,) for a model with an intercept, or None
-        Squared standard errors of a fit without a penalty; the intercept comes last.
+        Squared standard errors of a fit without a penalty; the intercept comes last.  Of K classes
+        (K - 1, d) or (K - 1, d + 1), for the differences between each class and the first.
     categories : dict of tuple of str
         Categories of each text column.  Each category with a coefficient is a feature
         ``column=category``; the coefficient of any other is 0.
@@ -96,17 +96,20 @@ class LogisticModel:
     >>> model.predict_proba([[0.0, 0.5], [1.0, 0.0]])
     array([[0.5       , 0.5       ],
            [0.07585818, 0.92414182]])
+    >>> model = fl.LogisticModel([[2.0], [0.0], [-2.0]], classes=("low", "middle", "high"))
+    >>> model.predict([[-1.5], [1.0]]).tolist()
+    ['high', 'low']
     """
 
     coef: NDArray[np.float64]
-    intercept: float = 0.0
+    intercept: Any = 0.0
     feature_names: tuple[str, ...] | None = None
     l2: float | NDArray[np.float64] = 0.0
     mean_log_loss: float = math.nan
     gradient_norm: float = math.nan
     converged: bool = False
     passes: int = 0
-    classes: tuple[Any, Any] = (0, 1)
+    classes: tuple[Any, ...] = ()
     with_intercept: bool = True
     mean_null_log_loss: float = math.nan
     total_weight: float = math.nan
@@ -136,6 +139,11 @@ class LogisticModel:
             raise ValueError("a model without feature_names has no column names")
         return onehot.expanded_columns(self.feature_names, self.coef, self.categories)
 
+    @property
+    def _shape(self) -> tuple[int, int]:
+        """Number of logits of a row, 1 for two classes, and of features."""
+        return (1 if self.coef.ndim == 1 else len(self.coef)), self.coef.shape[-1]
+
     # Predictions --------------------------------------------------------------------------
 
     def decision(
@@ -148,27 +156,27 @@ class LogisticModel:
         out: NDArray[Any] | None = None,
         threads: SupportsIndex | None = None,
     ) -> NDArray[Any]:
-        """Logits of rows, z = X @ coef + intercept + offset.
+        """Logits of rows, z = X @ coef + intercept + offset, or for K classes a matrix of them.
 
         Parameters
         ----------
         X : array_like (n, d), CSR matrix (n, d), or table of n rows
             As in :func:`fastlogit.linear.decision`.  Names must be the model's, in its order.  For
             a model with `categories`, X may be a table with these columns of text, in any order.
-        offset : array_like (n,), optional
+        offset : array_like (n,), or (n, K), optional
             A known addition to z; a model that was trained with one needs it.
         missing : {"error", "nan"}
             How to treat nulls: raise an error that names the column, or read them as NaN.
         unknown : {"error", "ignore"}
             How to treat text that is not one of the categories: raise an error, or add 0.
-        out : ndarray (n,), optional
+        out : ndarray (n,), or (n, K), optional
             Array for the result: float64 or float32.
         threads : int, optional
             Maximum number of threads; default: all cores that the process may use.
 
         Returns
         -------
-        ndarray (n,)
+        ndarray (n,), or (n, K) in the order of `classes`
             float64; NaN for a row with NaN.
 
         Raises
@@ -205,7 +213,7 @@ class LogisticModel:
         X = in_memory(X)
         names = onehot.column_names(X) if self.categories else []
         if not set(names) & set(self.categories):
-            given = checked_matrix(X, self.feature_names, self.coef.size, missing)
+            given = checked_matrix(X, self.feature_names, self._shape[1], missing)
             return linear.decision(
                 given, self.coef, self.intercept, offset=offset, out=out, threads=threads
             )
@@ -213,7 +221,7 @@ class LogisticModel:
         check_columns(sorted(names), sorted([*numbers, *text]))
         logits = onehot.text_logits(X, text, missing, unknown)
         if offset is not None:
-            logits = logits + checks.vector(offset, "offset", logits.size, "row of X")
+            logits = logits + of_rows(offset, "offset", logits.shape)
         if numbers:
             rows = {name: X[name] for name in numbers}
             return linear.decision(
@@ -231,7 +239,7 @@ class LogisticModel:
         unknown: Unknown = "error",
         threads: SupportsIndex | None = None,
     ) -> NDArray[np.float64]:
-        """Probabilities of t = 0 and t = 1, each exact in its own tail.
+        """Probabilities of the classes, each exact in its own tail.
 
         Parameters
         ----------
@@ -240,8 +248,8 @@ class LogisticModel:
 
         Returns
         -------
-        ndarray (n, 2)
-            float64, in the order of `classes`.  Both are NaN for a row with NaN, or with a null
+        ndarray (n, 2), or (n, K)
+            float64, in the order of `classes`.  All are NaN for a row with NaN, or with a null
             that is read as NaN.
 
         Raises
@@ -255,8 +263,8 @@ class LogisticModel:
             As in `decision`.
         """
         warn_without_offset(self, offset)
-        z = self._decision(X, offset, missing, unknown, threads=threads)
-        return both_classes(sigmoid, z, np.float64, threads)
+        logits = self._decision(X, offset, missing, unknown, threads=threads)
+        return predictions.probabilities(logits, threads)
 
     def predict(
         self,
@@ -266,14 +274,16 @@ class LogisticModel:
         threshold: float = 0.5,
         threads: SupportsIndex | None = None,
     ) -> NDArray[Any]:
-        """Labels: the second of `classes` where its probability is above `threshold`.
+        """Labels: of two classes the second, where its probability is above `threshold`.
+
+        Of K classes the most probable, and of those that are equal the first.
 
         Parameters
         ----------
         X, offset, threads
             As in `decision`.
         threshold : float
-            In [0, 1].
+            In [0, 1]; for two classes only.
 
         Returns
         -------
@@ -284,21 +294,19 @@ class LogisticModel:
         Raises
         ------
         TypeError, ValueError
-            As in `decision`; or if `threshold` is not in [0, 1], or a probability is NaN.
+            As in `decision`; if a probability is NaN; if `threshold` is not in [0, 1], or given
+            for K classes.
 
         Warns
         -----
         OffsetWarning
             As in `decision`.
         """
-        threshold = checks.probability(threshold, "threshold")
+        threshold = predictions.checked_threshold(threshold, self.classes)
         warn_without_offset(self, offset)
-        y = sigmoid(self._decision(X, offset, threads=threads), threads=threads)
-        if np.isnan(y).any():
-            row = int(np.argmax(np.isnan(y)))
-            raise ValueError(f"X gives no label in row {row}: its probability is NaN")
-        labels: NDArray[Any] = np.array(self.classes)[(y > threshold).astype(np.intp)]
-        return labels
+        logits = self._decision(X, offset, threads=threads)
+        numbers = predictions.class_numbers(logits, threshold, threads)
+        return predictions.labels(numbers, self.classes)
 
     # Statistics of the coefficients -------------------------------------------------------
 
@@ -312,7 +320,8 @@ class LogisticModel:
     ) -> NDArray[np.float64]:
         """Standard errors of the coefficients, then of the intercept if there is one.
 
-        They come from the inverse of the Hessian of the loss, which is the Fisher information.
+        They come from the inverse of the Hessian of the loss, which is the Fisher information.  Of
+        K classes, only differences have some: of each class but the first, minus the first.
 
         Parameters
         ----------
@@ -324,7 +333,7 @@ class LogisticModel:
 
         Returns
         -------
-        ndarray (d + 1,), or (d,) for a model without an intercept
+        ndarray (d + 1,), or (K - 1, d + 1); d in place of d + 1 without an intercept
             NaN for coefficients that collinear columns leave undetermined.
 
         Raises
@@ -354,18 +363,19 @@ class LogisticModel:
                 raise ValueError("the model stores no standard errors; pass the training data as X")
             return np.sqrt(self.variances)
         warn_without_offset(self, offset)
-        given = checked_matrix(X, self.feature_names, self.coef.size, "error")
+        outputs, d = self._shape
+        given = checked_matrix(X, self.feature_names, d, "error")
         if self.with_intercept:
             count = _threads.resolve(threads)
             weight = checks.weights(weight, given.shape[0], "row of X", count)
             given = centring.centre_columns(given, weight, count)
-        (intercept,) = centring.shift_intercepts(
-            np.array([self.intercept]), given.centres, self.coef[np.newaxis]
+        intercepts = centring.shift_intercepts(
+            np.atleast_1d(self.intercept), given.centres, np.atleast_2d(self.coef)
         )
         hessian = linear.hessian(
             given,
             self.coef,
-            intercept,
+            intercepts if outputs > 1 else intercepts[0],
             weight=weight,
             offset=offset,
             with_intercept=self.with_intercept,
@@ -373,7 +383,10 @@ class LogisticModel:
         )
         if not np.isfinite(hessian).all():
             raise ValueError("X, weight and offset must be finite to give standard errors")
-        return np.sqrt(linalg.variances(hessian, given.centres))
+        estimates = gauge.estimates(outputs, given.centres, with_intercept=self.with_intercept)
+        if outputs > 1:
+            hessian, estimates = gauge.fix(hessian, outputs, d), gauge.differences(estimates)
+        return np.sqrt(linalg.variances(hessian, estimates))
 
     def z_values(self, X: Any = None, **data: Any) -> NDArray[np.float64]:
         """Estimates divided by their standard errors (Wald's statistic).
@@ -385,7 +398,7 @@ class LogisticModel:
 
         Returns
         -------
-        ndarray (d + 1,), or (d,) for a model without an intercept
+        ndarray of the shape of `standard_errors`
             NaN for coefficients that collinear columns leave undetermined.
 
         Raises
@@ -405,7 +418,7 @@ class LogisticModel:
 
         Returns
         -------
-        ndarray (d + 1,), or (d,) for a model without an intercept
+        ndarray of the shape of `standard_errors`
             Exact also if tiny; NaN for coefficients that collinear columns leave undetermined.
 
         Raises
@@ -429,7 +442,7 @@ class LogisticModel:
 
         Returns
         -------
-        ndarray (d + 1, 2), or (d, 2) for a model without an intercept
+        ndarray of the shape of `standard_errors`, with a last axis of 2
             Lower and upper ends; NaN for coefficients that collinear columns leave undetermined.
 
         Raises
@@ -444,7 +457,8 @@ class LogisticModel:
         """Table of the estimates, below facts about the fit.
 
         If the model stores variances, the table has standard errors, z-values, p-values and
-        confidence intervals.
+        confidence intervals.  Of K classes it has a part for each, with differences from the first
+        class where there are standard errors.
 
         Parameters
         ----------
@@ -470,47 +484,22 @@ class LogisticModel:
         (intercept)  -1.36228    1.975  -0.690  0.490  -5.233   2.508
         """
         has_errors = self.variances is not None and not np.any(self.l2)
-        errors = self.standard_errors() if has_errors else None
-        names = list(self.feature_names or (f"x{j}" for j in range(self.coef.size)))
-        names = [" ".join(checks.cut(name, _LONGEST_NAME).split()) for name in names]
-        names += ["(intercept)"] * self.with_intercept
-        return statistics.table(self._facts(), names, self._estimates, errors, level)
+        if has_errors:
+            return summary.text(self, self._estimates, self.standard_errors(), level)
+        return summary.text(self, self._parameters, None, level)
+
+    @property
+    def _parameters(self) -> NDArray[np.float64]:
+        """Coefficients, and then the intercept, along the last axis."""
+        if not self.with_intercept:
+            return self.coef
+        return np.concatenate([self.coef, np.asarray(self.intercept)[..., np.newaxis]], axis=-1)
 
     @property
     def _estimates(self) -> NDArray[np.float64]:
-        return np.append(self.coef, self.intercept) if self.with_intercept else self.coef
-
-    def _facts(self) -> list[tuple[str, str]]:
-        """The head of a summary: names and values."""
-        penalty = "one for each column" if np.ndim(self.l2) else f"{self.l2:g}"
-        facts = [
-            ("probability of", checks.shown(self.classes[1])),
-            ("l2 penalty", penalty if np.any(self.l2) else "none"),
-        ]
-        if self.with_offset:
-            facts += [("offset", "yes, predictions need one")]
-        if self.solver is None:
-            return [*facts, ("converged", "not known")]
-        facts += [
-            ("observations", f"{self.total_weight:.10g}"),
-            ("solver", self.solver),
-            ("converged", f"{'yes' if self.converged else 'NO'}, {self.passes} passes"),
-            ("gradient norm", f"{self.gradient_norm:.1e}"),
-        ]
-        likelihood = statistics.Likelihood(
-            -self.mean_log_loss * self.total_weight,
-            -self.mean_null_log_loss * self.total_weight,
-            self.coef.size,
-        )
-        facts += [("log-likelihood", f"{likelihood.model:.6g}")]
-        if not math.isnan(self.mean_null_log_loss):
-            facts += [
-                ("null log-likelihood", f"{likelihood.null:.6g}"),
-                ("pseudo R² (McFadden)", f"{likelihood.pseudo_r_squared:.4g}"),
-            ]
-            if self.variances is not None and not np.isnan(self.variances).any():
-                facts += [("likelihood ratio p", f"{likelihood.p_value:.3g}")]
-        return facts
+        """What has standard errors: the parameters, or their differences from the first class."""
+        parameters = self._parameters
+        return parameters if self.coef.ndim == 1 else gauge.differences(parameters)
 
     # The file -----------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""Statistics of estimates: p-values, confidence intervals, likelihoods, and the summary table.
+"""Statistics of estimates: p-values, confidence intervals and likelihoods.
 
 The standard errors s come from the inverse of the Hessian.  If the true value of an estimate is
 0, z = estimate / s is standard normal (Wald's test).
@@ -14,8 +14,6 @@ import numpy as np
 from fastlogit.core import checks
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
     Vector = NDArray[np.float64]
@@ -32,7 +30,7 @@ def p_values(z: Vector) -> Vector:
 def confidence_intervals(estimates: Vector, errors: Vector, level: float) -> NDArray[np.float64]:
     """Lower and upper ends of intervals that hold the true values with probability `level`."""
     width = _deviations(level) * errors
-    return np.column_stack([estimates - width, estimates + width])
+    return np.stack([estimates - width, estimates + width], axis=-1)
 
 
 def proportion_intervals(shares: Vector, counts: NDArray[Any], level: float) -> NDArray[np.float64]:
@@ -58,7 +56,8 @@ class Likelihood(NamedTuple):
 
     model: float
     null: float
-    columns: int
+    # Number of coefficients that the second model lacks.
+    coefficients: int
 
     @property
     def pseudo_r_squared(self) -> float:
@@ -71,41 +70,4 @@ class Likelihood(NamedTuple):
         ratio = max(0.0, 2.0 * (self.model - self.null))
         from scipy import special
 
-        return float(special.gammaincc(self.columns / 2.0, ratio / 2.0))
-
-
-def table(
-    facts: Sequence[tuple[str, str]],
-    names: Sequence[str],
-    estimates: Vector,
-    errors: Vector | None,
-    level: float,
-) -> str:
-    """Lay out facts in two columns, then one row for each estimate."""
-    header, rows = (
-        ["", "coef"],
-        [[name, f"{b:.6g}"] for name, b in zip(names, estimates, strict=True)],
-    )
-    if errors is not None:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            z = estimates / errors
-        tail = f"{(1.0 - level) / 2.0:.4g}"
-        header += ["std err", "z", "P>|z|", f"[{tail}", f"{1.0 - float(tail):.4g}]"]
-        ends = confidence_intervals(estimates, errors, level)
-        for row, *numbers in zip(rows, errors, z, p_values(z), ends, strict=True):
-            error, score, p, (low, high) = numbers
-            row += [f"{error:.4g}", f"{score:.3f}", f"{p:.3f}", f"{low:.4g}", f"{high:.4g}"]
-    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
-    lines = [
-        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip()
-        for row in [header, *rows]
-    ]
-    half = -(-len(facts) // 2)
-    left = max((len(name) + 2 + len(value) for name, value in facts[:half]), default=0)
-    first = []
-    for i in range(half):
-        cells = [f"{name}: {value}" for name, value in facts[i::half]]
-        first.append("   ".join([cells[0].ljust(left), *cells[1:]]).rstrip())
-    width = max(map(len, [*first, *lines]))
-    rule = "-" * width
-    return "\n".join(["=" * width, *first, rule, lines[0], rule, *lines[1:], "=" * width])
+        return float(special.gammaincc(self.coefficients / 2.0, ratio / 2.0))

@@ -116,8 +116,8 @@ class ModelColumns:
             offset = np.zeros(len(data))
             for name, column in zip(self.encodings, data.columns[count:], strict=True):
                 found = onehot.look_up(self.clean_text(column), self.encodings[name])
-                if self.missing == "error" and np.isnan(found.logits).any():
-                    _refuse_null(name, batch.first + int(np.argmax(np.isnan(found.logits))), batch)
+                if self.missing == "error" and found.nulls.any():
+                    _refuse_null(name, batch.first + int(np.argmax(found.nulls)), batch)
                 unknown += self._count_unknown(found, name, column, batch)
                 offset += found.logits
             if count == 0:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from fastlogit.core.linalg import Vector
     from fastlogit.matrix import Matrix
-    from fastlogit.training.family import Family
+    from fastlogit.training.family import Family, Margins
 
 # The sums over rows that one pass over X gives.
 Wanted = Literal["gradient", "gradient and hessian", "hessian", "hessian diagonal"]
@@ -117,8 +117,8 @@ class Dataset(ABC):
     """Rows with their features, targets, weights and offsets; the only way to read them.
 
     A subclass decides where the rows are, and implements the abstract methods.  Its `sums` and
-    `read_margin_range` each read X once; `derivatives` and `margin_range` count these passes.  For
-    the shapes see :class:`fastlogit.training.family.Family`.
+    `read_margins` each read X once; `derivatives` and `margins` count these passes.  For the shapes
+    see :class:`fastlogit.training.family.Family`.
 
     Parameters
     ----------
@@ -152,21 +152,21 @@ class Dataset(ABC):
         self.counter.add(self.n)
         return self.sums(wanted, theta).merged(theta.size, self.family.outputs, self.d)
 
-    def margin_range(self, theta: Vector) -> tuple[float, float]:
-        """Least and largest margin along θ, in one counted pass over X.
+    def margins(self, theta: Vector) -> Margins:
+        """Margins of the rows along θ, in one counted pass over X.
 
-        See `Family.margins`.  Offsets, and rows without a weight, do not count.
+        Offsets, and rows without a weight, do not count.
         """
         self.counter.add(self.n)
-        return self.read_margin_range(theta)
+        return self.read_margins(theta)
 
     @abstractmethod
     def sums(self, wanted: Wanted, theta: Vector) -> DatasetSums:
         """Sums of the loss and its derivatives at θ, in one pass over X that is not counted."""
 
     @abstractmethod
-    def read_margin_range(self, theta: Vector) -> tuple[float, float]:
-        """Least and largest margin along θ, in one pass over X that is not counted."""
+    def read_margins(self, theta: Vector) -> Margins:
+        """Margins of the rows along θ, in one pass over X that is not counted."""
 
     @property
     @abstractmethod
@@ -179,8 +179,8 @@ class Dataset(ABC):
 
     @property
     @abstractmethod
-    def intercept_separates(self) -> bool:
-        """Whether intercepts alone can separate the labels, without a pass over X."""
+    def absent_classes(self) -> list[int]:
+        """Classes that no row has, found without a pass over X."""
 
     @property
     def centres(self) -> Vector:
@@ -232,15 +232,15 @@ class ArrayDataset(Dataset):
         found = passes.derivatives(model, self._data, order)
         return DatasetSums(found.loss, found.gradient, found.hessian if order == 2 else None)
 
-    def read_margin_range(self, theta: Vector) -> tuple[float, float]:
-        """Least and largest margin of the rows that have a weight."""
-        margins = self._weighted(self.family.margins(self._logits(theta), self.t))
-        return float(margins.min()), float(margins.max())
+    def read_margins(self, theta: Vector) -> Margins:
+        """Margins of the rows that have a weight."""
+        return self.family.margins(self._weighted(self._logits(theta)), self._weighted(self.t))
 
     @cached_property
     def loss_at_zero(self) -> float:
         """Loss of the offsets alone."""
-        logits = np.zeros(self.family.logits_shape(self.n)) if self.offset is None else self.offset
+        shape = self.family.logits_shape(self.n)
+        logits = np.broadcast_to(0.0, shape) if self.offset is None else self.offset
         return self.family.log_loss(logits, self.t, self.weight, self.threads)
 
     def mean_null_log_loss(self, *, with_intercept: bool) -> float:
@@ -250,9 +250,9 @@ class ArrayDataset(Dataset):
         return self.family.mean_null_log_loss(self.t, self.weight, with_intercept=with_intercept)
 
     @property
-    def intercept_separates(self) -> bool:
-        """Whether an intercept can separate the labels of rows that have a weight."""
-        return self.family.intercept_separates(self._weighted(self.t))
+    def absent_classes(self) -> list[int]:
+        """Classes that no row with a weight has."""
+        return self.family.absent_classes(self._weighted(self.t))
 
     @property
     def centres(self) -> Vector:

@@ -2,10 +2,10 @@
 
 Two classes are separated if, along some direction r, t = 1 in every row with x r > 0 and t = 0 in
 every row with x r < 0.  Without a penalty f then falls for ever along r, and its gradient vanishes.
-Newton's steps, however, stay so long that they move some z by 1.  So a step of that length is a
-candidate for r if the gradient has vanished.  The margins of the rows prove it.  Further out, the
-Hessian along r is 0 except for rounding, and Newton's step has no component along r.  There, θ
-itself is the candidate.
+Of more classes, some may be separated and others not.  Newton's steps, however, stay so long that
+they move some z by 1.  So a step of that length is a candidate for r if the gradient has vanished.
+The margins of the rows prove it.  Further out, the Hessian along r is 0 except for rounding, and
+Newton's step has no component along r.  There, θ itself is the candidate.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ import numpy as np
 from fastlogit.core import linalg
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from fastlogit.core.linalg import SquareMatrix, Vector
     from fastlogit.training.objective import Objective, Point
 
@@ -31,54 +33,63 @@ _NEGLIGIBLE = 1e-3
 _MINOR = 0.05
 
 
-class Diagnosis(NamedTuple):
-    """Numbers of columns, where d stands for an intercept; at most one of the lists is filled."""
+class Separation(NamedTuple):
+    """What separates the labels: columns, or d for an intercept."""
 
-    # Columns that separate the labels.
-    separating: list[int]
+    columns: list[int]
+    # The classes that are separated from all others, or that no row has.
+    classes: list[int]
+
+
+class Diagnosis(NamedTuple):
+    """Numbers of columns, where d stands for an intercept; at most one of the fields is filled."""
+
+    separation: Separation | None
     # Columns that others explain.
     dependent: list[int]
     # Columns that others nearly explain.
     nearly: list[int]
     # Columns that the rows no longer determine at the point.
     lost: list[int]
-    # Of the estimates at the point; None with a penalty.
-    variances: Vector | None
+    # Of the family's `estimates` at the point; None with a penalty.
+    variances: NDArray[np.float64] | None
 
 
-def diagnose(objective: Objective, point: Point, separating: list[int] | None) -> Diagnosis:
+def diagnose(objective: Objective, point: Point, separation: Separation | None) -> Diagnosis:
     """Diagnose a point, with a few passes over X if columns have no penalty.
 
-    `separating` is the result of `separating_columns`, if it was called before.
+    `separation` is the result of `find_separation`, if that found one before.
     """
-    if separating is None:
-        separating = separating_columns(objective, point)
+    if separation is None:
+        separation = find_separation(objective, point)
     if objective.penalises_every_coefficient or not objective.forms_hessian:
-        return Diagnosis(separating, [], [], [], None)
-    outputs = objective.dataset.family.outputs
+        return Diagnosis(separation, [], [], [], None)
     hessian = objective.hessian(point.theta) if point.hessian is None else point.hessian
-    dependent = [] if separating else _dependent(objective, hessian)
+    dependent = [] if separation else _dependent(objective, hessian)
     if dependent:  # look where all rows count, as they may not at the point
         dependent = _dependent(objective, objective.hessian(np.zeros(objective.size)))
-    if objective.penalty.is_penalised.any() or len(objective.gauge):
-        return Diagnosis(separating, dependent, [], [], None)
-    variances = linalg.variances(hessian, objective.dataset.centres, outputs)
+    if objective.penalty.is_penalised.any():
+        return Diagnosis(separation, dependent, [], [], None)
+    dataset = objective.dataset
+    estimates = dataset.family.estimates(dataset.centres, with_intercept=objective.with_intercept)
+    variances = linalg.variances(hessian, estimates)
+    unknown = np.isnan(variances)
     nearly: list[int] = []
-    if np.isnan(variances).all() and not separating and not dependent:
+    if unknown.all() and not separation and not dependent:
         nearly = _columns(objective, linalg.nearly_dependent_columns(hessian))
-    is_known = separating or dependent or nearly
-    lost = [] if is_known else _columns(objective, np.flatnonzero(np.isnan(variances)).tolist())
-    return Diagnosis(separating, dependent, nearly, lost, variances)
+    is_known = separation or dependent or nearly
+    lost = [] if is_known else sorted(set(np.nonzero(unknown)[-1].tolist()))
+    return Diagnosis(separation, dependent, nearly, lost, variances)
 
 
-def separating_columns(objective: Objective, point: Point) -> list[int]:
-    """Columns by which the labels can be separated, if that shows at a point; else none."""
-    if objective.with_intercept and objective.dataset.intercept_separates:
-        return [objective.dataset.d]
+def find_separation(objective: Objective, point: Point) -> Separation | None:
+    """What separates the labels, if that shows at a point."""
+    if objective.with_intercept and (absent := objective.dataset.absent_classes):
+        return Separation([objective.dataset.d], absent)
     if objective.penalises_every_coefficient:
-        return []
+        return None
     is_penalised = objective.penalty.is_penalised.any()
-    separating = [] if is_penalised else _separating(objective, point, point.theta)
+    separating = None if is_penalised else _separating(objective, point, point.theta)
     if separating or not objective.forms_hessian:
         return separating
     if point.hessian is None:
@@ -89,29 +100,27 @@ def separating_columns(objective: Objective, point: Point) -> list[int]:
     )
 
 
-def _separating(objective: Objective, point: Point, step: Vector) -> list[int]:
-    """Columns by which the labels are separated along a step, or along θ itself; else none."""
+def _separating(objective: Objective, point: Point, step: Vector) -> Separation | None:
+    """What separates the labels along a step, or along θ itself."""
     dataset = objective.dataset
     # Two tests that need no pass over X.
     grows = (np.abs(step) > _NEGLIGIBLE * np.abs(point.theta)).any()
     if not grows:
-        return []
+        return None
     if step is point.theta and point.loss > _SEPARATED_LOSS * dataset.total_weight:
-        return []
-    least, largest = dataset.margin_range(step)
+        return None
+    least, largest, leads = dataset.margins(step)
     if not (largest > _MOVES and least >= -_NEGLIGIBLE * largest):
-        return []
+        return None
     lengths = np.sqrt(objective.hessian_diagonal(np.zeros(step.size)))
     shares = (np.abs(step) * lengths)[: objective.coefficients]
     main = np.flatnonzero(shares > _MINOR * shares.max()).tolist()
-    return _columns(objective, main) or [dataset.d]
+    classes = np.flatnonzero(leads > _NEGLIGIBLE * largest).tolist()
+    return Separation(_columns(objective, main) or [dataset.d], classes)
 
 
 def _dependent(objective: Objective, hessian: SquareMatrix) -> list[int]:
-    """Collinear columns; directions of the gauge do not count."""
-    gauge = objective.gauge
-    if len(gauge):
-        hessian = hessian + np.trace(hessian) * gauge.T @ gauge
+    """Collinear columns."""
     return _columns(objective, linalg.dependent_columns(hessian, objective.dataset.family.outputs))
 
 

@@ -1,17 +1,20 @@
 """Families: how the loss of a row depends on its logits, and all that depends on their number.
 
-`Family` is the contract; `Binomial` is the family of two classes.
+`Family` is the contract; `Binomial` is the family of two classes, `Softmax` of more.
+`from_targets` chooses between them.
 """
 
 from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from fastlogit import losses
+from fastlogit.classes import softmax_log_loss
+from fastlogit.core import gauge
 from fastlogit.kernels import families
 from fastlogit.matrix.centring import shift_intercepts
 from fastlogit.training.targets import read_targets
@@ -19,8 +22,23 @@ from fastlogit.training.targets import read_targets
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from fastlogit.core.linalg import Vector
+    from fastlogit.core.linalg import SquareMatrix, Vector
     from fastlogit.training.targets import Targets
+
+
+class Margins(NamedTuple):
+    """How far the logits of rows lie on the side of their targets.
+
+    The margins of a row are the differences between the logit of its class and each other one.
+    Along a direction of θ in which no margin is negative, and some are positive, the loss falls for
+    ever: the labels are separated.
+    """
+
+    least: float
+    largest: float
+    # For each class, how far its logit exceeds all others in the best of its rows.  Empty for two
+    # classes, which are always separated from each other.
+    leads: Vector
 
 
 class Family(ABC):
@@ -50,11 +68,6 @@ class Family(ABC):
 
     outputs: int
     kernel_family: Any
-
-    @classmethod
-    @abstractmethod
-    def from_targets(cls, t: ArrayLike, n: int, threads: int) -> tuple[Self, Targets]:
-        """The family of the targets of n rows, and these targets as numbers, checked."""
 
     # Shapes -------------------------------------------------------------------------------
 
@@ -92,13 +105,19 @@ class Family(ABC):
         intercepts = shift_intercepts(intercepts - offset_centre, -centres, coef)
         return (coef[0], float(intercepts[0])) if self.outputs == 1 else (coef, intercepts)
 
-    def gauge(self, theta_size: int, d: int) -> NDArray[np.float64]:  # noqa: ARG002
-        """Directions of θ along which no loss changes, for any X; one in each row.
+    def estimates(self, centres: Vector, *, with_intercept: bool) -> NDArray[np.float64]:
+        """The numbers that have standard errors, as :func:`fastlogit.core.gauge.estimates`."""
+        return gauge.estimates(self.outputs, centres, with_intercept=with_intercept)
 
-        The trainer returns the θ that has no component along them.  The Hessian is singular there,
-        but columns are not collinear because of it.
-        """
-        return np.empty((0, theta_size))
+    # The gauge (see fastlogit.core.gauge) ------------------------------------------------
+
+    def without_gauge(self, theta: Vector, d: int) -> Vector:  # noqa: ARG002
+        """θ without its component along the gauge.  The trainer begins and ends at such a θ."""
+        return theta
+
+    def fix_gauge(self, hessian: SquareMatrix, d: int) -> SquareMatrix:  # noqa: ARG002
+        """A Hessian with curvature along the gauge, where it has none."""
+        return hessian
 
     # Losses and labels --------------------------------------------------------------------
 
@@ -115,17 +134,20 @@ class Family(ABC):
         """Mean loss of the best model without coefficients."""
 
     @abstractmethod
-    def margins(self, logits: NDArray[Any], t: NDArray[Any]) -> NDArray[Any]:
-        """How far the logits of each row lie on the side of its target.
-
-        Along a direction of θ in which no margin is negative, and some are positive, the loss falls
-        for ever: the labels are separated.  Rows whose target is a probability have negative
-        margins.
-        """
+    def margins(self, logits: NDArray[Any], t: NDArray[Any]) -> Margins:
+        """Margins of rows."""
 
     @abstractmethod
-    def intercept_separates(self, t: NDArray[Any]) -> bool:
-        """Whether an intercept can separate the labels without any column."""
+    def absent_classes(self, t: NDArray[Any]) -> list[int]:
+        """Classes that no row has, so that intercepts alone make the loss fall for ever."""
+
+
+def from_targets(t: ArrayLike, n: int, threads: int) -> tuple[Family, Targets]:
+    """The family of the targets of n rows, and these targets as numbers for its kernels."""
+    targets = read_targets(t, n, threads)
+    if len(targets.classes) > 2:
+        return Softmax(len(targets.classes)), targets
+    return Binomial(), targets._replace(t=targets.t.astype(np.float64, copy=False))
 
 
 class Binomial(Family):
@@ -133,14 +155,6 @@ class Binomial(Family):
 
     outputs = 1
     kernel_family = families.Binomial()
-
-    @classmethod
-    def from_targets(cls, t: ArrayLike, n: int, threads: int) -> tuple[Self, Targets]:
-        """Take numbers in [0, 1] as they are, and two different labels as 0 and 1."""
-        targets = read_targets(t, n, threads)
-        if len(targets.classes) > 2:
-            raise ValueError(f"t must have two different labels; got {len(targets.classes)}")
-        return cls(), targets
 
     def log_loss(
         self, logits: NDArray[Any], t: NDArray[Any], weight: NDArray[Any] | None, threads: int
@@ -155,13 +169,88 @@ class Binomial(Family):
         y = _mean(t, weight) if with_intercept else 0.5
         return sum(-share * math.log(share) for share in (y, 1.0 - y) if share > 0.0)
 
-    def margins(self, logits: NDArray[Any], t: NDArray[Any]) -> NDArray[Any]:
+    def margins(self, logits: NDArray[Any], t: NDArray[Any]) -> Margins:
         """Margins: z for t = 1, -z for t = 0, and -|z| for probabilities."""
-        return np.where(t == 1, logits, np.where(t == 0, -logits, -np.abs(logits)))
+        margins = np.where(t == 1, logits, np.where(t == 0, -logits, -np.abs(logits)))
+        return Margins(float(margins.min()), float(margins.max()), np.empty(0))
 
-    def intercept_separates(self, t: NDArray[Any]) -> bool:
-        """Whether all labels are the same."""
-        return t[0] in (0, 1) and bool((t == t[0]).all())
+    def absent_classes(self, t: NDArray[Any]) -> list[int]:
+        """The other class, if all labels are the same."""
+        same = t[0] in (0, 1) and bool((t == t[0]).all())
+        return [1 - int(t[0])] if same else []
+
+
+class Softmax(Family):
+    """K classes: t holds class numbers, or rows of probabilities; P(class k) = softmax(Z)_k.
+
+    Coefficients and intercepts have the sum 0 over the classes (the symmetric gauge).  Their
+    standard errors would depend on that choice.  So `estimates` are the differences from the first
+    class, as in other packages.
+    """
+
+    def __init__(self, outputs: int) -> None:
+        self.outputs = outputs
+
+    kernel_family = families.Softmax()
+
+    def from_theta(
+        self, theta: Vector, centres: Vector, offset_centre: float | Vector
+    ) -> tuple[Vector, Any]:
+        """Coefficients and intercepts of a model, each with the sum 0 over the classes."""
+        coef, intercepts = super().from_theta(theta, centres, offset_centre)
+        return gauge.without(coef), gauge.without(intercepts)
+
+    def estimates(self, centres: Vector, *, with_intercept: bool) -> NDArray[np.float64]:
+        """Coefficients and intercept of each class but the first, minus those of the first."""
+        return gauge.differences(super().estimates(centres, with_intercept=with_intercept))
+
+    def without_gauge(self, theta: Vector, d: int) -> Vector:
+        """θ minus the mean over the classes of each coefficient and of the intercept."""
+        coef, intercepts = self.split(theta, d)
+        return np.append(gauge.without(coef), gauge.without(intercepts))[: theta.size]
+
+    def fix_gauge(self, hessian: SquareMatrix, d: int) -> SquareMatrix:
+        """The Hessian with the mean curvature of each column along the gauge."""
+        return gauge.fix(hessian, self.outputs, d)
+
+    def log_loss(
+        self, logits: NDArray[Any], t: NDArray[Any], weight: NDArray[Any] | None, threads: int
+    ) -> float:
+        """Σ weight ξ, with ξ = -Σ t log softmax(Z)."""
+        return float(softmax_log_loss(logits, t, weight, threads=threads))
+
+    def mean_null_log_loss(
+        self, t: NDArray[Any], weight: NDArray[Any] | None, *, with_intercept: bool
+    ) -> float:
+        """Entropy of the classes' shares of the weight; log K without an intercept."""
+        if not with_intercept:
+            return math.log(self.outputs)
+        totals = self._totals(t, weight)
+        shares = totals / totals.sum()
+        return -math.fsum(share * math.log(share) for share in shares.tolist() if share > 0.0)
+
+    def margins(self, logits: NDArray[Any], t: NDArray[Any]) -> Margins:
+        """The least logit of the classes that a row may have, minus each of its logits."""
+        is_own = t > 0.0 if t.ndim == 2 else t[:, np.newaxis] == np.arange(self.outputs)
+        own = np.min(logits, axis=1, where=is_own, initial=np.inf)
+        smallest = logits.min(axis=1)
+        other = np.maximum(smallest, np.max(logits, axis=1, where=~is_own, initial=-np.inf))
+        leads = np.full(self.outputs, -np.inf)
+        np.maximum.at(leads, is_own.argmax(axis=1), own - other)
+        least = float((own - logits.max(axis=1)).min())
+        return Margins(least, float((own - smallest).max()), leads)
+
+    def absent_classes(self, t: NDArray[Any]) -> list[int]:
+        """Classes that are the label of no row, and have no probability in any."""
+        absent: list[int] = np.flatnonzero(self._totals(t, None) == 0.0).tolist()
+        return absent
+
+    def _totals(self, t: NDArray[Any], weight: NDArray[Any] | None) -> Vector:
+        """Weight of each class."""
+        if t.ndim == 1:
+            return np.bincount(t, weight, self.outputs).astype(np.float64)
+        totals: Vector = t.sum(axis=0) if weight is None else np.einsum("i,ik", weight, t)
+        return totals
 
 
 def _mean(t: NDArray[Any], weight: NDArray[Any] | None) -> float:

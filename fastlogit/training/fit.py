@@ -9,7 +9,7 @@ from fastlogit.core.warning import warn_caller
 from fastlogit.models.fields import History
 from fastlogit.models.model import LogisticModel
 from fastlogit.training import problem
-from fastlogit.training.family import Binomial
+from fastlogit.training.family import from_targets
 from fastlogit.training.options import Options
 from fastlogit.training.trainer import train
 
@@ -206,7 +206,7 @@ def fit_and_warnings(
         X,
         t,
         options,
-        Binomial,
+        from_targets,
         l2=l2,
         weight=weight,
         class_weight=class_weight,
@@ -221,6 +221,7 @@ def fit_and_warnings(
         options,
         start=checked.start,
         names=checked.names,
+        classes=checked.classes,
         began=began,
     )
     coef, intercept = checked.coefficients(result.theta)

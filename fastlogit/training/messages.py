@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from fastlogit.core.checks import listed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,50 +29,69 @@ class CollinearityWarning(UserWarning):
     """Columns are linear combinations of others, so no coefficients are the only best ones."""
 
 
-def separated(columns: list[int], names: Sequence[str] | None, d: int) -> str:
-    """Which columns separate the labels, and the remedy."""
-    if columns == [d]:
-        return "the labels are all the same, so the intercept would have to be infinite"
+class Names(NamedTuple):
+    """What messages call columns and classes."""
+
+    # None for numbers.
+    columns: Sequence[str] | None
+    # Number of columns, which stands for the intercept.
+    d: int
+    classes: Sequence[Any]
+
+
+def separated(columns: list[int], classes: list[int], names: Names) -> str:
+    """Which columns separate the labels, or which classes from the others; and the remedy."""
+    labels = listed([names.classes[k] for k in classes])
+    if columns == [names.d]:
+        if len(names.classes) == 2:
+            return "the labels are all the same, so the intercept would have to be infinite"
+        return (
+            f"no row with a weight has the label {labels}, so its intercept would have to be "
+            "infinite; leave its rows out"
+        )
+    which = (
+        f"label {labels} can be separated from the others" if classes else "labels can be separated"
+    )
     return (
-        f"the labels can be separated, mainly by {_named(columns, names, d)}, so coefficients "
-        "would have to be infinite; raise l2 above 0, or leave columns out"
+        f"the {which}, mainly by {_named(columns, names)}, so coefficients would have to be "
+        "infinite; raise l2 above 0, or leave columns out"
     )
 
 
-def collinear(columns: list[int], names: Sequence[str] | None, d: int) -> str:
+def collinear(columns: list[int], names: Names) -> str:
     """Which columns are linear combinations of others, and the remedy."""
     return (
-        f"collinear: {_named(columns, names, d)} can be made from other columns (or the "
+        f"collinear: {_named(columns, names)} can be made from other columns (or the "
         "intercept), so other coefficients are as good, and these are the shortest; leave "
         "columns out, or raise l2 above 0"
     )
 
 
-def nearly_collinear(columns: list[int], names: Sequence[str] | None, d: int) -> str:
+def nearly_collinear(columns: list[int], names: Names) -> str:
     """Which columns are nearly linear combinations of others, and the remedy."""
     return (
-        f"nearly collinear: {_named(columns, names, d)} can almost be made from other columns (or "
+        f"nearly collinear: {_named(columns, names)} can almost be made from other columns (or "
         "the intercept), so rounding errors spoil the standard errors, which are NaN; centre "
         "columns that are far from 0, leave columns out, or raise l2 above 0"
     )
 
 
-def lost(columns: list[int], names: Sequence[str] | None, d: int) -> str:
+def lost(columns: list[int], names: Names) -> str:
     """Which columns rounding errors leave undetermined, and the remedy."""
-    named = "the intercept" if columns == [d] else _named(columns, names, d)
+    named = "the intercept" if columns == [names.d] else _named(columns, names)
     return (
         f"not converged: rounding hides what determines {named}; raise l2 above 0, or leave "
         "columns out"
     )
 
 
-def _named(columns: list[int], names: Sequence[str] | None, d: int) -> str:
-    """Columns in words; the intercept, at position d, is left out."""
-    columns = [column for column in columns if column < d]
-    listed = [repr(names[column]) if names else str(column) for column in columns[:_NAMED]]
+def _named(columns: list[int], names: Names) -> str:
+    """Columns in words, without the intercept."""
+    columns, given = [column for column in columns if column < names.d], names.columns
+    words = [str(column) if given is None else repr(given[column]) for column in columns[:_NAMED]]
     if len(columns) > _NAMED:
-        listed.append(f"{len(columns) - _NAMED} more")
-    text = " and ".join([", ".join(listed[:-1]), listed[-1]]) if len(listed) > 1 else listed[0]
+        words.append(f"{len(columns) - _NAMED} more")
+    text = " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else words[0]
     return f"column{'s' * (len(columns) > 1)} {text}"
 
 

@@ -3,7 +3,8 @@
     f(θ) = Σ weight ξ(logits of a row, its target) + penalty(θ),   logits = [X | 1] θ + offset
 
 It adds the derivatives from a :class:`fastlogit.training.dataset.Dataset` and a
-:class:`fastlogit.training.penalty.Penalty`.  It knows neither where the rows are nor how many
+:class:`fastlogit.training.penalty.Penalty`.  Its Hessians have the gauge of the family fixed (see
+:class:`fastlogit.training.family.Family`).  It knows neither where the rows are nor how many
 classes there are.  `evaluate`, `hessian` and `hessian_diagonal` each read X once.
 """
 
@@ -19,8 +20,6 @@ from fastlogit.core.linalg import invert
 from fastlogit.training.dataset import NotFiniteError
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from fastlogit.core.linalg import SquareMatrix, Vector
     from fastlogit.training.dataset import Dataset, Wanted
     from fastlogit.training.penalty import Penalty
@@ -88,11 +87,6 @@ class Objective:
         """Value of f where all of θ is 0, without a pass over X."""
         return self.dataset.loss_at_zero + self.penalty.value(np.zeros(self.size))
 
-    @cached_property
-    def gauge(self) -> NDArray[np.float64]:
-        """Directions of θ along which no loss changes, one in each row."""
-        return self.dataset.family.gauge(self.size, self.dataset.d)
-
     def gradient_norm(self, point: Point) -> float:
         """Largest element of the optimality residual, divided by Σ weight."""
         residual = self.penalty.residual(point.theta, point.gradient)
@@ -135,4 +129,5 @@ class Objective:
         return Objective(dataset, penalty, with_intercept=self.with_intercept)
 
     def _penalised(self, hessian: SquareMatrix, theta: Vector) -> SquareMatrix:
-        return hessian + np.diag(self.penalty.curvature(theta))
+        penalised = hessian + np.diag(self.penalty.curvature(theta))
+        return self.dataset.family.fix_gauge(penalised, self.dataset.d)

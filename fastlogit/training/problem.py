@@ -9,13 +9,14 @@ import numpy as np
 from fastlogit.core import checks
 from fastlogit.core import threads as _threads
 from fastlogit.matrix import as_matrix, centring
+from fastlogit.matrix.arguments import of_rows
 from fastlogit.models.fields import checked_names
 from fastlogit.training.dataset import ArrayDataset
 from fastlogit.training.penalty import L2, l2_penalty
 from fastlogit.training.targets import class_weights
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from fastlogit.models.model import LogisticModel
     from fastlogit.training.family import Family
     from fastlogit.training.options import Options
-    from fastlogit.training.targets import ClassWeight
+    from fastlogit.training.targets import ClassWeight, Targets
 
 # Sums of weights below this have too few digits left.
 _LEAST_WEIGHT = 1e-290
@@ -55,7 +56,7 @@ def check(
     X: Any,
     t: ArrayLike,
     options: Options,
-    kind: type[Family],
+    from_targets: Callable[[ArrayLike, int, int], tuple[Family, Targets]],
     *,
     l2: float | ArrayLike,
     weight: ArrayLike | None,
@@ -66,13 +67,13 @@ def check(
 ) -> Problem:
     """Check the data arguments of `fit`; a TypeError or ValueError names one that is wrong.
 
-    The family is of the class `kind`.  `start` may be any model with coef, intercept and
-    feature_names.
+    `from_targets` gives the family and checked targets, from t and the numbers of rows and threads.
+    `start` may be any model with coef, intercept and feature_names.
     """
     threads = _threads.resolve(options.threads)
     given = as_matrix(X)
     n, d = given.shape
-    family, targets = kind.from_targets(t, n, threads)
+    family, targets = from_targets(t, n, threads)
     weights = class_weights(class_weight, targets, checks.weights(weight, n, "row of X", threads))
     if weights is not None and (total := checks.total_weight(weights)) < _LEAST_WEIGHT:
         raise ValueError(
@@ -84,15 +85,15 @@ def check(
     columns = given.names if feature_names is None else feature_names
     names = None if columns is None else checked_names(columns, d)
     # float64, for which the kernels are already compiled; they are read as often as X.
-    t64, weight64, offset64 = map(_as_float64, (targets.t, weights, offsets))
+    weight64, offset64 = map(_as_float64, (weights, offsets))
     centre: float | Vector = 0.0
     if options.intercept:
         if offset64 is not None:
-            offset64, centre = _centre_offset(family, offset64, t64, weight64, threads)
+            offset64, centre = _centre_offset(family, offset64, targets.t, weight64, threads)
         given = centring.centre_columns(given, weights, threads)
     theta = None
     if start is not None:
-        _check_start(start, family.outputs * d, names)
+        _check_start(start, (d,) if family.outputs == 1 else (family.outputs, d), names)
         theta = family.to_theta(
             start.coef,
             start.intercept,
@@ -100,7 +101,8 @@ def check(
             centre,
             with_intercept=options.intercept,
         )
-    dataset = ArrayDataset(family, given, t64, weight64, offset64, threads=threads)
+        theta = family.without_gauge(theta, d)
+    dataset = ArrayDataset(family, given, targets.t, weight64, offset64, threads=threads)
     penalty = l2_penalty(penalties, d, family.outputs, with_intercept=options.intercept)
     return Problem(dataset, penalty, penalties, targets.classes, names, theta, centre)
 
@@ -110,9 +112,7 @@ def _as_float64(array: NDArray[Any] | None) -> Any:
 
 
 def _checked_offset(offset: ArrayLike, shape: tuple[int, ...]) -> NDArray[Any]:
-    array = checks.real_array(offset, "offset", len(shape))
-    if array.shape != shape:
-        raise ValueError(f"offset must have the shape of the logits, {shape}; got {array.shape}")
+    array = of_rows(offset, "offset", shape)
     finite = np.isfinite(array).reshape(shape[0], -1).all(axis=1)
     if not finite.all():
         row = int(np.argmin(finite))
@@ -139,9 +139,9 @@ def _centre_offset(
     return (offset, 0.0) if original_loss < centred_loss else (centred, centre)
 
 
-def _check_start(start: LogisticModel, size: int, names: Sequence[str] | None) -> None:
-    """Check that a model has as many coefficients, for columns of the same names."""
-    if start.coef.size != size:
-        raise ValueError(f"start must have {size} coefficients; it has {start.coef.size}")
+def _check_start(start: LogisticModel, shape: tuple[int, ...], names: Sequence[str] | None) -> None:
+    """Check that a model has coefficients for as many classes, and for columns of these names."""
+    if start.coef.shape != shape:
+        raise ValueError(f"start must have coef of shape {shape}; got {start.coef.shape}")
     if names is not None and start.feature_names not in (None, tuple(names)):
         raise ValueError("start must have the feature names of X, in their order")

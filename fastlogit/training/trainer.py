@@ -15,14 +15,14 @@ It knows neither where the rows are nor how many classes there are.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
 from fastlogit.training import messages, solvers
 from fastlogit.training.convergence import has_converged, is_near
 from fastlogit.training.dataset import NoPassLeftError, NotFiniteError
-from fastlogit.training.diagnosis import diagnose, separating_columns
+from fastlogit.training.diagnosis import diagnose, find_separation
 from fastlogit.training.objective import Objective, Point
 from fastlogit.training.progress import Progress, observer
 from fastlogit.training.solvers.search import RISE, Settings, Trial
@@ -30,9 +30,11 @@ from fastlogit.training.solvers.search import RISE, Settings, Trial
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from numpy.typing import NDArray
+
     from fastlogit.core.linalg import Vector
     from fastlogit.training.dataset import Dataset
-    from fastlogit.training.diagnosis import Diagnosis
+    from fastlogit.training.diagnosis import Diagnosis, Separation
     from fastlogit.training.options import Options
     from fastlogit.training.penalty import Penalty
 
@@ -45,8 +47,8 @@ _VANISHED = 1e-2
 class Result(NamedTuple):
     """The point where training ended, for any family.
 
-    θ and the variances are ordered as :class:`fastlogit.training.family.Family` says; θ is for
-    columns from which the centres of the dataset were subtracted.
+    θ is ordered as :class:`fastlogit.training.family.Family` says, for columns from which the
+    centres of the dataset were subtracted.
     """
 
     theta: Vector
@@ -58,8 +60,8 @@ class Result(NamedTuple):
     # All passes over X, including the diagnosis.
     passes: int
     history: list[Progress]
-    # None if some coefficients have a penalty, or there are too many.
-    variances: Vector | None
+    # Of the family's `estimates`; None if some have a penalty, or there are too many.
+    variances: NDArray[np.float64] | None
     warnings: list[Warning]
 
 
@@ -70,6 +72,7 @@ def train(
     *,
     start: Vector | None = None,
     names: Sequence[str] | None = None,
+    classes: Sequence[Any] = (),
     began: float | None = None,
 ) -> Result:
     """Minimise the loss of a dataset plus a penalty.
@@ -84,6 +87,8 @@ def train(
         θ to begin at if that is better than 0.
     names : sequence of str, optional
         Names of the columns, for messages.
+    classes : sequence of labels, optional
+        Names of the classes, for messages.
     began : float, optional
         When training began, by `time.perf_counter`; default: now.
 
@@ -103,10 +108,11 @@ def train(
         reached = _minimise(objective, options, solver, start, began)
     except NotFiniteError:
         raise _not_finite(dataset, names) from None
-    diagnosis = diagnose(objective, reached.point, reached.separating)
-    converged, warned = _judge(objective, options, reached, diagnosis, names)
+    diagnosis = diagnose(objective, reached.point, reached.separation)
+    named = messages.Names(names, dataset.d, classes)
+    converged, warned = _judge(objective, options, reached, diagnosis, named)
     return Result(
-        theta=_without_gauge(objective, reached.point.theta),
+        theta=dataset.family.without_gauge(reached.point.theta, dataset.d),
         loss=reached.point.loss,
         gradient_norm=objective.gradient_norm(reached.point),
         converged=converged,
@@ -118,12 +124,6 @@ def train(
     )
 
 
-def _without_gauge(objective: Objective, theta: Vector) -> Vector:
-    """θ without its component along the family's gauge, which is arbitrary."""
-    gauge = objective.gauge
-    return theta - np.linalg.pinv(gauge) @ (gauge @ theta) if len(gauge) else theta
-
-
 # The loop ---------------------------------------------------------------------------------
 
 
@@ -133,8 +133,7 @@ class _Reached(NamedTuple):
     point: Point
     history: list[Progress]
     end: End
-    # Columns that separate the labels; None if that was not found.
-    separating: list[int] | None
+    separation: Separation | None
 
 
 def _minimise(
@@ -158,7 +157,7 @@ def _minimise(
     except NoPassLeftError:
         end = "passes"
     best = course.finish()
-    return _Reached(best, course.history, end, course.separating or None)
+    return _Reached(best, course.history, end, course.separation)
 
 
 class _Course:
@@ -169,7 +168,7 @@ class _Course:
         self.best: Point | None = None
         self.last: Point | None = None
         self.history: list[Progress] = []
-        self.separating: list[int] = []
+        self.separation: Separation | None = None
         # Separated labels have no optimum, but their gradient falls below this.
         self.vanished = options.tol
 
@@ -183,11 +182,11 @@ class _Course:
         progress = self._record(trial.point, trial.length, time.perf_counter() - self.began)
         stops = asks_to_stop(progress)
         if not near and trial.accepted and progress.gradient_norm <= self.vanished:
-            self.separating = separating_columns(objective, trial.point)
+            self.separation = find_separation(objective, trial.point)
             self.vanished = _VANISHED * progress.gradient_norm
         if near:
             return "converged"
-        if self.separating:
+        if self.separation is not None:
             return "separated"
         if stops:
             return "callback"
@@ -235,13 +234,13 @@ def _judge(
     options: Options,
     reached: _Reached,
     diagnosis: Diagnosis,
-    names: Sequence[str] | None,
+    names: messages.Names,
 ) -> tuple[bool, list[Warning]]:
     """Whether training converged, and the warnings about it."""
-    d, point = objective.dataset.d, reached.point
+    point = reached.point
     warned: list[Warning] = []
-    if diagnosis.separating and options.on_separation != "ignore":
-        message = messages.separated(diagnosis.separating, names, d)
+    if diagnosis.separation is not None and options.on_separation != "ignore":
+        message = messages.separated(*diagnosis.separation, names)
         if options.on_separation == "raise":
             raise messages.SeparationError(message)
         warned.append(messages.SeparationWarning(message))
@@ -251,7 +250,7 @@ def _judge(
         converged = is_near(objective, point, point.newton_step, options.tol)
     if converged and diagnosis.lost:
         converged = False
-        warned.append(messages.ConvergenceWarning(messages.lost(diagnosis.lost, names, d)))
+        warned.append(messages.ConvergenceWarning(messages.lost(diagnosis.lost, names)))
     elif not converged and reached.end != "separated":
         passes = reached.history[-1].passes
         text = messages.not_converged(
@@ -264,12 +263,12 @@ def _judge(
         )
         warned.append(messages.ConvergenceWarning(text))
     if diagnosis.dependent:
-        text = messages.collinear(diagnosis.dependent, names, d)
+        text = messages.collinear(diagnosis.dependent, names)
         warned.append(messages.CollinearityWarning(text))
     if diagnosis.nearly:
-        text = messages.nearly_collinear(diagnosis.nearly, names, d)
+        text = messages.nearly_collinear(diagnosis.nearly, names)
         warned.append(messages.CollinearityWarning(text))
-    return converged and not diagnosis.separating, warned
+    return converged and diagnosis.separation is None, warned
 
 
 def _not_finite(dataset: Dataset, names: Sequence[str] | None) -> ValueError:

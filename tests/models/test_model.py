@@ -245,7 +245,27 @@ def test_another_object_is_not_a_model(given):
     ("arguments", "message"),
     [
         ({"coef": []}, "coef .*empty"),
-        ({"coef": [[1.0]]}, "coef .*one axis"),
+        ({"coef": [[1.0]]}, r"coef must have shape \(d,\) for two .* K >= 3 .*; got \(1, 1\)"),
+        ({"coef": np.ones((2, 3))}, r"coef must have shape .*; got \(2, 3\)"),
+        ({"coef": np.ones((3, 2, 1))}, "coef must have one axis"),
+        ({"coef": [[1.0], [math.nan], [0.0]]}, "coef must be finite; got nan"),
+        (
+            {"coef": np.ones((3, 2)), "intercept": [1.0]},
+            "intercept must have .* row of coef, 3; got 1",
+        ),
+        ({"coef": np.ones((3, 2)), "intercept": [1.0, 2.0, math.inf]}, "intercept must be finite"),
+        (
+            {"coef": np.ones((3, 2)), "classes": (0, 1)},
+            r"classes must be 3 different .*got \(0, 1\)",
+        ),
+        ({"coef": np.ones((3, 2)), "classes": "abc"}, "classes must be 3 labels; got 'abc'"),
+        ({"coef": np.ones((3, 2)), "variances": np.ones(9)}, "variances must have 2 axes"),
+        (
+            {"coef": np.ones((3, 2)), "variances": np.ones((3, 3))},
+            r"variances .* \(2, 3\); got \(3, 3",
+        ),
+        ({"coef": np.ones((3, 2)), "feature_names": tuple("abc")}, "feature_names .*, 2; got 3"),
+        ({"coef": np.ones((3, 2)), "l2": np.ones(3)}, "l2 must .*, 2; got 3"),
         ({"coef": 1.0}, "coef .*one axis"),
         ({"coef": ["a"]}, "coef must hold real numbers; got dtype <U1"),
         ({"coef": [1j]}, "coef must hold real numbers; got dtype complex128"),

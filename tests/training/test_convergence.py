@@ -206,7 +206,7 @@ def test_standard_errors_of_the_criterion_are_those_of_the_model():
     model = fl.fit(X, T, l2=0.0)
     f = binomial(X, T, l2=0.0)
     point = f.evaluate(np.append(model.coef, model.intercept), hessian=True)
-    expected = np.sqrt(linalg.variances(point.hessian, np.zeros(D)))
+    expected = np.sqrt(linalg.variances(point.hessian, np.eye(len(point.hessian))))
     np.testing.assert_allclose(model.standard_errors(), expected, rtol=1e-10)
 
 

@@ -32,36 +32,36 @@ def test_passes_are_counted_and_come_to_an_end():
     assert dataset.pass_count == 0
     for wanted in ("gradient", "gradient and hessian", "hessian", "hessian diagonal"):
         dataset.derivatives(wanted, theta)
-    dataset.margin_range(theta)
+    dataset.margins(theta)
     assert dataset.pass_count == 5
     few, _ = dataset.sample(SIZE, 0)
     few.derivatives("gradient", theta)
     assert dataset.counter.rows == 5 * N + SIZE
     assert dataset.pass_count == 6
     with dataset.counter.limit(7 * N):
-        dataset.margin_range(theta)
+        dataset.margins(theta)
         with pytest.raises(NoPassLeftError):
             dataset.derivatives("gradient", theta)
     assert dataset.pass_count == 7
-    dataset.margin_range(theta)
+    dataset.margins(theta)
     assert dataset.pass_count == 8
 
 
 def test_a_limit_ends_with_an_error():
     dataset = objective(DENSE).dataset
     with pytest.raises(NoPassLeftError), dataset.counter.limit(N - 1):
-        dataset.margin_range(np.ones(4))
-    dataset.margin_range(np.ones(4))
+        dataset.margins(np.ones(4))
+    dataset.margins(np.ones(4))
 
 
 def test_reserved_passes_are_left_for_later():
     dataset = objective(DENSE).dataset
     with dataset.counter.limit(2 * N):
         with dataset.counter.reserve(N):
-            dataset.margin_range(np.ones(4))
+            dataset.margins(np.ones(4))
             with pytest.raises(NoPassLeftError):
-                dataset.margin_range(np.ones(4))
-        dataset.margin_range(np.ones(4))
+                dataset.margins(np.ones(4))
+        dataset.margins(np.ones(4))
 
 
 # Sums -------------------------------------------------------------------------------------
@@ -103,10 +103,10 @@ def test_margins_are_those_of_rows_with_a_weight():
     theta = np.array([1.0, 0.5, -2.0, 0.1])
     z = DENSE[:5] @ theta[:3] + theta[3]
     margins = np.array([-z[0], z[1], -abs(z[2]), z[3], -z[4]])
-    assert small().margin_range(theta) == pytest.approx((margins.min(), margins.max()), rel=1e-12)
+    assert small().margins(theta)[:2] == pytest.approx((margins.min(), margins.max()), rel=1e-12)
     weight = np.ones(5)
     weight[np.argmin(margins)] = 0.0
-    assert small(weight).margin_range(theta)[0] == pytest.approx(np.sort(margins)[1], rel=1e-12)
+    assert small(weight).margins(theta).least == pytest.approx(np.sort(margins)[1], rel=1e-12)
 
 
 def test_the_null_model_is_not_known_beside_offsets():

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 import fastlogit as fl
-from fastlogit.training.family import Binomial
+from fastlogit.training.family import Binomial, Softmax, from_targets
 
+RNG = np.random.default_rng(4)
 T = np.array([0.0, 1.0, 1.0, 0.25])
 Z = np.array([2.0, 3.0, -1.0, 0.5])
 
@@ -63,8 +64,49 @@ def test_theta_without_intercepts_is_the_coefficients(family):
     assert np.all(family.from_theta(theta, np.zeros(2), 0.0)[1] == 0.0)
 
 
+@pytest.mark.parametrize("with_intercept", [True, False])
+@pytest.mark.parametrize("family", [Binomial(), ThreeOutputs(), Softmax(3)])
+def test_estimates_are_the_coefficients_of_the_model(family, with_intercept):
+    theta = RNG.normal(size=family.outputs * (2 + with_intercept))
+    centres = CENTRES * with_intercept
+    coef, intercept = family.from_theta(theta, centres, 0.0)
+    rows = [
+        np.append(a, b) for a, b in zip(np.atleast_2d(coef), np.atleast_1d(intercept), strict=True)
+    ]
+    expected = np.array(rows)[:, : 2 + with_intercept]
+    expected = expected[0] if family.outputs == 1 else expected
+    if isinstance(family, Softmax):
+        expected = expected[1:] - expected[0]
+    estimates = family.estimates(centres, with_intercept=with_intercept) @ theta
+    np.testing.assert_allclose(estimates, expected, rtol=1e-12, atol=1e-12)
+
+
 def test_two_classes_have_no_gauge():
-    assert Binomial().gauge(4, 3).shape == (0, 4)
+    theta, hessian = np.arange(3.0), np.eye(3)
+    assert Binomial().without_gauge(theta, 2) is theta
+    assert Binomial().fix_gauge(hessian, 2) is hessian
+
+
+@pytest.mark.parametrize("with_intercept", [True, False])
+def test_the_gauge_of_classes_is_removed_and_fixed(with_intercept):
+    K, d = 3, 2
+    size = K * (d + with_intercept)
+    theta, root = RNG.normal(size=size), RNG.normal(size=(size, size))
+    family = Softmax(K)
+    bare = family.without_gauge(theta, d)
+    for part in family.split(bare, d):
+        np.testing.assert_allclose(part.sum(axis=0), 0.0, atol=1e-15)
+    difference = theta - bare
+    coef, intercepts = family.split(difference, d)
+    np.testing.assert_allclose(coef, coef[:1].repeat(K, axis=0), rtol=1e-12)
+    np.testing.assert_allclose(intercepts, intercepts[:1].repeat(K), rtol=1e-12)
+    # A Hessian without curvature along the gauge.
+    project = np.array([family.without_gauge(unit, d) for unit in np.eye(size)])
+    hessian = project @ root @ root.T @ project
+    fixed = family.fix_gauge(hessian, d)
+    assert np.linalg.eigvalsh(fixed).min() > 1e-3
+    np.testing.assert_allclose(fixed @ bare, hessian @ bare, atol=1e-12)
+    assert np.shares_memory(fixed, hessian) is False
 
 
 @pytest.mark.parametrize("weight", [None, np.array([1.0, 2.0, 0.5, 3.0])])
@@ -84,12 +126,58 @@ def test_the_null_model_predicts_the_mean(weight):
 
 
 def test_margins_are_positive_on_the_side_of_the_label():
-    np.testing.assert_array_equal(Binomial().margins(Z, T), [-2.0, 3.0, -1.0, -0.5])
+    least, largest, leads = Binomial().margins(Z, T)
+    assert (least, largest, leads.size) == (-2.0, 3.0, 0)
+
+
+LOGITS = np.array([[3.0, 1.0, 1.0], [-2.0, 2.0, 2.0], [0.0, 0.0, 0.0]])
+
+
+def test_margins_of_classes_are_differences_of_logits():
+    least, largest, leads = Softmax(3).margins(LOGITS, np.array([0, 2, 1]))
+    assert (least, largest, leads.tolist()) == (0.0, 4.0, [2.0, 0.0, 0.0])
+    least, largest, leads = Softmax(3).margins(LOGITS, np.array([1, 2, 2]))
+    assert (least, largest, leads.tolist()) == (-2.0, 4.0, [-np.inf, -2.0, 0.0])
+    rows = np.array([[1.0, 0.0, 0.0], [0.0, 0.5, 0.5], [0.2, 0.3, 0.5]])
+    least, largest, leads = Softmax(3).margins(LOGITS, rows)
+    assert (least, largest, leads.tolist()) == (0.0, 4.0, [2.0, 4.0, -np.inf])
+    assert Softmax(3).margins(LOGITS, rows[[2, 2, 2]]).largest == 0.0
 
 
 @pytest.mark.parametrize(
-    ("t", "separates"),
-    [([1.0, 1.0], True), ([0.0, 0.0], True), ([0.0, 1.0], False), ([0.5, 0.5], False)],
+    ("t", "absent"),
+    [([1.0, 1.0], [0]), ([0.0, 0.0], [1]), ([0.0, 1.0], []), ([0.5, 0.5], [])],
 )
-def test_an_intercept_separates_labels_that_are_all_the_same(t, separates):
-    assert Binomial().intercept_separates(np.array(t)) == separates
+def test_a_class_is_absent_if_all_labels_are_the_other(t, absent):
+    assert Binomial().absent_classes(np.array(t)) == absent
+
+
+def test_classes_are_absent_that_no_row_has():
+    assert Softmax(4).absent_classes(np.array([0, 2, 2])) == [1, 3]
+    assert Softmax(3).absent_classes(np.array([[0.5, 0.0, 0.5], [0.0, 0.0, 1.0]])) == [1]
+
+
+@pytest.mark.parametrize("weight", [None, np.array([1.0, 2.0, 0.5, 3.0])])
+@pytest.mark.parametrize("soft", [False, True])
+def test_the_null_model_of_classes_predicts_their_shares(weight, soft):
+    t = np.array([0, 2, 2, 1])
+    rows = np.eye(3)[t] if not soft else RNG.dirichlet(np.ones(3), 4)
+    shares = np.average(rows, axis=0, weights=weight)
+    expected = -(shares * np.log(shares)).sum()
+    given = rows if soft else t
+    got = Softmax(3).mean_null_log_loss(given, weight, with_intercept=True)
+    assert got == pytest.approx(expected, rel=1e-14)
+    got = Softmax(3).mean_null_log_loss(given, weight, with_intercept=False)
+    assert got == pytest.approx(math.log(3.0), rel=1e-15)
+    logits = RNG.normal(size=(4, 3))
+    expected = fl.softmax_log_loss(logits, given, weight)
+    assert Softmax(3).log_loss(logits, given, weight, 1) == expected
+
+
+def test_the_family_follows_from_the_targets():
+    family, targets = from_targets(["a", "b", "a"], 3, 1)
+    assert isinstance(family, Binomial)
+    assert targets.t.tolist() == [0.0, 1.0, 0.0]
+    family, targets = from_targets(["a", "b", "c"], 3, 1)
+    assert isinstance(family, Softmax)
+    assert (family.outputs, targets.t.tolist(), targets.classes) == (3, [0, 1, 2], ("a", "b", "c"))

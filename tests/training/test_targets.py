@@ -128,7 +128,7 @@ def test_rows_of_probabilities_have_a_class_for_each_column():
 
 def test_an_identifier_is_no_label():
     for t in (np.arange(10_001), list(map(str, range(10_001)))):
-        with pytest.raises(ValueError, match="or more up to 10000; got 10001: .* and 9996 more"):
+        with pytest.raises(ValueError, match=r"or more up to 10000; got 10001: .* and 9996 more"):
             read_targets(t, 10_001, 1)
     assert len(read_targets(np.arange(10_000), 10_000, 1).classes) == 10_000
 

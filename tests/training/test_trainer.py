@@ -1,6 +1,6 @@
-"""The trainer with other families: several outputs, over rows in plain NumPy.
+"""The trainer with several outputs, over rows in plain NumPy.
 
-The families and the dataset are defined here alone, so the objective, the trainer and the solvers
+The dataset and a family are defined here alone, so the objective, the trainer and the solvers
 cannot know them.  `problem.check` makes the family from the targets, centres columns and offsets,
 and turns θ into coefficients.  Independent references confirm the optimum.
 """
@@ -18,14 +18,14 @@ from scipy.special import expit, log_softmax, softmax
 import fastlogit as fl
 from fastlogit.kernels.passes import hessian_size
 from fastlogit.matrix import passes
-from fastlogit.training import messages, solvers
+from fastlogit.training import family, messages, solvers
 from fastlogit.training.dataset import Dataset, DatasetSums
-from fastlogit.training.family import Family
+from fastlogit.training.family import Family, Margins
 from fastlogit.training.objective import Objective
 from fastlogit.training.options import Options
 from fastlogit.training.penalty import l2_penalty
 from fastlogit.training.problem import check
-from fastlogit.training.targets import Targets
+from fastlogit.training.targets import Targets, read_targets
 from fastlogit.training.trainer import train
 
 RNG = np.random.default_rng(12)
@@ -35,10 +35,15 @@ WEIGHT = RNG.random(N) + 0.5
 SOLVERS = list(solvers.SOLVERS)
 
 
-class NumPyFamily(Family):
-    """A family whose terms are arrays: losses, slopes and curvatures of rows."""
+class TwoBinomials(Family):
+    """Two targets in [0, 1] for each row, independent of each other."""
 
+    outputs = 2
     kernel_family = None
+
+    @classmethod
+    def from_targets(cls, t, n, threads):
+        return cls(), Targets(t, (0, 1), soft=False)
 
     def log_loss(self, logits, t, weight, threads):
         return weight @ self.losses(logits, t)
@@ -46,18 +51,8 @@ class NumPyFamily(Family):
     def mean_null_log_loss(self, t, weight, *, with_intercept):
         return math.nan
 
-    def intercept_separates(self, t):
-        return bool((t == t[0]).all())
-
-
-class TwoBinomials(NumPyFamily):
-    """Two targets in [0, 1] for each row, independent of each other."""
-
-    outputs = 2
-
-    @classmethod
-    def from_targets(cls, t, n, threads):
-        return cls(), Targets(t, (0, 1), soft=False)
+    def absent_classes(self, t):
+        return [0] if (t == t[0]).all() else []
 
     def losses(self, Z, t):
         return (np.logaddexp(0.0, Z) - t * Z).sum(axis=1)
@@ -69,22 +64,20 @@ class TwoBinomials(NumPyFamily):
         return np.einsum("ik,kl->ikl", expit(Z) * expit(-Z), np.eye(2))
 
     def margins(self, Z, t):
-        return np.where(t == 1, Z, -Z).min(axis=1)
+        margins = np.where(t == 1, Z, -Z).min(axis=1)
+        return Margins(margins.min(), margins.max(), np.empty(0))
 
 
-class Softmax(NumPyFamily):
-    """One of K classes: a constant added to all logits changes nothing."""
-
-    def __init__(self, outputs):
-        self.outputs = outputs
+class Softmax(family.Softmax):
+    """One of K classes, with its terms as arrays: losses, slopes and curvatures of rows."""
 
     @classmethod
     def from_targets(cls, t, n, threads):
-        classes, numbers = np.unique(t, return_inverse=True)
-        return cls(classes.size), Targets(numbers, tuple(classes.tolist()), soft=False)
+        found = read_targets(t, n, threads)
+        return cls(len(found.classes)), found
 
     def chosen(self, t):
-        return np.eye(self.outputs, dtype=bool)[t.astype(int)]
+        return np.eye(self.outputs, dtype=bool)[t]
 
     def losses(self, Z, t):
         return -log_softmax(Z, axis=1)[self.chosen(t)]
@@ -95,17 +88,6 @@ class Softmax(NumPyFamily):
     def curvatures(self, Z):
         p = softmax(Z, axis=1)
         return np.einsum("ik,kl->ikl", p, np.eye(self.outputs)) - p[:, :, None] * p[:, None, :]
-
-    def gauge(self, theta_size, d):
-        size = self.outputs * d
-        directions = np.zeros((d + (theta_size > size), theta_size))
-        directions[:d, :size] = np.kron(np.ones(self.outputs), np.eye(d))
-        directions[d:, size:] = 1.0
-        return directions
-
-    def margins(self, Z, t):
-        chosen = self.chosen(t)
-        return Z[chosen] - np.where(chosen, -np.inf, Z).max(axis=1)
 
 
 def in_order_of_theta(values):
@@ -147,9 +129,8 @@ class RowsInNumPy(Dataset):
             diagonal=one_part(in_order_of_theta(diagonal)),
         )
 
-    def read_margin_range(self, theta):
-        margins = self.family.margins(self.logits(theta), self.t)
-        return margins.min(), margins.max()
+    def read_margins(self, theta):
+        return self.family.margins(self.logits(theta), self.t)
 
     @property
     def loss_at_zero(self):
@@ -163,8 +144,8 @@ class RowsInNumPy(Dataset):
         return self.given_centres
 
     @property
-    def intercept_separates(self):
-        return self.family.intercept_separates(self.t)
+    def absent_classes(self):
+        return self.family.absent_classes(self.t)
 
     def sample(self, size, seed):
         rows = np.random.default_rng(seed).permutation(self.n)[:size]
@@ -187,7 +168,7 @@ def run(kind, t, X=X, names=None, *, l2=1.0, offset=None, start=None, **options)
         X,
         t,
         options,
-        kind,
+        kind.from_targets,
         l2=l2,
         weight=WEIGHT,
         class_weight=None,
@@ -199,7 +180,14 @@ def run(kind, t, X=X, names=None, *, l2=1.0, offset=None, start=None, **options)
     offset = np.zeros(family.logits_shape(N)) if offset is None else given.offset
     centred = X - given.centres
     dataset = RowsInNumPy(family, centred, given.t, given.weight, offset, given.centres)
-    result = train(dataset, problem.penalty, options, start=problem.start, names=names)
+    result = train(
+        dataset,
+        problem.penalty,
+        options,
+        start=problem.start,
+        names=names,
+        classes=problem.classes,
+    )
     return result, *problem.coefficients(result.theta)
 
 
@@ -265,15 +253,13 @@ def test_far_columns_and_offsets_move_the_intercepts_alone(kind, t, solver):
 
 def test_a_start_must_have_a_coefficient_for_each_column_and_output():
     model = SimpleNamespace(coef=np.ones((2, D)), intercept=np.ones(2), feature_names=None)
-    with pytest.raises(ValueError, match="start must have 9 coefficients; it has 6"):
+    with pytest.raises(ValueError, match=r"start must have coef of shape \(3, 3\); got \(2, 3\)"):
         run(Softmax, CLASSES, start=model)
 
 
 def test_an_offset_must_have_an_element_for_each_logit():
     for offset in (np.zeros((N, 2)), np.zeros((2, 3))):
-        with pytest.raises(
-            ValueError, match=r"offset must have the shape of the logits, \(600, 3\)"
-        ):
+        with pytest.raises(ValueError, match=r"offset must have one row .* \(600, 3\)"):
             run(Softmax, CLASSES, offset=offset)
     offset = np.zeros((N, 3))
     offset[7, 1] = np.nan
@@ -287,22 +273,21 @@ def test_derivatives_of_several_outputs_are_those_of_the_value():
     f = Objective(rows, penalty, with_intercept=True)
     theta = RNG.normal(size=f.size)
     point = f.evaluate(theta, hessian=True)
-    for j, unit in enumerate(1e-6 * np.eye(f.size)):
-        there, here = f.evaluate(theta + unit), f.evaluate(theta - unit)
+    for unit in np.eye(f.size):
+        direction = Softmax(3).without_gauge(unit, D)  # the Hessian differs along the gauge
+        there, here = (f.evaluate(theta + step * direction) for step in (1e-6, -1e-6))
         slope = (there.value - here.value) / 2e-6
-        assert slope == pytest.approx(point.gradient[j], rel=1e-6, abs=1e-6)
+        assert slope == pytest.approx(point.gradient @ direction, rel=1e-6, abs=1e-6)
         curvature = (there.gradient - here.gradient) / 2e-6
-        np.testing.assert_allclose(curvature, point.hessian[j], rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(curvature, point.hessian @ direction, rtol=1e-5, atol=1e-6)
 
 
 def test_variances_are_those_of_each_model():
     result, _, _ = run(TwoBinomials, TWO, l2=0.0, tol=1e-14)
-    variances, intercepts = TwoBinomials().split(result.variances, D)
     for output in range(2):
         model = fl.fit(X, TWO[:, output], weight=WEIGHT, l2=0.0, tol=1e-14)
         expected = model.standard_errors() ** 2
-        got = np.append(variances[output], intercepts[output])
-        np.testing.assert_allclose(got, expected, rtol=1e-6)
+        np.testing.assert_allclose(result.variances[output], expected, rtol=1e-6)
 
 
 def test_a_collinear_column_is_named_once_for_all_outputs():
@@ -319,7 +304,7 @@ def test_a_gauge_is_no_collinearity_and_theta_has_no_component_along_it():
     result, coef, intercepts = run(Softmax, CLASSES, l2=0.0)
     assert result.warnings == []
     assert result.converged
-    assert result.variances is None
+    assert result.variances.shape == (2, D + 1)
     np.testing.assert_allclose(coef.sum(axis=0), 0.0, atol=1e-8)
     assert intercepts.sum() == pytest.approx(0.0, abs=1e-8)
 
@@ -330,7 +315,8 @@ def test_separated_classes_are_found_with_their_column(solver):
     result, _, _ = run(Softmax, classes, l2=0.0, solver=solver, max_passes=300)
     assert not result.converged
     assert [type(warning) for warning in result.warnings] == [messages.SeparationWarning]
-    assert "mainly by column 1, so" in str(result.warnings[0])
+    wanted = "the label 0, 1, 2 can be separated from the others, mainly by column 1, so"
+    assert str(result.warnings[0]).startswith(wanted)
 
 
 def test_targets_that_are_all_the_same_are_separated_by_the_intercept():

@@ -1,0 +1,65 @@
+"""The gauge of K classes: a number that is added to a parameter of every class changes no loss.
+
+So a Hessian has no curvature in these directions, and only differences between classes have
+standard errors.  Parameters are ordered as :class:`fastlogit.training.family.Family` says: the K d
+coefficients, class by class, and then the K intercepts, if there are some.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from fastlogit.core.linalg import SquareMatrix, Vector
+
+
+def without(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Values of the classes along the first axis, moved to a sum of 0."""
+    moved: NDArray[np.float64] = values - values.mean(axis=0)
+    return moved
+
+
+def fix(hessian: SquareMatrix, K: int, d: int) -> SquareMatrix:
+    """A Hessian with curvature along the gauge: each column's mean curvature, shared by classes.
+
+    A gradient has no component along the gauge.  So Newton steps stay as they are, and what is
+    still singular is so because of the data.
+    """
+    fixed = hessian.copy()
+    coef = fixed[: K * d, : K * d].reshape(K, d, K, d)
+    for pairs in (np.einsum("ijkj->jik", coef), fixed[np.newaxis, K * d :, K * d :]):
+        curvatures = np.einsum("jkk->j", pairs) / K
+        pairs += curvatures[:, np.newaxis, np.newaxis] / K
+    return fixed
+
+
+def estimates(K: int, centres: Vector, *, with_intercept: bool) -> NDArray[np.float64]:
+    """The numbers that have standard errors, as linear functions of the parameters.
+
+    `centres` were subtracted from the columns; the estimates are for the original columns.
+
+    Returns
+    -------
+    ndarray (d + 1, d + 1) for K = 1, else (K, d + 1, K (d + 1))
+        For each class the coefficients and then the intercept.  Without intercepts d in place of
+        d + 1.
+    """
+    d = centres.size
+    rows = np.zeros((K, d + with_intercept, K * (d + with_intercept)))
+    for k in range(K):
+        coef = slice(k * d, (k + 1) * d)
+        rows[k, :d, coef] = np.eye(d)
+        if with_intercept:
+            rows[k, d, coef] = -centres
+            rows[k, d, K * d + k] = 1.0
+    return rows[0] if K == 1 else rows
+
+
+def differences(of_classes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What each class but the first has more than the first, along the first axis."""
+    more: NDArray[np.float64] = of_classes[1:] - of_classes[0]
+    return more
