@@ -37,11 +37,17 @@ def open_model_table(
 
 
 class Logits(NamedTuple):
-    """Logits of the rows of a batch, NaN where a value is missing."""
+    """Logits of the rows of a batch, (n,) or (n, K), NaN where a value is missing."""
 
     z: NDArray[np.float64]
     # Number of values that are not one of the model's categories.
     unknown: int
+
+
+def without_score(z: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which rows of logits, (n,) or (n, K), have probabilities of NaN."""
+    absent: NDArray[np.bool_] = np.isnan(z) if z.ndim == 1 else ~np.isfinite(z.max(axis=1))
+    return absent
 
 
 class ModelColumns:
@@ -113,7 +119,7 @@ class ModelColumns:
         if self.encodings:
             count = self.coef.shape[-1]
             numbers = data.select(range(count))
-            offset = np.zeros(len(data))
+            offset = np.zeros((len(data), *np.shape(self.intercept)))
             for name, column in zip(self.encodings, data.columns[count:], strict=True):
                 found = onehot.look_up(self.clean_text(column), self.encodings[name])
                 if self.missing == "error" and found.nulls.any():

@@ -137,10 +137,13 @@ def score(
         text files may be compressed.  "-" is standard output.  In a CSV a score of NaN is ``NaN``,
         and a missing value is empty.  In a CSV with one column it is ``""``, as readers skip empty
         lines.
-    output : {"probability", "logit", "label", "log-probability"}, or several of them
-        One column each, in this order.  All but labels are float64, which keeps the tails.
+    output : {"probability", "logit", "label", "log-probability", "label-probability"}, or several
+        Columns in this order; all but labels are float64, which keeps the tails.  Of two classes,
+        probabilities and logits are those of the second; of more, there is a column for each class.
+        "label-probability" is the probability of the label that "label" predicts.
     names : str or sequence of str, optional
-        Names of these columns; default: the names of the outputs, with _ for -.
+        Names of these columns; default: the names of the outputs, with _ for -, and followed by
+        _ and the class where each class has one (``probability_setosa``).
     keep : sequence of str
         Columns of the source to write before them.  Columns of a CSV are kept as text, even if
         they are features.
@@ -149,7 +152,8 @@ def score(
         have no names.  A model of more than two classes needs one for each class.  A model that
         was trained with an offset needs it.
     threshold : float
-        The label is the second of the model's `classes` where the probability is above this.
+        The label is the second of two `classes` where the probability is above this.  Of more
+        classes, it is the most probable one.
     missing : {"error", "nan", "skip"}
         How to treat nulls: raise an error that names column and row (counted from 0), score the
         row as NaN, or leave it out.  NaN in a column of floating-point numbers is data and its
@@ -386,7 +390,12 @@ def _scored_batches(
 ) -> Iterator[ScoredBatch]:
     """Score all rows from `start` on, several batches at a time."""
     wanted = scorer.table.want(
-        scorer.columns, text=scorer.text, batch_rows=batch_rows, start=start, threads=threads
+        scorer.columns,
+        text=scorer.text,
+        batch_rows=batch_rows,
+        start=start,
+        threads=threads,
+        results=len(scorer.names),
     )
     return scorer.table.map(scorer.score_batch, wanted)
 

@@ -301,9 +301,10 @@ class Table:
         batch_rows: int | None = None,
         start: int = 0,
         threads: int = 1,
+        results: int = 0,
     ) -> Wanted:
-        """Make a `Wanted`; by default, batches take about 32 MB."""
-        by_memory = _BATCH_BYTES // (8 * max(len(columns), 1))
+        """Make a `Wanted`; by default, batches take about 32 MB, with many `results` of a row."""
+        by_memory = _BATCH_BYTES // (8 * max(len(columns), results, 1))
         rows = batch_rows or min(max(by_memory, _LEAST_ROWS), _MOST_ROWS)
         if self.rows is not None:
             rows = min(rows, max(self.rows, 1))

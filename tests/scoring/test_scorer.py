@@ -88,7 +88,7 @@ def test_a_feature_can_be_kept_too():
         ({"output": "odds"}, "output must be 'probability', 'logit', 'label' or 'log-probability'"),
         ({"output": ["logit", "logit"]}, "output must be one or more different ones"),
         ({"output": []}, "output must be one or more different ones"),
-        ({"names": ["a", "b"]}, "names must have one name for each output, 1; got 2"),
+        ({"names": ["a", "b"]}, "names must have one name for each column of the output, 1; got 2"),
         ({"names": "n", "keep": ["n"]}, "must differ; got 'n' twice"),
         ({"keep": ["probability"]}, "has no column 'probability'"),
         ({"keep": ["n", "n"]}, "must differ; got 'n' twice"),
