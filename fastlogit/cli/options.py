@@ -129,7 +129,7 @@ def add_threshold(parser: argparse.ArgumentParser) -> None:
         type=probability,
         default=0.5,
         metavar="Y",
-        help="predict the second label above this probability (default: %(default)s)",
+        help="predict the second of two labels above this probability (default: %(default)s)",
     )
 
 
