@@ -34,9 +34,11 @@ def add_parser(commands: options.Subparsers) -> None:
     parser.add_argument(
         "--label",
         metavar="COLUMN",
-        help="the target: two or more labels, texts or whole numbers; or numbers between 0 and 1.  "
-        "In a .npy file, its position (0 is the first column, -1 the last); LIBSVM files contain "
-        "their labels.  All other columns are features",
+        action="append",
+        help="the target: two or more labels, texts or whole numbers; or numbers between 0 and 1; "
+        "or, given several times, the probabilities of several labels.  In a .npy file, its "
+        "position (0 is the first column, -1 the last); LIBSVM files contain their labels.  All "
+        "other columns are features",
     )
     parser.add_argument(
         "--positive",
@@ -187,13 +189,12 @@ def _class_facts(data: TrainingData) -> dict[str, str]:
         return {}
     if len(data.classes) == 2:
         return {"positive": f"{data.classes[1]!r} (--positive chooses)"}
-    numbers, rows = np.unique(data.t, return_counts=True)
-    rarest = int(np.argmin(rows))
-    return {
-        "classes": f"{len(data.classes)}: {listed(data.classes)}",
-        "rarest class": f"{shown(data.classes[int(numbers[rarest])])}, "
-        + report.count_rows(int(rows[rarest])),
-    }
+    facts = {"classes": f"{len(data.classes)}: {listed(data.classes)}"}
+    if data.t.ndim == 1:
+        numbers, rows = np.unique(data.t, return_counts=True)
+        label = data.classes[int(numbers[np.argmin(rows)])]
+        facts["rarest class"] = f"{shown(label)}, {report.count_rows(int(rows.min()))}"
+    return facts
 
 
 def _name(source: str) -> str:

@@ -51,7 +51,10 @@ def read_observations(
     checks.missing(missing, ("error", "skip"))
     checks.function(progress, "progress")
     table = open_model_table(source, model, offset, source_format, csv)
-    target = find_labels(table, label)
+    targets = find_labels(table, label)
+    if len(targets) > 1:
+        raise ValueError(f"{table.name}: label must be one column; got {len(targets)}")
+    target = targets[0] if targets else None
     in_array = target if table.names is None else None
     features = ModelColumns(
         model, table, offset=offset, missing="nan", unknown=unknown, without=target, threads=1

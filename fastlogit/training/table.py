@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from fastlogit.core.arrow import as_type, decoded_type, from_numpy, is_number
-from fastlogit.core.checks import listed, shown, true_or_false
+from fastlogit.core.checks import TOLERANCE, listed, shown, true_or_false
 from fastlogit.core.checks import missing as checked_missing
 from fastlogit.matrix import onehot
 from fastlogit.tables.errors import ColumnError
@@ -15,7 +15,12 @@ from fastlogit.tables.record_batches import is_unnamed
 from fastlogit.tables.source import open_table
 from fastlogit.training.categories import MOST_COLUMNS, Categories, reason_against, refuse
 from fastlogit.training.roles import FINITE, adding_remedies, choose_roles, find_columns
-from fastlogit.training.table_labels import Labels, find_labels, must_be_absent
+from fastlogit.training.table_labels import (
+    Labels,
+    find_labels,
+    must_be_absent,
+    probability_targets,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,8 +47,9 @@ class TrainingData(NamedTuple):
     X : ndarray or csr_array (n, d)
         Row-major; CSR if there are categories, and for LIBSVM.  float32 if that holds all numbers
         exactly, else float64.
-    t : ndarray (n,)
-        float64: in [0, 1]; or class numbers, 0 to K - 1, if there are more than two labels.
+    t : ndarray (n,), or (n, K)
+        float64: in [0, 1]; or class numbers, 0 to K - 1, if there are more than two labels; or
+        their probabilities.
     feature_names : tuple of str, or None
         None if the columns have no names.
     skipped : int
@@ -74,7 +80,7 @@ class TrainingData(NamedTuple):
 
 def read_table(
     source: Any,
-    label: str | int | None = None,
+    label: Columns = None,
     *,
     positive: Label | None = None,
     weight: str | int | None = None,
@@ -88,14 +94,15 @@ def read_table(
     width: int | None = None,
     csv: CSVOptions | None = None,
 ) -> TrainingData:
-    """Read one column of a table as the target t, and all others as the features X.
+    """Read a column of a table as the target t, and all others as the features X.
 
     Parameters
     ----------
     source, source_format : path or table, str
         As in :func:`fastlogit.score`.
-    label : str or int, optional
+    label : str or int, or sequence of these, optional
         The target's column: its name, or its position if columns have no names (-1 is the last).
+        Or columns with the probabilities of the classes, whose names are the labels.
         LIBSVM has labels besides its columns and needs none.
     positive : label, optional
         The label of t = 1; default: the later one of two labels in their order.
@@ -170,20 +177,25 @@ def read_table(
     if not isinstance(positive, bool | int | float | str | np.generic | None):
         raise TypeError(f"positive must be a label; got {shown(positive)}")
     table = open_table(source, file_format=source_format, width=width, csv=csv)
-    target = find_labels(table, label)
-    if target is None:
+    targets = find_labels(table, label)
+    if not targets:
         must_be_absent(table, weight=weight, offset=offset)
         for argument, names in (("ignore", ignore), ("categorical", categorical)):
             find_columns(table, names, argument)
         return _read_libsvm(table, missing, positive)
-    roles = choose_roles(table, target, weight, offset, categorical, ignore)
+    roles = choose_roles(table, targets, weight, offset, categorical, ignore)
     with adding_remedies(table, roles):
         read = _read_rows(table, roles, missing)
     rows, skipped = read.rows, read.total - read.rows.count
-    t, classes, _ = read.labels.targets(rows.vectors[0], positive)
-    others = rows.vectors[1:]
-    weights = others.pop(0) if weight is not None else None
-    offsets = _offsets(table, others, classes)
+    vectors = list(rows.vectors)
+    if read.labels is not None:
+        t, classes, _ = read.labels.targets(vectors.pop(0), positive)
+    else:
+        count = len(targets)
+        t, classes, _ = probability_targets(table, targets, vectors[-count:], positive)
+        del vectors[-count:]
+    weights = vectors.pop(0) if weight is not None else None
+    offsets = _offsets(table, vectors, classes)
     if table.names is None:
         return TrainingData(rows.X, t, None, skipped, {}, classes, weights, offsets)
     _refuse_texts(table, roles, read)
@@ -192,7 +204,7 @@ def read_table(
     ]
     feature_names, texts = _name_features(table, roles, read.categories, dropped)
     X = _one_hot(rows, read.categories, list(texts.values()), dropped) if texts else rows.X
-    notes = (*_notes(table, roles, read), *read.labels.notes(classes))
+    notes = _notes(table, roles, read, classes)
     return TrainingData(X, t, feature_names, skipped, texts, classes, weights, offsets, notes)
 
 
@@ -247,7 +259,7 @@ class _Read(NamedTuple):
     """The rows of a table that have no missing value, and how many rows it has in all."""
 
     rows: _Rows
-    labels: Labels
+    labels: Labels | None
     # Of each text column.
     categories: list[Categories]
     total: int
@@ -256,21 +268,23 @@ class _Read(NamedTuple):
 def _read_rows(table: Table, roles: ColumnRoles, missing: str) -> _Read:
     numeric, order = [*roles.numbers, *roles.measures], roles.order
     dtype = np.result_type(np.float32, *(table.dtypes[position] for position in roles.numbers))
-    d, vectors = len(roles.numbers), 1 + len(roles.measures)
-    rows = _Rows(table.rows or 0, d, vectors, len(roles.text), dtype)
-    labels = Labels(table, roles.target)
+    d = len(roles.numbers)
+    count = len(roles.labels) + len(roles.measures)
+    rows = _Rows(table.rows or 0, d, count, len(roles.text), dtype)
+    labels = Labels(table, roles.labels[0]) if roles.labels else None
     categories = [Categories() for _ in roles.text]
     total = 0
     absent = np.zeros(len(order), np.int64)
-    text = {*roles.text, roles.target}
+    text = {*roles.labels, *roles.text}
     for batch in table.read(table.want(order, text=text, batch_rows=_BATCH_ROWS)):
         arrays = _to_numpy(batch.data, numeric)
         _check_values(table, roles, arrays, batch)
-        others = [labels.parse(_column(batch.data, roles.target, len(numeric)))]
-        others += [
+        others = [
             _as_categories(table, batch.data.column(place), position)
-            for place, position in enumerate(roles.text, len(numeric) + 1)
+            for place, position in enumerate(roles.text, len(order) - len(roles.text))
         ]
+        if labels is not None:
+            others.insert(0, labels.parse(_column(batch.data, roles.labels[0], len(numeric))))
         nulls = [_is_null(column) for column in (*arrays, *others)]
         absent += [np.count_nonzero(null) for null in nulls]
         total += len(nulls[0])
@@ -279,12 +293,14 @@ def _read_rows(table: Table, roles: ColumnRoles, missing: str) -> _Read:
             arrays = [column[present] for column in arrays]
             others = [column.take(_as_indices(column, present)) for column in others]
         here = batch.first + present
-        t = labels.add(others[0], batch.file, here)
+        vectors = arrays[d:]
+        if labels is not None:
+            vectors.insert(0, labels.add(others.pop(0), batch.file, here))
         codes = [
             values.number(column, batch.file, here)
-            for values, column in zip(categories, others[1:], strict=True)
+            for values, column in zip(categories, others, strict=True)
         ]
-        rows.append(arrays[:d], [t, *arrays[d:]], codes)
+        rows.append(arrays[:d], vectors, codes)
     if rows.count == 0 or (missing == "error" and absent.any()):
         _refuse_empty(table, roles, absent, total)
     if missing == "error" and absent.any():
@@ -430,8 +446,10 @@ def _one_hot(
     return csr_array((rows.X.reshape(-1), indices.reshape(-1), indptr), (n, total))
 
 
-def _notes(table: Table, roles: ColumnRoles, read: _Read) -> tuple[str, ...]:
-    """Notes on index columns and on columns with a category for each row."""
+def _notes(
+    table: Table, roles: ColumnRoles, read: _Read, classes: Sequence[Label]
+) -> tuple[str, ...]:
+    """Notes on index columns, on columns with a category for each row, and on labels."""
     assert table.names is not None
     notes = [_index_note(table, position) for position in roles.index_columns]
     count = read.rows.count
@@ -441,6 +459,7 @@ def _notes(table: Table, roles: ColumnRoles, read: _Read) -> tuple[str, ...]:
         for position, values in zip(roles.text, read.categories, strict=True)
         if position not in roles.chosen and len(values.numbers) == count >= _LEAST_NOTED
     ]
+    notes += read.labels.notes(classes) if read.labels is not None else []
     return tuple(notes)
 
 
@@ -476,6 +495,14 @@ def _check_values(
                 f"{batch.first + row}{remedy}",
                 names,
             )
+    if len(roles.targets) > 1:
+        total = np.sum(arrays[-len(roles.targets) :], axis=0)
+        if (wrong := abs(total - 1.0) > TOLERANCE).any():
+            row = int(np.argmax(wrong))
+            raise ValueError(
+                f"{batch.file}: the labels must be probabilities with the sum 1; got "
+                f"{total[row]:.9g} in row {batch.first + row}"
+            )
 
 
 def _refuse_texts(table: Table, roles: ColumnRoles, read: _Read) -> None:
@@ -496,7 +523,7 @@ def _refuse_empty(table: Table, roles: ColumnRoles, absent: NDArray[np.int64], r
     """Raise an error if columns are empty; without them, no value may be missing."""
     counts = zip(roles.order, absent.tolist(), strict=True)
     empty = [position for position, count in counts if count == rows > 0]
-    features = [one for one in empty if one not in (roles.target, *roles.measures)]
+    features = [one for one in empty if one not in (*roles.labels, *roles.measures)]
     if not empty:
         return
     remedy = ""

@@ -34,21 +34,22 @@ _MOST_NOTES = 3
 # The column of the labels --------------------------------------------------------------------
 
 
-def find_labels(table: Table, label: str | int | None) -> int | None:
-    """Position of the labels' column; None for LIBSVM, which has labels besides its columns."""
+def find_labels(table: Table, label: Columns) -> list[int]:
+    """Positions of the labels' columns; empty for LIBSVM, which has labels besides its columns."""
     if table.has_labels:
         must_be_absent(table, label=label)
-        return None
-    if label is None:
+        return []
+    positions = table.positions(label, "label")
+    if not positions:
         raise ValueError(f"{table.name}: label must be given: the column of the labels")
-    position = table.position(label)
-    dtype = table.dtypes[position]
-    if table.typed and isinstance(dtype, str) and not table.holds_text(position):
-        raise ValueError(
-            f"{table.name}: {table.describe(position)} must have labels: numbers, text or "
-            f"booleans; it holds {dtype}"
-        )
-    return position
+    for position in positions:
+        dtype = table.dtypes[position]
+        if table.typed and isinstance(dtype, str) and not table.holds_text(position):
+            raise ValueError(
+                f"{table.name}: {table.describe(position)} must have labels: numbers, text or "
+                f"booleans; it holds {dtype}"
+            )
+    return positions
 
 
 def must_be_absent(table: Table, **columns: Columns) -> None:
@@ -62,6 +63,23 @@ def must_be_absent(table: Table, **columns: Columns) -> None:
 
 
 # Targets to train on -------------------------------------------------------------------------
+
+
+def probability_targets(
+    table: Table, positions: Sequence[int], shares: Sequence[NDArray[np.float64]], positive: Any
+) -> Targets:
+    """The targets of columns with the probabilities of the classes, which have the columns' names.
+
+    `positive` must be None.
+    """
+    if positive is not None:
+        raise ValueError(
+            f"{table.name}: positive must go with one column of labels; got {len(positions)}"
+        )
+    t, classes, soft = targets.read_targets(np.column_stack(shares), len(shares[0]), 1)
+    if table.names is not None:
+        classes = tuple(table.names[position] for position in positions)
+    return Targets(t.astype(np.float64, copy=False), classes, soft)
 
 
 class Labels:

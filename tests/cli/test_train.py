@@ -345,6 +345,20 @@ def test_labels_of_one_to_k_and_an_offset_each(here, capsys):
     )
 
 
+def test_labels_may_be_probabilities(here, capsys):
+    table = {"x": [0.5, 1.5, 2.5], "a": [0.5, 1, 0], "b": [0.25, 0, 0], "c": [0.25, 0, 1]}
+    pq.write_table(pa.table(table), "data.parquet")
+    words = [word for name in "bac" for word in ("--label", name)]
+    assert main(["train", "data.parquet", *words, "-o", "m.json"]) == 0
+    out = capsys.readouterr().out
+    assert "classes        3: 'b', 'a', 'c'\n" in out
+    assert "rarest class" not in out
+    model = fl.load("m.json")
+    t = np.transpose([table[name] for name in "bac"])
+    np.testing.assert_array_equal(model.coef, fl.fit(np.transpose([table["x"]]), t).coef)
+    assert model.classes == ("b", "a", "c")
+
+
 def test_train_notes_a_category_for_each_row(here, capsys):
     rows = "".join(f"name{x},{x % 2}\n" for x in range(20))
     (here / "names.csv").write_text(f"k,t\n{rows}")

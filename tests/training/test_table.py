@@ -470,6 +470,72 @@ def test_more_than_two_labels_have_an_offset_each(tmp_path, suffix):
             read_table(source, "t", offset=offset)
 
 
+SHARES = {
+    "x": [1.0, 2.0, 3.0, 4.0],
+    "w": [1, 2, 3, 4],
+    "red": [0.25, 0.0, 1.0, 0.5],
+    "blue": [0.5, 0.0, 0.0, 0.0],
+    "green": [0.25, 1.0, 0.0, 0.5],
+}
+COLOURS = ["red", "green", "blue"]
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_columns_of_probabilities_are_targets(tmp_path, suffix):
+    source = write(pa.table(SHARES), tmp_path / f"in{suffix}")
+    places = [2, -1, 3] if suffix == ".npy" else COLOURS
+    found = read_table(source, places, weight=1 if suffix == ".npy" else "w")
+    np.testing.assert_array_equal(found.t, np.transpose([SHARES[name] for name in COLOURS]))
+    assert found.classes == ((0, 1, 2) if suffix == ".npy" else tuple(COLOURS))
+    assert (found.X.tolist(), found.weight.tolist()) == ([[1], [2], [3], [4]], [1, 2, 3, 4])
+    offset = [0, 0, 0] if suffix == ".npy" else ["x"] * 3
+    with pytest.raises(ValueError, match="offset must be a column of its own; got"):
+        read_table(source, places, offset=offset)
+
+
+def test_columns_of_two_probabilities_are_two_classes():
+    table = {"x": SHARES["x"], "no": [0.25, 1.0, 0.0, 0.5], "yes": [0.75, 0.0, 1.0, 0.5]}
+    found = read_table(table, ["no", "yes"])
+    assert (found.t.tolist(), found.classes) == (table["yes"], ("no", "yes"))
+    found = read_table(table | {"no": [1, 1, 0, 0], "yes": [0, 0, 1, 1]}, ["no", "yes"])
+    assert (found.t.tolist(), found.t.dtype, found.classes) == ([0, 0, 1, 1], float, ("no", "yes"))
+
+
+def test_certain_probabilities_are_class_numbers():
+    certain = {name: [0, 0, 0, 0] for name in COLOURS} | {"red": [1, 0, 0, 0], "blue": [0, 1, 1, 1]}
+    found = read_table(SHARES | certain, COLOURS, missing="skip", ignore=["w"])
+    assert (found.t.tolist(), found.classes) == ([0, 2, 2, 2], tuple(COLOURS))
+
+
+def test_rows_with_a_missing_probability_are_left_out():
+    table = pa.table(SHARES | {"red": [0.25, None, 1.0, 0.5], "blue": [0.5, 0.0, np.nan, 0.0]})
+    found = read_table(table, COLOURS, missing="skip")
+    assert (found.t.tolist(), found.skipped) == ([[0.25, 0.25, 0.5], [0.5, 0.5, 0.0]], 2)
+    with pytest.raises(ValueError, match="column 'red' has 1 missing value in 4 rows, and there"):
+        read_table(table, COLOURS)
+
+
+@pytest.mark.parametrize(
+    ("changed", "options", "message"),
+    [
+        ({"red": [0.25, 0.0, 1.0, 0.6]}, {}, "the labels must be prob.* sum 1; got 1.1 in row 3"),
+        ({"red": [0.25, 0.0, 1.0, -0.5]}, {}, "'red' must be a probability, .*; got -0.5 in row 3"),
+        (
+            {"red": [0.25, np.inf, 1.0, 0.5]},
+            {},
+            "'red' must be a probability, .*; got inf in row 1",
+        ),
+        ({"red": list("abcd")}, {}, "column 'red' must hold numbers; it holds string"),
+        ({}, {"positive": "red"}, "positive must go with one column of labels; got 3"),
+        ({}, {"weight": "red"}, "label must be a column of its own; got column 'red', which is th"),
+        ({}, {"ignore": ["red"]}, "ignore must name no column of another use; column 'red' is the"),
+    ],
+)
+def test_columns_that_are_no_probabilities(changed, options, message):
+    with pytest.raises(ValueError, match=message):
+        read_table(SHARES | changed, COLOURS, **options)
+
+
 LIBSVM = "+1 1:0.5 3:2\n-1 2:1.5\n-1\n+1 1:-1 2:4 3:1e-3\n"
 
 
