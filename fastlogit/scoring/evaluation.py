@@ -151,10 +151,12 @@ def evaluate(
     model = loaded(model)
     warn_without_offset(model, offset)
     threshold = predictions.checked_threshold(threshold, model.classes)
-    found: Any = Evaluator(threshold, threads)
+    found: Any
     if len(model.classes) > 2:
         found = MulticlassEvaluator(model.classes, top, threads)
-    elif top is not None:
+    elif top is None:
+        found = Evaluator(threshold, threads)
+    else:
         raise ValueError("top must go with more than two classes; the model has 2")
     for rows in read_observations(
         model,

@@ -95,9 +95,10 @@ class ModelColumns:
         if model.feature_names is not None and table.names is not None:
             names, coef, text = model.columns
             self.encodings = {name: onehot.encoding(values) for name, values in text.items()}
-            features, texts = table.find(names), table.find(list(self.encodings))
+            found = table.find([*names, *text])
+            features, texts = found[: len(names)], found[len(names) :]
             order = np.arange(len(features) + len(self.offsets))
-            if both := set(self.offsets) & {*features, *texts}:
+            if both := set(self.offsets) & set(found):
                 raise ValueError(
                     f"{table.name}: {table.describe(min(both))} is a feature of the model, so it "
                     "cannot be the offset"

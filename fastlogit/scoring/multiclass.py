@@ -184,6 +184,7 @@ class MulticlassEvaluator:
         self.squares: list[float] = []
         # Rows by the place of their label among the classes, the most probable first.
         self.ranks = np.zeros(K, np.int64)
+        # Rows of each class: with its label, predicted, and both.
         self.counts = np.zeros((3, K), np.int64)
         self.confusion = np.zeros((K, K) if K <= _MOST_CONFUSED else (0, 0), np.int64)
         self.calibration = Calibration(K)

@@ -22,7 +22,7 @@ _ALL_BITS = 24
 class RocArea:
     """Collects logits and targets; `result` gives the area.
 
-    Several areas of the same rows share the memory of one, as far as `areas` says.
+    It takes its share of the memory if there are several `areas` of the same rows.
     """
 
     def __init__(self, areas: int = 1) -> None:

@@ -138,8 +138,8 @@ def score(
         and a missing value is empty.  In a CSV with one column it is ``""``, as readers skip empty
         lines.
     output : {"probability", "logit", "label", "log-probability", "label-probability"}, or several
-        Columns in this order; all but labels are float64, which keeps the tails.  Of two classes,
-        probabilities and logits are those of the second; of more, there is a column for each class.
+        Columns in this order; all but labels are float64, which keeps the tails.  Two classes have
+        one column for the probability or the logit of the second; more have one for each class.
         "label-probability" is the probability of the label that "label" predicts.
     names : str or sequence of str, optional
         Names of these columns; default: the names of the outputs, with _ for -, and followed by
@@ -211,6 +211,9 @@ def score(
     >>> for batch in fl.score(model, {"b": [0.5, 0.0], "a": [0.0, 1.0]}, output="logit"):
     ...     print(batch.to_pydict())
     {'logit': [0.0, 2.5]}
+    >>> model = fl.LogisticModel([[1.0], [0.0], [0.0]], 0.0, ("x",), classes=("a", "b", "c"))
+    >>> next(fl.score(model, {"x": [0.0]}, output=["label", "logit"])).to_pydict()
+    {'label': ['a'], 'logit_a': [0.0], 'logit_b': [0.0], 'logit_c': [0.0]}
     """
     model = loaded(model)
     warn_without_offset(model, offset)

@@ -35,7 +35,7 @@ class ColumnRoles(NamedTuple):
     # Features that are numbers, and features that are text.
     numbers: list[int]
     text: list[int]
-    # The labels; or the probabilities of each class, of which there are two or more.
+    # The labels; or several columns, with the probabilities of the classes.
     targets: list[int]
     # All columns of numbers that are no features: weight, offsets, probabilities, in this order.
     measures: list[int]

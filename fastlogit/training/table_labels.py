@@ -234,7 +234,7 @@ class Labels:
             )
 
     def _must_be_classes(self, labels: Collection[Any], rows: int = 0) -> None:
-        """Raise a ValueError if there are so many labels, of all rows, that they identify rows."""
+        """Raise a ValueError if there are too many labels, or about as many as all rows."""
         count = len(labels)
         if count > targets.MOST_CLASSES or (count > 2 and _FEW_ROWS < rows <= 2 * count):
             raise ValueError(
