@@ -230,6 +230,13 @@ def batches() -> Any:
     names, categories = ("a", "b", "c=blue", "c=red"), {"c": ("blue", "red")}
     text = fl.LogisticModel([0.5, -1.0, 0.25, -0.125], 0.5, names, categories=categories)
     model = fl.LogisticModel([0.5, -1.0], 0.25, ("a", "b"))
+    several = fl.LogisticModel(
+        [[0.5, -1.0, 0.25, 0.0], [0.0, 0.125, -0.5, 1.0], [-0.25, 0.0, 0.75, 0.5]],
+        [0.5, 0.0, -1.0],
+        names,
+        classes=(1, 2, 4),
+        categories=categories,
+    )
     table = {name: values for name, values in flights().items() if name in "abc"}
     array = np.column_stack([table["a"], table["b"]])
     sources = {"pandas": pd.DataFrame(table), "polars": pl.DataFrame(table)}
@@ -243,6 +250,10 @@ def batches() -> Any:
                 columns(fl.score(text, source, unknown="ignore", **options)),
             )
             yield f"predict_proba {name} with text", [text.predict_proba(source, unknown="ignore")]
+            yield (
+                f"score {name} of three classes",
+                columns(fl.score(several, source, unknown="ignore", **options)),
+            )
     for name in ("decision", "probability"):
         lazy = getattr(fastlogit.dask, name)(da.from_array(array, chunks=(16, 2)), model)
         yield f"dask.{name}", [lazy.compute()]
@@ -360,6 +371,12 @@ def write_tables(folder: Path) -> None:
     np.save(folder / "flights.npy", matrix)
     np.savez(folder / "flights.npz", matrix[:, :2])
     dump_svmlight_file(matrix[:, :2], table["late"], str(folder / "x.libsvm"), zero_based=False)
+    fl.LogisticModel(
+        [[0.125, -0.25], [0.0, 0.125], [-0.125, 0.0]],
+        [0.25, 0.0, -0.25],
+        ("a", "b"),
+        classes=("blue", "green", "red"),
+    ).save(folder / "colours.json")
 
 
 COMMANDS = """
@@ -383,6 +400,11 @@ evaluate csv.json holes.csv --label late
 evaluate csv.json holes.csv --label late --json --threshold 0.4
 evaluate parquet.json flights.arrow --label late --offset o --json
 evaluate libsvm.json x.libsvm --json
+score colours.json flights.csv -o colours.csv --output label --output label-probability
+score colours.json flights.parquet -o colours.parquet
+evaluate colours.json flights.parquet --label c
+evaluate colours.json flights.csv --label c --json --top 1
+evaluate colours.json flights.csv --label c --threshold 0.4
 plot roc csv.json flights.csv --label late -o roc.svg
 plot reliability npy.json -o never.svg
 plot logistic -o logistic.png
