@@ -147,6 +147,10 @@ def evaluate(
     >>> found = evaluate(model, {"x": [-2.0, 1.0, 0.5, 3.0], "late": [0, 0, 1, 1]}, "late")
     >>> found.accuracy, found.auc, round(found.mean_log_loss, 4)
     (0.75, 0.75, 0.4907)
+    >>> model = fl.LogisticModel([[1.0], [0.0], [-1.0]], 0.0, ("x",), classes=("a", "b", "c"))
+    >>> found = evaluate(model, {"x": [2.0, 1.0, -2.0], "t": ["a", "b", "c"]}, "t")
+    >>> found.top_accuracy, found.confusion
+    ({2: 1.0}, [[1, 0, 0], [1, 0, 0], [0, 0, 1]])
     """
     model = loaded(model)
     warn_without_offset(model, offset)
