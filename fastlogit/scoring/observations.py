@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 
 import numpy as np
@@ -108,18 +109,20 @@ def _refuse_missing(z: NDArray[np.float64], t: NDArray[np.float64], X: Any, batc
     absent = without_score(z) | np.isnan(t)
     if absent.any():
         row = int(np.argmax(absent))
-        what = "label" if np.isnan(t[row]) else f"score, as {_missing_feature(X, row)} is missing"
+        what = "label" if np.isnan(t[row]) else f"score, as {_feature_without_score(X, row)}"
         raise ValueError(
             f"{batch.file}: row {batch.first + row} has no {what} (missing='skip' leaves out such "
             "rows)"
         )
 
 
-def _missing_feature(X: Any, row: int) -> str:
-    """The first column that is null or NaN in a row, as messages name it."""
+def _feature_without_score(X: Any, row: int) -> str:
+    """The first column that is null, NaN or infinite in a row, as messages say it."""
     if hasattr(X, "schema"):
         for name, column in zip(X.schema.names, X.columns, strict=True):
             value = column[row].as_py()
             if value is None or value != value:
-                return f"column {checks.shown(name)}"
-    return "a feature"
+                return f"column {checks.shown(name)} is missing"
+            if value in (math.inf, -math.inf):
+                return f"column {checks.shown(name)} is infinite"
+    return "a feature is missing or infinite"

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 _MOST = 2**53
 # In a table of more rows than this, labels that have at most two rows on average identify rows.
 _FEW_ROWS = 50
-# Most notes on labels.
+# A note tells if there are more labels than this, and most notes.
+_MANY_LABELS = 100
 _MOST_NOTES = 3
 
 
@@ -167,10 +168,11 @@ class Labels:
         return found if positive is None else self._with_positive(found, positive)
 
     def notes(self, classes: Sequence[Any]) -> list[str]:
-        """Notes on texts among more than two labels that may be mistakes."""
+        """Notes on labels, more than two, that may be mistakes."""
         texts = [label for label in classes if isinstance(label, str) and len(classes) > 2]
         where = f"{self.name} of {self.table.name}"
-        notes = [
+        notes = [f"{where} has {len(classes):,} different labels"] * (len(classes) > _MANY_LABELS)
+        notes += [
             f"{where} has the label {shown(text)}, which looks like a missing value"
             for text in texts
             if looks_missing(text)

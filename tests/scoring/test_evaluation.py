@@ -117,7 +117,7 @@ def test_missing_may_be_an_error_that_names_the_row(tmp_path, column, value, mes
     if suffix == ".npy":
         np.save(source, np.array(list(table.values()), float).T)
         label = 1
-        message = message.replace("column 'x'", "a feature")
+        message = message.replace("column 'x' is missing", "a feature is missing or infinite")
     elif suffix == ".csv":
         pa.csv.write_csv(pa.table(table), source)
     else:

@@ -148,6 +148,8 @@ def test_rows_without_a_label_or_a_score():
     assert (found.rows, found.skipped) == (2, 4)
     with pytest.raises(ValueError, match="row 1 has no score, as column 'x' is missing"):
         evaluate(model, table, "t", missing="error")
+    with pytest.raises(ValueError, match="row 1 has no score, as column 'x' is infinite"):
+        evaluate(model, {"x": [1.0, -np.inf], "t": ["a", "b"]}, "t", missing="error")
     with pytest.raises(ValueError, match="row 1 has no label"):
         evaluate(model, {"x": [1.0, 2.0], "t": ["a", None]}, "t", missing="error")
     with pytest.raises(ValueError, match="must be one of 'a', 'b', 'c'; got 'd' in row 1"):

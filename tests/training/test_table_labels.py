@@ -392,6 +392,13 @@ def test_labels_that_differ_in_case_are_noted(tmp_path):
     )
 
 
+def test_many_labels_are_noted():
+    for labels in (100, 101):
+        table = {"x": np.arange(1000), "t": np.arange(1000) % labels}
+        note = ("column 't' of dict has 101 different labels",)
+        assert read_table(table, "t").notes == note * (labels > 100)
+
+
 @pytest.mark.parametrize("kind", [str, int])
 def test_labels_that_identify_rows_are_an_error(monkeypatch, kind):
     def read(n, different):
