@@ -90,7 +90,7 @@ def add_offset(
         "--offset",
         metavar="COLUMN",
         action="append",
-        help=f"{text}.  Of more than two labels, once for each, in their order",
+        help=f"{text}.  With more than two labels, one for each, in sort order",
     )
 
 

@@ -79,8 +79,8 @@ def _add_outputs(parser: argparse.ArgumentParser) -> None:
         "--output",
         action="append",
         choices=OUTPUTS,
-        help="what to write for each row; may be given several times (default: probability).  Of "
-        "two labels, probability and logit are those of the second; of more, each label has a "
+        help="what to write for each row; may be given several times (default: probability).  With "
+        "two labels, probability and logit belong to the second; with more, each label has a "
         "column.  --out names the file",
     )
     parser.add_argument(

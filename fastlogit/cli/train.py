@@ -29,6 +29,7 @@ def add_parser(commands: options.Subparsers) -> None:
         "fastlogit train flights.parquet --label late -o model.json",
         "fastlogit train flights.csv --label late --categorical month --ignore flight "
         "--missing skip -o model.json",
+        "fastlogit train irises.csv --label species -o irises.json",
     )
     parser.add_argument("data", metavar="DATA", help=options.TABLE)
     parser.add_argument(
@@ -43,7 +44,7 @@ def add_parser(commands: options.Subparsers) -> None:
     parser.add_argument(
         "--positive",
         metavar="VALUE",
-        help="the label of t = 1, one of two (default: the later in sort order)",
+        help="of two labels, the one of t = 1 (default: the later in sort order)",
     )
     parser.add_argument("--weight", metavar="COLUMN", help="sample weights; not a feature")
     options.add_offset(parser, "known addition to each row's logit; not a feature")
