@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
 # Pictures that need nothing, a model, or a model and data.
-_MATHEMATICS = ("logistic", "derivative", "cross_entropy", "gradient", "tails")
+_MATHEMATICS = ("logistic", "derivative", "cross_entropy", "gradient", "softmax", "tails")
 _MODEL = ("convergence", "coefficients")
 _DATA = ("reliability", "roc", "precision_recall", "decision_boundary")
 PICTURES = (*_MATHEMATICS, *_MODEL, *_DATA)

@@ -1,7 +1,7 @@
 """Pictures of the mathematics, of rounding errors, of a model, and of how good it is on data.
 
 ===================  =====================================================================
-mathematics          `logistic`, `derivative`, `cross_entropy`, `gradient`
+mathematics          `logistic`, `derivative`, `cross_entropy`, `gradient`, `softmax`
 exactness            `tails`: the errors of formulas and libraries, in ULP
 model                `convergence`, `coefficients`
 evaluation           `reliability`, `roc`, `precision_recall`
@@ -19,7 +19,7 @@ Colour-blind readers can tell the colours apart, and line styles and markers wor
 from fastlogit.plot.boundary import decision_boundary
 from fastlogit.plot.evaluation import precision_recall, reliability, roc
 from fastlogit.plot.exactness import tails
-from fastlogit.plot.mathematics import cross_entropy, derivative, gradient, logistic
+from fastlogit.plot.mathematics import cross_entropy, derivative, gradient, logistic, softmax
 from fastlogit.plot.model import coefficients, convergence
 
 __all__ = [
@@ -33,5 +33,6 @@ __all__ = [
     "precision_recall",
     "reliability",
     "roc",
+    "softmax",
     "tails",
 ]

@@ -20,6 +20,7 @@ ARGUMENTS = {
     plot.derivative: 0,
     plot.cross_entropy: 0,
     plot.gradient: 0,
+    plot.softmax: 0,
     plot.tails: 0,
     plot.convergence: 1,
     plot.coefficients: 1,
@@ -28,7 +29,7 @@ ARGUMENTS = {
     plot.precision_recall: 3,
     plot.decision_boundary: 3,
 }
-PAIRS = {plot.cross_entropy, plot.gradient}
+PAIRS = {plot.cross_entropy, plot.gradient, plot.softmax}
 MATHEMATICS = [plot.logistic, plot.derivative, plot.cross_entropy, plot.gradient]
 each = pytest.mark.parametrize("draw", ARGUMENTS, ids=lambda draw: draw.__name__)
 
@@ -76,6 +77,23 @@ def sigmoid(z):
                 [lambda z: sigmoid(z) - 1, sigmoid],
             ],
         ),
+        (
+            plot.softmax,
+            [
+                [
+                    lambda z: sigmoid(z - np.log(2)),
+                    lambda z: sigmoid(np.log(2) - z) / 2,
+                    sigmoid,
+                    lambda z: sigmoid(-z),
+                ],
+                [
+                    lambda z: np.log(1 + 2 * np.exp(-z)),
+                    lambda z: np.log(np.exp(z) + 2),
+                    lambda z: np.log(1 + np.exp(-z)),
+                    lambda z: np.log(1 + np.exp(z)),
+                ],
+            ],
+        ),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
@@ -93,7 +111,7 @@ def test_ranges():
     for draw in MATHEMATICS:
         ax = drawn(draw)[-1]
         assert ax.get_xlim() == (-8.0, 8.0)
-    for draw in PAIRS:
+    for draw in PAIRS - {plot.softmax}:
         over_y = drawn(draw)[0]
         assert over_y.get_xlim() == (0.0, 1.0)
         # The curves leave the picture before they end.
@@ -148,6 +166,10 @@ NAMES = {
     plot.gradient: [
         (PROBABILITY, r"$\partial\xi/\partial y$ in nats"),
         (LOGIT, r"$\partial\xi/\partial z$ in nats"),
+    ],
+    plot.softmax: [
+        ("logit $z$ of the first class", "probability"),
+        ("logit $z$ of the first class", "cross-entropy in nats"),
     ],
     plot.tails: [("logit $z$", "error of log_sigmoid(z) in ULP")],
     plot.convergence: [("passes over X", "nats")],
