@@ -82,6 +82,20 @@ def test_plot_draws_every_picture():
     assert plt.get_fignums() == before
 
 
+@pytest.mark.usefixtures("here")
+def test_plot_draws_several_classes():
+    model = fl.fit({"x": np.arange(9.0), "k": np.arange(9) % 2}, list("abcabcbac"))
+    model.save("classes.json")
+    rows = ["label,x,k", "a,1,0", "b,2,1", "c,3,0", "a,4,1"]
+    Path("classes.csv").write_text("\n".join(rows) + "\n")
+    for name in PICTURES:
+        takes = inspect.signature(getattr(plot, name)).parameters
+        words = ["classes.csv", "--label", "label"] * ("X" in takes)
+        if "model" in takes:
+            assert main(["plot", name, "classes.json", *words, "-o", f"{name}.svg"]) == 0
+    assert "class b" in Path("roc.svg").read_text()
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
