@@ -48,7 +48,7 @@ def decision(
     missing: Missing = "error",
     unknown: Unknown = "error",
 ) -> Any:
-    """Logits of rows, X @ coef + intercept + offset.
+    """Logits of rows, X @ coef + intercept + offset, or for K classes a matrix of them.
 
     Parameters
     ----------
@@ -60,9 +60,9 @@ def decision(
         A data frame: columns are found by the names of the model's features, as in
         :func:`fastlogit.score`, and may be text where the model has `categories`.
     model : LogisticModel, or path of its file
-    offset : dask array (n,) or array_like (n,), or the name of a column, optional
+    offset : dask array or array_like, (n,) or (n, K), or names of columns, optional
         A known addition to the logits; a model that was trained with one needs it.  For a data
-        frame, the name of its column.
+        frame, the name of its column; for K classes, a list of K names.
     missing : {"error", "nan"}
         How to treat a null in a data frame: raise an error when its partition is computed, or
         give NaN.
@@ -73,6 +73,7 @@ def decision(
     -------
     dask array (n,), or dask series
         float64, chunked like the rows of X; for a data frame a series "logit" with its index.
+        For K classes a dask array (n, K), or a data frame with the columns "logit_<class>".
 
     Raises
     ------
@@ -105,7 +106,7 @@ def probability(
     missing: Missing = "error",
     unknown: Unknown = "error",
 ) -> Any:
-    """Probability of t = 1, σ(X @ coef + intercept + offset).
+    """Probability of t = 1, σ(X @ coef + intercept + offset), or of each of K classes.
 
     Parameters
     ----------
@@ -115,7 +116,7 @@ def probability(
     Returns
     -------
     dask array (n,), or dask series
-        As in `decision`; the series is called "probability".
+        As in `decision`, with "probability" in place of "logit".
 
     Raises
     ------
@@ -164,13 +165,16 @@ def _score_array(
     if X.ndim != 2:
         raise ValueError(f"X must have 2 axes; got shape {X.shape}")
     checks.real_array(np.zeros((1, 1), X.dtype), "X", 2, float16=True)  # checks the dtype
-    if X.shape[1] != model.coef.size:
+    *classes, d = model.coef.shape
+    if X.shape[1] != d:
         raise ValueError(
-            f"X must have one column for each coefficient of model, {model.coef.size}; "
-            f"got shape {X.shape}"
+            f"X must have one column for each coefficient of model, {d}; got shape {X.shape}"
         )
     X = X.rechunk({1: -1})
-    offsets = [] if offset is None else [_offset_column(offset, X)]
+    offsets = [] if offset is None else [_offset_rows(offset, X, classes)]
+    columns: dict[str, Any] = {"drop_axis": 1}
+    if classes:
+        columns = {"chunks": (X.chunks[0], tuple(classes))}
     return X.map_blocks(
         _score_array_partition,
         *offsets,
@@ -178,39 +182,46 @@ def _score_array(
         coef=model.coef,
         intercept=model.intercept,
         dtype=np.float64,
-        drop_axis=1,
-        meta=np.empty(0),
+        meta=np.empty((0,) * model.coef.ndim),
+        **columns,
     )
 
 
-def _offset_column(offset: Any, X: da.Array) -> da.Array:
-    """The offset as a column, chunked like the rows of X."""
+def _offset_rows(offset: Any, X: da.Array, classes: list[int]) -> da.Array:
+    """The offset as one column, or one for each class, chunked like the rows of X."""
+    axes = 1 + len(classes)
     if isinstance(offset, da.Array):
         given = offset
-        checks.real_array(np.zeros((1,) * given.ndim, given.dtype), "offset", 1)
+        checks.real_array(np.zeros((1,) * given.ndim, given.dtype), "offset", axes)
     else:
-        given = da.from_array(checks.real_array(offset, "offset", 1))
+        given = da.from_array(checks.real_array(offset, "offset", axes))
+    if classes and given.shape[1] != classes[0]:
+        raise ValueError(
+            f"offset must have one column for each class, {classes[0]}; got shape {given.shape}"
+        )
     rows, known = X.shape[0], not (math.isnan(X.shape[0]) or math.isnan(given.shape[0]))
     if known and given.shape[0] == rows:
-        given = given.rechunk((X.chunks[0],))
+        given = given.rechunk({0: X.chunks[0]})
     elif known or given.numblocks[0] != X.numblocks[0]:
         raise ValueError(
             f"offset must have one element for each row of X, {rows}, and the chunks of X if that "
             f"is not known; got shape {given.shape} in {given.numblocks[0]} chunks"
         )
-    return given[:, None]
+    return given.rechunk({1: -1}) if classes else given[:, None]
 
 
 def _score_array_partition(
     X: NDArray[Any],
-    *offset_column: NDArray[Any],
+    *offsets: NDArray[Any],
     function: Callable[..., NDArray[Any]],
     coef: NDArray[np.float64],
-    intercept: float,
+    intercept: float | NDArray[np.float64],
 ) -> NDArray[Any]:
     if X.shape[0] == 0:  # a filter may leave no rows
-        return np.empty(0)
-    offset = offset_column[0][:, 0] if offset_column else None
+        return np.empty((0, *coef.shape[:-1]))
+    offset = None
+    if offsets:
+        offset = offsets[0][:, 0] if coef.ndim == 1 else offsets[0]
     # Only column-major partitions, which data frames give, are copied.
     return function(np.ascontiguousarray(X), coef, intercept, offset=offset, threads=1)
 
@@ -219,27 +230,36 @@ def _score_array_partition(
 
 
 def _score_frame(X: Any, model: LogisticModel, options: dict[str, Any]) -> Any:
-    import pandas as pd
 
     # The scorer checks model, columns and options before anything is computed.
-    columns = Scorer(model, open_dask_frame("X", X), **options).columns
+    scorer = Scorer(model, open_dask_frame("X", X), **options)
     model = replace(model, with_offset=False)  # or each partition would warn again
-    chosen = X[[X.columns[column] for column in columns]]
+    chosen = X[[X.columns[column] for column in scorer.columns]]
     return chosen.map_partitions(
         _score_frame_partition,
         model,
         declared_schema(chosen),
-        options,
-        meta=pd.Series(np.empty(0), X._meta.index, name=options["output"]),
+        options | {"names": scorer.names},
+        meta=_as_pandas(dict.fromkeys(scorer.names, np.empty(0)), X._meta.index),
     )
 
 
 def _score_frame_partition(
     partition: Any, model: LogisticModel, schema: Any, options: dict[str, Any]
 ) -> Any:
+    batches = list(score(model, partition_to_arrow(partition, schema), threads=1, **options))
+    scores = {
+        name: np.concatenate([np.empty(0), *(batch.column(name).to_numpy() for batch in batches)])
+        for name in options["names"]
+    }
+    return _as_pandas(scores, partition.index)
+
+
+def _as_pandas(scores: dict[str, NDArray[np.float64]], index: Any) -> Any:
+    """A series, or a data frame of several columns."""
     import pandas as pd
 
-    batches = score(model, partition_to_arrow(partition, schema), threads=1, **options)
-    scores = [batch.column(0).to_numpy() for batch in batches]
-    name = options["output"]
-    return pd.Series(np.concatenate([np.empty(0), *scores]), partition.index, name=name)
+    if len(scores) > 1:
+        return pd.DataFrame(scores, index)
+    ((name, values),) = scores.items()
+    return pd.Series(values, index, name=name)

@@ -9,6 +9,7 @@ import dask.array as da
 import dask.dataframe as dd
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 import fastlogit as fl
@@ -376,3 +377,48 @@ def test_a_partition_with_another_type_than_declared(declared, values, is_held):
     else:
         with pytest.raises(ValueError, match=r"partition 0: column 'x' holds .* declares"):
             read_table(frame, "t", categorical=["x"] if declared == "str" else [])
+
+
+# More than two classes --------------------------------------------------------------------
+
+CLASSES = fl.LogisticModel(
+    np.linspace(-1.0, 1.0, 3 * D).reshape(3, D), [0.5, 0.0, -0.5], classes=("a", "b", "c")
+)
+OFFSETS = np.random.default_rng(8).normal(size=(N, 3))
+
+
+@both
+def test_arrays_have_a_column_for_each_class(lazy, eager):
+    features = da.from_array(X, chunks=(300, 4))
+    for offset in (None, OFFSETS, da.from_array(OFFSETS, chunks=(500, 2))):
+        result = lazy(features, CLASSES, offset=offset)
+        assert (result.shape, result.dtype) == ((N, 3), np.float64)
+        assert result.chunks == (features.chunks[0], (3,))
+        expected = eager(
+            X, CLASSES.coef, CLASSES.intercept, offset=None if offset is None else OFFSETS
+        )
+        np.testing.assert_array_equal(result, expected)
+    rows = lazy(features[features[:, 0] > 5], CLASSES).compute()
+    assert rows.shape == (0, 3)
+
+
+@pytest.mark.parametrize("offset", [OFFSETS[:, 0], OFFSETS[:, :2], OFFSETS[:-1], "w"])
+def test_offsets_that_do_not_fit_the_classes(offset):
+    with pytest.raises((TypeError, ValueError), match=r"^offset must"):
+        fastlogit.dask.decision(unreadable(), CLASSES, offset=offset)
+    with pytest.raises(ValueError, match="one column for each coefficient of model, 6; got"):
+        fastlogit.dask.decision(unreadable(columns=7), CLASSES)
+
+
+def test_data_frames_have_a_column_for_each_class():
+    names = [f"x{j}" for j in range(D)]
+    model = fl.LogisticModel(CLASSES.coef, CLASSES.intercept, tuple(names), classes=(1, 2, 3))
+    pandas = pd.DataFrame(np.column_stack([X, OFFSETS]), columns=[*names, "o", "p", "q"])
+    pandas.index = np.arange(N) // 2
+    for options in ({}, {"offset": ["q", "o", "p"]}):
+        found = fastlogit.dask.probability(dd.from_pandas(pandas, npartitions=3), model, **options)
+        assert list(found.columns) == ["probability_1", "probability_2", "probability_3"]
+        computed = found.compute()
+        expected = pa.Table.from_batches(list(score(model, pandas, **options))).to_pandas()
+        pd.testing.assert_frame_equal(computed.reset_index(drop=True), expected)
+        assert computed.index.tolist() == pandas.index.tolist()
