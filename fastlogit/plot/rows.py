@@ -12,6 +12,7 @@ from fastlogit.classes import log_softmax
 from fastlogit.core import checks
 from fastlogit.models.model import LogisticModel, warn_without_offset
 from fastlogit.plot import axes
+from fastlogit.scoring.model_columns import without_score
 from fastlogit.scoring.observations import read_observations
 from fastlogit.training.table_labels import encode_labels
 
@@ -119,8 +120,7 @@ def _known_rows(
     missing: Missing,
 ) -> Rows:
     """The rows without NaN; an error if there are none, or if there must be no others."""
-    has_score = ~np.isnan(z) if z.ndim == 1 else np.isfinite(z.max(axis=1))
-    known = has_score & ~np.isnan(t)
+    known = ~(without_score(z) | np.isnan(t))
     if not known.any():
         raise ValueError("there is no row with a label and a score")
     skipped = known.size - int(np.count_nonzero(known))
