@@ -183,6 +183,19 @@ def test_an_offset_of_rows_or_a_column(draw):
         assert len(caught) == 1
 
 
+def test_offsets_of_several_classes():
+    offset = X[:, :1] * [0.5, 0.0, -0.5]
+    model = fl.LogisticModel(
+        CLASSES.coef - [[0.5, 0.0], [0.0, 0.0], [-0.5, 0.0]], CLASSES.intercept, ("age", "dose"),
+        with_offset=True,
+    )  # fmt: skip
+    columns = {"a": offset[:, 0], "b": offset[:, 1], "c": offset[:, 2]}
+    table = pa.table({"t": T_CLASSES, "age": X[:, 0], "dose": X[:, 1], **columns})
+    expected = plot.roc(CLASSES, X, T_CLASSES)
+    assert_same(plot.roc(model, X, T_CLASSES, offset=offset), expected)
+    assert_same(plot.roc(model, table, "t", offset=list("abc")), expected)
+
+
 @pytest.mark.parametrize("draw", CURVES)
 @pytest.mark.parametrize("name", [[], None, 3, b"x"])
 def test_a_name_must_be_text(draw, name):
