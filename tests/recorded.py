@@ -483,21 +483,28 @@ def pictures() -> Any:
 
     plt.switch_backend("agg")
     X, t = fit_data()[0][:, :2].copy(), fit_data()[1]["t"]
-    model = fl.fit(X, t, l2=0.0, feature_names=["a", "b"])
-    for name in plot.__all__:
-        axes = call(getattr(plot, name), {"model": model, "X": X, "t": t})
-        yield f"plot.{name}", [drawn(one) for one in np.ravel(axes)]
-        plt.close("all")
+    several = np.where(np.arange(t.size) % 3 == 0, 2, t)
+    for classes, labels in (("", t), (" of three classes", several)):
+        model = fl.fit(X, labels, l2=0.0, feature_names=["a", "b"])
+        for name in plot.__all__:
+            function = getattr(plot, name)
+            if classes and "model" not in inspect.signature(function).parameters:
+                continue
+            axes = call(function, {"model": model, "X": X, "t": labels})
+            yield f"plot.{name}{classes}", [drawn(one) for one in np.ravel(axes)]
+            plt.close("all")
 
 
 def drawn(ax: Any) -> Any:
-    """Titles, and some points of each line; beside other libraries only our own line."""
+    """Titles, matrices, and some points of each line; beside other libraries only our own line."""
     ours = [line for line in ax.get_lines() if line.get_label() == "fastlogit"] or ax.get_lines()
     found = {"text": [ax.get_title(), ax.get_xlabel(), ax.get_ylabel()]}
     for i, line in enumerate(ours):
         points = line.get_xydata()
         some = points[:: len(points) // 4 + 1].tolist()
         found[f"line {i}"] = [line.get_label(), len(points), *some]
+    for i, image in enumerate(ax.get_images()):
+        found[f"matrix {i}"] = image.get_array().tolist()
     return found | {"collections": [len(one.get_paths()) for one in ax.collections]}
 
 
