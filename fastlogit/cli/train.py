@@ -153,6 +153,7 @@ def _fit(data: TrainingData, args: argparse.Namespace) -> fastlogit.LogisticMode
         model = fastlogit.fit(
             data.X,
             data.t,
+            classes=data.classes,
             weight=data.weight,
             offset=data.offset,
             l2=args.l2,
@@ -164,7 +165,7 @@ def _fit(data: TrainingData, args: argparse.Namespace) -> fastlogit.LogisticMode
         )
     except ValueError as error:
         raise ValueError(f"{_name(args.data)}: {error}") from error
-    return dataclasses.replace(model, categories=data.categories, classes=data.classes)
+    return dataclasses.replace(model, categories=data.categories)
 
 
 def _summary(model: fastlogit.LogisticModel, data: TrainingData, seconds: float, path: str) -> str:

@@ -72,7 +72,7 @@ def checked(fields: Mapping[str, Any]) -> dict[str, Any]:
         "coef": coef,
         "intercept": intercept,
         "feature_names": names,
-        "classes": _classes(fields["classes"], *leading),
+        "classes": checked_classes(fields["classes"], *(leading or [2])),
         "l2": _l2(fields["l2"], d),
         **{name: _measured(fields[name], name) for name in MEASURED},
         "passes": _passes(fields["passes"]),
@@ -122,12 +122,15 @@ def _intercept(intercept: Any, leading: list[int]) -> float | NDArray[np.float64
     return array
 
 
-def _classes(classes: Any, count: int = 2) -> tuple[Any, ...]:
-    """So many different labels of Python's own types; the numbers from 0 on if there are none."""
-    named = "two" if count == 2 else str(count)
+def checked_classes(classes: Any, count: int | None = None) -> tuple[Any, ...]:
+    """Different labels of Python's own types.
+
+    With a `count`, so many; or none, which stand for the numbers from 0 on.
+    """
+    named = {None: "two or more", 2: "two"}.get(count, str(count))
     if isinstance(classes, str) or (given := _elements(classes)) is None:
         raise TypeError(f"classes must be {named} labels; got {checks.shown(classes)}")
-    if not given:
+    if not given and count is not None:
         return tuple(range(count))
     result = tuple(one.item() if isinstance(one, np.generic) else one for one in given)
     for label in result:
@@ -140,7 +143,8 @@ def _classes(classes: Any, count: int = 2) -> tuple[Any, ...]:
                 raise ValueError(f"classes must be finite; got {label}")
         elif not -_LARGEST_INTEGER - 1 <= label <= _LARGEST_INTEGER:
             raise ValueError(f"classes must have at most 64 bits; got {checks.shown(label)}")
-    if len(result) != count or len(set(result)) < count:
+    wanted = max(2, len(result)) if count is None else count
+    if not len(set(result)) == len(result) == wanted:
         raise ValueError(f"classes must be {named} different labels; got {checks.shown(result)}")
     # Predictions are elements of an array of all labels, which may convert some of them.
     if np.array(result).tolist() != list(result):

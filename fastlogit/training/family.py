@@ -142,9 +142,11 @@ class Family(ABC):
         """Classes that no row has, so that intercepts alone make the loss fall for ever."""
 
 
-def from_targets(t: ArrayLike, n: int, threads: int) -> tuple[Family, Targets]:
+def from_targets(
+    t: ArrayLike, n: int, threads: int, classes: tuple[Any, ...] | None = None
+) -> tuple[Family, Targets]:
     """The family of the targets of n rows, and these targets as numbers for its kernels."""
-    targets = read_targets(t, n, threads)
+    targets = read_targets(t, n, threads, classes)
     if len(targets.classes) > 2:
         return Softmax(len(targets.classes)), targets
     return Binomial(), targets._replace(t=targets.t.astype(np.float64, copy=False))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from fastlogit.core.warning import warn_caller
-from fastlogit.models.fields import History
+from fastlogit.models.fields import History, checked_classes
 from fastlogit.models.model import LogisticModel
 from fastlogit.training import problem
 from fastlogit.training.family import from_targets
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from fastlogit.training.options import OnSeparation
     from fastlogit.training.progress import Callback
-    from fastlogit.training.targets import ClassWeight
+    from fastlogit.training.targets import ClassWeight, Label
 
 __all__ = ["fit", "fit_and_warnings"]
 
@@ -32,6 +33,7 @@ def fit(
     l2: float | ArrayLike = 1.0,
     weight: ArrayLike | None = None,
     class_weight: ClassWeight = None,
+    classes: Sequence[Label] | None = None,
     offset: ArrayLike | None = None,
     intercept: bool = True,
     start: LogisticModel | None = None,
@@ -71,6 +73,9 @@ def fit(
     class_weight : dict of label to float, or "balanced", optional
         Factors for the weights of each class; labels that are not in the dict have 1.
         "balanced" gives all classes the same total weight.
+    classes : sequence of two or more labels, optional
+        What the model calls the classes, if `t` holds their numbers, from 0 on, or probabilities.
+        Default: the labels in `t`, or else the numbers.
     offset : array_like (n,), or (n, K) for K classes, optional
         A known addition to the logits.  It is not part of the model; predictions need one as well.
     intercept : bool
@@ -190,6 +195,7 @@ def fit(
         l2=l2,
         weight=weight,
         class_weight=class_weight,
+        classes=classes,
         offset=offset,
         start=start,
         feature_names=feature_names,
@@ -207,6 +213,7 @@ def fit_and_warnings(
     l2: float | ArrayLike,
     weight: ArrayLike | None = None,
     class_weight: ClassWeight = None,
+    classes: Sequence[Label] | None = None,
     offset: ArrayLike | None = None,
     start: LogisticModel | None = None,
     feature_names: Sequence[str] | None = None,
@@ -215,11 +222,12 @@ def fit_and_warnings(
     began = time.perf_counter()
     if not isinstance(start, LogisticModel | None):
         raise TypeError(f"start must be a LogisticModel; got {type(start).__name__}")
+    labels = None if classes is None else checked_classes(classes)
     checked = problem.check(
         X,
         t,
         options,
-        from_targets,
+        partial(from_targets, classes=labels),
         l2=l2,
         weight=weight,
         class_weight=class_weight,

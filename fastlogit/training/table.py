@@ -154,8 +154,8 @@ def read_table(
 
     A model needs the categories and classes to score other tables::
 
-        model = fl.fit(data.X, data.t, feature_names=data.feature_names)
-        model = dataclasses.replace(model, categories=data.categories, classes=data.classes)
+        model = fl.fit(data.X, data.t, classes=data.classes, feature_names=data.feature_names)
+        model = dataclasses.replace(model, categories=data.categories)
 
     Examples
     --------

@@ -39,11 +39,14 @@ class Targets(NamedTuple):
     soft: bool
 
 
-def read_targets(t: ArrayLike, n: int, threads: int) -> Targets:
+def read_targets(
+    t: ArrayLike, n: int, threads: int, classes: tuple[Any, ...] | None = None
+) -> Targets:
     """Targets of n rows.
 
     Numbers in [0, 1] are taken as they are.  Other labels get their numbers in sorted order.  A
-    matrix has a probability for each class, a column each; two columns are two classes.
+    matrix has a probability for each class, a column each; two columns are two classes.  With
+    `classes`, all are numbers already: those of the classes, or probabilities.
     """
     array = np.asarray(t) if not isinstance(t, np.ma.MaskedArray) else t
     if array.ndim == 1:
@@ -53,19 +56,24 @@ def read_targets(t: ArrayLike, n: int, threads: int) -> Targets:
         if kinds and all(issubclass(kind, _NUMBERS) for kind in kinds):
             t = array = np.array(array.tolist(), np.float64 if Decimal in kinds else None)
     if array.ndim == 2:
-        return _rows_of_probabilities(array, n)
-    if array.ndim == 1 and array.dtype.kind in "OTU":
+        return _rows_of_probabilities(array, n, classes)
+    if classes is not None and len(classes) > 2:
+        numbers = checks.class_targets(array, (n, len(classes)))
+        return Targets(numbers, classes, soft=False)
+    if array.ndim == 1 and array.dtype.kind in "OTU" and classes is None:
         return _string_targets(array, n)
     if array.ndim == 1 and array.dtype in (np.float16, np.bool_):
         t = array.astype(np.float32) if array.dtype == np.float16 else array
     numbers = checks.vector(t, "t", n, "row of X")
     if numbers.dtype.kind == "b":
-        return Targets(numbers, (False, True), soft=False)
+        return Targets(numbers, classes or (False, True), soft=False)
     try:
         soft = checks.check_targets(numbers, threads) > 0
     except ValueError as error:
+        if classes is not None:
+            raise
         return _number_targets(array, str(error))
-    return Targets(numbers, (0, 1), soft)
+    return Targets(numbers, classes or (0, 1), soft)
 
 
 def _number_targets(array: NDArray[Any], error: str) -> Targets:
@@ -108,15 +116,16 @@ def _hard_targets(numbers: NDArray[np.int64], classes: list[Any]) -> Targets:
     return Targets(t, tuple(classes), soft=False)
 
 
-def _rows_of_probabilities(array: NDArray[Any], n: int) -> Targets:
+def _rows_of_probabilities(array: NDArray[Any], n: int, classes: tuple[Any, ...] | None) -> Targets:
     """Rows with the probability of each class; rows with a 1 are class numbers."""
-    if array.shape[0] != n or array.shape[1] < 2:
+    wanted = "number of" if classes is None else len(classes)
+    classes = tuple(range(array.shape[1])) if classes is None else classes
+    if array.shape != (n, len(classes)) or len(classes) < 2:
         raise ValueError(
-            f"t must have one axis, or a row of probabilities for each row of X, ({n}, number of "
+            f"t must have one axis, or a row of probabilities for each row of X, ({n}, {wanted} "
             f"classes); got the shape {array.shape}"
         )
     t = checks.class_targets(array, array.shape).astype(np.float64)
-    classes = tuple(range(array.shape[1]))
     soft = bool(((t != 0.0) & (t != 1.0)).any())
     if len(classes) == 2:
         return Targets(t[:, 1].copy(), classes, soft)

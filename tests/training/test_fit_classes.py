@@ -152,6 +152,25 @@ def test_probabilities_are_targets_as_well():
     assert model.mean_log_loss == pytest.approx(repeated.mean_log_loss, rel=1e-9)
 
 
+def test_classes_of_numbers_can_be_named():
+    names = ("ash", "elm", "fir", "oak")
+    for t in (T, T.astype(float), np.eye(K)[T]):
+        model = fl.fit(X, t, classes=names)
+        assert model.classes == names
+        np.testing.assert_array_equal(model.coef, fl.fit(X, LABELS).coef)
+    with pytest.warns(SeparationWarning, match="^no row with a weight has the label 'yew'"):
+        fl.fit(X, T, classes=[*names, "yew"])
+    for classes, message in (
+        (["ash"], r"^classes must be two or more different labels; got \('ash',\)"),
+        (["ash", "ash"], "^classes must be two or more different labels"),
+        ("ash", "^classes must be two or more labels; got 'ash'"),
+        (["ash", 1], "^classes must be of one type"),
+        (names[:3], "^every element of t must be a class number from 0 to 2; got 3"),
+    ):
+        with pytest.raises((TypeError, ValueError), match=message):
+            fl.fit(X, T, classes=classes)
+
+
 def test_an_offset_is_added_to_the_logits():
     moves = gauge_free(RNG.normal(size=(K, D)) / UNITS)
     plain, moved = (

@@ -126,6 +126,29 @@ def test_rows_of_probabilities_have_a_class_for_each_column():
     np.testing.assert_array_equal(found.t, [0.75, 0.0])
 
 
+def test_numbers_of_known_classes():
+    for t in ([2, 0, 1], np.array([2.0, 0.0, 1.0]), np.eye(3)[[2, 0, 1]]):
+        found = read_targets(t, 3, 1, ("a", "b", "c"))
+        assert (found.classes, found.soft, found.t.tolist()) == (("a", "b", "c"), False, [2, 0, 1])
+    assert read_targets([0, 0, 0], 3, 1, ("a", "b", "c")).t.tolist() == [0, 0, 0]
+    for t in ([1, 0, 1], [True, False, True]):
+        found = read_targets(t, 3, 1, ("a", "b"))
+        assert (found.classes, found.t.tolist()) == (("a", "b"), t)
+    assert read_targets([0.5, 0, 1], 3, 1, ("a", "b")).soft
+    for t, message in (
+        ([0, 1, 3], "every element of t must be a class number from 0 to 2; got 3 at index 2"),
+        (["a", "b", "c"], "t must hold class numbers or probabilities; got dtype <U1"),
+        (
+            np.eye(2)[[0, 1, 1]],
+            r"t must have one axis, or .* \(3, 3 classes\); got the shape \(3, 2\)",
+        ),
+    ):
+        with pytest.raises((TypeError, ValueError), match=message):
+            read_targets(t, 3, 1, ("a", "b", "c"))
+    with pytest.raises(ValueError, match=r"every element of t must lie between 0 and 1; got 2.0"):
+        read_targets([0, 1, 2], 3, 1, ("a", "b"))
+
+
 def test_an_identifier_is_no_label():
     for t in (np.arange(10_001), list(map(str, range(10_001)))):
         with pytest.raises(ValueError, match=r"or more up to 10000; got 10001: .* and 9996 more"):
