@@ -25,7 +25,7 @@ from fastlogit.core import checks
 from fastlogit.core import threads as _threads
 from fastlogit.core.warning import warn_caller
 from fastlogit.matrix import short
-from fastlogit.models import predictions
+from fastlogit.models import conversion, predictions
 from fastlogit.models.model import LogisticModel
 from fastlogit.training.fit import fit_and_warnings
 from fastlogit.training.messages import ConvergenceWarning as NotConverged
@@ -131,8 +131,9 @@ class LogisticRegression(ClassifierMixin, BaseEstimator, _Callbacks):  # type: i
     Notes
     -----
     With K >= 3 classes, adding the same number to all K intercepts, or to all K coefficients of a
-    feature, changes no probability.  Here their sum over the classes is 0.  The coefficients of
-    scikit-learn have that sum, too; its intercepts may differ by one number for all classes.
+    feature, changes no probability.  Here their sums over the classes are 0.  scikit-learn has
+    the same sums unless it did not begin at 0; its intercepts then differ from these by one number.
+    Compare probabilities, or differences between classes.
 
     Callbacks (`set_callbacks`, scikit-learn 1.9 and later) are called for the fit and for each
     iteration of every solver, and may end the fit.  They get a `fitted_estimator` only at the end
@@ -317,9 +318,8 @@ class LogisticRegression(ClassifierMixin, BaseEstimator, _Callbacks):  # type: i
         return LogisticModel(*self._parameters())
 
     def _parameters(self) -> tuple[Any, Any]:
-        """Coefficients and intercepts as in the rest of fastlogit: two classes have one logit."""
-        coef = _dense(self.coef_)
-        return (coef, self.intercept_) if len(coef) > 1 else (coef[0], float(self.intercept_[0]))
+        """Coefficients and intercepts of a `LogisticModel`."""
+        return conversion.parameters(conversion.dense(self.coef_), self.intercept_)
 
     # Without dispatch, arrays of other libraries become NumPy arrays.
     @config_context(array_api_dispatch=False)  # type: ignore[untyped-decorator]
@@ -469,7 +469,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator, _Callbacks):  # type: i
             Before `fit`.
         """
         check_is_fitted(self)
-        self.coef_ = _dense(self.coef_)
+        self.coef_ = conversion.dense(self.coef_)
         return self
 
     def __sklearn_tags__(self) -> Any:
@@ -547,10 +547,6 @@ def _values(X: Any, names: Iterable[str]) -> Any:
 
 def _native(labels: NDArray[Any]) -> NDArray[Any]:
     return labels.astype(labels.dtype.newbyteorder("="), copy=False)
-
-
-def _dense(coef: Any) -> Any:
-    return coef.toarray() if hasattr(coef, "toarray") else coef
 
 
 def _class_weight(class_weight: Any, classes: NDArray[Any]) -> Any:
