@@ -16,6 +16,7 @@ import dask.array as da
 import numpy as np
 
 from fastlogit import linear
+from fastlogit.classes import softmax
 from fastlogit.core import checks
 from fastlogit.models.model import LogisticModel, loaded, warn_without_offset
 from fastlogit.scoring.run import score
@@ -28,7 +29,7 @@ from fastlogit.tables.dask_frame import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -48,7 +49,7 @@ def decision(
     missing: Missing = "error",
     unknown: Unknown = "error",
 ) -> Any:
-    """Logits of rows, X @ coef + intercept + offset.
+    """Logits of rows, X @ coef + intercept + offset, or for K classes a matrix of them.
 
     Parameters
     ----------
@@ -60,9 +61,9 @@ def decision(
         A data frame: columns are found by the names of the model's features, as in
         :func:`fastlogit.score`, and may be text where the model has `categories`.
     model : LogisticModel, or path of its file
-    offset : dask array (n,) or array_like (n,), or the name of a column, optional
+    offset : dask array or array_like, (n,) or (n, K), or the name of a column, optional
         A known addition to the logits; a model that was trained with one needs it.  For a data
-        frame, the name of its column.
+        frame, the name of its column, or for K classes a sequence of K names.
     missing : {"error", "nan"}
         How to treat a null in a data frame: raise an error when its partition is computed, or
         give NaN.
@@ -71,8 +72,9 @@ def decision(
 
     Returns
     -------
-    dask array (n,), or dask series
-        float64, chunked like the rows of X; for a data frame a series "logit" with its index.
+    dask array (n,) or (n, K), or dask series or data frame
+        float64, chunked like the rows of X.  For a data frame a series "logit" with its index; for
+        K classes a data frame with a column "logit_<class>" for each.
 
     Raises
     ------
@@ -105,7 +107,7 @@ def probability(
     missing: Missing = "error",
     unknown: Unknown = "error",
 ) -> Any:
-    """Probability of t = 1, σ(X @ coef + intercept + offset).
+    """Probability of t = 1, σ(X @ coef + intercept + offset), or of each of K classes.
 
     Parameters
     ----------
@@ -114,8 +116,8 @@ def probability(
 
     Returns
     -------
-    dask array (n,), or dask series
-        As in `decision`; the series is called "probability".
+    dask array (n,) or (n, K), or dask series or data frame
+        As in `decision`, with "probability" in place of "logit".
 
     Raises
     ------
@@ -151,26 +153,34 @@ def _score(
         return _score_frame(X, model, options)
     if not isinstance(X, da.Array):
         raise TypeError(f"X must be a Dask array or data frame; got {type(X).__name__}")
-    function = linear.decision if output == "logit" else linear.probability
-    return _score_array(function, X, model, offset)
+    probability = linear.probability if model.coef.ndim == 1 else _class_probability
+    return _score_array(
+        probability if output == "probability" else linear.decision, X, model, offset
+    )
 
 
 # Arrays -----------------------------------------------------------------------------------
 
 
+def _class_probability(*rows: Any, threads: int, **options: Any) -> NDArray[Any]:
+    """Probabilities of K classes, with the bits of :func:`fastlogit.score`."""
+    return softmax(linear.decision(*rows, threads=threads, **options), threads=threads)
+
+
 def _score_array(
     function: Callable[..., NDArray[Any]], X: da.Array, model: LogisticModel, offset: Any
 ) -> da.Array:
+    *outputs, d = model.coef.shape
     if X.ndim != 2:
         raise ValueError(f"X must have 2 axes; got shape {X.shape}")
     checks.real_array(np.zeros((1, 1), X.dtype), "X", 2, float16=True)  # checks the dtype
-    if X.shape[1] != model.coef.size:
+    if X.shape[1] != d:
         raise ValueError(
-            f"X must have one column for each coefficient of model, {model.coef.size}; "
-            f"got shape {X.shape}"
+            f"X must have one column for each coefficient of model, {d}; got shape {X.shape}"
         )
     X = X.rechunk({1: -1})
-    offsets = [] if offset is None else [_offset_column(offset, X)]
+    offsets = [] if offset is None else [_offset_rows(offset, X, outputs)]
+    chunks = {"chunks": (X.chunks[0], *outputs)} if outputs else {"drop_axis": 1}
     return X.map_blocks(
         _score_array_partition,
         *offsets,
@@ -178,39 +188,43 @@ def _score_array(
         coef=model.coef,
         intercept=model.intercept,
         dtype=np.float64,
-        drop_axis=1,
-        meta=np.empty(0),
+        meta=np.empty((0,) * (1 + len(outputs))),
+        **chunks,
     )
 
 
-def _offset_column(offset: Any, X: da.Array) -> da.Array:
-    """The offset as a column, chunked like the rows of X."""
+def _offset_rows(offset: Any, X: da.Array, outputs: list[int]) -> da.Array:
+    """The offset as a matrix of one column for each output, chunked like the rows of X."""
+    axes = 1 + len(outputs)
     if isinstance(offset, da.Array):
         given = offset
-        checks.real_array(np.zeros((1,) * given.ndim, given.dtype), "offset", 1)
+        checks.real_array(np.zeros((1,) * given.ndim, given.dtype), "offset", axes)
     else:
-        given = da.from_array(checks.real_array(offset, "offset", 1))
+        given = da.from_array(checks.real_array(offset, "offset", axes))
     rows, known = X.shape[0], not (math.isnan(X.shape[0]) or math.isnan(given.shape[0]))
-    if known and given.shape[0] == rows:
-        given = given.rechunk((X.chunks[0],))
-    elif known or given.numblocks[0] != X.numblocks[0]:
+    fits = [*given.shape[1:]] == outputs
+    if fits and known and given.shape[0] == rows:
+        given = given.rechunk((X.chunks[0], *outputs))
+    elif not fits or known or given.numblocks[0] != X.numblocks[0]:
         raise ValueError(
-            f"offset must have one element for each row of X, {rows}, and the chunks of X if that "
-            f"is not known; got shape {given.shape} in {given.numblocks[0]} chunks"
+            f"offset must have one element for each row of X{' and class' if outputs else ''}, "
+            f"{(rows, *outputs)}, and the chunks of X if its number of rows is not known; got "
+            f"shape {given.shape} in {given.numblocks[0]} chunks"
         )
-    return given[:, None]
+    return given.rechunk({1: -1}) if outputs else given[:, None]
 
 
 def _score_array_partition(
     X: NDArray[Any],
-    *offset_column: NDArray[Any],
+    *offsets: NDArray[Any],
     function: Callable[..., NDArray[Any]],
     coef: NDArray[np.float64],
-    intercept: float,
+    intercept: Any,
 ) -> NDArray[Any]:
+    outputs = coef.shape[:-1]
     if X.shape[0] == 0:  # a filter may leave no rows
-        return np.empty(0)
-    offset = offset_column[0][:, 0] if offset_column else None
+        return np.empty((0, *outputs))
+    offset = offsets[0].reshape(-1, *outputs) if offsets else None
     # Only column-major partitions, which data frames give, are copied.
     return function(np.ascontiguousarray(X), coef, intercept, offset=offset, threads=1)
 
@@ -219,27 +233,38 @@ def _score_array_partition(
 
 
 def _score_frame(X: Any, model: LogisticModel, options: dict[str, Any]) -> Any:
-    import pandas as pd
-
     # The scorer checks model, columns and options before anything is computed.
-    columns = Scorer(model, open_dask_frame("X", X), **options).columns
+    scorer = Scorer(model, open_dask_frame("X", X), **options)
     model = replace(model, with_offset=False)  # or each partition would warn again
-    chosen = X[[X.columns[column] for column in columns]]
+    chosen = X[[X.columns[column] for column in scorer.columns]]
     return chosen.map_partitions(
         _score_frame_partition,
         model,
         declared_schema(chosen),
+        scorer.names,
         options,
-        meta=pd.Series(np.empty(0), X._meta.index, name=options["output"]),
+        meta=_scores([], X._meta.index, scorer.names),
     )
 
 
 def _score_frame_partition(
-    partition: Any, model: LogisticModel, schema: Any, options: dict[str, Any]
+    partition: Any,
+    model: LogisticModel,
+    schema: Any,
+    names: Sequence[str],
+    options: dict[str, Any],
 ) -> Any:
+    batches = list(score(model, partition_to_arrow(partition, schema), threads=1, **options))
+    return _scores(batches, partition.index, names)
+
+
+def _scores(batches: list[Any], index: Any, names: Sequence[str]) -> Any:
+    """Scored batches as a series, or as a data frame if there are several columns."""
     import pandas as pd
 
-    batches = score(model, partition_to_arrow(partition, schema), threads=1, **options)
-    scores = [batch.column(0).to_numpy() for batch in batches]
-    name = options["output"]
-    return pd.Series(np.concatenate([np.empty(0), *scores]), partition.index, name=name)
+    columns = {
+        name: np.concatenate([np.empty(0), *(batch.column(name).to_numpy() for batch in batches)])
+        for name in names
+    }
+    frame = pd.DataFrame(columns, index)
+    return frame if len(names) > 1 else frame[names[0]]

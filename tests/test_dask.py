@@ -19,6 +19,7 @@ from fastlogit.scoring import evaluate, read_table, score
 N, D = 1000, 6
 X = np.random.default_rng(3).normal(size=(N, D))
 MODEL = fl.LogisticModel(np.linspace(-2.0, 3.0, D), 0.25)
+OFFSET = np.random.default_rng(4).normal(size=N)
 PAIRS = [
     (fastlogit.dask.decision, fl.linear.decision),
     (fastlogit.dask.probability, fl.linear.probability),
@@ -125,9 +126,47 @@ def test_elementwise_functions_can_go_to_another_process():
     np.testing.assert_array_equal(copy.compute(), fl.sigmoid(X))
 
 
-# Offsets and models -----------------------------------------------------------------------
+# More than two classes --------------------------------------------------------------------
 
-OFFSET = np.random.default_rng(4).normal(size=N)
+CLASSES = fl.LogisticModel(
+    np.random.default_rng(5).normal(size=(3, D)), [0.5, -1.0, 2.0], classes=("x", "y", "z")
+)
+CLASS_OFFSET = np.random.default_rng(6).normal(size=(N, 3))
+CLASS_PAIRS = [
+    (fastlogit.dask.decision, CLASSES.decision),
+    (fastlogit.dask.probability, CLASSES.predict_proba),
+]
+
+
+@pytest.mark.parametrize(("lazy", "eager"), CLASS_PAIRS, ids=["decision", "probability"])
+def test_several_classes_have_the_bits_of_the_model(lazy, eager):
+    for features in (X, X.astype(np.float32), X.astype(np.int8)):
+        for chunks in ((N, D), (300, 4)):
+            result = lazy(da.from_array(features, chunks=chunks), CLASSES)
+            assert (result.shape, result.dtype) == ((N, 3), np.float64)
+            assert result.chunks[1] == (3,)
+            np.testing.assert_array_equal(result.compute(), eager(features))
+    copy = pickle.loads(pickle.dumps(result))
+    np.testing.assert_array_equal(copy[:, 1].compute(), eager(features)[:, 1])
+    lazy_X = da.from_array(X, chunks=(300, D))
+    for offset in (CLASS_OFFSET, da.from_array(CLASS_OFFSET, chunks=(170, 2))):
+        result = lazy(lazy_X, CLASSES, offset=offset)
+        np.testing.assert_array_equal(result.compute(), eager(X, offset=CLASS_OFFSET))
+    chosen, kept = lazy_X[:, 0] > 2.5, X[:, 0] > 2.5  # in few of the chunks
+    offset = da.from_array(CLASS_OFFSET, chunks=(300, 2))[chosen]
+    expected = eager(X[kept], offset=CLASS_OFFSET[kept])
+    np.testing.assert_array_equal(lazy(lazy_X[chosen], CLASSES, offset=offset), expected)
+    with pytest.raises(ValueError, match="one column for each coefficient of model, 6; got"):
+        lazy(lazy_X[:, 1:], CLASSES)
+
+
+@pytest.mark.parametrize("offset", [OFFSET, CLASS_OFFSET[:-1], CLASS_OFFSET[:, :2], "x"])
+def test_an_offset_of_other_classes_is_an_error_before_any_work(offset):
+    with pytest.raises((TypeError, ValueError), match=r"^offset must"):
+        fastlogit.dask.decision(unreadable(), CLASSES, offset=offset)
+
+
+# Offsets and models -----------------------------------------------------------------------
 
 
 @both
