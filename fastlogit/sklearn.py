@@ -340,12 +340,14 @@ class LogisticRegression(ClassifierMixin, BaseEstimator, _Callbacks):  # type: i
             self.n_jobs is None
             and type(coef) is type(intercept) is np.ndarray
             and coef.ndim == 2
-            and len(coef) == intercept.size == 1
+            and len(coef) == intercept.size
             and fitted.get("n_features_in_") == coef.shape[1]
         ):
             return None
         values = X if names is None else _values(X, names)
-        z: NDArray[Any] | None = short.call("logits", values, coef[0], intercept.item())
+        if len(coef) == 1:
+            coef, intercept = coef[0], intercept.item()
+        z: NDArray[Any] | None = short.call("logits", values, coef, intercept)
         return z if z is not None and np.isfinite(z).all() else None
 
     def decision_function(self, X: ArrayLike) -> NDArray[Any]:

@@ -10,6 +10,7 @@ import sys
 import warnings
 from collections import Counter
 from functools import partial
+from itertools import product
 from unittest import mock
 
 import numpy as np
@@ -567,24 +568,26 @@ def test_odd_arguments_are_taken_as_without_short_calls():
     given, outcomes = usual()["X"], Counter()
     frame = pd.DataFrame(given[:1], columns=list("abcdefghi"))
     rows = np.random.default_rng(5).normal(size=(50, 9))
-    for fitted in (rows, pd.DataFrame(rows, columns=frame.columns)):
-        classifier = LogisticRegression().fit(fitted, T[:50])
-        general = LogisticRegression(n_jobs=1).fit(fitted, T[:50])
+    named = pd.DataFrame(rows, columns=frame.columns)
+    for fitted, labels in product((rows, named), (T[:50], np.arange(50) % 3)):
+        classifier = LogisticRegression().fit(fitted, labels)
+        general = LogisticRegression(n_jobs=1).fit(fitted, labels)
         for features in (given, frame, *odd_arrays(given), *odd_frames(frame)):
             call = partial(classifier.decision_function, features)
             outcomes[compared(call, partial(general.decision_function, features))] += 1
     all_happened(outcomes)
 
 
+@pytest.mark.parametrize("labels", [LABELS, np.arange(1000) % 3], ids=["two", "three"])
 @pytest.mark.parametrize("kind", ["float64", "float32"])
 @pytest.mark.parametrize("name", ["decision_function", "predict", "predict_proba"])
-def test_few_rows_are_predicted_without_validation(name, kind):
+def test_few_rows_are_predicted_without_validation(name, kind, labels):
     frame = pd.DataFrame(X.astype(kind), columns=list("abcdefg"))
     row, integers = frame[:1].copy(), frame[:1].round().astype({"b": "int16"})
     for fitted, rows in ((X.astype(kind), X[:9].astype(kind)), (frame, row), (frame, integers)):
         classifier, general = LogisticRegression(), LogisticRegression(n_jobs=1)
-        expected = outcome(partial(getattr(general.fit(fitted, LABELS), name), rows))
-        call = partial(getattr(classifier.fit(fitted, LABELS), name), rows)
+        expected = outcome(partial(getattr(general.fit(fitted, labels), name), rows))
+        call = partial(getattr(classifier.fit(fitted, labels), name), rows)
         with mock.patch.object(LogisticRegression, "_validated", side_effect=AssertionError):
             assert outcome(call) == expected
 
