@@ -210,7 +210,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator, _Callbacks):  # type: i
         X : array_like (n, d), or sparse matrix (n, d)
             Features, finite.  Copied if neither float64 nor float32, or sparse and not CSR.
         y : array_like (n,)
-            Labels: two different numbers, strings or booleans.
+            Labels: two or more different whole numbers or strings, or booleans.
         sample_weight : array_like (n,), optional
             Weights of the rows, finite and not negative.
 
@@ -393,11 +393,8 @@ class LogisticRegression(ClassifierMixin, BaseEstimator, _Callbacks):  # type: i
         NotFittedError, TypeError, ValueError
             Before `fit`; or if X has other columns than in `fit`, or is not finite.
         """
-        logits = self.decision_function(X)
-        binary = logits.ndim == 1
-        numbers: NDArray[np.intp] = (
-            (logits > 0).astype(np.intp) if binary else logits.argmax(axis=1)
-        )
+        z = self.decision_function(X)
+        numbers: NDArray[np.intp] = z.argmax(axis=1) if z.ndim > 1 else (z > 0).astype(np.intp)
         return self.classes_[numbers]
 
     def predict_proba(self, X: ArrayLike) -> NDArray[Any]:
@@ -548,6 +545,7 @@ def _values(X: Any, names: Iterable[str]) -> Any:
 
 
 def _native(labels: NDArray[Any]) -> NDArray[Any]:
+    """Labels in the byte order of this machine."""
     return labels.astype(labels.dtype.newbyteorder("="), copy=False)
 
 

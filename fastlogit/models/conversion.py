@@ -31,19 +31,19 @@ def from_sklearn(estimator: Any) -> LogisticModel:
     Parameters
     ----------
     estimator : LogisticRegression, LogisticRegressionCV, SGDClassifier, ...
-        It must have ``coef_`` and ``intercept_``.  With two classes the probabilities must be σ(z),
-        as those of glum's regressors of the binomial family.  With more they must be a softmax, as
-        those of scikit-learn's LogisticRegression and LinearDiscriminantAnalysis.  For a pipeline,
-        pass its last step.  glum does not store whether there was an offset; set it with
+        It must have ``coef_`` and ``intercept_``.  Probabilities of two classes must be σ(z).
+        glum's regressors of the binomial family have these, too.  Probabilities of more classes
+        must be a softmax; scikit-learn's LogisticRegression and LinearDiscriminantAnalysis have
+        these.  For a pipeline, pass its last step.  glum does not store whether there was an
+        offset; set it with
         ``dataclasses.replace(model, with_offset=True)``.
 
     Returns
     -------
     LogisticModel
-        With the classes and feature names of the estimator, and its very coefficients; the sums of
-        theirs over K classes need not be 0.  Only for two classes with
-        ``multi_class="multinomial"``, up to scikit-learn 1.7, they are doubled, as the
-        probabilities are σ(2 z).
+        With the classes, feature names and coefficients of the estimator.  Over K classes their
+        sums may differ from 0.  They are doubled in one case: up to scikit-learn 1.7, two classes
+        with ``multi_class="multinomial"`` have the probability σ(2 z).
 
     Raises
     ------
@@ -74,7 +74,7 @@ def from_sklearn(estimator: Any) -> LogisticModel:
         not hasattr(estimator, "predict_proba") or hasattr(estimator, "support_vectors_")
     ):
         raise TypeError(
-            f"estimator must be a classifier whose probabilities are a sigmoid or a softmax; "
+            "estimator must be a classifier whose probabilities are sigmoids or a softmax; "
             f"got {kind}"
         )
     rows = np.atleast_2d(dense(estimator.coef_))
