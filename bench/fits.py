@@ -37,7 +37,7 @@ SAGA_ELEMENTS = 1e10
 # Columns up to which a d x d Hessian is formed.
 MOST_COLUMNS = 5_000
 
-Solution = tuple[Any, float]  # coefficients and intercept
+Solution = tuple[Any, Any]  # coefficients and intercept, or intercepts
 Fit = Callable[[float], Solution]  # from a tolerance, with the data bound
 
 
@@ -45,8 +45,19 @@ class Data(NamedTuple):
     """A problem."""
 
     X: Any
+    # 0 or 1; of K classes 0 to K - 1.
     t: Any
     l2: float = 1.0
+
+    @property
+    def classes(self) -> int:
+        """Number of classes."""
+        return int(self.t.max()) + 1
+
+    def solution(self, coef: Any, intercept: Any) -> Solution:
+        """A solution in float64, from a row for each class, or one row for two."""
+        coef, intercept = np.asarray(coef, np.float64), np.asarray(intercept, np.float64)
+        return (coef[0], intercept[0]) if self.classes == 2 else (coef, intercept)
 
 
 # Problems ---------------------------------------------------------------------------------
@@ -122,6 +133,49 @@ def _cancer() -> Data:
     return Data(_standard(X), t.astype(np.float64))
 
 
+def _digits() -> Data:
+    from sklearn.datasets import load_digits
+
+    X, t = load_digits(return_X_y=True)
+    return Data(X / 16.0, t)
+
+
+@cache
+def _carriers() -> Data:
+    """The flights' carriers, from the hour one-hot, standardised numbers and the other columns."""
+    import pyarrow.parquet as pq
+
+    from fastlogit.data import flights_path
+
+    table = pq.read_table(flights_path()).drop_null()
+    names = [name for name in table.column_names if name.startswith("carrier_")]
+    carriers = np.column_stack([table[name].to_numpy() for name in names])
+    t = np.where(carriers.any(axis=1), carriers.argmax(axis=1) + 1, 0)
+    columns = []
+    for name in table.drop_columns(names).column_names:
+        x = table[name].to_numpy().astype(np.float64)
+        if name == "hour":
+            hours = np.floor(x)
+            columns += [(hours == hour).astype(np.float64) for hour in np.unique(hours)[1:]]
+        else:
+            columns.append(x if np.isin(x, (0.0, 1.0)).all() else _standard(x))
+    return Data(np.column_stack(columns), t)
+
+
+def _carriers_csr() -> Data:
+    X, t, _ = _carriers()
+    _carriers.cache_clear()
+    return Data(sparse.csr_matrix(X), t)
+
+
+def _five_classes() -> Data:
+    """So little penalty that its gradient is below the target, as MNLogit has none."""
+    X, _, _ = _dense(300_000, 50, "float64")
+    rng = np.random.default_rng(5)
+    logits = X @ rng.normal(scale=1.0 / math.sqrt(50), size=(50, 5))
+    return Data(X, np.argmax(logits + rng.gumbel(size=logits.shape), axis=1), l2=0.01)
+
+
 # Title, maker, and how many times as fast as the best contender fastlogit should be.
 PROBLEMS: list[tuple[str, Callable[[], Data], Goal]] = [
     ("scikit-learn's breast cancer, 569 x 30, standardised", _cancer, Goal(1.0)),
@@ -130,6 +184,10 @@ PROBLEMS: list[tuple[str, Callable[[], Data], Goal]] = [
     ("flights, carrier x hour and destination one-hot, 327,346 x 356", flights, Goal(4.0)),
     ("the same flights as CSR", _flights_csr, Goal(4.0)),
     ("CSR, 200,000 x 50,000 with 10,000,000 entries", _words, Goal(3.0)),
+    ("scikit-learn's digits, 1,797 x 64, 10 classes", _digits, Goal(1.0)),
+    ("flights to carriers, 327,346 x 51, 16 classes", _carriers, Goal(5.0)),
+    ("the same flights to carriers as CSR", _carriers_csr, Goal(5.0)),
+    ("300,000 x 50 float64, correlated, 5 classes", _five_classes, Goal(5.0)),
 ]
 
 
@@ -153,7 +211,7 @@ def _estimator(make: Callable[..., Any], data: Data, **options: Any) -> Fit:
 
     def fit(tol: float) -> Solution:
         model = make(C=1.0 / data.l2, tol=tol, **options).fit(data.X, labels)
-        return model.coef_[0].astype(np.float64), float(model.intercept_[0])
+        return data.solution(model.coef_, model.intercept_)
 
     return fit
 
@@ -172,6 +230,8 @@ def _sklearn(data: Data) -> dict[str, Fit]:
     }
     if d > MOST_COLUMNS:
         del solvers["newton-cholesky"]
+    if data.classes > 2:
+        del solvers["liblinear"]
     return {
         f"scikit-learn {solver}": _estimator(
             LogisticRegression, data, solver=solver, **({"max_iter": MANY} | options)
@@ -183,6 +243,8 @@ def _sklearn(data: Data) -> dict[str, Fit]:
 def _glum(data: Data) -> dict[str, Fit]:
     from glum import GeneralizedLinearRegressor
 
+    if data.classes > 2:
+        return {}
     n, d = data.X.shape
     X = data.X
     if sparse.issparse(X):
@@ -206,6 +268,23 @@ def _glum(data: Data) -> dict[str, Fit]:
     return {f"glum {solver}": partial(fit, solver) for solver in solvers}
 
 
+def _statsmodels(data: Data) -> dict[str, Fit]:
+    """`MNLogit` has no penalty and no sparse X; its memory grows with the square of the classes."""
+    from statsmodels.api import MNLogit, add_constant
+
+    if data.classes == 2 or data.l2 > 0.01:
+        return {}
+    X = add_constant(data.X)
+
+    def fit(tol: float) -> Solution:
+        found = MNLogit(data.t, X).fit(disp=False, method="newton", tol=tol)
+        rows = np.vstack([np.zeros(X.shape[1]), found.params.T])
+        rows -= rows.mean(axis=0)
+        return data.solution(rows[:, 1:], rows[:, 0])
+
+    return {"statsmodels MNLogit": fit}
+
+
 def _torch(data: Data) -> dict[str, Fit]:
     import torch
     from torch.nn import functional
@@ -217,12 +296,19 @@ def _torch(data: Data) -> dict[str, Fit]:
         features = torch.sparse_csr_tensor(*arrays, size=X.shape)
     else:
         features = torch.from_numpy(data.X)
-    labels = torch.from_numpy(data.t.astype(data.X.dtype))
+    K, dtype = data.classes, getattr(torch, str(data.X.dtype))
+    labels = torch.from_numpy(data.t.astype(data.X.dtype if K == 2 else np.int64))
+    outputs = 1 if K == 2 else K
+
+    def loss_of(logits: Any) -> Any:
+        if K > 2:
+            return functional.cross_entropy(logits, labels)
+        return functional.binary_cross_entropy_with_logits(logits[:, 0], labels)
 
     def fit(tol: float) -> Solution:
         torch.set_num_threads(THREADS)
-        coef = torch.zeros(d, dtype=labels.dtype, requires_grad=True)
-        intercept = torch.zeros(1, dtype=labels.dtype, requires_grad=True)
+        coef = torch.zeros((outputs, d), dtype=dtype, requires_grad=True)
+        intercept = torch.zeros(outputs, dtype=dtype, requires_grad=True)
         optimizer = torch.optim.LBFGS(
             [coef, intercept],
             max_iter=10_000,
@@ -234,14 +320,13 @@ def _torch(data: Data) -> dict[str, Fit]:
 
         def closure() -> Any:
             optimizer.zero_grad()
-            z = features @ coef + intercept
-            loss = functional.binary_cross_entropy_with_logits(z, labels)
-            loss = loss + data.l2 / (2 * n) * (coef @ coef)
+            loss = loss_of(features @ coef.T + intercept)
+            loss = loss + data.l2 / (2 * n) * (coef * coef).sum()
             loss.backward()
             return loss
 
         optimizer.step(closure)
-        return coef.detach().numpy().astype(np.float64), float(intercept.detach()[0])
+        return data.solution(coef.detach().numpy(), intercept.detach().numpy())
 
     return {"PyTorch LBFGS": fit}
 
@@ -249,18 +334,23 @@ def _torch(data: Data) -> dict[str, Fit]:
 # Measuring --------------------------------------------------------------------------------
 
 
-def gradient_norm(data: Data, coef: Any, intercept: float) -> float:
+def gradient_norm(data: Data, coef: Any, intercept: Any) -> float:
     """Largest element of the gradient of the mean loss plus penalty, in float64."""
     X, t, n = data.X, data.t, len(data.t)
     gradient = data.l2 * coef
-    total = 0.0
+    total = 0.0 * intercept
     for start in range(0, n, 1 << 16):
         here = slice(start, start + (1 << 16))
         rows = X[here].astype(np.float64)
-        residual = special.expit(rows @ coef + intercept) - t[here]
-        gradient = gradient + rows.T @ residual
-        total += math.fsum(residual)
-    return float(max(np.abs(gradient).max(), abs(total)) / n)
+        logits = rows @ coef.T + intercept
+        if data.classes == 2:
+            residual = special.expit(logits) - t[here]
+        else:
+            residual = special.softmax(logits, axis=1)
+            residual[np.arange(len(residual)), t[here]] -= 1.0
+        gradient = gradient + (rows.T @ residual).T
+        total = total + residual.sum(axis=0)
+    return float(max(np.abs(gradient).max(), np.abs(total).max()) / n)
 
 
 class Chosen(NamedTuple):
@@ -297,7 +387,7 @@ def measure(data: Data, rounds: int) -> Row:
     """Seconds and gradient norm of every contender."""
     chosen: dict[str, Chosen] = {}
     _model(data, LOOSEST)  # compiles
-    makers = [partial(make, data) for make in (_fastlogit, _sklearn, _glum, _torch)]
+    makers = [partial(make, data) for make in (_fastlogit, _sklearn, _glum, _statsmodels, _torch)]
     fits = {name: fit for each in available(makers) for name, fit in each.items()}
     for name, fit in tqdm(fits.items(), unit="contender", disable=None):
         found = loosest(data, fit)

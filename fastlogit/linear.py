@@ -355,7 +355,7 @@ def log_loss_gradient_hessian(
     if sums is None:
         model, data = arguments.with_targets(X, t, coef, intercept, weight, offset, threads)
         derivatives = passes.derivatives(model, data, order=2)
-        full = passes.symmetric(derivatives.hessian, model.intercept.size, data.X.shape[1])
+        full = passes.symmetric(derivatives.hessian, data.X.shape[1])
         sums = [derivatives.loss.merged(), derivatives.gradient.merged(), full]
     loss, gradient, hessian = sums
     return float(loss[0]), gradient, hessian
@@ -408,8 +408,7 @@ def hessian(
     sums = _short_sums("hessian", X, coef, intercept, None, weight, offset, threads)
     if sums is None:
         model, data = arguments.checked(X, coef, intercept, weight, offset, threads)
-        outputs, d = model.intercept.size, data.X.shape[1]
-        sums = [passes.symmetric(passes.hessian(model, data), outputs, d)]
+        sums = [passes.symmetric(passes.hessian(model, data), data.X.shape[1])]
     (full,) = sums
     size = np.size(coef)
     return full if with_intercept else full[:size, :size].copy()

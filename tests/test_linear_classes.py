@@ -259,13 +259,14 @@ def test_no_bit_depends_on_threads_or_neighbours(dtype):
 def test_a_hessian_of_many_products_has_two_parts_for_any_number_of_threads():
     X, coef = np.random.default_rng(3).normal(size=(2, 1000, 100))
     coef = coef[0] / 10
-    parts = [passes._split_pairs(as_matrix(rows), 1) for rows in (X, X[:100])]
-    assert [len(each) for each in parts] == [2, 1]
+    cases = [(X, 1), (X[:100], 1), (X[:100], 10)]
+    parts = [passes._split_pairs(as_matrix(rows), outputs, 1) for rows, outputs in cases]
+    assert [len(each) for each in parts] == [2, 1, 2]
     given = {"weight": np.ones(1000), "offset": np.zeros(1000)}
     alone, together = (linear.hessian(X, coef, **given, threads=threads) for threads in (1, 2))
     assert bits(alone) == bits(together) == bits(linear.hessian(X, coef, **given))
     # The sums of two parts would take too much memory.
-    assert len(passes._split_pairs(as_matrix(X), passes.PARTIAL_BYTES // 8)) == 1
+    assert len(passes._split_pairs(as_matrix(X), 1, passes.PARTIAL_BYTES // 8)) == 1
 
 
 WRONG = [

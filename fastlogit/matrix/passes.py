@@ -8,7 +8,7 @@ that no result depends on the number of threads.
 from __future__ import annotations
 
 import math
-from itertools import combinations
+from itertools import combinations_with_replacement
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
@@ -86,14 +86,17 @@ class PartialSums(NamedTuple):
 
     Attributes
     ----------
-    partials : ndarray (parts, 2, size)
+    partials : ndarray (parts, 2, size), or (parts, K, K, 2, size, size) of a Hessian
         High and low word of each sum.
     """
 
     partials: FloatArray
 
     def merged(self) -> FloatArray:
-        """Sums over all rows, (size,): the parts are added up in order, without rounding errors."""
+        """Sums over all rows, (size,): the parts are added up in order, without rounding errors.
+
+        For a Hessian see `symmetric`.
+        """
         result = np.empty(self.partials.shape[2])
         sums.merge(self.partials, result)
         return result
@@ -127,7 +130,8 @@ def derivatives(model: LinearModel, data: PassInput, order: int) -> DerivativeSu
     outputs, d = model.intercept.size, data.X.shape[1]
     size = passes.hessian_size(d) if order == 2 else 0
     sums_size = outputs * (2 * d + 2 * outputs * size * size)
-    parts = _split_pairs(data.X, sums_size) if order == 2 else split(data.X, sums_size)
+    two = order == 2
+    parts = _split_pairs(data.X, outputs, sums_size) if two else split(data.X, sums_size)
     loss = np.zeros((len(parts), 2))
     gradient = np.zeros((len(parts), outputs, 2, d + 1)) if order >= 1 else None
     hessian = np.zeros((len(parts), outputs, outputs, 2, size, size)) if order == 2 else None
@@ -145,7 +149,7 @@ def derivatives(model: LinearModel, data: PassInput, order: int) -> DerivativeSu
     return DerivativeSums(
         PartialSums(loss[..., np.newaxis]),
         _EMPTY if gradient is None else _columns(gradient),
-        _EMPTY if hessian is None else _pairs(hessian),
+        _EMPTY if hessian is None else PartialSums(hessian),
     )
 
 
@@ -153,8 +157,9 @@ def hessian(model: LinearModel, data: PassInput) -> PartialSums:
     """Sum the Hessian over all rows, in one read of X; see `symmetric`."""
     outputs, size = model.intercept.size, passes.hessian_size(data.X.shape[1])
     shape = outputs, outputs, 2, size, size
-    parts = _split_pairs(data.X, math.prod(shape))
-    return _pairs(_curvatures(model, data, parts, shape, lambda partial: Results(hessian=partial)))
+    parts = _split_pairs(data.X, outputs, math.prod(shape))
+    wanted = _curvatures(model, data, parts, shape, lambda partial: Results(hessian=partial))
+    return PartialSums(wanted)
 
 
 def hessian_diagonal(model: LinearModel, data: PassInput) -> PartialSums:
@@ -180,20 +185,24 @@ def hessian_product(
     return _columns(_curvatures(model, data, parts, shape, wanted))
 
 
-def symmetric(hessian: PartialSums, outputs: int, d: int) -> FloatArray:
+def symmetric(hessian: PartialSums, d: int) -> FloatArray:
     """Hessian by [coef.ravel(), intercept], from its sums."""
-    size, tiled = d + 1, passes.hessian_size(d)
+    outputs = hessian.partials.shape[1]
+    block = np.empty((d + 1, d + 1))
     if outputs == 1:
-        only = np.empty((size, size))
-        sums.merge_symmetric(hessian.partials.reshape(-1, 2, tiled, tiled), only)
-        return only
-    upper = np.triu(hessian.merged().reshape(outputs, outputs, tiled, tiled)[..., :size, :size])
-    blocks: FloatArray = upper + np.triu(upper, 1).swapaxes(2, 3)
-    for k, other in combinations(range(outputs), 2):
-        blocks[other, k] = blocks[k, other]
-    numbers = np.arange(outputs * size).reshape(outputs, size)
-    order = np.append(numbers[:, :d], numbers[:, d])
-    return blocks.swapaxes(1, 2).reshape(order.size, order.size)[np.ix_(order, order)]
+        sums.merge_symmetric(hessian.partials[:, 0, 0], block)
+        return block
+    size = outputs * d
+    result = np.empty((size + outputs, size + outputs))
+    for k, other in combinations_with_replacement(range(outputs), 2):
+        # A copy, for which the function is already compiled.
+        sums.merge_symmetric(np.ascontiguousarray(hessian.partials[:, k, other]), block)
+        for first, second in ((k, other), (other, k)):
+            rows, columns = (slice(one * d, (one + 1) * d) for one in (first, second))
+            result[rows, columns] = block[:d, :d]
+            result[rows, size + second] = result[size + first, columns] = block[:d, d]
+            result[size + first, size + second] = block[d, d]
+    return result
 
 
 def split(X: Matrix, partial_size: int) -> list[slice]:
@@ -201,17 +210,17 @@ def split(X: Matrix, partial_size: int) -> list[slice]:
     return X.parts(min(threads.MOST_PARTS, PARTIAL_BYTES // (8 * max(1, partial_size))))
 
 
-def multiplies_much(n: int, elements: int) -> bool:
+def multiplies_much(n: int, elements: int, outputs: int = 1) -> bool:
     """Whether the Hessian of X is split into two parts even if X itself is small."""
-    return elements * (elements // n) >= MANY_PRODUCTS
+    return elements * (elements // n) * outputs * (outputs + 1) // 2 >= MANY_PRODUCTS
 
 
-def _split_pairs(X: Matrix, partial_size: int) -> list[slice]:
+def _split_pairs(X: Matrix, outputs: int, partial_size: int) -> list[slice]:
     """As `split`, for a Hessian."""
     n = X.shape[0]
     parts = split(X, partial_size)
     fits = 2 * 8 * partial_size <= PARTIAL_BYTES
-    if len(parts) > 1 or not fits or not multiplies_much(n, X.elements):
+    if len(parts) > 1 or not fits or not multiplies_much(n, X.elements, outputs):
         return parts
     middle = n // (2 * X.whole_rows) * X.whole_rows
     return [part for part in (slice(0, middle), slice(middle, n)) if part.start < part.stop]
@@ -239,13 +248,6 @@ def _columns(partials: FloatArray) -> PartialSums:
     ordered = partials.swapaxes(1, 2)
     coef = ordered[..., :-1].reshape(parts, 2, outputs * (size - 1))
     return PartialSums(np.concatenate([coef, ordered[..., -1]], axis=2))
-
-
-def _pairs(partials: FloatArray) -> PartialSums:
-    """Sums of Hessians, (parts, outputs, outputs, 2, size, size)."""
-    if partials.shape[1] == 1:  # without a copy
-        return PartialSums(partials.reshape(len(partials), 2, -1))
-    return PartialSums(partials.transpose(0, 3, 1, 2, 4, 5).reshape(len(partials), 2, -1))
 
 
 def _run(

@@ -188,7 +188,7 @@ def _sums(
     sums = [] if loss is None else [_merged(loss.reshape(1, 2, 1))]
     sums += [_merged(one) for one in (gradient, diagonal, product) if one is not None]
     if pairs is not None:
-        sums.append(symmetric(PartialSums(pairs.reshape(1, 2, -1)), 1, d))
+        sums.append(symmetric(PartialSums(pairs[None]), d))
     return sums
 
 

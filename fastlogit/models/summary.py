@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
-
-    from fastlogit.models.model import LogisticModel
 
 # Longest name, in characters.
 _LONGEST_NAME = 60
@@ -30,12 +28,12 @@ class _Part(NamedTuple):
 
 
 def text(
-    model: LogisticModel,
+    model: Any,
     estimates: NDArray[np.float64],
     errors: NDArray[np.float64] | None,
     level: float,
 ) -> str:
-    """The summary of a model with these estimates and standard errors, if it has some.
+    """The summary of a `LogisticModel` with these estimates and standard errors, if it has some.
 
     Of K classes, the estimates have a row for each; with errors, a row for each but the first.
     """
@@ -55,7 +53,7 @@ def _on_one_line(name: str) -> str:
     return " ".join(checks.cut(name, _LONGEST_NAME).split())
 
 
-def _facts(model: LogisticModel) -> list[tuple[str, str]]:
+def _facts(model: Any) -> list[tuple[str, str]]:
     """The head of a summary: names and values."""
     penalty = "one for each column" if np.ndim(model.l2) else f"{model.l2:g}"
     count = len(model.classes)

@@ -93,13 +93,13 @@ class DatasetSums(NamedTuple):
         ]
         return DatasetSums(*joined)
 
-    def merged(self, size: int, outputs: int, d: int) -> Derivatives:
+    def merged(self, size: int, d: int) -> Derivatives:
         """The sums over all parts, with `size` elements of θ."""
         loss, gradient, hessian, diagonal = self
         return Derivatives(
             loss=math.nan if loss is None else float(loss.merged()[0]),
             gradient=gradient and gradient.merged()[:size],
-            hessian=hessian and passes.symmetric(hessian, outputs, d)[:size, :size],
+            hessian=hessian and passes.symmetric(hessian, d)[:size, :size],
             diagonal=diagonal and diagonal.merged()[:size],
         )
 
@@ -150,7 +150,7 @@ class Dataset(ABC):
     def derivatives(self, wanted: Wanted, theta: Vector) -> Derivatives:
         """Loss and derivatives at θ, in one counted pass over X."""
         self.counter.add(self.n)
-        return self.sums(wanted, theta).merged(theta.size, self.family.outputs, self.d)
+        return self.sums(wanted, theta).merged(theta.size, self.d)
 
     def margins(self, theta: Vector) -> Margins:
         """Margins of the rows along θ, in one counted pass over X.

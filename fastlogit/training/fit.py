@@ -1,4 +1,4 @@
-"""`fastlogit.fit`: train a logistic model for two classes."""
+"""`fastlogit.fit`: train a logistic model for two or more classes."""
 
 from __future__ import annotations
 
@@ -47,19 +47,21 @@ def fit(
     callback: Callback | None = None,
     threads: SupportsIndex | None = None,
 ) -> LogisticModel:
-    """Train a logistic model.
+    """Train a logistic model, of two classes or of K (multinomial).
 
-    Minimises Σ weight ξ + Σ l2 coef² / 2, where ξ is the cross-entropy of a row and the
-    logit is X @ coef + intercept + offset.
+    Minimises Σ weight ξ + Σ l2 coef² / 2, where ξ is the cross-entropy of a row and the logits are
+    X @ coef + intercept + offset.
 
     Parameters
     ----------
     X : array_like (n, d), sparse matrix (n, d), or table with n rows and d columns
         Features, finite; see :mod:`fastlogit.linear`.  X is never copied; the other arrays are
         copied unless they are float64.
-    t : array_like (n,)
+    t : array_like (n,), or (n, K)
         Targets: numbers in [0, 1] (labels 0 and 1, or probabilities), or two different labels
-        of any kind (bool, int, float or str).  The label that sorts last is t = 1.
+        of any kind (bool, int, float or str).  The label that sorts last is t = 1.  Three or more
+        different labels are K classes in sorted order; labels that are floats must then be whole
+        numbers.  A row for each row of X has the probabilities of K classes, with the sum 1.
     l2 : float, or array_like (d,)
         Penalty l2/2 Σ coef² on the *sum* of the losses, for all columns or one for each.
         **The default of 1.0 does penalise**, as scikit-learn's does (its ``C`` is ``1 / l2``);
@@ -68,9 +70,9 @@ def fit(
         Sample weights, finite and not negative: how often each row counts.
     class_weight : dict of label to float, or "balanced", optional
         Factors for the weights of each class; labels that are not in the dict have 1.
-        "balanced" gives both classes the same total weight.
-    offset : array_like (n,), optional
-        A known addition to z.  It is not part of the model; predictions need one as well.
+        "balanced" gives all classes the same total weight.
+    offset : array_like (n,), or (n, K) for K classes, optional
+        A known addition to the logits.  It is not part of the model; predictions need one as well.
     intercept : bool
         Whether the model has one.
     start : LogisticModel, optional
@@ -79,14 +81,15 @@ def fit(
         All end at the same optimum; `LogisticModel.solver` names the one that was used.
 
         * newton: Newton's method, each step with the Hessian of all rows.  Exact and robust;
-          each pass takes n d² multiplications.
+          each pass takes n m² multiplications, where m is the number of coefficients.
         * sampled-newton: L-BFGS that begins at the optimum of a sample of at least 20 000 rows,
-          or 40 for each column, with its Hessian.
+          or 40 for each coefficient, with its Hessian.  Where more than half of the rows would be
+          sampled, all are.
         * lbfgs: L-BFGS with the diagonal of the Hessian.
         * gradient-descent: the method of textbooks, slow.
 
-        "auto" is lbfgs for more than 1000 columns, otherwise newton for little data (n d² of at
-        most 2e7, or fewer than 10 rows for each column), otherwise sampled-newton.
+        "auto" is lbfgs for more than 1000 coefficients, otherwise newton for little data (n m² of
+        at most 2e7), otherwise sampled-newton.
     tol : float
         Converged when no coefficient differs from the optimum by more than √tol / 10 standard
         errors, nor by more than √tol / 100 of the largest coefficient: at 1e-8, 1e-5 and 1e-6.
@@ -103,9 +106,9 @@ def fit(
     seed : int
         Seed of the sample of sampled-newton.
     on_separation : {"warn", "raise", "ignore"}
-        What to do if labels can be separated along columns without a penalty (or all are the
-        same), so coefficients grow without end.  With more than 1000 columns it is found only
-        if the columns separate all rows.
+        What to do if labels can be separated along columns without a penalty (or some class has
+        no row with a weight), so coefficients grow without end.  With more than 1000 coefficients
+        it is found only if the columns separate all rows.
     feature_names : sequence of d str, optional
         Names of the columns, kept in the model; default: the names in X, if it has some.
     progress : bool
@@ -140,13 +143,18 @@ def fit(
 
     Notes
     -----
-    f = Σ weight ξ + Σ l2 coef² / 2 has the gradient g = [X | 1]ᵀ weight (σ(z) - t) + l2 coef and
-    the Hessian H = [X | 1]ᵀ diag(weight σ(z) σ(-z)) [X | 1] + diag(l2).  At the optimum g is 0;
-    see :mod:`fastlogit.training.solvers` for the ways there.  The Newton step -H⁻¹ g leads to it
-    up to terms of second order.  No element of the step is longer than λ = √(gᵀ H⁻¹ g) standard
-    errors, which are the roots of the diagonal of H⁻¹.  Training ends when λ and the step are at
-    most half of the distance that `tol` allows.  With an intercept, columns whose median is more
-    than 100 standard deviations from 0 are centred as they are read, so no digits are lost.
+    Of K classes, a number that is added to a coefficient of each class changes no probability.  The
+    model has the coefficients and intercepts whose sum over the classes is 0 (the symmetric gauge).
+    Standard errors are those of the differences from the first class.
+
+    For two classes, f = Σ weight ξ + Σ l2 coef² / 2 has the gradient
+    g = [X | 1]ᵀ weight (σ(z) - t) + l2 coef and the Hessian
+    H = [X | 1]ᵀ diag(weight σ(z) σ(-z)) [X | 1] + diag(l2).  At the optimum g is 0; see
+    :mod:`fastlogit.training.solvers` for the ways there.  The Newton step -H⁻¹ g leads to it up to
+    terms of second order.  No element of the step is longer than λ = √(gᵀ H⁻¹ g) standard errors,
+    which are the roots of the diagonal of H⁻¹.  Training ends when λ and the step are at most half
+    of the distance that `tol` allows.  With an intercept, columns whose median is more than 100
+    standard deviations from 0 are centred as they are read, so no digits are lost.
 
     Examples
     --------
@@ -156,6 +164,11 @@ def fit(
     (array([0.9583]), -1.4374, True, 'newton')
     >>> model.predict([[0.5], [2.5]]).tolist()
     ['no', 'yes']
+    >>> model = fl.fit([[0.0], [1.0], [2.0], [3.0]], ["low", "low", "middle", "high"])
+    >>> model.classes, model.coef.shape
+    (('high', 'low', 'middle'), (3, 1))
+    >>> model.predict_proba([[0.0]]).round(2)
+    array([[0.04, 0.85, 0.12]])
     """
     options = Options(
         intercept=intercept,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -91,11 +92,11 @@ def test_a_sample_that_is_wrong_in_one_direction_is_no_proof(wrong, column, monk
     exact = fl.fit(X, T, tol=1e-18)
     original = sampled_newton._near_optimum
 
-    def distorted(few, theta, settings):
-        near, hessian = original(few, theta, settings)
+    def distorted(few, theta):
+        point = yield from original(few, theta)
         factor = np.ones(D + 1)
         factor[column] = np.sqrt(wrong)
-        return near, hessian * factor * factor[:, None]
+        return replace(point, hessian=point.hessian * factor * factor[:, None])
 
     monkeypatch.setattr(sampled_newton, "_near_optimum", distorted)
     model = fl.fit(X, T, solver="sampled-newton")

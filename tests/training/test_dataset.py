@@ -88,9 +88,9 @@ def test_sums_over_parts_of_the_rows_join_to_those_over_all_rows():
         for here in (slice(None), slice(0, 101), slice(101, 20_000), slice(20_000, None))
     )
     joined = parts[0].join(parts[1]).join(parts[2])
+    expected, got = whole.merged(4, 3), joined.merged(4, 3)
     for name in ("loss", "gradient", "hessian"):
-        expected, got = (getattr(one, name).merged() for one in (whole, joined))
-        np.testing.assert_allclose(got, expected, rtol=2e-16)
+        np.testing.assert_allclose(getattr(got, name), getattr(expected, name), rtol=2e-16)
     assert joined.diagonal is None
 
 

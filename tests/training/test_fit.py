@@ -19,6 +19,7 @@ from fastlogit.data import flights_path
 from fastlogit.matrix import passes
 from fastlogit.training import solvers
 from fastlogit.training.messages import CollinearityWarning, ConvergenceWarning, SeparationWarning
+from fastlogit.training.solvers import sampled_newton
 
 
 @pytest.fixture(scope="module")
@@ -489,6 +490,8 @@ def test_passes_counts_the_reads_of_x_and_of_samples(small, solver, l2, monkeypa
 
     for name in ("score", "derivatives", "hessian", "hessian_diagonal"):
         monkeypatch.setattr(passes, name, counting(getattr(passes, name)))
+    monkeypatch.setattr(sampled_newton, "_LEAST_SAMPLED", 100)
+    monkeypatch.setattr(sampled_newton, "_SAMPLED_PER_COEFFICIENT", 20)
     far = fl.LogisticModel([30.0, 30.0, -30.0, 10.0, -50.0], 20.0)
     model = fl.fit(*small, start=far, solver=solver, tol=1e-6, l2=l2)
     assert model.converged

@@ -53,17 +53,15 @@ SOLVERS = {
     "gradient-descent": Solver(gradient_descent_steps, has_step_size=True),
 }
 
-# For newton: up to this many multiplications per pass take no longer than the samples' overhead,
+# For newton: up to this many multiplications per pass take no longer than the steps between them.
 _FEW_PRODUCTS = 2e7
-# and with fewer rows for each column there is nothing to sample.
-_LEAST_ROWS_PER_COLUMN = 10
 
 
 def choose(n: int, coefficients: int, max_passes: int) -> str:
     """Name of the best solver for this many rows, coefficients and passes over X."""
     if coefficients > MOST_COEFFICIENTS:
         return "lbfgs" if max_passes >= SOLVERS["lbfgs"].least_passes else "gradient-descent"
-    is_little = n * coefficients**2 <= _FEW_PRODUCTS or n < _LEAST_ROWS_PER_COLUMN * coefficients
+    is_little = n * coefficients**2 <= _FEW_PRODUCTS
     if is_little or max_passes < SOLVERS["sampled-newton"].least_passes:
         return "newton"
     return "sampled-newton"

@@ -51,11 +51,13 @@ def quasi_newton_steps(
     tol: float,
     *,
     trusted: float,
+    enough: float = 0.0,
 ) -> Generator[Trial, None, tuple[Point, bool]]:
     """At most `most` steps of L-BFGS; the last point, and whether more steps make sense.
 
     More steps make no sense if only rounding errors are left, or if the point seems to have
-    converged but the estimated distance exceeds `trusted` steps.
+    converged but the estimated distance exceeds `trusted` steps.  They also end where twice the
+    decrease of f that the next one promises is below `enough`.
     """
     idle, pace = Idleness(), Pace()
     step = -improved_product(inverse, memory, point.gradient)
@@ -73,6 +75,8 @@ def quasi_newton_steps(
         pace.note(point, step)
         away = pace.steps_away
         yield trial._replace(near=away <= trusted and is_near(objective, point, step, tol, away))
+        if 0.0 <= -dot(point.gradient, step) < enough:
+            break
         if idle.ends or (away > trusted and is_near(objective, point, step, tol)):
             return point, False
     return point, True

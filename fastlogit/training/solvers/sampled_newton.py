@@ -16,7 +16,8 @@ continues from the optimum of the sample.
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -27,14 +28,25 @@ from fastlogit.training.solvers.quasi_newton import empty_memory, quasi_newton_s
 from fastlogit.training.solvers.search import Trial, begin, zero_or_theta
 
 if TYPE_CHECKING:
-    from fastlogit.core.linalg import SquareMatrix, Vector
+    from collections.abc import Generator
+
+    from fastlogit.core.linalg import Vector
     from fastlogit.training.objective import Objective, Point
     from fastlogit.training.solvers.search import Settings, Steps
 
+T = TypeVar("T")
+
 # Rows of the first sample for each coefficient, and at least.
 _SAMPLED_PER_COEFFICIENT, _LEAST_SAMPLED = 40, 20_000
-# After this many steps that were not enough, a sample that is larger by the factor is drawn.
-_PATIENCE, _GROWTH = 20, 4
+# The Hessian is computed again after at least this many steps that were not enough: first of the
+# same rows, as it changes on the way, and then of a sample that is larger by the factor.
+_PATIENCE, _GROWTH = 10, 4
+# An old Hessian promises too small a gain, so it must be smaller by this factor.
+_SURELY = 16.0
+# Rounds that come close to the optimum of a sample; they hardly ever are as many.
+_MOST_ROUNDS = 20
+# A pass for a Hessian takes as long as one for a gradient for each so many coefficients (measured).
+_STEPS_PER_COEFFICIENT = 8
 # An estimate of the distance is trusted up to this many steps: Θ up to 3/4.
 _TRUSTED = 4.0
 # The most that a single element 1 adds to the Hessian, for a column that a sample has not seen.
@@ -48,58 +60,82 @@ _NEAR = 4.0
 
 
 def sampled_newton_steps(objective: Objective, point: Point | None, settings: Settings) -> Steps:
-    """Steps of L-BFGS from samples of growing size, and then of Newton's method if needed."""
+    """Rounds of L-BFGS, each with the Hessian of a sample, or at last of all rows."""
     dataset, seed = objective.dataset, settings.seed
     size = max(_SAMPLED_PER_COEFFICIENT * objective.coefficients, _LEAST_SAMPLED)
-    few = objective.sample(max(1, min(size, dataset.n // 2)), seed)
     start = zero_or_theta(objective, point)
-    with dataset.counter.reserve(2 * dataset.n):
-        near, hessian = _near_optimum(few, start, settings)
-    if (near != start).any():
-        there = objective.evaluate_start(near)
-        better = there.value <= (objective.value_at_zero if point is None else point.value)
-        yield Trial(there, 0.0, better)
-        point = there if better else point
-    point = yield from begin(objective, point)
-    memory = empty_memory()
+    if size < dataset.n // 2:
+        few = objective.sample(size, seed)
+        with dataset.counter.reserve(2 * dataset.n):
+            found = _result(_near_optimum(few, start))
+        near = found.theta + found.newton_step
+        if (near != start).any():
+            there = objective.evaluate_start(near)
+            better = there.value <= (objective.value_at_zero if point is None else point.value)
+            yield Trial(there, 0.0, better)
+            point = there if better else point
+        point = yield from begin(objective, point)
+    else:
+        few = objective
+        point = found = yield from _near_optimum(objective, start)
+    hessian = found.hessian
+    assert hessian is not None
     # With a penalty for each column, the sample's Hessian is singular in no direction.  Without,
     # one more row might add to a direction in which the sampled rows are all 0.
     is_penalised = objective.penalises_every_coefficient
+    growth = 1
     while is_penalised or least_eigenvalue(hessian) * few.dataset.n > _DETERMINED:
         if not is_penalised:
             diagonal = np.diag(hessian)
             unseen = np.where(diagonal > 0.0, diagonal / few.dataset.n, _MOST_CURVATURE)
             hessian = hessian + np.diag(unseen)
         inverse = invert(hessian * (dataset.total_weight / few.dataset.total_weight))
+        most = _patience(few, objective)
         point, goes_on = yield from quasi_newton_steps(
-            objective, point, inverse, memory, _PATIENCE, settings.tol, trusted=_TRUSTED
+            objective, point, inverse, empty_memory(), most, settings.tol, trusted=_TRUSTED
         )
-        size *= _GROWTH
-        if not goes_on or size >= dataset.n // 2:
+        if not goes_on or few is objective:
             break
-        few = objective.sample(size, seed)
+        size *= growth
+        if growth > 1:
+            few = objective.sample(size, seed) if size < dataset.n // 2 else objective
+        growth = _GROWTH
         hessian = few.hessian(point.theta)
     yield from newton_steps(objective, point, settings)
 
 
-def _near_optimum(few: Objective, theta: Vector, settings: Settings) -> tuple[Vector, SquareMatrix]:
-    """A point near a sample's optimum if that is better than θ, and the Hessian close to it.
+def _patience(of: Objective, at: Objective) -> int:
+    """Steps at `at` that take as long as the Hessian of `of`, or the least that are worth one."""
+    ratio = of.dataset.n * of.coefficients // (_STEPS_PER_COEFFICIENT * at.dataset.n)
+    return max(_PATIENCE, ratio)
 
-    By Newton's method; f is not evaluated after the last step.
+
+def _near_optimum(few: Objective, theta: Vector) -> Generator[Trial, None, Point]:
+    """A point near the optimum if that is better than θ, with its Hessian.
+
+    By rounds of L-BFGS.
     """
-    near = _NEAR * theta.size * few.dataset.total_weight / few.dataset.n
+    enough = _NEAR * theta.size * few.dataset.total_weight / few.dataset.n
     point = few.evaluate_start(theta, hessian=True)
-    if _gain(point) > near:
-        with suppress(NoPassLeftError):
-            for trial in newton_steps(few, point, settings):
-                point = trial.point if trial.accepted else point
-                if _gain(point) <= near:
-                    break
-        theta = point.theta + point.newton_step
-    assert point.hessian is not None
-    return theta, point.hessian
+    yield Trial(point, 0.0, accepted=True)
+    with suppress(NoPassLeftError):
+        for _round in range(_MOST_ROUNDS):
+            assert point.hessian is not None
+            if -dot(point.newton_step, point.gradient) <= enough:
+                break
+            inverse, most = invert(point.hessian), _patience(few, few)
+            after, _ = yield from quasi_newton_steps(
+                few, point, inverse, empty_memory(), most, 0.0, trusted=0.0, enough=enough / _SURELY
+            )
+            point = replace(after, hessian=few.hessian(after.theta))
+    return point
 
 
-def _gain(point: Point) -> float:
-    """Twice the decrease of f that a Newton step promises."""
-    return -dot(point.newton_step, point.gradient)
+def _result(steps: Generator[Trial, None, T]) -> T:
+    """What a generator returns after all its trials."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            result: T = end.value
+            return result
