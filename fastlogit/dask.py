@@ -29,7 +29,7 @@ from fastlogit.tables.dask_frame import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from numpy.typing import NDArray
 
@@ -61,9 +61,9 @@ def decision(
         A data frame: columns are found by the names of the model's features, as in
         :func:`fastlogit.score`, and may be text where the model has `categories`.
     model : LogisticModel, or path of its file
-    offset : dask array or array_like, (n,) or (n, K), or the name of a column, optional
+    offset : dask array or array_like, (n,) or (n, K), or names of columns, optional
         A known addition to the logits; a model that was trained with one needs it.  For a data
-        frame, the name of its column, or for K classes a sequence of K names.
+        frame, the name of its column; for K classes, a list of K names.
     missing : {"error", "nan"}
         How to treat a null in a data frame: raise an error when its partition is computed, or
         give NaN.
@@ -72,9 +72,9 @@ def decision(
 
     Returns
     -------
-    dask array (n,) or (n, K), or dask series or data frame
-        float64, chunked like the rows of X.  For a data frame a series "logit" with its index; for
-        K classes a data frame with a column "logit_<class>" for each.
+    dask array (n,), or dask series
+        float64, chunked like the rows of X; for a data frame a series "logit" with its index.
+        For K classes a dask array (n, K), or a data frame with the columns "logit_<class>".
 
     Raises
     ------
@@ -116,7 +116,7 @@ def probability(
 
     Returns
     -------
-    dask array (n,) or (n, K), or dask series or data frame
+    dask array (n,), or dask series
         As in `decision`, with "probability" in place of "logit".
 
     Raises
@@ -154,9 +154,7 @@ def _score(
     if not isinstance(X, da.Array):
         raise TypeError(f"X must be a Dask array or data frame; got {type(X).__name__}")
     probability = linear.probability if model.coef.ndim == 1 else _class_probability
-    return _score_array(
-        probability if output == "probability" else linear.decision, X, model, offset
-    )
+    return _score_array(linear.decision if output == "logit" else probability, X, model, offset)
 
 
 # Arrays -----------------------------------------------------------------------------------
@@ -170,17 +168,19 @@ def _class_probability(*rows: Any, threads: int, **options: Any) -> NDArray[Any]
 def _score_array(
     function: Callable[..., NDArray[Any]], X: da.Array, model: LogisticModel, offset: Any
 ) -> da.Array:
-    *outputs, d = model.coef.shape
     if X.ndim != 2:
         raise ValueError(f"X must have 2 axes; got shape {X.shape}")
     checks.real_array(np.zeros((1, 1), X.dtype), "X", 2, float16=True)  # checks the dtype
+    *classes, d = model.coef.shape
     if X.shape[1] != d:
         raise ValueError(
             f"X must have one column for each coefficient of model, {d}; got shape {X.shape}"
         )
     X = X.rechunk({1: -1})
-    offsets = [] if offset is None else [_offset_rows(offset, X, outputs)]
-    chunks = {"chunks": (X.chunks[0], *outputs)} if outputs else {"drop_axis": 1}
+    offsets = [] if offset is None else [_offset_rows(offset, X, classes)]
+    columns: dict[str, Any] = {"drop_axis": 1}
+    if classes:
+        columns = {"chunks": (X.chunks[0], tuple(classes))}
     return X.map_blocks(
         _score_array_partition,
         *offsets,
@@ -188,30 +188,32 @@ def _score_array(
         coef=model.coef,
         intercept=model.intercept,
         dtype=np.float64,
-        meta=np.empty((0,) * (1 + len(outputs))),
-        **chunks,
+        meta=np.empty((0,) * model.coef.ndim),
+        **columns,
     )
 
 
-def _offset_rows(offset: Any, X: da.Array, outputs: list[int]) -> da.Array:
-    """The offset as a matrix of one column for each output, chunked like the rows of X."""
-    axes = 1 + len(outputs)
+def _offset_rows(offset: Any, X: da.Array, classes: list[int]) -> da.Array:
+    """The offset as one column, or one for each class, chunked like the rows of X."""
+    axes = 1 + len(classes)
     if isinstance(offset, da.Array):
         given = offset
         checks.real_array(np.zeros((1,) * given.ndim, given.dtype), "offset", axes)
     else:
         given = da.from_array(checks.real_array(offset, "offset", axes))
-    rows, known = X.shape[0], not (math.isnan(X.shape[0]) or math.isnan(given.shape[0]))
-    fits = [*given.shape[1:]] == outputs
-    if fits and known and given.shape[0] == rows:
-        given = given.rechunk((X.chunks[0], *outputs))
-    elif not fits or known or given.numblocks[0] != X.numblocks[0]:
+    if classes and given.shape[1] != classes[0]:
         raise ValueError(
-            f"offset must have one element for each row of X{' and class' if outputs else ''}, "
-            f"{(rows, *outputs)}, and the chunks of X if its number of rows is not known; got "
-            f"shape {given.shape} in {given.numblocks[0]} chunks"
+            f"offset must have one column for each class, {classes[0]}; got shape {given.shape}"
         )
-    return given.rechunk({1: -1}) if outputs else given[:, None]
+    rows, known = X.shape[0], not (math.isnan(X.shape[0]) or math.isnan(given.shape[0]))
+    if known and given.shape[0] == rows:
+        given = given.rechunk({0: X.chunks[0]})
+    elif known or given.numblocks[0] != X.numblocks[0]:
+        raise ValueError(
+            f"offset must have one element for each row of X, {rows}, and the chunks of X if that "
+            f"is not known; got shape {given.shape} in {given.numblocks[0]} chunks"
+        )
+    return given.rechunk({1: -1}) if classes else given[:, None]
 
 
 def _score_array_partition(
@@ -219,12 +221,13 @@ def _score_array_partition(
     *offsets: NDArray[Any],
     function: Callable[..., NDArray[Any]],
     coef: NDArray[np.float64],
-    intercept: Any,
+    intercept: float | NDArray[np.float64],
 ) -> NDArray[Any]:
-    outputs = coef.shape[:-1]
     if X.shape[0] == 0:  # a filter may leave no rows
-        return np.empty((0, *outputs))
-    offset = offsets[0].reshape(-1, *outputs) if offsets else None
+        return np.empty((0, *coef.shape[:-1]))
+    offset = None
+    if offsets:
+        offset = offsets[0][:, 0] if coef.ndim == 1 else offsets[0]
     # Only column-major partitions, which data frames give, are copied.
     return function(np.ascontiguousarray(X), coef, intercept, offset=offset, threads=1)
 
@@ -241,30 +244,27 @@ def _score_frame(X: Any, model: LogisticModel, options: dict[str, Any]) -> Any:
         _score_frame_partition,
         model,
         declared_schema(chosen),
-        scorer.names,
-        options,
-        meta=_scores([], X._meta.index, scorer.names),
+        options | {"names": scorer.names},
+        meta=_as_pandas(dict.fromkeys(scorer.names, np.empty(0)), X._meta.index),
     )
 
 
 def _score_frame_partition(
-    partition: Any,
-    model: LogisticModel,
-    schema: Any,
-    names: Sequence[str],
-    options: dict[str, Any],
+    partition: Any, model: LogisticModel, schema: Any, options: dict[str, Any]
 ) -> Any:
     batches = list(score(model, partition_to_arrow(partition, schema), threads=1, **options))
-    return _scores(batches, partition.index, names)
+    scores = {
+        name: np.concatenate([np.empty(0), *(batch.column(name).to_numpy() for batch in batches)])
+        for name in options["names"]
+    }
+    return _as_pandas(scores, partition.index)
 
 
-def _scores(batches: list[Any], index: Any, names: Sequence[str]) -> Any:
-    """Scored batches as a series, or as a data frame if there are several columns."""
+def _as_pandas(scores: dict[str, NDArray[np.float64]], index: Any) -> Any:
+    """A series, or a data frame of several columns."""
     import pandas as pd
 
-    columns = {
-        name: np.concatenate([np.empty(0), *(batch.column(name).to_numpy() for batch in batches)])
-        for name in names
-    }
-    frame = pd.DataFrame(columns, index)
-    return frame if len(names) > 1 else frame[names[0]]
+    if len(scores) > 1:
+        return pd.DataFrame(scores, index)
+    ((name, values),) = scores.items()
+    return pd.Series(values, index, name=name)

@@ -230,6 +230,13 @@ def batches() -> Any:
     names, categories = ("a", "b", "c=blue", "c=red"), {"c": ("blue", "red")}
     text = fl.LogisticModel([0.5, -1.0, 0.25, -0.125], 0.5, names, categories=categories)
     model = fl.LogisticModel([0.5, -1.0], 0.25, ("a", "b"))
+    several = fl.LogisticModel(
+        [[0.5, -1.0, 0.25, 0.0], [0.0, 0.125, -0.5, 1.0], [-0.25, 0.0, 0.75, 0.5]],
+        [0.5, 0.0, -1.0],
+        names,
+        classes=(1, 2, 4),
+        categories=categories,
+    )
     table = {name: values for name, values in flights().items() if name in "abc"}
     array = np.column_stack([table["a"], table["b"]])
     sources = {"pandas": pd.DataFrame(table), "polars": pl.DataFrame(table)}
@@ -243,6 +250,10 @@ def batches() -> Any:
                 columns(fl.score(text, source, unknown="ignore", **options)),
             )
             yield f"predict_proba {name} with text", [text.predict_proba(source, unknown="ignore")]
+            yield (
+                f"score {name} of three classes",
+                columns(fl.score(several, source, unknown="ignore", **options)),
+            )
     for name in ("decision", "probability"):
         lazy = getattr(fastlogit.dask, name)(da.from_array(array, chunks=(16, 2)), model)
         yield f"dask.{name}", [lazy.compute()]
@@ -372,6 +383,12 @@ def write_tables(folder: Path) -> None:
     np.save(folder / "flights.npy", matrix)
     np.savez(folder / "flights.npz", matrix[:, :2])
     dump_svmlight_file(matrix[:, :2], table["late"], str(folder / "x.libsvm"), zero_based=False)
+    fl.LogisticModel(
+        [[0.125, -0.25], [0.0, 0.125], [-0.125, 0.0]],
+        [0.25, 0.0, -0.25],
+        ("a", "b"),
+        classes=("blue", "green", "red"),
+    ).save(folder / "colours.json")
 
 
 COMMANDS = """
@@ -395,6 +412,11 @@ evaluate csv.json holes.csv --label late
 evaluate csv.json holes.csv --label late --json --threshold 0.4
 evaluate parquet.json flights.arrow --label late --offset o --json
 evaluate libsvm.json x.libsvm --json
+score colours.json flights.csv -o colours.csv --output label --output label-probability
+score colours.json flights.parquet -o colours.parquet
+evaluate colours.json flights.parquet --label c
+evaluate colours.json flights.csv --label c --json --top 1
+evaluate colours.json flights.csv --label c --threshold 0.4
 plot roc csv.json flights.csv --label late -o roc.svg
 plot reliability npy.json -o never.svg
 plot logistic -o logistic.png
@@ -473,21 +495,28 @@ def pictures() -> Any:
 
     plt.switch_backend("agg")
     X, t = fit_data()[0][:, :2].copy(), fit_data()[1]["t"]
-    model = fl.fit(X, t, l2=0.0, feature_names=["a", "b"])
-    for name in plot.__all__:
-        axes = call(getattr(plot, name), {"model": model, "X": X, "t": t})
-        yield f"plot.{name}", [drawn(one) for one in np.ravel(axes)]
-        plt.close("all")
+    several = np.where(np.arange(t.size) % 3 == 0, 2, t)
+    for classes, labels in (("", t), (" of three classes", several)):
+        model = fl.fit(X, labels, l2=0.0, feature_names=["a", "b"])
+        for name in plot.__all__:
+            function = getattr(plot, name)
+            if classes and "model" not in inspect.signature(function).parameters:
+                continue
+            axes = call(function, {"model": model, "X": X, "t": labels})
+            yield f"plot.{name}{classes}", [drawn(one) for one in np.ravel(axes)]
+            plt.close("all")
 
 
 def drawn(ax: Any) -> Any:
-    """Titles, and some points of each line; beside other libraries only our own line."""
+    """Titles, matrices, and some points of each line; beside other libraries only our own line."""
     ours = [line for line in ax.get_lines() if line.get_label() == "fastlogit"] or ax.get_lines()
     found = {"text": [ax.get_title(), ax.get_xlabel(), ax.get_ylabel()]}
     for i, line in enumerate(ours):
         points = line.get_xydata()
         some = points[:: len(points) // 4 + 1].tolist()
         found[f"line {i}"] = [line.get_label(), len(points), *some]
+    for i, image in enumerate(ax.get_images()):
+        found[f"matrix {i}"] = image.get_array().tolist()
     return found | {"collections": [len(one.get_paths()) for one in ax.collections]}
 
 

@@ -9,6 +9,7 @@ import dask.array as da
 import dask.dataframe as dd
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 import fastlogit as fl
@@ -19,7 +20,6 @@ from fastlogit.scoring import evaluate, read_table, score
 N, D = 1000, 6
 X = np.random.default_rng(3).normal(size=(N, D))
 MODEL = fl.LogisticModel(np.linspace(-2.0, 3.0, D), 0.25)
-OFFSET = np.random.default_rng(4).normal(size=N)
 PAIRS = [
     (fastlogit.dask.decision, fl.linear.decision),
     (fastlogit.dask.probability, fl.linear.probability),
@@ -126,47 +126,9 @@ def test_elementwise_functions_can_go_to_another_process():
     np.testing.assert_array_equal(copy.compute(), fl.sigmoid(X))
 
 
-# More than two classes --------------------------------------------------------------------
-
-CLASSES = fl.LogisticModel(
-    np.random.default_rng(5).normal(size=(3, D)), [0.5, -1.0, 2.0], classes=("x", "y", "z")
-)
-CLASS_OFFSET = np.random.default_rng(6).normal(size=(N, 3))
-CLASS_PAIRS = [
-    (fastlogit.dask.decision, CLASSES.decision),
-    (fastlogit.dask.probability, CLASSES.predict_proba),
-]
-
-
-@pytest.mark.parametrize(("lazy", "eager"), CLASS_PAIRS, ids=["decision", "probability"])
-def test_several_classes_have_the_bits_of_the_model(lazy, eager):
-    for features in (X, X.astype(np.float32), X.astype(np.int8)):
-        for chunks in ((N, D), (300, 4)):
-            result = lazy(da.from_array(features, chunks=chunks), CLASSES)
-            assert (result.shape, result.dtype) == ((N, 3), np.float64)
-            assert result.chunks[1] == (3,)
-            np.testing.assert_array_equal(result.compute(), eager(features))
-    copy = pickle.loads(pickle.dumps(result))
-    np.testing.assert_array_equal(copy[:, 1].compute(), eager(features)[:, 1])
-    lazy_X = da.from_array(X, chunks=(300, D))
-    for offset in (CLASS_OFFSET, da.from_array(CLASS_OFFSET, chunks=(170, 2))):
-        result = lazy(lazy_X, CLASSES, offset=offset)
-        np.testing.assert_array_equal(result.compute(), eager(X, offset=CLASS_OFFSET))
-    chosen, kept = lazy_X[:, 0] > 2.5, X[:, 0] > 2.5  # in few of the chunks
-    offset = da.from_array(CLASS_OFFSET, chunks=(300, 2))[chosen]
-    expected = eager(X[kept], offset=CLASS_OFFSET[kept])
-    np.testing.assert_array_equal(lazy(lazy_X[chosen], CLASSES, offset=offset), expected)
-    with pytest.raises(ValueError, match="one column for each coefficient of model, 6; got"):
-        lazy(lazy_X[:, 1:], CLASSES)
-
-
-@pytest.mark.parametrize("offset", [OFFSET, CLASS_OFFSET[:-1], CLASS_OFFSET[:, :2], "x"])
-def test_an_offset_of_other_classes_is_an_error_before_any_work(offset):
-    with pytest.raises((TypeError, ValueError), match=r"^offset must"):
-        fastlogit.dask.decision(unreadable(), CLASSES, offset=offset)
-
-
 # Offsets and models -----------------------------------------------------------------------
+
+OFFSET = np.random.default_rng(4).normal(size=N)
 
 
 @both
@@ -415,3 +377,60 @@ def test_a_partition_with_another_type_than_declared(declared, values, is_held):
     else:
         with pytest.raises(ValueError, match=r"partition 0: column 'x' holds .* declares"):
             read_table(frame, "t", categorical=["x"] if declared == "str" else [])
+
+
+# More than two classes --------------------------------------------------------------------
+
+CLASSES = fl.LogisticModel(
+    np.linspace(-1.0, 1.0, 3 * D).reshape(3, D), [0.5, 0.0, -0.5], classes=("a", "b", "c")
+)
+OFFSETS = np.random.default_rng(8).normal(size=(N, 3))
+
+
+@pytest.mark.parametrize(
+    ("lazy", "eager"),
+    [
+        (fastlogit.dask.decision, CLASSES.decision),
+        (fastlogit.dask.probability, CLASSES.predict_proba),
+    ],
+    ids=["decision", "probability"],
+)
+def test_arrays_have_a_column_for_each_class(lazy, eager):
+    features = da.from_array(X, chunks=(300, 4))
+    for offset in (None, OFFSETS, da.from_array(OFFSETS, chunks=(500, 2))):
+        result = lazy(features, CLASSES, offset=offset)
+        assert (result.shape, result.dtype) == ((N, 3), np.float64)
+        assert result.chunks == (features.chunks[0], (3,))
+        expected = eager(X, offset=None if offset is None else OFFSETS)
+        np.testing.assert_array_equal(result, expected)
+        copy = pickle.loads(pickle.dumps(result))
+        np.testing.assert_array_equal(copy[:, 1].compute(), expected[:, 1])
+    for least in (2.5, 5.0):  # rows in some of the chunks, and in none
+        chosen, kept = features[:, 0] > least, X[:, 0] > least
+        offset = da.from_array(OFFSETS, chunks=(300, 2))[chosen]
+        result = lazy(features[chosen], CLASSES, offset=offset).compute()
+        assert result.shape == (kept.sum(), 3)
+        if kept.any():
+            np.testing.assert_array_equal(result, eager(X[kept], offset=OFFSETS[kept]))
+
+
+@pytest.mark.parametrize("offset", [OFFSETS[:, 0], OFFSETS[:, :2], OFFSETS[:-1], "w"])
+def test_offsets_that_do_not_fit_the_classes(offset):
+    with pytest.raises((TypeError, ValueError), match=r"^offset must"):
+        fastlogit.dask.decision(unreadable(), CLASSES, offset=offset)
+    with pytest.raises(ValueError, match="one column for each coefficient of model, 6; got"):
+        fastlogit.dask.decision(unreadable(columns=7), CLASSES)
+
+
+def test_data_frames_have_a_column_for_each_class():
+    names = [f"x{j}" for j in range(D)]
+    model = fl.LogisticModel(CLASSES.coef, CLASSES.intercept, tuple(names), classes=(1, 2, 3))
+    pandas = pd.DataFrame(np.column_stack([X, OFFSETS]), columns=[*names, "o", "p", "q"])
+    pandas.index = np.arange(N) // 2
+    for options in ({}, {"offset": ["q", "o", "p"]}):
+        found = fastlogit.dask.probability(dd.from_pandas(pandas, npartitions=3), model, **options)
+        assert list(found.columns) == ["probability_1", "probability_2", "probability_3"]
+        computed = found.compute()
+        expected = pa.Table.from_batches(list(score(model, pandas, **options))).to_pandas()
+        pd.testing.assert_frame_equal(computed.reset_index(drop=True), expected)
+        assert computed.index.tolist() == pandas.index.tolist()

@@ -20,6 +20,7 @@ def add_parser(commands: options.Subparsers) -> None:
         "measure log-loss, accuracy, AUC and calibration of a model on a table with labels",
         "fastlogit evaluate model.json flights.parquet --label late",
         "fastlogit evaluate model.json flights.csv --label late --missing error --json",
+        "fastlogit evaluate irises.json irises.csv --label species --top 2",
     )
     options.add_model(parser)
     options.add_table(parser)
@@ -28,6 +29,14 @@ def add_parser(commands: options.Subparsers) -> None:
     options.add_missing(parser, options.WITHOUT_LABEL_OR_SCORE, default="skip")
     options.add_unknown(parser)
     options.add_threshold(parser)
+    parser.add_argument(
+        "--top",
+        type=options.positive,
+        action="append",
+        metavar="K",
+        help="of more than two labels: count how often the label is one of the K most probable; "
+        "may be given several times (default: 2, 3 and 5)",
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
     options.add_threads(parser)
     options.add_quiet(parser)
@@ -48,6 +57,7 @@ def run(args: argparse.Namespace) -> None:
             options.load_model(args),
             args.data,
             args.label,
+            top=args.top,
             progress=progress,
             **options.scoring_arguments(args),
         )

@@ -81,12 +81,16 @@ def add_label(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_offset(parser: argparse.ArgumentParser) -> None:
-    """Add ``--offset``, of a model's scores."""
+def add_offset(
+    parser: argparse.ArgumentParser,
+    text: str = "column added to each row's logit; needed by a model that was trained with one",
+) -> None:
+    """Add ``--offset``, which may be given several times."""
     parser.add_argument(
         "--offset",
         metavar="COLUMN",
-        help="column added to each row's logit; needed by a model that was trained with one",
+        action="append",
+        help=f"{text}.  With more than two labels, one for each, in sort order",
     )
 
 
@@ -125,7 +129,7 @@ def add_threshold(parser: argparse.ArgumentParser) -> None:
         type=probability,
         default=0.5,
         metavar="Y",
-        help="predict the second label above this probability (default: %(default)s)",
+        help="predict the second of two labels above this probability (default: %(default)s)",
     )
 
 

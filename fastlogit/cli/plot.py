@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
 # Pictures that need nothing, a model, or a model and data.
-_MATHEMATICS = ("logistic", "derivative", "cross_entropy", "gradient", "tails")
+_MATHEMATICS = ("logistic", "derivative", "cross_entropy", "gradient", "softmax", "tails")
 _MODEL = ("convergence", "coefficients")
-_DATA = ("reliability", "roc", "precision_recall", "decision_boundary")
+_DATA = ("reliability", "roc", "precision_recall", "confusion_matrix", "decision_boundary")
 PICTURES = (*_MATHEMATICS, *_MODEL, *_DATA)
 _FORMATS = ("png", "svg", "pdf")
 # The parameters that options set, if their names differ.
@@ -43,6 +43,7 @@ def add_parser(commands: options.Subparsers) -> None:
         "fastlogit plot tails --function softplus -o tails.png",
         "fastlogit plot coefficients model.json -o coefficients.pdf",
         "fastlogit plot reliability model.json flights.parquet --label late -o reliability.png",
+        "fastlogit plot confusion-matrix model.json flowers.csv --label species -o species.png",
     )
     parser.add_argument(
         "picture",

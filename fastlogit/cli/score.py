@@ -79,15 +79,16 @@ def _add_outputs(parser: argparse.ArgumentParser) -> None:
         "--output",
         action="append",
         choices=OUTPUTS,
-        help="what to write for each row; may be given several times (default: probability).  "
-        "--out names the file",
+        help="what to write for each row; may be given several times (default: probability).  With "
+        "two labels, probability and logit belong to the second; with more, each label has a "
+        "column.  --out names the file",
     )
     parser.add_argument(
         "--name",
         dest="names",
         action="append",
         metavar="COLUMN",
-        help="name of that column; once for each --output",
+        help="name of that column; once for each column",
     )
     options.add_columns(parser, "--keep", "columns of the input to copy to the output")
     parser.add_argument("--skipped", metavar="FILE", help="file for the positions of skipped rows")

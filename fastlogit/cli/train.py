@@ -6,8 +6,11 @@ import dataclasses
 import time
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 import fastlogit
 from fastlogit.cli import options, report, wording
+from fastlogit.core.checks import listed, shown
 from fastlogit.core.files import keep_apart
 
 if TYPE_CHECKING:
@@ -26,22 +29,25 @@ def add_parser(commands: options.Subparsers) -> None:
         "fastlogit train flights.parquet --label late -o model.json",
         "fastlogit train flights.csv --label late --categorical month --ignore flight "
         "--missing skip -o model.json",
+        "fastlogit train irises.csv --label species -o irises.json",
     )
     parser.add_argument("data", metavar="DATA", help=options.TABLE)
     parser.add_argument(
         "--label",
         metavar="COLUMN",
-        help="the target: two labels of any kind, or numbers between 0 and 1.  In a .npy file, its "
+        action="append",
+        help="the target: two or more labels, texts or whole numbers; or numbers between 0 and 1; "
+        "or, given several times, the probabilities of several labels.  In a .npy file, its "
         "position (0 is the first column, -1 the last); LIBSVM files contain their labels.  All "
         "other columns are features",
     )
     parser.add_argument(
-        "--positive", metavar="VALUE", help="the label of t = 1 (default: the later in sort order)"
+        "--positive",
+        metavar="VALUE",
+        help="of two labels, the one of t = 1 (default: the later in sort order)",
     )
     parser.add_argument("--weight", metavar="COLUMN", help="sample weights; not a feature")
-    parser.add_argument(
-        "--offset", metavar="COLUMN", help="known addition to each row's logit; not a feature"
-    )
+    options.add_offset(parser, "known addition to each row's logit; not a feature")
     options.add_columns(
         parser,
         "--categorical",
@@ -110,7 +116,7 @@ def run(args: argparse.Namespace) -> None:
         seconds = time.perf_counter() - start
         model.save(temporary)
     if not args.quiet:
-        print(_summary(model, len(data.t), seconds, args.out))
+        print(_summary(model, data, seconds, args.out))
 
 
 def _read(args: argparse.Namespace) -> TrainingData:
@@ -161,12 +167,12 @@ def _fit(data: TrainingData, args: argparse.Namespace) -> fastlogit.LogisticMode
     return dataclasses.replace(model, categories=data.categories, classes=data.classes)
 
 
-def _summary(model: fastlogit.LogisticModel, rows: int, seconds: float, path: str) -> str:
+def _summary(model: fastlogit.LogisticModel, data: TrainingData, seconds: float, path: str) -> str:
     """The facts about a new model, a line each."""
     facts = {
-        "rows": f"{rows:,}",
-        "positive": f"{model.classes[1]!r} (--positive chooses)",
-        "features": f"{model.coef.size:,}",
+        "rows": f"{len(data.t):,}",
+        **_class_facts(data),
+        "features": f"{model.coef.shape[-1]:,}",
         "mean log-loss": f"{model.mean_log_loss:.6f}",
         "solver": model.solver,
         "passes": model.passes,
@@ -175,9 +181,21 @@ def _summary(model: fastlogit.LogisticModel, rows: int, seconds: float, path: st
         "gradient norm": f"{model.gradient_norm:.1e}",
         "model": path,
     }
-    if model.classes == (0, 1):
-        del facts["positive"]
     return "\n".join(f"{name:<14} {value}" for name, value in facts.items())
+
+
+def _class_facts(data: TrainingData) -> dict[str, str]:
+    """The labels, if they are others than 0 and 1."""
+    if data.classes == (0, 1):
+        return {}
+    if len(data.classes) == 2:
+        return {"positive": f"{data.classes[1]!r} (--positive chooses)"}
+    facts = {"classes": f"{len(data.classes)}: {listed(data.classes)}"}
+    if data.t.ndim == 1:
+        numbers, rows = np.unique(data.t, return_counts=True)
+        label = data.classes[int(numbers[np.argmin(rows)])]
+        facts["rarest class"] = f"{shown(label)}, {report.count_rows(int(rows.min()))}"
+    return facts
 
 
 def _name(source: str) -> str:

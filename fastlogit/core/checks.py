@@ -34,7 +34,7 @@ BOOLEANS = {"false": False, "true": True}
 # Arrays that suit a kernel; Numba would compile it again for read-only ones.
 PLAIN: tuple[Literal["C"], Literal["A"], Literal["W"]] = ("C", "A", "W")
 # Largest distance from 1 of a sum of probabilities.
-_TOLERANCE = 1e-6
+TOLERANCE = 1e-6
 
 # Steps to decide whether two arrays overlap, which is a hard problem in general.
 _OVERLAP_WORK = 10_000
@@ -125,7 +125,7 @@ def _check_probabilities(t: NDArray[Any]) -> None:
     _check_each((t >= 0) & (t <= 1), t, "be a class number, or a probability between 0 and 1")
     total = t.sum(axis=-1, dtype=np.float64)
     precision = np.finfo(t.dtype).eps if t.dtype.kind == "f" else 0.0
-    wrong = abs(total - 1.0) > max(_TOLERANCE, t.shape[-1] * float(precision))
+    wrong = abs(total - 1.0) > max(TOLERANCE, t.shape[-1] * float(precision))
     if wrong.any():
         place = np.unravel_index(int(np.argmax(wrong)), wrong.shape)
         raise ValueError(

@@ -1,4 +1,4 @@
-"""The picture of a model with two features: rows, and lines of equal probability."""
+"""The picture of a model with two features: rows on lines of probability, or on regions."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from fastlogit import linear
 from fastlogit.elementwise import logit, sigmoid
 from fastlogit.models.model import loaded
 from fastlogit.plot import axes
-from fastlogit.plot.rows import class_label, read_rows
+from fastlogit.plot.rows import class_label, class_name, read_rows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from numpy.typing import NDArray
 
     from fastlogit.core.checks import Missing
     from fastlogit.models.model import LogisticModel
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 _MOST_ROWS = 2000
 # The probabilities of the lines.
 _LEVELS = (0.1, 0.25, 0.5, 0.75, 0.9)
+# Pairs of a colour and a marker, one for each class.  In grey the first five differ.
+_LOOKS = tuple((axes.STYLES[i][0], "ox^s+"[(i + turn) % 5]) for turn in range(5) for i in range(5))
 # Typographic points between lines that leave room for their numbers.
 _LEAST_GAP = 14.0
 
@@ -41,7 +44,8 @@ def decision_boundary(
 ) -> Axes:
     """Draw the rows of two features, and lines of equal probability of t = 1.
 
-    The line of probability 0.5 is thick.  Of more than two thousand rows, an evenly spaced
+    The line of probability 0.5 is thick.  Of more than two classes the picture shows the regions
+    where each class is the most probable.  Of more than two thousand rows, an evenly spaced
     selection is drawn.
 
     Parameters
@@ -71,8 +75,9 @@ def decision_boundary(
     """
     axes.check(ax)
     model = loaded(model)
-    if model.coef.size != 2 or model.categories:
-        found = "text" if model.categories else f"{model.coef.size}"
+    d = model.coef.shape[-1]
+    if d != 2 or model.categories:
+        found = "text" if model.categories else f"{d}"
         raise ValueError(f"model must have two numeric features; got {found}")
     rows = read_rows(
         model, X, t, missing=missing, source_format=source_format, csv=csv, threads=threads,
@@ -80,15 +85,27 @@ def decision_boundary(
     )  # fmt: skip
     ax = axes.single(ax)
     step = -(-rows.t.size // _MOST_ROWS)
-    points, labels = rows.X[::step], rows.t[::step]
-    for t_class, color, marker in ((1, axes.BLUE, "o"), (0, axes.VERMILION, "x")):
-        label = class_label(model, t_class)
-        x, y = points[labels == t_class].T
-        ax.plot(x, y, marker, color=color, markersize=4.0, alpha=0.6, label=label)
-    _draw_levels(ax, model)
+    _draw_points(ax, model, rows.X[::step], rows.t[::step])
+    K = len(model.classes)
+    (_draw_levels if K == 2 else _draw_regions)(ax, model)
     names = model.feature_names or ("x0", "x1")
-    axes.finish(ax, axes.as_label(names[0]), axes.as_label(names[1]))
+    columns = 1 if K == 2 else min(K, 4)
+    axes.finish(ax, axes.as_label(names[0]), axes.as_label(names[1]), columns=columns)
     return ax
+
+
+def _draw_points(
+    ax: Axes, model: LogisticModel, X: NDArray[np.float64], t: NDArray[np.float64]
+) -> None:
+    """Draw the rows, with a colour and a marker for each class."""
+    K = len(model.classes)
+    shown = (1, 0) if K == 2 else range(min(K, len(_LOOKS)))
+    for (color, marker), k in zip(_LOOKS, shown, strict=False):
+        label = class_label(model, k)
+        ax.plot(*X[t == k].T, marker, color=color, markersize=4.0, alpha=0.6, label=label)
+    if len(shown) < K:
+        label = f"{K - len(shown)} other classes"
+        ax.plot(*X[t >= len(shown)].T, ".", color=axes.GREY, alpha=0.6, label=label)
 
 
 def _draw_levels(ax: Axes, model: LogisticModel) -> None:
@@ -111,8 +128,45 @@ def _draw_levels(ax: Axes, model: LogisticModel) -> None:
     slopes = model.coef * [np.ptp(ends) for ends in limits]
     size = 72.0 * np.array(ax.get_window_extent().size) / ax.figure.dpi
     if np.diff(list(levels)).min() / np.hypot(*slopes / size) > _LEAST_GAP:
-        white: Any = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}
         for y, path in zip(in_view.values(), lines.get_paths(), strict=True):
-            middle_x, middle_y = np.asarray(path.vertices).mean(axis=0)
-            ax.text(middle_x, middle_y, f"{y:g}", ha="center", va="center", bbox=white)
+            _write_inside(ax, np.asarray(path.vertices), f"{y:g}")
     ax.set(xlim=across, ylim=up)
+
+
+def _draw_regions(ax: Axes, model: LogisticModel) -> None:
+    """Draw the region of each class: a convex polygon, as differences of logits are linear."""
+    limits = (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
+    view = np.array([[left, bottom], [right, bottom], [right, top], [left, top]])
+    for k in range(len(model.classes)):
+        region = view
+        coef, intercept = model.coef[k] - model.coef, model.intercept[k] - model.intercept
+        for j in range(len(model.classes)):
+            region = _clipped(region, region @ coef[j] + intercept[j])
+        if region.size:
+            color, _ = _LOOKS[k % len(_LOOKS)]
+            ax.fill(*region.T, facecolor=color, alpha=0.15, zorder=0.5)
+            ax.fill(*region.T, fill=False, edgecolor="black", linewidth=1.0)
+            _write_inside(ax, region, class_name(model, k))
+    ax.set(xlim=limits[0], ylim=limits[1])
+
+
+def _clipped(polygon: NDArray[np.float64], heights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The part of a convex polygon where a linear function, given at its corners, is at least 0."""
+    inside = heights >= 0.0
+    if inside.all():
+        return polygon
+    corners = []
+    for i, following in enumerate(np.roll(np.arange(len(polygon)), -1)):
+        if inside[i]:
+            corners.append(polygon[i])
+        if inside[i] != inside[following]:
+            share = heights[i] / (heights[i] - heights[following])
+            corners.append(polygon[i] + share * (polygon[following] - polygon[i]))
+    return np.array(corners).reshape(-1, 2)
+
+
+def _write_inside(ax: Axes, corners: NDArray[np.float64], text: str) -> None:
+    """Write in the middle of a line or a region."""
+    white: Any = {"facecolor": "white", "edgecolor": "none", "alpha": 0.8, "pad": 1.0}
+    x, y = corners.mean(axis=0)
+    ax.text(x, y, text, ha="center", va="center", bbox=white)

@@ -1,4 +1,4 @@
-"""Pictures of the logistic function, of the cross-entropy, and of their derivatives."""
+"""Pictures of the logistic function, the softmax, the cross-entropy, and their derivatives."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastlogit import elementwise
+from fastlogit import classes, elementwise
 from fastlogit.plot import axes
 
 if TYPE_CHECKING:
@@ -172,6 +172,59 @@ def gradient(ax: Sequence[Axes] | None = None) -> NDArray[Any]:
     axes.draw_curves(over_z, z, curves_over_z, _LOGIT, r"$\partial\xi/\partial z$ in nats")
     over_y.set(xlim=(0.0, 1.0), ylim=(-10.0, 10.0))
     return np.array([over_y, over_z])
+
+
+def softmax(ax: Sequence[Axes] | None = None) -> NDArray[Any]:
+    """Draw probabilities and losses of three classes with the logits z, 0, 0, beside two classes.
+
+    The first class has the probability e^z / (e^z + 2) = σ(z - log 2): a third class moves the
+    logistic function by log 2.  Its loss is log(1 + 2 e^-z).  Each of the others has the loss
+    log(e^z + 2), which is never less than log 2, as the other one is as probable.
+
+    Parameters
+    ----------
+    ax : two matplotlib Axes, optional
+        Where to draw, the probabilities and the losses; default: side by side in a new figure.
+
+    Returns
+    -------
+    ndarray (2,) of matplotlib Axes
+
+    Raises
+    ------
+    TypeError
+        If `ax` is something else.
+
+    Examples
+    --------
+    >>> from fastlogit.plot import softmax
+    >>> probabilities, losses = softmax()
+    >>> z, p = probabilities.lines[0].get_data()
+    >>> p[z == 0.0]
+    array([0.33333333])
+    """
+    of_probabilities, of_losses = axes.pair(ax)
+    z = _logits()
+    Z = np.column_stack([z, np.zeros((z.size, 2))])
+    p = classes.softmax(Z)
+    loss, other_loss = (classes.softmax_loss(Z, np.full(z.size, t)) for t in (0, 1))
+    probabilities = {
+        r"first of three: $e^z / (e^z + 2)$": p[:, 0],
+        r"others of three: $1 / (e^z + 2)$": p[:, 1],
+        r"first of two: $\sigma(z)$": elementwise.sigmoid(z),
+        r"other of two: $\sigma(-z)$": elementwise.sigmoid(-z),
+    }
+    losses = {
+        r"first of three: $\log(1 + 2 e^{-z})$": loss,
+        r"others of three: $\log(e^z + 2)$": other_loss,
+        r"first of two: $\log(1 + e^{-z})$": elementwise.logistic_loss(z, 1),
+        r"other of two: $\log(1 + e^z)$": elementwise.logistic_loss(z, 0),
+    }
+    xlabel = "logit $z$ of the first class"
+    axes.draw_curves(of_probabilities, z, probabilities, xlabel, "probability")
+    axes.draw_curves(of_losses, z, losses, xlabel, "cross-entropy in nats")
+    of_losses.set(ylim=(0.0, 8.0))
+    return np.array([of_probabilities, of_losses])
 
 
 def _logits() -> NDArray[np.float64]:

@@ -5,20 +5,27 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from matplotlib.colors import AsinhNorm
 from matplotlib.ticker import MaxNLocator
 
 from fastlogit.core import checks
 from fastlogit.models.model import loaded
 from fastlogit.models.statistics import confidence_intervals
 from fastlogit.plot import axes
+from fastlogit.plot.rows import class_ticks
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from matplotlib.axes import Axes
+    from numpy.typing import NDArray
 
     from fastlogit.plot.rows import Model
 
 # matplotlib finds no ticks for larger numbers.
 _MOST_DRAWN = 1e300
+# A matrix of more classes has no room for numbers.
+_MOST_WITH_TEXT = 8
 
 
 def convergence(model: Model, ax: Axes | None = None) -> Axes:
@@ -87,6 +94,9 @@ def coefficients(
     The intercept is not drawn.  A coefficient that collinear columns leave undetermined has no
     interval.
 
+    Of more than two classes the picture is a matrix of features and classes, without intervals.
+    The coefficients of a fitted model compare a class with the average of all classes.
+
     Parameters
     ----------
     model : LogisticModel, or path of its file
@@ -95,8 +105,8 @@ def coefficients(
     level : float
         Probability that an interval contains the true coefficient.
     most : int
-        Largest number of coefficients to draw.  Those furthest from 0 are drawn, in the order of
-        the columns.
+        Largest number of features to draw.  Those with the coefficients furthest from 0 are drawn,
+        in the order of the columns.
 
     Returns
     -------
@@ -118,26 +128,58 @@ def coefficients(
     axes.check(ax)
     model = loaded(model)
     most = checks.whole_number(most, "most", 1)
-    errors = np.full(model.coef.size, np.nan)
-    if model.variances is not None and not np.any(model.l2):
-        errors = model.standard_errors()[: model.coef.size]
     coef = np.clip(model.coef, -_MOST_DRAWN, _MOST_DRAWN)
-    intervals = confidence_intervals(coef, errors, level)
-    names = model.feature_names or tuple(f"x{j}" for j in range(model.coef.size))
-    size = min(most, model.coef.size)
-    chosen = np.sort(np.argsort(-np.abs(model.coef), kind="stable")[:size])
-    ax = axes.single(ax, height=max(2.0, 1.2 + 0.24 * size))
-    places = np.arange(size)
+    columns = coef.shape[-1]
+    size = min(most, columns)
+    farthest = np.abs(np.atleast_2d(model.coef)).max(axis=0)
+    chosen = np.sort(np.argsort(-farthest, kind="stable")[:size])
+    names = model.feature_names or tuple(f"x{j}" for j in range(columns))
+    labels = [axes.as_label(names[j]) for j in chosen]
+    height = max(2.0, 1.2 + 0.24 * size)
+    selection = f" ({size} of {columns})" if size < columns else ""
+    if coef.ndim == 2:
+        classes = class_ticks(model)
+        ax = axes.single(ax, height + 0.6 + 0.08 * max(map(len, classes.values())))
+        _draw_matrix(ax, coef[:, chosen].T, dict(enumerate(labels)), classes)
+        ax.set(xlabel="class", ylabel=f"feature{selection}")
+        return ax
+    errors = np.full(columns, np.nan)
+    if model.variances is not None and not np.any(model.l2):
+        errors = model.standard_errors()[:columns]
+    intervals = confidence_intervals(coef, errors, level)[chosen]
+    ax = axes.single(ax, height)
+    _draw_points(ax, coef[chosen], intervals, labels, level)
+    axes.finish(ax, f"log-odds per unit of a feature{selection}", "")
+    return ax
+
+
+def _draw_points(
+    ax: Axes,
+    coef: NDArray[np.float64],
+    intervals: NDArray[np.float64],
+    labels: Sequence[str],
+    level: float,
+) -> None:
+    """Draw a point for each coefficient, on the line of its interval."""
+    places = np.arange(coef.size)
     ax.axvline(0.0, color=axes.GREY, linewidth=1.0)
     label = "coefficient"
-    if not np.isnan(intervals[chosen]).all():
+    if not np.isnan(intervals).all():
         label += f", {100 * level:g} % interval"
-        ax.hlines(places, *intervals[chosen].T, color=axes.BLUE, linewidth=1.5)
-    ax.plot(coef[chosen], places, "o", color=axes.BLUE, markersize=5.0, label=label)
-    ax.set_yticks(places, [axes.as_label(names[j]) for j in chosen])
-    ax.set_ylim(size - 0.5, -0.5)
-    xlabel = "log-odds per unit of a feature"
-    if size < model.coef.size:
-        xlabel += f" ({size} of {model.coef.size})"
-    axes.finish(ax, xlabel, "")
-    return ax
+        ax.hlines(places, *intervals.T, color=axes.BLUE, linewidth=1.5)
+    ax.plot(coef, places, "o", color=axes.BLUE, markersize=5.0, label=label)
+    ax.set_yticks(places, labels)
+    ax.set_ylim(coef.size - 0.5, -0.5)
+
+
+def _draw_matrix(
+    ax: Axes, coef: NDArray[np.float64], features: Mapping[int, str], classes: Mapping[int, str]
+) -> None:
+    """Draw a colour for each coefficient, from red below 0 to blue above."""
+    farthest = np.abs(coef).max(axis=1)
+    most = float(farthest.max()) or 1.0
+    # A few large coefficients do not bleach all others.
+    norm = AsinhNorm(max(float(np.median(farthest)), 0.01 * most), -most, most)
+    with_text = coef.shape[1] <= _MOST_WITH_TEXT
+    texts = [[axes.as_number(value) for value in row] for row in coef.tolist()] if with_text else []
+    axes.draw_cells(ax, coef, texts, features, classes, "log-odds per unit", "RdBu", norm)

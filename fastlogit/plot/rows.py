@@ -1,4 +1,4 @@
-"""The rows that pictures of data draw: those with a label and a score."""
+"""The rows that pictures of data draw: those with a label and a score, of each class."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from fastlogit.classes import log_softmax
 from fastlogit.core import checks
 from fastlogit.models.model import LogisticModel, warn_without_offset
 from fastlogit.plot import axes
+from fastlogit.scoring.model_columns import without_score
 from fastlogit.scoring.observations import read_observations
 from fastlogit.training.table_labels import encode_labels
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from typing import SupportsIndex, TypeAlias
 
     from numpy.typing import ArrayLike, NDArray
@@ -33,14 +35,29 @@ if TYPE_CHECKING:
     ShowProgress: TypeAlias = Callable[[ReadProgress], object] | None
 
 
+# Names of classes along a side of 4 inches.
+_MOST_TICKS = 24
+
+
 class Rows(NamedTuple):
-    """Rows with a label and a score: logits, targets, and features if they are asked for."""
+    """Rows with a label and a score: logits, targets, and features if they are asked for.
+
+    Of two classes the logits are (n,), of K classes (n, K), and the targets are class numbers.
+    """
 
     z: NDArray[np.float64]
     t: NDArray[np.float64]
     X: NDArray[np.float64]
     # The number of other rows, without a label or a score.
     skipped: int
+
+
+class Contrast(NamedTuple):
+    """Rows as one class against all others: a label, the log-odds, and who is in the class."""
+
+    label: str
+    z: NDArray[np.float64]
+    t: NDArray[np.bool_]
 
 
 def read_rows(
@@ -87,9 +104,9 @@ def read_rows(
     else:
         z = model.decision(X, offset=offset, missing="nan", unknown=unknown, threads=threads)
         given = t if isinstance(t, np.ma.MaskedArray) else np.asarray(t)
-        if given.shape != z.shape:
+        if given.shape != z.shape[:1]:
             raise ValueError(
-                f"t must have one label for each row of X, {z.size}; got shape {given.shape}"
+                f"t must have one label for each row of X, {len(z)}; got shape {given.shape}"
             )
         labels = encode_labels(given, model.classes, "t")
         features = [_feature_array(X)] if with_features else []
@@ -103,7 +120,7 @@ def _known_rows(
     missing: Missing,
 ) -> Rows:
     """The rows without NaN; an error if there are none, or if there must be no others."""
-    known = ~(np.isnan(z) | np.isnan(t))
+    known = ~(without_score(z) | np.isnan(t))
     if not known.any():
         raise ValueError("there is no row with a label and a score")
     skipped = known.size - int(np.count_nonzero(known))
@@ -127,15 +144,40 @@ def _feature_array(X: Any) -> NDArray[np.float64]:
     return np.asarray(X, dtype=np.float64)
 
 
+def contrasts(model: LogisticModel, rows: Rows, label: str) -> Iterator[Contrast]:
+    """Of two classes t = 1 with this label; else each class, those with most rows first."""
+    if rows.z.ndim == 1:
+        yield Contrast(label, rows.z, rows.t == 1.0)
+        return
+    log_p = log_softmax(rows.z)
+    with np.errstate(divide="ignore"):  # p = 1 has infinite log-odds
+        z = log_p - np.log(-np.expm1(log_p))
+    counts = np.bincount(rows.t.astype(np.intp), minlength=z.shape[1])
+    for k in np.argsort(-counts, kind="stable").tolist():
+        yield Contrast(class_label(model, k), z[:, k], rows.t == k)
+
+
 def class_label(model: LogisticModel, t: int) -> str:
-    """The class of t = 0 or t = 1 in a legend."""
-    if model.classes in ((0, 1), (False, True)):
+    """The class of a class number in a legend."""
+    if model.classes == tuple(range(len(model.classes))):  # True is 1
         return f"t = {t}"
-    return f"class {axes.as_label(str(model.classes[t]))}"
+    return f"class {class_name(model, t)}"
 
 
-def curve_label(name: str, rows: Rows, fact: str) -> str:
-    """A curve's entry in the legend: its name, the number of rows, and a fact."""
-    total = rows.z.size + rows.skipped
-    count = f"{rows.z.size:,} of " * (rows.skipped > 0) + f"{total:,} row{'s' * (total != 1)}"
+def class_name(model: LogisticModel, t: int) -> str:
+    """The name of a class, which is shorter where there are several."""
+    return axes.as_label(str(model.classes[t]), 40 if len(model.classes) == 2 else 20)
+
+
+def class_ticks(model: LogisticModel) -> dict[int, str]:
+    """The names of all classes by their numbers, or of evenly spaced ones if there are many."""
+    K = len(model.classes)
+    return {k: class_name(model, k) for k in range(0, K, -(-K // _MOST_TICKS))}
+
+
+def rows_label(rows: Rows, name: str = "", fact: str = "") -> str:
+    """The entry of a model in a legend: its name, the number of rows, and a fact."""
+    known = rows.t.size
+    total = known + rows.skipped
+    count = f"{known:,} of " * (rows.skipped > 0) + f"{total:,} row{'s' * (total != 1)}"
     return ", ".join(filter(None, [axes.as_label(name), count, fact]))

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import math
 from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 
 import numpy as np
 
 from fastlogit import elementwise, losses
-from fastlogit.core import checks
+from fastlogit.models import predictions
 from fastlogit.models.model import loaded, warn_without_offset
+from fastlogit.scoring.measures import Bin, Calibration, as_json, known_rows
+from fastlogit.scoring.multiclass import MulticlassEvaluator
 from fastlogit.scoring.observations import read_observations
 from fastlogit.scoring.roc import RocArea
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -24,20 +25,7 @@ if TYPE_CHECKING:
     from fastlogit.matrix.onehot import Unknown
     from fastlogit.models.model import LogisticModel
     from fastlogit.tables.csv_options import CSVOptions
-    from fastlogit.tables.table import ReadProgress
-
-# Bins of the calibration table.
-_CALIBRATION_BINS = 10
-
-
-class Bin(NamedTuple):
-    """The rows with a probability from `least` to below `most`."""
-
-    least: float
-    most: float
-    rows: int
-    mean_probability: float
-    mean_target: float
+    from fastlogit.tables.table import Columns, ReadProgress
 
 
 class Evaluation(NamedTuple):
@@ -76,12 +64,7 @@ class Evaluation(NamedTuple):
         -------
         str
         """
-        content = {
-            name: value if not isinstance(value, float) or math.isfinite(value) else None
-            for name, value in self._asdict().items()
-        }
-        content["calibration"] = [one._asdict() for one in self.calibration]
-        return json.dumps(content, indent=1)
+        return as_json(self)
 
     def __str__(self) -> str:
         """The measures as a printed table."""
@@ -108,15 +91,16 @@ def evaluate(
     source: Any,
     label: str | int | None = None,
     *,
-    offset: str | int | None = None,
+    offset: Columns = None,
     threshold: float = 0.5,
+    top: Sequence[int] | None = None,
     missing: Missing = "skip",
     unknown: Unknown = "error",
     source_format: str | None = None,
     csv: CSVOptions | None = None,
     threads: SupportsIndex | None = None,
     progress: Callable[[ReadProgress], object] | None = None,
-) -> Evaluation:
+) -> Any:
     """Measures of a model's probabilities against labels, in one pass over a table.
 
     Parameters
@@ -129,14 +113,18 @@ def evaluate(
         labels.  A label is one of the model's `classes`, in any spelling of the formats: class 1
         may be 1, 1.0, True, "1" or "true".
     threshold : float
-        The probability above which a row counts as the second class, for the accuracy.
+        The probability above which a row counts as the second class, for the accuracy; for two
+        classes only.
+    top : sequence of int, optional
+        Numbers k below the number of classes, for `MulticlassEvaluation.top_accuracy`; for more
+        than two classes only.  Default: 2, 3 and 5.
     missing : {"skip", "error"}
         How to treat rows without a label or a score (null or NaN): leave them out and count them
         in `Evaluation.skipped`, or raise an error that names the first.
 
     Returns
     -------
-    Evaluation
+    Evaluation, or MulticlassEvaluation for more than two classes
 
     Raises
     ------
@@ -159,10 +147,21 @@ def evaluate(
     >>> found = evaluate(model, {"x": [-2.0, 1.0, 0.5, 3.0], "late": [0, 0, 1, 1]}, "late")
     >>> found.accuracy, found.auc, round(found.mean_log_loss, 4)
     (0.75, 0.75, 0.4907)
+    >>> model = fl.LogisticModel([[1.0], [0.0], [-1.0]], 0.0, ("x",), classes=("a", "b", "c"))
+    >>> found = evaluate(model, {"x": [2.0, 1.0, -2.0], "t": ["a", "b", "c"]}, "t")
+    >>> found.top_accuracy, found.confusion
+    ({2: 1.0}, [[1, 0, 0], [1, 0, 0], [0, 0, 1]])
     """
     model = loaded(model)
     warn_without_offset(model, offset)
-    found = Evaluator(threshold, threads)
+    threshold = predictions.checked_threshold(threshold, model.classes)
+    found: Any
+    if len(model.classes) > 2:
+        found = MulticlassEvaluator(model.classes, top, threads)
+    elif top is None:
+        found = Evaluator(threshold, threads)
+    else:
+        raise ValueError("top must go with more than two classes; the model has 2")
     for rows in read_observations(
         model,
         source,
@@ -183,48 +182,38 @@ class Evaluator:
     """Collects logits and targets; `result` gives the measures."""
 
     def __init__(self, threshold: float = 0.5, threads: SupportsIndex | None = None) -> None:
-        self.threshold, self.threads = checks.probability(threshold, "threshold"), threads
-        self.rows = self.skipped = self.correct = 0
+        self.threshold, self.threads = threshold, threads
+        self.rows = self.skipped = self.positives = self.correct = 0
         self.losses: list[float] = []
         self.squares: list[float] = []
         self.roc = RocArea()
-        self.bins = np.zeros((3, _CALIBRATION_BINS))
+        self.calibration = Calibration()
 
     def add(self, z: NDArray[np.float64], t: NDArray[np.float64]) -> None:
         """Add rows with logits z and targets t, 0 or 1; a row with NaN is skipped."""
-        there = ~(np.isnan(z) | np.isnan(t))
-        if not there.all():
-            self.skipped += int(z.size - there.sum())
-            z, t = z[there], t[there]
+        z, t, skipped = known_rows(z, t)
+        self.skipped += skipped
         if z.size == 0:
             return
-        y = elementwise.sigmoid(z, threads=self.threads)
+        y, is_second = elementwise.sigmoid(z, threads=self.threads), t > 0.5
         self.rows += z.size
+        self.positives += int(np.count_nonzero(is_second))
         self.losses.append(losses.log_loss(z, t, threads=self.threads))
         self.squares.append(float(np.square(elementwise.residual(z, t)).sum()))
-        self.correct += int(np.count_nonzero((y > self.threshold) == (t > 0.5)))
-        self.roc.add(z, t > 0.5)
-        number = np.minimum((y * _CALIBRATION_BINS).astype(np.int64), _CALIBRATION_BINS - 1)
-        for row, weights in enumerate((None, y, t)):
-            self.bins[row] += np.bincount(number, weights, _CALIBRATION_BINS)
+        self.correct += int(np.count_nonzero((y > self.threshold) == is_second))
+        self.roc.add(z, is_second)
+        self.calibration.add(y[:, np.newaxis], np.flatnonzero(is_second))
 
     def result(self) -> Evaluation:
         """The measures of all rows."""
         n = self.rows
-        auc, error = self.roc.result()
-        edges = np.linspace(0.0, 1.0, _CALIBRATION_BINS + 1).tolist()
         return Evaluation(
             n,
             self.skipped,
-            int(self.bins[2].sum()),
+            self.positives,
             math.fsum(self.losses) / n,
             self.correct / n,
             math.fsum(self.squares) / n,
-            auc,
-            error,
-            [
-                Bin(edges[i], edges[i + 1], int(count), y / count, t / count)
-                for i, (count, y, t) in enumerate(self.bins.T.tolist())
-                if count
-            ],
+            *self.roc.result(),
+            self.calibration.result()[0],
         )

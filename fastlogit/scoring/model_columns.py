@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, SupportsIndex
 
 import numpy as np
@@ -21,27 +20,40 @@ if TYPE_CHECKING:
     from fastlogit.matrix.onehot import Unknown
     from fastlogit.models.model import LogisticModel
     from fastlogit.tables.csv_options import CSVOptions
-    from fastlogit.tables.table import Batch, Table
+    from fastlogit.tables.table import Batch, Columns, Table
 
 
 def open_model_table(
     source: Any,
     model: LogisticModel,
-    offset: str | int | None,
+    offset: Columns,
     source_format: str | None,
     csv: CSVOptions | None,
 ) -> Table:
     """Open a table to score; the model gives the number of columns where the format does not."""
-    width = model.coef.size + (offset is not None)
+    offsets = 0 if offset is None else _offset_coef(model).shape[-1]
+    width = model.coef.shape[-1] + offsets
     return open_table(source, file_format=source_format, width=width, csv=csv)
 
 
 class Logits(NamedTuple):
-    """Logits of the rows of a batch, NaN where a value is missing."""
+    """Logits of the rows of a batch, (n,) or (n, K), NaN where a value is missing."""
 
     z: NDArray[np.float64]
     # Number of values that are not one of the model's categories.
     unknown: int
+
+
+def without_score(z: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which rows of logits, (n,) or (n, K), have probabilities of NaN."""
+    absent: NDArray[np.bool_]
+    if z.ndim == 1:
+        absent = np.isnan(z)
+    elif np.isfinite(z).all():  # ten times faster than row by row
+        absent = np.zeros(len(z), np.bool_)
+    else:
+        absent = ~np.isfinite(z.max(axis=1))
+    return absent
 
 
 class ModelColumns:
@@ -49,15 +61,17 @@ class ModelColumns:
 
     Parameters
     ----------
-    offset : str or int, optional
-        A column to add to the logits: its name, or its position.
+    offset : str or int, or sequence of these, optional
+        Columns to add to the logits, one for each: their names, or their positions.
     without : int, optional
         Position of a column that is not a feature, for tables without names.
 
     Attributes
     ----------
     positions : list of int
-        Positions in the table: columns of numbers, including the offset, then columns of text.
+        Positions in the table: columns of numbers, including the offsets, then columns of text.
+    offsets : list of int
+        Positions of the offsets.
     text : set of int
         Positions of the columns of text.
     """
@@ -67,7 +81,7 @@ class ModelColumns:
         model: LogisticModel,
         table: Table,
         *,
-        offset: str | int | None = None,
+        offset: Columns = None,
         missing: Missing = "error",
         unknown: Unknown = "error",
         without: int | None = None,
@@ -76,32 +90,32 @@ class ModelColumns:
         self.missing = checks.missing(missing)
         self.unknown = onehot.checked_unknown(unknown)
         self.intercept, self.threads, self.clean_text = model.intercept, threads, table.clean_text
-        self.coef, self.encodings = model.coef, dict[str, onehot.Encoding]()
-        # An offset is a column of numbers whose coefficient is 1.
-        self.offset = None if offset is None else table.position(offset, "offset")
+        self.encodings = dict[str, onehot.Encoding]()
+        self.offsets = _offset_positions(table, model, offset)
         if model.feature_names is not None and table.names is not None:
-            names, self.coef, text = model.columns
+            names, coef, text = model.columns
             self.encodings = {name: onehot.encoding(values) for name, values in text.items()}
-            self.positions = table.find([*names, *self.encodings])
-            if self.offset in self.positions:
+            found = table.find([*names, *text])
+            features, texts = found[: len(names)], found[len(names) :]
+            order = np.arange(len(features) + len(self.offsets))
+            if both := set(self.offsets) & set(found):
                 raise ValueError(
-                    f"{table.name}: {table.describe(self.offset)} is a feature of the model, so it "
+                    f"{table.name}: {table.describe(min(both))} is a feature of the model, so it "
                     "cannot be the offset"
                 )
-            place = len(names)
         else:
             if model.categories:
                 raise ValueError(f"{table.name}: columns of text must have names, as in the model")
-            self.positions = _all_columns(table, model.coef.size, (without, self.offset))
+            coef, texts = model.coef, []
+            features = _all_columns(table, coef.shape[-1], (without, *self.offsets))
             # All columns of an array are read, in their order.
-            place = bisect_left(self.positions, self.offset or 0)
-        if self.offset is not None:
-            self.positions.insert(place, self.offset)
-            self.coef = np.insert(self.coef, place, 1.0)
-        numbers = len(self.positions) - len(self.encodings)
-        self.text = set(self.positions[numbers:])
-        table.must_hold_numbers(self.positions[:numbers])
-        table.must_hold_text(self.positions[numbers:])
+            order = np.argsort([*features, *self.offsets])
+        if self.offsets:
+            coef = np.concatenate([coef, _offset_coef(model)], axis=-1)[..., order]
+        numbers = np.array([*features, *self.offsets], np.intp)[order].tolist()
+        self.coef, self.positions, self.text = coef, [*numbers, *texts], set(texts)
+        table.must_hold_numbers(numbers)
+        table.must_hold_text(texts)
 
     def logits(self, data: Any, batch: Batch) -> Logits:
         """Logits of `data`, these columns of a batch; messages name the batch's file and row."""
@@ -110,9 +124,9 @@ class ModelColumns:
         offset, unknown = None, 0
         numbers = data
         if self.encodings:
-            count = self.coef.size
+            count = self.coef.shape[-1]
             numbers = data.select(range(count))
-            offset = np.zeros(len(data))
+            offset = np.zeros((len(data), *np.shape(self.intercept)))
             for name, column in zip(self.encodings, data.columns[count:], strict=True):
                 found = onehot.look_up(self.clean_text(column), self.encodings[name])
                 if self.missing == "error" and found.nulls.any():
@@ -140,8 +154,24 @@ class ModelColumns:
         return count
 
 
+def _offset_coef(model: LogisticModel) -> NDArray[np.float64]:
+    """The coefficients of offsets, as columns of numbers: each is added to one logit."""
+    return np.ones(1) if model.coef.ndim == 1 else np.eye(len(model.coef))
+
+
+def _offset_positions(table: Table, model: LogisticModel, offset: Columns) -> list[int]:
+    """Positions of the offsets, one for each logit; empty for None."""
+    positions, logits = table.positions(offset, "offset"), _offset_coef(model).shape[-1]
+    if len(positions) not in (0, logits) or len(set(positions)) < len(positions):
+        plural = " different columns, one for each class" if logits > 1 else " column"
+        raise ValueError(
+            f"{table.name}: offset must be {logits}{plural}; got {checks.shown(offset)}"
+        )
+    return positions
+
+
 def _all_columns(table: Table, count: int, others: Collection[int | None]) -> list[int]:
-    """Positions of all columns except an index, the label and the offset."""
+    """Positions of all columns except an index, the label and the offsets."""
     left_out = {*others, *table.index_columns}
     columns = [column for column in range(len(table.dtypes)) if column not in left_out]
     if len(columns) != count:

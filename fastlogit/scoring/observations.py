@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 
 import numpy as np
 
 from fastlogit.core import checks
 from fastlogit.core import threads as _threads
-from fastlogit.scoring.model_columns import ModelColumns, open_model_table
+from fastlogit.scoring.model_columns import ModelColumns, open_model_table, without_score
 from fastlogit.training.table_labels import encode_labels, find_labels, read_labels
 
 if TYPE_CHECKING:
@@ -20,12 +21,13 @@ if TYPE_CHECKING:
     from fastlogit.matrix.onehot import Unknown
     from fastlogit.models.model import LogisticModel
     from fastlogit.tables.csv_options import CSVOptions
-    from fastlogit.tables.table import Batch, ReadProgress
+    from fastlogit.tables.table import Batch, Columns, ReadProgress
 
 
 class Observations(NamedTuple):
-    """Logits of some rows, and their targets, 0 or 1; NaN where a value is missing."""
+    """Some rows, with NaN where a value is missing."""
 
+    # Logits, (n,) or (n, K), and class numbers.
     z: NDArray[np.float64]
     t: NDArray[np.float64]
     # The features as they were read: an array, a CSR matrix or a record batch; None by default.
@@ -37,7 +39,7 @@ def read_observations(
     source: Any,
     label: str | int | None,
     *,
-    offset: str | int | None = None,
+    offset: Columns = None,
     missing: Missing = "skip",
     unknown: Unknown = "error",
     source_format: str | None = None,
@@ -50,15 +52,18 @@ def read_observations(
     checks.missing(missing, ("error", "skip"))
     checks.function(progress, "progress")
     table = open_model_table(source, model, offset, source_format, csv)
-    target = find_labels(table, label)
+    targets = find_labels(table, label)
+    if len(targets) > 1:
+        raise ValueError(f"{table.name}: label must be one column; got {len(targets)}")
+    target = targets[0] if targets else None
     in_array = target if table.names is None else None
     features = ModelColumns(
         model, table, offset=offset, missing="nan", unknown=unknown, without=target, threads=1
     )
     columns, text = list(features.positions), set(features.text)
     if target is not None:
-        if target == features.offset or (target in columns and in_array is None):
-            role = "the offset" if target == features.offset else "a feature of the model"
+        if target in features.offsets or (target in columns and in_array is None):
+            role = "the offset" if target in features.offsets else "a feature of the model"
             raise ValueError(
                 f"{table.name}: {table.describe(target)} is {role}, so it cannot be the label"
             )
@@ -75,11 +80,13 @@ def read_observations(
         return Observations(z, t, X if with_features else None), batch.bytes_read
 
     rows = known = 0
-    wanted = table.want(columns, text=text, threads=_threads.resolve(threads))
+    wanted = table.want(
+        columns, text=text, threads=_threads.resolve(threads), results=len(model.classes)
+    )
     for found, bytes_read in table.map(observe, wanted):
         yield found
-        rows += found.z.size
-        known += int(np.count_nonzero(~(np.isnan(found.z) | np.isnan(found.t))))
+        rows += found.t.size
+        known += int(np.count_nonzero(~(without_score(found.z) | np.isnan(found.t))))
         if progress is not None:
             progress(table.progress(rows, bytes_read))
     if known == 0:
@@ -99,21 +106,23 @@ def _split(batch: Batch, width: int, target: int | None) -> tuple[Any, Any]:
 
 def _refuse_missing(z: NDArray[np.float64], t: NDArray[np.float64], X: Any, batch: Batch) -> None:
     """Raise an error for the first row without a label or a score."""
-    absent = np.isnan(z) | np.isnan(t)
+    absent = without_score(z) | np.isnan(t)
     if absent.any():
         row = int(np.argmax(absent))
-        what = "label" if np.isnan(t[row]) else f"score, as {_missing_feature(X, row)} is missing"
+        what = "label" if np.isnan(t[row]) else f"score, as {_feature_without_score(X, row)}"
         raise ValueError(
             f"{batch.file}: row {batch.first + row} has no {what} (missing='skip' leaves out such "
             "rows)"
         )
 
 
-def _missing_feature(X: Any, row: int) -> str:
-    """The first column that is null or NaN in a row, as messages name it."""
+def _feature_without_score(X: Any, row: int) -> str:
+    """The first column that is null, NaN or infinite in a row, as messages say it."""
     if hasattr(X, "schema"):
         for name, column in zip(X.schema.names, X.columns, strict=True):
             value = column[row].as_py()
             if value is None or value != value:
-                return f"column {checks.shown(name)}"
-    return "a feature"
+                return f"column {checks.shown(name)} is missing"
+            if value in (math.inf, -math.inf):
+                return f"column {checks.shown(name)} is infinite"
+    return "a feature is missing or infinite"

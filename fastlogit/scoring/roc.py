@@ -14,27 +14,35 @@ if TYPE_CHECKING:
 EXACT_ROWS = 10_000_000
 # A bin of the histogram is the leading bits of a float32: a logit's bin is 2**-11 of it wide.
 _BITS = 20
+# The histograms of several areas have together at most 2**24 bins for each label, 256 MB, which are
+# the leading bits of a float16; up to 256 areas have all of its bits.
+_ALL_BITS = 24
 
 
 class RocArea:
-    """Collects logits and targets; `result` gives the area."""
+    """Collects logits and targets; `result` gives the area.
 
-    def __init__(self) -> None:
+    It takes its share of the memory if there are several `areas` of the same rows.
+    """
+
+    def __init__(self, areas: int = 1) -> None:
         self.kept: list[tuple[NDArray[np.float64], NDArray[np.bool_]]] = []
         self.rows = 0
+        self.most = EXACT_ROWS // areas
+        self.bits = _BITS if areas == 1 else min(16, _ALL_BITS - (areas - 1).bit_length())
         self.counts: NDArray[np.int64] | None = None
 
     def add(self, z: NDArray[np.float64], t: NDArray[np.bool_]) -> None:
         """Add rows with logits z and targets t."""
         self.rows += z.size
         self.kept.append((z, t))
-        if self.rows > EXACT_ROWS:
+        if self.rows > self.most:
             if self.counts is None:
-                self.counts = np.zeros((2, 1 << _BITS), np.int64)
+                self.counts = np.zeros((2, 1 << self.bits), np.int64)
             for z, t in self.kept:
-                bins = _bins(z)
+                bins = _bins(z, self.bits)
                 for label in (0, 1):
-                    self.counts[label] += np.bincount(bins[t == label], minlength=1 << _BITS)
+                    self.counts[label] += np.bincount(bins[t == label], minlength=1 << self.bits)
             self.kept.clear()
 
     def result(self) -> tuple[float, float]:
@@ -43,7 +51,19 @@ class RocArea:
             return area(*self.counts)
         z = np.concatenate([z for z, _ in self.kept])
         t = np.concatenate([t for _, t in self.kept])
-        return area(*count_by_logit(z, t)[1:])[0], 0.0
+        return _exact_area(np.sort(z[~t]), np.sort(z[t])), 0.0
+
+
+def _exact_area(negatives: NDArray[np.float64], positives: NDArray[np.float64]) -> float:
+    """The area under the ROC curve from the sorted logits of each class; see `area`.
+
+    (From sorted logits it takes half of the time that counts of equal logits take.)
+    """
+    pairs = float(negatives.size) * float(positives.size)
+    if pairs == 0.0:
+        return math.nan
+    below, not_above = (np.searchsorted(negatives, positives, side) for side in ("left", "right"))
+    return (float(below.sum()) + float(not_above.sum())) / 2.0 / pairs
 
 
 def count_by_logit(
@@ -71,9 +91,11 @@ def area(negatives: NDArray[np.int64], positives: NDArray[np.int64]) -> tuple[fl
     return (float(positives @ below.astype(np.float64)) + ties) / pairs, ties / pairs
 
 
-def _bins(z: NDArray[np.float64]) -> NDArray[np.int64]:
-    """The bin of each logit.  The bits of a float32, signs aside, are in the order of its value."""
+def _bins(z: NDArray[np.float64], bits: int) -> NDArray[np.int64]:
+    """The bin of each logit.  The bits of a float, signs aside, are in the order of its value."""
+    width = 32 if bits > 16 else 16
     with np.errstate(over="ignore"):
-        bits = z.astype(np.float32).view(np.uint32)
-    ordered = np.where(bits >> 31, ~bits, bits | np.uint32(1 << 31))
-    return (ordered >> np.uint32(32 - _BITS)).astype(np.int64)
+        number = z.astype(f"f{width // 8}").view(f"u{width // 8}").astype(np.int64)
+    sign = 1 << (width - 1)
+    ordered = np.where(number & sign, ~number & (2 * sign - 1), number | sign)
+    return ordered >> (width - bits)

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from fastlogit.models.model import LogisticModel
     from fastlogit.scoring.scorer import Output, ScoredBatch
     from fastlogit.tables.csv_options import CSVOptions
-    from fastlogit.tables.table import ReadProgress
+    from fastlogit.tables.table import Columns, ReadProgress
 
 
 class Scored(NamedTuple):
@@ -100,7 +100,7 @@ def score(
     output: Output | Sequence[Output] = "probability",
     names: str | Sequence[str] | None = None,
     keep: Sequence[str] = (),
-    offset: str | int | None = None,
+    offset: Columns = None,
     threshold: float = 0.5,
     missing: Missing = "error",
     unknown: Unknown = "error",
@@ -137,18 +137,23 @@ def score(
         text files may be compressed.  "-" is standard output.  In a CSV a score of NaN is ``NaN``,
         and a missing value is empty.  In a CSV with one column it is ``""``, as readers skip empty
         lines.
-    output : {"probability", "logit", "label", "log-probability"}, or several of them
-        One column each, in this order.  All but labels are float64, which keeps the tails.
+    output : {"probability", "logit", "label", "log-probability", "label-probability"}, or several
+        Columns in this order; all but labels are float64, which keeps the tails.  Two classes have
+        one column for the probability or the logit of the second; more have one for each class.
+        "label-probability" is the probability of the label that "label" predicts.
     names : str or sequence of str, optional
-        Names of these columns; default: the names of the outputs, with _ for -.
+        Names of these columns; default: the names of the outputs, with _ for -, and followed by
+        _ and the class where each class has one (``probability_setosa``).
     keep : sequence of str
         Columns of the source to write before them.  Columns of a CSV are kept as text, even if
         they are features.
-    offset : str or int, optional
+    offset : str or int, or sequence of these, optional
         A column of numbers that is added to the logits: its name, or its position where columns
-        have no names.  A model that was trained with an offset needs one.
+        have no names.  A model of more than two classes needs one for each class.  A model that
+        was trained with an offset needs it.
     threshold : float
-        The label is the second of the model's `classes` where the probability is above this.
+        The label is the second of two `classes` where the probability is above this.  Of more
+        classes, it is the most probable one.
     missing : {"error", "nan", "skip"}
         How to treat nulls: raise an error that names column and row (counted from 0), score the
         row as NaN, or leave it out.  NaN in a column of floating-point numbers is data and its
@@ -206,6 +211,9 @@ def score(
     >>> for batch in fl.score(model, {"b": [0.5, 0.0], "a": [0.0, 1.0]}, output="logit"):
     ...     print(batch.to_pydict())
     {'logit': [0.0, 2.5]}
+    >>> model = fl.LogisticModel([[1.0], [0.0], [0.0]], 0.0, ("x",), classes=("a", "b", "c"))
+    >>> next(fl.score(model, {"x": [0.0]}, output=["label", "logit"])).to_pydict()
+    {'label': ['a'], 'logit_a': [0.0], 'logit_b': [0.0], 'logit_c': [0.0]}
     """
     model = loaded(model)
     warn_without_offset(model, offset)
@@ -385,7 +393,12 @@ def _scored_batches(
 ) -> Iterator[ScoredBatch]:
     """Score all rows from `start` on, several batches at a time."""
     wanted = scorer.table.want(
-        scorer.columns, text=scorer.text, batch_rows=batch_rows, start=start, threads=threads
+        scorer.columns,
+        text=scorer.text,
+        batch_rows=batch_rows,
+        start=start,
+        threads=threads,
+        results=len(scorer.names),
     )
     return scorer.table.map(scorer.score_batch, wanted)
 

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
-from fastlogit import elementwise
+from fastlogit import classes, elementwise
 from fastlogit.core import checks
 from fastlogit.core.arrow import as_type, from_numpy, string_array
+from fastlogit.models import predictions
 from fastlogit.models.fields import repeated
-from fastlogit.scoring.model_columns import ModelColumns
+from fastlogit.scoring.model_columns import ModelColumns, without_score
 from fastlogit.tables.errors import errors_naming
 
 if TYPE_CHECKING:
@@ -20,10 +21,12 @@ if TYPE_CHECKING:
     from fastlogit.core.checks import Missing
     from fastlogit.matrix.onehot import Unknown
     from fastlogit.models.model import LogisticModel
-    from fastlogit.tables.table import Batch, Table
+    from fastlogit.tables.table import Batch, Columns, Table
 
-Output = Literal["probability", "logit", "label", "log-probability"]
+Output = Literal["probability", "logit", "label", "log-probability", "label-probability"]
 OUTPUTS: tuple[Output, ...] = get_args(Output)
+# Outputs with one column for any number of classes.
+_SINGLE = ("label", "label-probability")
 
 
 class ScoredBatch(NamedTuple):
@@ -74,13 +77,13 @@ class Scorer:
         output: Output | Sequence[Output] = "probability",
         names: str | Sequence[str] | None = None,
         keep: Sequence[str] = (),
-        offset: str | int | None = None,
+        offset: Columns = None,
         threshold: float = 0.5,
         missing: Missing = "error",
         unknown: Unknown = "error",
     ) -> None:
         self.outputs = _checked_outputs(output)
-        self.threshold = checks.probability(threshold, "threshold")
+        self.threshold = predictions.checked_threshold(threshold, model.classes)
         self.model, self.table = model, table
         self.features = ModelColumns(
             model, table, offset=offset, missing=missing, unknown=unknown, threads=1
@@ -97,16 +100,17 @@ class Scorer:
             for place, column in enumerate(features)
             if column in self.text - self.features.text
         ]
-        self.names = _output_names(names, self.outputs, keep)
+        columns = _output_columns(self.outputs, model.classes)
+        self.names = _output_names(names, list(columns), keep)
         self.classes = _class_array(model.classes)
-        self.schema = self._schema(kept)
+        self.schema = self._schema(kept, list(columns.values()))
 
-    def _schema(self, kept: Sequence[int]) -> Any:
+    def _schema(self, kept: Sequence[int], outputs: Sequence[Output]) -> Any:
         """The schema of the kept columns, then the outputs."""
         import pyarrow as pa
 
         fields = [self.table.arrow_field(position) for position in kept]
-        for name, output in zip(self.names, self.outputs, strict=True):
+        for name, output in zip(self.names, outputs, strict=True):
             # The label of a row with a score of NaN is null; other outputs are NaN.
             is_label = output == "label"
             fields.append(pa.field(name, self.classes.type if is_label else pa.float64(), is_label))
@@ -119,7 +123,7 @@ class Scorer:
             "output": self.outputs,
             "names": self.names,
             "kept": [self.columns[column] for column in self.kept],
-            "offset": self.features.offset,
+            "offset": self.features.offsets or None,
             "threshold": self.threshold,
             "missing": self.features.missing,
             "unknown": self.features.unknown,
@@ -140,12 +144,12 @@ class Scorer:
             self._kept(data.column(column), self.schema.field(place), batch)
             for place, column in enumerate(self.kept)
         ]
-        count = z.size
-        if self.features.missing == "skip" and np.isnan(z).any():
-            skipped = np.flatnonzero(np.isnan(z)) + batch.first
-            there = np.flatnonzero(~np.isnan(z))
+        count = len(z)
+        if self.features.missing == "skip" and (absent := without_score(z)).any():
+            skipped = np.flatnonzero(absent) + batch.first
+            there = np.flatnonzero(~absent)
             z, kept = z[there], [column.take(from_numpy(there)) for column in kept]
-        columns = [self._output(one, z) for one in self.outputs]
+        columns = [column for one in self.outputs for column in self._output(one, z)]
         rows = pa.record_batch([*kept, *columns], schema=self.schema)
         return ScoredBatch(rows, skipped, count, batch.file, unknown, batch.bytes_read)
 
@@ -153,26 +157,41 @@ class Scorer:
         with errors_naming(f"{batch.file}: column {checks.shown(field.name)} cannot be kept"):
             return as_type(column, field.type)
 
-    def _output(self, output: Output, z: NDArray[np.float64]) -> Any:
-        if output == "logit":
-            return from_numpy(z)
-        if output == "log-probability":
-            return from_numpy(elementwise.log_sigmoid(z, threads=1))
-        y = elementwise.sigmoid(z, threads=1)
+    def _output(self, output: Output, z: NDArray[np.float64]) -> list[Any]:
+        """The columns of an output, of logits (n,) or (n, K)."""
+        if output in _SINGLE:
+            numbers = predictions.class_numbers(z, self.threshold, 1)
+            if output == "label":
+                return [self.classes.take(from_numpy(numbers, numbers >= 0))]
+            p = predictions.probabilities(z, 1)  # NaN in all classes of a row without a label
+            return [from_numpy(np.take_along_axis(p, numbers[:, np.newaxis], axis=1)[:, 0])]
+        scores = z
         if output == "probability":
-            return from_numpy(y)
-        return self.classes.take(from_numpy((y > self.threshold).astype(np.int8), ~np.isnan(y)))
+            scores = (elementwise.sigmoid if z.ndim == 1 else classes.softmax)(z, threads=1)
+        elif output == "log-probability":
+            scores = (elementwise.log_sigmoid if z.ndim == 1 else classes.log_softmax)(z, threads=1)
+        return [from_numpy(column) for column in np.ascontiguousarray(np.atleast_2d(scores.T))]
 
 
-def _class_array(classes: tuple[Any, Any]) -> Any:
-    """Both classes as an Arrow array."""
+def _output_columns(outputs: Sequence[Output], labels: Sequence[Any]) -> dict[str, Output]:
+    """The default names of the columns, each with its output."""
+    columns: dict[str, Output] = {}
+    for output in outputs:
+        name = output.replace("-", "_")
+        one = len(labels) == 2 or output in _SINGLE
+        columns |= {name: output} if one else {f"{name}_{label}": output for label in labels}
+    return columns
+
+
+def _class_array(labels: Sequence[Any]) -> Any:
+    """The classes as an Arrow array."""
     import pyarrow as pa
 
-    if isinstance(classes[0], str):
-        return string_array(classes)
-    if isinstance(classes[0], bool):
-        return pa.concat_arrays([pa.repeat(label, 1) for label in classes])
-    return from_numpy(np.array(classes))
+    if isinstance(labels[0], str):
+        return string_array(labels)
+    if isinstance(labels[0], bool):
+        return pa.concat_arrays([pa.repeat(label, 1) for label in labels])
+    return from_numpy(np.array(labels))
 
 
 def _checked_outputs(output: Output | Sequence[Output]) -> tuple[Output, ...]:
@@ -185,15 +204,15 @@ def _checked_outputs(output: Output | Sequence[Output]) -> tuple[Output, ...]:
 
 
 def _output_names(
-    names: str | Sequence[str] | None, outputs: Sequence[Output], keep: Sequence[str]
+    names: str | Sequence[str] | None, default: Sequence[str], keep: Sequence[str]
 ) -> tuple[str, ...]:
     """Names of the output columns; they must differ from each other and from the kept ones."""
-    if names is None:
-        names = [output.replace("-", "_") for output in outputs]
+    names = default if names is None else names
     names = (names,) if isinstance(names, str) else tuple(checks.names(names, "names"))
-    if len(names) != len(outputs):
+    if len(names) != len(default):
         raise ValueError(
-            f"names must have one name for each output, {len(outputs)}; got {len(names)}"
+            f"names must have one name for each column of the output, {len(default)}; got "
+            f"{len(names)}"
         )
     everything = [*keep, *names]
     if len(set(everything)) != len(everything):

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from fastlogit.tables.csv_options import CSVOptions
 
     Reader = Callable[["Wanted"], Iterator["Batch"]]
+    # One column or several, each by its name or its position.
+    Columns = str | int | Sequence[str | int] | None
 
 T = TypeVar("T")
 
@@ -217,6 +219,13 @@ class Table:
             )
         return position % width
 
+    def positions(self, columns: Columns, role: str) -> list[int]:
+        """Positions of one column or of several, each given as for `position`; empty for None."""
+        if columns is None:
+            return []
+        given: Sequence[Any] = columns if isinstance(columns, list | tuple) else [columns]
+        return [self.position(column, role) for column in given]
+
     def arrow_field(self, position: int) -> Any:
         """The Arrow field with which a column is written when it is copied to an output."""
         import pyarrow as pa
@@ -292,9 +301,10 @@ class Table:
         batch_rows: int | None = None,
         start: int = 0,
         threads: int = 1,
+        results: int = 0,
     ) -> Wanted:
-        """Make a `Wanted`; by default, batches take about 32 MB."""
-        by_memory = _BATCH_BYTES // (8 * max(len(columns), 1))
+        """Make a `Wanted`; by default, batches take about 32 MB, with many `results` of a row."""
+        by_memory = _BATCH_BYTES // (8 * max(len(columns), results, 1))
         rows = batch_rows or min(max(by_memory, _LEAST_ROWS), _MOST_ROWS)
         if self.rows is not None:
             rows = min(rows, max(self.rows, 1))

@@ -1,4 +1,4 @@
-"""The roles of a table's columns in training: features, target, weight and offset."""
+"""The roles of a table's columns in training: features, targets, weight and offsets."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fastlogit.training.categories import Reason, refuse
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from fastlogit.tables.table import Table
+    from fastlogit.tables.table import Columns, Table
 
 
 class Rule(NamedTuple):
@@ -26,6 +26,7 @@ class Rule(NamedTuple):
 
 FINITE = Rule(-math.inf, "be finite")
 _WEIGHT = Rule(0.0, "be finite and not negative, as it is the weight")
+_PROBABILITY = Rule(0.0, "be a probability, as it is a label")
 
 
 class ColumnRoles(NamedTuple):
@@ -34,8 +35,9 @@ class ColumnRoles(NamedTuple):
     # Features that are numbers, and features that are text.
     numbers: list[int]
     text: list[int]
-    target: int
-    # The weight and the offset, if given, in this order.
+    # The labels; or several columns, with the probabilities of the classes.
+    targets: list[int]
+    # All columns of numbers that are no features: weight, offsets, probabilities, in this order.
     measures: list[int]
     # Text features that the caller calls categorical.
     chosen: set[int]
@@ -47,14 +49,19 @@ class ColumnRoles(NamedTuple):
     @property
     def order(self) -> list[int]:
         """The columns in the order in which they are read."""
-        return [*self.numbers, *self.measures, self.target, *self.text]
+        return [*self.numbers, *self.measures, *self.labels, *self.text]
+
+    @property
+    def labels(self) -> list[int]:
+        """The column of labels; empty if the targets are probabilities."""
+        return self.targets if len(self.targets) == 1 else []
 
 
 def choose_roles(
     table: Table,
-    target: int,
+    targets: list[int],
     weight: str | int | None,
-    offset: str | int | None,
+    offset: Columns,
     categorical: Sequence[str],
     ignore: Sequence[str],
 ) -> ColumnRoles:
@@ -62,14 +69,18 @@ def choose_roles(
 
     Raises a ValueError if a column has two roles, or a type that does not fit its role.
     """
-    named, rules = {target: "label"}, {}
-    for argument, name, rule in (("weight", weight, _WEIGHT), ("offset", offset, FINITE)):
-        if name is not None:
-            position = table.position(name, argument)
+    labels, shares = (targets, []) if len(targets) == 1 else ([], targets)
+    named, rules = dict.fromkeys(labels, "label"), {}
+    for argument, positions, rule in (
+        ("weight", [] if weight is None else [table.position(weight, "weight")], _WEIGHT),
+        ("offset", table.positions(offset, "offset"), FINITE),
+        ("label", shares, _PROBABILITY),
+    ):
+        for position in positions:
             if position in named:
                 raise ValueError(
-                    f"{table.name}: {argument} must be a column of its own; got {name!r}, which is "
-                    f"the {named[position]}"
+                    f"{table.name}: {argument} must be a column of its own; got "
+                    f"{table.describe(position)}, which is the {named[position]}"
                 )
             named[position], rules[position] = argument, rule
     chosen = find_columns(table, categorical, "categorical")
@@ -87,8 +98,8 @@ def choose_roles(
     table.must_hold_numbers([*numbers, *rules])
     table.must_hold_text(text)
     if not features:
-        raise ValueError(f"{table.name}: has no column besides {table.describe(target)}")
-    return ColumnRoles(numbers, text, target, list(rules), chosen, index_columns, rules)
+        raise ValueError(f"{table.name}: has no column besides {table.describe(targets[0])}")
+    return ColumnRoles(numbers, text, targets, list(rules), chosen, index_columns, rules)
 
 
 def find_columns(table: Table, names: Sequence[str], argument: str) -> set[int]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from fastlogit.core.arrow import as_type, decoded_type, from_numpy, is_number
-from fastlogit.core.checks import listed, shown, true_or_false
+from fastlogit.core.checks import TOLERANCE, listed, shown, true_or_false
 from fastlogit.core.checks import missing as checked_missing
 from fastlogit.matrix import onehot
 from fastlogit.tables.errors import ColumnError
@@ -15,7 +15,12 @@ from fastlogit.tables.record_batches import is_unnamed
 from fastlogit.tables.source import open_table
 from fastlogit.training.categories import MOST_COLUMNS, Categories, reason_against, refuse
 from fastlogit.training.roles import FINITE, adding_remedies, choose_roles, find_columns
-from fastlogit.training.table_labels import Labels, find_labels, must_be_absent
+from fastlogit.training.table_labels import (
+    Labels,
+    find_labels,
+    must_be_absent,
+    probability_targets,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +29,7 @@ if TYPE_CHECKING:
 
     from fastlogit.core.checks import Missing
     from fastlogit.tables.csv_options import CSVOptions
-    from fastlogit.tables.table import Batch, Table
+    from fastlogit.tables.table import Batch, Columns, Table
     from fastlogit.training.roles import ColumnRoles
     from fastlogit.training.targets import Label
 
@@ -42,8 +47,9 @@ class TrainingData(NamedTuple):
     X : ndarray or csr_array (n, d)
         Row-major; CSR if there are categories, and for LIBSVM.  float32 if that holds all numbers
         exactly, else float64.
-    t : ndarray (n,)
-        float64, in [0, 1].
+    t : ndarray (n,), or (n, K)
+        float64: in [0, 1]; or class numbers, 0 to K - 1, if there are more than two labels; or
+        their probabilities.
     feature_names : tuple of str, or None
         None if the columns have no names.
     skipped : int
@@ -52,13 +58,13 @@ class TrainingData(NamedTuple):
         For each text column, the categories in the rows that were kept, in order.  Each has a
         feature; these follow the features that are numbers, in the order that
         :class:`fastlogit.LogisticModel` needs.
-    classes : tuple of two labels
-        The labels of t = 0 and t = 1, for :class:`fastlogit.LogisticModel`.
+    classes : tuple of labels
+        The labels of t = 0, t = 1 and so on, for :class:`fastlogit.LogisticModel`.
     weight, offset : ndarray (n,), or None
-        float64.
+        float64; `offset` is (n, K) if there are K labels, more than two.
     notes : tuple of str
-        Warnings for people: an index of the rows was left out, or a column has a category for
-        each row.
+        Warnings for people: an index of the rows was left out, a column has a category for each
+        row, or a label may be a mistake.
     """
 
     X: Any
@@ -66,7 +72,7 @@ class TrainingData(NamedTuple):
     feature_names: tuple[str, ...] | None
     skipped: int
     categories: dict[str, tuple[str, ...]]
-    classes: tuple[Label, Label] = (0, 1)
+    classes: tuple[Label, ...] = (0, 1)
     weight: NDArray[np.float64] | None = None
     offset: NDArray[np.float64] | None = None
     notes: tuple[str, ...] = ()
@@ -74,11 +80,11 @@ class TrainingData(NamedTuple):
 
 def read_table(
     source: Any,
-    label: str | int | None = None,
+    label: Columns = None,
     *,
     positive: Label | None = None,
     weight: str | int | None = None,
-    offset: str | int | None = None,
+    offset: Columns = None,
     missing: Missing = "error",
     categorical: Sequence[str] = (),
     ignore: Sequence[str] = (),
@@ -88,19 +94,23 @@ def read_table(
     width: int | None = None,
     csv: CSVOptions | None = None,
 ) -> TrainingData:
-    """Read one column of a table as the target t, and all others as the features X.
+    """Read a column of a table as the target t, and all others as the features X.
 
     Parameters
     ----------
     source, source_format : path or table, str
         As in :func:`fastlogit.score`.
-    label : str or int, optional
+    label : str or int, or sequence of these, optional
         The target's column: its name, or its position if columns have no names (-1 is the last).
+        Or columns with the probabilities of the classes, whose names are the labels.
         LIBSVM has labels besides its columns and needs none.
     positive : label, optional
         The label of t = 1; default: the later one of two labels in their order.
-    weight, offset : str or int, optional
-        Columns of sample weights, and of a known addition to the logits; they are no features.
+    weight : str or int, optional
+        Column of sample weights; it is no feature.
+    offset : str or int, or sequence of these, optional
+        Column of a known addition to the logits; it is no feature.  More than two labels need a
+        column for each, in their order.
     missing : {"error", "skip"}
         Whether a null or NaN raises an error that names the column, or its row is left out.
     categorical : sequence of str
@@ -131,13 +141,15 @@ def read_table(
     ValueError
         If there is no such label or column; if a column holds neither numbers nor categories, but
         formatted numbers, dates, identifiers, or numbers and words; if a value is missing,
-        infinite, or a negative weight; or if the targets are neither two labels nor numbers
-        between 0 and 1.  The message names the column, and a row (from 0).
+        infinite, or a negative weight; or if the targets are neither labels nor numbers between
+        0 and 1.  The message names the column, and a row (from 0).
 
     Notes
     -----
-    Labels are as in :func:`fastlogit.fit`: numbers between 0 and 1 are t, and any two other
-    labels are t = 0 and t = 1 in their order.  ``true`` and ``false`` in a CSV are booleans.
+    Labels are as in :func:`fastlogit.fit`: numbers between 0 and 1 are t; two other labels, or
+    more that are text or whole numbers, are t = 0, t = 1 and so on in their order.  ``true`` and
+    ``false`` in a CSV are booleans.  If a third label of a CSV looks like a missing value, such as
+    "?", that is an error unless `csv` gives the missing values.
     The index of a data frame is no feature unless `categorical` names it; `notes` says so.
 
     A model needs the categories and classes to score other tables::
@@ -165,19 +177,25 @@ def read_table(
     if not isinstance(positive, bool | int | float | str | np.generic | None):
         raise TypeError(f"positive must be a label; got {shown(positive)}")
     table = open_table(source, file_format=source_format, width=width, csv=csv)
-    target = find_labels(table, label)
-    if target is None:
+    targets = find_labels(table, label)
+    if not targets:
         must_be_absent(table, weight=weight, offset=offset)
         for argument, names in (("ignore", ignore), ("categorical", categorical)):
             find_columns(table, names, argument)
         return _read_libsvm(table, missing, positive)
-    roles = choose_roles(table, target, weight, offset, categorical, ignore)
+    roles = choose_roles(table, targets, weight, offset, categorical, ignore)
     with adding_remedies(table, roles):
         read = _read_rows(table, roles, missing)
     rows, skipped = read.rows, read.total - read.rows.count
-    t, classes, _ = read.labels.targets(rows.vectors[0], positive)
-    others = iter(rows.vectors[1:])
-    weights, offsets = (next(others) if one is not None else None for one in (weight, offset))
+    vectors = list(rows.vectors)
+    if read.labels is not None:
+        t, classes, _ = read.labels.targets(vectors.pop(0), positive)
+    else:
+        count = len(targets)
+        t, classes, _ = probability_targets(table, targets, vectors[-count:], positive)
+        del vectors[-count:]
+    weights = vectors.pop(0) if weight is not None else None
+    offsets = _offsets(table, vectors, classes)
     if table.names is None:
         return TrainingData(rows.X, t, None, skipped, {}, classes, weights, offsets)
     _refuse_texts(table, roles, read)
@@ -186,7 +204,7 @@ def read_table(
     ]
     feature_names, texts = _name_features(table, roles, read.categories, dropped)
     X = _one_hot(rows, read.categories, list(texts.values()), dropped) if texts else rows.X
-    notes = _notes(table, roles, read)
+    notes = _notes(table, roles, read, classes)
     return TrainingData(X, t, feature_names, skipped, texts, classes, weights, offsets, notes)
 
 
@@ -241,7 +259,7 @@ class _Read(NamedTuple):
     """The rows of a table that have no missing value, and how many rows it has in all."""
 
     rows: _Rows
-    labels: Labels
+    labels: Labels | None
     # Of each text column.
     categories: list[Categories]
     total: int
@@ -250,21 +268,23 @@ class _Read(NamedTuple):
 def _read_rows(table: Table, roles: ColumnRoles, missing: str) -> _Read:
     numeric, order = [*roles.numbers, *roles.measures], roles.order
     dtype = np.result_type(np.float32, *(table.dtypes[position] for position in roles.numbers))
-    d, vectors = len(roles.numbers), 1 + len(roles.measures)
-    rows = _Rows(table.rows or 0, d, vectors, len(roles.text), dtype)
-    labels = Labels(table, roles.target)
+    d = len(roles.numbers)
+    count = len(roles.labels) + len(roles.measures)
+    rows = _Rows(table.rows or 0, d, count, len(roles.text), dtype)
+    labels = Labels(table, roles.labels[0]) if roles.labels else None
     categories = [Categories() for _ in roles.text]
     total = 0
     absent = np.zeros(len(order), np.int64)
-    text = {*roles.text, roles.target}
+    text = {*roles.labels, *roles.text}
     for batch in table.read(table.want(order, text=text, batch_rows=_BATCH_ROWS)):
         arrays = _to_numpy(batch.data, numeric)
         _check_values(table, roles, arrays, batch)
-        others = [labels.parse(_column(batch.data, roles.target, len(numeric)))]
-        others += [
+        others = [
             _as_categories(table, batch.data.column(place), position)
-            for place, position in enumerate(roles.text, len(numeric) + 1)
+            for place, position in enumerate(roles.text, len(order) - len(roles.text))
         ]
+        if labels is not None:
+            others.insert(0, labels.parse(_column(batch.data, roles.labels[0], len(numeric))))
         nulls = [_is_null(column) for column in (*arrays, *others)]
         absent += [np.count_nonzero(null) for null in nulls]
         total += len(nulls[0])
@@ -273,12 +293,14 @@ def _read_rows(table: Table, roles: ColumnRoles, missing: str) -> _Read:
             arrays = [column[present] for column in arrays]
             others = [column.take(_as_indices(column, present)) for column in others]
         here = batch.first + present
-        t = labels.add(others[0], batch.file, here)
+        vectors = arrays[d:]
+        if labels is not None:
+            vectors.insert(0, labels.add(others.pop(0), batch.file, here))
         codes = [
             values.number(column, batch.file, here)
-            for values, column in zip(categories, others[1:], strict=True)
+            for values, column in zip(categories, others, strict=True)
         ]
-        rows.append(arrays[:d], [t, *arrays[d:]], codes)
+        rows.append(arrays[:d], vectors, codes)
     if rows.count == 0 or (missing == "error" and absent.any()):
         _refuse_empty(table, roles, absent, total)
     if missing == "error" and absent.any():
@@ -286,6 +308,21 @@ def _read_rows(table: Table, roles: ColumnRoles, missing: str) -> _Read:
     _must_have_rows(table, rows.count, total)
     rows.resize(rows.count)
     return _Read(rows, labels, categories, total)
+
+
+def _offsets(
+    table: Table, columns: list[NDArray[np.float64]], classes: Sequence[Label]
+) -> NDArray[np.float64] | None:
+    """The offsets as they belong to the logits; None without a column."""
+    logits = 1 if len(classes) == 2 else len(classes)
+    if len(columns) not in (0, logits):
+        plural = "s, one for each label" if logits > 1 else ""
+        raise ValueError(
+            f"{table.name}: offset must be {logits} column{plural}; got {len(columns)}"
+        )
+    if not columns:
+        return None
+    return columns[0] if logits == 1 else np.column_stack(columns)
 
 
 def _column(data: Any, position: int, place: int) -> Any:
@@ -409,8 +446,10 @@ def _one_hot(
     return csr_array((rows.X.reshape(-1), indices.reshape(-1), indptr), (n, total))
 
 
-def _notes(table: Table, roles: ColumnRoles, read: _Read) -> tuple[str, ...]:
-    """Notes on index columns and on columns with a category for each row."""
+def _notes(
+    table: Table, roles: ColumnRoles, read: _Read, classes: Sequence[Label]
+) -> tuple[str, ...]:
+    """Notes on index columns, on columns with a category for each row, and on labels."""
     assert table.names is not None
     notes = [_index_note(table, position) for position in roles.index_columns]
     count = read.rows.count
@@ -420,6 +459,7 @@ def _notes(table: Table, roles: ColumnRoles, read: _Read) -> tuple[str, ...]:
         for position, values in zip(roles.text, read.categories, strict=True)
         if position not in roles.chosen and len(values.numbers) == count >= _LEAST_NOTED
     ]
+    notes += read.labels.notes(classes) if read.labels is not None else []
     return tuple(notes)
 
 
@@ -455,6 +495,14 @@ def _check_values(
                 f"{batch.first + row}{remedy}",
                 names,
             )
+    if len(roles.targets) > 1:
+        total = np.sum(arrays[-len(roles.targets) :], axis=0)
+        if (wrong := abs(total - 1.0) > TOLERANCE).any():
+            row = int(np.argmax(wrong))
+            raise ValueError(
+                f"{batch.file}: the labels must be probabilities with the sum 1; got "
+                f"{total[row]:.9g} in row {batch.first + row}"
+            )
 
 
 def _refuse_texts(table: Table, roles: ColumnRoles, read: _Read) -> None:
@@ -475,7 +523,7 @@ def _refuse_empty(table: Table, roles: ColumnRoles, absent: NDArray[np.int64], r
     """Raise an error if columns are empty; without them, no value may be missing."""
     counts = zip(roles.order, absent.tolist(), strict=True)
     empty = [position for position, count in counts if count == rows > 0]
-    features = [one for one in empty if one not in (roles.target, *roles.measures)]
+    features = [one for one in empty if one not in (*roles.labels, *roles.measures)]
     if not empty:
         return
     remedy = ""

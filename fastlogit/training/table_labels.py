@@ -10,42 +10,50 @@ import numpy as np
 from fastlogit.core import arrow
 from fastlogit.core.arrow import decoded, string_array
 from fastlogit.core.checks import BOOLEANS, listed, shown
-from fastlogit.tables.csv_options import CellError, looks_missing
+from fastlogit.tables.csv_options import NULLS, CellError, looks_missing
 from fastlogit.training import targets
 from fastlogit.training.categories import Categories, Place, is_number, missing_remedy
 from fastlogit.training.targets import Targets
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
     from numpy.typing import NDArray
 
     from fastlogit.tables.csv_options import CSVOptions
-    from fastlogit.tables.table import Batch, Table
+    from fastlogit.tables.table import Batch, Columns, Table
 
 # float64 holds all integers up to this one.
 _MOST = 2**53
+# In a table of more rows than this, labels that have at most two rows on average identify rows.
+_FEW_ROWS = 50
+# A note tells if there are more labels than this, and most notes.
+_MANY_LABELS = 100
+_MOST_NOTES = 3
 
 
 # The column of the labels --------------------------------------------------------------------
 
 
-def find_labels(table: Table, label: str | int | None) -> int | None:
-    """Position of the labels' column; None for LIBSVM, which has labels besides its columns."""
+def find_labels(table: Table, label: Columns) -> list[int]:
+    """Positions of the labels' columns; empty for LIBSVM, which has labels besides its columns."""
     if table.has_labels:
         must_be_absent(table, label=label)
-        return None
-    if label is None:
+        return []
+    positions = table.positions(label, "label")
+    if not positions:
         raise ValueError(f"{table.name}: label must be given: the column of the labels")
-    position = table.position(label)
-    dtype = table.dtypes[position]
-    if table.typed and isinstance(dtype, str) and not table.holds_text(position):
-        raise ValueError(
-            f"{table.name}: {table.describe(position)} must have labels: numbers, text or "
-            f"booleans; it holds {dtype}"
-        )
-    return position
+    for position in positions:
+        dtype = table.dtypes[position]
+        if table.typed and isinstance(dtype, str) and not table.holds_text(position):
+            raise ValueError(
+                f"{table.name}: {table.describe(position)} must have labels: numbers, text or "
+                f"booleans; it holds {dtype}"
+            )
+    return positions
 
 
-def must_be_absent(table: Table, **columns: str | int | None) -> None:
+def must_be_absent(table: Table, **columns: Columns) -> None:
     """Raise a ValueError if an argument names a column of LIBSVM."""
     for argument, column in columns.items():
         if column is not None:
@@ -56,6 +64,23 @@ def must_be_absent(table: Table, **columns: str | int | None) -> None:
 
 
 # Targets to train on -------------------------------------------------------------------------
+
+
+def probability_targets(
+    table: Table, positions: Sequence[int], shares: Sequence[NDArray[np.float64]], positive: Any
+) -> Targets:
+    """The targets of columns with the probabilities of the classes, which have the columns' names.
+
+    `positive` must be None.
+    """
+    if positive is not None:
+        raise ValueError(
+            f"{table.name}: positive must go with one column of labels; got {len(positions)}"
+        )
+    t, classes, soft = targets.read_targets(np.column_stack(shares), len(shares[0]), 1)
+    if table.names is not None:
+        classes = tuple(table.names[position] for position in positions)
+    return Targets(t.astype(np.float64, copy=False), classes, soft)
 
 
 class Labels:
@@ -75,9 +100,10 @@ class Labels:
         self.name = "the label" if position is None else table.describe(position)
         self.kind = "" if position is None else _dtype_kind(table, position)
         self.texts = Categories()
-        # The first number, and the first one outside [0, 1].
-        self.number: tuple[float, Place] | None = None
+        # A number; the first one outside [0, 1], and the first one that is not whole.
+        self.number: float | None = None
         self.outside: tuple[float, Place] | None = None
+        self.broken: tuple[float, Place] | None = None
         # Whether some numbers stand for CSV cells such as "true".
         self.has_booleans = False
 
@@ -116,50 +142,106 @@ class Labels:
     def add(self, values: Any, file: str, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """Numbers that stand for the labels of some rows of a file; no label may be missing."""
         if not isinstance(values, np.ndarray):
-            return self.texts.number(values, file, rows).astype(np.float64)
+            codes = self.texts.number(values, file, rows)
+            self._must_be_classes(self.texts.numbers)
+            return codes.astype(np.float64)
+
+        def first(wrong: NDArray[np.bool_]) -> tuple[float, Place] | None:
+            if not wrong.any():
+                return None
+            row = int(np.argmax(wrong))
+            return float(values[row]), Place(file, int(rows[row]))
+
         if self.number is None and values.size:
-            self.number = float(values[0]), Place(file, int(rows[0]))
-        good = (values >= 0.0) & (values <= 1.0)
-        if self.outside is None and not good.all():
-            first = int(np.argmin(good))
-            self.outside = float(values[first]), Place(file, int(rows[first]))
+            self.number = float(values[0])
+        self.outside = self.outside or first(~((values >= 0.0) & (values <= 1.0)))
+        self.broken = self.broken or first(~np.isfinite(values) | (values != np.floor(values)))
         return values
 
     def targets(self, added: NDArray[np.float64], positive: Any = None) -> Targets:
         """The targets and classes, from the results of `add` for all rows.
 
-        `positive` is the label of t = 1; by default it is the later one in their order.
+        `positive` is the label of t = 1 of two; by default it is the later one in their order.
         """
         found = self._text_targets(added) if self.texts.numbers else self._number_targets(added)
+        self._must_be_classes(found.classes, added.size)
         return found if positive is None else self._with_positive(found, positive)
+
+    def notes(self, classes: Sequence[Any]) -> list[str]:
+        """Notes on labels, more than two, that may be mistakes."""
+        texts = [label for label in classes if isinstance(label, str) and len(classes) > 2]
+        where = f"{self.name} of {self.table.name}"
+        notes = [f"{where} has {len(classes):,} different labels"] * (len(classes) > _MANY_LABELS)
+        notes += [
+            f"{where} has the label {shown(text)}, which looks like a missing value"
+            for text in texts
+            if looks_missing(text)
+        ]
+        first: dict[str, str] = {}
+        for text in texts:
+            alike = first.setdefault(text.strip().casefold(), text)
+            if alike != text:
+                notes.append(f"{where} has {shown(alike)} and {shown(text)} as different labels")
+        return notes[:_MOST_NOTES]
 
     def _text_targets(self, codes: NDArray[np.float64]) -> Targets:
         texts = list(self.texts.numbers)
         if not self.table.typed:
             self._must_not_be_mixed(texts)
-        if len(texts) != 2:
-            nulls = sorted(filter(looks_missing, texts))
-            remedy = missing_remedy(nulls, self.table.csv) if len(texts) == 2 + len(nulls) else ""
+            self._must_not_look_missing(texts)
+        if len(texts) < 2:
             raise ValueError(
                 f"{self.table.name}: {self.name} must have two different labels; "
-                f"got {len(texts)}: {listed(sorted(texts))}{remedy}"
+                f"got {len(texts)}: {listed(texts)}"
             )
-        first, second = sorted(texts)
-        is_second = codes == self.texts.numbers[second]
-        return Targets(is_second.astype(np.float64), (first, second), False)
+        classes = sorted(texts)
+        number = {text: place for place, text in enumerate(classes)}
+        numbers = np.array([number[text] for text in texts], np.float64)
+        return Targets(numbers[codes.astype(np.intp)], tuple(classes), soft=False)
 
     def _must_not_be_mixed(self, texts: list[str]) -> None:
-        """Raise a ValueError if a CSV's labels are numbers and words."""
+        """Raise a ValueError if a CSV's labels are numbers or booleans, and words."""
         numbers = [text for text in texts if is_number(text, self.table.csv)]
         words = [text for text in texts if not is_number(text, self.table.csv)]
-        if self.number is not None or (words and numbers):
-            number = numbers[0] if numbers else f"{self.number[0]:g}"  # type: ignore[index]
-            has = "booleans" if self.has_booleans else f"numbers, such as {number!r},"
-            others = [word for word in words if word.lower() not in BOOLEANS] or texts
+        others = [word for word in words if word.lower() not in BOOLEANS]
+        # Two texts are two labels; of more, booleans and others cannot all be meant.
+        has_booleans = len(texts) > 2 and len(others) < len(words)
+        if self.number is not None or (words and numbers) or has_booleans:
+            has = "booleans"
+            if not self.has_booleans and (numbers or self.number is not None):
+                number = numbers[0] if numbers else f"{self.number:g}"
+                has = f"numbers, such as {number!r},"
+            others = others or texts
             file, row = self.texts.places[self.texts.numbers[others[0]]]
             raise ValueError(
                 f"{file}: {self.name} has {has} and other text, such as {shown(others[0])} "
                 f"in row {row}{missing_remedy(others, self.table.csv)}"
+            )
+
+    def _must_not_look_missing(self, texts: list[str]) -> None:
+        """Raise a ValueError if a third label of a CSV looks like a missing value.
+
+        It is a label if the caller gives the missing values.
+        """
+        csv = self.table.csv
+        nulls = sorted(filter(looks_missing, texts))
+        if csv is None or csv.null_values != NULLS or not 2 < len(texts) > len(nulls) > 0:
+            return
+        if remedy := missing_remedy(nulls, csv):
+            given = list(filter(None, NULLS))
+            raise ValueError(
+                f"{self.table.name}: {self.name} must have labels that do not look like missing "
+                f"values; got {len(texts)}: {listed(sorted(texts))}{remedy}; "
+                f"csv=CSVOptions(null_values={given!r}) takes {listed(nulls)} as labels"
+            )
+
+    def _must_be_classes(self, labels: Collection[Any], rows: int = 0) -> None:
+        """Raise a ValueError if there are too many labels, or about as many as all rows."""
+        count = len(labels)
+        if count > targets.MOST_CLASSES or (count > 2 and _FEW_ROWS < rows <= 2 * count):
+            raise ValueError(
+                f"{self.table.name}: {self.name} must have at most {targets.MOST_CLASSES:,} "
+                f"different labels, each of several rows; got {count:,}: {listed(list(labels))}"
             )
 
     def _number_targets(self, values: NDArray[np.float64]) -> Targets:
@@ -176,16 +258,29 @@ class Labels:
         except ValueError as error:
             if self.outside is None:
                 raise
-            outside, (file, row) = self.outside
             different = [self._original(label) for label in np.unique(values).tolist()]
-            raise ValueError(
-                f"{file}: {self.name} must have two different labels, or lie between 0 and 1; got "
-                f"{len(different)}: {listed(different)} ({self._original(outside)} in row {row})"
-            ) from error
+            if self.broken is None:
+                self._must_be_classes(different)
+            raise self._other_numbers(different) from error
         if self.outside is None:
             return found
-        first, second = map(self._original, found.classes)
-        return Targets(found.t.astype(np.float64, copy=False), (first, second), found.soft)
+        classes = tuple(map(self._original, found.classes))
+        return Targets(found.t.astype(np.float64, copy=False), classes, found.soft)
+
+    def _other_numbers(self, different: list[Any]) -> ValueError:
+        """The error for numbers that are neither labels nor probabilities."""
+        assert self.outside is not None
+        (outside, (file, row)), expected = self.outside, "two different labels"
+        where = f"{self._original(outside)} in row {row}"
+        if len(different) > 2 and self.broken is not None:
+            expected = "two different labels, or more that are whole numbers"
+            broken, place = self.broken
+            if broken != outside:
+                where = f"{self._original(broken)} in row {place.row}, {where}"
+        return ValueError(
+            f"{file}: {self.name} must have {expected}, or lie between 0 and 1; got "
+            f"{len(different)}: {listed(different)} ({where})"
+        )
 
     def _original(self, value: Any) -> int | float:
         """A number with the type that it has in its column; a whole number of a CSV is an int."""
@@ -198,6 +293,11 @@ class Labels:
             raise ValueError(
                 f"{self.table.name}: positive must go with two labels; {self.name} has numbers "
                 "between 0 and 1"
+            )
+        if len(found.classes) > 2:
+            raise ValueError(
+                f"{self.table.name}: positive must go with two labels; {self.name} has "
+                f"{len(found.classes)}: {listed(found.classes)}"
             )
         first, second = found.classes
         if targets.key(positive) == targets.key(second):
@@ -219,7 +319,7 @@ def _dtype_kind(table: Table, position: int) -> str:
 # Labels of known classes ---------------------------------------------------------------------
 
 
-def read_labels(table: Table, column: Any, classes: tuple[Any, Any], batch: Batch) -> Any:
+def read_labels(table: Table, column: Any, classes: Sequence[Any], batch: Batch) -> Any:
     """The labels of a batch; the cells of a CSV are numbers if the classes are.
 
     Raises
@@ -243,9 +343,9 @@ def read_labels(table: Table, column: Any, classes: tuple[Any, Any], batch: Batc
 
 
 def encode_labels(
-    given: Any, classes: tuple[Any, Any], where: str, first: int = 0
+    given: Any, classes: Sequence[Any], where: str, first: int = 0
 ) -> NDArray[np.float64]:
-    """The target of each label: 0 or 1, or NaN for a missing label.
+    """The class number of each label, 0 to K - 1, or NaN for a missing label.
 
     A label can be written in any form: class 1 matches 1, 1.0, True, "1" and "true".
 
@@ -253,8 +353,7 @@ def encode_labels(
     ----------
     given : array_like (n,), or Arrow array
         The labels.
-    classes : tuple of two labels
-        The labels of t = 0 and t = 1.
+    classes : sequence of K labels
     where : str
         How a message names their source.
     first : int
@@ -265,32 +364,44 @@ def encode_labels(
     ValueError
         If a label is none of the classes.
     """
-    key = targets.key if targets.key(classes[0]) != targets.key(classes[1]) else _identity
-    negative, positive = map(key, classes)
+    number = {targets.key(label): place for place, label in enumerate(classes)}
+    key = targets.key
+    if len(number) < len(classes):  # some are two spellings of one number, such as "1" and "1.0"
+        number, key = {label: place for place, label in enumerate(classes)}, _identity
     values = given if isinstance(given, np.ndarray) else _as_array(given)
     if isinstance(values, np.ndarray) and values.dtype.kind in "buif":
-        data = np.ma.getdata(values)
-        t = np.where(data == positive, 1.0, np.where(data == negative, 0.0, -1.0))
+        t = _find_numbers(np.ma.getdata(values), number)
         t[targets.missing(values)] = np.nan
     else:
         different, codes = _distinct_labels(values)
-        known = {None: math.nan, negative: 0.0, positive: 1.0}
-        t = np.array([known.get(key(label), -1.0) for label in different])[codes]
+        found = [math.nan if one is None else number.get(key(one), -1) for one in different]
+        t = np.array(found, np.float64)[codes]
     if (t < 0.0).any():
         row = int(np.argmax(t < 0.0))
         raise _unknown_label(given[row : row + 1].tolist()[0], classes, where, first + row)
     return t
 
 
-def _unknown_label(label: Any, classes: tuple[Any, Any], where: str, row: int) -> ValueError:
-    first, second = classes
-    return ValueError(
-        f"{where}: the label must be {first!r} or {second!r}; got {shown(label)} in row {row}"
-    )
+def _find_numbers(values: NDArray[Any], number: dict[Any, int]) -> NDArray[np.float64]:
+    """The class number of each value, -1 for values that are no keys."""
+    keys = sorted(key for key in number if not isinstance(key, str))
+    if not keys:
+        return np.full(values.size, -1.0)
+    known = np.array(keys)
+    # Keys after the last one, where values may belong, are no keys.
+    places = np.minimum(np.searchsorted(known, values), len(keys) - 1)
+    numbers = np.array([number[key] for key in keys], np.float64)
+    return np.where(known[places] == values, numbers[places], -1.0)
+
+
+def _unknown_label(label: Any, classes: Sequence[Any], where: str, row: int) -> ValueError:
+    known = f"one of {listed(classes)}"
+    if len(classes) == 2:
+        known = " or ".join(map(repr, classes))
+    return ValueError(f"{where}: the label must be {known}; got {shown(label)} in row {row}")
 
 
 def _identity(label: Any) -> Any:
-    """The key of a label if the classes are two spellings of one number, such as "1" and "1.0"."""
     return label
 
 

@@ -82,6 +82,19 @@ def test_plot_draws_every_picture():
     assert plt.get_fignums() == before
 
 
+@pytest.mark.usefixtures("here")
+def test_plot_draws_several_classes():
+    model = fl.fit({"x": np.arange(9.0), "k": np.arange(9) % 2}, list("abcabcbac"))
+    model.save("classes.json")
+    rows = ["label,x,k", "a,1,0", "b,2,1", "c,3,0", "a,4,1"]
+    Path("classes.csv").write_text("\n".join(rows) + "\n")
+    assert main(["plot", "coefficients", "classes.json", "-o", "coefficients.svg"]) == 0
+    for name in ("roc", "confusion-matrix", "decision-boundary"):
+        words = ["classes.csv", "--label", "label", "-o", f"{name}.svg"]
+        assert main(["plot", name, "classes.json", *words]) == 0
+    assert "class b" in Path("roc.svg").read_text()
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

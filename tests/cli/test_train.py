@@ -80,11 +80,11 @@ def test_missing_label(fails):
     )
 
 
-def test_three_labels_are_an_error(fails):
-    pq.write_table(pa.table({**ROWS, "t": [0, 1, 2, 0, 1]}), "data.parquet")
+def test_labels_that_are_measured_are_an_error(fails):
+    pq.write_table(pa.table({**ROWS, "t": [0, 1, 2.5, 0, 1]}), "data.parquet")
     message = (
-        "data.parquet: column 't' must have two different labels, or lie between 0 and 1; got 3: "
-        "0, 1, 2 (2 in row 2)\n"
+        "data.parquet: column 't' must have two different labels, or more that are whole numbers, "
+        "or lie between 0 and 1; got 3: 0.0, 1.0, 2.5 (2.5 in row 2)\n"
     )
     assert message in fails("train", "data.parquet", "--label", "t", "-o", "m.json")
 
@@ -199,7 +199,7 @@ def test_labels_and_features_of_any_kind_go_through_all_commands(here, capsys):
         ),
         (
             ["--weight", "late"],
-            "--weight must be a column of its own; got 'late', which is the lab",
+            "--weight must be a column of its own; got column 'late', which is the lab",
         ),
         (["--weight", "x"], "column 'x' must be finite and not negative, as it is the weight; got"),
         (["--offset", "z"], "has no column 'z'"),
@@ -261,6 +261,102 @@ def test_the_summary_names_the_positive_label(here, capsys, labels, options, lin
     assert main([*command, *options]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert [one for one in lines if one.startswith("positive")] == [line] * (line is not None)
+
+
+FLOWERS = "".join(
+    f"{x / 10},{('rose', 'lily', 'iris')[(x * x) % 7 % 3]},{x % 4 + 1}\n" for x in range(60)
+)
+
+
+def test_more_than_two_labels_go_through_all_commands(here, capsys):
+    Path("in.csv").write_text(f"x,kind,room\n{FLOWERS}")
+    train = ["train", "in.csv", "-o", "m.json", "--force", "--label"]
+    assert main([*train, "kind"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1:3] == [
+        "classes        3: 'iris', 'lily', 'rose'",
+        "rarest class   'rose', 9 rows",
+    ]
+    assert "features       2" in lines
+    model = fl.load("m.json")
+    assert model.classes == ("iris", "lily", "rose")
+    X = np.array([[x / 10, x % 4 + 1] for x in range(60)])
+    kinds = [line.split(",")[1] for line in FLOWERS.split()]
+    np.testing.assert_allclose(model.coef, fl.fit(X, kinds).coef, rtol=1e-12)
+    score = ["score", "m.json", "in.csv", "-o", "y.csv", "--force", "-q"]
+    assert main(score) == 0
+    head, *rows = Path("y.csv").read_text().split()
+    assert head == '"probability_iris","probability_lily","probability_rose"'
+    written = [[float(cell) for cell in row.split(",")] for row in rows]
+    np.testing.assert_allclose(written, model.predict_proba(X), rtol=1e-14)
+    outputs = ["--output", "label", "--output", "label-probability", "--name", "k", "--name", "p"]
+    assert main([*score, *outputs]) == 0
+    head, *rows = Path("y.csv").read_text().split()
+    assert head == '"k","p"'
+    assert [row.split(",")[0].strip('"') for row in rows] == model.predict(X).tolist()
+    written = [float(row.split(",")[1]) for row in rows]
+    np.testing.assert_allclose(written, model.predict_proba(X).max(axis=1), rtol=1e-14)
+    capsys.readouterr()
+    evaluate = ["evaluate", "m.json", "in.csv", "--label", "kind"]
+    assert main([*evaluate, "--top", "1", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["mean_log_loss"] == pytest.approx(model.mean_log_loss)
+    accuracy = np.mean(model.predict(X) == kinds)
+    assert found["accuracy"] == found["top_accuracy"]["1"] == accuracy
+    assert main(evaluate) == 0
+    assert "in the top 2 " in capsys.readouterr().out
+    for command, message in [
+        ([*evaluate, "--threshold", "0.2"], "--threshold must go with two classes; the model has"),
+        ([*evaluate, "--top", "3"], "--top must be below the number of classes, 3; got 3"),
+        ([*score, "--name", "p"], "--name must have one name for each column of the output, 3; go"),
+        ([*evaluate[:3], "--label", "room"], "column 'room' is a feature of the model"),
+        ([*train, "kind", "--positive", "iris"], "--positive must go with two labels; column 'ki"),
+        ([*train, "kind", "--offset", "x"], "--offset must be 3 columns, one for each label; got"),
+        ([*train, "x"], "column 'x' must have two different labels, or more that are whole numb"),
+    ]:
+        assert main(command) == 1
+        assert message in capsys.readouterr().err
+
+
+def test_labels_of_one_to_k_and_an_offset_each(here, capsys):
+    Path("in.svm").write_text("".join(f"{x % 3 + 1}.000000 1:{x * x % 7}\n" for x in range(20)))
+    assert main(["train", "in.svm", "-o", "m.json"]) == 0
+    assert "classes        3: 1, 2, 3\n" in capsys.readouterr().out
+    assert main(["evaluate", "m.json", "in.svm", "--json"]) == 0
+    Path("more.svm").write_text("4 1:2\n")
+    assert main(["evaluate", "m.json", "more.svm"]) == 1
+    assert "more.svm: the label must be one of 1, 2, 3; got 4.0 in row 0" in capsys.readouterr().err
+    table = {"x": [0.5, 1.5, 2.5, 3.5, 4.5], "t": [1, 2, 3, 1, 2]}
+    offsets = {"a": [0.0, 1.0, 2.0, 3.0, 4.0], "b": [1.0, 0.0, 0.0, 1.0, 0.0], "c": [0.0] * 5}
+    pq.write_table(pa.table(table | offsets), "data.parquet")
+    words = [word for name in offsets for word in ("--offset", name)]
+    assert main(["train", "data.parquet", "--label", "t", "-o", "m.json", "--force", *words]) == 0
+    expected = fl.fit(
+        np.transpose([table["x"]]), table["t"], offset=np.transpose(list(offsets.values()))
+    )
+    np.testing.assert_array_equal(fl.load("m.json").coef, expected.coef)
+    assert main(["score", "m.json", "data.parquet", "-o", "y.parquet", *words]) == 0
+    np.testing.assert_allclose(
+        np.column_stack(pq.read_table("y.parquet").columns),
+        expected.predict_proba(
+            np.transpose([table["x"]]), offset=np.transpose(list(offsets.values()))
+        ),
+        rtol=1e-12,
+    )
+
+
+def test_labels_may_be_probabilities(here, capsys):
+    table = {"x": [0.5, 1.5, 2.5], "a": [0.5, 1, 0], "b": [0.25, 0, 0], "c": [0.25, 0, 1]}
+    pq.write_table(pa.table(table), "data.parquet")
+    words = [word for name in "bac" for word in ("--label", name)]
+    assert main(["train", "data.parquet", *words, "-o", "m.json"]) == 0
+    out = capsys.readouterr().out
+    assert "classes        3: 'b', 'a', 'c'\n" in out
+    assert "rarest class" not in out
+    model = fl.load("m.json")
+    t = np.transpose([table[name] for name in "bac"])
+    np.testing.assert_array_equal(model.coef, fl.fit(np.transpose([table["x"]]), t).coef)
+    assert model.classes == ("b", "a", "c")
 
 
 def test_train_notes_a_category_for_each_row(here, capsys):

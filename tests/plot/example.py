@@ -1,4 +1,4 @@
-"""A model and data to draw, and how to read a picture."""
+"""Models and data to draw, and how to read a picture."""
 
 from __future__ import annotations
 
@@ -16,7 +16,14 @@ Z = X @ MODEL.coef + MODEL.intercept
 Y = special.expit(Z)
 T = (RNG.random(900) < Y).astype(int)
 STEEP = fl.LogisticModel([51.0, -36.0], 0.5)
-OF_DATA = [plot.reliability, plot.roc, plot.precision_recall, plot.decision_boundary]
+# Three classes; the second has most rows.
+CLASSES = fl.LogisticModel(
+    [[1.5, -1.0], [-0.5, 1.0], [-1.0, 0.0]], [0.0, 1.0, -0.5], ("age", "dose")
+)
+_P = special.softmax(X @ CLASSES.coef.T + CLASSES.intercept, axis=1)
+T_CLASSES = (RNG.random((900, 1)) > _P.cumsum(axis=1)).sum(axis=1)
+CURVES = [plot.reliability, plot.roc, plot.precision_recall]
+OF_DATA = [*CURVES, plot.confusion_matrix, plot.decision_boundary]
 each = pytest.mark.parametrize("draw", OF_DATA, ids=lambda draw: draw.__name__)
 
 
@@ -30,3 +37,15 @@ def shown(text):
 def last(ax):
     """The curve: the last line that is drawn."""
     return ax.lines[-1].get_xydata()
+
+
+def assert_same(ax, other, rtol=0.0):
+    """Two pictures have the same lines, matrices and texts."""
+    assert len(ax.lines) + len(ax.images) > 0
+    for line, expected in zip(ax.lines, other.lines, strict=True):
+        np.testing.assert_allclose(line.get_xydata(), expected.get_xydata(), rtol=rtol)
+        assert line.get_label() == expected.get_label()
+    for image, expected in zip(ax.images, other.images, strict=True):
+        np.testing.assert_array_equal(image.get_array(), expected.get_array())
+    for one, two in ((ax.title, other.title), (ax.xaxis.label, other.xaxis.label)):
+        assert one.get_text() == two.get_text()

@@ -9,7 +9,7 @@ import pytest
 import fastlogit as fl
 from fastlogit import plot
 from fastlogit.models.model import History
-from tests.plot.example import MODEL, RNG, T, X, last
+from tests.plot.example import CLASSES, MODEL, RNG, T, X, last, shown
 
 
 def test_convergence_is_the_history():
@@ -63,6 +63,39 @@ def test_the_largest_coefficients_in_their_order():
     np.testing.assert_array_equal(ax.lines[-1].get_xdata(), [-5.0, 3.0, 0.2])
     assert "3 of 5" in ax.get_xlabel()
     assert ax.lines[-1].get_label() == "coefficient"
+
+
+def test_coefficients_of_several_classes_are_a_matrix():
+    names = ("low", "$mid$", "high")
+    model = fl.LogisticModel(CLASSES.coef, CLASSES.intercept, ("age", "dose"), classes=names)
+    ax = plot.coefficients(model)
+    np.testing.assert_array_equal(ax.images[0].get_array(), CLASSES.coef.T)
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["age", "dose"]
+    assert tuple(shown(label) for label in ax.get_xticklabels()) == names
+    texts = ["1.5", "\N{MINUS SIGN}0.5", "\N{MINUS SIGN}1", "\N{MINUS SIGN}1", "1", "0"]
+    assert [text.get_text() for text in ax.texts] == texts
+    # Colours of opposite numbers are opposite, and that of 0 is in the middle.
+    np.testing.assert_allclose(ax.images[0].norm([-1.5, -1.0, 0.0]), [0.0, 0.1, 0.5], atol=0.05)
+    assert ax.get_ylabel() == "feature"
+
+
+def test_the_largest_coefficients_of_many_classes():
+    coef = np.zeros((9, 5))
+    coef[[2, 7, 1], [4, 0, 3]] = [-5.0, 3.0, 100.0]
+    ax = plot.coefficients(fl.LogisticModel(coef), most=3)
+    np.testing.assert_array_equal(ax.images[0].get_array(), coef.T[[0, 3, 4]])
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["x0", "x3", "x4"]
+    assert ax.get_ylabel() == "feature (3 of 5)"
+    assert not ax.texts
+    # One large coefficient does not bleach the others.
+    assert ax.images[0].norm(3.0) > 0.55
+
+
+@pytest.mark.parametrize("largest", [0.0, 1e-300, 1.7e308])
+def test_coefficients_of_several_classes_of_any_size(largest):
+    ax = plot.coefficients(fl.LogisticModel([[largest], [0.0], [-largest]]))
+    ax.figure.canvas.draw()
+    assert len(ax.images) == 1
 
 
 def test_bad_options_of_coefficients_are_an_error():

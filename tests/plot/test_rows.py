@@ -12,7 +12,25 @@ from scipy import sparse
 import fastlogit as fl
 from fastlogit import plot
 from fastlogit.models.model import OffsetWarning
-from tests.plot.example import MODEL, OF_DATA, STEEP, T, X, each, last, shown
+from tests.plot.example import (
+    CLASSES,
+    CURVES,
+    MODEL,
+    OF_DATA,
+    STEEP,
+    T_CLASSES,
+    T,
+    X,
+    assert_same,
+    each,
+    last,
+    shown,
+)
+
+# A model of two classes and one of three, with the labels of their rows.
+either = pytest.mark.parametrize(
+    ("model", "t"), [(MODEL, T), (CLASSES, T_CLASSES)], ids=["two", "three"]
+)
 
 
 @pytest.mark.parametrize("classes", [("early", "late"), ("", "_late"), ("$x$", "$y^$")])
@@ -40,7 +58,7 @@ def test_names_are_shown_as_they_are():
         one.figure.canvas.draw()  # raises an error for an invalid formula
 
 
-@pytest.mark.parametrize("draw", [plot.roc, plot.precision_recall, plot.reliability])
+@pytest.mark.parametrize("draw", CURVES)
 def test_models_are_told_apart_on_the_same_axes(draw):
     ax = draw(MODEL, X, T, name="one")
     of_one = len(ax.lines), len(ax.figure.axes)
@@ -54,18 +72,17 @@ def test_models_are_told_apart_on_the_same_axes(draw):
     assert draw(MODEL, X[:1].repeat(2, axis=0), [0, 1]).lines[-1].get_label().startswith("2 rows,")
 
 
-def sources(folder):
-    table = pa.table({"late": T, "dose": X[:, 1], "other": X[:, 0], "age": X[:, 0]})
+def sources(folder, t):
+    table = pa.table({"late": t, "dose": X[:, 1], "other": X[:, 0], "age": X[:, 0]})
     pq.write_table(table, folder / "x.parquet")
-    np.save(folder / "x.npy", np.column_stack([T, X]))
+    np.save(folder / "x.npy", np.column_stack([t, X]))
     with (folder / "x.libsvm").open("w") as file:
-        for label, (age, dose) in zip(T, X, strict=True):
+        for label, (age, dose) in zip(t, X, strict=True):
             file.write(f"{label} 1:{age} 2:{dose}\n")
     return {
-        "array": (X, T),
-        "CSR": (sparse.csr_array(X), T),
-        "dict": ({"age": X[:, 0], "dose": X[:, 1]}, T.tolist()),
-        "bool": (X, T.astype(bool)),
+        "array": (X, t),
+        "CSR": (sparse.csr_array(X), t),
+        "dict": ({"age": X[:, 0], "dose": X[:, 1]}, t.tolist()),
         "path": (folder / "x.parquet", "late"),
         "text": (str(folder / "x.parquet"), "late"),
         "table": (table, "late"),
@@ -75,23 +92,22 @@ def sources(folder):
 
 
 @each
-@pytest.mark.parametrize("kind", ["CSR", "dict", "bool", "path", "text", "table", "npy", "libsvm"])
-def test_a_picture_is_the_same_for_every_kind_of_data(draw, kind, tmp_path):
-    found = sources(tmp_path)
-    expected = draw(MODEL, *found["array"])
-    ax = draw(MODEL, *found[kind])
-    for line, other in zip(ax.lines, expected.lines, strict=True):
-        np.testing.assert_allclose(line.get_xydata(), other.get_xydata(), rtol=1e-12)
-        assert line.get_label() == other.get_label()
-    assert ax.get_xlabel() == expected.get_xlabel()
+@either
+@pytest.mark.parametrize("kind", ["CSR", "dict", "path", "text", "table", "npy", "libsvm"])
+def test_a_picture_is_the_same_for_every_kind_of_data(draw, kind, model, t, tmp_path):
+    found = sources(tmp_path, t)
+    assert_same(draw(model, *found[kind]), draw(model, *found["array"]), rtol=1e-12)
 
 
 @each
-def test_rows_without_a_label_or_a_score_are_left_out(draw):
-    features, labels = np.vstack([X, [[np.nan, 1.0], [0.0, 0.0]]]), np.append(T, [1.0, np.nan])
-    expected = draw(MODEL, X, T)
-    for line, other in zip(draw(MODEL, features, labels).lines, expected.lines, strict=True):
+@either
+def test_rows_without_a_label_or_a_score_are_left_out(draw, model, t):
+    features, labels = np.vstack([X, [[np.nan, 1.0], [0.0, 0.0]]]), np.append(t, [1.0, np.nan])
+    expected, found = draw(model, X, t), draw(model, features, labels)
+    for line, other in zip(found.lines, expected.lines, strict=True):
         np.testing.assert_array_equal(line.get_xydata(), other.get_xydata())
+    for image, other in zip(found.images, expected.images, strict=True):
+        np.testing.assert_array_equal(image.get_array(), other.get_array())
 
 
 @each
@@ -109,6 +125,20 @@ def test_rows_without_a_label_or_a_score_are_left_out(draw):
 def test_bad_data_are_an_error(draw, features, labels, message):
     with pytest.raises(ValueError, match=message):
         draw(MODEL, features, labels)
+    assert not plt.get_fignums()
+
+
+@each
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (np.append(T_CLASSES[:-1], 7), "^t: the label must be one of .*2; got 7 in row 899$"),
+        (np.eye(3)[T_CLASSES], r"^t must have one label for each row of X, 900; got .*\(900, 3\)$"),
+    ],
+)
+def test_labels_of_several_classes_are_checked(draw, labels, message):
+    with pytest.raises(ValueError, match=message):
+        draw(CLASSES, X, labels)
     assert not plt.get_fignums()
 
 
@@ -136,13 +166,10 @@ def test_another_type_of_model_is_an_error(draw, model):
 @each
 def test_the_model_may_be_the_path_of_its_file(draw, tmp_path):
     MODEL.save(tmp_path / "model.json")
-    found, expected = draw(tmp_path / "model.json", X, T), draw(MODEL, X, T)
-    for line, other in zip(found.lines, expected.lines, strict=True):
-        np.testing.assert_array_equal(line.get_xydata(), other.get_xydata())
-    assert found.get_xlabel() == expected.get_xlabel()
+    assert_same(draw(tmp_path / "model.json", X, T), draw(MODEL, X, T))
 
 
-@pytest.mark.parametrize("draw", OF_DATA[:3])
+@pytest.mark.parametrize("draw", CURVES)
 def test_an_offset_of_rows_or_a_column(draw):
     offset = X[:, 0] / 2.0
     model = fl.LogisticModel([1.0, -1.0], 0.5, ("age", "dose"), with_offset=True)
@@ -156,12 +183,40 @@ def test_an_offset_of_rows_or_a_column(draw):
         assert len(caught) == 1
 
 
-@pytest.mark.parametrize("draw", OF_DATA[:3])
+def test_offsets_of_several_classes():
+    offset = X[:, :1] * [0.5, 0.0, -0.5]
+    model = fl.LogisticModel(
+        CLASSES.coef - [[0.5, 0.0], [0.0, 0.0], [-0.5, 0.0]], CLASSES.intercept, ("age", "dose"),
+        with_offset=True,
+    )  # fmt: skip
+    columns = {"a": offset[:, 0], "b": offset[:, 1], "c": offset[:, 2]}
+    table = pa.table({"t": T_CLASSES, "age": X[:, 0], "dose": X[:, 1], **columns})
+    expected = plot.roc(CLASSES, X, T_CLASSES)
+    assert_same(plot.roc(model, X, T_CLASSES, offset=offset), expected)
+    assert_same(plot.roc(model, table, "t", offset=list("abc")), expected)
+
+
+@pytest.mark.parametrize("draw", CURVES)
 @pytest.mark.parametrize("name", [[], None, 3, b"x"])
 def test_a_name_must_be_text(draw, name):
     with pytest.raises(TypeError, match=r"^name must be text; got"):
         draw(MODEL, X, T, name=name)
     assert not plt.get_fignums()
+
+
+@pytest.mark.parametrize("draw", CURVES)
+def test_curves_of_several_classes_need_empty_axes(draw):
+    ax = draw(MODEL, X, T)
+    lines = list(ax.lines)
+    with pytest.raises(ValueError, match=r"^ax must have no lines, .*; got 2$"):
+        draw(CLASSES, X, T_CLASSES, ax)
+    assert list(ax.lines) == lines
+
+
+@pytest.mark.parametrize("draw", CURVES)
+def test_a_legend_of_several_classes_has_the_name_of_the_model(draw):
+    legend = draw(CLASSES, X, T_CLASSES, name="one").get_legend()
+    assert legend.get_title().get_text().startswith("one, 900 rows")
 
 
 GAPS = [0, 10, 20]
@@ -209,7 +264,7 @@ def test_tables_are_read_on_threads_and_with_progress(draw):
     seen = []
     table = pa.table({"age": X[:, 0], "dose": X[:, 1], "late": T})
     ax = draw(MODEL, table, "late", threads=1, progress=seen.append)
-    np.testing.assert_array_equal(last(ax), last(draw(MODEL, X, T, threads=2)))
+    assert_same(ax, draw(MODEL, X, T, threads=2))
     assert seen[-1].rows == 900
     with pytest.raises(ValueError, match=r"^threads must be"):
         draw(MODEL, X, T, threads=0)

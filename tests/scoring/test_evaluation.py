@@ -117,7 +117,7 @@ def test_missing_may_be_an_error_that_names_the_row(tmp_path, column, value, mes
     if suffix == ".npy":
         np.save(source, np.array(list(table.values()), float).T)
         label = 1
-        message = message.replace("column 'x'", "a feature")
+        message = message.replace("column 'x' is missing", "a feature is missing or infinite")
     elif suffix == ".csv":
         pa.csv.write_csv(pa.table(table), source)
     else:
@@ -156,6 +156,7 @@ def test_the_auc_of_one_class_is_nan():
         ({"x": [1.0], "t": [2]}, "t", "the label must be 0 or 1; got 2 in row 0"),
         ({"x": [1.0], "t": [1]}, "T", r"has no column 'T' \(did you mean 't'\?\)"),
         ({"x": [1.0], "t": [1]}, None, "label must be given: the column of the labels"),
+        ({"x": [1.0], "t": [1], "u": [0]}, ["t", "u"], "dict: label must be one column; got 2"),
         ({"x": [np.nan], "t": [1]}, "t", "has no row with a label and a score"),
         ({"x": ["a"], "t": [1]}, "t", "column 'x' must hold numbers; it holds string"),
     ],

@@ -328,6 +328,109 @@ def test_another_offset_is_another_run(tmp_path):
     assert options[0] != options[1] != options[2]
 
 
+# More than two classes --------------------------------------------------------------------
+
+CLASSES = fl.LogisticModel(
+    [[0.5, 1.0, -2.0], [0.0, 3.0, 0.25], [-1.0, 0.0, 1.0]],
+    [0.25, 0.0, -1.0],
+    MODEL.feature_names,
+    classes=("a", "b", "c"),
+    categories=MODEL.categories,
+)
+LOGITS_OF_CLASSES = (
+    np.outer(DATA["age"], CLASSES.coef[:, 0]) + CLASSES.coef[:, 1:].T[CODES] + CLASSES.intercept
+)
+
+
+def logits_of_classes(model, source, **options):
+    batches = score(model, source, output="logit", **options)
+    return np.concatenate([np.column_stack([*batch.columns]) for batch in batches])
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_text_has_a_coefficient_for_each_class(tmp_path, suffix):
+    source = tmp_path / f"x.{suffix}"
+    (pa.csv.write_csv if suffix == "csv" else pq.write_table)(DATA, source)
+    found = logits_of_classes(CLASSES, source, batch_rows=500)
+    np.testing.assert_array_equal(found, LOGITS_OF_CLASSES)
+    np.testing.assert_array_equal(found, CLASSES.decision(DATA.select(["from", "age"])))
+    (pa.csv.write_csv if suffix == "csv" else pq.write_table)(UNKNOWN, source)
+    with pytest.raises(ValueError, match="column 'from' has 'SFO' in row 1234"):
+        logits_of_classes(CLASSES, source)
+    found = logits_of_classes(CLASSES, source, unknown="ignore")
+    np.testing.assert_array_equal(found[1234], LOGITS_OF_CLASSES[1234] - CLASSES.coef[:, 1])
+
+
+def test_a_null_is_missing_for_all_classes():
+    texts = pa.array([None if row == 1234 else x for row, x in enumerate(DATA["from"].to_pylist())])
+    source = DATA.set_column(0, "from", texts)
+    with pytest.raises(ValueError, match="column 'from' is null in row 1234"):
+        logits_of_classes(CLASSES, source)
+    found = logits_of_classes(CLASSES, source, missing="nan")
+    assert np.flatnonzero(np.isnan(found).all(axis=1)).tolist() == [1234]
+    assert np.isnan(found).sum() == 3
+    assert len(logits_of_classes(CLASSES, source, missing="skip")) == N - 1
+
+
+def test_a_model_of_text_alone():
+    model = fl.LogisticModel(
+        CLASSES.coef[:, 1:], CLASSES.intercept, ("from=JFK", "from=LGA"),
+        classes=CLASSES.classes, categories=MODEL.categories,
+    )  # fmt: skip
+    expected = model.coef.T[CODES] + model.intercept
+    np.testing.assert_array_equal(logits_of_classes(model, DATA), expected)
+
+
+THREE = fl.LogisticModel(
+    [[2.0, -1.0], [0.0, 1.0], [-1.0, 0.5]], [0.5, 0.0, 1.0], ("a", "b"), with_offset=True
+)
+OFFSETS = np.random.default_rng(6).integers(-64, 64, (500, 3)) / 8.0
+Z3 = FEATURES @ THREE.coef.T + THREE.intercept + OFFSETS
+TABLE3 = TABLE.drop_columns("w")
+for _k in range(3):
+    TABLE3 = TABLE3.append_column(f"w{_k}", pa.array(OFFSETS[:, _k]))
+MATRIX3 = np.column_stack([OFFSETS[:, 2], FEATURES[:, 0], OFFSETS[:, :2], FEATURES[:, 1]])
+
+
+@pytest.mark.parametrize(
+    ("source", "offset"),
+    [
+        (TABLE3, ["w0", "w1", "w2"]),
+        (TABLE3.to_pandas(), ("w0", "w1", "w2")),
+        (MATRIX3, [2, -2, 0]),
+        (sparse.csr_array(MATRIX3), ["2", 3, 0]),
+    ],
+    ids=["Arrow", "pandas", "array", "CSR"],
+)
+def test_each_class_has_an_offset(source, offset):
+    np.testing.assert_array_equal(logits_of_classes(THREE, source, offset=offset), Z3)
+
+
+def test_offsets_beside_labels_are_no_features(tmp_path):
+    t = Z3.argmax(axis=1)
+    table = TABLE3.append_column("t", pa.array(t))
+    assert evaluate(THREE, table, "t", offset=["w0", "w1", "w2"]).accuracy == 1.0
+    with pytest.warns(OffsetWarning):
+        assert evaluate(THREE, table, "t").accuracy < 1.0
+    found = evaluate(THREE, np.column_stack([MATRIX3, t]), -1, offset=[2, 3, 0])
+    assert found.accuracy == 1.0
+    path = tmp_path / "x.svm"
+    dump_svmlight_file(sparse.csr_matrix(MATRIX3), t, str(path), zero_based=False)
+    assert evaluate(THREE, path, offset=[2, 3, 0]).accuracy == 1.0
+    for label, offset in (("w1", ["w0", "w1", "w2"]), ("a", ["w0", "w1", "w2"])):
+        with pytest.raises(ValueError, match=f"'{label}' is .*, so it cannot be the label"):
+            evaluate(THREE, table, label, offset=offset)
+    with pytest.raises(ValueError, match="column 'b' is a feature of the model, so it cannot be"):
+        evaluate(THREE, table, "t", offset=["w0", "b", "w2"])
+
+
+def test_batches_have_room_for_the_columns_of_all_classes():
+    classes = 5000
+    model = fl.LogisticModel(np.zeros((classes, 1)), 0.0, ("x",))
+    batches = list(score(model, {"x": np.zeros(2000)}, output="logit"))
+    assert [len(batch) for batch in batches] == [1024, 976]
+
+
 # Models -----------------------------------------------------------------------------------
 
 

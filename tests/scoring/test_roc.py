@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 import fastlogit as fl
 from fastlogit.scoring import evaluate, roc
@@ -11,13 +12,22 @@ RNG = np.random.default_rng(4)
 MODEL = fl.LogisticModel([1.0], 0.0, ("x",))
 
 
-def test_bins_of_logits_rise_and_are_narrow():
+@pytest.mark.parametrize("bits", [20, 16, 10])
+def test_bins_of_logits_rise_and_are_narrow(bits):
     z = np.sort(np.concatenate([RNG.normal(size=1000), [0.0, -np.inf, np.inf, 1e300, -1e-300]]))
-    numbers = roc._bins(z)
+    numbers = roc._bins(z, bits)
     assert (np.diff(numbers) >= 0).all()
     assert numbers.min() >= 0
-    assert numbers.max() < 1 << 20
-    assert roc._bins(np.array([1.0]))[0] < roc._bins(np.array([1.001]))[0]
+    assert numbers.max() < 1 << bits
+    width = 2.0 ** (9 - bits if bits > 16 else 6 - bits)
+    below, one, above = roc._bins(np.array([1.0 - width, 1.0, 1.0 + width]), bits)
+    assert below < one < above
+
+
+def test_areas_share_the_memory_of_their_histograms():
+    assert [roc.RocArea(areas).bits for areas in (1, 3, 256, 257, 1000, 10_000)] == [
+        20, 16, 16, 15, 14, 10,
+    ]  # fmt: skip
 
 
 def test_the_bound_of_a_binned_area_holds_and_is_small(monkeypatch):

@@ -97,6 +97,31 @@ def test_progress(tmp_path, table, model):
     assert seen == [((rows, N, size * rows // N, size),) for rows in (400, 600, N)]
 
 
+@pytest.mark.parametrize("suffix", [".parquet", ".csv"])
+def test_a_run_of_more_than_two_classes_is_resumed_to_the_same_bytes(tmp_path, table, suffix):
+    features = len(table.column_names)
+    coef = np.linspace(-1.0, 1.0, 4 * features).reshape(4, features)
+    model = fl.LogisticModel(coef, 0.0, tuple(table.column_names), classes=("a", "b", "c", "d"))
+    source, whole, sink = (tmp_path / f"{name}{suffix}" for name in ("in", "whole", "out"))
+    write(table, source)
+    options = {"output": ["probability", "label"], "batch_rows": 130, "threads": 1}
+    score(model, source, whole, **options)
+
+    def stop(progress):
+        if progress.rows > 400:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        score(model, source, sink, progress=stop, **options)
+    assert not sink.exists()
+    other = fl.LogisticModel(coef, 0.0, model.feature_names, classes=("a", "b", "c", "e"))
+    with pytest.raises(ValueError, match="cannot be resumed, as its run differs in the model"):
+        score(other, source, sink, resume=True, **options)
+    assert score(model, source, sink, resume=True, **options).rows == N
+    assert sink.read_bytes() == whole.read_bytes()
+    assert score(model, source, sink, resume=True, **options).was_complete
+
+
 @pytest.mark.parametrize(("suffix", "kills"), [(".parquet", 5), (".csv", 4), (".arrow", 4)])
 def test_a_killed_run_is_resumed_to_the_same_bytes(tmp_path, long_source, suffix, kills):
     whole, sink = tmp_path / f"whole{suffix}", tmp_path / f"out{suffix}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.csv
 import pytest
 
 import fastlogit as fl
@@ -46,6 +47,73 @@ def test_labels_have_the_type_of_the_classes(classes, kind):
     assert found["label"].to_pylist() == list(classes)
 
 
+THREE = fl.LogisticModel([[1.0], [0.0], [-1.0]], 0.0, ("x",), classes=("a", "b b", "c"))
+SINGLE = ["label", "label-probability"]
+
+
+def test_more_than_two_classes_have_a_column_each():
+    outputs = ["log-probability", *SINGLE, "logit", "probability"]
+    found = scored(TABLE, THREE, output=outputs, missing="nan", keep=["n"])
+    x = np.array([0.5, np.nan, -800.0, np.nan])
+    Z = np.outer(x, [1.0, 0.0, -1.0])
+    for name, expected in [
+        ("log_probability", fl.log_softmax(Z)),
+        ("logit", Z),
+        ("probability", fl.softmax(Z)),
+    ]:
+        for label, column in zip(("a", "b b", "c"), expected.T, strict=True):
+            np.testing.assert_array_equal(found[f"{name}_{label}"].to_numpy(), column)
+    assert found["label"].to_pylist() == ["a", None, "c", None]
+    np.testing.assert_array_equal(found["label_probability"].to_numpy(), fl.softmax(Z).max(axis=1))
+    assert found.num_columns == 1 + 3 + 2 + 3 + 3
+    assert found.column_names[1] == "log_probability_a"
+    assert found.column_names[4:6] == ["label", "label_probability"]
+
+
+def test_rows_of_more_than_two_classes_are_left_out():
+    source = {"x": [0.5, np.nan, np.inf, -2.0], "n": [1, 2, 3, 4]}
+    found = scored(source, THREE, output="label", missing="skip", keep=["n"])
+    assert found.to_pydict() == {"n": [1, 4], "label": ["a", "c"]}
+    # Infinity has no probability among several classes, but one among two.
+    assert scored(source, THREE, output=SINGLE)["label"].to_pylist() == ["a", None, None, "c"]
+
+
+def test_of_equal_classes_the_first_is_the_label():
+    found = scored({"x": [0.0]}, THREE, output=SINGLE)
+    assert found.to_pydict() == {"label": ["a"], "label_probability": [fl.softmax(np.zeros(3))[0]]}
+
+
+@pytest.mark.parametrize("threshold", [0.5, 0.9])
+def test_the_probability_of_the_label_of_two_classes(threshold):
+    x = np.array([-40.0, 1.0, 3.0, 0.0])
+    found = scored({"x": x}, output=SINGLE, threshold=threshold)
+    second = fl.sigmoid(x) > threshold
+    assert found["label"].to_pylist() == np.where(second, "yes", "no").tolist()
+    expected = np.where(second, fl.sigmoid(x), fl.sigmoid(-x))
+    np.testing.assert_array_equal(found["label_probability"].to_numpy(), expected)
+
+
+@pytest.mark.parametrize(
+    ("classes", "kind", "names"),
+    [
+        ((1, 2, 10), pa.int64(), ["1", "2", "10"]),
+        ((-1.5, 0.0, 2.0), pa.float64(), ["-1.5", "0.0", "2.0"]),
+        (("", "a,b", 'c"\n'), pa.string(), ["", "a,b", 'c"\n']),
+    ],
+)
+def test_columns_are_named_after_classes_of_any_kind(tmp_path, classes, kind, names):
+    model = fl.LogisticModel([[1.0], [0.0], [-1.0]], 0.0, ("x",), classes=classes)
+    found = scored({"x": [-1.0, 1.0]}, model, output=["label", "probability"])
+    assert found.schema.types[0] == kind
+    assert found["label"].to_pylist() == [classes[2], classes[0]]
+    assert found.column_names[1:] == [f"probability_{name}" for name in names]
+    fl.score(model, {"x": [-1.0, 1.0]}, tmp_path / "y.csv")
+    written = pa.csv.read_csv(
+        tmp_path / "y.csv", parse_options=pa.csv.ParseOptions(newlines_in_values=True)
+    )
+    assert written.column_names == found.column_names[1:]
+
+
 def test_names_of_outputs():
     found = scored(output=["logit", "label"], names=["z", "late"], missing="nan")
     assert found.column_names == ["z", "late"]
@@ -85,16 +153,22 @@ def test_a_feature_can_be_kept_too():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"output": "odds"}, "output must be 'probability', 'logit', 'label' or 'log-probability'"),
+        ({"output": "odds"}, "'logit', 'label', 'log-probability' or 'label-probability'; got"),
         ({"output": ["logit", "logit"]}, "output must be one or more different ones"),
         ({"output": []}, "output must be one or more different ones"),
-        ({"names": ["a", "b"]}, "names must have one name for each output, 1; got 2"),
+        ({"names": ["a", "b"]}, "names must have one name for each column of the output, 1; got 2"),
         ({"names": "n", "keep": ["n"]}, "must differ; got 'n' twice"),
         ({"keep": ["probability"]}, "has no column 'probability'"),
         ({"keep": ["n", "n"]}, "must differ; got 'n' twice"),
         ({"keep": "n"}, "keep must be a sequence of names; got 'n'"),
         ({"threshold": 1.5}, "threshold must lie between 0 and 1; got 1.5"),
         ({"missing": "drop"}, "missing must be 'error', 'nan' or 'skip'; got 'drop'"),
+        ({"model": THREE, "threshold": 0.4}, "threshold must go with two classes; the model has 3"),
+        ({"model": THREE, "names": "p"}, "one name for each column of the output, 3; got 1"),
+        ({"model": THREE, "names": list("ppq")}, "must differ; got 'p' twice"),
+        ({"model": THREE, "names": list("npq"), "keep": ["n"]}, "must differ; got 'n' twice"),
+        ({"model": THREE, "offset": "n"}, "offset must be 3 different columns, one for each cla"),
+        ({"model": THREE, "offset": ["n", "x", "n"]}, "offset must be 3 different columns"),
     ],
 )
 def test_options_out_of_range(options, message):

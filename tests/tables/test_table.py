@@ -188,7 +188,7 @@ def test_names_of_columns_must_be_texts(names):
             function()
 
 
-@pytest.mark.parametrize("label", [np.inf, np.nan, np.ma.masked, pd.NA, 1.0, True, b"t", [1]])
+@pytest.mark.parametrize("label", [np.inf, np.nan, np.ma.masked, pd.NA, 1.0, True, b"t", [1.0]])
 @pytest.mark.parametrize("source", [SMALL, np.eye(2)], ids=["names", "positions"])
 def test_a_column_that_is_neither_named_nor_a_position(source, label):
     model = fl.LogisticModel([1.0], 0.0, ("a",))

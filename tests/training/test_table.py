@@ -88,11 +88,11 @@ def test_missing_values_in_another_column_and_another_row(tmp_path):
 @pytest.mark.parametrize(
     ("column", "value", "message"),
     [
-        ("late", 2.0, r"column 'late' must .* labels, or .*; got 3: 0.0, 1.0, 2.0 \(2.0 in row 3"),
+        ("late", 2.5, r"column 'late' must .* labels, or .*; got 3: 0.0, 1.0, 2.5 \(2.5 in row 3"),
         (
             "late",
-            -1.0,
-            r"column 'late' must .*, or lie between 0 and 1; got 3: -1.0, 0.0, 1.0 \(-1",
+            -0.5,
+            r"column 'late' must .*, or lie between 0 and 1; got 3: -0.5, 0.0, 1.0 \(-0.5 in row 3",
         ),
         ("late", np.inf, r"column 'late' must .*; got 3: 0.0, 1.0, inf \(inf in row 30000\)"),
         ("a", np.inf, "column 'a' must be finite; got inf in row 30000"),
@@ -203,7 +203,7 @@ def test_labels_that_are_not_there(tmp_path, table, suffix, label, message):
         ({"intercept": 1}, "intercept must be True or False; got 1"),
         ({"source_format": ["csv"]}, r"source_format must be one of .*; got \['csv'\]"),
         ({"weight": 1.5}, "weight must be the name or the position of a column; got 1.5"),
-        ({"offset": [1]}, r"offset must be the name or the position of a column; got \[1\]"),
+        ({"offset": [1.0]}, r"offset must be the name or the position of a column; got 1.0"),
     ],
 )
 def test_arguments_of_another_kind(options, message):
@@ -347,10 +347,10 @@ def test_features_of_one_name_are_an_error(drop_first):
 
 def test_rows_of_a_folder_are_counted_within_their_file(tmp_path):
     (tmp_path / "in").mkdir()
-    for name, last in (("1", 1), ("2", 2)):
-        table = pa.table({"x": [1.0, 2.0], "t": [0, last]})
+    for name, last in (("1", 1), ("2", 2.5)):
+        table = pa.table({"x": [1.0, 2.0], "t": [0.0, last]})
         write(table, tmp_path / "in" / f"{name}.parquet")
-    with pytest.raises(ValueError, match=r"2\.parquet: column 't' must .* \(2 in row 1\)$"):
+    with pytest.raises(ValueError, match=r"2\.parquet: column 't' must .* \(2.5 in row 1\)$"):
         read_table(tmp_path / "in", "t")
 
 
@@ -443,17 +443,97 @@ def test_weights_and_offsets_that_are_none(changed, message):
 @pytest.mark.parametrize(
     ("columns", "message"),
     [
-        ({"weight": "late"}, "weight must be a column of its own; got 'late', which is the label"),
-        (
-            {"weight": "x", "offset": "x"},
-            "offset must be a column of its own; got 'x', which is the",
-        ),
+        ({"weight": "late"}, "weight must be a column of its own; got column 'late', which is the"),
+        ({"weight": "x", "offset": "x"}, "offset must be .* of its own; got column 'x', which is"),
+        ({"weight": ["x"]}, r"weight must be the name or the position of a column; got \['x'\]"),
+        ({"offset": ["x", "x"]}, "offset must be .*; got column 'x', which is the offset"),
+        ({"offset": ["x", "rows"]}, r"offset must be 1 column; got 2"),
         ({"weight": "row"}, r"has no column 'row' \(did you mean 'rows'\?\)"),
     ],
 )
 def test_columns_that_are_no_weights(columns, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((TypeError, ValueError), match=message):
         read_table(MEASURED, "late", **columns)
+
+
+@pytest.mark.parametrize("suffix", [".parquet", ".csv"])
+def test_more_than_two_labels_have_an_offset_each(tmp_path, suffix):
+    table = {"x": [1, 2, 3], "t": ["c", "a", "b"], "o": [4, 5, 6], "p": [7, 8, 9], "q": [0, 0, 1]}
+    source = write(pa.table(table | {"w": [2, 1, 3]}), tmp_path / f"in{suffix}")
+    found = read_table(source, "t", offset=["q", "o", "p"], weight="w")
+    assert found.offset.tolist() == [[0, 4, 7], [0, 5, 8], [1, 6, 9]]
+    assert (found.X.tolist(), found.weight.tolist()) == ([[1], [2], [3]], [2, 1, 3])
+    for offset, count in (("o", 1), (["o", "p"], 2)):
+        with pytest.raises(
+            ValueError, match=f"offset must be 3 columns, one for each label; got {count}"
+        ):
+            read_table(source, "t", offset=offset)
+
+
+SHARES = {
+    "x": [1.0, 2.0, 3.0, 4.0],
+    "w": [1, 2, 3, 4],
+    "red": [0.25, 0.0, 1.0, 0.5],
+    "blue": [0.5, 0.0, 0.0, 0.0],
+    "green": [0.25, 1.0, 0.0, 0.5],
+}
+COLOURS = ["red", "green", "blue"]
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_columns_of_probabilities_are_targets(tmp_path, suffix):
+    source = write(pa.table(SHARES), tmp_path / f"in{suffix}")
+    places = [2, -1, 3] if suffix == ".npy" else COLOURS
+    found = read_table(source, places, weight=1 if suffix == ".npy" else "w")
+    np.testing.assert_array_equal(found.t, np.transpose([SHARES[name] for name in COLOURS]))
+    assert found.classes == ((0, 1, 2) if suffix == ".npy" else tuple(COLOURS))
+    assert (found.X.tolist(), found.weight.tolist()) == ([[1], [2], [3], [4]], [1, 2, 3, 4])
+    offset = [0, 0, 0] if suffix == ".npy" else ["x"] * 3
+    with pytest.raises(ValueError, match="offset must be a column of its own; got"):
+        read_table(source, places, offset=offset)
+
+
+def test_columns_of_two_probabilities_are_two_classes():
+    table = {"x": SHARES["x"], "no": [0.25, 1.0, 0.0, 0.5], "yes": [0.75, 0.0, 1.0, 0.5]}
+    found = read_table(table, ["no", "yes"])
+    assert (found.t.tolist(), found.classes) == (table["yes"], ("no", "yes"))
+    found = read_table(table | {"no": [1, 1, 0, 0], "yes": [0, 0, 1, 1]}, ["no", "yes"])
+    assert (found.t.tolist(), found.t.dtype, found.classes) == ([0, 0, 1, 1], float, ("no", "yes"))
+
+
+def test_certain_probabilities_are_class_numbers():
+    certain = {name: [0, 0, 0, 0] for name in COLOURS} | {"red": [1, 0, 0, 0], "blue": [0, 1, 1, 1]}
+    found = read_table(SHARES | certain, COLOURS, missing="skip", ignore=["w"])
+    assert (found.t.tolist(), found.classes) == ([0, 2, 2, 2], tuple(COLOURS))
+
+
+def test_rows_with_a_missing_probability_are_left_out():
+    table = pa.table(SHARES | {"red": [0.25, None, 1.0, 0.5], "blue": [0.5, 0.0, np.nan, 0.0]})
+    found = read_table(table, COLOURS, missing="skip")
+    assert (found.t.tolist(), found.skipped) == ([[0.25, 0.25, 0.5], [0.5, 0.5, 0.0]], 2)
+    with pytest.raises(ValueError, match="column 'red' has 1 missing value in 4 rows, and there"):
+        read_table(table, COLOURS)
+
+
+@pytest.mark.parametrize(
+    ("changed", "options", "message"),
+    [
+        ({"red": [0.25, 0.0, 1.0, 0.6]}, {}, "the labels must be prob.* sum 1; got 1.1 in row 3"),
+        ({"red": [0.25, 0.0, 1.0, -0.5]}, {}, "'red' must be a probability, .*; got -0.5 in row 3"),
+        (
+            {"red": [0.25, np.inf, 1.0, 0.5]},
+            {},
+            "'red' must be a probability, .*; got inf in row 1",
+        ),
+        ({"red": list("abcd")}, {}, "column 'red' must hold numbers; it holds string"),
+        ({}, {"positive": "red"}, "positive must go with one column of labels; got 3"),
+        ({}, {"weight": "red"}, "label must be a column of its own; got column 'red', which is th"),
+        ({}, {"ignore": ["red"]}, "ignore must name no column of another use; column 'red' is the"),
+    ],
+)
+def test_columns_that_are_no_probabilities(changed, options, message):
+    with pytest.raises(ValueError, match=message):
+        read_table(SHARES | changed, COLOURS, **options)
 
 
 LIBSVM = "+1 1:0.5 3:2\n-1 2:1.5\n-1\n+1 1:-1 2:4 3:1e-3\n"

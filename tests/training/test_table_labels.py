@@ -34,8 +34,17 @@ PAIRS = {
 }
 
 
-def frame(pair):
-    return pd.DataFrame({"x": X, "t": [pair[t] for t in SECOND]})
+# More than two labels, in their order.
+SEVERAL = {
+    "three words": (["a b", "c", "ü"], ("a b", "c", "ü"), ("a b", "c", "ü")),
+    "whole numbers": ([-3, 0, 7], (-3, 0, 7), (-3, 0, 7)),
+    "whole floats": ([0.0, 1.0, 2.0], (0, 1, 2), (0.0, 1.0, 2.0)),
+}
+CLASS_NUMBERS = [2, 0, 1, 1, 2]
+
+
+def frame(labels, numbers=SECOND):
+    return pd.DataFrame({"x": X, "t": [labels[number] for number in numbers]})
 
 
 def write(table, folder, kind):
@@ -81,6 +90,17 @@ def test_two_labels_of_any_kind_in_any_format(tmp_path, name, kind):
     assert read_table(source, "t", positive=pair[1]).classes == classes
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", SEVERAL)
+def test_more_labels_of_any_kind_in_any_format(tmp_path, name, kind):
+    labels, read_csv_labels, typed = SEVERAL[name]
+    found = read_table(write(frame(labels, CLASS_NUMBERS), tmp_path, kind), "t")
+    classes = read_csv_labels if kind.endswith(("csv", "tsv")) else typed
+    assert (found.t.tolist(), found.t.dtype, found.notes) == (CLASS_NUMBERS, np.float64, ())
+    assert found.classes == classes
+    assert [type(label) for label in found.classes] == [type(label) for label in classes]
+
+
 def test_a_model_trained_on_one_format_is_evaluated_on_every_other(tmp_path):
     for pair in (PAIRS["bool"][0], [0, 1], ["no", "yes"], [1, 2]):
         models, sources = [], []
@@ -117,17 +137,29 @@ SAME = [
 ]
 
 
+SAME_OF_THREE = [
+    ((0, 1, 2), [0, 1, 1, 2]),
+    ((0, 1, 2), ["0", "true", "1.0", " 2"]),
+    ((2, 0, -7), np.array([2, 0, 0, -7], np.int8)),
+    ((-1.0, 1.5, 300.0), [-1, 1.5, 1.5, 300]),
+    (("a", "3", "0"), ["a", "3.0", "3", "0"]),
+    (("5", "7", "2"), [5, 7, 7.0, 2]),
+    (("1", "1.0", "a"), ["1", "1.0", "1.0", "a"]),
+]
+
+
 @pytest.mark.parametrize("form", ["array", "arrow", "dictionary"])
-@pytest.mark.parametrize(("classes", "given"), SAME)
+@pytest.mark.parametrize(("classes", "given"), SAME + SAME_OF_THREE)
 def test_a_label_matches_its_class_in_every_spelling(classes, given, form):
+    expected = [0, 1, 1, 2][: len(given)]
     values = pa.array([*given, None])
     if form == "array":
         values = np.array([*given, None], object)
     elif form == "dictionary":
         values = values.dictionary_encode()
-    np.testing.assert_array_equal(encode_labels(values, classes, "t"), [0, 1, 1, np.nan])
+    np.testing.assert_array_equal(encode_labels(values, classes, "t"), [*expected, np.nan])
     if form == "array":
-        np.testing.assert_array_equal(encode_labels(np.array(given), classes, "t"), [0, 1, 1])
+        np.testing.assert_array_equal(encode_labels(np.array(given), classes, "t"), expected)
 
 
 @pytest.mark.parametrize(
@@ -150,6 +182,23 @@ def test_another_label_is_an_error_that_names_its_row(classes, given, shown):
         with pytest.raises(ValueError, match=f"must be {classes[0]!r} or .*got {shown}") as error:
             encode_labels(values, classes, "in.csv", 100)
         assert str(error.value).endswith(f" in row {100 + wrong}")
+
+
+@pytest.mark.parametrize(
+    ("classes", "given", "message"),
+    [
+        ((1, 2, 4), [1, 4, 3], "must be one of 1, 2, 4; got 3 in row 2"),
+        ((1, 2, 4), [1, 4, 5.0], "must be one of 1, 2, 4; got 5.0 in row 2"),
+        ((1, 2, 4), [-1, 4, 1], "must be one of 1, 2, 4; got -1 in row 0"),
+        (tuple("abcdefg"), ["a", "A"], "must be one of 'a', .*, 'e' and 2 more; got 'A' in row 1"),
+        (("a", "b", "c"), [0, 1], "must be one of 'a', 'b', 'c'; got 0 in row 0"),
+        (("a", "2", "c"), [2, 1], "must be one of 'a', '2', 'c'; got 1 in row 1"),
+    ],
+)
+def test_another_label_than_three_is_an_error(classes, given, message):
+    for values in (np.array(given), pa.array(given)):
+        with pytest.raises(ValueError, match=f"in.csv: the label {message}"):
+            encode_labels(values, classes, "in.csv")
 
 
 def test_labels_that_are_not_there_are_missing():
@@ -190,29 +239,39 @@ def test_numbers_between_0_and_1_are_as_they_are(tmp_path, suffix):
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        (["a", "b", "c"], "column 't' must have two different labels; got 3: 'a', 'b', 'c'$"),
         (["yes", "yes"], "column 't' must have two different labels; got 1: 'yes'$"),
-        (["yes", "Yes", "no"], "got 3: 'Yes', 'no', 'yes'$"),
-        (["1", "2", "3"], r"or lie between 0 and 1; got 3: 1, 2, 3 \(2 in row 1\)$"),
         (["5", "5"], r"or lie between 0 and 1; got 1: 5 \(5 in row 0\)$"),
-        (["0.5", "1.5", "0.25"], r"got 3: 0.25, 0.5, 1.5 \(1.5 in row 1\)$"),
+        (
+            ["0.5", "1.5", "0.25"],
+            r"more that are whole numbers, or lie between 0 and 1; got 3: 0.25, 0.5, 1.5 "
+            r"\(0.5 in row 0, 1.5 in row 1\)$",
+        ),
+        (["1", "2", "3", "4", "2.5"], r"got 5: 1, 2, 2.5, 3, 4 \(2.5 in row 4, 2 in row 1\)$"),
+        (["1", "2", "inf"], r"got 3: 1, 2, inf \(inf in row 2, 2 in row 1\)$"),
+        (["2", "-inf", "1"], r"got 3: -inf, 1, 2 \(-inf in row 1, 2 in row 0\)$"),
         (["1", "inf"], r"got 2: 1, inf \(inf in row 1\)$"),
         (
             ["0", "1", "unknown"],
             r"has numbers, such as '.*', and other text, such as 'unknown' in row 2 \(",
         ),
-        (["True", "False", "maybe"], "got 3: 'False', 'True', 'maybe'$"),
+        (
+            ["True", "False", "maybe"],
+            "has booleans and other text, such as 'maybe' in row 2$",
+        ),
+        (["no", "True", "yes"], "has booleans and other text, such as 'no' in row 0$"),
         (["True", "False", "2"], "must have two different labels; got booleans and 2$"),
         (["true", "0.5"], "must have two different labels; got booleans and 0.5$"),
         (
             ["?", "no", "yes"],
-            r"got 3: '\?', 'no', 'yes' \(csv=CSVOptions\(null_values=\['\?', 'NA'",
+            r"that do not look like missing values; got 3: '\?', 'no', 'yes' "
+            r"\(csv=CSVOptions\(null_values=\['\?', 'NA', 'N/A', 'NULL', 'null'\]\) takes '\?' as "
+            r"missing\); csv=CSVOptions\(null_values=\['NA', .*'null'\]\) takes '\?' as labels$",
         ),
+        (["yes", "?", "-"], r"got 3: '-', '\?', 'yes' .* takes '-' and '\?' as missing"),
         (
             ["no", "None", "yes", "-"],
             r"null_values=\['-', 'None', .* takes '-' and 'None' as missi",
         ),
-        (["maybe", "no", "yes"], "got 3: 'maybe', 'no', 'yes'$"),
         (
             ["0", "1", "true", "maybe"],
             "has numbers, such as '0', and other text, such as 'maybe' in row 3$",
@@ -305,8 +364,55 @@ def test_labels_of_rows_that_are_left_out_do_not_count(tmp_path):
 def test_a_positive_label_that_is_not_there(tmp_path, positive, message):
     with pytest.raises(ValueError, match=message):
         read_csv_labels(tmp_path, "yes", "no", positive=positive)
-    with pytest.raises(ValueError, match="got 3: 'a', 'b', 'c'"):
+    with pytest.raises(
+        ValueError, match=r"positive must go with two labels; column 't' has 3: 'a', 'b', 'c'$"
+    ):
         read_csv_labels(tmp_path, "a", "b", "c", positive="b")
+
+
+def test_a_label_that_looks_missing_is_a_label_if_the_missing_values_are_given(tmp_path):
+    for labels in (["none", "low", "high"], ["+", "-", "±"]):
+        how = CSVOptions(null_values=["k.A."]) if "low" in labels else None
+        found = read_csv_labels(tmp_path, *labels, csv=how)
+        assert found.classes == tuple(sorted(labels))
+        wrong = [label for label in labels if label not in ("low", "high")]
+        assert found.notes == tuple(
+            f"column 't' of {tmp_path / 'in.csv'} has the label {label!r}, which looks like a "
+            "missing value"
+            for label in sorted(wrong)
+        )
+
+
+def test_labels_that_differ_in_case_are_noted(tmp_path):
+    (note,) = read_csv_labels(tmp_path, "yes", "Yes", "no", "no").notes
+    assert note.endswith("in.csv has 'Yes' and 'yes' as different labels")
+    assert read_table({"x": X, "t": ["é", "É", "é ", "b", "c"]}, "t").notes == (
+        "column 't' of dict has 'É' and 'é' as different labels",
+        "column 't' of dict has 'É' and 'é ' as different labels",
+    )
+
+
+def test_many_labels_are_noted():
+    for labels in (100, 101):
+        table = {"x": np.arange(1000), "t": np.arange(1000) % labels}
+        note = ("column 't' of dict has 101 different labels",)
+        assert read_table(table, "t").notes == note * (labels > 100)
+
+
+@pytest.mark.parametrize("kind", [str, int])
+def test_labels_that_identify_rows_are_an_error(monkeypatch, kind):
+    def read(n, different):
+        labels = [kind(row % different + 10) for row in range(n)]
+        return read_table({"x": np.arange(n), "t": labels}, "t")
+
+    message = "column 't' must have at most 10,000 different labels, each of several rows; got"
+    with pytest.raises(ValueError, match=f"{message} 30: .* and 25 more$"):
+        read(60, 30)
+    assert len(read(61, 30).classes) == 30
+    assert len(read(50, 50).classes) == 50
+    monkeypatch.setattr("fastlogit.training.targets.MOST_CLASSES", 10)
+    with pytest.raises(ValueError, match=f"{message.replace('10,000', '10')} 11: "):
+        read(100, 11)
 
 
 def test_labels_of_arrays_and_libsvm(tmp_path):
@@ -318,6 +424,12 @@ def test_labels_of_arrays_and_libsvm(tmp_path):
     dump_svmlight_file(np.array(X)[:, None], signs, str(path), zero_based=False)
     found = read_table(path, width=1, positive=-1)
     assert (found.t.tolist(), found.classes) == ([1, 0, 0, 1, 0], (1, -1))
+    path.write_text("3.000000 1:1\n1.000000 1:2\n2.000000 1:3\n1 1:4\n")
+    found = read_table(path)
+    assert (found.t.tolist(), found.classes) == ([2, 0, 1, 0], (1, 2, 3))
+    path.write_text("3 1:1\n1 1:2\n2.5 1:3\n")
+    with pytest.raises(ValueError, match=r"in.svm: the label must .*\(2.5 in row 2, 3 in row 0"):
+        read_table(path)
 
 
 def test_integers_that_are_no_float64_are_refused():

@@ -1,0 +1,1 @@
+"""Worked examples, to read from top to bottom; the tests run all of them."""
