@@ -16,6 +16,7 @@ import dask.array as da
 import numpy as np
 
 from fastlogit import linear
+from fastlogit.classes import softmax
 from fastlogit.core import checks
 from fastlogit.models.model import LogisticModel, loaded, warn_without_offset
 from fastlogit.scoring.run import score
@@ -152,11 +153,16 @@ def _score(
         return _score_frame(X, model, options)
     if not isinstance(X, da.Array):
         raise TypeError(f"X must be a Dask array or data frame; got {type(X).__name__}")
-    function = linear.decision if output == "logit" else linear.probability
-    return _score_array(function, X, model, offset)
+    probability = linear.probability if model.coef.ndim == 1 else _class_probability
+    return _score_array(linear.decision if output == "logit" else probability, X, model, offset)
 
 
 # Arrays -----------------------------------------------------------------------------------
+
+
+def _class_probability(*rows: Any, threads: int, **options: Any) -> NDArray[Any]:
+    """Probabilities of K classes, with the bits of :func:`fastlogit.score`."""
+    return softmax(linear.decision(*rows, threads=threads, **options), threads=threads)
 
 
 def _score_array(
@@ -230,7 +236,6 @@ def _score_array_partition(
 
 
 def _score_frame(X: Any, model: LogisticModel, options: dict[str, Any]) -> Any:
-
     # The scorer checks model, columns and options before anything is computed.
     scorer = Scorer(model, open_dask_frame("X", X), **options)
     model = replace(model, with_offset=False)  # or each partition would warn again

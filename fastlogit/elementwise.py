@@ -423,13 +423,3 @@ def _check(function: np.ufunc, args: tuple[Any, ...], out: Any, where: Any) -> N
         raise ValueError("out must be writeable; it is read-only") from None
     if out.shape[out.ndim - len(shape) :] != shape:
         raise ValueError(f"out must have shape {shape}; got {out.shape}") from None
-
-
-def both_classes(
-    function: Callable[..., Any], z: NDArray[Any], dtype: DTypeLike, threads: SupportsIndex | None
-) -> NDArray[Any]:
-    """A function of -z and of z as an array (n, 2), each column exact in its own tail."""
-    result = np.empty((z.size, 2), dtype)
-    function(-z, out=result[:, 0], threads=threads)
-    function(z, out=result[:, 1], threads=threads)
-    return result

@@ -24,7 +24,8 @@ with a logit of inf, or with -inf alone, has no limit: its results are NaN.
 
 For few rows, a call with two classes takes 2 to 5 µs besides the computation if X and `coef` are
 arrays of NumPy of the same float type in C order, t or the direction is an array, the intercept is
-a float, and there is no weight and no offset.  Otherwise it takes 10 µs more.
+a float, and there is no weight and no offset.  Otherwise it takes 10 µs more.  Logits and
+probabilities of K classes take 4 µs, with an array as the intercepts and without `out`.
 
 No result depends on the number of threads: the rows are split into parts that depend on X alone,
 and the results of the parts are added up in order.

@@ -17,22 +17,22 @@ from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state, check_scalar
-from sklearn.utils.multiclass import check_classification_targets, type_of_target
+from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from fastlogit import linear
 from fastlogit.core import checks
 from fastlogit.core import threads as _threads
 from fastlogit.core.warning import warn_caller
-from fastlogit.elementwise import both_classes, log_sigmoid, sigmoid
 from fastlogit.matrix import short
+from fastlogit.models import conversion, predictions
 from fastlogit.models.model import LogisticModel
 from fastlogit.training.fit import fit_and_warnings
 from fastlogit.training.messages import ConvergenceWarning as NotConverged
 from fastlogit.training.messages import SeparationWarning
 from fastlogit.training.options import Options
 from fastlogit.training.solvers import SOLVERS
-from fastlogit.training.targets import class_factors
+from fastlogit.training.targets import MOST_CLASSES, class_factors
 
 try:
     from sklearn.callback import CallbackSupportMixin as _Callbacks
@@ -47,7 +47,7 @@ except ImportError:  # scikit-learn before 1.9 has no callbacks
 
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -69,11 +69,12 @@ _REMEDIES = {
 
 
 class LogisticRegression(ClassifierMixin, BaseEstimator, _Callbacks):  # type: ignore[misc]
-    """Logistic regression for two classes, with the parameters of scikit-learn's own.
+    """Logistic regression for two or more classes, with the parameters of scikit-learn's own.
 
-    Minimises C Σ ξ + Σ coef² / 2, where ξ is the cross-entropy of a row; the intercept is not
-    penalised.  Parameters mean the same as in scikit-learn, and none is deprecated.  Those that do
-    not apply must keep their default.
+    Minimises C Σ ξ + Σ coef² / 2, where ξ is the cross-entropy of a row; the intercepts are not
+    penalised.  With K >= 3 classes, the probabilities are the softmax of K logits.  Parameters mean
+    the same as in scikit-learn, and none is deprecated.  Those that do not apply must keep their
+    default.
 
     Parameters
     ----------
@@ -95,13 +96,13 @@ class LogisticRegression(ClassifierMixin, BaseEstimator, _Callbacks):  # type: i
     intercept_scaling : float, default=1.0
         Ignored; in scikit-learn only liblinear uses it.
     class_weight : dict or "balanced", optional
-        Factors for the weights of each class; "balanced" gives both the same total weight.
+        Factors for the weights of each class; "balanced" gives all the same total weight.
     random_state : int, RandomState instance or None, default=None
         Seed of the sample of rows that a solver may begin with.  Another seed moves the result
         within `tol`; None always draws the same rows.
     solver : str, default="lbfgs"
         Any solver of scikit-learn, which lets fastlogit choose, or any other solver of
-        :func:`fastlogit.fit`.
+        :func:`fastlogit.fit`.  As in scikit-learn, "liblinear" is for two classes only.
     max_iter : int, default=100
         Most steps of the solver, each a read of X; the read at the start does not count.
     verbose : int, default=0
@@ -114,12 +115,12 @@ class LogisticRegression(ClassifierMixin, BaseEstimator, _Callbacks):  # type: i
 
     Attributes
     ----------
-    coef_ : ndarray (1, d)
+    coef_ : ndarray (1, d), or (K, d) for K >= 3 classes
         Coefficients; float32 if X was float32, else float64.
-    intercept_ : ndarray (1,)
-        Intercept, of the same dtype.
-    classes_ : ndarray (2,)
-        The labels, sorted; a positive logit is for the second.
+    intercept_ : ndarray (1,), or (K,)
+        Intercepts, of the same dtype.
+    classes_ : ndarray (2,), or (K,)
+        The labels, sorted.  With two, a positive logit is for the second.
     n_iter_ : ndarray (1,)
         Steps that were tried, each in one read of X.
     n_features_in_ : int
@@ -129,6 +130,11 @@ class LogisticRegression(ClassifierMixin, BaseEstimator, _Callbacks):  # type: i
 
     Notes
     -----
+    With K >= 3 classes, adding the same number to all K intercepts, or to all K coefficients of a
+    feature, changes no probability.  Here their sums over the classes are 0.  scikit-learn has
+    the same sums unless it did not begin at 0; its intercepts then differ from these by one number.
+    Compare probabilities, or differences between classes.
+
     Callbacks (`set_callbacks`, scikit-learn 1.9 and later) are called for the fit and for each
     iteration of every solver, and may end the fit.  They get a `fitted_estimator` only at the end
     of the fit.
@@ -204,7 +210,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator, _Callbacks):  # type: i
         X : array_like (n, d), or sparse matrix (n, d)
             Features, finite.  Copied if neither float64 nor float32, or sparse and not CSR.
         y : array_like (n,)
-            Labels: two different numbers, strings or booleans.
+            Labels: two or more different whole numbers or strings, or booleans.
         sample_weight : array_like (n,), optional
             Weights of the rows, finite and not negative.
 
@@ -235,22 +241,23 @@ class LogisticRegression(ClassifierMixin, BaseEstimator, _Callbacks):  # type: i
         """Do what `fit` does, and return the warnings."""
         l2, options = self._options()
         features, labels = self._validated(X, y)
-        classes = _two_classes(labels)
+        classes = _classes(labels, self.solver)
+        outputs = 1 if classes.size == 2 else classes.size
         weight = _weights(sample_weight, features)
         tasks = _Tasks(self, features, labels, weight)
         model, found = fit_and_warnings(
             features,
-            labels == classes[1],
+            labels == classes[1] if outputs == 1 else _native(labels),
             Options(**options, callback=tasks.next_iteration),
             l2=l2,
             weight=weight,
             class_weight=_class_weight(self.class_weight, classes),
-            start=self._start(features.shape[1]),
+            start=self._start((outputs, features.shape[1])),
             feature_names=getattr(self, "feature_names_in_", None),
         )
         self.classes_ = classes
-        self.coef_ = model.coef[np.newaxis].astype(features.dtype)
-        self.intercept_ = np.array([model.intercept], dtype=features.dtype)
+        self.coef_ = model.coef.reshape(outputs, -1).astype(features.dtype)
+        self.intercept_ = np.reshape(model.intercept, outputs).astype(features.dtype)
         # The start and each step read X once; the returned point may be listed twice.
         assert model.history is not None
         steps = len(set(model.history.passes)) - 1
@@ -304,11 +311,15 @@ class LogisticRegression(ClassifierMixin, BaseEstimator, _Callbacks):  # type: i
         }
         return l2, options
 
-    def _start(self, d: int) -> LogisticModel | None:
-        """Model to begin with for a warm start; None if the last fit had other columns."""
-        if not (self.warm_start and hasattr(self, "coef_")) or self.coef_.shape[1] != d:
+    def _start(self, shape: tuple[int, int]) -> LogisticModel | None:
+        """Model to begin with for a warm start; None if the last fit had another shape."""
+        if not (self.warm_start and hasattr(self, "coef_")) or self.coef_.shape != shape:
             return None
-        return LogisticModel(_dense(self.coef_)[0], float(self.intercept_[0]))
+        return LogisticModel(*self._parameters())
+
+    def _parameters(self) -> tuple[Any, Any]:
+        """Coefficients and intercepts of a `LogisticModel`."""
+        return conversion.parameters(conversion.dense(self.coef_), self.intercept_)
 
     # Without dispatch, arrays of other libraries become NumPy arrays.
     @config_context(array_api_dispatch=False)  # type: ignore[untyped-decorator]
@@ -329,16 +340,18 @@ class LogisticRegression(ClassifierMixin, BaseEstimator, _Callbacks):  # type: i
             self.n_jobs is None
             and type(coef) is type(intercept) is np.ndarray
             and coef.ndim == 2
-            and len(coef) == intercept.size == 1
+            and len(coef) == intercept.size
             and fitted.get("n_features_in_") == coef.shape[1]
         ):
             return None
         values = X if names is None else _values(X, names)
-        z: NDArray[Any] | None = short.call("logits", values, coef[0], intercept.item())
+        if len(coef) == 1:
+            coef, intercept = coef[0], intercept.item()
+        z: NDArray[Any] | None = short.call("logits", values, coef, intercept)
         return z if z is not None and np.isfinite(z).all() else None
 
     def decision_function(self, X: ArrayLike) -> NDArray[Any]:
-        """Logits, X @ coef + intercept: above 0 where the second class is more likely.
+        """Logits, X @ coef.T + intercept: of two classes above 0 where the second is more likely.
 
         Parameters
         ----------
@@ -347,7 +360,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator, _Callbacks):  # type: i
 
         Returns
         -------
-        ndarray (n,)
+        ndarray (n,), or (n, K) for K >= 3 classes
             float32 if X and the coefficients are, else float64.
 
         Raises
@@ -360,15 +373,10 @@ class LogisticRegression(ClassifierMixin, BaseEstimator, _Callbacks):  # type: i
             return z
         check_is_fitted(self)
         features = self._validated(X, reset=False)
-        return linear.decision(
-            features,
-            _dense(self.coef_)[0],
-            self.intercept_[0],
-            threads=_thread_count(self.n_jobs),
-        )
+        return linear.decision(features, *self._parameters(), threads=_thread_count(self.n_jobs))
 
     def predict(self, X: ArrayLike) -> NDArray[Any]:
-        """Predicted labels: the more likely class of each row.
+        """Predicted labels: the most likely class of each row.
 
         Parameters
         ----------
@@ -385,11 +393,12 @@ class LogisticRegression(ClassifierMixin, BaseEstimator, _Callbacks):  # type: i
         NotFittedError, TypeError, ValueError
             Before `fit`; or if X has other columns than in `fit`, or is not finite.
         """
-        likelier = (self.decision_function(X) > 0).astype(np.intp)
-        return self.classes_[likelier]
+        z = self.decision_function(X)
+        numbers: NDArray[np.intp] = z.argmax(axis=1) if z.ndim > 1 else (z > 0).astype(np.intp)
+        return self.classes_[numbers]
 
     def predict_proba(self, X: ArrayLike) -> NDArray[Any]:
-        """Probabilities of both classes, each accurate in its own tail.
+        """Probabilities of all classes, each accurate in its own tail.
 
         Parameters
         ----------
@@ -398,7 +407,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator, _Callbacks):  # type: i
 
         Returns
         -------
-        ndarray (n, 2)
+        ndarray (n, 2), or (n, K)
             In the order of `classes_`.
 
         Raises
@@ -406,7 +415,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator, _Callbacks):  # type: i
         NotFittedError, TypeError, ValueError
             Before `fit`; or if X has other columns than in `fit`, or is not finite.
         """
-        return self._apply_to_both_classes(sigmoid, X)
+        return predictions.probabilities(self.decision_function(X), _thread_count(self.n_jobs))
 
     def predict_log_proba(self, X: ArrayLike) -> NDArray[Any]:
         """Logarithms of the probabilities; finite even where a probability rounds to 0.
@@ -418,7 +427,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator, _Callbacks):  # type: i
 
         Returns
         -------
-        ndarray (n, 2)
+        ndarray (n, 2), or (n, K)
             In the order of `classes_`.
 
         Raises
@@ -426,7 +435,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator, _Callbacks):  # type: i
         NotFittedError, TypeError, ValueError
             Before `fit`; or if X has other columns than in `fit`, or is not finite.
         """
-        return self._apply_to_both_classes(log_sigmoid, X)
+        return predictions.log_probabilities(self.decision_function(X), _thread_count(self.n_jobs))
 
     def sparsify(self) -> LogisticRegression:
         """Store the coefficients as a sparse matrix, which takes less memory if many are 0.
@@ -459,16 +468,12 @@ class LogisticRegression(ClassifierMixin, BaseEstimator, _Callbacks):  # type: i
             Before `fit`.
         """
         check_is_fitted(self)
-        self.coef_ = _dense(self.coef_)
+        self.coef_ = conversion.dense(self.coef_)
         return self
-
-    def _apply_to_both_classes(self, function: Callable[..., Any], X: ArrayLike) -> NDArray[Any]:
-        z = self.decision_function(X)
-        return both_classes(function, z, z.dtype, _thread_count(self.n_jobs))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_class = False
+        tags.classifier_tags.multi_class = self.solver != "liblinear"
         tags.input_tags.sparse = True
         return tags
 
@@ -539,16 +544,21 @@ def _values(X: Any, names: Iterable[str]) -> Any:
     return X.to_numpy() if plain and are_names else None
 
 
-def _dense(coef: Any) -> Any:
-    return coef.toarray() if hasattr(coef, "toarray") else coef
+def _native(labels: NDArray[Any]) -> NDArray[Any]:
+    """Labels in the byte order of this machine."""
+    return labels.astype(labels.dtype.newbyteorder("="), copy=False)
 
 
 def _class_weight(class_weight: Any, classes: NDArray[Any]) -> Any:
-    """Class weights for targets that are False and True."""
+    """Class weights for the targets that `fit` gives: two classes become False and True."""
     if not isinstance(class_weight, Mapping):
         return class_weight
-    factors = class_factors(class_weight, classes.tolist(), "y")
-    return dict(zip((False, True), factors, strict=True))
+    labels = classes.tolist()
+    # As in scikit-learn, the labels that a fold lacks do no harm if all others have a factor.
+    if all(label in class_weight for label in labels):
+        class_weight = {label: class_weight[label] for label in labels}
+    factors = class_factors(class_weight, labels, "y")
+    return dict(zip((False, True) if len(labels) == 2 else labels, factors, strict=True))
 
 
 def _inverse(C: Any) -> float:
@@ -569,18 +579,19 @@ def _thread_count(n_jobs: Any) -> int | None:
     return number if number > 0 else max(1, _threads.available() + 1 + number)
 
 
-def _two_classes(labels: NDArray[Any]) -> NDArray[Any]:
-    """The two different labels, sorted."""
+def _classes(labels: NDArray[Any], solver: str) -> NDArray[Any]:
+    """The different labels, sorted."""
     check_classification_targets(labels)
-    kind = type_of_target(labels, input_name="y", raise_unknown=True)
-    if kind != "binary":
-        # scikit-learn's own checks ask for these words.
-        raise ValueError(
-            f"Only binary classification is supported. The type of the target is {kind}."
-        )
     classes = np.unique(labels)
-    if classes.size < 2:
+    if not 2 <= (count := classes.size) <= MOST_CLASSES:
         raise ValueError(
-            f"y must have two classes; it has one class only, {checks.shown(classes[0])}"
+            f"y must have from 2 to {MOST_CLASSES} classes; got {count} class{'es' * (count > 1)}: "
+            f"{checks.listed(classes.tolist())}"
+        )
+    if count > 2 and solver == "liblinear":
+        # scikit-learn's own checks ask for the first words.
+        raise ValueError(
+            f"Only binary classification is supported by the solver 'liblinear'; y has {count} "
+            "classes (OneVsRestClassifier trains a model for each)"
         )
     return classes

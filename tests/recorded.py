@@ -340,10 +340,17 @@ def saved(model: fl.LogisticModel) -> Any:
 
 def estimators() -> Any:
     X, given = fit_data()
-    for dtype, options in ("float64", {}), ("float32", {}), ("float64", {"solver": "newton"}):
+    three = np.where(np.arange(len(X)) % 3 == 0, 2.0, given["t"])
+    balanced = {"class_weight": "balanced"}
+    for dtype, t, options in (
+        ("float64", given["t"], {}),
+        ("float32", given["t"], {}),
+        ("float64", given["t"], {"solver": "newton"}),
+        ("float64", three, balanced),
+    ):
         matrix = X.astype(dtype)
         made = fastlogit.sklearn.LogisticRegression(**options)
-        made.fit(matrix, given["t"], given["weight"])
+        made.fit(matrix, t, given["weight"])
         found = {key: getattr(made, key) for key in ("coef_", "intercept_", "classes_", "n_iter_")}
         for name in ("decision_function", "predict_proba", "predict_log_proba", "predict"):
             found[name] = getattr(made, name)(matrix)[::150]
@@ -353,10 +360,15 @@ def estimators() -> Any:
     theirs.coef_, theirs.intercept_ = np.array([[0.5, -1.0]]), np.array([0.25])
     theirs.classes_, theirs.n_iter_ = np.array(["no", "yes"]), np.array([3])
     yield "from scikit-learn", saved(fl.from_sklearn(theirs))
+    theirs.coef_, theirs.intercept_ = np.array([[0.5, -1.0], [0.0, 2.0], [0.25, 0.0]]), np.arange(3)
+    theirs.classes_ = np.array(["high", "low", "middle"])
+    yield "from scikit-learn: three classes", saved(fl.from_sklearn(theirs))
     import statsmodels.api as sm
 
     fitted = sm.Logit(given["t"], sm.add_constant(X)).fit(disp=0, tol=1e-14)
     yield "from statsmodels", saved(fl.from_statsmodels(fitted))
+    fitted = sm.MNLogit(three, sm.add_constant(X)).fit(disp=0, tol=1e-14)
+    yield "from statsmodels: three classes", saved(fl.from_statsmodels(fitted))
 
 
 def write_tables(folder: Path) -> None:

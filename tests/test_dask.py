@@ -387,19 +387,31 @@ CLASSES = fl.LogisticModel(
 OFFSETS = np.random.default_rng(8).normal(size=(N, 3))
 
 
-@both
+@pytest.mark.parametrize(
+    ("lazy", "eager"),
+    [
+        (fastlogit.dask.decision, CLASSES.decision),
+        (fastlogit.dask.probability, CLASSES.predict_proba),
+    ],
+    ids=["decision", "probability"],
+)
 def test_arrays_have_a_column_for_each_class(lazy, eager):
     features = da.from_array(X, chunks=(300, 4))
     for offset in (None, OFFSETS, da.from_array(OFFSETS, chunks=(500, 2))):
         result = lazy(features, CLASSES, offset=offset)
         assert (result.shape, result.dtype) == ((N, 3), np.float64)
         assert result.chunks == (features.chunks[0], (3,))
-        expected = eager(
-            X, CLASSES.coef, CLASSES.intercept, offset=None if offset is None else OFFSETS
-        )
+        expected = eager(X, offset=None if offset is None else OFFSETS)
         np.testing.assert_array_equal(result, expected)
-    rows = lazy(features[features[:, 0] > 5], CLASSES).compute()
-    assert rows.shape == (0, 3)
+        copy = pickle.loads(pickle.dumps(result))
+        np.testing.assert_array_equal(copy[:, 1].compute(), expected[:, 1])
+    for least in (2.5, 5.0):  # rows in some of the chunks, and in none
+        chosen, kept = features[:, 0] > least, X[:, 0] > least
+        offset = da.from_array(OFFSETS, chunks=(300, 2))[chosen]
+        result = lazy(features[chosen], CLASSES, offset=offset).compute()
+        assert result.shape == (kept.sum(), 3)
+        if kept.any():
+            np.testing.assert_array_equal(result, eager(X[kept], offset=OFFSETS[kept]))
 
 
 @pytest.mark.parametrize("offset", [OFFSETS[:, 0], OFFSETS[:, :2], OFFSETS[:-1], "w"])

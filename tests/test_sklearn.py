@@ -10,6 +10,7 @@ import sys
 import warnings
 from collections import Counter
 from functools import partial
+from itertools import product
 from unittest import mock
 
 import numpy as np
@@ -567,24 +568,26 @@ def test_odd_arguments_are_taken_as_without_short_calls():
     given, outcomes = usual()["X"], Counter()
     frame = pd.DataFrame(given[:1], columns=list("abcdefghi"))
     rows = np.random.default_rng(5).normal(size=(50, 9))
-    for fitted in (rows, pd.DataFrame(rows, columns=frame.columns)):
-        classifier = LogisticRegression().fit(fitted, T[:50])
-        general = LogisticRegression(n_jobs=1).fit(fitted, T[:50])
+    named = pd.DataFrame(rows, columns=frame.columns)
+    for fitted, labels in product((rows, named), (T[:50], np.arange(50) % 3)):
+        classifier = LogisticRegression().fit(fitted, labels)
+        general = LogisticRegression(n_jobs=1).fit(fitted, labels)
         for features in (given, frame, *odd_arrays(given), *odd_frames(frame)):
             call = partial(classifier.decision_function, features)
             outcomes[compared(call, partial(general.decision_function, features))] += 1
     all_happened(outcomes)
 
 
+@pytest.mark.parametrize("labels", [LABELS, np.arange(1000) % 3], ids=["two", "three"])
 @pytest.mark.parametrize("kind", ["float64", "float32"])
 @pytest.mark.parametrize("name", ["decision_function", "predict", "predict_proba"])
-def test_few_rows_are_predicted_without_validation(name, kind):
+def test_few_rows_are_predicted_without_validation(name, kind, labels):
     frame = pd.DataFrame(X.astype(kind), columns=list("abcdefg"))
     row, integers = frame[:1].copy(), frame[:1].round().astype({"b": "int16"})
     for fitted, rows in ((X.astype(kind), X[:9].astype(kind)), (frame, row), (frame, integers)):
         classifier, general = LogisticRegression(), LogisticRegression(n_jobs=1)
-        expected = outcome(partial(getattr(general.fit(fitted, LABELS), name), rows))
-        call = partial(getattr(classifier.fit(fitted, LABELS), name), rows)
+        expected = outcome(partial(getattr(general.fit(fitted, labels), name), rows))
+        call = partial(getattr(classifier.fit(fitted, labels), name), rows)
         with mock.patch.object(LogisticRegression, "_validated", side_effect=AssertionError):
             assert outcome(call) == expected
 
@@ -635,8 +638,8 @@ def test_any_two_labels(labels):
         ({"solver": "adam"}, ValueError, "solver must be 'lbfgs', .*; got 'adam'"),
         ({"solver": ["lbfgs"]}, ValueError, "solver must be 'lbfgs', "),
         ({"class_weight": "even"}, ValueError, "class_weight"),
-        ({"class_weight": {5: 1.0}}, ValueError, "have the labels of y, 0 and 1; got 5"),
-        ({"class_weight": {np.int64(5): 1.0}}, ValueError, "have the labels of y, 0 and 1; got 5"),
+        ({"class_weight": {5: 1.0}}, ValueError, "have the labels of y, 0, 1; got 5"),
+        ({"class_weight": {np.int64(5): 1.0}}, ValueError, "have the labels of y, 0, 1; got 5"),
         ({"class_weight": {0: -1.0}}, ValueError, r"class_weight\[0\] must be finite and not neg"),
         ({"penalty": np.array(["l2"])}, ValueError, "penalty must be 'l2' or None"),
         ({"l1_ratio": np.zeros(2)}, ValueError, "l1_ratio must be 0"),
@@ -659,12 +662,16 @@ def test_wrong_parameters(parameters, error, message):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((X, np.arange(1000) % 3), "Only binary classification is supported.*multiclass"),
-        ((X, np.zeros(1000)), "y must have two classes; it has one class only, 0.0$"),
-        ((X, np.zeros(1000, int)), "it has one class only, 0$"),
-        ((X, ["no"] * 1000), "it has one class only, 'no'$"),
-        ((X, np.ones(1000, bool)), "it has one class only, True$"),
+        ((X, np.zeros(1000)), "y must have from 2 to 10000 classes; got 1 class: 0.0$"),
+        ((X, np.zeros(1000, int)), "got 1 class: 0$"),
+        ((X, ["no"] * 1000), "got 1 class: 'no'$"),
+        ((X, np.ones(1000, bool)), "got 1 class: True$"),
+        (
+            (np.ones((30_003, 1)), np.arange(30_003) % 10_001),
+            "got 10001 classes: 0, 1, 2, 3, 4 and 9996 m",
+        ),
         ((X, X[:, 0]), "Unknown label type"),
+        ((X, np.column_stack([T, T])), "y should be a 1d array"),
         ((X, T, -WEIGHT), "Negative values in data passed to `sample_weight`"),
         ((X, T, WEIGHT[:-1]), "sample_weight"),
         ((X, T, 0.0 * WEIGHT), "at least one sample_weight must be above 0|zero"),
@@ -672,12 +679,13 @@ def test_wrong_parameters(parameters, error, message):
         ((np.where(X > 2, np.nan, X), T), "X contains NaN"),
     ],
     ids=[
-        "three",
         "one",
         "integer",
         "text",
         "bool",
+        "many",
         "continuous",
+        "matrix",
         "negative",
         "short",
         "zero",

@@ -8,12 +8,17 @@ from __future__ import annotations
 import ast
 import re
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from fastlogit.models.model import LogisticModel
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+# The classifiers of scikit-learn whose probabilities of three or more classes are a softmax.
+_SOFTMAX = ("LogisticRegression", "LogisticRegressionCV", "LinearDiscriminantAnalysis")
 # Names of the column of ones in statsmodels.
 _CONSTANTS = ("const", "Intercept")
 # The name that patsy gives to the column of a category.
@@ -26,20 +31,25 @@ def from_sklearn(estimator: Any) -> LogisticModel:
     Parameters
     ----------
     estimator : LogisticRegression, LogisticRegressionCV, SGDClassifier, ...
-        It must have ``coef_`` and ``intercept_`` for two classes and probabilities σ(z), such as
-        glum's regressors of the binomial family.  For a pipeline, pass its last step.  glum does
-        not store whether there was an offset; set it with
+        It must have ``coef_`` and ``intercept_``.  Probabilities of two classes must be σ(z).
+        glum's regressors of the binomial family have these, too.  Probabilities of more classes
+        must be a softmax; scikit-learn's LogisticRegression and LinearDiscriminantAnalysis have
+        these.  For a pipeline, pass its last step.  glum does not store whether there was an
+        offset; set it with
         ``dataclasses.replace(model, with_offset=True)``.
 
     Returns
     -------
     LogisticModel
-        With the classes and feature names of the estimator.
+        With the classes, feature names and coefficients of the estimator.  Over K classes their
+        sums may differ from 0.  They are doubled in one case: up to scikit-learn 1.7, two classes
+        with ``multi_class="multinomial"`` have the probability σ(2 z).
 
     Raises
     ------
     TypeError, ValueError
-        If the estimator is not fitted, or is another kind of model.
+        If the estimator is not fitted, or is another kind of model, such as a one-vs-rest
+        classifier of three or more classes.
 
     Examples
     --------
@@ -64,26 +74,55 @@ def from_sklearn(estimator: Any) -> LogisticModel:
         not hasattr(estimator, "predict_proba") or hasattr(estimator, "support_vectors_")
     ):
         raise TypeError(
-            f"estimator must be a classifier whose probabilities are a sigmoid; got {kind}"
+            "estimator must be a classifier whose probabilities are sigmoids or a softmax; "
+            f"got {kind}"
         )
-    if getattr(estimator, "multi_class", None) == "multinomial":  # of scikit-learn up to 1.7
+    rows = np.atleast_2d(dense(estimator.coef_))
+    classes = tuple(getattr(estimator, "classes_", (0, 1)))
+    if len(classes) != max(2, len(rows)):
         raise ValueError(
-            "estimator must not be multinomial: its probabilities are not the sigmoid of its logits"
+            f"estimator must have one row of coef_ for two classes, or for each of more; got "
+            f"{len(rows)} for {len(classes)} classes"
         )
-    coef = estimator.coef_
-    coef = np.atleast_2d(coef.toarray() if hasattr(coef, "toarray") else coef)
-    classes = getattr(estimator, "classes_", (0, 1))
-    if coef.shape[0] != 1 or len(classes) != 2:
-        raise ValueError(f"estimator must have two classes; got {len(classes)}")
-    intercept = float(np.ravel(estimator.intercept_)[0])
+    coef, intercept = parameters(rows, np.ravel(estimator.intercept_))
+    if len(classes) > 2:
+        _must_be_softmax(estimator)
+    elif getattr(estimator, "multi_class", None) == "multinomial":
+        coef, intercept = 2.0 * coef, 2.0 * intercept
     names = getattr(estimator, "feature_names_in_", getattr(estimator, "feature_names_", None))
     return LogisticModel(
-        coef[0],
+        coef,
         intercept,
         None if names is None else tuple(map(str, names)),
-        classes=tuple(classes),
+        classes=classes,
         with_intercept=bool(getattr(estimator, "fit_intercept", True)),
     )
+
+
+def dense(coef: Any) -> Any:
+    """Coefficients as an array, also those that scikit-learn's ``sparsify`` has compressed."""
+    return coef.toarray() if hasattr(coef, "toarray") else coef
+
+
+def parameters(rows: NDArray[Any], intercepts: NDArray[Any]) -> tuple[NDArray[Any], Any]:
+    """Coefficients and intercepts of a `LogisticModel`, in which two classes have one logit."""
+    return (rows, intercepts) if len(rows) > 1 else (rows[0], float(intercepts[0]))
+
+
+def _must_be_softmax(estimator: Any) -> None:
+    """Check that the probabilities of three or more classes are a softmax."""
+    known = any(
+        kind.__name__ in _SOFTMAX and kind.__module__.startswith(("sklearn.", "fastlogit."))
+        for kind in type(estimator).__mro__
+    )
+    # "warn" was the default up to scikit-learn 0.21, and meant "ovr".
+    one_vs_rest = getattr(estimator, "multi_class", None) in ("ovr", "warn")
+    if not known or one_vs_rest or getattr(estimator, "solver", None) == "liblinear":
+        raise ValueError(
+            f"estimator must have probabilities that are a softmax; {type(estimator).__name__} "
+            f"{'is' if known else 'may be'} one-vs-rest: its probabilities of a row are sigmoids, "
+            "divided by their sum"
+        )
 
 
 def _is(value: Any, *names: str) -> bool:
@@ -93,7 +132,7 @@ def _is(value: Any, *names: str) -> bool:
 
 
 def from_statsmodels(results: Any) -> LogisticModel:
-    """Convert the results of a fitted ``Logit`` or binomial ``GLM`` of statsmodels.
+    """Convert the results of a fitted ``Logit``, ``MNLogit`` or binomial ``GLM`` of statsmodels.
 
     Parameters
     ----------
@@ -108,6 +147,9 @@ def from_statsmodels(results: Any) -> LogisticModel:
         formula has a response of categories, such as True and False, that is the probability of
         the *first* one, so `classes` lists the labels as (second, first).  With an offset,
         `with_offset` is set, and predictions need the offset.
+
+        Of an ``MNLogit`` all probabilities equal ``results.predict``.  The coefficients and the
+        intercept of the first class are 0, and the others are the parameters of statsmodels.
 
     Raises
     ------
@@ -128,30 +170,39 @@ def from_statsmodels(results: Any) -> LogisticModel:
     if model is None or not hasattr(results, "params"):
         raise TypeError(f"results must be the return value of fit(); got {type(results).__name__}")
     family = getattr(model, "family", None)
+    multinomial = type(model).__name__ == "MNLogit"
     logit = type(model).__name__ == "Logit" or (
         _is(family, "binomial") and _is(getattr(family, "link", None), "logit")
     )
-    if not logit:
-        raise ValueError("results must be of Logit, or of a binomial GLM with logit link")
+    if not (logit or multinomial):
+        raise ValueError("results must be of Logit, MNLogit, or a binomial GLM with logit link")
     if model.exog_names is None:
         raise ValueError(
             "results must have column names; remove_data() removes them, so convert the results "
             "before it"
         )
-    names, params = list(model.exog_names), np.asarray(results.params, np.float64)
-    if params.shape != (len(names),):
+    classes = _multinomial_classes(model) if multinomial else _classes(model)
+    # A row for each class but the first.
+    params = np.atleast_2d(np.asarray(results.params, np.float64).T)
+    names = list(model.exog_names)
+    if params.shape != (len(classes) - 1, len(names)):
         raise ValueError(
-            f"results must have one parameter for each column, {len(names)}; got {params.size}"
+            f"results must have one parameter for each column, {len(names)}, and each class but "
+            f"one; got shape {params.T.shape}"
         )
     constants = [j for j, name in enumerate(names) if name in _CONSTANTS and _is_one(model, j)]
     kept = [j for j in range(len(names)) if j not in constants]
+    if len(classes) > 2:
+        params = np.vstack([np.zeros(len(names)), params])
+    coef, intercept = parameters(params[:, kept], params[:, constants].sum(axis=1))
+    offsets = ("offset", "exposure") if logit else ()  # MNLogit ignores them
     return LogisticModel(
-        params[kept],
-        float(params[constants].sum()),
+        coef,
+        intercept,
         tuple(names[j] for j in kept),
-        classes=_classes(model),
+        classes=classes,
         with_intercept=bool(constants),
-        with_offset=any(getattr(model, name, None) is not None for name in ("offset", "exposure")),
+        with_offset=any(getattr(model, name, None) is not None for name in offsets),
     )
 
 
@@ -179,6 +230,21 @@ def _classes(model: Any) -> tuple[Any, Any]:
         raise ValueError(f"results must be of a response with two categories; got {names}")
     first, second = _categories(model) or [_label(text) for _, text in parts]
     return second, first
+
+
+def _multinomial_classes(model: Any) -> tuple[Any, ...]:
+    """The labels of an MNLogit, which has them as text; its data have their types."""
+    texts = [model._ynames_map[number] for number in range(int(model.J))]
+    endog = getattr(model.data, "orig_endog", None)
+    values = [] if endog is None or np.size(endog) > len(endog) else np.ravel(endog).tolist()
+    labels = {_text(label): label for label in set(values)}
+    return tuple(labels.get(text, _label(text)) for text in texts)
+
+
+def _text(label: Any) -> str:
+    """The text of a label in an MNLogit."""
+    is_whole = isinstance(label, bool | int | float) and label % 1 == 0
+    return str(int(label)) if is_whole else str(label)
 
 
 def _categories(model: Any) -> list[Any] | None:

@@ -8,9 +8,10 @@ import numpy as np
 
 from fastlogit.classes import log_softmax, softmax
 from fastlogit.core import checks
-from fastlogit.elementwise import both_classes, log_sigmoid, sigmoid
+from fastlogit.elementwise import log_sigmoid, sigmoid
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any, SupportsIndex
 
     from numpy.typing import NDArray
@@ -25,15 +26,25 @@ _THRESHOLD = 0.5
 def probabilities(logits: Logits, threads: SupportsIndex | None = None) -> NDArray[np.float64]:
     """The probability of each class, (n, 2) or (n, K), exact in its own tail."""
     if logits.ndim == 1:
-        return both_classes(sigmoid, logits, np.float64, threads)
+        return _both_classes(sigmoid, logits, threads)
     return softmax(logits, threads=threads)
 
 
 def log_probabilities(logits: Logits, threads: SupportsIndex | None = None) -> NDArray[np.float64]:
     """The logarithms of the probabilities, (n, 2) or (n, K)."""
     if logits.ndim == 1:
-        return both_classes(log_sigmoid, logits, np.float64, threads)
+        return _both_classes(log_sigmoid, logits, threads)
     return log_softmax(logits, threads=threads)
+
+
+def _both_classes(
+    function: Callable[..., Any], z: Logits, threads: SupportsIndex | None
+) -> NDArray[Any]:
+    """A function of -z and of z as an array (n, 2), each column exact in its own tail."""
+    result = np.empty((z.size, 2), z.dtype)
+    function(-z, out=result[:, 0], threads=threads)
+    function(z, out=result[:, 1], threads=threads)
+    return result
 
 
 def checked_threshold(threshold: float, classes: tuple[Any, ...]) -> float:

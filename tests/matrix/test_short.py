@@ -72,6 +72,23 @@ def test_short_calls_have_the_bits_of_the_general_way(name, dtypes):
         assert outcome(partial(function, *args)) == outcome(partial(function, *args, threads=ONE))
 
 
+@pytest.mark.parametrize("dtypes", DTYPES, ids=str)
+@pytest.mark.parametrize("name", SCORES)
+def test_scores_of_classes_have_the_bits_of_the_general_way(name, dtypes):
+    rng = np.random.default_rng(2)
+    function = getattr(linear, name)
+    for n, K, d in [(1, 2, 1), (1, 3, 8), (3, 10, 7), (128, 5, 33), (2, 200, 5)]:
+        X, coef = rng.normal(size=(n, d)).astype(dtypes[0]), rng.normal(size=(K, d))
+        given = X, coef.astype(dtypes[1]), rng.normal(size=K).astype(dtypes[1])
+        assert short.call(RESULTS[name], *given) is not None
+        expected = outcome(partial(function, *given, threads=ONE))
+        assert outcome(partial(function, *given)) == expected
+        read = [read_only(array) for array in given]
+        assert not jit.compiles(lambda read=read: function(*read))
+        assert outcome(partial(function, *read)) == expected
+        assert outcome(partial(function, X, read[1][:, ::-1][:, ::-1], given[2])) == expected
+
+
 @pytest.mark.parametrize("kind", ["int64", "bool"])
 def test_labels_may_have_any_dtype(kind):
     given = usual()
@@ -163,9 +180,9 @@ def outputs(X):
     ]
 
 
-def odd(rng, pools):
+def odd(rng, pools, given=None):
     """Usual arguments, one or more of them replaced by odd ones."""
-    given = usual()
+    given = dict(given or usual())
     first = rng.integers(len(pools))
     for number, (name, pool) in enumerate(pools.items()):
         if number == first or rng.random() < 0.15:
@@ -185,6 +202,18 @@ def test_functions_take_odd_arguments_as_the_general_way_does():
             call = partial(call, with_intercept=[True, 1, 0, "", None][rng.integers(5)])
         if name in SCORES and rng.random() < 0.5:
             call = partial(call, missing=MISSING[rng.integers(len(MISSING))])
+        outcomes[compared(call, partial(call, threads=ONE))] += 1
+    all_happened(outcomes)
+
+
+def test_scores_of_classes_take_odd_arguments_as_the_general_way_does():
+    rng, outcomes = np.random.default_rng(6), Counter()
+    coef, intercept = rng.normal(size=(3, usual()["coef"].size)), rng.normal(size=3)
+    given = {"X": usual()["X"], "coef": coef, "intercept": intercept}
+    pools = {name: odd_arrays(array) for name, array in given.items()}
+    pools["intercept"] += INTERCEPTS
+    for _ in range(800):
+        call = partial(getattr(linear, SCORES[rng.integers(2)]), **odd(rng, pools, given))
         outcomes[compared(call, partial(call, threads=ONE))] += 1
     all_happened(outcomes)
 

@@ -12,6 +12,9 @@ import statsmodels.formula.api as smf
 from glum import GeneralizedLinearRegressor
 from sklearn import linear_model, pipeline, preprocessing, svm
 from sklearn.datasets import make_classification
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+from statsmodels.miscmodels.ordinal_model import OrderedModel
+from statsmodels.tools.sm_exceptions import SpecificationWarning
 
 import fastlogit as fl
 from fastlogit.models.model import OffsetWarning
@@ -20,6 +23,16 @@ from fastlogit.sklearn import LogisticRegression
 X, T = make_classification(300, 4, n_informative=3, n_redundant=0, random_state=3)
 LABELS = np.array(["no", "yes"])[T]
 FRAME = pd.DataFrame(X, columns=list("abcd"))
+# Three classes, none of which can be separated.
+NUMBERS = np.argmax(X[:, :3] + np.random.default_rng(4).gumbel(size=(300, 3)), axis=1)
+SPECIES = np.array(["a", "b", "c"])[NUMBERS]
+
+
+def one_vs_rest(estimator, **attributes):
+    """An estimator as scikit-learn fitted it up to 1.7."""
+    estimator.fit(FRAME, SPECIES)
+    vars(estimator).update(attributes)
+    return estimator
 
 
 @pytest.mark.parametrize(
@@ -43,6 +56,32 @@ def test_classifiers_of_scikit_learn_predict_the_same(estimator):
     assert model.classes == ("no", "yes")
     assert model.feature_names == tuple("abcd")
     assert model.with_intercept is estimator.fit_intercept
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        linear_model.LogisticRegression(),
+        linear_model.LogisticRegression(fit_intercept=False),
+        type("Subclass", (linear_model.LogisticRegression,), {})(),
+        linear_model.LogisticRegressionCV(
+            Cs=2, l1_ratios=(0,), use_legacy_attributes=False, scoring="neg_log_loss"
+        ),
+        LinearDiscriminantAnalysis(),
+        LogisticRegression(),
+    ],
+    ids=lambda estimator: type(estimator).__name__,
+)
+def test_softmax_classifiers_of_scikit_learn_predict_the_same(estimator):
+    estimator.fit(FRAME, SPECIES)
+    model = fl.from_sklearn(estimator)
+    np.testing.assert_array_equal(model.coef, estimator.coef_)
+    np.testing.assert_array_equal(model.intercept, estimator.intercept_)
+    np.testing.assert_allclose(model.predict_proba(X), estimator.predict_proba(FRAME), rtol=1e-9)
+    np.testing.assert_array_equal(model.predict(FRAME), estimator.predict(FRAME))
+    assert model.classes == ("a", "b", "c")
+    assert model.feature_names == tuple("abcd")
+    assert model.with_intercept is getattr(estimator, "fit_intercept", True)
 
 
 def test_sparse_coefficients_are_converted():
@@ -75,9 +114,19 @@ def test_glum_predicts_the_same():
             "a classifier whose probabilities .*; got Linear",
         ),
         (
-            linear_model.LogisticRegression().fit(X, np.arange(300) % 3),
+            linear_model.SGDClassifier(loss="log_loss", random_state=0).fit(FRAME, SPECIES),
             ValueError,
-            "two classes; got 3",
+            "softmax; SGDClassifier may be one-vs-rest",
+        ),
+        (
+            one_vs_rest(linear_model.LogisticRegression(), multi_class="ovr"),
+            ValueError,
+            "softmax; LogisticRegression is one-vs-rest",
+        ),
+        (
+            one_vs_rest(linear_model.LogisticRegression(), solver="liblinear"),
+            ValueError,
+            "softmax; LogisticRegression is one-vs-rest",
         ),
         (linear_model.SGDClassifier().fit(X, T), ValueError, "loss 'log_loss'; .* has 'hinge'"),
         (
@@ -112,6 +161,61 @@ def test_statsmodels_predicts_the_same(make):
     assert model.feature_names == tuple("abcd")
     assert model.with_intercept
     np.testing.assert_allclose(model.standard_errors(FRAME), np.roll(results.bse, -1), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes"),
+    [
+        (NUMBERS, (0, 1, 2)),
+        (NUMBERS.tolist(), (0, 1, 2)),
+        (pd.Series(NUMBERS - 1), (-1, 0, 1)),
+        (0.5 * NUMBERS, (0.0, 0.5, 1.0)),
+        (SPECIES, ("a", "b", "c")),
+        (NUMBERS.astype(str), ("0", "1", "2")),
+        (pd.Series(pd.Categorical(SPECIES, ["c", "a", "b"]), name="t"), ("c", "a", "b")),
+        (pd.DataFrame({"t": SPECIES}), ("a", "b", "c")),
+        (np.eye(3)[NUMBERS], (0, 1, 2)),
+        (pd.DataFrame(np.eye(3)[NUMBERS], columns=["x", "y", "z"]), ("x", "y", "z")),
+        (NUMBERS == 1, (False, True)),
+    ],
+    ids=[
+        *("numbers", "list", "series", "halves", "text", "digits", "categories", "frame"),
+        *("indicators", "frame of indicators", "two"),
+    ],
+)
+def test_multinomial_results_of_statsmodels_predict_the_same(labels, classes):
+    with warnings.catch_warnings(action="ignore", category=SpecificationWarning):
+        results = sm.MNLogit(labels, sm.add_constant(FRAME)).fit(disp=False)
+    model = fl.from_statsmodels(results)
+    np.testing.assert_allclose(model.predict_proba(FRAME), results.predict(), rtol=1e-9)
+    assert model.classes == classes
+    assert [type(label) for label in model.classes] == [type(label) for label in classes]
+    assert model.feature_names == tuple("abcd")
+    assert model.with_intercept
+    theirs = np.roll(np.asarray(results.params).T, -1, axis=1)
+    if len(classes) > 2:
+        np.testing.assert_array_equal(model.coef, np.vstack([np.zeros(4), theirs[:, :-1]]))
+        np.testing.assert_array_equal(model.intercept, np.append(0.0, theirs[:, -1]))
+    errors = np.squeeze(np.roll(np.asarray(results.bse).T, -1, axis=1))
+    np.testing.assert_allclose(model.standard_errors(FRAME), errors, rtol=1e-5)
+
+
+def test_multinomial_results_of_a_formula_an_array_or_a_penalty():
+    table = FRAME.assign(t=NUMBERS + 1)
+    results = smf.mnlogit("t ~ a + b", table).fit(disp=False)
+    for model in (fl.from_statsmodels(results), fl.from_statsmodels(results)):
+        assert model.classes == (1, 2, 3)
+        assert model.feature_names == ("a", "b")
+        proba = model.predict_proba(FRAME[["a", "b"]])
+        np.testing.assert_allclose(proba, results.predict(table), rtol=1e-9)
+        results.remove_data()
+    for results in (
+        sm.MNLogit(NUMBERS, X).fit(disp=False),
+        sm.MNLogit(NUMBERS, X).fit_regularized(alpha=0.5, disp=False),
+    ):
+        model = fl.from_statsmodels(results)
+        assert not model.with_intercept
+        np.testing.assert_allclose(model.predict_proba(X), results.predict(X), rtol=1e-9)
 
 
 def test_statsmodels_may_have_no_constant():
@@ -270,21 +374,22 @@ def test_a_model_without_an_offset_says_so():
         sm.OLS(T, X).fit(),
         sm.Probit(T, X).fit(disp=False),
         sm.GLM(T, X, sm.families.Binomial(sm.families.links.Probit())).fit(),
+        OrderedModel(NUMBERS, X, distr="logit").fit(disp=False, method="bfgs"),
         sm.Logit(T, X),
         None,
     ],
-    ids=["OLS", "Probit", "a probit GLM", "not fitted", "None"],
+    ids=["OLS", "Probit", "a probit GLM", "ordered", "not fitted", "None"],
 )
 def test_other_results_of_statsmodels_are_an_error(results):
     with pytest.raises((TypeError, ValueError), match=r"^results must be"):
         fl.from_statsmodels(results)
 
 
-def test_a_multinomial_model_of_two_classes_is_an_error():
+def test_a_multinomial_model_of_two_classes_has_doubled_logits():
     estimator = linear_model.LogisticRegression().fit(X, T)
     estimator.multi_class = "multinomial"  # as scikit-learn took it up to 1.7
-    with pytest.raises(ValueError, match="estimator must not be multinomial"):
-        fl.from_sklearn(estimator)
+    z = estimator.decision_function(X)
+    np.testing.assert_allclose(fl.from_sklearn(estimator).decision(X), 2.0 * z, rtol=1e-9)
 
 
 @pytest.mark.parametrize("exog", [X, FRAME], ids=["array", "data frame"])
