@@ -147,7 +147,7 @@ def _put_losses(
     """Put the losses of class numbers with the logits z."""
     jit.wide_vectors(z)
     for i in range(z.size):
-        losses[i] = multinomial.loss(z[i], largest[i], log[i], log_low[i], float32 is not None)
+        losses[i] = multinomial.loss(z[i], largest[i], log[i], log_low[i], float32)
 
 
 @jit.inner
@@ -161,7 +161,7 @@ def _put_soft_losses(
     for i in range(Z.shape[0]):
         high, low, scale = multinomial.total_distance(Z[i], soft[i], block.largest[i])
         block.losses[i] = multinomial.soft_loss(
-            high, low, scale, block.log[i], block.log_low[i], float32 is not None
+            high, low, scale, block.log[i], block.log_low[i], float32
         )
 
 
@@ -171,7 +171,7 @@ def _put_log_sums(Z: NDArray[Any], block: class_sums.Block, float32: Literal[Tru
     jit.wide_vectors(block.log)
     for i in range(block.log.size):
         block.losses[i] = multinomial.plus_log(
-            block.largest[i], 0.0, block.log[i], block.log_low[i], float32 is not None
+            block.largest[i], 0.0, block.log[i], block.log_low[i], float32
         )
     for i in range(Z.shape[0]):
         if abs(block.largest[i]) == np.inf:
@@ -202,7 +202,6 @@ def _add_losses(
 def _put_own(block: class_sums.Block, float32: Literal[True] | None) -> None:
     """Put the residuals of the classes of the targets, minus all other probabilities."""
     jit.wide_vectors(block.own)
-    narrow = float32 is not None
     for i in range(block.own.size):
         rest, rest_low = multinomial.others(
             block.own[i],
@@ -211,10 +210,10 @@ def _put_own(block: class_sums.Block, float32: Literal[True] | None) -> None:
             block.own_low[i],
             block.total[i],
             block.total_low[i],
-            narrow,
+            float32,
         )
         block.own_high[i] = -multinomial.share(
-            rest, rest_low, block.inverse[i], block.inverse_low[i], narrow
+            rest, rest_low, block.inverse[i], block.inverse_low[i], float32
         )
 
 
@@ -268,8 +267,8 @@ def _put_logs(
     for i in range(out.shape[0]):
         for j in range(out.shape[1]):
             row = i if by_class is None else j
-            z, most, narrow = logits[i, j], largest[row], float32 is not None
-            out[i, j] = -multinomial.loss(z, most, log[row], log_low[row], narrow)
+            z, most = logits[i, j], largest[row]
+            out[i, j] = -multinomial.loss(z, most, log[row], log_low[row], float32)
 
 
 @jit.inner
@@ -283,10 +282,10 @@ def _mix(
     jit.wide_vectors(b.high)
     for i in range(t.shape[0]):
         for j in range(t.shape[1]):
-            row, narrow = i if by_class is None else j, float32 is not None
+            row = i if by_class is None else j
             e, e_low = b.high[i, j], b.low[i, j] if float32 is None else 0.0
             s, s_low, most = b.total[row], b.total_low[row], b.largest[row]
-            rest, rest_low = multinomial.others(b.logits[i, j], most, e, e_low, s, s_low, narrow)
+            rest, rest_low = multinomial.others(b.logits[i, j], most, e, e_low, s, s_low, float32)
             b.high[i, j], low = multinomial.soft_residual(t[i, j], e, e_low, rest, rest_low)
             if float32 is None:
                 b.low[i, j] = low
@@ -310,9 +309,7 @@ def _put_shares(
         for j in range(out.shape[1]):
             row = i if by_class is None else j
             rest = low[i, j] if float32 is None else 0.0
-            value = multinomial.share(
-                high[i, j], rest, inverse[row], inverse_low[row], float32 is not None
-            )
+            value = multinomial.share(high[i, j], rest, inverse[row], inverse_low[row], float32)
             if weight is not None and divisor is not None:
                 value = sums.weighted(value, weight[row]) / divisor
             out[i, j] = value

@@ -16,14 +16,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastlogit.kernels import jit, lanes, multinomial
-from fastlogit.kernels.ieee import add_in_any_order, fast_two_sum, two_sum
+from fastlogit.kernels.ieee import fast_two_sum, two_sum
+from fastlogit.kernels.lane_operators import select
 
 # Words of a block: of its logits and exponentials, and of its rows.  They are in the second cache;
 # blocks that fit into the first one have so few rows that the calls for each block take longer.
 BLOCK_BY_CLASS, BLOCK_BY_ROW = 8192, 12288
-# Elements of a long row for which memory is asked at a time.
-FETCHED = 192
-CACHE_LINE = 64
 # Most classes that are kept class by class.
 MOST_BY_CLASS = 48
 
@@ -100,25 +98,9 @@ def add_by_class(
     out: NDArray[Any],
 ) -> None:
     """Put the logits, the largest of each row, the exponentials and their sum."""
-    transpose(Z[first : first + rows], block.logits, rows, Z.shape[1])
-    _compare(block.logits, block.largest, block.second)
-    _begin(block.largest, block.second, float32, block.unit, block.limit, block.total)
-    _add_classes(
-        block.logits,
-        block.largest,
-        block.unit,
-        block.limit,
-        float32,
-        block.high,
-        block.low,
-        block.total,
-        block.total_low,
-        Z,
-        out,
-        first * Z.shape[1],
-        rows * Z.shape[1],
-    )
-    _join(block.total, block.total_low, float32, block.inverse, block.inverse_low)
+    classes = Z.shape[1]
+    transpose(Z[first : first + rows], block.logits, rows, classes)
+    _add_classes(block, rows, float32, Z, out, first * classes, rows * classes)
 
 
 @jit.inner
@@ -134,15 +116,15 @@ def add_by_row(
 
     The unit and the inverse are single numbers here: vectors of only eight rows would take longer.
     """
-    classes, narrow = Z.shape[1], float32 is not None
+    classes = Z.shape[1]
     for i in range(rows):
         largest, second = _copy_row(Z[first + i], block.logits[i])
         total, low = _add_row(
             block.logits[i],
             largest,
-            multinomial.unit(second, largest, narrow),
+            multinomial.unit(second, largest, float32),
             multinomial.limit(largest, second),
-            multinomial.start(largest, second, narrow),
+            multinomial.start(largest, second, float32),
             float32,
             block.high[i],
             block.low[i],
@@ -152,7 +134,7 @@ def add_by_row(
             rows * classes,
         )
         block.largest[i], block.total[i], block.total_low[i] = largest, total, low
-        inverse, inverse_low = multinomial.inverse(total, low, narrow)
+        inverse, inverse_low = multinomial.inverse(total, low, float32)
         block.inverse[i], block.inverse_low[i] = inverse, inverse_low
 
 
@@ -171,20 +153,6 @@ def transpose(source: NDArray[Any], out: NDArray[Any], rows: int, columns: int) 
     for i in range(whole_rows, rows):
         for k in range(columns):
             out[k, i] = source[i, k]
-
-
-@jit.inner
-def _compare(
-    logits: NDArray[np.float64], largest: NDArray[np.float64], second: NDArray[np.float64]
-) -> None:
-    """Put the largest and the second largest logit of each row."""
-    jit.wide_vectors(logits)
-    classes, rows = logits.shape
-    for i in range(rows):
-        largest[i] = second[i] = -np.inf
-    for k in range(classes):
-        for i in range(rows):
-            largest[i], second[i] = multinomial.larger_two(logits[k, i], largest[i], second[i])
 
 
 @jit.inner
@@ -209,68 +177,75 @@ def _copy_row(row: NDArray[Any], padded: NDArray[np.float64]) -> tuple[float, fl
 
 
 @jit.inner
-def _begin(
-    largest: NDArray[np.float64],
-    second: NDArray[np.float64],
-    float32: Literal[True] | None,
-    unit: NDArray[np.float64],
-    limit: NDArray[np.float64],
-    total: NDArray[np.float64],
-) -> None:
-    """Put the unit and the limit of each row, and the beginning of its sum."""
-    jit.wide_vectors(largest)
-    narrow = float32 is not None
-    for i in range(largest.size):
-        unit[i] = multinomial.unit(second[i], largest[i], narrow)
-        limit[i] = multinomial.limit(largest[i], second[i])
-        total[i] = multinomial.start(largest[i], second[i], narrow)
-
-
-@jit.inner
 def _add_classes(
-    logits: NDArray[np.float64],
-    largest: NDArray[np.float64],
-    unit: NDArray[np.float64],
-    limit: NDArray[np.float64],
+    b: Block,
+    rows: int,
     float32: Literal[True] | None,
-    high: NDArray[np.float64],
-    low: NDArray[np.float64],
-    total: NDArray[np.float64],
-    total_low: NDArray[np.float64],
     Z: NDArray[Any],
     out: NDArray[Any],
     at: int,
     ahead: int,
 ) -> None:
-    """Put the exponentials, and add each class to the sums of the rows."""
-    jit.wide_vectors(logits)
-    classes, rows = logits.shape
-    for i in range(rows):
-        total_low[i] = 0.0
-    for k in range(classes):
-        _fetch(Z, out, at + k * rows, rows, ahead)
-        for i in range(rows):
-            z = logits[k, i]
-            e = multinomial.exponential_parts(z, largest[i], float32 is not None)
-            high[k, i] = e[0] * e[1]
-            if float32 is None:
-                low[k, i] = e[0] * e[2]
-            term, term_low = multinomial.term(z, limit[i], *e, unit[i])
-            total[i] += term
-            total_low[i] += term_low
+    """Put the exponentials of each class and their sums, for eight rows at a time."""
+    jit.wide_vectors(b.logits)
+    classes = b.logits.shape[0]
+    for i in range(0, rows, lanes.WIDTH):
+        largest = second = lanes.broadcast(-np.inf)
+        for k in range(classes):
+            largest, second = multinomial.larger_two(lanes.load(b.logits, (k, i)), largest, second)
+        unit = multinomial.unit(second, largest, float32)
+        end = multinomial.limit(largest, second)
+        total, total_low = multinomial.start(largest, second, float32), lanes.zeros()
+        for k in range(classes):
+            _fetch(Z, out, at + i * classes + k * lanes.WIDTH, ahead)
+            z = lanes.load(b.logits, (k, i))
+            total, total_low = _add_vector(
+                z, largest, unit, end, total, total_low, float32, b.high[k], b.low[k], i
+            )
+        total, total_low = fast_two_sum(total, total_low)
+        inverse, inverse_low = multinomial.inverse(total, total_low, float32)
+        lanes.store(b.largest, i, largest)
+        lanes.store(b.total, i, total)
+        lanes.store(b.total_low, i, total_low)
+        lanes.store(b.inverse, i, inverse)
+        lanes.store(b.inverse_low, i, inverse_low)
 
 
-@jit.inner
-def _fetch(Z: NDArray[Any], out: NDArray[Any], start: int, count: int, ahead: int) -> None:
-    """Ask for logits of the next block, and for places of results of this block.
+@jit.inlined
+def _add_vector(
+    z: Any,
+    largest: Any,
+    unit: Any,
+    end: Any,
+    total: Any,
+    total_low: Any,
+    float32: Literal[True] | None,
+    high: NDArray[np.float64],
+    low: NDArray[np.float64],
+    at: int,
+) -> tuple[Any, Any]:
+    """Put eight exponentials, and add those of logits below `end` to both words of a sum."""
+    power, e, e_low = multinomial.exponential_parts(z, largest, float32)
+    lanes.store(high, at, power * e)
+    if float32 is None:
+        lanes.store(low, at, power * e_low)
+    word, next_word = multinomial.term(power, e, e_low, unit)
+    total = select(z >= end, total, total + word)
+    if float32 is None:
+        total_low = select(z >= end, total_low, total_low + next_word)
+    return total, total_low
+
+
+@jit.inlined
+def _fetch(Z: NDArray[Any], out: NDArray[Any], at: int, ahead: int) -> None:
+    """Ask for eight logits of the next block, and for places of results of this block.
 
     They arrive while exponentials are computed: where the arrays are larger than the caches, all
     takes two thirds of the time.
     """
-    for k in range(start, start + count, CACHE_LINE // Z.itemsize):
-        lanes.prefetch(Z, k + ahead)
-        if out.size:
-            lanes.prefetch(out, k)
+    lanes.prefetch(Z, at + ahead)
+    if out.size:
+        lanes.prefetch(out, at)
 
 
 @jit.inner
@@ -289,58 +264,22 @@ def _add_row(
     ahead: int,
 ) -> tuple[float, float]:
     """Put the exponentials of a row; the sum of its terms and of `start`."""
+    jit.wide_vectors(z)
     total, more, rest, more_rest = start, 0.0, 0.0, 0.0
-    for first in range(0, z.size, FETCHED):
-        here = slice(first, min(first + FETCHED, z.size))
-        _fetch(Z, out, at + first, min(FETCHED, z.size - first), ahead)
-        word, next_word = _add_terms(z[here], largest, unit, limit, float32, high[here], low[here])
-        total, error = two_sum(total, word)
+    middle, coarse = lanes.broadcast(largest), lanes.broadcast(unit)
+    end = lanes.broadcast(limit)
+    for first in range(0, z.size, multinomial.TERMS):
+        sums, low_sums = lanes.zeros(), lanes.zeros()
+        for k in range(first, min(first + multinomial.TERMS, z.size), lanes.WIDTH):
+            _fetch(Z, out, at + k, ahead)
+            sums, low_sums = _add_vector(
+                lanes.load(z, k), middle, coarse, end, sums, low_sums, float32, high, low, k
+            )
+        total, error = two_sum(total, lanes.total(sums))
         more += error
-        rest, error = two_sum(rest, next_word)
+        rest, error = two_sum(rest, lanes.total(low_sums))
         more_rest += error
     return multinomial.joined(total, more, rest, more_rest)
-
-
-@jit.inner
-def _add_terms(
-    z: NDArray[np.float64],
-    largest: float,
-    unit: float,
-    limit: float,
-    float32: Literal[True] | None,
-    high: NDArray[np.float64],
-    low: NDArray[np.float64],
-) -> tuple[float, float]:
-    """Put exponentials; both words of the sum of at most `multinomial.TERMS` terms."""
-    jit.wide_vectors(z)
-    total = total_low = 0.0
-    for k in range(z.size):
-        e = multinomial.exponential_parts(z[k], largest, float32 is not None)
-        high[k] = e[0] * e[1]
-        if float32 is None:
-            low[k] = e[0] * e[2]
-        term, term_low = multinomial.term(z[k], limit, *e, unit)
-        total = add_in_any_order(total, term)
-        total_low = add_in_any_order(total_low, term_low)
-    jit.one_vector()
-    return total, total_low
-
-
-@jit.inner
-def _join(
-    total: NDArray[np.float64],
-    total_low: NDArray[np.float64],
-    float32: Literal[True] | None,
-    inverse: NDArray[np.float64],
-    inverse_low: NDArray[np.float64],
-) -> None:
-    """Make a normal pair of both words of each sum, and put the inverse."""
-    jit.wide_vectors(total)
-    for i in range(total.size):
-        total[i], total_low[i] = fast_two_sum(total[i], total_low[i])
-        inverse[i], inverse_low[i] = multinomial.inverse(
-            total[i], total_low[i], float32 is not None
-        )
 
 
 @jit.inner
@@ -354,4 +293,4 @@ def take_logs(
     """Put the logarithm of each total."""
     jit.wide_vectors(total)
     for i in range(total.size):
-        log[i], log_low[i] = multinomial.log_total(total[i], total_low[i], float32 is not None)
+        log[i], log_low[i] = multinomial.log_total(total[i], total_low[i], float32)

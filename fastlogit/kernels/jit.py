@@ -120,16 +120,6 @@ def intrinsic(function: Callable[..., Any]) -> Callable[..., Any]:
     return made
 
 
-@intrinsic
-def is_float32(typingctx: Any, array: Any) -> Any:
-    """Whether an array holds float32: a constant for the compiler, which drops the other case."""
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return ir.Constant(ir.IntType(1), int(array.dtype == types.float32))
-
-    return types.boolean(array), codegen
-
-
 _VECTOR_BYTES = 64
 
 

@@ -68,8 +68,8 @@ def _constant(values: list[int]) -> ir.Constant:
     return ir.Constant(ir.VectorType(_I32, len(values)), values)
 
 
-def _splat(builder: Any, value: Any) -> Any:
-    """Vector with `value` in each lane."""
+def splat(builder: Any, value: Any) -> Any:
+    """Vector with `value` in each lane, in generated code."""
     one = builder.insert_element(
         ir.Constant(ir.VectorType(value.type, WIDTH), ir.Undefined), value, ir.Constant(_I32, 0)
     )
@@ -121,7 +121,7 @@ def zeros(typingctx: Any) -> Any:
 @jit.intrinsic
 def broadcast(typingctx: Any, value: Any) -> Any:
     """One number in each lane."""
-    return lanes_type(types.float64), lambda context, builder, signature, args: _splat(
+    return lanes_type(types.float64), lambda context, builder, signature, args: splat(
         builder, args[0]
     )
 
@@ -129,10 +129,11 @@ def broadcast(typingctx: Any, value: Any) -> Any:
 @jit.intrinsic
 def fma(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
     """``a * b + c``, rounded once."""
-    return _each(_fma, a, b, c)
+    return _each(fma_vectors, a, b, c)
 
 
-def _fma(builder: Any, *vectors: Any) -> Any:
+def fma_vectors(builder: Any, *vectors: Any) -> Any:
+    """`fma` in generated code."""
     kind = vectors[0].type
     name = f"llvm.fma.v{WIDTH}{_llvm_name(kind.element)}"
     function = cgutils.get_or_insert_function(
@@ -434,7 +435,7 @@ def _all_below(builder: Any, vector: Any, bound: Any) -> Any:
     """Whether all lanes of a vector of integers are at least 0 and below `bound`."""
     wide = ir.VectorType(_I64, WIDTH)
     vector = builder.sext(vector, wide) if vector.type != wide else vector
-    outside = builder.icmp_unsigned(">=", vector, _splat(builder, bound))  # negative ones as well
+    outside = builder.icmp_unsigned(">=", vector, splat(builder, bound))  # negative ones as well
     bits = builder.bitcast(outside, ir.IntType(WIDTH))
     return builder.icmp_unsigned("==", bits, ir.Constant(bits.type, 0))
 
@@ -584,9 +585,9 @@ def _tile(vectors: int) -> Any:
                 for k, sums in enumerate(tile):
                     pointer = place(left, args[0], i, shifted(args[3], k))
                     number = builder.load(builder.bitcast(pointer, _F64.as_pointer()))
-                    factor = _splat(builder, number)
+                    factor = splat(builder, number)
                     for vector, one in zip(x, sums, strict=True):
-                        builder.store(_fma(builder, factor, vector, builder.load(one)), one)
+                        builder.store(fma_vectors(builder, factor, vector, builder.load(one)), one)
             for k, sums in enumerate(tile):
                 for start, one in zip(starts, sums, strict=True):
                     here = shifted(args[3], k), shifted(args[4], start)
@@ -651,15 +652,7 @@ def _indices(builder: Any, index_type: Any, index: Any) -> Any:
 def _first(builder: Any, count: Any) -> Any:
     """Mask of the lanes below `count`."""
     numbers = ir.Constant(ir.VectorType(_I64, WIDTH), list(range(WIDTH)))
-    return builder.icmp_signed("<", numbers, _splat(builder, count))
-
-
-@jit.scalar
-def two_sum(a: Any, b: Any) -> tuple[Any, Any]:
-    """Sum and its rounding error, lane by lane: `ieee.two_sum` on vectors."""
-    sums = add(a, b)
-    b_part = subtract(sums, a)
-    return sums, add(subtract(a, subtract(sums, b_part)), subtract(b, b_part))
+    return builder.icmp_signed("<", numbers, splat(builder, count))
 
 
 @jit.loop
