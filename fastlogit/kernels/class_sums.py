@@ -26,32 +26,23 @@ BLOCK_BY_CLASS, BLOCK_BY_ROW = 8192, 12288
 MOST_BY_CLASS = 48
 
 
-class Block(NamedTuple):
-    """Memory for a block of rows.
+# Numbers of each row: its two largest logits; S, 1 / (1 + S) and log(1 + S), high + low; of the class
+# of its target the logit and the exponential; its loss and its weight.
+LARGEST, SECOND, TOTAL, TOTAL_LOW, INVERSE, INVERSE_LOW, LOG, LOG_LOW = range(8)
+OWN, OWN_HIGH, OWN_LOW, LOSS, WEIGHT = range(8, 13)
 
-    The logits and two words of their exponentials are (K, rows) or (rows, K); all others are
-    (rows,).  `total` and `log` are S and log(1 + S), in the unit of sums; `inverse` is 1 / (1 + S).
-    `own` and the words after it are of the class of the target.
-    """
+
+class Block(NamedTuple):
+    """Memory for a block of rows.  Few arrays: each takes ten words of every call."""
 
     logits: NDArray[np.float64]
+    """(K, rows) or (rows, K)."""
     high: NDArray[np.float64]
+    """Exponentials, in the unit of sums, like `logits`."""
     low: NDArray[np.float64]
-    largest: NDArray[np.float64]
-    second: NDArray[np.float64]
-    unit: NDArray[np.float64]
-    limit: NDArray[np.float64]
-    total: NDArray[np.float64]
-    total_low: NDArray[np.float64]
-    inverse: NDArray[np.float64]
-    inverse_low: NDArray[np.float64]
-    log: NDArray[np.float64]
-    log_low: NDArray[np.float64]
-    own: NDArray[np.float64]
-    own_high: NDArray[np.float64]
-    own_low: NDArray[np.float64]
-    losses: NDArray[np.float64]
-    weight: NDArray[np.float64]
+    """Their low words."""
+    of_rows: NDArray[np.float64]
+    """The numbers above, (13, rows)."""
 
 
 @jit.allocating
@@ -65,27 +56,8 @@ def new_block(n: int, K: int, by_class: bool) -> Block:
         size = max(1, BLOCK_BY_ROW // (3 * padded))
         size = size // lanes.WIDTH * lanes.WIDTH if size > lanes.WIDTH else size
         shape = (min(size, n), padded)
-    of_rows = np.zeros((15, lanes.round_up(shape[1] if by_class else shape[0])))
-    return Block(
-        np.full(shape, -np.inf),
-        np.empty(shape),
-        np.empty(shape),
-        of_rows[0],
-        of_rows[1],
-        of_rows[2],
-        of_rows[3],
-        of_rows[4],
-        of_rows[5],
-        of_rows[6],
-        of_rows[7],
-        of_rows[8],
-        of_rows[9],
-        of_rows[10],
-        of_rows[11],
-        of_rows[12],
-        of_rows[13],
-        of_rows[14],
-    )
+    of_rows = np.zeros((WEIGHT + 1, lanes.round_up(shape[1] if by_class else shape[0])))
+    return Block(np.full(shape, -np.inf), np.empty(shape), np.empty(shape), of_rows)
 
 
 @jit.inner
@@ -93,14 +65,38 @@ def add_by_class(
     Z: NDArray[Any],
     first: int,
     rows: int,
-    block: Block,
+    b: Block,
     float32: Literal[True] | None,
     out: NDArray[Any],
 ) -> None:
-    """Put the logits, the largest of each row, the exponentials and their sum."""
+    """Put the logits, the largest of each row, the exponentials and their sum.
+
+    `out` is the place of the results, or empty.
+    """
+    jit.wide_vectors(b.logits)
     classes = Z.shape[1]
-    transpose(Z[first : first + rows], block.logits, rows, classes)
-    _add_classes(block, rows, float32, Z, out, first * classes, rows * classes)
+    for i in range(0, rows, lanes.WIDTH):
+        take_rows(Z, first + i, min(rows - i, lanes.WIDTH), b.logits, i)
+        largest = second = lanes.broadcast(-np.inf)
+        for k in range(classes):
+            z = lanes.load(b.logits, (k, i))
+            largest, second = multinomial.larger_two(z, largest, second)
+        unit = multinomial.unit(second, largest, float32)
+        end = multinomial.limit(largest, second)
+        total, total_low = multinomial.start(largest, second, float32), lanes.zeros()
+        for k in range(classes):
+            _fetch(Z, out, (first + i) * classes + k * lanes.WIDTH, rows * classes)
+            z = lanes.load(b.logits, (k, i))
+            total, total_low = _add_vector(
+                z, largest, unit, end, total, total_low, float32, b.high[k], b.low[k], i
+            )
+        total, total_low = fast_two_sum(total, total_low)
+        inverse, inverse_low = multinomial.inverse(total, total_low, float32)
+        lanes.store(b.of_rows, (LARGEST, i), largest)
+        lanes.store(b.of_rows, (TOTAL, i), total)
+        lanes.store(b.of_rows, (TOTAL_LOW, i), total_low)
+        lanes.store(b.of_rows, (INVERSE, i), inverse)
+        lanes.store(b.of_rows, (INVERSE_LOW, i), inverse_low)
 
 
 @jit.inner
@@ -108,107 +104,88 @@ def add_by_row(
     Z: NDArray[Any],
     first: int,
     rows: int,
-    block: Block,
+    b: Block,
     float32: Literal[True] | None,
     out: NDArray[Any],
 ) -> None:
-    """The same, row by row.
+    """The same, along the rows.
 
-    The unit and the inverse are single numbers here: vectors of only eight rows would take longer.
+    Each step is done for all rows before the next: the last operations of a step wait for each
+    other, while those of other rows need not wait.
     """
+    jit.wide_vectors(b.logits)
     classes = Z.shape[1]
     for i in range(rows):
-        largest, second = _copy_row(Z[first + i], block.logits[i])
-        total, low = _add_row(
-            block.logits[i],
-            largest,
-            multinomial.unit(second, largest, float32),
-            multinomial.limit(largest, second),
-            multinomial.start(largest, second, float32),
-            float32,
-            block.high[i],
-            block.low[i],
-            Z,
-            out,
-            (first + i) * classes,
-            rows * classes,
-        )
-        block.largest[i], block.total[i], block.total_low[i] = largest, total, low
-        inverse, inverse_low = multinomial.inverse(total, low, float32)
-        block.inverse[i], block.inverse_low[i] = inverse, inverse_low
+        largest, second = _copy_row(Z, first + i, b.logits, i)
+        b.of_rows[LARGEST, i], b.of_rows[SECOND, i] = largest, second
+    for i in range(rows):
+        at = (first + i) * classes
+        total, total_low = _add_row(b, i, float32, Z, out, at, rows * classes)
+        b.of_rows[TOTAL, i], b.of_rows[TOTAL_LOW, i] = total, total_low
+    for i in range(0, rows, lanes.WIDTH):
+        total, total_low = lanes.load(b.of_rows, (TOTAL, i)), lanes.load(b.of_rows, (TOTAL_LOW, i))
+        inverse, inverse_low = multinomial.inverse(total, total_low, float32)
+        lanes.store(b.of_rows, (INVERSE, i), inverse)
+        lanes.store(b.of_rows, (INVERSE_LOW, i), inverse_low)
 
 
-@jit.inner
-def transpose(source: NDArray[Any], out: NDArray[Any], rows: int, columns: int) -> None:
-    """Put the first rows and columns of `source` into the columns and rows of `out`."""
-    jit.wide_vectors(source)
-    whole_rows, whole_columns = rows - rows % lanes.WIDTH, columns - columns % lanes.WIDTH
-    for i in range(0, whole_rows, lanes.WIDTH):
-        for k in range(0, whole_columns, lanes.WIDTH):
-            tile = lanes.load_eight_rows(source, i, k, None)
-            lanes.store_eight_rows(out, k, i, lanes.transposed(tile))
-    for k in range(whole_columns, columns):
-        for i in range(whole_rows):
-            out[k, i] = source[i, k]
-    for i in range(whole_rows, rows):
-        for k in range(columns):
-            out[k, i] = source[i, k]
+@jit.inlined
+def take_rows(
+    source: NDArray[Any], first: int, count: int, out: NDArray[np.float64], at: int
+) -> None:
+    """Put up to eight rows of `source` into the columns of `out` from `at` on."""
+    columns = source.shape[1]
+    whole = columns // lanes.WIDTH * lanes.WIDTH
+    if count == lanes.WIDTH:
+        for k in range(0, whole, lanes.WIDTH):
+            tile = lanes.load_eight_rows(source, first, k, None)
+            lanes.store_eight_rows(out, k, at, lanes.transposed(tile))
+        for k in range(whole, columns):
+            lanes.store(out, (k, at), lanes.load_column(source, first, k))
+    else:
+        for i in range(count):
+            for k in range(columns):
+                out[k, at + i] = source[first + i, k]
 
 
-@jit.inner
-def _copy_row(row: NDArray[Any], padded: NDArray[np.float64]) -> tuple[float, float]:
+@jit.inlined
+def put_rows(source: NDArray[np.float64], at: int, out: NDArray[Any]) -> None:
+    """Put up to eight columns of `source` from `at` on into these rows of `out`."""
+    rows, columns = out.shape
+    whole = columns // lanes.WIDTH * lanes.WIDTH
+    if at + lanes.WIDTH <= rows:
+        for k in range(0, whole, lanes.WIDTH):
+            tile = lanes.load_eight_rows(source, k, at, None)
+            lanes.store_eight_rows(out, at, k, lanes.transposed(tile))
+        for k in range(whole, columns):
+            lanes.store_column(out, at, k, lanes.load(source, (k, at)))
+    else:
+        for i in range(at, rows):
+            for k in range(columns):
+                out[i, k] = source[k, i]
+
+
+@jit.inlined
+def _copy_row(
+    Z: NDArray[Any], row: int, padded: NDArray[np.float64], i: int
+) -> tuple[float, float]:
     """Copy a row; the largest and the second largest logit."""
     largest = second = lanes.broadcast(-np.inf)
-    whole = row.size // lanes.WIDTH * lanes.WIDTH
-    for k in range(0, padded.size, lanes.WIDTH):
-        if k < whole:
-            z = lanes.load(row, k)
-        else:
-            rest = row.size - whole
-            z = lanes.select_first(rest, lanes.load_first(row, k, rest), lanes.broadcast(-np.inf))
-        lanes.store(padded, k, z)
-        second = lanes.larger(lanes.smaller(z, largest), second)
-        largest = lanes.larger(z, largest)
+    last = Z.shape[1] - lanes.WIDTH
+    for k in range(0, last, lanes.WIDTH):
+        z = lanes.load(Z, (row, k))
+        lanes.store(padded, (i, k), z)
+        largest, second = multinomial.larger_two(z, largest, second)
+    z = lanes.load(Z, (row, last))
+    lanes.store(padded, (i, last), z)
+    # Some of the last eight have been compared before: faster than to load less than eight.
+    z = lanes.select_first(-last % lanes.WIDTH, lanes.broadcast(-np.inf), z)
+    largest, second = multinomial.larger_two(z, largest, second)
     first, other = -np.inf, -np.inf
     for lane in range(lanes.WIDTH):
         first, other = multinomial.larger_two(lanes.extract(largest, lane), first, other)
-        _, other = multinomial.larger_two(lanes.extract(second, lane), first, other)
+        other = max(other, min(lanes.extract(second, lane), first))
     return first, other
-
-
-@jit.inner
-def _add_classes(
-    b: Block,
-    rows: int,
-    float32: Literal[True] | None,
-    Z: NDArray[Any],
-    out: NDArray[Any],
-    at: int,
-    ahead: int,
-) -> None:
-    """Put the exponentials of each class and their sums, for eight rows at a time."""
-    jit.wide_vectors(b.logits)
-    classes = b.logits.shape[0]
-    for i in range(0, rows, lanes.WIDTH):
-        largest = second = lanes.broadcast(-np.inf)
-        for k in range(classes):
-            largest, second = multinomial.larger_two(lanes.load(b.logits, (k, i)), largest, second)
-        unit = multinomial.unit(second, largest, float32)
-        end = multinomial.limit(largest, second)
-        total, total_low = multinomial.start(largest, second, float32), lanes.zeros()
-        for k in range(classes):
-            _fetch(Z, out, at + i * classes + k * lanes.WIDTH, ahead)
-            z = lanes.load(b.logits, (k, i))
-            total, total_low = _add_vector(
-                z, largest, unit, end, total, total_low, float32, b.high[k], b.low[k], i
-            )
-        total, total_low = fast_two_sum(total, total_low)
-        inverse, inverse_low = multinomial.inverse(total, total_low, float32)
-        lanes.store(b.largest, i, largest)
-        lanes.store(b.total, i, total)
-        lanes.store(b.total_low, i, total_low)
-        lanes.store(b.inverse, i, inverse)
-        lanes.store(b.inverse_low, i, inverse_low)
 
 
 @jit.inlined
@@ -248,32 +225,30 @@ def _fetch(Z: NDArray[Any], out: NDArray[Any], at: int, ahead: int) -> None:
         lanes.prefetch(out, at)
 
 
-@jit.inner
+@jit.inlined
 def _add_row(
-    z: NDArray[np.float64],
-    largest: float,
-    unit: float,
-    limit: float,
-    start: float,
+    b: Block,
+    i: int,
     float32: Literal[True] | None,
-    high: NDArray[np.float64],
-    low: NDArray[np.float64],
     Z: NDArray[Any],
     out: NDArray[Any],
     at: int,
     ahead: int,
 ) -> tuple[float, float]:
-    """Put the exponentials of a row; the sum of its terms and of `start`."""
-    jit.wide_vectors(z)
-    total, more, rest, more_rest = start, 0.0, 0.0, 0.0
-    middle, coarse = lanes.broadcast(largest), lanes.broadcast(unit)
-    end = lanes.broadcast(limit)
-    for first in range(0, z.size, multinomial.TERMS):
+    """Put the exponentials of a row; their sum."""
+    largest, second = b.of_rows[LARGEST, i], b.of_rows[SECOND, i]
+    middle = lanes.broadcast(largest)
+    unit = lanes.broadcast(multinomial.unit(second, largest, float32))
+    end = lanes.broadcast(multinomial.limit(largest, second))
+    total, more, rest, more_rest = multinomial.start(largest, second, float32), 0.0, 0.0, 0.0
+    size = b.logits.shape[1]
+    for first in range(0, size, multinomial.TERMS):
         sums, low_sums = lanes.zeros(), lanes.zeros()
-        for k in range(first, min(first + multinomial.TERMS, z.size), lanes.WIDTH):
+        for k in range(first, min(first + multinomial.TERMS, size), lanes.WIDTH):
             _fetch(Z, out, at + k, ahead)
+            z = lanes.load(b.logits, (i, k))
             sums, low_sums = _add_vector(
-                lanes.load(z, k), middle, coarse, end, sums, low_sums, float32, high, low, k
+                z, middle, unit, end, sums, low_sums, float32, b.high[i], b.low[i], k
             )
         total, error = two_sum(total, lanes.total(sums))
         more += error

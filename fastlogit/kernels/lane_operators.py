@@ -68,6 +68,7 @@ def _define(symbol: Any, result: Any, code: Callable[..., Any]) -> None:
 
 
 _define(operator.add, lanes_type, lambda builder, a, b: builder.fadd(a, b))
+_define(operator.iadd, lanes_type, lambda builder, a, b: builder.fadd(a, b))
 _define(operator.sub, lanes_type, lambda builder, a, b: builder.fsub(a, b))
 _define(operator.mul, lanes_type, lambda builder, a, b: builder.fmul(a, b))
 _define(operator.truediv, lanes_type, lambda builder, a, b: builder.fdiv(a, b))
@@ -95,7 +96,7 @@ def fma(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
 @jit.intrinsic
 def select(typingctx: Any, mask: Any, a: Any, b: Any) -> Any:
     """`a` where `mask` is true, else `b`: of numbers, or of each lane."""
-    wide = mask == _mask_type
+    wide = mask == _mask_type or lanes_type in (a, b)
     kind = lanes_type if wide else types.float64
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:

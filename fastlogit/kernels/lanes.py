@@ -103,6 +103,10 @@ def _widen(builder: Any, dtype: Any, vector: Any) -> Any:
     return builder.uitofp(vector, _VECTOR)
 
 
+def _narrow(builder: Any, dtype: Any, vector: Any) -> Any:
+    return builder.fptrunc(vector, _FLOAT32_VECTOR) if dtype == types.float32 else vector
+
+
 def _itemsize(element: Any) -> int:
     return int(_llvm_name(element)[1:]) // 8
 
@@ -533,11 +537,48 @@ def store_eight_rows(typingctx: Any, array: Any, row: Any, column: Any, vectors:
         for number, vector in enumerate(cgutils.unpack_tuple(builder, args[3], WIDTH)):
             indices = [builder.add(args[1], ir.Constant(args[1].type, number)), args[2]]
             pointer, element = _address(context, builder, array, args[0], indices)
-            narrow = array.dtype == types.float32
-            value = builder.fptrunc(vector, pointer.type.pointee) if narrow else vector
+            value = _narrow(builder, array.dtype, vector)
             builder.store(value, pointer, align=_itemsize(element))
 
     return signature, codegen
+
+
+@jit.intrinsic
+def load_column(typingctx: Any, array: Any, row: Any, column: Any) -> Any:
+    """Elements of a column in eight rows, loaded one by one."""
+    signature = lanes_type(array, types.int64, types.int64)
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        vector = None
+        for lane in range(WIDTH):
+            place = _place_in_column(context, builder, array, args, lane)
+            element = builder.load(place)
+            if vector is None:
+                vector = ir.Constant(ir.VectorType(element.type, WIDTH), ir.Undefined)
+            vector = builder.insert_element(vector, element, ir.Constant(_I32, lane))
+        return _widen(builder, array.dtype, vector)
+
+    return signature, codegen
+
+
+@jit.intrinsic
+def store_column(typingctx: Any, array: Any, row: Any, column: Any, value: Any) -> Any:
+    """Put eight float64 into a column of a float64 or float32 array, one by one."""
+    signature = types.void(array, types.int64, types.int64, lanes_type)
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        value = _narrow(builder, array.dtype, args[3])
+        for lane in range(WIDTH):
+            element = builder.extract_element(value, ir.Constant(_I32, lane))
+            builder.store(element, _place_in_column(context, builder, array, args, lane))
+
+    return signature, codegen
+
+
+def _place_in_column(context: Any, builder: Any, array: Any, args: Any, lane: int) -> Any:
+    struct = context.make_array(array)(context, builder, args[0])
+    indices = [builder.add(args[1], ir.Constant(_I64, lane)), args[2]]
+    return cgutils.get_item_pointer(context, builder, array, struct, indices)
 
 
 def _masked_load(builder: Any, pointer: Any, element: Any, mask: Any) -> Any:
@@ -617,13 +658,14 @@ add_narrow_tile = _tile(1)
 
 @jit.intrinsic
 def store(typingctx: Any, array: Any, index: Any, value: Any) -> Any:
-    """Put eight float64 into ``array[index:index + 8]`` of a float64 array."""
+    """Put eight float64 into ``array[index:index + 8]`` of a float64 or float32 array."""
     signature = types.void(array, index, lanes_type)
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         indices = _indices(builder, signature.args[1], args[1])
         pointer, element = _address(context, builder, array, args[0], indices)
-        builder.store(args[2], pointer, align=_itemsize(element))
+        value = _narrow(builder, array.dtype, args[2])
+        builder.store(value, pointer, align=_itemsize(element))
 
     return signature, codegen
 

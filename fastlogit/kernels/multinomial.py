@@ -123,8 +123,9 @@ def plus_log(value: float, low: float, log: float, log_low: float, float32: Floa
         return value + log
     total, rest = two_sum(value, LOWERED * log)
     rest += low + LOWERED * log_low
-    total += rest if abs(total) < np.inf else 0.0  # the rest of an infinite sum is NaN
-    return LOWERED * (log + log_low) if value == 0.0 else total
+    rounded = total + rest
+    rounded = select(rounded == rounded, rounded, total)  # the rest of an infinite sum is NaN
+    return select(value == 0.0, LOWERED * (log + log_low), rounded)
 
 
 @jit.scalar
