@@ -26,8 +26,8 @@ BLOCK_BY_CLASS, BLOCK_BY_ROW = 8192, 12288
 MOST_BY_CLASS = 48
 
 
-# Numbers of each row: its two largest logits; S, 1 / (1 + S) and log(1 + S), high + low; of the class
-# of its target the logit and the exponential; its loss and its weight.
+# Numbers of each row: its two largest logits; S, 1 / (1 + S) and log(1 + S), high + low; of its
+# target the logit and the exponential; its loss and its weight.
 LARGEST, SECOND, TOTAL, TOTAL_LOW, INVERSE, INVERSE_LOW, LOG, LOG_LOW = range(8)
 OWN, OWN_HIGH, OWN_LOW, LOSS, WEIGHT = range(8, 13)
 

@@ -40,6 +40,8 @@ section 10.2.  ``tests/references/coefficients.py`` generates the coefficients.
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 
 from fastlogit.kernels import jit
@@ -51,7 +53,7 @@ from fastlogit.kernels.ieee import (
     two_product,
     two_sum,
 )
-from fastlogit.kernels.lane_operators import times_power
+from fastlogit.kernels.lane_operators import scaled, times_power
 
 # Constants ----------------------------------------------------------------------------
 
@@ -246,19 +248,9 @@ def exp_sum(a: float, a_low: float) -> tuple[float, float, float]:
     k = shifted - SHIFT
     r = fma(-k, LN2, a)
     rest = fma(-k, LN2_REST, a_low)
-    v = r * r
-    # Even and odd powers apart: two short chains instead of one long chain.
-    even = fma(EXP_SUM[8], v, EXP_SUM[6])
-    odd = fma(EXP_SUM[9], v, EXP_SUM[7])
-    even = fma(even, v, EXP_SUM[4])
-    odd = fma(odd, v, EXP_SUM[5])
-    even = fma(even, v, EXP_SUM[2])
-    odd = fma(odd, v, EXP_SUM[3])
-    even = fma(even, v, EXP_SUM[0])
-    odd = fma(odd, v, EXP_SUM[1])
     start = 1.0 + r
     start_low = r - (start - 1.0)
-    high, low = fast_two_sum(start, v * fma(odd, r, even))
+    high, low = fast_two_sum(start, r * r * _exp_rest(r))
     power = times_power(RAISED_ONE_BITS, shifted)
     return power, high, fma(high, rest, low + start_low)
 
@@ -269,13 +261,49 @@ def exp_sum_float32(a: float) -> tuple[float, float]:
     shifted = fma(a, LOG2_E, BIASED_SHIFT)
     k = shifted - BIASED_SHIFT
     r = fma(-k, LN2, a)
+    value = fma(r * r, _exp_rest_float32(r), 1.0 + r)
+    return times_power(0, shifted), value
+
+
+@jit.scalar
+def exp_rounded(a: float, float32: Literal[True] | None) -> float:
+    """``e^a`` for ``SMALLEST_Z <= a <= 0``; relative error 2**-52, or 2**-33 with `float32`."""
+    shifted = fma(a, LOG2_E, RAISED_SHIFT)
+    k = shifted - RAISED_SHIFT
+    r = fma(-k, LN2, a)
+    if float32 is None:
+        r = fma(-k, LN2_REST, r)
+        value = fma(r * r, _exp_rest(r), 1.0 + r)
+    else:
+        value = fma(r * r, _exp_rest_float32(r), 1.0 + r)
+    return LOWERED * scaled(value, shifted)
+
+
+@jit.scalar
+def _exp_rest(r: float) -> float:
+    """P(r), where ``e^r = 1 + r + r² P(r)``."""
+    # Even and odd powers apart: two short chains instead of one long chain.
+    v = r * r
+    even = fma(EXP_SUM[8], v, EXP_SUM[6])
+    odd = fma(EXP_SUM[9], v, EXP_SUM[7])
+    even = fma(even, v, EXP_SUM[4])
+    odd = fma(odd, v, EXP_SUM[5])
+    even = fma(even, v, EXP_SUM[2])
+    odd = fma(odd, v, EXP_SUM[3])
+    even = fma(even, v, EXP_SUM[0])
+    odd = fma(odd, v, EXP_SUM[1])
+    return fma(odd, r, even)
+
+
+@jit.scalar
+def _exp_rest_float32(r: float) -> float:
+    """The same with a relative error of e^r below 2**-33."""
     v = r * r
     even = fma(EXP_SUM_FLOAT32[4], v, EXP_SUM_FLOAT32[2])
     odd = fma(EXP_SUM_FLOAT32[5], v, EXP_SUM_FLOAT32[3])
     even = fma(even, v, EXP_SUM_FLOAT32[0])
     odd = fma(odd, v, EXP_SUM_FLOAT32[1])
-    value = fma(v, fma(odd, r, even), 1.0 + r)
-    return times_power(0, shifted), value
+    return fma(odd, r, even)
 
 
 @jit.scalar
@@ -300,7 +328,7 @@ def exp_fraction_reduced(a: float, float32: bool) -> tuple[float, float]:
     r = r if float32 else fma(-k, LN2_REST, r)
     v = r * r
     even = _even_float32(v) if float32 else fma(_even_tail(v), v, 2.0)
-    return LOWERED * _scaled(even + r, shifted), even - r
+    return LOWERED * scaled(even + r, shifted), even - r
 
 
 @jit.scalar
@@ -318,12 +346,6 @@ def _even_float32(v: float) -> float:
     c = fma(EXP_FLOAT32[2], v, EXP_FLOAT32[1])
     c = fma(c, v, EXP_FLOAT32[0])
     return fma(c, v, 2.0)
-
-
-@jit.scalar
-def _scaled(value: float, shifted: float) -> float:
-    """``value * 2**k``, if that is a normal number; `shifted` is k plus a multiple of 2**51."""
-    return float64_from_bits(float64_bits(value) + (float64_bits(shifted) << 52))
 
 
 # Quotients ------------------------------------------------------------------------------

@@ -123,13 +123,26 @@ def times_power(typingctx: Any, bits: Any, shifted: Any) -> Any:
     """The number with these bits times 2**k; the low bits of `shifted` are k."""
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        bits, value = args
-        wide, exponent = _I64, ir.Constant(_I64, 52)
-        if shifted == lanes_type:
-            wide = ir.VectorType(_I64, WIDTH)
-            exponent = ir.Constant(wide, [52] * WIDTH)
-            bits = lanes.splat(builder, bits)
-        power = builder.shl(builder.bitcast(value, wide), exponent)
-        return builder.bitcast(builder.add(power, bits), value.type)
+        bits = args[0] if shifted != lanes_type else lanes.splat(builder, args[0])
+        return _scale(builder, bits, args[1])
 
     return shifted(types.int64, shifted), codegen
+
+
+@jit.intrinsic
+def scaled(typingctx: Any, value: Any, shifted: Any) -> Any:
+    """``value * 2**k``, if that is a normal number; `shifted` is k plus a multiple of 2**51."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        value, power = args
+        kind = _I64 if shifted != lanes_type else ir.VectorType(_I64, WIDTH)
+        return _scale(builder, builder.bitcast(value, kind), power)
+
+    return shifted(value, shifted), codegen
+
+
+def _scale(builder: Any, bits: Any, shifted: Any) -> Any:
+    """Number whose bits are `bits`, with its exponent increased by the low bits of `shifted`."""
+    exponent = ir.Constant(bits.type, 52 if bits.type == _I64 else [52] * WIDTH)
+    power = builder.shl(builder.bitcast(shifted, bits.type), exponent)
+    return builder.bitcast(builder.add(power, bits), shifted.type)

@@ -462,7 +462,12 @@ def _prefetch(nearness: int) -> Any:
     @jit.intrinsic
     def prefetch(typingctx: Any, array: Any, index: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            pointer = _element(context, builder, array, args[0], args[1])
+            if isinstance(index, types.BaseTuple):
+                struct = context.make_array(array)(context, builder, args[0])
+                places = _indices(builder, index, args[1])
+                pointer = cgutils.get_item_pointer(context, builder, array, struct, places)
+            else:
+                pointer = _element(context, builder, array, *args)
             pointer = builder.bitcast(pointer, ir.IntType(8).as_pointer())
             function = cgutils.get_or_insert_function(
                 builder.module,
