@@ -19,12 +19,11 @@ from fastlogit.kernels import jit, lanes, multinomial
 from fastlogit.kernels.ieee import fast_two_sum, two_sum
 from fastlogit.kernels.lane_operators import select
 
-# Words of a block: of its logits and exponentials, and of its rows.  They are in the second cache;
-# blocks that fit into the first one have so few rows that the calls for each block take longer.
+# Words of a block: of its logits and exponentials, and of its rows.  They are in the second cache.
+# Blocks of half as many words and of half as many again take as long (Zen 4).
 BLOCK_BY_CLASS, BLOCK_BY_ROW = 8192, 12288
 # Most classes that are kept class by class.
 MOST_BY_CLASS = 48
-
 
 # Numbers of each row: its two largest logits; S, 1 / (1 + S) and log(1 + S), high + low; of its
 # target the logit and the exponential; its loss and its weight.

@@ -184,22 +184,6 @@ def interleaved(typingctx: Any) -> Any:
     return types.none(), codegen
 
 
-@intrinsic
-def one_vector(typingctx: Any) -> Any:
-    """Let the loop before this call compute one vector at a time.
-
-    LLVM would take turns with two, and compute the rest of a row that is no multiple of two vectors
-    in halves or one by one.  For a row of 100 numbers that rest takes as long as half of the row.
-    """
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        jump = _last_back_edge(builder.function)
-        jump.set_metadata("llvm.loop", _loop_hint(builder.module, "interleave.count", 1))
-        return context.get_dummy_value()
-
-    return types.none(), codegen
-
-
 def _last_back_edge(function: Any) -> Any:
     """The jump back of the last loop so far; Numba's blocks are called B12 or B12.if."""
     edges = {}

@@ -182,21 +182,6 @@ def subtract(typingctx: Any, a: Any, b: Any) -> Any:
     return _each(lambda builder, *vectors: builder.fsub(*vectors), a, b)
 
 
-def _chosen(order: str) -> Any:
-    """Function that chooses one of two numbers in each lane; the second where one is NaN."""
-
-    @jit.intrinsic
-    def choose(typingctx: Any, a: Any, b: Any) -> Any:
-        return _each(
-            lambda builder, a, b: builder.select(builder.fcmp_ordered(order, a, b), a, b), a, b
-        )
-
-    return choose
-
-
-larger, smaller = _chosen(">"), _chosen("<")
-
-
 @jit.intrinsic
 def rounded(typingctx: Any, a: Any, like: Any) -> Any:
     """`a` in the dtype of `like`, an array or vectors of float64 or float32.

@@ -189,7 +189,8 @@ def _largest(z: NDArray[np.float64], i: int) -> Any:
     """Largest logits of eight rows; NaN does not count."""
     largest = lanes.broadcast(-np.inf)
     for k in range(z.shape[0] - SCRATCH):
-        largest = lanes.larger(lanes.load(z, (k, i)), largest)
+        logit = lanes.load(z, (k, i))
+        largest = select(logit > largest, logit, largest)
     return largest
 
 
