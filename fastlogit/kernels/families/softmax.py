@@ -11,8 +11,8 @@ relative error of a term at these logits is ``(K + 6 + |z_k - m|) u``, u = 2**-5
 distance |z_k - m| that enters it: rounding z_k has cost about as much.  The slope of a probability
 t_k errs by that times ``p_k + t_k``.
 
-z has three rows of scratch behind its K logits.  All loops run over the rows of a block, class by
-class, so that they vectorise.
+z has three rows of scratch behind its K logits.  Eight rows of a block are computed at a time,
+class by class.
 """
 
 from __future__ import annotations
