@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bench.data import DTYPES
-from bench.registry import parts
+from bench.registry import linear_classes, parts
 from bench.registry.classes import FASTLOGIT, LIBRARIES, arguments, bound
 
 
@@ -18,3 +18,12 @@ def test_implementations_agree(library, dtype):
     for name, call in theirs.items():
         for one, two in zip(parts(ours[name]()), parts(call()), strict=True):
             np.testing.assert_allclose(two, one, rtol=tolerance, atol=tolerance)
+
+
+def test_implementations_over_a_matrix_agree():
+    args = linear_classes.arguments(60, 5, 3)
+    ours = linear_classes.bound(FASTLOGIT, args, 1)()
+    for library in linear_classes.LIBRARIES.keys() - {FASTLOGIT, linear_classes.READING}:
+        theirs = linear_classes.bound(library, args, 1)()
+        for one, two in zip(ours, theirs, strict=True):
+            np.testing.assert_allclose(two, one, rtol=1e-10)

@@ -20,7 +20,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastlogit.kernels import class_sums, jit, lanes, multinomial, sums
+from fastlogit.kernels.class_sums import (
+    INVERSE,
+    INVERSE_LOW,
+    LARGEST,
+    LOG,
+    LOG_LOW,
+    LOSS,
+    OWN,
+    OWN_HIGH,
+    OWN_LOW,
+    TOTAL,
+    TOTAL_LOW,
+    WEIGHT,
+)
 from fastlogit.kernels.ieee import clear_flags
+from fastlogit.kernels.lane_operators import select
 
 # Results of each element, and of each row.
 NOTHING, PROBABILITIES, LOG_PROBABILITIES, RESIDUALS = range(4)
@@ -91,35 +106,48 @@ def _run_block(
     kind, row_kind, hard = results.kind, results.row_kind, targets.t.size > 0
     t, soft = targets.t[first : first + rows], targets.soft[first : first + rows]
     if kind == LOG_PROBABILITIES or row_kind != NOTHING or results.loss.size:
-        class_sums.take_logs(block.total, block.total_low, float32, block.log, block.log_low)
+        class_sums.take_logs(
+            block.of_rows[TOTAL],
+            block.of_rows[TOTAL_LOW],
+            float32,
+            block.of_rows[LOG],
+            block.of_rows[LOG_LOW],
+        )
     if hard:
         _pick(here, t, by_class, block)
-        _put_losses(block.own, block.largest, block.log, block.log_low, float32, block.losses)
+        _put_losses(
+            block.of_rows[OWN],
+            block.of_rows[LARGEST],
+            block.of_rows[LOG],
+            block.of_rows[LOG_LOW],
+            float32,
+            block.of_rows[LOSS],
+        )
     elif soft.size:
         _put_soft_losses(here, soft, block, float32)
     if row_kind == LOG_SUMS:
         _put_log_sums(here, block, float32)
     if row_kind != NOTHING:
-        _copy(block.losses, results.rows[first : first + rows])
+        _copy(block.of_rows[LOSS], results.rows[first : first + rows])
     weight = targets.weight[first : first + rows]
     if results.loss.size:
-        _add_losses(block.losses, rows, weight, state)
+        _add_losses(block.of_rows[LOSS], rows, weight, state)
     if kind == NOTHING:
         return
     out = results.elements[first : first + rows]
     if hard:
         _put_own(block, float32)
     if weight.size or targets.divisor != 1.0:
-        block.weight[:] = 1.0
-        _copy(weight, block.weight)
-        scale, divisor = block.weight, targets.divisor
-        _put_elements(kind, soft, by_class, block, scale, divisor, float32, out)
+        block.of_rows[WEIGHT, :] = 1.0
+        _copy(weight, block.of_rows[WEIGHT])
+        divisor = targets.divisor
+        _put_elements(kind, soft, by_class, block, True, divisor, float32, out)
         if hard:
-            _put_at(t, block.own_high, scale, divisor, out)
+            _put_at(t, block.of_rows[OWN_HIGH], block.of_rows[WEIGHT], divisor, out)
     else:
         _put_elements(kind, soft, by_class, block, None, None, float32, out)
         if hard:
-            _put_at(t, block.own_high, None, None, out)
+            _put_at(t, block.of_rows[OWN_HIGH], None, None, out)
 
 
 # Results of the rows --------------------------------------------------------------------------
@@ -130,9 +158,9 @@ def _pick(Z: NDArray[Any], t: NDArray[np.int64], by_class: bool, block: class_su
     """Copy what belongs to the class of each target."""
     for i in range(t.size):
         k = t[i]
-        block.own[i] = Z[i, k]
-        block.own_high[i] = block.high[k, i] if by_class else block.high[i, k]
-        block.own_low[i] = block.low[k, i] if by_class else block.low[i, k]
+        block.of_rows[OWN, i] = Z[i, k]
+        block.of_rows[OWN_HIGH, i] = block.high[k, i] if by_class else block.high[i, k]
+        block.of_rows[OWN_LOW, i] = block.low[k, i] if by_class else block.low[i, k]
 
 
 @jit.inner
@@ -147,7 +175,7 @@ def _put_losses(
     """Put the losses of class numbers with the logits z."""
     jit.wide_vectors(z)
     for i in range(z.size):
-        losses[i] = multinomial.loss(z[i], largest[i], log[i], log_low[i], float32 is not None)
+        losses[i] = multinomial.loss(z[i], largest[i], log[i], log_low[i], float32)
 
 
 @jit.inner
@@ -159,23 +187,27 @@ def _put_soft_losses(
 ) -> None:
     """Put the losses of probabilities."""
     for i in range(Z.shape[0]):
-        high, low, scale = multinomial.total_distance(Z[i], soft[i], block.largest[i])
-        block.losses[i] = multinomial.soft_loss(
-            high, low, scale, block.log[i], block.log_low[i], float32 is not None
+        high, low, scale = multinomial.total_distance(Z[i], soft[i], block.of_rows[LARGEST, i])
+        block.of_rows[LOSS, i] = multinomial.soft_loss(
+            high, low, scale, block.of_rows[LOG, i], block.of_rows[LOG_LOW, i], float32
         )
 
 
 @jit.inner
 def _put_log_sums(Z: NDArray[Any], block: class_sums.Block, float32: Literal[True] | None) -> None:
     """Put the logarithms of the sums of the exponentials, in the place of the losses."""
-    jit.wide_vectors(block.log)
-    for i in range(block.log.size):
-        block.losses[i] = multinomial.plus_log(
-            block.largest[i], 0.0, block.log[i], block.log_low[i], float32 is not None
+    jit.wide_vectors(block.of_rows[LOG])
+    for i in range(block.of_rows[LOG].size):
+        block.of_rows[LOSS, i] = multinomial.plus_log(
+            block.of_rows[LARGEST, i],
+            0.0,
+            block.of_rows[LOG, i],
+            block.of_rows[LOG_LOW, i],
+            float32,
         )
     for i in range(Z.shape[0]):
-        if abs(block.largest[i]) == np.inf:
-            block.losses[i] = multinomial.infinite_sum(Z[i], block.largest[i])
+        if abs(block.of_rows[LARGEST, i]) == np.inf:
+            block.of_rows[LOSS, i] = multinomial.infinite_sum(Z[i], block.of_rows[LARGEST, i])
 
 
 @jit.inner
@@ -201,20 +233,19 @@ def _add_losses(
 @jit.inner
 def _put_own(block: class_sums.Block, float32: Literal[True] | None) -> None:
     """Put the residuals of the classes of the targets, minus all other probabilities."""
-    jit.wide_vectors(block.own)
-    narrow = float32 is not None
-    for i in range(block.own.size):
+    jit.wide_vectors(block.of_rows[OWN])
+    for i in range(block.of_rows[OWN].size):
         rest, rest_low = multinomial.others(
-            block.own[i],
-            block.largest[i],
-            block.own_high[i],
-            block.own_low[i],
-            block.total[i],
-            block.total_low[i],
-            narrow,
+            block.of_rows[OWN, i],
+            block.of_rows[LARGEST, i],
+            block.of_rows[OWN_HIGH, i],
+            block.of_rows[OWN_LOW, i],
+            block.of_rows[TOTAL, i],
+            block.of_rows[TOTAL_LOW, i],
+            float32,
         )
-        block.own_high[i] = -multinomial.share(
-            rest, rest_low, block.inverse[i], block.inverse_low[i], narrow
+        block.of_rows[OWN_HIGH, i] = -multinomial.share(
+            rest, rest_low, block.of_rows[INVERSE, i], block.of_rows[INVERSE_LOW, i], float32
         )
 
 
@@ -229,47 +260,97 @@ def _put_elements(
     soft: NDArray[np.float64],
     by_class: bool,
     b: class_sums.Block,
-    weight: NDArray[np.float64] | None,
+    weight: Literal[True] | None,
     divisor: float | None,
     float32: Literal[True] | None,
     out: NDArray[Any],
 ) -> None:
     """Put the results of the elements of a block into `out`."""
     if by_class:
-        if kind == LOG_PROBABILITIES:
-            _put_logs(b.logits, b.largest, b.log, b.log_low, float32, True, b.high)
-        else:
-            if soft.size:
-                _mix(b, soft.T, float32, True)
-            _put_shares(
-                b.high, b.low, b.inverse, b.inverse_low, weight, divisor, float32, True, b.high
-            )
-        class_sums.transpose(b.high, out, out.shape[1], out.shape[0])
-    elif kind == LOG_PROBABILITIES:
-        _put_logs(b.logits, b.largest, b.log, b.log_low, float32, None, out)
+        if soft.size:
+            _mix(b, soft.T, float32, True)
+        _put_by_class(kind, b, weight, divisor, float32, out)
     else:
         if soft.size:
             _mix(b, soft, float32, None)
-        _put_shares(b.high, b.low, b.inverse, b.inverse_low, weight, divisor, float32, None, out)
+        _put_by_row(kind, b, weight, divisor, float32, out)
 
 
 @jit.inner
-def _put_logs(
-    logits: NDArray[np.float64],
-    largest: NDArray[np.float64],
-    log: NDArray[np.float64],
-    log_low: NDArray[np.float64],
+def _put_by_class(
+    kind: int,
+    b: class_sums.Block,
+    weight: Literal[True] | None,
+    divisor: float | None,
     float32: Literal[True] | None,
-    by_class: Literal[True] | None,
     out: NDArray[Any],
 ) -> None:
-    """Put logarithms of probabilities."""
-    jit.wide_vectors(logits)
+    """Put the results of eight rows at a time, in the place of their exponentials and in `out`."""
+    jit.wide_vectors(b.high)
+    for i in range(0, out.shape[0], lanes.WIDTH):
+        if kind == LOG_PROBABILITIES:
+            largest = lanes.load(b.of_rows, (LARGEST, i))
+            log, log_low = lanes.load(b.of_rows, (LOG, i)), lanes.load(b.of_rows, (LOG_LOW, i))
+            for k in range(out.shape[1]):
+                z = lanes.load(b.logits, (k, i))
+                lanes.store(b.high, (k, i), -multinomial.loss(z, largest, log, log_low, float32))
+        else:
+            one = lanes.load(b.of_rows, (INVERSE, i))
+            one_low = lanes.load(b.of_rows, (INVERSE_LOW, i))
+            w = lanes.load(b.of_rows, (WEIGHT, i))
+            for k in range(out.shape[1]):
+                e, e_low = lanes.load(b.high, (k, i)), lanes.load(b.low, (k, i))
+                share = multinomial.share(e, e_low, one, one_low, float32)
+                lanes.store(b.high, (k, i), _weighted(share, w, weight, divisor))
+        class_sums.put_rows(b.high, i, out)
+
+
+@jit.inner
+def _put_by_row(
+    kind: int,
+    b: class_sums.Block,
+    weight: Literal[True] | None,
+    divisor: float | None,
+    float32: Literal[True] | None,
+    out: NDArray[Any],
+) -> None:
+    """Put the results along the rows."""
+    jit.wide_vectors(b.high)
+    last = out.shape[1] - lanes.WIDTH
     for i in range(out.shape[0]):
-        for j in range(out.shape[1]):
-            row = i if by_class is None else j
-            z, most, narrow = logits[i, j], largest[row], float32 is not None
-            out[i, j] = -multinomial.loss(z, most, log[row], log_low[row], narrow)
+        for k in range(0, last, lanes.WIDTH):
+            lanes.store(out, (i, k), _result(kind, b, i, k, weight, divisor, float32))
+        # Some of the last eight have been put before: faster than to put less than eight.
+        lanes.store(out, (i, last), _result(kind, b, i, last, weight, divisor, float32))
+
+
+@jit.inlined
+def _result(
+    kind: int,
+    b: class_sums.Block,
+    i: int,
+    k: int,
+    weight: Literal[True] | None,
+    divisor: float | None,
+    float32: Literal[True] | None,
+) -> Any:
+    """Results of a row and eight classes."""
+    if kind == LOG_PROBABILITIES:
+        largest, log, log_low = b.of_rows[LARGEST, i], b.of_rows[LOG, i], b.of_rows[LOG_LOW, i]
+        return -multinomial.loss(lanes.load(b.logits, (i, k)), largest, log, log_low, float32)
+    one, one_low, w = b.of_rows[INVERSE, i], b.of_rows[INVERSE_LOW, i], b.of_rows[WEIGHT, i]
+    e, e_low = lanes.load(b.high, (i, k)), lanes.load(b.low, (i, k))
+    return _weighted(multinomial.share(e, e_low, one, one_low, float32), w, weight, divisor)
+
+
+@jit.scalar
+def _weighted(
+    value: float, weight: float, weighted: Literal[True] | None, divisor: float | None
+) -> float:
+    """Product of a value and a weight, divided; or the value alone."""
+    if weighted is None or divisor is None:
+        return value
+    return select(weight == 0.0, 0.0, value * weight) / divisor
 
 
 @jit.inner
@@ -283,39 +364,17 @@ def _mix(
     jit.wide_vectors(b.high)
     for i in range(t.shape[0]):
         for j in range(t.shape[1]):
-            row, narrow = i if by_class is None else j, float32 is not None
+            row = i if by_class is None else j
             e, e_low = b.high[i, j], b.low[i, j] if float32 is None else 0.0
-            s, s_low, most = b.total[row], b.total_low[row], b.largest[row]
-            rest, rest_low = multinomial.others(b.logits[i, j], most, e, e_low, s, s_low, narrow)
+            s, s_low, most = (
+                b.of_rows[TOTAL, row],
+                b.of_rows[TOTAL_LOW, row],
+                b.of_rows[LARGEST, row],
+            )
+            rest, rest_low = multinomial.others(b.logits[i, j], most, e, e_low, s, s_low, float32)
             b.high[i, j], low = multinomial.soft_residual(t[i, j], e, e_low, rest, rest_low)
             if float32 is None:
                 b.low[i, j] = low
-
-
-@jit.inner
-def _put_shares(
-    high: NDArray[np.float64],
-    low: NDArray[np.float64],
-    inverse: NDArray[np.float64],
-    inverse_low: NDArray[np.float64],
-    weight: NDArray[np.float64] | None,
-    divisor: float | None,
-    float32: Literal[True] | None,
-    by_class: Literal[True] | None,
-    out: NDArray[Any],
-) -> None:
-    """Put shares of the total, times the weight of the row."""
-    jit.wide_vectors(high)
-    for i in range(out.shape[0]):
-        for j in range(out.shape[1]):
-            row = i if by_class is None else j
-            rest = low[i, j] if float32 is None else 0.0
-            value = multinomial.share(
-                high[i, j], rest, inverse[row], inverse_low[row], float32 is not None
-            )
-            if weight is not None and divisor is not None:
-                value = sums.weighted(value, weight[row]) / divisor
-            out[i, j] = value
 
 
 @jit.inner

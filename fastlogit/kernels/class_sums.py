@@ -16,44 +16,32 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastlogit.kernels import jit, lanes, multinomial
-from fastlogit.kernels.ieee import add_in_any_order, fast_two_sum, two_sum
+from fastlogit.kernels.ieee import fast_two_sum, two_sum
+from fastlogit.kernels.lane_operators import select
 
-# Words of a block: of its logits and exponentials, and of its rows.  They are in the second cache;
-# blocks that fit into the first one have so few rows that the calls for each block take longer.
+# Words of a block: of its logits and exponentials, and of its rows.  They are in the second cache.
+# Blocks of half as many words and of half as many again take as long (Zen 4).
 BLOCK_BY_CLASS, BLOCK_BY_ROW = 8192, 12288
-# Elements of a long row for which memory is asked at a time.
-FETCHED = 192
-CACHE_LINE = 64
 # Most classes that are kept class by class.
 MOST_BY_CLASS = 48
 
+# Numbers of each row: its two largest logits; S, 1 / (1 + S) and log(1 + S), high + low; of its
+# target the logit and the exponential; its loss and its weight.
+LARGEST, SECOND, TOTAL, TOTAL_LOW, INVERSE, INVERSE_LOW, LOG, LOG_LOW = range(8)
+OWN, OWN_HIGH, OWN_LOW, LOSS, WEIGHT = range(8, 13)
+
 
 class Block(NamedTuple):
-    """Memory for a block of rows.
-
-    The logits and two words of their exponentials are (K, rows) or (rows, K); all others are
-    (rows,).  `total` and `log` are S and log(1 + S), in the unit of sums; `inverse` is 1 / (1 + S).
-    `own` and the words after it are of the class of the target.
-    """
+    """Memory for a block of rows.  Few arrays: each takes ten words of every call."""
 
     logits: NDArray[np.float64]
+    """(K, rows) or (rows, K)."""
     high: NDArray[np.float64]
+    """Exponentials, in the unit of sums, like `logits`."""
     low: NDArray[np.float64]
-    largest: NDArray[np.float64]
-    second: NDArray[np.float64]
-    unit: NDArray[np.float64]
-    limit: NDArray[np.float64]
-    total: NDArray[np.float64]
-    total_low: NDArray[np.float64]
-    inverse: NDArray[np.float64]
-    inverse_low: NDArray[np.float64]
-    log: NDArray[np.float64]
-    log_low: NDArray[np.float64]
-    own: NDArray[np.float64]
-    own_high: NDArray[np.float64]
-    own_low: NDArray[np.float64]
-    losses: NDArray[np.float64]
-    weight: NDArray[np.float64]
+    """Their low words."""
+    of_rows: NDArray[np.float64]
+    """The numbers above, (13, rows)."""
 
 
 @jit.allocating
@@ -67,27 +55,8 @@ def new_block(n: int, K: int, by_class: bool) -> Block:
         size = max(1, BLOCK_BY_ROW // (3 * padded))
         size = size // lanes.WIDTH * lanes.WIDTH if size > lanes.WIDTH else size
         shape = (min(size, n), padded)
-    of_rows = np.zeros((15, lanes.round_up(shape[1] if by_class else shape[0])))
-    return Block(
-        np.full(shape, -np.inf),
-        np.empty(shape),
-        np.empty(shape),
-        of_rows[0],
-        of_rows[1],
-        of_rows[2],
-        of_rows[3],
-        of_rows[4],
-        of_rows[5],
-        of_rows[6],
-        of_rows[7],
-        of_rows[8],
-        of_rows[9],
-        of_rows[10],
-        of_rows[11],
-        of_rows[12],
-        of_rows[13],
-        of_rows[14],
-    )
+    of_rows = np.zeros((WEIGHT + 1, lanes.round_up(shape[1] if by_class else shape[0])))
+    return Block(np.full(shape, -np.inf), np.empty(shape), np.empty(shape), of_rows)
 
 
 @jit.inner
@@ -95,30 +64,38 @@ def add_by_class(
     Z: NDArray[Any],
     first: int,
     rows: int,
-    block: Block,
+    b: Block,
     float32: Literal[True] | None,
     out: NDArray[Any],
 ) -> None:
-    """Put the logits, the largest of each row, the exponentials and their sum."""
-    transpose(Z[first : first + rows], block.logits, rows, Z.shape[1])
-    _compare(block.logits, block.largest, block.second)
-    _begin(block.largest, block.second, float32, block.unit, block.limit, block.total)
-    _add_classes(
-        block.logits,
-        block.largest,
-        block.unit,
-        block.limit,
-        float32,
-        block.high,
-        block.low,
-        block.total,
-        block.total_low,
-        Z,
-        out,
-        first * Z.shape[1],
-        rows * Z.shape[1],
-    )
-    _join(block.total, block.total_low, float32, block.inverse, block.inverse_low)
+    """Put the logits, the largest of each row, the exponentials and their sum.
+
+    `out` is the place of the results, or empty.
+    """
+    jit.wide_vectors(b.logits)
+    classes = Z.shape[1]
+    for i in range(0, rows, lanes.WIDTH):
+        take_rows(Z, first + i, min(rows - i, lanes.WIDTH), b.logits, i)
+        largest = second = lanes.broadcast(-np.inf)
+        for k in range(classes):
+            z = lanes.load(b.logits, (k, i))
+            largest, second = multinomial.larger_two(z, largest, second)
+        unit = multinomial.unit(second, largest, float32)
+        end = multinomial.limit(largest, second)
+        total, total_low = multinomial.start(largest, second, float32), lanes.zeros()
+        for k in range(classes):
+            _fetch(Z, out, (first + i) * classes + k * lanes.WIDTH, rows * classes)
+            z = lanes.load(b.logits, (k, i))
+            total, total_low = _add_vector(
+                z, largest, unit, end, total, total_low, float32, b.high[k], b.low[k], i
+            )
+        total, total_low = fast_two_sum(total, total_low)
+        inverse, inverse_low = multinomial.inverse(total, total_low, float32)
+        lanes.store(b.of_rows, (LARGEST, i), largest)
+        lanes.store(b.of_rows, (TOTAL, i), total)
+        lanes.store(b.of_rows, (TOTAL_LOW, i), total_low)
+        lanes.store(b.of_rows, (INVERSE, i), inverse)
+        lanes.store(b.of_rows, (INVERSE_LOW, i), inverse_low)
 
 
 @jit.inner
@@ -126,221 +103,157 @@ def add_by_row(
     Z: NDArray[Any],
     first: int,
     rows: int,
-    block: Block,
+    b: Block,
     float32: Literal[True] | None,
     out: NDArray[Any],
 ) -> None:
-    """The same, row by row.
+    """The same, along the rows.
 
-    The unit and the inverse are single numbers here: vectors of only eight rows would take longer.
+    Each step is done for all rows before the next: the last operations of a step wait for each
+    other, while those of other rows need not wait.
     """
-    classes, narrow = Z.shape[1], float32 is not None
+    jit.wide_vectors(b.logits)
+    classes = Z.shape[1]
     for i in range(rows):
-        largest, second = _copy_row(Z[first + i], block.logits[i])
-        total, low = _add_row(
-            block.logits[i],
-            largest,
-            multinomial.unit(second, largest, narrow),
-            multinomial.limit(largest, second),
-            multinomial.start(largest, second, narrow),
-            float32,
-            block.high[i],
-            block.low[i],
-            Z,
-            out,
-            (first + i) * classes,
-            rows * classes,
-        )
-        block.largest[i], block.total[i], block.total_low[i] = largest, total, low
-        inverse, inverse_low = multinomial.inverse(total, low, narrow)
-        block.inverse[i], block.inverse_low[i] = inverse, inverse_low
+        largest, second = _copy_row(Z, first + i, b.logits, i)
+        b.of_rows[LARGEST, i], b.of_rows[SECOND, i] = largest, second
+    for i in range(rows):
+        at = (first + i) * classes
+        total, total_low = _add_row(b, i, float32, Z, out, at, rows * classes)
+        b.of_rows[TOTAL, i], b.of_rows[TOTAL_LOW, i] = total, total_low
+    for i in range(0, rows, lanes.WIDTH):
+        total, total_low = lanes.load(b.of_rows, (TOTAL, i)), lanes.load(b.of_rows, (TOTAL_LOW, i))
+        inverse, inverse_low = multinomial.inverse(total, total_low, float32)
+        lanes.store(b.of_rows, (INVERSE, i), inverse)
+        lanes.store(b.of_rows, (INVERSE_LOW, i), inverse_low)
 
 
-@jit.inner
-def transpose(source: NDArray[Any], out: NDArray[Any], rows: int, columns: int) -> None:
-    """Put the first rows and columns of `source` into the columns and rows of `out`."""
-    jit.wide_vectors(source)
-    whole_rows, whole_columns = rows - rows % lanes.WIDTH, columns - columns % lanes.WIDTH
-    for i in range(0, whole_rows, lanes.WIDTH):
-        for k in range(0, whole_columns, lanes.WIDTH):
-            tile = lanes.load_eight_rows(source, i, k, None)
-            lanes.store_eight_rows(out, k, i, lanes.transposed(tile))
-    for k in range(whole_columns, columns):
-        for i in range(whole_rows):
-            out[k, i] = source[i, k]
-    for i in range(whole_rows, rows):
-        for k in range(columns):
-            out[k, i] = source[i, k]
-
-
-@jit.inner
-def _compare(
-    logits: NDArray[np.float64], largest: NDArray[np.float64], second: NDArray[np.float64]
+@jit.inlined
+def take_rows(
+    source: NDArray[Any], first: int, count: int, out: NDArray[np.float64], at: int
 ) -> None:
-    """Put the largest and the second largest logit of each row."""
-    jit.wide_vectors(logits)
-    classes, rows = logits.shape
-    for i in range(rows):
-        largest[i] = second[i] = -np.inf
-    for k in range(classes):
-        for i in range(rows):
-            largest[i], second[i] = multinomial.larger_two(logits[k, i], largest[i], second[i])
+    """Put up to eight rows of `source` into the columns of `out` from `at` on."""
+    columns = source.shape[1]
+    whole = columns // lanes.WIDTH * lanes.WIDTH
+    if count == lanes.WIDTH:
+        for k in range(0, whole, lanes.WIDTH):
+            tile = lanes.load_eight_rows(source, first, k, None)
+            lanes.store_eight_rows(out, k, at, lanes.transposed(tile))
+        for k in range(whole, columns):
+            lanes.store(out, (k, at), lanes.load_column(source, first, k))
+    else:
+        for i in range(count):
+            for k in range(columns):
+                out[k, at + i] = source[first + i, k]
 
 
-@jit.inner
-def _copy_row(row: NDArray[Any], padded: NDArray[np.float64]) -> tuple[float, float]:
+@jit.inlined
+def put_rows(source: NDArray[np.float64], at: int, out: NDArray[Any]) -> None:
+    """Put up to eight columns of `source` from `at` on into these rows of `out`."""
+    rows, columns = out.shape
+    whole = columns // lanes.WIDTH * lanes.WIDTH
+    if at + lanes.WIDTH <= rows:
+        for k in range(0, whole, lanes.WIDTH):
+            tile = lanes.load_eight_rows(source, k, at, None)
+            lanes.store_eight_rows(out, at, k, lanes.transposed(tile))
+        for k in range(whole, columns):
+            lanes.store_column(out, at, k, lanes.load(source, (k, at)))
+    else:
+        for i in range(at, rows):
+            for k in range(columns):
+                out[i, k] = source[k, i]
+
+
+@jit.inlined
+def _copy_row(
+    Z: NDArray[Any], row: int, padded: NDArray[np.float64], i: int
+) -> tuple[float, float]:
     """Copy a row; the largest and the second largest logit."""
     largest = second = lanes.broadcast(-np.inf)
-    whole = row.size // lanes.WIDTH * lanes.WIDTH
-    for k in range(0, padded.size, lanes.WIDTH):
-        if k < whole:
-            z = lanes.load(row, k)
-        else:
-            rest = row.size - whole
-            z = lanes.select_first(rest, lanes.load_first(row, k, rest), lanes.broadcast(-np.inf))
-        lanes.store(padded, k, z)
-        second = lanes.larger(lanes.smaller(z, largest), second)
-        largest = lanes.larger(z, largest)
+    last = Z.shape[1] - lanes.WIDTH
+    for k in range(0, last, lanes.WIDTH):
+        z = lanes.load(Z, (row, k))
+        lanes.store(padded, (i, k), z)
+        largest, second = multinomial.larger_two(z, largest, second)
+    z = lanes.load(Z, (row, last))
+    lanes.store(padded, (i, last), z)
+    # Some of the last eight have been compared before: faster than to load less than eight.
+    z = lanes.select_first(-last % lanes.WIDTH, lanes.broadcast(-np.inf), z)
+    largest, second = multinomial.larger_two(z, largest, second)
     first, other = -np.inf, -np.inf
     for lane in range(lanes.WIDTH):
         first, other = multinomial.larger_two(lanes.extract(largest, lane), first, other)
-        _, other = multinomial.larger_two(lanes.extract(second, lane), first, other)
+        other = max(other, min(lanes.extract(second, lane), first))
     return first, other
 
 
-@jit.inner
-def _begin(
-    largest: NDArray[np.float64],
-    second: NDArray[np.float64],
-    float32: Literal[True] | None,
-    unit: NDArray[np.float64],
-    limit: NDArray[np.float64],
-    total: NDArray[np.float64],
-) -> None:
-    """Put the unit and the limit of each row, and the beginning of its sum."""
-    jit.wide_vectors(largest)
-    narrow = float32 is not None
-    for i in range(largest.size):
-        unit[i] = multinomial.unit(second[i], largest[i], narrow)
-        limit[i] = multinomial.limit(largest[i], second[i])
-        total[i] = multinomial.start(largest[i], second[i], narrow)
-
-
-@jit.inner
-def _add_classes(
-    logits: NDArray[np.float64],
-    largest: NDArray[np.float64],
-    unit: NDArray[np.float64],
-    limit: NDArray[np.float64],
+@jit.inlined
+def _add_vector(
+    z: Any,
+    largest: Any,
+    unit: Any,
+    end: Any,
+    total: Any,
+    total_low: Any,
     float32: Literal[True] | None,
     high: NDArray[np.float64],
     low: NDArray[np.float64],
-    total: NDArray[np.float64],
-    total_low: NDArray[np.float64],
-    Z: NDArray[Any],
-    out: NDArray[Any],
     at: int,
-    ahead: int,
-) -> None:
-    """Put the exponentials, and add each class to the sums of the rows."""
-    jit.wide_vectors(logits)
-    classes, rows = logits.shape
-    for i in range(rows):
-        total_low[i] = 0.0
-    for k in range(classes):
-        _fetch(Z, out, at + k * rows, rows, ahead)
-        for i in range(rows):
-            z = logits[k, i]
-            e = multinomial.exponential_parts(z, largest[i], float32 is not None)
-            high[k, i] = e[0] * e[1]
-            if float32 is None:
-                low[k, i] = e[0] * e[2]
-            term, term_low = multinomial.term(z, limit[i], *e, unit[i])
-            total[i] += term
-            total_low[i] += term_low
+) -> tuple[Any, Any]:
+    """Put eight exponentials, and add those of logits below `end` to both words of a sum."""
+    power, e, e_low = multinomial.exponential_parts(z, largest, float32)
+    lanes.store(high, at, power * e)
+    if float32 is None:
+        lanes.store(low, at, power * e_low)
+    word, next_word = multinomial.term(power, e, e_low, unit)
+    total = select(z >= end, total, total + word)
+    if float32 is None:
+        total_low = select(z >= end, total_low, total_low + next_word)
+    return total, total_low
 
 
-@jit.inner
-def _fetch(Z: NDArray[Any], out: NDArray[Any], start: int, count: int, ahead: int) -> None:
-    """Ask for logits of the next block, and for places of results of this block.
+@jit.inlined
+def _fetch(Z: NDArray[Any], out: NDArray[Any], at: int, ahead: int) -> None:
+    """Ask for eight logits of the next block, and for places of results of this block.
 
     They arrive while exponentials are computed: where the arrays are larger than the caches, all
     takes two thirds of the time.
     """
-    for k in range(start, start + count, CACHE_LINE // Z.itemsize):
-        lanes.prefetch(Z, k + ahead)
-        if out.size:
-            lanes.prefetch(out, k)
+    lanes.prefetch(Z, at + ahead)
+    if out.size:
+        lanes.prefetch(out, at)
 
 
-@jit.inner
+@jit.inlined
 def _add_row(
-    z: NDArray[np.float64],
-    largest: float,
-    unit: float,
-    limit: float,
-    start: float,
+    b: Block,
+    i: int,
     float32: Literal[True] | None,
-    high: NDArray[np.float64],
-    low: NDArray[np.float64],
     Z: NDArray[Any],
     out: NDArray[Any],
     at: int,
     ahead: int,
 ) -> tuple[float, float]:
-    """Put the exponentials of a row; the sum of its terms and of `start`."""
-    total, more, rest, more_rest = start, 0.0, 0.0, 0.0
-    for first in range(0, z.size, FETCHED):
-        here = slice(first, min(first + FETCHED, z.size))
-        _fetch(Z, out, at + first, min(FETCHED, z.size - first), ahead)
-        word, next_word = _add_terms(z[here], largest, unit, limit, float32, high[here], low[here])
-        total, error = two_sum(total, word)
+    """Put the exponentials of a row; their sum."""
+    largest, second = b.of_rows[LARGEST, i], b.of_rows[SECOND, i]
+    middle = lanes.broadcast(largest)
+    unit = lanes.broadcast(multinomial.unit(second, largest, float32))
+    end = lanes.broadcast(multinomial.limit(largest, second))
+    total, more, rest, more_rest = multinomial.start(largest, second, float32), 0.0, 0.0, 0.0
+    size = b.logits.shape[1]
+    for first in range(0, size, multinomial.TERMS):
+        sums, low_sums = lanes.zeros(), lanes.zeros()
+        for k in range(first, min(first + multinomial.TERMS, size), lanes.WIDTH):
+            _fetch(Z, out, at + k, ahead)
+            z = lanes.load(b.logits, (i, k))
+            sums, low_sums = _add_vector(
+                z, middle, unit, end, sums, low_sums, float32, b.high[i], b.low[i], k
+            )
+        total, error = two_sum(total, lanes.total(sums))
         more += error
-        rest, error = two_sum(rest, next_word)
+        rest, error = two_sum(rest, lanes.total(low_sums))
         more_rest += error
     return multinomial.joined(total, more, rest, more_rest)
-
-
-@jit.inner
-def _add_terms(
-    z: NDArray[np.float64],
-    largest: float,
-    unit: float,
-    limit: float,
-    float32: Literal[True] | None,
-    high: NDArray[np.float64],
-    low: NDArray[np.float64],
-) -> tuple[float, float]:
-    """Put exponentials; both words of the sum of at most `multinomial.TERMS` terms."""
-    jit.wide_vectors(z)
-    total = total_low = 0.0
-    for k in range(z.size):
-        e = multinomial.exponential_parts(z[k], largest, float32 is not None)
-        high[k] = e[0] * e[1]
-        if float32 is None:
-            low[k] = e[0] * e[2]
-        term, term_low = multinomial.term(z[k], limit, *e, unit)
-        total = add_in_any_order(total, term)
-        total_low = add_in_any_order(total_low, term_low)
-    jit.one_vector()
-    return total, total_low
-
-
-@jit.inner
-def _join(
-    total: NDArray[np.float64],
-    total_low: NDArray[np.float64],
-    float32: Literal[True] | None,
-    inverse: NDArray[np.float64],
-    inverse_low: NDArray[np.float64],
-) -> None:
-    """Make a normal pair of both words of each sum, and put the inverse."""
-    jit.wide_vectors(total)
-    for i in range(total.size):
-        total[i], total_low[i] = fast_two_sum(total[i], total_low[i])
-        inverse[i], inverse_low[i] = multinomial.inverse(
-            total[i], total_low[i], float32 is not None
-        )
 
 
 @jit.inner
@@ -354,4 +267,4 @@ def take_logs(
     """Put the logarithm of each total."""
     jit.wide_vectors(total)
     for i in range(total.size):
-        log[i], log_low[i] = multinomial.log_total(total[i], total_low[i], float32 is not None)
+        log[i], log_low[i] = multinomial.log_total(total[i], total_low[i], float32)

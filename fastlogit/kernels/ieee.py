@@ -22,16 +22,7 @@ from llvmlite import ir
 from numba import types
 
 from fastlogit.kernels import jit
-
-
-@jit.intrinsic
-def fma(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
-    """``a * b + c`` in float64, rounded once."""
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.fma(*args)
-
-    return types.float64(types.float64, types.float64, types.float64), codegen
+from fastlogit.kernels.lane_operators import fma as fma
 
 
 @jit.intrinsic

@@ -120,16 +120,6 @@ def intrinsic(function: Callable[..., Any]) -> Callable[..., Any]:
     return made
 
 
-@intrinsic
-def is_float32(typingctx: Any, array: Any) -> Any:
-    """Whether an array holds float32: a constant for the compiler, which drops the other case."""
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return ir.Constant(ir.IntType(1), int(array.dtype == types.float32))
-
-    return types.boolean(array), codegen
-
-
 _VECTOR_BYTES = 64
 
 
@@ -189,22 +179,6 @@ def interleaved(typingctx: Any) -> Any:
         if "+avx512vl" in features:
             jump = _last_back_edge(builder.function)
             jump.set_metadata("llvm.loop", _loop_hint(builder.module, "interleave.count", 4))
-        return context.get_dummy_value()
-
-    return types.none(), codegen
-
-
-@intrinsic
-def one_vector(typingctx: Any) -> Any:
-    """Let the loop before this call compute one vector at a time.
-
-    LLVM would take turns with two, and compute the rest of a row that is no multiple of two vectors
-    in halves or one by one.  For a row of 100 numbers that rest takes as long as half of the row.
-    """
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        jump = _last_back_edge(builder.function)
-        jump.set_metadata("llvm.loop", _loop_hint(builder.module, "interleave.count", 1))
         return context.get_dummy_value()
 
     return types.none(), codegen

@@ -68,8 +68,8 @@ def _constant(values: list[int]) -> ir.Constant:
     return ir.Constant(ir.VectorType(_I32, len(values)), values)
 
 
-def _splat(builder: Any, value: Any) -> Any:
-    """Vector with `value` in each lane."""
+def splat(builder: Any, value: Any) -> Any:
+    """Vector with `value` in each lane, in generated code."""
     one = builder.insert_element(
         ir.Constant(ir.VectorType(value.type, WIDTH), ir.Undefined), value, ir.Constant(_I32, 0)
     )
@@ -103,6 +103,10 @@ def _widen(builder: Any, dtype: Any, vector: Any) -> Any:
     return builder.uitofp(vector, _VECTOR)
 
 
+def _narrow(builder: Any, dtype: Any, vector: Any) -> Any:
+    return builder.fptrunc(vector, _FLOAT32_VECTOR) if dtype == types.float32 else vector
+
+
 def _itemsize(element: Any) -> int:
     return int(_llvm_name(element)[1:]) // 8
 
@@ -121,7 +125,7 @@ def zeros(typingctx: Any) -> Any:
 @jit.intrinsic
 def broadcast(typingctx: Any, value: Any) -> Any:
     """One number in each lane."""
-    return lanes_type(types.float64), lambda context, builder, signature, args: _splat(
+    return lanes_type(types.float64), lambda context, builder, signature, args: splat(
         builder, args[0]
     )
 
@@ -129,10 +133,11 @@ def broadcast(typingctx: Any, value: Any) -> Any:
 @jit.intrinsic
 def fma(typingctx: Any, a: Any, b: Any, c: Any) -> Any:
     """``a * b + c``, rounded once."""
-    return _each(_fma, a, b, c)
+    return _each(fma_vectors, a, b, c)
 
 
-def _fma(builder: Any, *vectors: Any) -> Any:
+def fma_vectors(builder: Any, *vectors: Any) -> Any:
+    """`fma` in generated code."""
     kind = vectors[0].type
     name = f"llvm.fma.v{WIDTH}{_llvm_name(kind.element)}"
     function = cgutils.get_or_insert_function(
@@ -175,21 +180,6 @@ def add(typingctx: Any, a: Any, b: Any) -> Any:
 def subtract(typingctx: Any, a: Any, b: Any) -> Any:
     """``a - b``."""
     return _each(lambda builder, *vectors: builder.fsub(*vectors), a, b)
-
-
-def _chosen(order: str) -> Any:
-    """Function that chooses one of two numbers in each lane; the second where one is NaN."""
-
-    @jit.intrinsic
-    def choose(typingctx: Any, a: Any, b: Any) -> Any:
-        return _each(
-            lambda builder, a, b: builder.select(builder.fcmp_ordered(order, a, b), a, b), a, b
-        )
-
-    return choose
-
-
-larger, smaller = _chosen(">"), _chosen("<")
 
 
 @jit.intrinsic
@@ -434,7 +424,7 @@ def _all_below(builder: Any, vector: Any, bound: Any) -> Any:
     """Whether all lanes of a vector of integers are at least 0 and below `bound`."""
     wide = ir.VectorType(_I64, WIDTH)
     vector = builder.sext(vector, wide) if vector.type != wide else vector
-    outside = builder.icmp_unsigned(">=", vector, _splat(builder, bound))  # negative ones as well
+    outside = builder.icmp_unsigned(">=", vector, splat(builder, bound))  # negative ones as well
     bits = builder.bitcast(outside, ir.IntType(WIDTH))
     return builder.icmp_unsigned("==", bits, ir.Constant(bits.type, 0))
 
@@ -457,7 +447,12 @@ def _prefetch(nearness: int) -> Any:
     @jit.intrinsic
     def prefetch(typingctx: Any, array: Any, index: Any) -> Any:
         def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            pointer = _element(context, builder, array, args[0], args[1])
+            if isinstance(index, types.BaseTuple):
+                struct = context.make_array(array)(context, builder, args[0])
+                places = _indices(builder, index, args[1])
+                pointer = cgutils.get_item_pointer(context, builder, array, struct, places)
+            else:
+                pointer = _element(context, builder, array, *args)
             pointer = builder.bitcast(pointer, ir.IntType(8).as_pointer())
             function = cgutils.get_or_insert_function(
                 builder.module,
@@ -532,11 +527,48 @@ def store_eight_rows(typingctx: Any, array: Any, row: Any, column: Any, vectors:
         for number, vector in enumerate(cgutils.unpack_tuple(builder, args[3], WIDTH)):
             indices = [builder.add(args[1], ir.Constant(args[1].type, number)), args[2]]
             pointer, element = _address(context, builder, array, args[0], indices)
-            narrow = array.dtype == types.float32
-            value = builder.fptrunc(vector, pointer.type.pointee) if narrow else vector
+            value = _narrow(builder, array.dtype, vector)
             builder.store(value, pointer, align=_itemsize(element))
 
     return signature, codegen
+
+
+@jit.intrinsic
+def load_column(typingctx: Any, array: Any, row: Any, column: Any) -> Any:
+    """Elements of a column in eight rows, loaded one by one."""
+    signature = lanes_type(array, types.int64, types.int64)
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        vector = None
+        for lane in range(WIDTH):
+            place = _place_in_column(context, builder, array, args, lane)
+            element = builder.load(place)
+            if vector is None:
+                vector = ir.Constant(ir.VectorType(element.type, WIDTH), ir.Undefined)
+            vector = builder.insert_element(vector, element, ir.Constant(_I32, lane))
+        return _widen(builder, array.dtype, vector)
+
+    return signature, codegen
+
+
+@jit.intrinsic
+def store_column(typingctx: Any, array: Any, row: Any, column: Any, value: Any) -> Any:
+    """Put eight float64 into a column of a float64 or float32 array, one by one."""
+    signature = types.void(array, types.int64, types.int64, lanes_type)
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        value = _narrow(builder, array.dtype, args[3])
+        for lane in range(WIDTH):
+            element = builder.extract_element(value, ir.Constant(_I32, lane))
+            builder.store(element, _place_in_column(context, builder, array, args, lane))
+
+    return signature, codegen
+
+
+def _place_in_column(context: Any, builder: Any, array: Any, args: Any, lane: int) -> Any:
+    struct = context.make_array(array)(context, builder, args[0])
+    indices = [builder.add(args[1], ir.Constant(_I64, lane)), args[2]]
+    return cgutils.get_item_pointer(context, builder, array, struct, indices)
 
 
 def _masked_load(builder: Any, pointer: Any, element: Any, mask: Any) -> Any:
@@ -584,9 +616,9 @@ def _tile(vectors: int) -> Any:
                 for k, sums in enumerate(tile):
                     pointer = place(left, args[0], i, shifted(args[3], k))
                     number = builder.load(builder.bitcast(pointer, _F64.as_pointer()))
-                    factor = _splat(builder, number)
+                    factor = splat(builder, number)
                     for vector, one in zip(x, sums, strict=True):
-                        builder.store(_fma(builder, factor, vector, builder.load(one)), one)
+                        builder.store(fma_vectors(builder, factor, vector, builder.load(one)), one)
             for k, sums in enumerate(tile):
                 for start, one in zip(starts, sums, strict=True):
                     here = shifted(args[3], k), shifted(args[4], start)
@@ -616,13 +648,14 @@ add_narrow_tile = _tile(1)
 
 @jit.intrinsic
 def store(typingctx: Any, array: Any, index: Any, value: Any) -> Any:
-    """Put eight float64 into ``array[index:index + 8]`` of a float64 array."""
+    """Put eight float64 into ``array[index:index + 8]`` of a float64 or float32 array."""
     signature = types.void(array, index, lanes_type)
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         indices = _indices(builder, signature.args[1], args[1])
         pointer, element = _address(context, builder, array, args[0], indices)
-        builder.store(args[2], pointer, align=_itemsize(element))
+        value = _narrow(builder, array.dtype, args[2])
+        builder.store(value, pointer, align=_itemsize(element))
 
     return signature, codegen
 
@@ -651,15 +684,7 @@ def _indices(builder: Any, index_type: Any, index: Any) -> Any:
 def _first(builder: Any, count: Any) -> Any:
     """Mask of the lanes below `count`."""
     numbers = ir.Constant(ir.VectorType(_I64, WIDTH), list(range(WIDTH)))
-    return builder.icmp_signed("<", numbers, _splat(builder, count))
-
-
-@jit.scalar
-def two_sum(a: Any, b: Any) -> tuple[Any, Any]:
-    """Sum and its rounding error, lane by lane: `ieee.two_sum` on vectors."""
-    sums = add(a, b)
-    b_part = subtract(sums, a)
-    return sums, add(subtract(a, subtract(sums, b_part)), subtract(b, b_part))
+    return builder.icmp_signed("<", numbers, splat(builder, count))
 
 
 @jit.loop

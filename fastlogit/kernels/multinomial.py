@@ -12,12 +12,14 @@ there 1 + S rounds to 1, while S and log(1 + S) keep all their digits.
 Error, with u = 2**-53.  In float64:
 
 * z_k - m is kept together with its rounding error, which becomes a factor of the exponential.
-* e^(z_k - m) is the fraction N / D of :mod:`fastlogit.kernels.exponential`, kept as high + low.
+* e^(z_k - m) is the sum 1 + r + r² P(r) of :mod:`fastlogit.kernels.exponential`, kept as high + low
+  with a relative error below 2**-55.
 * S is a sum without any rounding error, of terms that are rounded to a multiple of a fixed unit.
-  Its relative error is below 2**-57 up to 2**28 classes.
-* Only the last addition or multiplication rounds: 0.5 ULP.  All that is neglected adds 0.1 ULP.
+  This rounding gives S a relative error below 2**-57 up to 2**28 classes.
+* Only the last addition or multiplication rounds: 0.5 ULP.  All that is neglected adds 0.2 ULP.
 
 float32 logits are computed in float64 by shorter polynomials, and their results rounded once.
+Their S has a relative error of at most K 2**-43.
 
 Unit of sums.  In float64 the exponentials, S and log(1 + S) are kept multiplied by `RAISED`,
 2**128, so that the low word of a tiny one is a normal number.  For float32 the unit is 1.
@@ -36,23 +38,22 @@ log-sum-exp and softmax functions (IMA Journal of Numerical Analysis, 2021).
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fastlogit.kernels import jit
+from fastlogit.kernels import jit, lanes
 from fastlogit.kernels.exponential import (
     LOG2_E,
     LOWERED,
     ONE_BITS,
     RAISED_ONE_BITS,
     SHIFT,
-    exp_fraction,
-    exp_fraction_float32,
+    exp_sum,
+    exp_sum_float32,
     log1p_sum,
     log1p_sum_float32,
-    quotient,
 )
 from fastlogit.kernels.ieee import (
     add_in_any_order,
@@ -63,7 +64,10 @@ from fastlogit.kernels.ieee import (
     two_product,
     two_sum,
 )
+from fastlogit.kernels.lane_operators import select, times_power, zero
 
+# A choice at compile time, see :mod:`jit`: whether the logits are float32.
+Float32 = Literal[True] | None
 # Terms e^(z - m) and sums of them are kept multiplied by this.
 RAISED = 2.0**128
 # Even 2**64 times e^SMALLEST is below half the smallest subnormal.
@@ -85,48 +89,47 @@ FINER = TERMS * 2.0**-53
 
 
 @jit.scalar
-def exponential(z: float, largest: float, float32: bool) -> tuple[float, float]:
+def exponential(z: float, largest: float, float32: Float32) -> tuple[float, float]:
     """``e^(z - largest)`` in the unit of sums, as high + low."""
     power, high, low = exponential_parts(z, largest, float32)
     return power * high, power * low
 
 
 @jit.scalar
-def exponential_parts(z: float, largest: float, float32: bool) -> tuple[float, float, float]:
+def exponential_parts(z: float, largest: float, float32: Float32) -> tuple[float, float, float]:
     """A power of two, and high + low: their product is what `exponential` returns."""
-    a, low = two_sum(z, -largest)
-    if float32:
+    if float32 is not None:
+        a = z - largest
         far = a < SMALLEST_FLOAT32
-        n, d, s = exp_fraction_float32(SMALLEST_FLOAT32 if far else a)
-        return 0.0 if far else s, n / d, 0.0
+        power, value = exp_sum_float32(select(far, SMALLEST_FLOAT32, a))
+        return select(far, 0.0, power), value, zero(value)
+    a, low = two_sum(z, -largest)
     far = a < SMALLEST
-    n, n_low, d, d_low, power = exp_fraction(SMALLEST if far else a)
-    n_low = fma(n, 0.0 if far else low, n_low)  # e^low = 1 + low: low is below 2**-43
-    q, q_low = quotient(n, n_low, d, d_low)
-    return power, q, q_low
+    return exp_sum(select(far, SMALLEST, a), select(far, 0.0, low))
 
 
 @jit.scalar
-def share(high: float, low: float, inverse: float, inverse_low: float, float32: bool) -> float:
+def share(high: float, low: float, inverse: float, inverse_low: float, float32: Float32) -> float:
     """``(high + low) / (1 + S)``, for a number in the unit of sums."""
-    if float32:
+    if float32 is not None:
         return high * inverse
     return LOWERED * fma(high, inverse, fma(high, inverse_low, low * inverse))
 
 
 @jit.scalar
-def plus_log(value: float, low: float, log: float, log_low: float, float32: bool) -> float:
+def plus_log(value: float, low: float, log: float, log_low: float, float32: Float32) -> float:
     """``value + low + log(1 + S)``, for a logarithm in the unit of sums."""
-    if float32:
+    if float32 is not None:
         return value + log
     total, rest = two_sum(value, LOWERED * log)
     rest += low + LOWERED * log_low
-    total += rest if abs(total) < np.inf else 0.0  # the rest of an infinite sum is NaN
-    return LOWERED * (log + log_low) if value == 0.0 else total
+    rounded = total + rest
+    rounded = select(rounded == rounded, rounded, total)  # the rest of an infinite sum is NaN
+    return select(value == 0.0, LOWERED * (log + log_low), rounded)
 
 
 @jit.scalar
-def loss(z: float, largest: float, log: float, log_low: float, float32: bool) -> float:
+def loss(z: float, largest: float, log: float, log_low: float, float32: Float32) -> float:
     """``-log p`` of a class, for ``log(1 + S)`` in the unit of sums."""
     value, low = two_sum(largest, -z)
     return plus_log(value, low, log, log_low, float32)
@@ -134,10 +137,10 @@ def loss(z: float, largest: float, log: float, log_low: float, float32: bool) ->
 
 @jit.scalar
 def others(
-    z: float, largest: float, e: float, e_low: float, s: float, s_low: float, float32: bool
+    z: float, largest: float, e: float, e_low: float, s: float, s_low: float, float32: Float32
 ) -> tuple[float, float]:
     """``1 + S - e^(z - largest)`` in the unit of sums: the exponentials of all other classes."""
-    total, total_low = two_sum(1.0 if float32 else RAISED, s)
+    total, total_low = two_sum(1.0 if float32 is not None else RAISED, s)
     total, rest = two_sum(total, -e)
     rest += total_low + (s_low - e_low)
     return (s, s_low) if z == largest else (total, rest)
@@ -149,25 +152,22 @@ def others(
 @jit.scalar
 def larger_two(z: float, largest: float, second: float) -> tuple[float, float]:
     """The larger two of `z`, `largest` and `second <= largest`, in order; NaN does not count."""
-    smaller = largest if z > largest else z
-    return z if z > largest else largest, smaller if smaller > second else second
+    smaller = select(z > largest, largest, z)
+    return select(z > largest, z, largest), select(smaller > second, smaller, second)
 
 
 @jit.scalar
-def unit(second: float, largest: float, float32: bool) -> float:
+def unit(second: float, largest: float, float32: Float32) -> float:
     """`COARSE` times the power of two next to ``e^(second - largest)``, in the unit of sums."""
     a = second - largest
-    smallest = SMALLEST_FLOAT32 if float32 else SMALLEST
-    shifted = fma(smallest if a < smallest else a, LOG2_E, SHIFT)
-    power = (float64_bits(shifted) << 52) + (ONE_BITS if float32 else RAISED_ONE_BITS)
-    return COARSE * float64_from_bits(power)
+    smallest = SMALLEST_FLOAT32 if float32 is not None else SMALLEST
+    shifted = fma(select(a < smallest, smallest, a), LOG2_E, SHIFT)
+    return COARSE * times_power(ONE_BITS if float32 is not None else RAISED_ONE_BITS, shifted)
 
 
 @jit.scalar
-def term(
-    z: float, limit: float, power: float, high: float, low: float, unit: float
-) -> tuple[float, float]:
-    """``power (high + low)`` rounded to two words; zeros if the logit is not below `limit`.
+def term(power: float, high: float, low: float, unit: float) -> tuple[float, float]:
+    """``power (high + low)`` rounded to two words.
 
     With 2**k next to the largest of all terms, the first word is a multiple of 2**(k - 42), and the
     second a multiple of 2**(k - 85).  Both `TERMS` first words and `TERMS` second words have sums
@@ -177,29 +177,27 @@ def term(
     first = fma(power, high, unit) - unit
     rest = fma(power, low, fma(power, high, -first))
     fine = FINER * unit
-    second = (rest + fine) - fine
-    counts = not z >= limit
-    return first if counts else 0.0, second if counts else 0.0
+    return first, (rest + fine) - fine
 
 
 @jit.scalar
 def limit(largest: float, second: float) -> float:
     """Logits from this on do not count in S: the largest, or none if several are the largest."""
-    return np.inf if second == largest else largest
+    return select(second == largest, np.inf, largest)
 
 
 @jit.scalar
-def start(largest: float, second: float, float32: bool) -> float:
+def start(largest: float, second: float, float32: Float32) -> float:
     """First term of S: -1 if all of several largest logits count; NaN for an infinite logit."""
-    one = 1.0 if float32 else RAISED
-    return (-one if second == largest else 0.0) + (largest - largest)
+    one = 1.0 if float32 is not None else RAISED
+    return select(second == largest, -one, 0.0) + (largest - largest)
 
 
 @jit.scalar
-def inverse(s: float, s_low: float, float32: bool) -> tuple[float, float]:
+def inverse(s: float, s_low: float, float32: Float32) -> tuple[float, float]:
     """``1 / (1 + S)`` as high + low, for S in the unit of sums."""
-    if float32:
-        return 1.0 / (1.0 + s), 0.0
+    if float32 is not None:
+        return 1.0 / (1.0 + s), zero(s)
     total, total_low = two_sum(1.0, LOWERED * s)
     total_low = fma(LOWERED, s_low, total_low)
     high = 1.0 / total
@@ -207,9 +205,9 @@ def inverse(s: float, s_low: float, float32: bool) -> tuple[float, float]:
 
 
 @jit.scalar
-def log_total(s: float, s_low: float, float32: bool) -> tuple[float, float]:
+def log_total(s: float, s_low: float, float32: Float32) -> tuple[float, float]:
     """``log(1 + S)`` as high + low, in the unit of sums like S."""
-    if float32:
+    if float32 is not None:
         return log1p_sum_float32(s), 0.0
     return log1p_sum(s, s_low, LOWERED)
 
@@ -254,7 +252,7 @@ def distance_unit(most: float) -> float:
 
 @jit.scalar
 def soft_loss(
-    high: float, low: float, scale: float, log: float, log_low: float, float32: bool
+    high: float, low: float, scale: float, log: float, log_low: float, float32: Float32
 ) -> float:
     """Sum of a total distance, which is multiplied by `scale`, and ``log(1 + S)``."""
     # Where the scale is not 1, the logarithm is too small to matter.
@@ -294,7 +292,7 @@ def _largest_two(row: NDArray[Any]) -> tuple[float, float]:
 def _total(row: NDArray[Any]) -> tuple[float, float, float]:
     """Largest logit, and S as high + low."""
     jit.wide_vectors(row)
-    float32 = jit.is_float32(row)
+    float32 = lanes.float32_flag(row)
     largest, second = _largest_two(row)
     coarse, end = unit(second, largest, float32), limit(largest, second)
     s, s_low, rest, rest_low = start(largest, second, float32), 0.0, 0.0, 0.0
@@ -302,8 +300,10 @@ def _total(row: NDArray[Any]) -> tuple[float, float, float]:
         high = low = 0.0
         for k in range(first, min(first + TERMS, row.size)):
             z = np.float64(row[k])
-            word, next_word = term(z, end, *exponential_parts(z, largest, float32), coarse)
-            high, low = add_in_any_order(high, word), add_in_any_order(low, next_word)
+            word, next_word = term(*exponential_parts(z, largest, float32), coarse)
+            high = add_in_any_order(high, select(z >= end, 0.0, word))
+            if float32 is None:
+                low = add_in_any_order(low, select(z >= end, 0.0, next_word))
         s, error = two_sum(s, high)
         s_low += error
         rest, error = two_sum(rest, low)
@@ -334,7 +334,7 @@ def softmax(row: NDArray[Any], out: NDArray[Any]) -> None:
     :func:`fastlogit.softmax` has the derivation and the accuracy.
     """
     jit.wide_vectors(row)
-    float32 = jit.is_float32(row)
+    float32 = lanes.float32_flag(row)
     largest, s, s_low = _total(row)
     one, one_low = inverse(s, s_low, float32)
     for k in range(row.size):
@@ -364,7 +364,7 @@ def log_softmax(row: NDArray[Any], out: NDArray[Any]) -> None:
     :func:`fastlogit.log_softmax` has the derivation and the accuracy.
     """
     jit.wide_vectors(row)
-    float32 = jit.is_float32(row)
+    float32 = lanes.float32_flag(row)
     largest, s, s_low = _total(row)
     log, log_low = log_total(s, s_low, float32)
     for k in range(row.size):
@@ -390,7 +390,7 @@ def log_sum_exp(row: NDArray[Any]) -> float:
     Raises nothing.  NaN in the row gives NaN.
     :func:`fastlogit.log_sum_exp` has the derivation and the accuracy.
     """
-    float32 = jit.is_float32(row)
+    float32 = lanes.float32_flag(row)
     largest, s, s_low = _total(row)
     log, log_low = log_total(s, s_low, float32)
     return (
@@ -411,7 +411,7 @@ def infinite_sum(row: NDArray[Any], largest: float) -> float:
 
 @jit.inner
 def _class_loss(row: NDArray[Any], t: int) -> float:
-    float32 = jit.is_float32(row)
+    float32 = lanes.float32_flag(row)
     largest, s, s_low = _total(row)
     log, log_low = log_total(s, s_low, float32)
     return loss(np.float64(row[t]), largest, log, log_low, float32)
@@ -419,7 +419,7 @@ def _class_loss(row: NDArray[Any], t: int) -> float:
 
 @jit.inner
 def _soft_loss(row: NDArray[Any], t: NDArray[Any]) -> float:
-    float32 = jit.is_float32(row)
+    float32 = lanes.float32_flag(row)
     largest, s, s_low = _total(row)
     log, log_low = log_total(s, s_low, float32)
     high, low, scale = total_distance(row, t, largest)
@@ -442,7 +442,7 @@ def total_distance(
         high = low = 0.0
         for k in range(first, min(first + TERMS, row.size)):
             high_k, low_k = distance(np.float64(row[k]), np.float64(t[k]), largest, scale)
-            word, next_word = term(0.0, np.inf, 1.0, high_k, low_k, coarse)
+            word, next_word = term(1.0, high_k, low_k, coarse)
             high, low = add_in_any_order(high, word), add_in_any_order(low, next_word)
         total, error = two_sum(total, high)
         total_low += error
@@ -455,7 +455,7 @@ def total_distance(
 @jit.inner
 def _class_residual(row: NDArray[Any], t: int, out: NDArray[Any]) -> None:
     jit.wide_vectors(row)
-    float32 = jit.is_float32(row)
+    float32 = lanes.float32_flag(row)
     largest, s, s_low = _total(row)
     one, one_low = inverse(s, s_low, float32)
     z = np.float64(row[t])
@@ -470,7 +470,7 @@ def _class_residual(row: NDArray[Any], t: int, out: NDArray[Any]) -> None:
 @jit.inner
 def _soft_residual(row: NDArray[Any], t: NDArray[Any], out: NDArray[Any]) -> None:
     jit.wide_vectors(row)
-    float32 = jit.is_float32(row)
+    float32 = lanes.float32_flag(row)
     largest, s, s_low = _total(row)
     one, one_low = inverse(s, s_low, float32)
     for k in range(row.size):

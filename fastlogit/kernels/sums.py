@@ -36,7 +36,7 @@ GROUPS = BLOCK // 16
 @jit.scalar
 def _add_lanes(high: Any, low: Any, terms: Any) -> tuple[Any, Any]:
     """Add `terms` to ``high + low``, lane by lane."""
-    high, error = lanes.two_sum(high, terms)
+    high, error = two_sum(high, terms)
     return high, lanes.add(low, error)
 
 

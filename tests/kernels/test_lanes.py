@@ -105,11 +105,8 @@ def select_first(count, a, b):
 
 
 @numba.njit
-def larger_and_smaller(a, b):
-    results = np.empty((2, 8))
-    lanes.store(results, (0, 0), lanes.larger(lanes.load(a, 0), lanes.load(b, 0)))
-    lanes.store(results, (1, 0), lanes.smaller(lanes.load(a, 0), lanes.load(b, 0)))
-    return results
+def copy_column(source, row, column, out):
+    lanes.store_column(out, 1, 2, lanes.load_column(source, row, column))
 
 
 @numba.njit
@@ -236,12 +233,13 @@ def test_a_tile_is_transposed_and_nothing_else_is_touched(dtype):
     assert same_bits(out, expected)
 
 
-def test_the_larger_and_the_smaller_are_the_second_beside_nan():
-    a = np.array([1.0, 2.0, np.nan, 4.0, -np.inf, 0.0, np.inf, -1.0])
-    b = np.array([2.0, 1.0, 3.0, np.nan, 5.0, 0.0, np.nan, -1.0])
-    larger, smaller = larger_and_smaller(a, b)
-    assert same_bits(larger, np.where(a > b, a, b))
-    assert same_bits(smaller, np.where(a < b, a, b))
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_a_column_is_copied_and_nothing_else_is_touched(dtype):
+    source, out = np.arange(240.0).reshape(12, 20), np.zeros((10, 3), dtype)
+    copy_column(source, 3, 5, out)
+    expected = np.zeros((10, 3), dtype)
+    expected[1:9, 2] = source[3:11, 5]
+    assert same_bits(out, expected)
 
 
 def test_store_writes_eight_elements_and_no_more():

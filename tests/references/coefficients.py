@@ -15,6 +15,8 @@ from mpmath import mpf
 
 PRECISION = 200
 NODES = 60
+# |r| <= log(2)/2, and a margin for the rounding of z / log 2.
+EXP_ENDS = "-0.34692", "0.34692"
 
 
 def half_angle(v: mpf) -> mpf:
@@ -23,6 +25,11 @@ def half_angle(v: mpf) -> mpf:
         return mpf(1) / 6 - v / 360
     r = mpmath.sqrt(v)
     return (r * mpmath.coth(r / 2) - 2) / v
+
+
+def rest_of_exp(r: mpf) -> mpf:
+    """e^r - 1 - r."""
+    return mpmath.expm1(r) - r
 
 
 def arctanh_tail(v: mpf) -> mpf:
@@ -83,6 +90,8 @@ def tables() -> dict[str, tuple[float, ...]]:
     return {
         "EXP": fit(half_angle, _exp_end, 5),
         "EXP_FLOAT32": fit(half_angle, _exp_end, 3),
+        "EXP_SUM": fit_in_turn(rest_of_exp, list(range(2, 12)), EXP_ENDS),
+        "EXP_SUM_FLOAT32": fit_in_turn(rest_of_exp, list(range(2, 8)), EXP_ENDS),
         "LOG1P": fit(lambda v: 2 * arctanh_tail(v), lambda: mpf(1) / 9, 11),
         "LOG1P_FLOAT32": fit(arctanh_tail, lambda: mpf(1) / 9, 5),
         "LOG": fit(arctanh_tail, _log_end, 8),

@@ -11,8 +11,8 @@ relative error of a term at these logits is ``(K + 6 + |z_k - m|) u``, u = 2**-5
 distance |z_k - m| that enters it: rounding z_k has cost about as much.  The slope of a probability
 t_k errs by that times ``p_k + t_k``.
 
-z has three rows of scratch behind its K logits.  All loops run over the rows of a block, class by
-class, so that they vectorise.
+z has three rows of scratch behind its K logits.  Eight rows of a block are computed at a time,
+class by class.
 """
 
 from __future__ import annotations
@@ -23,7 +23,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastlogit.kernels import jit, lanes, sums
-from fastlogit.kernels.exponential import SMALLEST_Z, exp_fraction_reduced, minus_log
+from fastlogit.kernels.exponential import SMALLEST_Z, exp_rounded, minus_log
+from fastlogit.kernels.lane_operators import select
 
 # Rows of z behind the logits: m; S, later 1 / (1 + S); and the terms that are 1, or of the target.
 SCRATCH = 3
@@ -95,10 +96,10 @@ def differentiate(
     """Put the loss of each row and its derivatives by z; False unless each target is valid."""
     here = slice(first, first + rows)
     K = slopes.shape[0]
-    _exponentiate(z, rows, float32, slopes)
     if t.ndim == 1:
-        good = _differentiate_classes(z, t[here], losses, slopes)
+        good = _differentiate_classes(z, t[here], float32, losses, slopes)
     else:
+        _exponentiate(z, rows, float32, slopes)
         good = _differentiate_probabilities(z, t[here], losses, slopes)
     for k in range(K + 1):
         values = losses if k == K else slopes[k]
@@ -169,44 +170,42 @@ def _exponentiate(
     z: NDArray[np.float64], rows: int, float32: Literal[True] | None, e: NDArray[np.float64]
 ) -> None:
     """Put e^(z_k - m) into the rows of `e`, which may be the logits; m and S into z's scratch."""
-    K = z.shape[0] - SCRATCH
-    largest, total, ones = z[K], z[K + 1], z[K + 2]
-    largest[:rows] = -np.inf
-    for k in range(K):
-        _take_larger(z[k], rows, largest)
-    total[:rows] = 0.0
-    # Terms of 1 are counted, all but one.  So S keeps the digits of small terms.
-    ones[:rows] = -1.0
-    for k in range(K):
-        _exponentiate_class(z[k], largest, rows, float32, e[k], total, ones)
-    for i in range(rows):
-        total[i] += ones[i]
-
-
-@jit.inner
-def _take_larger(z: NDArray[np.float64], rows: int, largest: NDArray[np.float64]) -> None:
-    for i in range(rows):
-        largest[i] = z[i] if z[i] > largest[i] else largest[i]
-
-
-@jit.inner
-def _exponentiate_class(
-    z: NDArray[np.float64],
-    largest: NDArray[np.float64],
-    rows: int,
-    float32: Literal[True] | None,
-    e: NDArray[np.float64],
-    total: NDArray[np.float64],
-    ones: NDArray[np.float64],
-) -> None:
     jit.wide_vectors(z)
-    for i in range(rows):
-        a = z[i] - largest[i]
-        n, d = exp_fraction_reduced(SMALLEST_Z if a < SMALLEST_Z else a, float32 is not None)
-        term = n / d
-        e[i] = term
-        total[i] += 0.0 if term == 1.0 else term
-        ones[i] += 1.0 if term == 1.0 else 0.0
+    K = z.shape[0] - SCRATCH
+    for i in range(0, rows, lanes.WIDTH):
+        largest = _largest(z, i)
+        # Terms of 1 are counted, all but one.  So S keeps the digits of small terms.
+        total, ones = lanes.zeros(), lanes.broadcast(-1.0)
+        for k in range(K):
+            term = _exponential(lanes.load(z, (k, i)), largest, float32)
+            lanes.store(e, (k, i), term)
+            total, ones = _add_term(term, total, ones)
+        lanes.store(z, (K, i), largest)
+        lanes.store(z, (K + 1, i), total + ones)
+
+
+@jit.inlined
+def _largest(z: NDArray[np.float64], i: int) -> Any:
+    """Largest logits of eight rows; NaN does not count."""
+    largest = lanes.broadcast(-np.inf)
+    for k in range(z.shape[0] - SCRATCH):
+        logit = lanes.load(z, (k, i))
+        largest = select(logit > largest, logit, largest)
+    return largest
+
+
+@jit.scalar
+def _exponential(z: Any, largest: Any, float32: Literal[True] | None) -> Any:
+    """``e^(z - largest)``."""
+    a = z - largest
+    return exp_rounded(select(a < SMALLEST_Z, SMALLEST_Z, a), float32)
+
+
+@jit.scalar
+def _add_term(term: Any, total: Any, ones: Any) -> tuple[Any, Any]:
+    """Add a term to the sum of those below 1, or to the number of the others."""
+    is_one = term == 1.0
+    return select(is_one, total, total + term), select(is_one, ones + 1.0, ones)
 
 
 @jit.inner
@@ -232,31 +231,78 @@ def _multiply(factor: NDArray[np.float64], rows: int, values: NDArray[np.float64
 
 @jit.inner
 def _differentiate_classes(
-    z: NDArray[np.float64], t: NDArray[Any], losses: NDArray[np.float64], e: NDArray[np.float64]
+    z: NDArray[np.float64],
+    t: NDArray[Any],
+    float32: Literal[True] | None,
+    losses: NDArray[np.float64],
+    slopes: NDArray[np.float64],
 ) -> bool:
-    """Losses of class numbers, and slopes in place of the exponentials; False if one is wrong."""
-    K = e.shape[0]
-    largest, total, own = z[K], z[K + 1], z[K + 2]
-    outside = 0
-    for i in range(t.size):
-        k = _class_number(t[i], K)
-        outside += k < 0
-        k = max(k, 0)
-        losses[i] = largest[i] - z[k, i]
-        own[i] = e[k, i]
+    """Losses of class numbers and slopes; False if a number is wrong."""
+    good = _exponentiate_targets(z, t, float32, losses, slopes)
+    K = slopes.shape[0]
+    total, own = z[K + 1], z[K + 2]
     _finish(t.size, losses, total, own)
-    for k in range(K):
-        _multiply(total, t.size, e[k])
-    for i in range(t.size):
-        e[max(_class_number(t[i], K), 0), i] = own[i]
-    return outside == 0
+    _put_slopes(t, total, own, slopes)
+    return good
 
 
-@jit.scalar
-def _class_number(t: float, K: int) -> Any:
-    """The class number, or -1 if it is none."""
-    k = np.int64(t) if 0 <= t < K else np.int64(-1)
-    return k if k == t else np.int64(-1)
+@jit.inner
+def _exponentiate_targets(
+    z: NDArray[np.float64],
+    t: NDArray[Any],
+    float32: Literal[True] | None,
+    losses: NDArray[np.float64],
+    e: NDArray[np.float64],
+) -> bool:
+    """As `_exponentiate`, and ``m - z`` and the exponential of each target; False if one is wrong.
+
+    The classes of targets are found by comparing: loads at places that depend on t would take as
+    long as all exponentials of three classes.
+    """
+    jit.wide_vectors(z)
+    K, rows = e.shape[0], t.size
+    found = lanes.zeros()
+    for i in range(0, rows, lanes.WIDTH):
+        targets = _load_targets(t, i)
+        largest = _largest(z, i)
+        total, ones = lanes.zeros(), lanes.broadcast(-1.0)
+        loss, own = lanes.zeros(), lanes.zeros()
+        for k in range(K):
+            logit = lanes.load(z, (k, i))
+            term = _exponential(logit, largest, float32)
+            lanes.store(e, (k, i), term)
+            total, ones = _add_term(term, total, ones)
+            is_target = targets == np.float64(k)
+            loss = select(is_target, largest - logit, loss)
+            own = select(is_target, term, own)
+            found = select(is_target, found + 1.0, found)
+        lanes.store(losses, i, loss)
+        lanes.store(z, (K + 1, i), total + ones)
+        lanes.store(z, (K + 2, i), own)
+    return lanes.total(found) == lanes.round_up(rows)
+
+
+@jit.inlined
+def _load_targets(t: NDArray[Any], i: int) -> Any:
+    """Eight targets, the last ones followed by zeros."""
+    rest = t.size - i
+    return lanes.load(t, i) if rest >= lanes.WIDTH else lanes.load_first(t, i, rest)
+
+
+@jit.inner
+def _put_slopes(
+    t: NDArray[Any],
+    share: NDArray[np.float64],
+    own: NDArray[np.float64],
+    slopes: NDArray[np.float64],
+) -> None:
+    """Replace exponentials by slopes: `own` for the class of the target, else a share."""
+    jit.wide_vectors(share)
+    for i in range(0, t.size, lanes.WIDTH):
+        targets, factor, slope = _load_targets(t, i), lanes.load(share, i), lanes.load(own, i)
+        for k in range(slopes.shape[0]):
+            value = factor * lanes.load(slopes, (k, i))
+            lanes.store(slopes, (k, i), select(targets == np.float64(k), slope, value))
 
 
 @jit.inner

@@ -92,6 +92,16 @@ def _load_eight_rows_centred(X: CentredRows, i: int, j: int, count: int | None) 
     return lanes.subtract(lanes.load_eight_rows(X.array, i, j, count), lanes.load(X.centres, j))
 
 
+@jit.inlined
+def _prefetch_array(X: NDArray[Any], i: int, j: int) -> None:
+    lanes.prefetch_far(X, (i, j))
+
+
+@jit.inlined
+def _prefetch_centred(X: CentredRows, i: int, j: int) -> None:
+    lanes.prefetch_far(X.array, (i, j))
+
+
 def _either(for_array: Any, for_centred: Any) -> Any:
     functions: dict[type, Any] = {np.ndarray: for_array, CentredRows: for_centred}
     return jit.by_class(functions.__getitem__, inline=True)
@@ -100,6 +110,8 @@ def _either(for_array: Any, for_centred: Any) -> Any:
 shape = _either(_array_shape, _centred_shape)
 itemsize = _either(_array_itemsize, _centred_itemsize)
 element = _either(_array_element, _centred_element)
+# Ask for an element, which need not exist, to be brought into the second cache.
+prefetch = _either(_prefetch_array, _prefetch_centred)
 # Eight elements from ``X[i, j]`` on; the first `count` of them, then zeros; 32 elements; and these
 # of eight rows, the first `count` of each or all.
 load = _either(_load_array, _load_centred)

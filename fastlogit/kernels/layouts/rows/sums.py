@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from fastlogit.kernels import jit, lanes
 from fastlogit.kernels.layouts.rows.elements import Layout, load, load_first, load_four, shape
-from fastlogit.kernels.layouts.rows.products import PAIRS
+from fastlogit.kernels.layouts.rows.products import TRIPLES
 
 
 @jit.inner
@@ -40,9 +40,9 @@ def accumulate_outputs(
     K, j = sums.shape[0], 0
     while j + 4 * lanes.WIDTH <= shape(X)[1]:
         k = 0
-        while PAIRS and k + 1 < K:
-            _accumulate_pair(X, first, rows, j, factors, k, sums)
-            k += 2
+        while TRIPLES and k + 2 < K:
+            _accumulate_three(X, first, rows, j, factors, k, sums)
+            k += 3
         while k < K:
             _accumulate_four(X, first, rows, j, factors[k], None, sums[k])
             k += 1
@@ -52,7 +52,7 @@ def accumulate_outputs(
 
 
 @jit.inner
-def _accumulate_pair(
+def _accumulate_three(
     X: Layout,
     first: int,
     rows: int,
@@ -61,14 +61,17 @@ def _accumulate_pair(
     k: int,
     sums: NDArray[np.float64],
 ) -> None:
-    """`_accumulate_four` for two outputs: a vector of X is loaded once for both."""
+    """`_accumulate_four` for three outputs: a vector of X is loaded once for all of them."""
     four, others = lanes.load_four(sums, (k, j)), lanes.load_four(sums, (k + 1, j))
+    more = lanes.load_four(sums, (k + 2, j))
     for i in range(rows):
         x = load_four(X, first + i, j)
         four = lanes.fma(x, lanes.broadcast(factors[k, i]), four)
         others = lanes.fma(x, lanes.broadcast(factors[k + 1, i]), others)
+        more = lanes.fma(x, lanes.broadcast(factors[k + 2, i]), more)
     lanes.store_four(sums, (k, j), four)
     lanes.store_four(sums, (k + 1, j), others)
+    lanes.store_four(sums, (k + 2, j), more)
 
 
 @jit.inner
