@@ -35,6 +35,7 @@ Nothing in this package checks its input, starts a thread or opens a file.
 `passes`                    sums over a matrix X
 `layouts`, `families`       how a pass reads X; how the loss depends on the logits
 `lanes`, `ieee`             vectors of eight float64; single operations of IEEE 754
+`tiles`                     blocks of a matrix in registers
 `lane_operators`            arithmetic of these vectors: one source for a number and for eight
 `workers`                   how threads wait, and share a loop, without the GIL
 `jit`                       how Numba compiles all of these

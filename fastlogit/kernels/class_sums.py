@@ -15,7 +15,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastlogit.kernels import jit, lanes, multinomial
+from fastlogit.kernels import jit, lanes, multinomial, tiles
 from fastlogit.kernels.ieee import fast_two_sum, two_sum
 from fastlogit.kernels.lane_operators import select
 
@@ -137,10 +137,10 @@ def take_rows(
     whole = columns // lanes.WIDTH * lanes.WIDTH
     if count == lanes.WIDTH:
         for k in range(0, whole, lanes.WIDTH):
-            tile = lanes.load_eight_rows(source, first, k, None)
-            lanes.store_eight_rows(out, k, at, lanes.transposed(tile))
+            tile = tiles.load_eight_rows(source, first, k, None)
+            tiles.store_eight_rows(out, k, at, tiles.transposed(tile))
         for k in range(whole, columns):
-            lanes.store(out, (k, at), lanes.load_column(source, first, k))
+            lanes.store(out, (k, at), tiles.load_column(source, first, k))
     else:
         for i in range(count):
             for k in range(columns):
@@ -154,10 +154,10 @@ def put_rows(source: NDArray[np.float64], at: int, out: NDArray[Any]) -> None:
     whole = columns // lanes.WIDTH * lanes.WIDTH
     if at + lanes.WIDTH <= rows:
         for k in range(0, whole, lanes.WIDTH):
-            tile = lanes.load_eight_rows(source, k, at, None)
-            lanes.store_eight_rows(out, at, k, lanes.transposed(tile))
+            tile = tiles.load_eight_rows(source, k, at, None)
+            tiles.store_eight_rows(out, at, k, tiles.transposed(tile))
         for k in range(whole, columns):
-            lanes.store_column(out, at, k, lanes.load(source, (k, at)))
+            tiles.store_column(out, at, k, lanes.load(source, (k, at)))
     else:
         for i in range(at, rows):
             for k in range(columns):

@@ -12,6 +12,7 @@ Several vectors are a tuple.  `fma`, `add` and `subtract` take tuples too; a sin
 among their arguments is used for each element.
 
 Operands of `load` and `store` are arrays with unit stride along their last axis, or pointers.
+Matrices in registers are in :mod:`fastlogit.kernels.tiles`.
 """
 
 from __future__ import annotations
@@ -39,10 +40,7 @@ def _has_avx512() -> bool:
     return bool(get_host_cpu_features().get("avx512f", False))
 
 
-# Rows and vectors of a tile: they fill the registers, 32 of 512 bits or 16 of 256 bits.
-# No result depends on them.
 HAS_AVX512 = _has_avx512()
-TILE_ROWS, TILE_VECTORS = (8, 2) if HAS_AVX512 else (4, 1)
 
 
 class LanesType(types.Type):  # type: ignore[misc]
@@ -64,7 +62,8 @@ class _LanesModel(models.PrimitiveModel):  # type: ignore[misc]
         super().__init__(manager, numba_type, _FLOAT32_VECTOR if is_float32 else _VECTOR)
 
 
-def _constant(values: list[int]) -> ir.Constant:
+def lane_numbers(values: list[int]) -> ir.Constant:
+    """Numbers of lanes, as `shuffle_vector` takes them."""
     return ir.Constant(ir.VectorType(_I32, len(values)), values)
 
 
@@ -73,10 +72,10 @@ def splat(builder: Any, value: Any) -> Any:
     one = builder.insert_element(
         ir.Constant(ir.VectorType(value.type, WIDTH), ir.Undefined), value, ir.Constant(_I32, 0)
     )
-    return builder.shuffle_vector(one, one, _constant([0] * WIDTH))
+    return builder.shuffle_vector(one, one, lane_numbers([0] * WIDTH))
 
 
-def _address(context: Any, builder: Any, array_type: Any, array: Any, indices: Any) -> Any:
+def vector_address(context: Any, builder: Any, array_type: Any, array: Any, indices: Any) -> Any:
     """Pointer to the vector of elements that starts at an element of an array."""
     if isinstance(array_type, types.CPointer):
         pointer = builder.gep(array, indices)
@@ -93,7 +92,8 @@ def _element(context: Any, builder: Any, array_type: Any, array: Any, index: Any
     return builder.gep(struct.data, [index])
 
 
-def _widen(builder: Any, dtype: Any, vector: Any) -> Any:
+def widen(builder: Any, dtype: Any, vector: Any) -> Any:
+    """Convert a vector of a dtype to float64."""
     if dtype == types.float64:
         return vector
     if isinstance(dtype, types.Float):
@@ -103,11 +103,13 @@ def _widen(builder: Any, dtype: Any, vector: Any) -> Any:
     return builder.uitofp(vector, _VECTOR)
 
 
-def _narrow(builder: Any, dtype: Any, vector: Any) -> Any:
+def narrow(builder: Any, dtype: Any, vector: Any) -> Any:
+    """Round a vector of float64 for an array of a dtype, float64 or float32."""
     return builder.fptrunc(vector, _FLOAT32_VECTOR) if dtype == types.float32 else vector
 
 
-def _itemsize(element: Any) -> int:
+def itemsize(element: Any) -> int:
+    """Bytes of an element."""
     return int(_llvm_name(element)[1:]) // 8
 
 
@@ -236,8 +238,10 @@ def total(typingctx: Any, a: Any) -> Any:
         width = WIDTH
         while width > 1:
             width //= 2
-            low = builder.shuffle_vector(vector, vector, _constant(list(range(width))))
-            high = builder.shuffle_vector(vector, vector, _constant(list(range(width, 2 * width))))
+            low = builder.shuffle_vector(vector, vector, lane_numbers(list(range(width))))
+            high = builder.shuffle_vector(
+                vector, vector, lane_numbers(list(range(width, 2 * width)))
+            )
             vector = builder.fadd(low, high)
         return builder.extract_element(vector, ir.Constant(_I32, 0))
 
@@ -266,8 +270,8 @@ def totals(typingctx: Any, a: Any, b: Any, c: Any, d: Any, e: Any, f: Any, g: An
             pairs = len(vectors) // 2
             vectors = [
                 builder.fadd(
-                    builder.shuffle_vector(vectors[i], vectors[i + pairs], _constant(low)),
-                    builder.shuffle_vector(vectors[i], vectors[i + pairs], _constant(high)),
+                    builder.shuffle_vector(vectors[i], vectors[i + pairs], lane_numbers(low)),
+                    builder.shuffle_vector(vectors[i], vectors[i + pairs], lane_numbers(high)),
                 )
                 for i in range(pairs)
             ]
@@ -292,9 +296,9 @@ def load(typingctx: Any, array: Any, index: Any) -> Any:
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         indices = _indices(builder, signature.args[1], args[1])
-        pointer, element = _address(context, builder, array, args[0], indices)
-        vector = builder.load(pointer, align=_itemsize(element))
-        return _widen(builder, array.dtype, vector)
+        pointer, element = vector_address(context, builder, array, args[0], indices)
+        vector = builder.load(pointer, align=itemsize(element))
+        return widen(builder, array.dtype, vector)
 
     return signature, codegen
 
@@ -306,12 +310,12 @@ def load_four(typingctx: Any, array: Any, index: Any) -> Any:
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         indices = _indices(builder, signature.args[1], args[1])
-        pointer, element = _address(context, builder, array, args[0], indices)
+        pointer, element = vector_address(context, builder, array, args[0], indices)
         vectors = []
         for number in range(4):
             place = builder.gep(pointer, [ir.Constant(_I32, number)])
-            vector = builder.load(place, align=_itemsize(element))
-            vectors.append(_widen(builder, array.dtype, vector))
+            vector = builder.load(place, align=itemsize(element))
+            vectors.append(widen(builder, array.dtype, vector))
         return context.make_tuple(builder, signature.return_type, vectors)
 
     return signature, codegen
@@ -325,7 +329,7 @@ def load_first(typingctx: Any, array: Any, index: Any, count: Any) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         indices = _indices(builder, signature.args[1], args[1])
         vector = _load_masked(context, builder, array, args[0], indices, args[2])
-        return _widen(builder, array.dtype, vector)
+        return widen(builder, array.dtype, vector)
 
     return signature, codegen
 
@@ -334,8 +338,8 @@ def _load_masked(
     context: Any, builder: Any, array_type: Any, array: Any, indices: Any, count: Any
 ) -> Any:
     """The first `count` of eight elements, in their own type, and 0 in the other lanes."""
-    pointer, element = _address(context, builder, array_type, array, indices)
-    return _masked_load(builder, pointer, element, _first(builder, count))
+    pointer, element = vector_address(context, builder, array_type, array, indices)
+    return masked_load(builder, pointer, element, first_lanes(builder, count))
 
 
 @jit.intrinsic
@@ -350,7 +354,7 @@ def load_numbers(typingctx: Any, array: Any, index: Any) -> Any:
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         pointer = _element(context, builder, array, *args)
         places = [builder.gep(pointer, [ir.Constant(_I64, lane)]) for lane in range(WIDTH)]
-        size = _itemsize(pointer.type.pointee)
+        size = itemsize(pointer.type.pointee)
         numbers = [builder.load_atomic(place, "unordered", size) for place in places]
         return _make_numbers(context, builder, numbers)
 
@@ -401,8 +405,8 @@ def are_below(typingctx: Any, array: Any, index: Any, bound: Any) -> Any:
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         array_value, index, bound = args
-        pointer, element = _address(context, builder, array, array_value, [index])
-        return _all_below(builder, builder.load(pointer, align=_itemsize(element)), bound)
+        pointer, element = vector_address(context, builder, array, array_value, [index])
+        return _all_below(builder, builder.load(pointer, align=itemsize(element)), bound)
 
     return signature, codegen
 
@@ -436,7 +440,7 @@ def select_first(typingctx: Any, count: Any, a: Any, b: Any) -> Any:
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         count, a, b = args
-        return builder.select(_first(builder, count), a, b)
+        return builder.select(first_lanes(builder, count), a, b)
 
     return signature, codegen
 
@@ -471,107 +475,7 @@ def _prefetch(nearness: int) -> Any:
 prefetch, prefetch_far = _prefetch(3), _prefetch(2)
 
 
-@jit.intrinsic
-def load_eight_rows(typingctx: Any, array: Any, row: Any, column: Any, count: Any) -> Any:
-    """Eight vectors: `load_first` in each of eight rows, or `load` if `count` is None."""
-    signature = types.UniTuple(lanes_type, 8)(array, types.int64, types.int64, count)
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        mask = None if count == types.none else _first(builder, args[3])
-        vectors = []
-        for number in range(8):
-            indices = [builder.add(args[1], ir.Constant(args[1].type, number)), args[2]]
-            pointer, element = _address(context, builder, array, args[0], indices)
-            if mask is None:
-                vector = builder.load(pointer, align=_itemsize(element))
-            else:
-                vector = _masked_load(builder, pointer, element, mask)
-            vectors.append(_widen(builder, array.dtype, vector))
-        return context.make_tuple(builder, signature.return_type, vectors)
-
-    return signature, codegen
-
-
-@jit.intrinsic
-def transposed(typingctx: Any, vectors: Any) -> Any:
-    """Eight vectors as the columns of eight others."""
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        v = cgutils.unpack_tuple(builder, args[0], WIDTH)
-        for size in (4, 2, 1):
-            # Exchange the blocks of this size above and below the diagonal.
-            starts = range(0, WIDTH, 2 * size)
-            blocks = [start + lane for start in starts for lane in range(size)]
-            left = [
-                start + lane + other
-                for start in starts
-                for other in (0, WIDTH)
-                for lane in range(size)
-            ]
-            right = [lane + size for lane in left]
-            for i in blocks:
-                upper, lower = v[i], v[i + size]
-                v[i] = builder.shuffle_vector(upper, lower, _constant(left))
-                v[i + size] = builder.shuffle_vector(upper, lower, _constant(right))
-        return context.make_tuple(builder, signature.return_type, v)
-
-    return vectors(vectors), codegen
-
-
-@jit.intrinsic
-def store_eight_rows(typingctx: Any, array: Any, row: Any, column: Any, vectors: Any) -> Any:
-    """Put eight vectors into eight rows of a float64 or float32 array, from a column on."""
-    signature = types.void(array, types.int64, types.int64, vectors)
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        for number, vector in enumerate(cgutils.unpack_tuple(builder, args[3], WIDTH)):
-            indices = [builder.add(args[1], ir.Constant(args[1].type, number)), args[2]]
-            pointer, element = _address(context, builder, array, args[0], indices)
-            value = _narrow(builder, array.dtype, vector)
-            builder.store(value, pointer, align=_itemsize(element))
-
-    return signature, codegen
-
-
-@jit.intrinsic
-def load_column(typingctx: Any, array: Any, row: Any, column: Any) -> Any:
-    """Elements of a column in eight rows, loaded one by one."""
-    signature = lanes_type(array, types.int64, types.int64)
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        vector = None
-        for lane in range(WIDTH):
-            place = _place_in_column(context, builder, array, args, lane)
-            element = builder.load(place)
-            if vector is None:
-                vector = ir.Constant(ir.VectorType(element.type, WIDTH), ir.Undefined)
-            vector = builder.insert_element(vector, element, ir.Constant(_I32, lane))
-        return _widen(builder, array.dtype, vector)
-
-    return signature, codegen
-
-
-@jit.intrinsic
-def store_column(typingctx: Any, array: Any, row: Any, column: Any, value: Any) -> Any:
-    """Put eight float64 into a column of a float64 or float32 array, one by one."""
-    signature = types.void(array, types.int64, types.int64, lanes_type)
-
-    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        value = _narrow(builder, array.dtype, args[3])
-        for lane in range(WIDTH):
-            element = builder.extract_element(value, ir.Constant(_I32, lane))
-            builder.store(element, _place_in_column(context, builder, array, args, lane))
-
-    return signature, codegen
-
-
-def _place_in_column(context: Any, builder: Any, array: Any, args: Any, lane: int) -> Any:
-    struct = context.make_array(array)(context, builder, args[0])
-    indices = [builder.add(args[1], ir.Constant(_I64, lane)), args[2]]
-    return cgutils.get_item_pointer(context, builder, array, struct, indices)
-
-
-def _masked_load(builder: Any, pointer: Any, element: Any, mask: Any) -> Any:
+def masked_load(builder: Any, pointer: Any, element: Any, mask: Any) -> Any:
     """Vector of the elements that `mask` selects, and 0 in the other lanes."""
     kind = ir.VectorType(element, WIDTH)
     function = cgutils.get_or_insert_function(
@@ -579,71 +483,8 @@ def _masked_load(builder: Any, pointer: Any, element: Any, mask: Any) -> Any:
         ir.FunctionType(kind, [pointer.type, _I32, mask.type, kind]),
         f"llvm.masked.load.v{WIDTH}{_llvm_name(element)}.p0",
     )
-    alignment = ir.Constant(_I32, _itemsize(element))
+    alignment = ir.Constant(_I32, itemsize(element))
     return builder.call(function, [pointer, alignment, mask, ir.Constant(kind, None)])
-
-
-def _tile(vectors: int) -> Any:
-    """Make the function that adds up a tile that is some vectors wide."""
-    starts = range(0, WIDTH * vectors, WIDTH)
-
-    @jit.intrinsic
-    def add(typingctx: Any, left: Any, right: Any, rows: Any, a: Any, b: Any, total: Any) -> Any:
-        """Add ``left[:rows, a:a + TILE_ROWS].T @ right[:rows, b:b + 8 * vectors]`` to `total`.
-
-        `total` has a high and a low word, (2, m, m); all arrays are float64.  The rows are summed
-        in order, in registers, and their sum is added with the rounding error.
-        """
-
-        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-            def place(kind: Any, array: Any, *indices: Any) -> Any:
-                return _address(context, builder, kind, array, list(indices))[0]
-
-            def shifted(index: Any, offset: int) -> Any:
-                return builder.add(index, ir.Constant(_I64, offset))
-
-            zeros = ir.Constant(_VECTOR, None)
-            tile = [
-                [cgutils.alloca_once_value(builder, zeros) for _ in starts]
-                for _ in range(TILE_ROWS)
-            ]
-            with cgutils.for_range(builder, args[2]) as loop:
-                i = loop.index
-                x = [
-                    builder.load(place(right, args[1], i, shifted(args[4], start)), align=8)
-                    for start in starts
-                ]
-                for k, sums in enumerate(tile):
-                    pointer = place(left, args[0], i, shifted(args[3], k))
-                    number = builder.load(builder.bitcast(pointer, _F64.as_pointer()))
-                    factor = splat(builder, number)
-                    for vector, one in zip(x, sums, strict=True):
-                        builder.store(fma_vectors(builder, factor, vector, builder.load(one)), one)
-            for k, sums in enumerate(tile):
-                for start, one in zip(starts, sums, strict=True):
-                    here = shifted(args[3], k), shifted(args[4], start)
-                    high, low = (
-                        place(total, args[5], ir.Constant(_I64, word), *here) for word in (0, 1)
-                    )
-                    value, error = _two_sum(builder, builder.load(high, align=8), builder.load(one))
-                    builder.store(value, high, align=8)
-                    builder.store(builder.fadd(builder.load(low, align=8), error), low, align=8)
-
-        return types.void(left, right, types.int64, types.int64, types.int64, total), codegen
-
-    return add
-
-
-def _two_sum(builder: Any, a: Any, b: Any) -> Any:
-    """`two_sum` in generated code."""
-    sums = builder.fadd(a, b)
-    b_part = builder.fsub(sums, a)
-    a_error = builder.fsub(a, builder.fsub(sums, b_part))
-    return sums, builder.fadd(a_error, builder.fsub(b, b_part))
-
-
-add_tile = _tile(TILE_VECTORS)
-add_narrow_tile = _tile(1)
 
 
 @jit.intrinsic
@@ -653,9 +494,9 @@ def store(typingctx: Any, array: Any, index: Any, value: Any) -> Any:
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         indices = _indices(builder, signature.args[1], args[1])
-        pointer, element = _address(context, builder, array, args[0], indices)
-        value = _narrow(builder, array.dtype, args[2])
-        builder.store(value, pointer, align=_itemsize(element))
+        pointer, element = vector_address(context, builder, array, args[0], indices)
+        value = narrow(builder, array.dtype, args[2])
+        builder.store(value, pointer, align=itemsize(element))
 
     return signature, codegen
 
@@ -667,10 +508,10 @@ def store_four(typingctx: Any, array: Any, index: Any, values: Any) -> Any:
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         indices = _indices(builder, signature.args[1], args[1])
-        pointer, element = _address(context, builder, array, args[0], indices)
+        pointer, element = vector_address(context, builder, array, args[0], indices)
         for number, vector in enumerate(cgutils.unpack_tuple(builder, args[2], 4)):
             place = builder.gep(pointer, [ir.Constant(_I32, number)])
-            builder.store(vector, place, align=_itemsize(element))
+            builder.store(vector, place, align=itemsize(element))
 
     return signature, codegen
 
@@ -681,7 +522,7 @@ def _indices(builder: Any, index_type: Any, index: Any) -> Any:
     return [index]
 
 
-def _first(builder: Any, count: Any) -> Any:
+def first_lanes(builder: Any, count: Any) -> Any:
     """Mask of the lanes below `count`."""
     numbers = ir.Constant(ir.VectorType(_I64, WIDTH), list(range(WIDTH)))
     return builder.icmp_signed("<", numbers, splat(builder, count))

@@ -41,7 +41,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastlogit.kernels import families, jit, lanes, layouts, sums
+from fastlogit.kernels import families, jit, lanes, layouts, sums, tiles
 from fastlogit.kernels.ieee import two_sum
 
 # Blocks for several outputs are enlarged to at most this.
@@ -431,13 +431,13 @@ def _add_tiles(
 ) -> None:
     """Add ``scaled.T @ values`` to the upper triangle of `total`, tile by tile."""
     values, scaled, end = packed.values, packed.scaled, lanes.round_up(d)
-    for a in range(0, end, lanes.TILE_ROWS):
+    for a in range(0, end, tiles.TILE_ROWS):
         b = a // lanes.WIDTH * lanes.WIDTH
-        while b + lanes.TILE_VECTORS * lanes.WIDTH <= end:
-            lanes.add_tile(scaled, values, rows, a, b, total)
-            b += lanes.TILE_VECTORS * lanes.WIDTH
+        while b + tiles.TILE_VECTORS * lanes.WIDTH <= end:
+            tiles.add_tile(scaled, values, rows, a, b, total)
+            b += tiles.TILE_VECTORS * lanes.WIDTH
         if b < end:
-            lanes.add_narrow_tile(scaled, values, rows, a, b, total)
+            tiles.add_narrow_tile(scaled, values, rows, a, b, total)
     if d == end:
         for j in range(0, d, lanes.WIDTH):
             sums = lanes.zeros()

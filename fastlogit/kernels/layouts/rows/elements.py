@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fastlogit.kernels import jit, lanes
+from fastlogit.kernels import jit, lanes, tiles
 
 
 class CentredRows(NamedTuple):
@@ -84,12 +84,12 @@ def _load_four_centred(X: CentredRows, i: int, j: int) -> Any:
 
 @jit.inlined
 def _load_eight_rows_array(X: NDArray[Any], i: int, j: int, count: int | None) -> Any:
-    return lanes.load_eight_rows(X, i, j, count)
+    return tiles.load_eight_rows(X, i, j, count)
 
 
 @jit.inlined
 def _load_eight_rows_centred(X: CentredRows, i: int, j: int, count: int | None) -> Any:
-    return lanes.subtract(lanes.load_eight_rows(X.array, i, j, count), lanes.load(X.centres, j))
+    return lanes.subtract(tiles.load_eight_rows(X.array, i, j, count), lanes.load(X.centres, j))
 
 
 @jit.inlined
