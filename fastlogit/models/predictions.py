@@ -37,6 +37,17 @@ def log_probabilities(logits: Logits, threads: SupportsIndex | None = None) -> N
     return log_softmax(logits, threads=threads)
 
 
+def log_odds(logits: Logits, threads: SupportsIndex | None = None) -> NDArray[np.float64]:
+    """log(p / (1 - p)) of each of K classes, (n, K), exact for p near 0 and near 1.
+
+    Infinite where p is 0 or 1 except for less than the smallest number.
+    """
+    log_p = log_softmax(logits, threads=threads)
+    with np.errstate(divide="ignore"):
+        odds: NDArray[np.float64] = log_p - np.log(-np.expm1(log_p))
+    return odds
+
+
 def _both_classes(
     function: Callable[..., Any], z: Logits, threads: SupportsIndex | None
 ) -> NDArray[Any]:

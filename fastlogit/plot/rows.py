@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from fastlogit.classes import log_softmax
 from fastlogit.core import checks
 from fastlogit.models.model import LogisticModel, warn_without_offset
+from fastlogit.models.predictions import log_odds
 from fastlogit.plot import axes
 from fastlogit.scoring.model_columns import without_score
 from fastlogit.scoring.observations import read_observations
@@ -149,9 +149,7 @@ def contrasts(model: LogisticModel, rows: Rows, label: str) -> Iterator[Contrast
     if rows.z.ndim == 1:
         yield Contrast(label, rows.z, rows.t == 1.0)
         return
-    log_p = log_softmax(rows.z)
-    with np.errstate(divide="ignore"):  # p = 1 has infinite log-odds
-        z = log_p - np.log(-np.expm1(log_p))
+    z = log_odds(rows.z)
     counts = np.bincount(rows.t.astype(np.intp), minlength=z.shape[1])
     for k in np.argsort(-counts, kind="stable").tolist():
         yield Contrast(class_label(model, k), z[:, k], rows.t == k)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 
 import numpy as np
 
-from fastlogit import classes, elementwise
+from fastlogit import classes
 from fastlogit.core import checks
 from fastlogit.models import predictions
 from fastlogit.scoring.measures import Bin, Calibration, as_json, known_rows
@@ -209,12 +209,9 @@ class MulticlassEvaluator:
         if self.confusion.size:
             pairs = np.bincount(numbers * K + predicted, minlength=K * K)
             self.confusion += pairs.reshape(K, K)
-        # Of the predicted class, 1 - p keeps the digits of a probability near 1.
-        p = np.abs(classes.softmax_residual(Z, predicted, threads=self.threads))
-        odds = elementwise.logit(p, threads=self.threads)
-        odds[rows, predicted] *= -1.0
-        p[rows, predicted] = 1.0 - p[rows, predicted]
+        p = predictions.probabilities(Z, self.threads)
         self.calibration.add(p, rows, numbers)
+        odds = predictions.log_odds(Z, self.threads)
         for k, column in enumerate(np.ascontiguousarray(odds.T)):
             self.areas[k].add(column, numbers == k)
 

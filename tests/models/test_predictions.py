@@ -158,3 +158,11 @@ def test_the_summary_has_a_part_for_each_class():
     titles = [line for line in plain if line.startswith("class '")]
     assert titles == ["class 'low'", "class 'middle'", "class 'high'"]
     assert plain[plain.index("class 'high'") + 1].split() == ["x0", f"{COEF[2, 0]:.6g}"]
+
+
+def test_log_odds_keep_their_digits_in_both_tails():
+    Z = np.array([[0.0, -40.0, -1000.0], [0.0, 0.0, 0.0], [-800.0, 0.0, -900.0]])
+    odds = predictions.log_odds(Z)
+    np.testing.assert_allclose(odds[0], [40.0, -40.0, -1000.0], rtol=1e-15)
+    np.testing.assert_allclose(odds[1], -math.log(2.0), rtol=1e-15)
+    assert odds[2].tolist() == [-800.0, math.inf, -900.0]
