@@ -1,6 +1,6 @@
 """A minimal neural network: one hidden layer, and fastlogit's loss as the output layer.
 
-    pip install '.[plot]' && python -m bench.examples.network PICTURE.png
+    pip install '.[plot]' && python -m bench.examples.network
 
 Forward, for n rows X (n, d), h hidden units and K logits:
 
@@ -100,7 +100,7 @@ def draw(ax, weights, X, t):
     ax.scatter(*X.T, c=t, cmap=colours, s=12.0, edgecolors="white", linewidths=0.4)
 
 
-def main(path, h=16):
+def main(path="network.png", h=16):
     """Train a network of each output layer, and draw both."""
     figure = Figure(figsize=(9.0, 4.5), layout="constrained")
     left, right = figure.subplots(ncols=2)
@@ -117,4 +117,4 @@ def main(path, h=16):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])
