@@ -1,7 +1,7 @@
 """Quasi-Newton steps that begin at the optimum of a sample of the rows, with its Hessian.
 
 That optimum is close to the optimum of all rows, and so is the Hessian.  L-BFGS learns the
-difference between the two Hessians.
+difference between the two Hessians.  Where a sample would take half of the rows, all of them serve.
 
 A sample whose Hessian is wrong in some direction has a wrong optimum in that direction too, so the
 steps shrink slowly (see `quasi_newton`).  If their factor Θ is above 3/4 or unknown, the Hessian of
@@ -45,8 +45,8 @@ _PATIENCE, _GROWTH = 10, 4
 _SURELY = 16.0
 # Rounds that come close to the optimum of a sample; they hardly ever are as many.
 _MOST_ROUNDS = 20
-# A pass for a Hessian takes as long as one for a gradient for each so many coefficients (measured).
-_STEPS_PER_COEFFICIENT = 8
+# A pass for a Hessian takes as long as a step for each so many coefficients (measured).
+_COEFFICIENTS_PER_STEP = 8
 # An estimate of the distance is trusted up to this many steps: Θ up to 3/4.
 _TRUSTED = 4.0
 # The most that a single element 1 adds to the Hessian, for a column that a sample has not seen.
@@ -106,7 +106,7 @@ def sampled_newton_steps(objective: Objective, point: Point | None, settings: Se
 
 def _patience(of: Objective, at: Objective) -> int:
     """Steps at `at` that take as long as the Hessian of `of`, or the least that are worth one."""
-    ratio = of.dataset.n * of.coefficients // (_STEPS_PER_COEFFICIENT * at.dataset.n)
+    ratio = of.dataset.n * of.coefficients // (_COEFFICIENTS_PER_STEP * at.dataset.n)
     return max(_PATIENCE, ratio)
 
 
