@@ -247,11 +247,12 @@ class LogisticRegression(ClassifierMixin, BaseEstimator, _Callbacks):  # type: i
         tasks = _Tasks(self, features, labels, weight)
         model, found = fit_and_warnings(
             features,
-            labels == classes[1] if outputs == 1 else _native(labels),
+            labels == classes[1] if outputs == 1 else np.searchsorted(classes, labels),
             Options(**options, callback=tasks.next_iteration),
             l2=l2,
             weight=weight,
             class_weight=_class_weight(self.class_weight, classes),
+            classes=None if outputs == 1 else _native(classes).tolist(),
             start=self._start((outputs, features.shape[1])),
             feature_names=getattr(self, "feature_names_in_", None),
         )

@@ -199,7 +199,7 @@ def test_lost_digits_and_wrong_special_values_are_marked():
     ("command", "message"),
     [
         ("compare HEAD HEAD --json {}", "'{}' cannot be written"),
-        ("fits 99", "problems must be from 0 to 5; got 99"),
+        ("fits 99", "problems must be from 0 to 9; got 99"),
         ("fits --rounds 0", "--rounds: must be a whole number above 0; got '0'"),
         ("accuracy --exhaustive --points 9", "--exhaustive stores nothing"),
         ("report {}/x", "no run of pytest bench to report on"),

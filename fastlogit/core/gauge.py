@@ -23,17 +23,30 @@ def without(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return moved
 
 
-def fix(hessian: SquareMatrix, K: int, d: int) -> SquareMatrix:
-    """A Hessian with curvature along the gauge: each column's mean curvature, shared by classes.
+def fix(hessian: SquareMatrix, K: int, d: int, is_penalised: NDArray[np.bool_]) -> SquareMatrix:
+    """A Hessian with curvature along the gauge.
 
-    A gradient has no component along the gauge.  So Newton steps stay as they are, and what is
-    still singular is so because of the data.
+    A gradient has no component along the gauge.  So Newton steps differ along it alone, and what
+    is still singular is so because of the data.
+
+    To the elements of one column, c u uᵀ is added, where c is the sum of its curvatures.  With a
+    penalty on the column, all elements of u are 1 / √K, as steps must not leave the gauge of the
+    optimum.  Without, u² has the classes' shares of the curvature.  Then a class of little
+    curvature, which is rare or has small weights, keeps its digits.
     """
     fixed = hessian.copy()
-    coef = fixed[: K * d, : K * d].reshape(K, d, K, d)
-    for pairs in (np.einsum("ijkj->jik", coef), fixed[np.newaxis, K * d :, K * d :]):
-        curvatures = np.einsum("jkk->j", pairs) / K
-        pairs += curvatures[:, np.newaxis, np.newaxis] / K
+    coef = np.einsum("ijkj->jik", fixed[: K * d, : K * d].reshape(K, d, K, d))
+    columns = [*coef, *fixed[np.newaxis, K * d :, K * d :][: len(fixed) - K * d]]
+    curvatures = np.array([np.diag(pairs) for pairs in columns])
+    totals = curvatures.sum(axis=1)
+    is_free = np.append(~is_penalised, True)[: len(columns)] & (totals > 0.0)
+    even = np.full(K, 1.0 / K)
+    shares = even
+    if is_free.any():
+        shares = (curvatures[is_free] / totals[is_free, np.newaxis]).mean(axis=0)
+    for pairs, total, free in zip(columns, totals, is_free, strict=True):
+        u = np.sqrt(shares if free else even)
+        pairs += total * np.outer(u, u)
     return fixed
 
 

@@ -142,7 +142,9 @@ def checked_classes(classes: Any, count: int | None = None) -> tuple[Any, ...]:
             if math.isinf(label):
                 raise ValueError(f"classes must be finite; got {label}")
         elif not -_LARGEST_INTEGER - 1 <= label <= _LARGEST_INTEGER:
-            raise ValueError(f"classes must have at most 64 bits; got {checks.shown(label)}")
+            raise ValueError(
+                f"classes must lie between -2**63 and 2**63 - 1; got {checks.shown(label)}"
+            )
     wanted = max(2, len(result)) if count is None else count
     if not len(set(result)) == len(result) == wanted:
         raise ValueError(f"classes must be {named} different labels; got {checks.shown(result)}")

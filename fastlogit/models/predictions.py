@@ -38,9 +38,9 @@ def log_probabilities(logits: Logits, threads: SupportsIndex | None = None) -> N
 
 
 def log_odds(logits: Logits, threads: SupportsIndex | None = None) -> NDArray[np.float64]:
-    """log(p / (1 - p)) of each of K classes, (n, K), exact for p near 0 and near 1.
+    """log(p / (1 - p)) of each of K classes, (n, K), with all digits where p is near 0 or near 1.
 
-    Infinite where p is 0 or 1 except for less than the smallest number.
+    Finite also where p is too small for float64; inf where 1 - p is, and -inf for a logit of -inf.
     """
     log_p = log_softmax(logits, threads=threads)
     with np.errstate(divide="ignore"):

@@ -41,11 +41,17 @@ def proportion_intervals(shares: Vector, counts: NDArray[Any], level: float) -> 
     return np.column_stack([middle - width, middle + width])
 
 
+def checked_level(level: float) -> float:
+    """A level between 0 and 1."""
+    number = checks.number(level, "level")
+    if not 0.0 < number < 1.0:
+        raise ValueError(f"level must lie between 0 and 1; got {number}")
+    return number
+
+
 def _deviations(level: float) -> float:
     """The half-width of a confidence interval in standard errors."""
-    level = checks.number(level, "level")
-    if not 0.0 < level < 1.0:
-        raise ValueError(f"level must lie between 0 and 1; got {level}")
+    level = checked_level(level)
     from scipy import special
 
     return float(-special.ndtri((1.0 - level) / 2.0))

@@ -10,7 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from fastlogit.core import checks
 from fastlogit.models.model import loaded
-from fastlogit.models.statistics import confidence_intervals
+from fastlogit.models.statistics import checked_level, confidence_intervals
 from fastlogit.plot import axes
 from fastlogit.plot.rows import class_ticks
 
@@ -127,7 +127,7 @@ def coefficients(
     """
     axes.check(ax)
     model = loaded(model)
-    most = checks.whole_number(most, "most", 1)
+    most, level = checks.whole_number(most, "most", 1), checked_level(level)
     coef = np.clip(model.coef, -_MOST_DRAWN, _MOST_DRAWN)
     columns = coef.shape[-1]
     size = min(most, columns)

@@ -77,8 +77,8 @@ class MulticlassEvaluation(NamedTuple):
     top_accuracy : dict of int to float
         Share of the rows whose label is one of the k most probable; k is 2, 3 and 5 by default.
     macro_precision, macro_recall, macro_f1 : float
-        Means over the classes that have rows.  The precision of a class without predictions
-        counts as 0.
+        Means over the classes that have rows or predictions, as in scikit-learn.  The precision of
+        a class without predictions, and the recall of one without rows, count as 0.
     macro_auc : float
         Mean of the areas of the classes that have one.
     auc_error : float
@@ -148,7 +148,7 @@ class MulticlassEvaluation(NamedTuple):
             for one in chosen
         ]
         if others := len(self.classes) - len(chosen):
-            lines += [f"and {others:,} more classes, with fewer rows"]
+            lines += [f"and {others:,} more classes"]
         return lines
 
 
@@ -235,7 +235,7 @@ class MulticlassEvaluator:
                 zip(self.labels, self.counts.T.tolist(), strict=True)
             )
         ]
-        with_rows = [one for one in measures if one.rows]
+        seen = [one for one in measures if one.rows or one.predicted]
         in_top = np.cumsum(self.ranks).tolist()
         return MulticlassEvaluation(
             rows=n,
@@ -244,9 +244,9 @@ class MulticlassEvaluator:
             accuracy=in_top[0] / n,
             brier_score=math.fsum(self.squares) / n,
             top_accuracy={k: in_top[k - 1] / n for k in self.top},
-            macro_precision=_mean([one.precision if one.predicted else 0.0 for one in with_rows]),
-            macro_recall=_mean([one.recall for one in with_rows]),
-            macro_f1=_mean([one.f1 for one in with_rows]),
+            macro_precision=_mean([one.precision if one.predicted else 0.0 for one in seen]),
+            macro_recall=_mean([one.recall if one.rows else 0.0 for one in seen]),
+            macro_f1=_mean([one.f1 for one in seen]),
             macro_auc=_mean([one.auc for one in measures if not math.isnan(one.auc)]),
             auc_error=max(error for _, error in areas),
             classes=measures,

@@ -115,8 +115,15 @@ class Family(ABC):
         """θ without its component along the gauge.  The trainer begins and ends at such a θ."""
         return theta
 
-    def fix_gauge(self, hessian: SquareMatrix, d: int) -> SquareMatrix:  # noqa: ARG002
-        """A Hessian with curvature along the gauge, where it has none."""
+    def fix_gauge(
+        self,
+        hessian: SquareMatrix,
+        is_penalised: NDArray[np.bool_],  # noqa: ARG002
+    ) -> SquareMatrix:
+        """A Hessian with curvature along the gauge, where it has none.
+
+        The mask has an element for each column.
+        """
         return hessian
 
     # Losses and labels --------------------------------------------------------------------
@@ -211,9 +218,9 @@ class Softmax(Family):
         coef, intercepts = self.split(theta, d)
         return np.append(gauge.without(coef), gauge.without(intercepts))[: theta.size]
 
-    def fix_gauge(self, hessian: SquareMatrix, d: int) -> SquareMatrix:
-        """The Hessian with the mean curvature of each column along the gauge."""
-        return gauge.fix(hessian, self.outputs, d)
+    def fix_gauge(self, hessian: SquareMatrix, is_penalised: NDArray[np.bool_]) -> SquareMatrix:
+        """The Hessian with a share of each column's curvature along the gauge."""
+        return gauge.fix(hessian, self.outputs, is_penalised.size, is_penalised)
 
     def log_loss(
         self, logits: NDArray[Any], t: NDArray[Any], weight: NDArray[Any] | None, threads: int
@@ -238,7 +245,8 @@ class Softmax(Family):
         smallest = logits.min(axis=1)
         other = np.maximum(smallest, np.max(logits, axis=1, where=~is_own, initial=-np.inf))
         leads = np.full(self.outputs, -np.inf)
-        np.maximum.at(leads, is_own.argmax(axis=1), own - other)
+        alone = np.count_nonzero(is_own, axis=1) == 1
+        np.maximum.at(leads, is_own.argmax(axis=1)[alone], (own - other)[alone])
         least = float((own - logits.max(axis=1)).min())
         return Margins(least, float((own - smallest).max()), leads)
 

@@ -235,6 +235,7 @@ def fit_and_warnings(
         start=start,
         feature_names=feature_names,
     )
+    classes = checked_classes(checked.classes)
     dataset = checked.dataset
     result = train(
         dataset,
@@ -242,7 +243,7 @@ def fit_and_warnings(
         options,
         start=checked.start,
         names=checked.names,
-        classes=checked.classes,
+        classes=classes,
         began=began,
     )
     coef, intercept = checked.coefficients(result.theta)
@@ -250,7 +251,7 @@ def fit_and_warnings(
         coef=coef,
         intercept=intercept,
         feature_names=checked.names,
-        classes=checked.classes,
+        classes=classes,
         with_intercept=options.intercept,
         l2=checked.l2,
         mean_log_loss=result.loss / dataset.total_weight,

@@ -41,17 +41,16 @@ class Names(NamedTuple):
 
 def separated(columns: list[int], classes: list[int], names: Names) -> str:
     """Which columns separate the labels, or which classes from the others; and the remedy."""
-    labels = listed([names.classes[k] for k in classes])
+    label = "labels" if len(classes) > 1 else "label"
+    labels = f"{label} {listed([names.classes[k] for k in classes])}"
     if columns == [names.d]:
         if len(names.classes) == 2:
             return "the labels are all the same, so the intercept would have to be infinite"
         return (
-            f"no row with a weight has the label {labels}, so its intercept would have to be "
-            "infinite; leave its rows out"
+            f"no row with a weight has the {labels}, so an intercept would have to be infinite; "
+            "leave out the class and its rows"
         )
-    which = (
-        f"label {labels} can be separated from the others" if classes else "labels can be separated"
-    )
+    which = f"{labels} can be separated from the others" if classes else "labels can be separated"
     return (
         f"the {which}, mainly by {_named(columns, names)}, so coefficients would have to be "
         "infinite; raise l2 above 0, or leave columns out"

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fastlogit.core.linalg import invert
+from fastlogit.kernels.passes import hessian_size
 from fastlogit.training.dataset import NotFiniteError
 
 if TYPE_CHECKING:
@@ -24,8 +25,9 @@ if TYPE_CHECKING:
     from fastlogit.training.dataset import Dataset, Wanted
     from fastlogit.training.penalty import Penalty
 
-# The Hessian of more coefficients is not formed.
-MOST_COEFFICIENTS = 1000
+# The Hessian of more coefficients is not formed; nor that of several outputs if its tiles have more
+# rows, which take 64 MB: the passes fill tiles of eight columns.
+MOST_COEFFICIENTS, _MOST_TILED = 1000, 2000
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,7 +77,9 @@ class Objective:
     @property
     def forms_hessian(self) -> bool:
         """Whether there are few enough coefficients for a Hessian."""
-        return self.coefficients <= MOST_COEFFICIENTS
+        outputs = self.dataset.family.outputs
+        tiled = outputs * hessian_size(self.dataset.d)
+        return self.coefficients <= MOST_COEFFICIENTS and (outputs == 1 or tiled <= _MOST_TILED)
 
     @property
     def penalises_every_coefficient(self) -> bool:
@@ -130,4 +134,5 @@ class Objective:
 
     def _penalised(self, hessian: SquareMatrix, theta: Vector) -> SquareMatrix:
         penalised = hessian + np.diag(self.penalty.curvature(theta))
-        return self.dataset.family.fix_gauge(penalised, self.dataset.d)
+        is_penalised = self.penalty.is_penalised[: self.dataset.d]
+        return self.dataset.family.fix_gauge(penalised, is_penalised)

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
 # float64 holds all integers up to this one.
 _MOST = 2**53
-# In a table of more rows than this, labels that have at most two rows on average identify rows.
-_FEW_ROWS = 50
 # A note tells if there are more labels than this, and most notes.
 _MANY_LABELS = 100
 _MOST_NOTES = 3
@@ -236,13 +234,8 @@ class Labels:
             )
 
     def _must_be_classes(self, labels: Collection[Any], rows: int = 0) -> None:
-        """Raise a ValueError if there are too many labels, or about as many as all rows."""
-        count = len(labels)
-        if count > targets.MOST_CLASSES or (count > 2 and _FEW_ROWS < rows <= 2 * count):
-            raise ValueError(
-                f"{self.table.name}: {self.name} must have at most {targets.MOST_CLASSES:,} "
-                f"different labels, each of several rows; got {count:,}: {listed(list(labels))}"
-            )
+        """Raise a ValueError if the labels are too many for classes."""
+        targets.must_be_classes(f"{self.table.name}: {self.name}", labels, rows)
 
     def _number_targets(self, values: NDArray[np.float64]) -> Targets:
         others = values[(values != 0.0) & (values != 1.0)]
@@ -260,7 +253,7 @@ class Labels:
                 raise
             different = [self._original(label) for label in np.unique(values).tolist()]
             if self.broken is None:
-                self._must_be_classes(different)
+                self._must_be_classes(different, values.size)
             raise self._other_numbers(different) from error
         if self.outside is None:
             return found

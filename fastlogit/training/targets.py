@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
 
 _NUMBERS = (bool, int, float, np.number, Decimal)
-# Targets with more different labels are taken for something else, such as identifiers.
-MOST_CLASSES = 10_000
+# More different labels are taken for something else, such as identifiers; and so are labels of more
+# rows than the second that have at most two rows on average.
+MOST_CLASSES, _FEW_ROWS = 10_000, 50
 
 
 class Targets(NamedTuple):
@@ -57,10 +58,15 @@ def read_targets(
             t = array = np.array(array.tolist(), np.float64 if Decimal in kinds else None)
     if array.ndim == 2:
         return _rows_of_probabilities(array, n, classes)
+    if classes is not None and array.dtype.kind in "OTU":
+        given = checks.shown(array.tolist()[0])
+        raise TypeError(
+            f"t must hold class numbers or probabilities, as classes are given; got {given}"
+        )
     if classes is not None and len(classes) > 2:
         numbers = checks.class_targets(array, (n, len(classes)))
         return Targets(numbers, classes, soft=False)
-    if array.ndim == 1 and array.dtype.kind in "OTU" and classes is None:
+    if array.ndim == 1 and array.dtype.kind in "OTU":
         return _string_targets(array, n)
     if array.ndim == 1 and array.dtype in (np.float16, np.bool_):
         t = array.astype(np.float32) if array.dtype == np.float16 else array
@@ -107,13 +113,26 @@ def _string_targets(array: NDArray[Any], n: int) -> Targets:
 
 def _hard_targets(numbers: NDArray[np.int64], classes: list[Any]) -> Targets:
     """Class numbers as targets, if there are not too few or too many classes."""
-    if not 2 <= len(classes) <= MOST_CLASSES:
-        raise ValueError(
-            f"t must have two different labels, or more up to {MOST_CLASSES}; got "
-            f"{len(classes)}: {checks.listed(classes)}"
-        )
+    if len(classes) < 2:
+        raise ValueError(f"t must have two or more different labels; got {classes[0]!r} alone")
+    must_be_classes("t", classes, numbers.size)
     t = numbers == 1 if len(classes) == 2 else numbers
     return Targets(t, tuple(classes), soft=False)
+
+
+def must_be_classes(where: str, labels: Collection[Any], rows: int = 0) -> None:
+    """Raise a ValueError if there are too many labels, or nearly one for each row.
+
+    `where` is their name in the message.  Without the number of rows, only labels count.
+    """
+    count = len(labels)
+    rule = f"at most {MOST_CLASSES:,} different labels" if count > MOST_CLASSES else None
+    if count > 2 and _FEW_ROWS < rows <= 2 * count:
+        rule = f"labels with more than two of the {rows:,} rows on average"
+    if rule is not None:
+        raise ValueError(
+            f"{where} must have {rule}; got {count:,} labels: {checks.listed(list(labels))}"
+        )
 
 
 def _rows_of_probabilities(array: NDArray[Any], n: int, classes: tuple[Any, ...] | None) -> Targets:
@@ -127,6 +146,8 @@ def _rows_of_probabilities(array: NDArray[Any], n: int, classes: tuple[Any, ...]
         )
     t = checks.class_targets(array, array.shape).astype(np.float64)
     soft = bool(((t != 0.0) & (t != 1.0)).any())
+    if soft:  # the sums of rounded probabilities differ a little from 1
+        t /= t.sum(axis=1, keepdims=True)
     if len(classes) == 2:
         return Targets(t[:, 1].copy(), classes, soft)
     return Targets(t if soft else np.argmax(t, axis=1), classes, soft)

@@ -103,7 +103,7 @@ def train(
     objective = Objective(dataset, penalty, with_intercept=options.intercept)
     solver = options.solver
     if solver == "auto":
-        solver = solvers.choose(dataset.n, objective.coefficients, options.max_passes)
+        solver = solvers.choose(objective, options.max_passes)
     try:
         reached = _minimise(objective, options, solver, start, began)
     except NotFiniteError:

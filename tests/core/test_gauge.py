@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from fastlogit.core import gauge
 
@@ -17,18 +18,42 @@ def test_values_are_moved_to_a_sum_of_zero():
     np.testing.assert_allclose(np.diff(moved, axis=0), np.diff(values, axis=0), rtol=1e-12)
 
 
-def test_a_fixed_hessian_has_the_mean_curvature_of_each_column_along_the_gauge():
-    root = RNG.normal(size=(K * (D + 1), K * (D + 1)))
-    hessian = root @ root.T
-    fixed = gauge.fix(hessian, K, D)
-    added = fixed - hessian
-    for places in ([0, 2, 4], [1, 3, 5], [6, 7, 8]):
-        mean = np.diag(hessian)[places].mean()
-        np.testing.assert_allclose(added[np.ix_(places, places)], mean / K, rtol=1e-9)
-        added[np.ix_(places, places)] = 0.0
-    np.testing.assert_array_equal(added, 0.0)
-    alone = gauge.fix(hessian[:6, :6], K, D)
-    np.testing.assert_array_equal(alone, fixed[:6, :6])
+def softmax_hessian(shares, intercepts):
+    """A Hessian of classes with these shares of the curvature, which is 0 along the gauge."""
+    X = RNG.normal(size=(500, D + intercepts))
+    p = RNG.dirichlet(500 * shares, 500)
+    size = D + intercepts
+    full = np.einsum("ik,kl,ia,ib->kalb", p, np.eye(K), X, X) - np.einsum(
+        "ik,il,ia,ib->kalb", p, p, X, X
+    )
+    order = np.arange(K * size).reshape(K, size)
+    order = np.append(order[:, :D], order[:, D:])
+    return full.reshape(K * size, K * size)[np.ix_(order, order)]
+
+
+@pytest.mark.parametrize("penalised", [[False] * D, [True] * D, [True, False]])
+@pytest.mark.parametrize("intercepts", [0, 1])
+def test_a_fixed_hessian_is_regular_and_steps_differ_along_the_gauge_alone(intercepts, penalised):
+    hessian = softmax_hessian(np.array([0.5, 0.3, 0.2]), intercepts)
+    assert np.linalg.matrix_rank(hessian, 1e-9, hermitian=True) == (K - 1) * (D + intercepts)
+    fixed = gauge.fix(hessian, K, D, np.array(penalised))
+    assert np.linalg.cond(fixed) < 1e3
+    gradient = hessian @ RNG.normal(size=len(hessian))  # has no component along the gauge
+    step = np.linalg.solve(fixed, gradient)
+    np.testing.assert_allclose(hessian @ step, gradient, rtol=1e-9, atol=1e-9)
+    if all(penalised):
+        np.testing.assert_allclose(step[: K * D].reshape(K, D).sum(axis=0), 0.0, atol=1e-9)
+
+
+def test_a_class_of_little_curvature_keeps_its_digits():
+    hessian = softmax_hessian(np.array([0.6, 0.4, 0.0]) + 1e-3, 1)
+    weak = np.r_[4, 5, 8]
+    scale = np.ones(len(hessian))
+    scale[weak] = 1e-7  # as if the rows of the last class had tiny weights
+    fixed = gauge.fix(hessian * scale * scale[:, None], K, D, np.zeros(D, bool))
+    assert (np.diag(fixed)[weak] < 3e-14 * np.diag(hessian)[weak]).all()
+    roots = np.sqrt(np.diag(fixed))
+    assert np.linalg.cond(fixed / roots / roots[:, None]) < 1e3
 
 
 def test_differences_are_from_the_first_class():

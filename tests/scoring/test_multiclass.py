@@ -113,6 +113,19 @@ def test_classes_without_rows_or_predictions():
     assert "bee" in str(found)
 
 
+def test_a_class_that_is_only_predicted_counts_in_the_means():
+    kept = T != 2
+    found = evaluate(
+        MODEL,
+        {"x": X[kept, 0], "y": X[kept, 1], "z": X[kept, 2], "t": np.array(LABELS)[T[kept]]},
+        "t",
+    )
+    macro = metrics.precision_recall_fscore_support(
+        T[kept], Z[kept].argmax(axis=1), average="macro", zero_division=0
+    )[:3]
+    np.testing.assert_allclose(found[6:9], macro, rtol=1e-15)
+
+
 @pytest.mark.parametrize(
     ("top", "expected"), [([1], {1}), ((3, 2), {3, 2}), ([], set()), (None, {2, 3})]
 )
@@ -177,6 +190,6 @@ def test_many_classes_have_short_tables_and_no_confusion_matrix(monkeypatch):
     found = evaluate(model, {"x": rows / 25, "t": np.array(classes)[rows]}, "t")
     assert found.confusion is None
     lines = str(found).splitlines()
-    assert lines[-1] == "and 5 more classes, with fewer rows"
+    assert lines[-1] == "and 5 more classes"
     assert lines[-2].startswith("a long label 005 wi ... ")
     assert json.loads(found.to_json())["confusion"] is None

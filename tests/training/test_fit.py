@@ -544,7 +544,7 @@ def with_one(value, row, column):
         ({"t": [[0.5, 0.5, 0.5]] * 4}, "every row of t must have the sum 1; got 1.5"),
         ({"t": [0, 1, math.nan, 0]}, "t must have no missing values; got nan at index 2"),
         ({"t": [1j, 0, 1, 0]}, "t must hold real numbers"),
-        ({"t": ["a", "a", "a", "a"]}, "t must have two different labels, or more .*; got 1: 'a'"),
+        ({"t": ["a", "a", "a", "a"]}, "t must have two or more different labels; got 'a' alone"),
         ({"t": ["a", "b", None, "b"]}, "t must have no missing values; got None at index 2"),
         ({"t": ["a", "b"]}, "t must have one element for each row of X, 4; got 2"),
         ({"t": [["a"]] * 4}, "t must have one axis"),

@@ -248,11 +248,48 @@ def test_a_class_of_one_row():
 
 def test_a_label_of_rows_without_weight_is_named():
     weight = np.where(T == 1, 0.0, 1.0)
-    with pytest.warns(SeparationWarning, match="^no row with a weight has the label 'elm', so its"):
+    with pytest.warns(SeparationWarning, match="^no row with a weight has the label 'elm', so an"):
         model = fl.fit(X, LABELS, weight=weight)
     assert not model.converged
     assert model.classes == ("ash", "elm", "fir", "oak")
     assert model.predict_proba(X)[:, 1].max() < 1e-3
+
+
+@pytest.mark.parametrize("share", [1e-6, 1e-16])
+def test_a_class_of_tiny_weights_has_all_digits(share):
+    weight = np.where(T == 2, share, 1.0)
+    model = fl.fit(PLAIN, T, l2=0.0, weight=weight)
+    assert model.converged
+    np.testing.assert_allclose(model.coef.sum(axis=0), 0.0, atol=1e-12)
+    # In the limit, the other classes do not feel this one, and it fits the rest like an offset.
+    rest = fl.fit(PLAIN[T != 2], T[T != 2], l2=0.0)
+    kept = [0, 1, 3]
+    np.testing.assert_allclose(gauge_free(model.coef[kept]), rest.coef, atol=1e3 * share + 1e-5)
+    p = model.predict_proba(PLAIN)
+    slopes = (weight[:, np.newaxis] * (p - np.eye(K)[T])).T @ np.column_stack([PLAIN, np.ones(N)])
+    assert np.abs(slopes[2]).max() <= 1e-6 * share * N
+    assert np.isfinite(model.standard_errors()).all()
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+def test_rounded_probabilities_have_an_optimum(dtype):
+    rows = (np.eye(K)[T] * 0.7 + 0.075).astype(dtype)
+    model = fl.fit(X, rows, **TIGHT)
+    assert model.converged
+    assert model.gradient_norm < 1e-9
+
+
+def test_each_pass_of_newton_is_a_step():
+    for passes in (2, 3):
+        with pytest.warns(match=f"not converged after {passes} passes"):
+            model = fl.fit(X, LABELS, solver="newton", max_passes=passes)
+        assert len(set(model.history.objective)) == passes
+
+
+def test_a_label_that_no_model_holds_is_refused_before_any_work():
+    labels = np.array([1, 2, 3, 2**64 - 1], np.uint64)[T]
+    with pytest.raises(ValueError, match=r"classes must lie between -2\*\*63 and 2\*\*63 - 1"):
+        fl.fit(X, labels, callback=lambda _: pytest.fail("training has begun"))
 
 
 def test_a_collinear_column_is_named_and_shared():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -234,7 +235,8 @@ def test_the_docstring_of_fit_describes_every_solver():
     ],
 )
 def test_the_solver_is_chosen_by_rows_columns_and_reads(n, d, max_passes, solver):
-    assert solvers.choose(n, d, max_passes) == solver
+    f = SimpleNamespace(dataset=SimpleNamespace(n=n), coefficients=d, forms_hessian=d <= 1000)
+    assert solvers.choose(f, max_passes) == solver
 
 
 def test_a_column_that_the_sample_has_not_seen_takes_steps(monkeypatch):

@@ -137,7 +137,7 @@ def test_numbers_of_known_classes():
     assert read_targets([0.5, 0, 1], 3, 1, ("a", "b")).soft
     for t, message in (
         ([0, 1, 3], "every element of t must be a class number from 0 to 2; got 3 at index 2"),
-        (["a", "b", "c"], "t must hold class numbers or probabilities; got dtype <U1"),
+        (["a", "b", "c"], "t must hold class numbers .*, as classes are given; got 'a'"),
         (
             np.eye(2)[[0, 1, 1]],
             r"t must have one axis, or .* \(3, 3 classes\); got the shape \(3, 2\)",
@@ -151,9 +151,17 @@ def test_numbers_of_known_classes():
 
 def test_an_identifier_is_no_label():
     for t in (np.arange(10_001), list(map(str, range(10_001)))):
-        with pytest.raises(ValueError, match=r"or more up to 10000; got 10001: .* and 9996 more"):
+        with pytest.raises(
+            ValueError, match=r"^t must have labels with .* the 10,001 rows on aver"
+        ):
             read_targets(t, 10_001, 1)
-    assert len(read_targets(np.arange(10_000), 10_000, 1).classes) == 10_000
+    many = np.repeat(np.arange(10_001), 3)
+    with pytest.raises(ValueError, match=r"t must have at most 10,000 different .* and 9996 more"):
+        read_targets(many, 30_003, 1)
+    assert len(read_targets(many[:30_000], 30_000, 1).classes) == 10_000
+    assert len(read_targets(np.arange(50), 50, 1).classes) == 50
+    with pytest.raises(ValueError, match=r"two of the 60 rows on average; got 30 labels: 0, 1, 2"):
+        read_targets(np.arange(60) // 2, 60, 1)
 
 
 @pytest.mark.parametrize(
@@ -182,7 +190,7 @@ def test_an_identifier_is_no_label():
         (
             ["a"] * 5,
             ValueError,
-            "t must have two different labels, or more up to 10000; got 1: 'a'",
+            "t must have two or more different labels; got 'a' alone",
         ),
         (list("abc"), ValueError, "t must have one element for each row of X, 5; got 3"),
         (["a", "b", "a", None, "b"], ValueError, "t must have no missing .*got None at index 3"),

@@ -132,13 +132,10 @@ def put_curvature(
     rows: int,
     curvatures: NDArray[np.float64],
 ) -> None:
-    """Put ``p_k Σ p_j`` over all j but k, or ``-p_k p_other``."""
+    """Put ``p_k (1 - p_k)``, or ``-p_k p_other``."""
     own = z[k]
     if k == other:
-        curvatures[:] = 0.0
-        for j in range(z.shape[0] - SCRATCH):
-            if j != k:
-                _add_product(own, z[j], rows, curvatures)
+        _put_variance(own, z[z.shape[0] - SCRATCH], rows, curvatures)
     else:
         _put_minus_product(own, z[other], rows, curvatures)
     if weight is not None:
@@ -147,11 +144,12 @@ def put_curvature(
 
 
 @jit.inner
-def _add_product(
-    a: NDArray[np.float64], b: NDArray[np.float64], rows: int, out: NDArray[np.float64]
+def _put_variance(
+    p: NDArray[np.float64], rest: NDArray[np.float64], rows: int, out: NDArray[np.float64]
 ) -> None:
+    """``p (1 - p)``, without cancellation: a p above 1/2 is the largest, and `rest` all others."""
     for i in range(rows):
-        out[i] += a[i] * b[i]
+        out[i] = p[i] * (rest[i] if p[i] > 0.5 else 1.0 - p[i])
 
 
 @jit.inner
@@ -210,12 +208,14 @@ def _add_term(term: Any, total: Any, ones: Any) -> tuple[Any, Any]:
 
 @jit.inner
 def _put_shares(z: NDArray[np.float64], rows: int, float32: Literal[True] | None) -> None:
-    """Replace the logits by probabilities."""
+    """Replace the logits by probabilities, and m by the sum of all but the largest."""
     K = z.shape[0] - SCRATCH
     _exponentiate(z, rows, float32, z)
-    total = z[K + 1]
+    rest, total = z[K], z[K + 1]
     for i in range(rows):
-        total[i] = 1.0 / (1.0 + total[i])
+        p = 1.0 / (1.0 + total[i])
+        rest[i] = total[i] * p
+        total[i] = p
     for k in range(K):
         _multiply(total, rows, z[k])
 

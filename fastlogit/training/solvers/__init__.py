@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from fastlogit.training.objective import MOST_COEFFICIENTS
 from fastlogit.training.solvers.gradient_descent import gradient_descent_steps
 from fastlogit.training.solvers.lbfgs import lbfgs_steps
 from fastlogit.training.solvers.newton import newton_steps
@@ -57,9 +56,10 @@ SOLVERS = {
 _FEW_PRODUCTS = 2e7
 
 
-def choose(n: int, coefficients: int, max_passes: int) -> str:
-    """Name of the best solver for this many rows, coefficients and passes over X."""
-    if coefficients > MOST_COEFFICIENTS:
+def choose(objective: Objective, max_passes: int) -> str:
+    """Name of the best solver for an objective and this many passes over X."""
+    n, coefficients = objective.dataset.n, objective.coefficients
+    if not objective.forms_hessian:
         return "lbfgs" if max_passes >= SOLVERS["lbfgs"].least_passes else "gradient-descent"
     is_little = n * coefficients**2 <= _FEW_PRODUCTS
     if is_little or max_passes < SOLVERS["sampled-newton"].least_passes:

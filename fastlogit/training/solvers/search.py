@@ -11,11 +11,13 @@ Approximate Wolfe condition: Hager and Zhang, SIAM J. Optim. 16 (2005), 170-192.
 from __future__ import annotations
 
 from collections.abc import Generator
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from fastlogit.core.linalg import dot
+from fastlogit.training.dataset import NoPassLeftError
 
 if TYPE_CHECKING:
     from fastlogit.core.linalg import Vector
@@ -86,18 +88,27 @@ def search(
 ) -> Generator[Trial, None, Trial | None]:
     """The first good trial along a step, which is not yielded; None if rounding leaves none.
 
-    Trials that are too long are yielded as not accepted.
+    Trials that are too long are yielded as not accepted.  Of several outputs, a Hessian takes as
+    long as many gradients.  So after a trial that was too long, it gets a pass of its own.
     """
-    slope = dot(point.gradient, step)
+    slope, is_first = dot(point.gradient, step), True
     while True:
-        there = objective.evaluate(point.theta + length * step, hessian=hessian)
+        together = hessian and (is_first or objective.dataset.family.outputs == 1)
+        there = objective.evaluate(point.theta + length * step, hessian=together)
         rise = there.value - point.value
         is_good = rise <= _SUFFICIENT * length * slope
         if not is_good and rise <= RISE * abs(point.value):
             is_good = dot(there.gradient, step) <= (2.0 * _SUFFICIENT - 1.0) * slope
+        if is_good and hessian and not together:
+            try:
+                there = replace(there, hessian=objective.hessian(there.theta))
+            except NoPassLeftError:
+                yield Trial(there, length, accepted=True)
+                raise
         if is_good:
             return Trial(there, length, accepted=True)
         yield Trial(there, length, accepted=False)
+        is_first = False
         length *= _cut(point, there)
         if length < _SHORTEST:
             return None
