@@ -8,9 +8,9 @@ Forward, for n rows X (n, d), h hidden units and K logits:
     Z = H W + b         logits (n, K), with weights W (h, K) and b (K,)
     ξ                   mean cross-entropy of the logits and the targets t (n,)
 
-Two classes need one logit, and P(t = 1) = σ(z).  More classes have a logit each, and probabilities
-softmax(z).  In both cases the derivative of a row's loss by a logit is the probability minus the
-target, 0 or 1.  fastlogit computes ξ and these derivatives divided by n, G (n, K), in one call.
+Two classes need one logit z, which stands for the logits 0 and z: P(t = 1) = σ(z).  More classes
+have a logit each, and softmax(Z).  The derivative of a row's loss by a logit is the probability of
+its class, minus 1 for the row's own class.  One call gives ξ and G (n, K), these derivatives / n.
 
 Backward, the chain rule leads from G through both layers.  As σ' = σ (1 - σ),
 
@@ -28,7 +28,6 @@ from matplotlib.figure import Figure
 
 import fastlogit as fl
 
-# The weights of both layers, or the derivatives by them.
 Weights = namedtuple("Weights", ["V", "a", "W", "b"])
 
 
@@ -79,7 +78,7 @@ def descend(weights, X, t, output, rate=2.0, steps=2000):
 
 
 def predict(weights, X):
-    """The class of the largest logit; one logit z stands for the two logits 0 and z."""
+    """The class of the largest logit."""
     _, Z = forward(weights, X)
     return Z.argmax(axis=1) if Z.shape[1] > 1 else (Z[:, 0] > 0.0).astype(int)
 
@@ -108,7 +107,8 @@ def main(path="network.png", h=16):
         rng = np.random.default_rng(0)
         X, t = spirals(200 * classes, classes, rng)
         weights = Weights(*(rng.normal(size=size) for size in ((2, h), h, (h, K), K)))
-        error, loss = gradient_error(weights, X, t, output), descend(weights, X, t, output)
+        error = gradient_error(weights, X, t, output)
+        loss = descend(weights, X, t, output)
         accuracy = np.mean(predict(weights, X) == t)
         ax.set_title(f"{classes} classes: loss {loss:.4f}, {accuracy:.1%} right")
         print(f"{ax.get_title()}, gradient within {error:.0e}")

@@ -203,7 +203,7 @@ def column_names(X: Any) -> list[str]:
 def text_logits(
     X: Any, text: dict[str, dict[str, Any]], missing: str, unknown: Unknown
 ) -> NDArray[np.float64]:
-    """What the columns of text of a table in memory add to the logits of its rows."""
+    """The logits of the rows of a table in memory, as far as its columns of text decide them."""
     total: Any = 0.0
     for name, coefficients in text.items():
         column = as_column(X[name])

@@ -125,7 +125,7 @@ def _intercept(intercept: Any, leading: list[int]) -> float | NDArray[np.float64
 def checked_classes(classes: Any, count: int | None = None) -> tuple[Any, ...]:
     """Different labels of Python's own types.
 
-    With a `count`, so many; or none, which stand for the numbers from 0 on.
+    With a `count`, there must be this number of them, or none: then the classes are 0, 1 and so on.
     """
     named = {None: "two or more", 2: "two"}.get(count, str(count))
     if isinstance(classes, str) or (given := _elements(classes)) is None:

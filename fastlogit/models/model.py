@@ -498,7 +498,7 @@ class LogisticModel:
 
     @property
     def _estimates(self) -> NDArray[np.float64]:
-        """What has standard errors: the parameters, or their differences from the first class."""
+        """Estimates that have standard errors: parameters, or differences from the first class."""
         parameters = self._parameters
         return parameters if self.coef.ndim == 1 else gauge.differences(parameters)
 

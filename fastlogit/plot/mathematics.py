@@ -175,7 +175,7 @@ def gradient(ax: Sequence[Axes] | None = None) -> NDArray[Any]:
 
 
 def softmax(ax: Sequence[Axes] | None = None) -> NDArray[Any]:
-    """Draw probabilities and losses of three classes with the logits z, 0, 0, beside two classes.
+    """Draw probabilities and losses of three classes with the logits z, 0, 0, and of two classes.
 
     The first class has the probability e^z / (e^z + 2) = σ(z - log 2): a third class moves the
     logistic function by log 2.  Its loss is log(1 + 2 e^-z).  Each of the others has the loss

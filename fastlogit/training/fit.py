@@ -74,8 +74,8 @@ def fit(
         Factors for the weights of each class; labels that are not in the dict have 1.
         "balanced" gives all classes the same total weight.
     classes : sequence of two or more labels, optional
-        What the model calls the classes, if `t` holds their numbers, from 0 on, or probabilities.
-        Default: the labels in `t`, or else the numbers.
+        Names of the classes for a `t` of class numbers, from 0 on, or of probabilities.  Default:
+        the labels in `t`, the names of its columns, or else the numbers.
     offset : array_like (n,), or (n, K) for K classes, optional
         A known addition to the logits.  It is not part of the model; predictions need one as well.
     intercept : bool
@@ -150,7 +150,7 @@ def fit(
     -----
     Of K classes, a number that is added to a coefficient of each class changes no probability.  The
     model has the coefficients and intercepts whose sum over the classes is 0 (the symmetric gauge).
-    Standard errors are those of the differences from the first class.
+    The differences from the first class have standard errors.
 
     For two classes, f = Σ weight ξ + Σ l2 coef² / 2 has the gradient
     g = [X | 1]ᵀ weight (σ(z) - t) + l2 coef and the Hessian

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from fastlogit.training.dataset import Dataset, Wanted
     from fastlogit.training.penalty import Penalty
 
-# The Hessian of more coefficients is not formed; nor that of several outputs if its tiles have more
-# rows, which take 64 MB: the passes fill tiles of eight columns.
+# The Hessian of more coefficients is not formed.  Neither is that of several outputs if it has more
+# rows after rounding columns up to eight, as the passes do; it would take over 64 MB.
 MOST_COEFFICIENTS, _MOST_TILED = 1000, 2000
 
 

@@ -140,7 +140,7 @@ def _centre_offset(
 
 
 def _check_start(start: LogisticModel, shape: tuple[int, ...], names: Sequence[str] | None) -> None:
-    """Check that a model has coefficients for as many classes, and for columns of these names."""
+    """Check that a model has coefficients of this shape, for columns of these names."""
     if start.coef.shape != shape:
         raise ValueError(f"start must have coef of shape {shape}; got {start.coef.shape}")
     if names is not None and start.feature_names not in (None, tuple(names)):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from fastlogit.core import checks
+from fastlogit.matrix.onehot import column_names
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,7 +48,7 @@ def read_targets(
 
     Numbers in [0, 1] are taken as they are.  Other labels get their numbers in sorted order.  A
     matrix has a probability for each class, a column each; two columns are two classes.  With
-    `classes`, all are numbers already: those of the classes, or probabilities.
+    `classes`, t holds class numbers or probabilities.
     """
     array = np.asarray(t) if not isinstance(t, np.ma.MaskedArray) else t
     if array.ndim == 1:
@@ -57,7 +58,7 @@ def read_targets(
         if kinds and all(issubclass(kind, _NUMBERS) for kind in kinds):
             t = array = np.array(array.tolist(), np.float64 if Decimal in kinds else None)
     if array.ndim == 2:
-        return _rows_of_probabilities(array, n, classes)
+        return _rows_of_probabilities(array, n, classes, column_names(t))
     if classes is not None and array.dtype.kind in "OTU":
         given = checks.shown(array.tolist()[0])
         raise TypeError(
@@ -135,10 +136,13 @@ def must_be_classes(where: str, labels: Collection[Any], rows: int = 0) -> None:
         )
 
 
-def _rows_of_probabilities(array: NDArray[Any], n: int, classes: tuple[Any, ...] | None) -> Targets:
+def _rows_of_probabilities(
+    array: NDArray[Any], n: int, classes: tuple[Any, ...] | None, names: list[str]
+) -> Targets:
     """Rows with the probability of each class; rows with a 1 are class numbers."""
     wanted = "number of" if classes is None else len(classes)
-    classes = tuple(range(array.shape[1])) if classes is None else classes
+    if classes is None:
+        classes = tuple(names if len(names) == array.shape[1] else range(array.shape[1]))
     if array.shape != (n, len(classes)) or len(classes) < 2:
         raise ValueError(
             f"t must have one axis, or a row of probabilities for each row of X, ({n}, {wanted} "

@@ -117,6 +117,10 @@ def test_three_or_more_labels_are_numbered_in_order(t, classes):
 
 def test_rows_of_probabilities_have_a_class_for_each_column():
     rows = np.array([[0.25, 0.5, 0.25], [0.0, 0.0, 1.0]])
+    named = read_targets(pl.DataFrame(rows, schema=list("abc")), 2, 1)
+    assert named.classes == ("a", "b", "c")
+    np.testing.assert_array_equal(named.t, rows)
+    assert read_targets(pd.get_dummies(pd.Series(["x", "y"])), 2, 1).classes == ("x", "y")
     for t in (rows, rows.astype(np.float32), pd.DataFrame(rows), rows.astype(object)):
         found = read_targets(t, 2, 1)
         assert (found.classes, found.soft, found.t.dtype) == ((0, 1, 2), True, np.float64)

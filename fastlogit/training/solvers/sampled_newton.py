@@ -43,9 +43,9 @@ _SAMPLED_PER_COEFFICIENT, _LEAST_SAMPLED = 40, 20_000
 _PATIENCE, _GROWTH = 10, 4
 # An old Hessian promises too small a gain, so it must be smaller by this factor.
 _SURELY = 16.0
-# Rounds that come close to the optimum of a sample; they hardly ever are as many.
+# Most rounds on the way to the optimum of a sample; usually one to three are enough.
 _MOST_ROUNDS = 20
-# A pass for a Hessian takes as long as a step for each so many coefficients (measured).
+# A pass for a Hessian takes the time of coefficients / 8 passes for a gradient (measured).
 _COEFFICIENTS_PER_STEP = 8
 # An estimate of the distance is trusted up to this many steps: Θ up to 3/4.
 _TRUSTED = 4.0
@@ -132,7 +132,7 @@ def _near_optimum(few: Objective, theta: Vector) -> Generator[Trial, None, Point
 
 
 def _result(steps: Generator[Trial, None, T]) -> T:
-    """What a generator returns after all its trials."""
+    """The value that a generator returns after all its trials."""
     while True:
         try:
             next(steps)

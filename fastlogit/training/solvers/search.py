@@ -88,8 +88,8 @@ def search(
 ) -> Generator[Trial, None, Trial | None]:
     """The first good trial along a step, which is not yielded; None if rounding leaves none.
 
-    Trials that are too long are yielded as not accepted.  Of several outputs, a Hessian takes as
-    long as many gradients.  So after a trial that was too long, it gets a pass of its own.
+    Trials that are too long are yielded as not accepted.  Of several outputs, a Hessian takes much
+    longer than a gradient.  So after a trial that was too long, it gets a pass of its own.
     """
     slope, is_first = dot(point.gradient, step), True
     while True:
