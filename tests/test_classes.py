@@ -27,7 +27,9 @@ CLASSES = [1, 2, 3, MOST_BY_CLASS, MOST_BY_CLASS + 1, 100, 2500]
 def sample(n: int, K: int, dtype=np.float64, seed: int = 1) -> tuple:
     """Logits, class numbers, probabilities and weights."""
     rng = np.random.default_rng([seed, K])
-    Z = (rng.normal(size=(n, K)) * rng.choice([1.0, 9.0, 200.0], size=(n, 1))).astype(dtype)
+    # The last makes many probabilities subnormal.
+    scales = [1.0, 9.0, 200.0, 745.0 if dtype == np.float64 else 104.0]
+    Z = (rng.normal(size=(n, K)) * rng.choice(scales, size=(n, 1))).astype(dtype)
     return Z, rng.integers(0, K, n), rng.dirichlet(np.ones(K), n), rng.choice([0.0, 0.5, 3.0], n)
 
 

@@ -140,6 +140,16 @@ def test_every_second_derivative_is_within_its_bound(K):
     size, v = p.coef.size, np.cos(np.arange(len(value)))
     hessian = linear.hessian(p.X, p.coef, with_intercept=True, **p.data)
     Within(value, bound).assert_holds(hessian)
+    # Positive semidefinite, and 0 in the directions that add the same to all classes.
+    d = p.X.shape[1]
+    same = np.zeros((d + 1, len(hessian)))
+    for k in range(K):
+        same[:d, k * d : (k + 1) * d] = np.eye(d)
+        same[d, K * d + k] = 1.0
+    curvatures = np.linalg.eigvalsh(hessian)
+    assert np.abs(hessian @ same.T).max() <= 1e-13 * curvatures[-1]
+    assert np.abs(curvatures[: d + 1]).max() <= 1e-13 * curvatures[-1]
+    assert curvatures[d + 1] > 1e-6 * curvatures[-1]
     assert bits(linear.hessian(p.X, p.coef, **p.data)) == bits(hessian[:size, :size])
     diagonal = linear.hessian_diagonal(p.X, p.coef, with_intercept=True, **p.data)
     Within(np.diag(value), np.diag(bound)).assert_holds(diagonal)
@@ -248,6 +258,7 @@ def test_no_bit_depends_on_threads_or_neighbours(dtype):
         [
             linear.probability(X, coef, offset=offset, threads=threads),
             *linear.log_loss_gradient(X, p.t, coef, **given, threads=threads),
+            *([linear.hessian(X, coef, **given, threads=threads)] * (dtype == "float64")),
         ]
         for threads in (1, 2)
     ]
