@@ -45,7 +45,7 @@ def results() -> dict[str, str]:
         found[f"linear {dtype.__name__} special"] = digest(
             *fl.linear.log_loss_gradient(logits[:, None], targets, [-1.0])
         )
-        for K in (3, 60):
+        for K in (3, 60) if dtype == np.float64 else (3,):
             Z = z[: N // K * K].reshape(-1, K)
             labels, p = np.arange(len(Z)) % K, fl.softmax(Z)
             found[f"softmax {K} {dtype.__name__}"] = digest(p, fl.log_softmax(Z), fl.log_sum_exp(Z))

@@ -268,7 +268,7 @@ def test_columns_of_unaligned_records_change_no_bit():
     assert same_bits(slopes, gradient)
 
 
-@pytest.mark.parametrize("target", [np.float32, np.int8, np.uint64, np.bool_])
+@pytest.mark.parametrize("target", [np.float32, np.int8, np.bool_])
 def test_labels_of_any_dtype_give_the_same_bits(target):
     z, t, _ = sample(3000, soft=False)
     loss, gradient = fl.log_loss_gradient(z, t)
