@@ -73,6 +73,6 @@ def estimates(K: int, centres: Vector, *, with_intercept: bool) -> NDArray[np.fl
 
 
 def differences(of_classes: NDArray[np.float64]) -> NDArray[np.float64]:
-    """What each class but the first has more than the first, along the first axis."""
-    more: NDArray[np.float64] = of_classes[1:] - of_classes[0]
-    return more
+    """Values of each class but the first, minus those of the first, along the first axis."""
+    result: NDArray[np.float64] = of_classes[1:] - of_classes[0]
+    return result

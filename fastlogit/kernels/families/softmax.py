@@ -26,7 +26,8 @@ from fastlogit.kernels import jit, lanes, sums
 from fastlogit.kernels.exponential import SMALLEST_Z, exp_rounded, minus_log
 from fastlogit.kernels.lane_operators import select
 
-# Rows of z behind the logits: m; S, later 1 / (1 + S); and the terms that are 1, or of the target.
+# Rows of z behind the logits: m, later the sum of all p but the largest; S, later 1 / (1 + S); and
+# the term of the target.
 SCRATCH = 3
 
 
