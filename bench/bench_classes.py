@@ -6,6 +6,7 @@ All of it takes five minutes on two cores.
 import pytest
 
 from bench.data import DTYPES
+from bench.machine import cores
 from bench.measure import on_cores
 from bench.registry.classes import COUNTS, arguments, bound, cases
 
@@ -17,7 +18,8 @@ ELEMENTS = 10_000_000
 @pytest.mark.parametrize(("name", "library", "threads"), cases())
 def test_classes(benchmark, name, library, threads, K, dtype):
     benchmark.group = f"{name} {K} classes {dtype} {threads or 'all'}"
-    benchmark.extra_info.update(function=name, implementation=library, classes=K, dtype=dtype)
+    case = f"`{name}`, K = {K}, {dtype}"
+    benchmark.extra_info.update(classes=case, implementation=library, threads=threads or cores())
     with on_cores(threads):
         call = bound(library, *arguments(ELEMENTS // K, K, dtype), threads)[name]
         benchmark.pedantic(call, rounds=3, warmup_rounds=1)

@@ -132,6 +132,24 @@ def passes(rows: Rows) -> str:
     return grid(["loss and gradient, X", OURS, *map(library_name, others)], lines)
 
 
+def classes(rows: Rows) -> str:
+    """Times of functions of K classes, and how many times as fast as the best of the others."""
+    counts = list(dict.fromkeys(count for row in rows.values() for count in row))
+    lines = []
+    for name, row in rows.items():
+        cells = []
+        for count in counts:
+            if not (found := row.get(count)):
+                cells += ["", "", ""]
+                continue
+            reading = f"{found['reading']:.2f} x" if "reading" in found else ""
+            than = f"{found['times_as_fast']:.2f} x {library_name(found['than'])}"
+            cells += [duration(found["seconds"]), than, reading]
+        lines.append([name, *cells])
+    head = [cell for count in counts for cell in (count, "times as fast", "reading X")]
+    return grid(["K classes", *head], lines)
+
+
 def first_calls(rows: Rows) -> str:
     """Seconds of first calls in a new process."""
     lines = [
@@ -218,7 +236,7 @@ def scoring(rows: Rows) -> str:
 
 TABLES = {
     each.__name__: each
-    for each in (summary, goals, numpy, passes, first_calls, accuracy, fits, scoring)
+    for each in (summary, goals, numpy, passes, classes, first_calls, accuracy, fits, scoring)
 }
 
 

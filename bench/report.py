@@ -87,6 +87,24 @@ def passes(run: Run) -> Rows:
     return rows
 
 
+def classes(run: Run) -> Rows:
+    """Functions of K classes against the fastest of the others, by number of threads."""
+    rows: Rows = {}
+    for what, counts in run.classes.items():
+        for threads, measured in sorted(counts.items()):
+            # A library that has a single thread takes part with it.
+            seconds = counts.get(1, {}) | measured
+            ours, reading = seconds.pop(FASTLOGIT, None), seconds.pop(READING, None)
+            if ours is None or not seconds:
+                continue
+            best = min(seconds, key=seconds.__getitem__)
+            found = {"seconds": ours, "than": best, "times_as_fast": seconds[best] / ours}
+            if reading is not None:
+                found["reading"] = reading / ours
+            rows.setdefault(what, {})["1 thread" if threads == 1 else f"{threads} threads"] = found
+    return rows
+
+
 def first_calls(run: Run) -> Rows:
     """Seconds of first calls, cold and cached."""
     rows: Rows = {}
@@ -134,7 +152,7 @@ def _sizes(run: Run, name: str) -> list[int]:
     return sorted({timing.n for timing in run.timings if timing.function == name})
 
 
-VIEWS = (summary, goals, numpy, passes, first_calls)
+VIEWS = (summary, goals, numpy, passes, classes, first_calls)
 
 
 def tables(run: Run) -> str:
@@ -194,7 +212,7 @@ def main(arguments: Sequence[str] = ()) -> None:
     print(f"{text}\n{picture}\n{picture.with_name('report.md')}")
     if options.save:
         header = {"command": "pytest bench", "date": run.date[:10], "machine": run.machine}
-        for make in (summary, numpy, passes, first_calls):
+        for make in (summary, numpy, passes, classes, first_calls):
             if rows := make(run):
                 results.save(make.__name__, header | {"rows": rows})
         pictures.write(run, results.FOLDER)

@@ -53,8 +53,9 @@ class Comparison(NamedTuple):
 class Run(NamedTuple):
     """Medians of a run.
 
-    `first_calls` has seconds by function and by "cold" or "cached", and `layouts` seconds of a
-    pass by description of X and by implementation.
+    `first_calls` has seconds by function and by "cold" or "cached", `layouts` seconds of a pass by
+    description of X and by implementation, and `classes` seconds of functions of K classes by
+    description, number of threads and implementation.
     """
 
     machine: dict[str, Any]
@@ -62,6 +63,7 @@ class Run(NamedTuple):
     timings: list[Timing]
     first_calls: dict[tuple[str, str], float]
     layouts: dict[str, dict[str, float]]
+    classes: dict[str, dict[int, dict[str, float]]]
 
     @property
     def thread_counts(self) -> list[int]:
@@ -97,13 +99,16 @@ class Run(NamedTuple):
 def load(path: Path) -> Run:
     """Read a file of pytest-benchmark."""
     stored = json.loads(path.read_text(encoding="utf-8"))
-    run = Run(stored["machine_info"], stored["datetime"], [], {}, {})
+    run = Run(stored["machine_info"], stored["datetime"], [], {}, {}, {})
     for benchmark in stored["benchmarks"]:
         info, seconds = benchmark["extra_info"], benchmark["stats"]["median"]
         if "cache" in info:
             run.first_calls[info["function"], info["cache"]] = seconds
         elif "X" in info:
             run.layouts.setdefault(info["X"], {})[info["implementation"]] = seconds
+        elif "classes" in info:
+            counts = run.classes.setdefault(info["classes"], {})
+            counts.setdefault(info["threads"], {})[info["implementation"]] = seconds
         elif "elements" in info:
             run.timings.append(Timing(*(info[field] for field in Timing._fields[:-1]), seconds))
     return run

@@ -40,6 +40,16 @@ def stored(tmp_path):
     ]
     for who, seconds in (("fastlogit", 2.0), ("reading X", 1.8), ("torch", 3.0)):
         entries.append(entry(seconds, implementation=who, X="9 x 4 float64"))
+    for who, threads, seconds in (
+        ("fastlogit", 1, 2.0),
+        ("fastlogit", 2, 1.0),
+        ("reading X", 1, 1.5),
+        ("reading X", 2, 0.8),
+        ("numpy", 1, 6.0),
+        ("torch", 2, 7.0),
+    ):
+        entries.append(entry(seconds, implementation=who, classes="`f`, K = 3", threads=threads))
+    entries.append(entry(1.0, implementation="numpy", classes="`g`, K = 3", threads=1))
     entries.append(entry(4.5, function="sigmoid", cache="cold"))
     machine = {"processor": "A processor", "cores": 2, "python": "CPython 3.12"}
     machine |= {"caches": {"L1": 1 << 15}, "versions": {"numpy": "2.0"}}
@@ -81,6 +91,10 @@ twice as long as the fastest.
 | loss and gradient, X | fastlogit | reading X | PyTorch |
 | - | -: | -: | -: |
 | 9 x 4 float64 | 2 s | 0.90 x | 1.50 x |
+
+| K classes | 1 thread | times as fast | reading X | 2 threads | times as fast | reading X |
+| - | -: | -: | -: | -: | -: | -: |
+| `f`, K = 3 | 2 s | 3.00 x NumPy | 0.75 x | 1 s | 6.00 x NumPy | 0.80 x |
 
 | first call in a new process | compiles | from the cache |
 | - | -: | -: |
