@@ -32,8 +32,8 @@ THREADS = 2
 # Seconds after which a contender is not tried at another tolerance, nor run again.
 PATIENCE_S = 30.0
 MANY = 1_000_000
-# Elements that saga may visit, in a minute or two.
-SAGA_ELEMENTS = 1e10
+# Products of elements and coefficients that saga may form, in a minute or two.
+SAGA_PRODUCTS = 1e10
 # Columns up to which a d x d Hessian is formed.
 MOST_COLUMNS = 5_000
 
@@ -220,13 +220,14 @@ def _sklearn(data: Data) -> dict[str, Fit]:
     from sklearn.linear_model import LogisticRegression
 
     d, entries = data.X.shape[1], getattr(data.X, "nnz", data.X.size)
+    outputs = data.classes if data.classes > 2 else 1
     solvers: dict[str, dict[str, Any]] = {
         "lbfgs": {},
         "newton-cg": {},
         "newton-cholesky": {},
         # It penalises the intercept; this option reduces that by 10^4.
         "liblinear": {"intercept_scaling": 100.0},
-        "saga": {"max_iter": min(1000, int(SAGA_ELEMENTS / entries))},
+        "saga": {"max_iter": min(1000, int(SAGA_PRODUCTS / (entries * outputs)))},
     }
     if d > MOST_COLUMNS:
         del solvers["newton-cholesky"]

@@ -191,19 +191,23 @@ def _error(found: Row, dtype: str) -> str:
 
 
 def fits(rows: Rows) -> str:
-    """Seconds to the optimum, and the best of the other trainers that reach it."""
+    """Seconds to the optimum, and the best of the other trainers that reach it.
+
+    Where none does, the shortest time in which one of them gave up stands for more than it.
+    """
     lines = []
     for name, row in sorted(rows.items(), key=lambda item: item[1]["problem"]):
         contenders = row["contenders"]
         ours = contenders[OURS]
         took = duration(ours["seconds"]) + ("" if ours["reached"] else " (not reached)")
-        others = [each for each in contenders if each != OURS and contenders[each]["reached"]]
+        others = {name: each for name, each in contenders.items() if name != OURS}
+        reached = {name: each for name, each in others.items() if each["reached"]}
         cells = ["", ""]
-        if others:
-            best = min(others, key=lambda each: contenders[each]["seconds"])
+        if found := reached or others:
+            best, each = min(found.items(), key=lambda item: item[1]["seconds"])
             cells = [
-                f"{best}, {duration(contenders[best]['seconds'])}",
-                f"{contenders[best]['times_as_long']:.1f} x as fast",
+                f"{best}, {duration(each['seconds'])}{'' if reached else ' (not reached)'}",
+                f"{'' if reached else 'over '}{each['times_as_long']:.1f} x as fast",
             ]
         lines.append([name, took, str(row["passes"]), *cells])
     head = ["data", OURS, "passes", "best of the others", f"{OURS} is"]

@@ -204,6 +204,23 @@ def test_a_marker_that_cannot_be_filled_is_an_error(text, tmp_path):
         readme.filled(tmp_path / "x.md")
 
 
+def test_trainers_that_do_not_reach_the_optimum_are_told():
+    def contender(seconds, reached):
+        return {"seconds": seconds, "times_as_long": seconds / 2.0, "reached": reached}
+
+    ours = {"fastlogit": contender(2.0, True)}
+    slow, stuck = contender(44.0, True), contender(30.0, False)
+    rows = {
+        "a": {"problem": 1, "passes": 9, "contenders": ours | {"x": slow, "y": stuck}},
+        "b": {"problem": 0, "passes": 8, "contenders": ours | {"y": stuck}},
+    }
+    lines = squeezed(render.fits(rows)).splitlines()[2:]
+    assert lines == [
+        "| b | 2 s | 8 | y, 30 s (not reached) | over 15.0 x as fast |",
+        "| a | 2 s | 9 | x, 44 s | 22.0 x as fast |",
+    ]
+
+
 def test_lost_digits_and_wrong_special_values_are_marked():
     rows = {"x": {"torch": {"float64": 1234.0, "float32": "all digits", "wrong": ["float32"]}}}
     assert "| x | 1e+03 / all digits† |" in squeezed(render.accuracy(rows))
