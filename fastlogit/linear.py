@@ -406,11 +406,13 @@ def hessian(
     >>> fl.linear.hessian([[1.0], [2.0]], [0.0])
     array([[1.25]])
     """
-    sums = _short_sums("hessian", X, coef, intercept, None, weight, offset, threads)
-    if sums is None:
-        model, data = arguments.checked(X, coef, intercept, weight, offset, threads)
-        sums = [passes.symmetric(passes.hessian(model, data), data.X.shape[1])]
-    (full,) = sums
+    given = X, coef, intercept, None, weight, offset, threads
+    sums = _short_sums("hessian", *given, with_intercept=with_intercept)
+    if sums is not None:
+        short_hessian: Array = sums[0]
+        return short_hessian
+    model, data = arguments.checked(X, coef, intercept, weight, offset, threads)
+    full = passes.symmetric(passes.hessian(model, data), data.X.shape[1])
     size = np.size(coef)
     return full if with_intercept else full[:size, :size].copy()
 
@@ -529,10 +531,14 @@ def _short_sums(
     weight: Any,
     offset: Any,
     threads: Any,
+    *,
+    with_intercept: bool = True,
 ) -> list[Array] | None:
     """What `short.call` returns, or None if these arguments must go the general way."""
     if weight is None and offset is None and (threads is None or short.is_count(threads)):
-        sums: list[Array] | None = short.call(result, X, coef, intercept, vector)
+        sums: list[Array] | None = short.call(
+            result, X, coef, intercept, vector, with_intercept=with_intercept
+        )
         return sums
     return None
 

@@ -237,9 +237,9 @@ def merge_symmetric(partials: NDArray[np.float64], result: NDArray[np.float64]) 
     parts, size = partials.shape[0], result.shape[0]
     highs, lows = np.empty(size), np.empty(size)
     for i in range(size):
-        highs[i:] = 0.0
-        lows[i:] = 0.0
-        for part in range(parts):
+        for j in range(i, size):
+            highs[j], lows[j] = partials[0, 0, i, j], partials[0, 1, i, j]
+        for part in range(1, parts):
             high, low = partials[part, 0, i, i:size], partials[part, 1, i, i:size]
             _add_each(high, low, highs[i:], lows[i:])
         for j in range(i, size):
