@@ -11,12 +11,12 @@ Targets are class numbers or probabilities:
 
 * an array of whole numbers from 0 to K - 1, with one element for each row;
 * an array of the shape of Z, whose rows are in [0, 1] and have the sum 1.  The sum may be off by
-  1e-6, or by K times the precision of its dtype if that is more.
+  1e-6, or by √K times the precision of its dtype if that is more.
 
 The result of a row depends on that row alone: not on strides, on the number of rows or on the
 number of threads.  Exchanging classes exchanges results, to the bit.  Adding a constant to all
 logits of a row changes no bit, unless it rounds one of them; only `log_sum_exp` moves with it.  No
-input raises a floating-point warning.
+input raises a floating-point warning, except for a result that is too large for a float32 `out`.
 
 :mod:`fastlogit.kernels.multinomial` has the formulas, and the reasons why they lose no digits.
 """
@@ -507,7 +507,8 @@ def _run(
     total: NDArray[np.float64] | None = None,
 ) -> None:
     """Check the targets, then compute all results in parts of the rows."""
-    targets = None if t is None else checks.class_targets(t, logits.shape)
+    needs_targets = kind == RESIDUALS or row_kind == LOSSES or total is not None
+    targets = checks.class_targets(t, logits.shape) if needs_targets else None
     for result in (elements, rows):
         if result is not None:
             checks.separate(result, Z=logits, t=targets, weight=weights)

@@ -282,6 +282,7 @@ WRONG = {
         ValueError,
         "t must have the shape (2,) of class numbers or (2, 3) of probabilities; got (1,)",
     ),
+    "no t": ({"t": None}, TypeError, "t must hold class numbers or probabilities"),
     "text for t": ({"t": ["a", "b"]}, TypeError, "t must hold class numbers or probabilities"),
     "masked t": (
         {"t": np.ma.masked_equal([0, 1], 1)},
@@ -299,6 +300,11 @@ WRONG = {
         {"t": [[1.0, 0.0, 0.0], [0.5, 0.25, 0.0]]},
         ValueError,
         "every row of t must have the sum 1; got 0.75 at index 1 (1 such)",
+    ),
+    "sum of float16": (
+        {"t": np.array([[0.5, 0.5, 0.0], [0.5, 0.502, 0.0]], np.float16)},
+        ValueError,
+        "every row of t must have the sum 1; got 1.001953125 at index 1 (1 such)",
     ),
     "threads": ({"threads": 0}, ValueError, "threads must be between 1 and"),
 }

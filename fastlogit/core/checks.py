@@ -7,6 +7,7 @@ the given one.  Arrays over the rows are not copied, except to widen float16.
 
 from __future__ import annotations
 
+import math
 import sys
 from contextlib import suppress
 from numbers import Integral
@@ -93,7 +94,7 @@ def check_targets(t: NDArray[Any], threads: int) -> int:
     return _check_range(t, "t", 1.0, "lie between 0 and 1", threads)
 
 
-def class_targets(t: ArrayLike, shape: tuple[int, ...]) -> NDArray[Any]:
+def class_targets(t: Any, shape: tuple[int, ...]) -> NDArray[Any]:
     """Checked class numbers, int64 (n,), or probabilities (n, K), for logits of a shape."""
     *leading, K = shape
     rows = tuple(leading)
@@ -124,8 +125,9 @@ def _check_probabilities(t: NDArray[Any]) -> None:
     """Check that all elements are in [0, 1], and that each row has the sum 1."""
     _check_each((t >= 0) & (t <= 1), t, "be a class number, or a probability between 0 and 1")
     total = t.sum(axis=-1, dtype=np.float64)
-    precision = np.finfo(t.dtype).eps if t.dtype.kind == "f" else 0.0
-    wrong = abs(total - 1.0) > max(TOLERANCE, t.shape[-1] * float(precision))
+    precision = float(np.finfo(t.dtype).eps) if t.dtype.kind == "f" else 0.0
+    # The sum of K numbers that were rounded, and divided by a rounded sum, errs by about this.
+    wrong = abs(total - 1.0) > max(TOLERANCE, math.sqrt(t.shape[-1]) * precision)
     if wrong.any():
         place = np.unravel_index(int(np.argmax(wrong)), wrong.shape)
         raise ValueError(
@@ -255,8 +257,8 @@ def choice(value: Any, name: str, choices: Sequence[str]) -> Any:
 
 
 def names(value: Any, name: str) -> list[str]:
-    """A sequence of strings as a list."""
-    if not isinstance(value, str | bytes):
+    """A sequence of strings as a list; a set has no order."""
+    if not isinstance(value, str | bytes | set | frozenset):
         with suppress(TypeError, NotImplementedError):  # not iterable, or with pandas' NA
             strings = list(value)
             if all(isinstance(one, str) for one in strings):

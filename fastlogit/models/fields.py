@@ -66,6 +66,8 @@ def checked(fields: Mapping[str, Any]) -> dict[str, Any]:
         name: checks.true_or_false(fields[name], name)
         for name in ("converged", "with_intercept", "with_offset")
     }
+    if np.any(intercept) and not truths["with_intercept"]:
+        raise ValueError("intercept must be 0 for a model without one (with_intercept=False)")
     names, solver = fields["feature_names"], fields["solver"]
     names = None if names is None else checked_names(names, d)
     return truths | {
@@ -265,7 +267,9 @@ def _text(value: Any, name: str, most: int = _LONGEST_TEXT) -> str:
 
 
 def _elements(values: Any) -> tuple[Any, ...] | None:
-    """The elements of a sequence; None if it cannot be iterated, such as an array without axes."""
+    """The elements of a sequence; None for a set, which has no order, or an array without axes."""
+    if isinstance(values, set | frozenset):
+        return None
     try:
         return tuple(values)
     except (TypeError, NotImplementedError):

@@ -42,7 +42,7 @@ def test_names_are_a_list():
     assert checks.names(("a", "b"), "keep") == ["a", "b"]
 
 
-@pytest.mark.parametrize("value", ["ab", b"ab", 3, ["a", 2], [b"a"], None])
+@pytest.mark.parametrize("value", ["ab", b"ab", 3, ["a", 2], [b"a"], {"a", "b"}, None])
 def test_other_values_are_no_names(value):
     message = re.escape(f"keep must be a sequence of names; got {value!r}")
     with pytest.raises(TypeError, match=f"^{message}$"):

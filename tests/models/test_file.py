@@ -657,6 +657,7 @@ def test_files_with_several_odd_values_are_usable_models_or_errors(tmp_path):
         (content(classes=["no", "\ud800"]), "classes must be valid Unicode"),
         (content(classes=["no", "no\x00"]), "classes must be of one type"),
         (content(classes=[0.5, 2**53 + 1]), "classes must be of one type"),
+        (content(with_intercept=False), "intercept must be 0 for a model without one"),
         (content(feature_names=["a", "\udfff"]), "feature_names must be valid Unicode"),
         (content(feature_names=["a", "b" * 2**21]), "at most 1048576 characters each; got 2097152"),
         (content(passes=2**63), "passes must have at most 64 bits; got 9223372036854775808"),

@@ -259,6 +259,7 @@ def test_another_object_is_not_a_model(given):
             r"classes must be 3 different .*got \(0, 1\)",
         ),
         ({"coef": np.ones((3, 2)), "classes": "abc"}, "classes must be 3 labels; got 'abc'"),
+        ({"coef": np.ones((3, 2)), "classes": {"a", "b", "c"}}, "classes must be 3 labels; got {"),
         ({"coef": np.ones((3, 2)), "variances": np.ones(9)}, "variances must have 2 axes"),
         (
             {"coef": np.ones((3, 2)), "variances": np.ones((3, 3))},
