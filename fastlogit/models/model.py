@@ -383,10 +383,8 @@ class LogisticModel:
         )
         if not np.isfinite(hessian).all():
             raise ValueError("X, weight and offset must be finite to give standard errors")
+        hessian = gauge.fix(hessian, outputs, d, np.zeros(d, np.bool_))
         estimates = gauge.estimates(outputs, given.centres, with_intercept=self.with_intercept)
-        if outputs > 1:
-            hessian = gauge.fix(hessian, outputs, d, np.zeros(d, np.bool_))
-            estimates = gauge.differences(estimates)
         return np.sqrt(linalg.variances(hessian, estimates))
 
     def z_values(self, X: Any = None, **data: Any) -> NDArray[np.float64]:
