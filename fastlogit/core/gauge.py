@@ -30,9 +30,10 @@ def fix(hessian: SquareMatrix, K: int, d: int, is_penalised: NDArray[np.bool_]) 
     is still singular is so because of the data.
 
     To the elements of one column, c u uᵀ is added, where c is the sum of its curvatures.  With a
-    penalty on the column, all elements of u are 1 / √K, as steps must not leave the gauge of the
-    optimum.  Without, u² has the classes' shares of the curvature.  Then a class of little
-    curvature, which is rare or has small weights, keeps its digits.
+    penalty on the column, all elements of u are 1 / K, as steps must not leave the gauge of the
+    optimum.  Without, u has the classes' shares of the curvature.  After scaling to a diagonal of
+    ones, the gauge is an eigenvector, so rounding errors along it do not enter other directions.
+    Then a class of little curvature, which is rare or has small weights, keeps its digits.
     """
     if K == 1:
         return hessian
@@ -47,7 +48,7 @@ def fix(hessian: SquareMatrix, K: int, d: int, is_penalised: NDArray[np.bool_]) 
     if is_free.any():
         shares = (curvatures[is_free] / totals[is_free, np.newaxis]).mean(axis=0)
     for pairs, total, free in zip(columns, totals, is_free, strict=True):
-        u = np.sqrt(shares if free else even)
+        u = shares if free else even
         pairs += total * np.outer(u, u)
     return fixed
 

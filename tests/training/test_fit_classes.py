@@ -255,7 +255,7 @@ def test_a_label_of_rows_without_weight_is_named():
     assert model.predict_proba(X)[:, 1].max() < 1e-3
 
 
-@pytest.mark.parametrize("share", [1e-6, 1e-16])
+@pytest.mark.parametrize("share", [1e-6, 1e-16, 1e-20, 1e-30])
 def test_a_class_of_tiny_weights_has_all_digits(share):
     weight = np.where(T == 2, share, 1.0)
     model = fl.fit(PLAIN, T, l2=0.0, weight=weight)
