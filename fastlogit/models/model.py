@@ -81,7 +81,7 @@ class LogisticModel:
     seconds : float
         Duration of the training.
     history : History, or None
-        Loss and gradient norm after each read of X.
+        Loss and gradient norm of each point that the solver tried.
     variances : ndarray (d,), or (d + 1,) for a model with an intercept, or None
         Squared standard errors of a fit without a penalty; the intercept comes last.  Of K classes
         (K - 1, d) or (K - 1, d + 1), for the differences between each class and the first.

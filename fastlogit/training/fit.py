@@ -120,7 +120,9 @@ def fit(
     progress : bool
         Show a progress bar with loss and gradient norm; needs tqdm.
     callback : function of `Progress`, optional
-        Called after each read of X; training ends if it returns True.
+        Called after each point that the solver tries, where it knows f; training ends if it
+        returns True.  A point takes one read of X.  Reads for a Hessian alone, as after a step of K
+        classes that was too long, and reads of a sample make no call.
     threads : int, optional
         Maximum number of threads; default: all cores that the process may use.
 
