@@ -104,7 +104,8 @@ class LogisticRegression(ClassifierMixin, BaseEstimator, _Callbacks):  # type: i
         Any solver of scikit-learn, which lets fastlogit choose, or any other solver of
         :func:`fastlogit.fit`.  As in scikit-learn, "liblinear" is for two classes only.
     max_iter : int, default=100
-        Most steps of the solver, each a read of X; the read at the start does not count.
+        Most reads of X after the one at the start.  A step takes one, or more where its Hessian is
+        computed apart, as for K classes after a step that was too long.
     verbose : int, default=0
         Above 0: show a progress bar.
     warm_start : bool, default=False
@@ -122,7 +123,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator, _Callbacks):  # type: i
     classes_ : ndarray (2,), or (K,)
         The labels, sorted.  With two, a positive logit is for the second.
     n_iter_ : ndarray (1,)
-        Steps that were tried, each in one read of X.
+        Steps that were tried, at most `max_iter`.
     n_features_in_ : int
         Number of features, d.
     feature_names_in_ : ndarray (d,)
@@ -259,7 +260,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator, _Callbacks):  # type: i
         self.classes_ = classes
         self.coef_ = model.coef.reshape(outputs, -1).astype(features.dtype)
         self.intercept_ = np.reshape(model.intercept, outputs).astype(features.dtype)
-        # The start and each step read X once; the returned point may be listed twice.
+        # The start is no step, and the returned point may be listed twice.
         assert model.history is not None
         steps = len(set(model.history.passes)) - 1
         self.n_iter_ = np.array([steps], dtype=np.int32)

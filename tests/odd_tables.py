@@ -29,7 +29,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from scipy.optimize import minimize
-from scipy.special import expit
+from scipy.special import expit, softmax
 from sklearn.datasets import dump_svmlight_file
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
@@ -38,8 +38,12 @@ from sklearn.preprocessing import OneHotEncoder
 from fastlogit.cli import main
 
 NUMBERS, NAMES = ("float", "int", "few", "thousand", "bool"), ("text", "code")
-# The two labels, in their order.
-LABELS = [(0, 1), (-1, 1), (1, 2), (0.0, 1.0), (False, True), ("no", "yes"), ("alive", "dead")]
+# Two labels, in their order; and three or four.
+TWO = [(0, 1), (-1, 1), (1, 2), (0.0, 1.0), (False, True), ("no", "yes"), ("alive", "dead")]
+MORE = [
+    *((0, 1, 2, 3), (-7, 0, 1, 20), (0.0, 1.0, 2.0, 3.0), ("Fichte", "elm", "größe", "oak")),
+    *(("a,b", "c;d", 'say "hi"', "two\nlines"), ("2024-01-01", "2024-02-29", "later", "never")),
+]
 # Spellings of numbers, and delimiters that go with them.
 DIALECTS = [
     {},
@@ -59,8 +63,9 @@ class Case:
     # Features by their names, and their kinds; None is a missing value.
     frame: pd.DataFrame
     kinds: dict[str, str]
-    # 0, 1 or NaN.
+    # Class numbers or NaN.
     t: np.ndarray
+    classes: int
     weight: np.ndarray | None
     offset: np.ndarray | None
     path: Path
@@ -84,8 +89,8 @@ class Violation(Exception):  # noqa: N818
 # True values ------------------------------------------------------------------------------
 
 
-def draw(rng, path):
-    """Make a table and write it."""
+def draw(rng, path, classes):
+    """Make a table with this number of labels and write it; the fourth has one row."""
     rows = int(rng.integers(100, 250))  # of fewer than 50, identifiers may be categories
     form = str(rng.choice(["csv", "csv", "csv", "parquet", "parquet", "arrow", "npy", "libsvm"]))
     is_numeric = form in ("npy", "libsvm")
@@ -100,18 +105,20 @@ def draw(rng, path):
     z = rng.normal(size=rows)
     for name, kind in kinds.items():
         z += numbers(frame[name]) / {"thousand": 2000, "int": 20, "float": 5}.get(kind, 1)
-    t = (z > np.median(z)).astype(float)
+    often = min(classes, 3)
+    t = np.digitize(z, np.quantile(z, np.arange(1, often) / often), right=True).astype(float)
     # Four rows of both labels stay whole, so that there is something to train on.
     if form != "libsvm" and rng.random() < 0.6:
         for name in kinds:
             frame.loc[4 + np.flatnonzero(rng.random(rows - 4) < 0.04), name] = None
         t[4 + np.flatnonzero(rng.random(rows - 4) < 0.02)] = np.nan
-    t[:4] = [0, 1, 0, 1]
+    t[:4] = np.arange(4) % classes
     weight, offset = (
         np.round(rng.uniform(0.5, 3, rows), 2) if not is_numeric and rng.random() < 0.2 else None
         for _ in range(2)
     )
-    case = Case(frame, kinds, t, weight, offset, path)
+    offset = offset if classes == 2 else None  # scikit-learn has none, and neither have we
+    case = Case(frame, kinds, t, classes, weight, offset, path)
     case.sink = str(rng.choice([".parquet", ".csv", ".tsv.gz", ".arrow", ".npy"]))
     {"csv": write_csv, "npy": write_npy, "libsvm": write_libsvm}.get(form, write_typed)(
         case, rng, form
@@ -143,11 +150,13 @@ def numbers(column):
 
 
 def read_labels(case, rng):
-    """Choose two labels; return the label of each row, None if it is missing."""
-    classes = LABELS[rng.integers(len(LABELS))]
+    """Choose labels; return the label of each row, None if it is missing."""
+    choices = TWO if case.classes == 2 else MORE
+    classes = choices[rng.integers(len(choices))]
     labels = [None if np.isnan(t) else classes[int(t)] for t in case.t]
     case.label = ["--label", "the label"]
-    if rng.random() < 0.2:
+    case.oddities.append(str(classes[: case.classes]))
+    if case.classes == 2 and rng.random() < 0.2:
         case.oddities.append("positive")
         case.training += ["--positive", str(classes[0])]
         case.t = 1 - case.t
@@ -213,7 +222,7 @@ class Style:
             return value
         text = self.text(value)
         text = f" {text} " if self.is_padded and value is not None else text
-        if any(mark in text for mark in (self.delimiter, '"')) or (self.is_quoted and text):
+        if any(mark in text for mark in (self.delimiter, '"', "\n")) or (self.is_quoted and text):
             text = '"' + text.replace('"', '""') + '"'
         return text
 
@@ -312,7 +321,8 @@ def write_lines(folder, named, parts, style, rng):
 
 def spoil(case, rng, columns):
     """Put a cell into a table that no reader can understand."""
-    what = str(rng.choice(["word", "infinity", "third label", "more cells"]))
+    kinds = ["word", "infinity", "third label", "more cells"]
+    what = str(rng.choice(kinds if case.classes == 2 else ["word", "infinity", "more cells"]))
     case.oddities.append(what)
     case.is_hopeless = True
     row = int(rng.integers(4, len(case.frame)))
@@ -441,7 +451,7 @@ def write_libsvm(case, rng, _form):
 
 
 def reference(case):
-    """Probabilities of all rows, NaN if a feature is missing; and the complete rows."""
+    """Probabilities (rows, classes), NaN if a feature is missing; and the complete rows."""
     texts = [name for name, kind in case.kinds.items() if kind in NAMES]
     others = [name for name in case.frame if name not in texts]
     X = case.frame[others].astype(float).to_numpy()
@@ -457,9 +467,11 @@ def reference(case):
     fitting = fit if case.offset is None else fit_with_offset
     arrays = (one[is_whole] for one in (X, case.t, weight, offset))
     coef, intercept = fitting(*arrays)
-    z = X @ coef + intercept + offset
+    z = X @ coef + intercept
+    if case.classes == 2:
+        z = (z + offset[:, np.newaxis]) @ [[0.0, 1.0]]
     z[~has_features] = np.nan
-    return expit(z), is_whole
+    return softmax(z, axis=1), is_whole
 
 
 def fit(X, t, weight, _offset):
@@ -467,7 +479,7 @@ def fit(X, t, weight, _offset):
     with warnings.catch_warnings():
         warnings.simplefilter("error", ConvergenceWarning)
         model.fit(X, t, sample_weight=weight)
-    return model.coef_[0], model.intercept_[0]
+    return model.coef_.T, model.intercept_
 
 
 def fit_with_offset(X, t, weight, offset):
@@ -489,7 +501,7 @@ def fit_with_offset(X, t, weight, offset):
     for _ in range(3):
         theta -= (step := np.linalg.solve(hessian(theta), loss_gradient(theta)[1]))
     assert np.abs(step).max() < 1e-9
-    return theta[:-1], theta[-1]
+    return theta[:-1, np.newaxis], theta[-1:]
 
 
 # The command ------------------------------------------------------------------------------
@@ -539,7 +551,7 @@ def check(case, folder):
     if error:
         return error
     result = json.loads(out)
-    p = np.where(case.t == 1, y, 1 - y)[is_whole]
+    p = y[is_whole, case.t[is_whole].astype(int)]
     expected = {"rows": is_whole.sum(), "mean_log_loss": -np.mean(np.log(p))}
     expected["skipped"] = len(y) - is_whole.sum()
     for name, value in expected.items():
@@ -549,11 +561,15 @@ def check(case, folder):
 
 
 def read_scores(path):
-    """Scores, read by pandas."""
+    """Probabilities (rows, classes), read by NumPy or pandas."""
     if path.suffix == ".npy":
-        return np.load(path)
-    readers = {".parquet": pd.read_parquet, ".arrow": pd.read_feather, ".csv": pd.read_csv}
-    return readers.get(path.suffix, pd.read_table)(path)["probability"].to_numpy()
+        found = np.load(path)
+    else:
+        readers = {".parquet": pd.read_parquet, ".arrow": pd.read_feather, ".csv": pd.read_csv}
+        found = readers.get(path.suffix, pd.read_table)(path).filter(like="probability").to_numpy()
+    return (
+        np.column_stack([1.0 - found, found]) if found.ndim == 1 or found.shape[1] == 1 else found
+    )
 
 
 def trial(seed):
@@ -562,7 +578,7 @@ def trial(seed):
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "data").mkdir()
-        case = draw(rng, folder / "data")
+        case = draw(rng, folder / "data", (2, 2, 3, 2, 2, 4)[seed % 6])
         case_note = f"seed {seed} ({', '.join(case.oddities)}): "
         try:
             outcomes = [withheld(case, rng, folder), check(case, folder)]

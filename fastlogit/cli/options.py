@@ -77,8 +77,26 @@ def add_table(parser: argparse.ArgumentParser) -> None:
 def add_label(parser: argparse.ArgumentParser) -> None:
     """Add ``--label``, the column that scores are compared with."""
     parser.add_argument(
-        "--label", metavar="COLUMN", help="column of the labels (LIBSVM files contain their labels)"
+        "--label",
+        metavar="COLUMN",
+        action=_Once,
+        help="column of the labels (LIBSVM files contain their labels)",
     )
+
+
+class _Once(argparse.Action):
+    """An option that is an error if it is given again, as `train` takes several labels."""
+
+    def __call__(
+        self,
+        _parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        value: Any,
+        _option: str | None = None,
+    ) -> None:
+        if getattr(namespace, self.dest) is not None:
+            raise argparse.ArgumentError(self, "must be given once, as it is one column")
+        setattr(namespace, self.dest, value)
 
 
 def add_offset(

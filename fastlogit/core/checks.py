@@ -131,7 +131,7 @@ def _check_probabilities(t: NDArray[Any]) -> None:
     if wrong.any():
         place = np.unravel_index(int(np.argmax(wrong)), wrong.shape)
         raise ValueError(
-            f"every row of t must have the sum 1; got {total[place]} at {_index(place)} "
+            f"every row of t must have the sum 1; got {total[place]} at {index(place)} "
             f"({np.count_nonzero(wrong)} such)"
         )
 
@@ -140,12 +140,12 @@ def _check_each(right: NDArray[np.bool_], array: NDArray[Any], rule: str) -> Non
     if not right.all():
         place = np.unravel_index(int(np.argmin(right)), right.shape)
         raise ValueError(
-            f"every element of t must {rule}; got {array[place]} at {_index(place)} "
+            f"every element of t must {rule}; got {array[place]} at {index(place)} "
             f"({right.size - np.count_nonzero(right)} such)"
         )
 
 
-def _index(place: tuple[Any, ...]) -> str:
+def index(place: tuple[Any, ...]) -> str:
     """A place in an array, as messages show it."""
     numbers = ", ".join(str(int(number)) for number in place)
     return f"index {numbers}" if len(place) == 1 else f"index ({numbers})"

@@ -26,15 +26,16 @@ MEASURED = ("mean_log_loss", "mean_null_log_loss", "total_weight", "gradient_nor
 
 
 class History(NamedTuple):
-    """The course of the training: each field has one number for each read of X.
+    """The course of the training: each field has one number for each point that the solver tried.
 
-    The last entry belongs to the coefficients of the model.  If the last trial was worse than an
+    A trial takes one read of X; reads for a Hessian alone and reads of a sample have no entry.  The
+    last entry belongs to the coefficients of the model.  If the last trial was worse than an
     earlier one, the best trial is listed again at the end.
 
     Attributes
     ----------
     passes : tuple of int
-        Number of reads of X up to then.
+        Number of reads of X up to then, of any kind; a read of a sample counts by its share.
     objective : tuple of float
         Mean loss plus penalty of the trial.
     gradient_norm : tuple of float

@@ -35,6 +35,10 @@ if TYPE_CHECKING:
 __all__ = ["History", "LogisticModel", "OffsetWarning", "load"]
 
 
+# The Hessian of more parameters takes over 800 MB, and its eigenvectors many minutes.
+_MOST_PARAMETERS = 10_000
+
+
 class OffsetWarning(UserWarning):
     """A model that was trained with an offset predicts without one."""
 
@@ -77,7 +81,7 @@ class LogisticModel:
     seconds : float
         Duration of the training.
     history : History, or None
-        Loss and gradient norm after each read of X.
+        Loss and gradient norm of each point that the solver tried.
     variances : ndarray (d,), or (d + 1,) for a model with an intercept, or None
         Squared standard errors of a fit without a penalty; the intercept comes last.  Of K classes
         (K - 1, d) or (K - 1, d + 1), for the differences between each class and the first.
@@ -339,8 +343,9 @@ class LogisticModel:
         Raises
         ------
         ValueError
-            If the model was trained with a penalty, as they would have no meaning; or if it
-            stores none and X is not given.
+            If the model was trained with a penalty, as they would have no meaning; if it stores
+            none and X is not given; or if X is given and the model has more than 10,000
+            coefficients and intercepts, whose Hessian is too large.
 
         Warns
         -----
@@ -362,8 +367,14 @@ class LogisticModel:
             if self.variances is None:
                 raise ValueError("the model stores no standard errors; pass the training data as X")
             return np.sqrt(self.variances)
-        warn_without_offset(self, offset)
         outputs, d = self._shape
+        size = outputs * (d + self.with_intercept)
+        if size > _MOST_PARAMETERS:
+            raise ValueError(
+                f"the model must have at most {_MOST_PARAMETERS:,} coefficients and intercepts to "
+                f"give standard errors; got {size:,}"
+            )
+        warn_without_offset(self, offset)
         given = checked_matrix(X, self.feature_names, d, "error")
         if self.with_intercept:
             count = _threads.resolve(threads)
@@ -383,10 +394,8 @@ class LogisticModel:
         )
         if not np.isfinite(hessian).all():
             raise ValueError("X, weight and offset must be finite to give standard errors")
+        hessian = gauge.fix(hessian, outputs, d, np.zeros(d, np.bool_))
         estimates = gauge.estimates(outputs, given.centres, with_intercept=self.with_intercept)
-        if outputs > 1:
-            hessian = gauge.fix(hessian, outputs, d, np.zeros(d, np.bool_))
-            estimates = gauge.differences(estimates)
         return np.sqrt(linalg.variances(hessian, estimates))
 
     def z_values(self, X: Any = None, **data: Any) -> NDArray[np.float64]:

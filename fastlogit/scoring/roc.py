@@ -22,7 +22,11 @@ _ALL_BITS = 24
 class RocArea:
     """Collects logits and targets; `result` gives the area.
 
-    It takes its share of the memory if there are several `areas` of the same rows.
+    It takes its share of the memory if there are several `areas` of the same rows.  A histogram has
+    bins of a relative width of 2**-11 for one area, of 2**-10 for up to 256 and of twice the width
+    for twice as many.  The bound of the error is 2e-5, 5e-5, and 2e-4 for 1000 areas, if logits are
+    standard normal; it is proportional to their mean over their standard deviation if that is
+    large: 3e-4, 6e-4 and 3e-3 at 8.
     """
 
     def __init__(self, areas: int = 1) -> None:

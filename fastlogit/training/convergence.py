@@ -2,10 +2,11 @@
 
 The Newton step -H⁻¹ g leads to the optimum up to terms of second order.  With the standard errors
 s_j = √(H⁻¹)_jj and the Newton decrement λ = √(gᵀ H⁻¹ g), |step_j| ≤ λ s_j.  A point has converged
-if both of these hold, with ε = √tol / 10:
+if all of these hold, with ε = √tol / 10:
 
     2 λ ≤ ε min(1, √f)               no coefficient is off by more than ε standard errors
     2 |step_j| ≤ ε / 10 max |coef|   nor by more than ε / 10 of the largest coefficient
+    2 |step_k| ≤ ε                   and no intercept, which is a logit, by more than ε
 
 The default, tol = 1e-8, means 1e-5 standard errors and 1e-6 of the largest coefficient.  The
 factor 2 leaves room for the terms of second order.  Small weights make f small and standard errors
@@ -14,7 +15,10 @@ large, so λ is also compared with √f.
 The gradient relative to Σ weight does not measure the distance.  If few rows carry the information
 it is small long before the optimum; columns of large numbers keep it large at the optimum.
 
-In two cases rounding errors prevent one of the conditions:
+The third matters for a class whose weights are tiny beside those of the others.  Its intercept
+falls by 1 in each of many Newton steps, which gain nothing beside f.
+
+In two cases rounding errors prevent one of the first two conditions:
 
 - If all coefficients are 0 except for rounding, the second cannot hold.
 - With weights of 1e22 and more, standard errors are so small that the first cannot hold.
@@ -78,7 +82,9 @@ def is_near(
     share = _allowed_step(tol) / steps
     is_tight = gain <= share**2 * min(1.0, point.value)
     is_rounding = gain <= _ROUNDING**2 * point.value
-    return is_tight + is_rounding + _is_small(objective, point, step, share) >= 2
+    is_small = _is_small(objective, point, step, share)
+    largest = np.abs(step[objective.coefficients :]).max(initial=0.0)
+    return is_tight + is_rounding + is_small >= 2 and bool(largest <= share)
 
 
 def _allowed_step(tol: float) -> float:

@@ -106,8 +106,8 @@ class Family(ABC):
         return (coef[0], float(intercepts[0])) if self.outputs == 1 else (coef, intercepts)
 
     def estimates(self, centres: Vector, *, with_intercept: bool) -> NDArray[np.float64]:
-        """The numbers that have standard errors, as :func:`fastlogit.core.gauge.estimates`."""
-        return gauge.estimates(self.outputs, centres, with_intercept=with_intercept)
+        """The numbers that have standard errors, as linear functions of θ."""
+        return gauge.parameters(self.outputs, centres, with_intercept=with_intercept)
 
     # The gauge (see fastlogit.core.gauge) ------------------------------------------------
 
@@ -211,7 +211,7 @@ class Softmax(Family):
 
     def estimates(self, centres: Vector, *, with_intercept: bool) -> NDArray[np.float64]:
         """Coefficients and intercept of each class but the first, minus those of the first."""
-        return gauge.differences(super().estimates(centres, with_intercept=with_intercept))
+        return gauge.estimates(self.outputs, centres, with_intercept=with_intercept)
 
     def without_gauge(self, theta: Vector, d: int) -> Vector:
         """θ minus the mean over the classes of each coefficient and of the intercept."""

@@ -81,7 +81,8 @@ def fit(
     intercept : bool
         Whether the model has one.
     start : LogisticModel, optional
-        The model to begin with, if it is better than the default: all coefficients 0.
+        The model to begin with, if it is better than the default: all coefficients 0.  Its classes
+        must be those of `t`, in any order, or the numbers from 0 on.
     solver : {"auto", "newton", "sampled-newton", "lbfgs", "gradient-descent"}
         All end at the same optimum; `LogisticModel.solver` names the one that was used.
 
@@ -119,7 +120,9 @@ def fit(
     progress : bool
         Show a progress bar with loss and gradient norm; needs tqdm.
     callback : function of `Progress`, optional
-        Called after each read of X; training ends if it returns True.
+        Called after each point that the solver tries, where it knows f; training ends if it
+        returns True.  A point takes one read of X.  Reads for a Hessian alone, as after a step of K
+        classes that was too long, and reads of a sample make no call.
     threads : int, optional
         Maximum number of threads; default: all cores that the process may use.
 

@@ -68,7 +68,7 @@ def check(
     """Check the data arguments of `fit`; a TypeError or ValueError names one that is wrong.
 
     `from_targets` gives the family and checked targets, from t and the numbers of rows and threads.
-    `start` may be any model with coef, intercept and feature_names.
+    `start` may be any model with coef, intercept, classes and feature_names.
     """
     threads = _threads.resolve(options.threads)
     given = as_matrix(X)
@@ -95,8 +95,7 @@ def check(
     if start is not None:
         _check_start(start, (d,) if family.outputs == 1 else (family.outputs, d), names)
         theta = family.to_theta(
-            start.coef,
-            start.intercept,
+            *_in_order(start, targets.classes),
             given.centres,
             centre,
             with_intercept=options.intercept,
@@ -145,3 +144,21 @@ def _check_start(start: LogisticModel, shape: tuple[int, ...], names: Sequence[s
         raise ValueError(f"start must have coef of shape {shape}; got {start.coef.shape}")
     if names is not None and start.feature_names not in (None, tuple(names)):
         raise ValueError("start must have the feature names of X, in their order")
+
+
+def _in_order(start: LogisticModel, classes: Sequence[Any]) -> tuple[Vector, Any]:
+    """Coefficients and intercept of a model, with its classes in this order.
+
+    A model made from coefficients has numbers in place of names, which stand for any classes.
+    """
+    if set(start.classes) != set(classes):
+        if start.classes == tuple(range(len(classes))):
+            return start.coef, start.intercept
+        raise ValueError(
+            f"start must have the classes of t, {checks.listed(classes)}; got "
+            f"{checks.listed(start.classes)}"
+        )
+    order = [start.classes.index(label) for label in classes]
+    if len(order) == 2:
+        return (start.coef, start.intercept) if order == [0, 1] else (-start.coef, -start.intercept)
+    return start.coef[order], start.intercept[order]

@@ -1,4 +1,4 @@
-"""Progress of training: callbacks after each pass over X, and the progress bar."""
+"""Progress of training: callbacks after each point that was tried, and the progress bar."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ if TYPE_CHECKING:
 
 
 class Progress(NamedTuple):
-    """State of training after a pass over X, as a callback gets it.
+    """State of training after a point that the solver tried, as a callback gets it.
 
     Attributes
     ----------
     passes : int
-        Passes over X so far.
+        Passes over X so far.  It may grow by more than 1 from point to point, as passes for a
+        Hessian alone count, and those over a sample by their share of the rows.
     objective : float
         Mean loss plus penalty at the point that was tried.
     gradient_norm : float

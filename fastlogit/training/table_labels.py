@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from fastlogit.tables.csv_options import CSVOptions
     from fastlogit.tables.table import Batch, Columns, Table
 
-# float64 holds all integers up to this one.
+# float64 holds all integers up to this one, and larger ones may become it.
 _MOST = 2**53
 # A note tells if there are more labels than this, and most notes.
 _MANY_LABELS = 100
@@ -130,12 +130,18 @@ class Labels:
         except CellError:
             return texts
         self.has_booleans |= bool(compute.any(is_boolean).as_py())
-        return numbers.to_numpy(zero_copy_only=False)
+        values = numbers.to_numpy(zero_copy_only=False)
+        self._must_be_exact((np.abs(values) >= _MOST) & np.isfinite(values))
+        return values
 
     def _as_float64(self, values: NDArray[Any]) -> NDArray[np.float64]:
-        if values.dtype.kind in "iu" and ((values > _MOST) | (values < -_MOST)).any():
-            raise ValueError(f"{self.table.name}: {self.name} must have labels within ±2**53")
+        if values.dtype.kind in "iu":
+            self._must_be_exact((values > _MOST) | (values < -_MOST))
         return values.astype(np.float64)
+
+    def _must_be_exact(self, beyond: NDArray[np.bool_]) -> None:
+        if beyond.any():
+            raise ValueError(f"{self.table.name}: {self.name} must have labels within ±2**53")
 
     def add(self, values: Any, file: str, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """Numbers that stand for the labels of some rows of a file; no label may be missing."""

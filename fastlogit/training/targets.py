@@ -50,9 +50,13 @@ def read_targets(
     matrix has a probability for each class, a column each; two columns are two classes.  With
     `classes`, t holds class numbers or probabilities.
     """
-    array = np.asarray(t) if not isinstance(t, np.ma.MaskedArray) else t
-    if array.ndim == 1:
-        must_be_present(array)
+    try:
+        array = np.asarray(t) if not isinstance(t, np.ma.MaskedArray) else t
+    except ValueError:
+        raise ValueError(
+            "t must have a label for each row of X, or rows of probabilities of the same length"
+        ) from None
+    must_be_present(array)
     if array.dtype.kind == "O":
         kinds = {type(label) for label in array.ravel().tolist()}
         if kinds and all(issubclass(kind, _NUMBERS) for kind in kinds):
@@ -101,13 +105,12 @@ def _string_targets(array: NDArray[Any], n: int) -> Targets:
     if array.size != n:
         raise ValueError(f"t must have one element for each row of X, {n}; got {array.size}")
     labels = array.tolist()
-    classes = set(labels)
-    if any(not isinstance(label, str) for label in classes):
+    if any(not issubclass(kind, str) for kind in set(map(type, labels))):
         index = next(i for i, label in enumerate(labels) if not isinstance(label, str))
         raise TypeError(
             f"t must hold real numbers, or strings alone; got {array[index]!r} at index {index}"
         )
-    number = {label: place for place, label in enumerate(sorted(classes))}
+    number = {label: place for place, label in enumerate(sorted(set(labels)))}
     numbers = np.fromiter(map(number.__getitem__, labels), np.int64, n)
     return _hard_targets(numbers, list(number))
 
@@ -161,23 +164,23 @@ def must_be_present(t: NDArray[Any]) -> None:
     """Raise a ValueError if a label is missing: masked, NaN, None, NaT or pandas.NA."""
     absent = missing(t)
     if absent.any():
-        index = int(np.argmax(absent))
+        place = np.unravel_index(int(np.argmax(absent)), absent.shape)
         kind = "masked elements" if np.ma.is_masked(t) else "missing values"
         raise ValueError(
-            f"t must have no {kind}; got {np.ma.getdata(t)[index]} at index {index} "
+            f"t must have no {kind}; got {np.ma.getdata(t)[place]} at {checks.index(place)} "
             f"({np.count_nonzero(absent)} such)"
         )
 
 
 def missing(t: NDArray[Any]) -> NDArray[np.bool_]:
     """Which labels are missing, as booleans."""
-    absent: NDArray[np.bool_] = np.zeros(t.size, np.bool_)
+    absent: NDArray[np.bool_] = np.zeros(t.shape, np.bool_)
     if np.ma.is_masked(t):
         absent = np.ma.getmaskarray(t)
     elif t.dtype.kind in "fmM":
         absent = np.isnan(t)
     elif t.dtype.kind in "OT" and not all(issubclass(kind, str) for kind in set(map(type, t.flat))):
-        absent = np.fromiter(map(_is_missing, t.flat), np.bool_, t.size)
+        absent = np.fromiter(map(_is_missing, t.flat), np.bool_, t.size).reshape(t.shape)
     return absent
 
 
@@ -186,6 +189,8 @@ def _is_missing(label: Any) -> bool:
         return label is None or bool(label != label)
     except TypeError:  # pandas.NA has no truth value
         return True
+    except ValueError:  # nor has an array, which is no label either
+        return False
 
 
 def key(label: Any) -> Any:

@@ -36,6 +36,12 @@ def test_evaluate_needs_a_label(fails):
     )
 
 
+def test_evaluate_takes_one_label(here, capsys):
+    with pytest.raises(SystemExit):
+        main(["evaluate", "model.json", "data.parquet", "--label", "x", "--label", "t"])
+    assert "argument --label: must be given once, as it is one column" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("command", ["evaluate", "plot"])
 def test_rows_without_a_label_are_skipped_or_an_error(here, capsys, command):
     pq.write_table(pa.table({**ROWS, "t": [0, 1, None, 0, 1]}), "gaps.parquet")

@@ -56,10 +56,19 @@ def test_a_class_of_little_curvature_keeps_its_digits():
     assert np.linalg.cond(fixed / roots / roots[:, None]) < 1e3
 
 
-def test_differences_are_from_the_first_class():
+def test_estimates_are_differences_from_the_first_class():
     estimates = gauge.estimates(K, np.array([10.0, 0.0]), with_intercept=True)
     theta = np.arange(9.0)
     coef, intercepts = theta[:6].reshape(3, 2), theta[6:] - theta[:6].reshape(3, 2) @ [10.0, 0.0]
     rows = np.column_stack([coef, intercepts])
-    np.testing.assert_array_equal(estimates @ theta, rows)
-    np.testing.assert_array_equal(gauge.differences(estimates) @ theta, rows[1:] - rows[0])
+    functions = gauge.parameters(K, np.array([10.0, 0.0]), with_intercept=True)
+    np.testing.assert_array_equal(functions @ theta, rows)
+    np.testing.assert_array_equal(estimates @ theta, rows[1:] - rows[0])
+    np.testing.assert_array_equal(gauge.differences(rows), rows[1:] - rows[0])
+
+
+def test_two_classes_have_no_gauge():
+    hessian = np.eye(D + 1)
+    assert gauge.fix(hessian, 1, D, np.zeros(D, bool)) is hessian
+    estimates = gauge.estimates(1, np.array([10.0, 0.0]), with_intercept=True)
+    np.testing.assert_array_equal(estimates, [[1, 0, 0], [0, 1, 0], [-10, 0, 1]])

@@ -372,6 +372,14 @@ def test_an_odd_option_is_an_error_that_names_it(method, name, value):
     assert "np.int64" not in str(caught.value)
 
 
+def test_standard_errors_need_a_hessian_that_fits():
+    model = fl.LogisticModel(np.zeros((100, 100)))
+    with pytest.raises(ValueError, match=r"at most 10,000 coefficients and .* got 10,100$"):
+        model.standard_errors(np.zeros((1, 100)))
+    with pytest.raises(ValueError, match=r"at most 10,000 coefficients and .* got 10,001$"):
+        fl.LogisticModel(np.zeros(10_000)).p_values(np.zeros((1, 10_000)))
+
+
 def test_standard_errors_need_finite_data():
     model = fl.LogisticModel([1.0, 2.0])
     with pytest.raises(ValueError, match=r"^X, weight and offset must be finite"):

@@ -200,6 +200,28 @@ def test_a_start_in_any_gauge_ends_at_once():
         fl.fit(X, LABELS, start=fl.LogisticModel(np.ones(3)))
 
 
+def test_a_start_has_its_classes_in_any_order():
+    order = [2, 0, 3, 1]
+    turned = dataclasses.replace(
+        MODEL,
+        classes=tuple(MODEL.classes[k] for k in order),
+        coef=MODEL.coef[order],
+        intercept=MODEL.intercept[order],
+    )
+    unnamed = dataclasses.replace(MODEL, classes=())
+    for start in (turned, unnamed):
+        again = fl.fit(X, LABELS, start=start)
+        assert [*again.history.passes] == [1]
+        same(again)
+    two = fl.fit(X, T > 1)
+    opposite = fl.LogisticModel(-two.coef, -two.intercept, classes=(True, False))
+    assert fl.fit(X, T > 1, start=opposite).passes == 1
+    other = dataclasses.replace(MODEL, classes=("ash", "elm", "fir", "yew"))
+    message = "^start must have the classes of t, 'ash', 'elm', 'fir', 'oak'; got 'ash', .*'yew'$"
+    with pytest.raises(ValueError, match=message):
+        fl.fit(X, LABELS, start=other)
+
+
 def test_training_can_be_watched_and_ended():
     seen = []
     with pytest.warns(match="the callback ended it"):
@@ -255,7 +277,7 @@ def test_a_label_of_rows_without_weight_is_named():
     assert model.predict_proba(X)[:, 1].max() < 1e-3
 
 
-@pytest.mark.parametrize("share", [1e-6, 1e-16])
+@pytest.mark.parametrize("share", [1e-6, 1e-16, 1e-20, 1e-30])
 def test_a_class_of_tiny_weights_has_all_digits(share):
     weight = np.where(T == 2, share, 1.0)
     model = fl.fit(PLAIN, T, l2=0.0, weight=weight)

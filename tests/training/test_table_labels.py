@@ -272,6 +272,7 @@ def test_numbers_between_0_and_1_are_as_they_are(tmp_path, suffix):
             ["no", "None", "yes", "-"],
             r"null_values=\['-', 'None', .* takes '-' and 'None' as missi",
         ),
+        (["9007199254740993", "2", "3"], r"column 't' must have labels within ±2\*\*53$"),
         (
             ["0", "1", "true", "maybe"],
             "has numbers, such as '0', and other text, such as 'maybe' in row 3$",

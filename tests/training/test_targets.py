@@ -204,6 +204,23 @@ def test_an_identifier_is_no_label():
         ([["a"]] * 5, ValueError, "t must have one axis"),
         (np.ma.masked_array(np.ones(5), SECOND), ValueError, "t must have no masked elements"),
         (np.zeros(5, "M8[s]"), TypeError, "t must hold real numbers; got dtype datetime64"),
+        ([[0.5, 0.5], [1.0]], ValueError, "t must have a label .* probabilities of the same len"),
+        (
+            np.array(["a", [1, 0], "a", np.ones(2), 1], object),
+            TypeError,
+            r"t must .* got \[1, 0\] at index 1",
+        ),
+        (
+            [[0.5, 0.5], [1, None]],
+            ValueError,
+            r"t must have no mis.* None at index \(1, 1\) \(1 su",
+        ),
+        (np.ma.masked_equal(np.eye(3), 0), ValueError, r"t must have no mask.* \(0, 1\) \(6 such"),
+        (
+            pd.DataFrame({"a": [1, 0], "b": [0, None]}).convert_dtypes(),
+            ValueError,
+            r"t must have no missing values; got <NA> at index \(1, 1\) \(1 such\)$",
+        ),
     ],
 )
 def test_anything_else_is_an_error(t, error, message):

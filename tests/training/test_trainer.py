@@ -245,7 +245,9 @@ def test_far_columns_and_offsets_move_the_intercepts_alone(kind, t, solver):
     np.testing.assert_allclose(coef, expected, atol=1e-4)
     moved = intercepts + coef @ far + shifts - b
     np.testing.assert_allclose(moved, moved[0] if kind is Softmax else 0.0, atol=1e-3)
-    model = SimpleNamespace(coef=coef, intercept=intercepts, feature_names=None)
+    model = SimpleNamespace(
+        coef=coef, intercept=intercepts, classes=tuple(range(len(coef))), feature_names=None
+    )
     again, same, _ = run(kind, t, start=model, **given)
     assert [entry.passes for entry in again.history] == [1]
     np.testing.assert_allclose(same, coef, rtol=1e-12)
