@@ -57,12 +57,13 @@ def read_targets(
             "t must have a label for each row of X, or rows of probabilities of the same length"
         ) from None
     must_be_present(array)
+    names = _labels_of_columns(t)
     if array.dtype.kind == "O":
         kinds = {type(label) for label in array.ravel().tolist()}
         if kinds and all(issubclass(kind, _NUMBERS) for kind in kinds):
             t = array = np.array(array.tolist(), np.float64 if Decimal in kinds else None)
     if array.ndim == 2:
-        return _rows_of_probabilities(array, n, classes, column_names(t))
+        return _rows_of_probabilities(array, n, classes, names)
     if classes is not None and array.dtype.kind in "OTU":
         given = checks.shown(array.tolist()[0])
         raise TypeError(
@@ -139,8 +140,14 @@ def must_be_classes(where: str, labels: Collection[Any], rows: int = 0) -> None:
         )
 
 
+def _labels_of_columns(t: Any) -> list[Any]:
+    """Names of the columns of a table; pandas' may also be numbers."""
+    columns: Any = getattr(t, "columns", None)
+    return list(columns.tolist() if hasattr(columns, "tolist") else column_names(t))
+
+
 def _rows_of_probabilities(
-    array: NDArray[Any], n: int, classes: tuple[Any, ...] | None, names: list[str]
+    array: NDArray[Any], n: int, classes: tuple[Any, ...] | None, names: list[Any]
 ) -> Targets:
     """Rows with the probability of each class; rows with a 1 are class numbers."""
     wanted = "number of" if classes is None else len(classes)

@@ -118,6 +118,10 @@ def test_three_or_more_labels_are_numbered_in_order(t, classes):
 def test_rows_of_probabilities_have_a_class_for_each_column():
     rows = np.array([[0.25, 0.5, 0.25], [0.0, 0.0, 1.0]])
     named = read_targets(pl.DataFrame(rows, schema=list("abc")), 2, 1)
+    numbers = pd.get_dummies(pd.Series([30, 10, 20]))
+    assert read_targets(numbers, 3, 1).classes == (10, 20, 30)
+    assert read_targets(numbers.astype(object), 3, 1).classes == (10, 20, 30)
+    assert read_targets(pd.get_dummies(pd.Series([True, False])), 2, 1).classes == (False, True)
     assert named.classes == ("a", "b", "c")
     np.testing.assert_array_equal(named.t, rows)
     assert read_targets(pd.get_dummies(pd.Series(["x", "y"])), 2, 1).classes == ("x", "y")
