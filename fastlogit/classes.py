@@ -244,7 +244,9 @@ def softmax_loss(Z: ArrayLike, t: ArrayLike, out: Out = None, *, threads: Thread
     :func:`fastlogit.logistic_loss` derives it for two classes.
 
     It is computed as Σ t_k (m - z_k) + log(1 + S), see `softmax`, where no term is negative.  The
-    error is at most 0.8 ULP in float64, and 0.51 ULP in float32; for probabilities 1.1 ULP.
+    error is at most 0.8 ULP in float64, and 0.51 ULP in float32; for probabilities 1.1 ULP.  So
+    the sum of these counts as 1, even if rounding made it another number.  A difference m - z_k
+    that is too large for float64 gives inf.
     %(special)s
 
     Examples
