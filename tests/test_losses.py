@@ -378,7 +378,7 @@ def test_lists_are_accepted():
     assert gradient.tolist() == [-0.5 * 2 / 3, 0.5 / 3]
 
 
-@pytest.mark.parametrize("dtype", [np.int8, np.uint16, np.int64, np.bool_])
+@pytest.mark.parametrize("dtype", [np.uint16, np.int64, np.bool_])
 def test_integer_logits_are_accepted(dtype):
     z = np.array([0, 1, 1, 0], dtype)
     t = np.array([0.0, 1.0, 0.5, 1.0])
