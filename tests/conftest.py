@@ -1,5 +1,6 @@
 """Settings of Hypothesis, and tables that the tests of scoring share."""
 
+import gc
 import signal
 import sys
 from pathlib import Path
@@ -19,6 +20,9 @@ from tests.scoring_data import N, write_long
 
 # Background jobs of a shell ignore Ctrl-C, and processes inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Numba compiles an eighth faster: it makes many objects, which Python's collector searches in vain.
+gc.set_threshold(10_000, 20, 100)
 
 settings.register_profile("fastlogit", deadline=None, derandomize=True, max_examples=100)
 settings.load_profile("fastlogit")

@@ -133,23 +133,29 @@ def every_kernel():
     "dtype", [types.float64, types.float32, types.int64, types.boolean], ids=str
 )
 def test_optional_numbers_give_what_the_numbers_give(dtype):
-    element, plain = every_kernel(), every_kernel()
+    optional, plain = every_kernel(), every_kernel()
+    optional.compile((types.Optional(dtype),))
+    optional.disable_compile()  # or it would be compiled for the number
+    one = np.dtype(str(dtype)).type(1)
+    expected = plain(one)
+    assert len(expected) == len(NAMES)
+    assert same_bits(optional(one), expected)
+    (result,) = plain.nopython_signatures
+    (taken,) = optional.nopython_signatures
+    assert taken.args == (types.Optional(dtype),)
+    assert taken.return_type == result.return_type
 
+
+def test_the_values_of_a_dict_may_be_looked_up():
     @numba.njit
     def look_up(table, key):
         value = table.get(key)
-        return None if value is None else element(value)
+        return None if value is None else kernels.sigmoid(value)
 
-    table = numba.typed.Dict.empty(types.int64, dtype)
-    one = np.dtype(str(dtype)).type(1)
-    table[0] = one
-    expected = plain(one)
-    assert len(expected) == len(NAMES)
-    assert same_bits(look_up(table, 0), expected)
+    table = numba.typed.Dict.empty(types.int64, types.float64)
+    table[0] = 1.0
+    assert look_up(table, 0) == kernels.sigmoid(1.0)
     assert look_up(table, 1) is None
-    (result,) = plain.nopython_signatures
-    (optional,) = element.nopython_signatures
-    assert optional.return_type == result.return_type
 
 
 def test_none_is_no_number():

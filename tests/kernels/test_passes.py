@@ -625,7 +625,7 @@ def test_the_diagonal_is_that_of_the_hessian(layout, dtype):
     X, data = LAYOUTS[layout](p.X), {**p.data(), "with_intercept": True}
     diagonal = linear.hessian_diagonal(X, p.coef, **data)
     # All terms are positive, so that no sum has a larger relative error than a term and adding.
-    expected = np.diag(linear.hessian(p.X, p.coef, **data))
+    expected = np.diag(linear.hessian(p.X.astype(np.float64), p.coef, **data))
     rounding = (5000 if layout == "csr" else 600) * U
     np.testing.assert_allclose(diagonal, expected, rtol=rounding)
     data["with_intercept"] = False
@@ -633,8 +633,9 @@ def test_the_diagonal_is_that_of_the_hessian(layout, dtype):
 
 
 def test_repeated_entries_are_added_up_before_they_are_squared():
-    X = sparse.csr_array((np.array([1.0, 5.0, 2.0]), np.array([1, 0, 1]), np.array([0, 3])))
-    assert linear.hessian_diagonal(X, [0.0, 0.0]).tolist() == [25.0 / 4, 9.0 / 4]
+    X = entries([0, 0, 0], [1, 0, 1], [1.0, 5.0, 2.0], (1, 2))
+    data = {"weight": np.ones(1), "offset": np.zeros(1)}
+    assert linear.hessian_diagonal(X, [0.0, 0.0], **data).tolist() == [25.0 / 4, 9.0 / 4]
 
 
 @every_layout

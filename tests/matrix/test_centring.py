@@ -98,7 +98,7 @@ def test_time_stamps_of_any_type_beside_another_column(column):
     X = np.column_stack([column.astype(np.float64), BASE[:, 0]])
     alike = np.column_stack([column, BASE[:, 0].round()]).astype(column.dtype)
     assert_right(fl.fit({"stamp": column, "x": BASE[:, 0]}, t, l2=0.0), X, t, l2=0.0)
-    if column.dtype.kind != "u":
+    if column.dtype in (np.int64, np.float32):  # rows of the others would take time to compile
         assert_right(fl.fit(alike, t, l2=0.0), alike, t, l2=0.0)
 
 
@@ -238,7 +238,7 @@ def with_entries(X, more_rows=(), values=(), left_out=()):
     rows, columns = np.append(rows[keep], more_rows), np.append(columns[keep], 0 * more_rows)
     data = np.append(X.ravel()[keep], values)
     order = np.argsort(rows, kind="stable")
-    indptr = np.append(0, np.cumsum(np.bincount(rows)))
+    indptr = np.append(0, np.cumsum(np.bincount(rows))).astype(np.int32)
     return sparse.csr_array((data[order], columns[order].astype(np.int32), indptr), X.shape)
 
 
@@ -274,10 +274,11 @@ def test_light_rows_do_not_count_whatever_they_hold(light):
 
 def assert_light_rows_do_not_count(X, weight, rows):
     keep = weight == 1.0
+    data = {"weight": weight, "offset": np.zeros(N)}
     for given in (X, np.asfortranarray(X), rows):
-        model = fl.fit(given, T, weight=weight, l2=0.0)
+        model = fl.fit(given, T, l2=0.0, **data)
         assert_right(model, X[keep], T[keep], l2=0.0)
-        again = model.standard_errors(given, weight=weight)
+        again = model.standard_errors(given, **data)
         np.testing.assert_allclose(again, model.standard_errors(), rtol=1e-6)
 
 
@@ -326,24 +327,23 @@ def test_every_pass_reads_a_centred_x_as_a_matrix_that_was_centred_before(layout
     X = far(1e6) - given.centres
     coef, direction = np.array([1.0, -0.5, 0.25]), np.array([0.5, 1.0, 2.0, -1.0])
     given = given.subtract(given.centres)  # which is no other
-    for function, more in (
-        (linear.decision, ()),
-        (linear.hessian, ()),
-        (linear.hessian_diagonal, ()),
-    ):
-        np.testing.assert_allclose(
-            function(given, coef, 0.5, *more), function(X, coef, 0.5, *more), rtol=1e-11, atol=1e-11
-        )
-    for got, wanted in zip(
-        linear.log_loss_gradient_hessian(given, T, coef, 0.5),
-        linear.log_loss_gradient_hessian(X, T, coef, 0.5),
-        strict=True,
-    ):
+    data = {"weight": np.ones(N), "offset": np.zeros(N)}
+
+    def results(X):
+        return [
+            linear.decision(X, coef, 0.5, offset=data["offset"]),
+            linear.hessian(X, coef, 0.5, **data),
+            linear.hessian_diagonal(X, coef, 0.5, **data),
+            linear.hessian_product(X, coef, direction, 0.5, with_intercept=True, **data),
+            *linear.log_loss_gradient_hessian(X, T, coef, 0.5, **data),
+        ]
+
+    for got, wanted in zip(results(given), results(X), strict=True):
         np.testing.assert_allclose(got, wanted, rtol=1e-11, atol=1e-11)
-    np.testing.assert_allclose(
-        linear.hessian_product(given, coef, direction, 0.5, with_intercept=True),
-        linear.hessian_product(X, coef, direction, 0.5, with_intercept=True),
-        rtol=1e-11,
-    )
     some = given.sample(np.arange(0, N, 7), 1)
-    np.testing.assert_allclose(linear.decision(some, coef), X[::7] @ coef, rtol=1e-11, atol=1e-11)
+    np.testing.assert_allclose(
+        linear.decision(some, coef, offset=np.zeros(len(X[::7]))),
+        X[::7] @ coef,
+        rtol=1e-11,
+        atol=1e-11,
+    )
