@@ -103,7 +103,7 @@ def _run_block(
     if by_class:
         class_sums.add_by_class(Z, first, rows, block, float32, results.elements)
     else:
-        # Where they are not kept, `_pick` copies what is there, and nothing uses it.
+        # Only these results use the exponentials.  `_pick` copies old ones for others, in vain.
         keep = kind in (PROBABILITIES, RESIDUALS)
         class_sums.add_by_row(Z, first, rows, block, float32, results.elements, keep)
     t, soft = targets.t[first : first + rows], targets.soft[first : first + rows]
