@@ -3,7 +3,7 @@
 Rows are taken in blocks that stay in the caches.  A block takes three steps for every result:
 
 1. Copy the logits, and find the largest and the second largest of each row.
-2. Put the exponentials, high + low, and add them up: :mod:`class_sums`.
+2. Add up the exponentials, and put them, high + low, if a result needs them: :mod:`class_sums`.
 3. Put the results of the rows and of the elements.
 
 They have the same bits as from the functions of a row in :mod:`fastlogit.kernels.multinomial`.
@@ -99,11 +99,13 @@ def _run_block(
     rows: int,
 ) -> None:
     here = Z[first : first + rows]
+    kind, row_kind, hard = results.kind, results.row_kind, targets.t.size > 0
     if by_class:
         class_sums.add_by_class(Z, first, rows, block, float32, results.elements)
     else:
-        class_sums.add_by_row(Z, first, rows, block, float32, results.elements)
-    kind, row_kind, hard = results.kind, results.row_kind, targets.t.size > 0
+        # Only these results use the exponentials.  `_pick` copies old ones for others, in vain.
+        keep = kind in (PROBABILITIES, RESIDUALS)
+        class_sums.add_by_row(Z, first, rows, block, float32, results.elements, keep)
     t, soft = targets.t[first : first + rows], targets.soft[first : first + rows]
     if kind == LOG_PROBABILITIES or row_kind != NOTHING or results.loss.size:
         class_sums.take_logs(

@@ -235,17 +235,42 @@ def total(typingctx: Any, a: Any) -> Any:
 
     def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         (vector,) = args
-        width = WIDTH
-        while width > 1:
-            width //= 2
-            low = builder.shuffle_vector(vector, vector, lane_numbers(list(range(width))))
-            high = builder.shuffle_vector(
-                vector, vector, lane_numbers(list(range(width, 2 * width)))
-            )
-            vector = builder.fadd(low, high)
+        while vector.type.count > 1:
+            vector = builder.fadd(*_halves(builder, vector))
         return builder.extract_element(vector, ir.Constant(_I32, 0))
 
     return types.float64(lanes_type), codegen
+
+
+def _halves(builder: Any, vector: Any) -> list[Any]:
+    """The first half of the lanes, and the second."""
+    half = vector.type.count // 2
+    return [
+        builder.shuffle_vector(vector, vector, lane_numbers(list(range(start, start + half))))
+        for start in (0, half)
+    ]
+
+
+@jit.intrinsic
+def two_largest(typingctx: Any, largest: Any, second: Any) -> Any:
+    """The two largest numbers in all lanes of both, for ``second <= largest``; without NaN."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        def larger(a: Any, b: Any) -> Any:
+            return builder.select(builder.fcmp_ordered(">", a, b), a, b)
+
+        def smaller(a: Any, b: Any) -> Any:
+            return builder.select(builder.fcmp_ordered("<", a, b), a, b)
+
+        largest, second = args
+        while largest.type.count > 1:
+            a, b = _halves(builder, largest)
+            second = larger(larger(*_halves(builder, second)), smaller(a, b))
+            largest = larger(a, b)
+        numbers = [builder.extract_element(one, ir.Constant(_I32, 0)) for one in (largest, second)]
+        return context.make_tuple(builder, signature.return_type, numbers)
+
+    return types.UniTuple(types.float64, 2)(lanes_type, lanes_type), codegen
 
 
 @jit.intrinsic

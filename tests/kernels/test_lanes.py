@@ -61,6 +61,11 @@ def extract(a, lane):
 
 
 @numba.njit
+def two_largest(a, b):
+    return lanes.two_largest(lanes.load(a, 0), lanes.load(b, 0))
+
+
+@numba.njit
 def constants(value):
     result = np.empty(16)
     lanes.store(result, 0, lanes.zeros())
@@ -248,6 +253,14 @@ def test_the_order_of_the_total_matters():
 def test_each_lane_can_be_extracted():
     a = np.array([0.5, -1.0, np.inf, -np.inf, 5e-324, 6.0, 7.0, 8.0])
     assert [extract(a, lane) for lane in range(8)] == a.tolist()
+
+
+def test_the_two_largest_numbers_may_be_in_any_lanes():
+    rng = np.random.default_rng(1)
+    for _ in range(100):
+        pairs = np.sort(rng.choice([-np.inf, -2.5, 0.0, 1.0, 3.0, np.inf], size=(2, 8)), axis=0)
+        expected = sorted(pairs.ravel())[:-3:-1]
+        assert list(two_largest(pairs[1], pairs[0])) == expected
 
 
 def test_zeros_and_broadcast_fill_all_lanes():
