@@ -115,7 +115,7 @@ def test_one_in_a_thousand_of_all_float32_is_within_the_bound(name):
     x = x[np.isfinite(x)] if takes_logit else x[(x > 0) & (x < 1)]
     got = call(name, x)
     error = np.abs(got - getattr(extended, name)(x.astype(np.longdouble)))
-    assert np.max(error / np.spacing(np.abs(got))) < 0.51
+    assert np.max(error / np.spacing(np.abs(got))) < 0.52
 
 
 @pytest.mark.parametrize("name", ["sigmoid", "softplus"])

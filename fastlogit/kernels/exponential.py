@@ -496,16 +496,6 @@ def log_fraction(n: float, d: float, d_low: float) -> tuple[float, float]:
 
 
 @jit.scalar
-def log_quotient_float32(n: float, d: float) -> float:
-    """``log(n / d)`` of positive normal numbers, with a relative error below 2**-34."""
-    # The bits of a number, as an integer, are nearly a linear function of its logarithm.  So their
-    # difference gives k that brings n / 2**k / d between 2**-0.59 and 2**0.59, without a division.
-    k, power = _halves(float64_bits(n) - float64_bits(d) + HALF_EXPONENT, 0.0)
-    n *= power
-    return fma(k, LN2, _log_from_difference((n - d + (n - d)) / (n + d)))
-
-
-@jit.scalar
 def two_logs_float32(y: float) -> tuple[float, float]:
     """``log(y)`` and ``log(1 - y)`` with one division; relative errors below 2**-34."""
     k, power = _halves(float64_bits(y) - SQRT_HALF_BITS, 0.0)

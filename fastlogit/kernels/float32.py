@@ -1,7 +1,9 @@
-"""σ of a float32 in float32 arithmetic: a vector holds twice as many elements as of float64.
+"""σ and logit of a float32 in float32 arithmetic: a vector holds twice as many elements.
 
-The fraction for e^-z is that of :mod:`fastlogit.kernels.exponential`, with 24 bits.  z may have
-either sign:
+The logarithm of `logit` is that of :mod:`fastlogit.kernels.exponential`; see `logit`.
+
+For σ, the fraction for e^-z is that of :mod:`fastlogit.kernels.exponential`, with 24 bits.  z may
+have either sign:
 
     e^-z = s N / D (1 - rest),   N = R + r,   D = R - r,   σ(z) = D / (D + s N (1 - rest))
 
@@ -11,7 +13,7 @@ either sign:
   counts 1 + r²/6 times, and the third r/2 times.
 * D + s N has a low word, and the quotient one correction.
 
-The error is at most 0.507 ULP, also of a subnormal result, which is rounded once.  Without the
+The error of σ is at most 0.507 ULP, also of a subnormal result, which is rounded once.  Without the
 error of R, and with two coefficients, σ would be 14 % faster and err by 0.74 ULP (Zen 4).
 """
 
@@ -20,8 +22,14 @@ from __future__ import annotations
 import numpy as np
 
 from fastlogit.kernels import jit
-from fastlogit.kernels.exponential import EXP_FLOAT32
-from fastlogit.kernels.ieee import float32_bits, float32_from_bits, fma_float32, two_sum
+from fastlogit.kernels.exponential import EXP_FLOAT32, LOG_FLOAT32
+from fastlogit.kernels.ieee import (
+    fast_two_sum,
+    float32_bits,
+    float32_from_bits,
+    fma_float32,
+    two_sum,
+)
 
 MINUS_LOG2_E = np.float32(-1.4426950408889634)
 # log 2 and its rest.
@@ -37,6 +45,21 @@ LOWERED = np.float32(2.0**-26)
 SHIFT = np.float32(1.5 * 2.0**23 + 127.0 - 26.0)
 MINUS_HALF, ONE, TWO, THREE = (np.float32(number) for number in (-0.5, 1.0, 2.0, 3.0))
 MANTISSA = np.int32(23)
+
+LOG = tuple(np.float32(coefficient) for coefficient in LOG_FLOAT32)
+# log 2 to 16 bits, so that k times it is exact, and its rest as a share of that.
+LN2_HIGH = 0.693145751953125
+LN2_SHARE = np.float32((0.6931471805599453 - LN2_HIGH) / LN2_HIGH)
+# Makes a subnormal probability a normal number.
+UPSCALE, UPSCALE_EXPONENT = np.float32(2.0**24), 24
+# They make k log 2 of the bits of a raised exponent.
+LN2_PER_BIT = np.float32(LN2_HIGH * 2.0**-23)
+RAISED_LN2 = np.float32(-UPSCALE_EXPONENT * LN2_HIGH)
+HALF, ZERO = np.float32(0.5), np.float32(0.0)
+HALF_EXPONENT, EXPONENT_MASK = np.int32(1 << 22), np.int32(-1 << 23)
+# Raised exponents of the quotients of y between 0 and 1 are from -125 to 48.
+SMALLEST_EXPONENT, EXPONENTS = np.int32(125 << 23), np.uint32((125 + 48) << 23)
+INFINITY_BITS, SIGN = np.int32(0x7F800000), np.int32(31)
 
 
 @jit.scalar
@@ -66,3 +89,44 @@ def sigmoid(z: float) -> np.float32:
     y = d * reciprocal
     remainder = fma_float32(-y, total_low, fma_float32(-y, total, d))
     return fma_float32(remainder, reciprocal, y)
+
+
+@jit.scalar
+def logit(y: np.float32) -> np.float32:
+    """Log-odds of a float32 y, within 0.52 ULP (measured for every float32).
+
+    y / (1 - y) = 2**k n / d, and log(n / d) = 2 atanh(u / 2), where u = (n - d) / ((n + d) / 2).
+    n - d is exact; 1 - y, the mean and the quotient have a low word.
+
+    At y = 0 and 1, k is -151 and 127, out of the range of other probabilities.  The result is an
+    infinity with the sign of k.  Outside [0, 1], y or 1 - y has a sign bit, and all bits of the
+    result are set: a NaN.  Comparisons and selections for the four cases took 8 % longer (Zen 4).
+    """
+    y = np.float32(y)  # the caller passes it as a float64
+    d = ONE - y
+    d_low = (ONE - d) - y
+    raised = fma_float32(y, UPSCALE, ZERO)  # 0 where y is -0
+    outside = np.int32(float32_bits(raised) | float32_bits(d)) >> SIGN
+    # As in `log_fraction`, but k remains in the bits of an exponent.
+    difference = np.int32(float32_bits(raised) - float32_bits(d) + HALF_EXPONENT)
+    exponent = np.int32(difference & EXPONENT_MASK)
+    n = float32_from_bits(np.int32(float32_bits(raised) - exponent))
+    k_ln2 = fma_float32(np.float32(exponent), LN2_PER_BIT, RAISED_LN2)
+
+    top = n - d
+    mean = fma_float32(HALF, top, d)
+    mean_low = fma_float32(HALF, d_low, fma_float32(HALF, top, d - mean))
+    reciprocal = ONE / mean
+    u = top * reciprocal
+    remainder = fma_float32(-u, mean_low, fma_float32(-u, mean, top) - d_low)
+    u_low = remainder * reciprocal
+    v = u * u
+    p = fma_float32(fma_float32(LOG[3], v, LOG[2]), v, LOG[1])
+    p = fma_float32(p, v, LOG[0])
+    low = fma_float32(p * v, fma_float32(THREE, u_low, u), u_low)
+    total, total_low = fast_two_sum(k_ln2, u)  # k is 0, or its product is the larger one
+    z = total + (total_low + fma_float32(k_ln2, LN2_SHARE, low))
+
+    inside = np.uint32(exponent + SMALLEST_EXPONENT) <= EXPONENTS
+    bits = float32_bits(z) if inside else np.int32(exponent | INFINITY_BITS)
+    return float32_from_bits(np.int32(bits | outside))

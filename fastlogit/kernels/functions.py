@@ -61,7 +61,8 @@ softplus = _unary(
 
 logit = _unary(
     float64=_logistic.logit,
-    float32=_logistic.logit_float32,
+    float32=_float32.logit,
+    float32_arithmetic=True,
     returns="-inf at 0, inf at 1, NaN outside [0, 1].",
     examples="""
         >>> fl.logit([0.0, 0.25, 0.5, 1.0, 1.5])

@@ -19,8 +19,8 @@ Each function has up to two versions:
                the caller rounds the result to float32
 =============  ==============================================================================
 
-`sigmoid_float32` is for the logits of a pass, which are float64.  For float32 logits, σ in float32
-arithmetic is 1.1 times as fast: :mod:`fastlogit.kernels.float32`.
+`sigmoid_float32` is for the logits of a pass, which are float64.  For float32 arguments, σ and
+`logit` in float32 arithmetic are faster: :mod:`fastlogit.kernels.float32`.
 
 The docstring of a float64 function derives its formula.  It is also the text of the public
 function's docstring: :mod:`fastlogit.kernels.functions` lists the functions that are exported.
@@ -56,7 +56,6 @@ from fastlogit.kernels.exponential import (
     log1p_fraction_float32,
     log1p_fraction_reduced,
     log_fraction,
-    log_quotient_float32,
     quotient,
     rounded_quotient,
     two_logs_float32,
@@ -374,15 +373,6 @@ def residual_float32(z: float, t: float) -> float:
     n *= s
     # -(t - 1) is -0, not 0, where t is 1: the sign of a lost tail.
     return fma(-(t - 1.0), d, -t * n) / (d + n)
-
-
-@jit.scalar
-def logit_float32(y: float) -> float:
-    """``log(y / (1 - y))`` with a relative error below 2**-34, for float32 y."""
-    z = log_quotient_float32(y, 1.0 - y)
-    z = -np.inf if y == 0.0 else z
-    z = np.inf if y == 1.0 else z
-    return z if 0.0 <= y <= 1.0 else np.nan
 
 
 @jit.scalar
