@@ -1,4 +1,4 @@
-"""Settings of Hypothesis and of the garbage collector, and tables that the tests of scoring share."""
+"""Settings of Hypothesis and the garbage collector; tables that the tests of scoring share."""
 
 import gc
 import signal
