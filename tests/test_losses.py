@@ -200,7 +200,7 @@ def test_float64_targets_of_float32_logits_are_not_narrowed():
     assert same_bits(gradient, fl.residual(z, t).astype(np.float32))
 
 
-# Each line but the first two compiles for one reduction only, with weights or without.
+# Each kernel takes a second to compile, so labels have one reduction, with weights or without.
 @pytest.mark.parametrize(
     ("dtype", "target", "reductions", "weights"),
     [
