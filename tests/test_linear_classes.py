@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import NamedTuple
 
 import numpy as np
@@ -302,6 +303,21 @@ def test_wrong_arguments_have_clear_errors(wrong, message):
     given = {"X": np.ones((4, 3)), "t": [0, 1, 1, 0], "coef": np.ones((2, 3))} | wrong
     with pytest.raises(ValueError, match=message):
         linear.log_loss_gradient(**given)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_wrong_class_numbers_are_found_while_x_is_read(threads):
+    X, coef = np.ones((700_001, 3)), np.ones((2, 3))  # two parts
+    t = np.zeros(len(X), np.int64)
+    t[[400_000, -1]] = -1, 2
+    wrong = {
+        "got -1 at index 400000 (2 such)": t,
+        "got 255 at index 400000 (2 such)": t.astype(np.uint8),
+        f"got {2**64 - 1} at index 400000 (2 such)": t.view(np.uint64),
+    }
+    for shown, targets in wrong.items():
+        with pytest.raises(ValueError, match=re.escape(f"class number from 0 to 1; {shown}")):
+            linear.log_loss(X, targets, coef, threads=threads)
 
 
 def test_a_direction_has_an_element_for_each_coefficient():

@@ -65,11 +65,14 @@ def checked(
 
 
 def with_targets(X: Any, t: ArrayLike, coef: ArrayLike, *options: Any) -> Arguments:
-    """Check arguments as `checked` does, and the shape of the targets; of K classes the targets."""
+    """Check arguments as `checked` does, and the shape of the targets.
+
+    Of K classes it checks probabilities as well.  Other targets are checked while X is read.
+    """
     model, data = checked(X, coef, *options)
     n = data.X.shape[0]
     if isinstance(model.family, Softmax):
-        targets = checks.class_targets(t, (n, model.intercept.size))
+        targets = checks.class_targets(t, (n, model.intercept.size), while_read=True)
         if targets.dtype == np.float16:  # the kernels have no float16
             targets = targets.astype(np.float32)
     else:
