@@ -176,7 +176,9 @@ class _Course:
         """Note a trial; the reason to end, if there is one."""
         objective, options = self.objective, self.options
         self.last = trial.point
-        near = trial.near or has_converged(objective, trial.point, options.tol)
+        near = self._is_as_low(trial.point) and (
+            trial.near or has_converged(objective, trial.point, options.tol)
+        )
         if near or (self.best is None) or (trial.accepted and self._is_better(trial.point)):
             self.best = trial.point
         progress = self._record(trial.point, trial.length, time.perf_counter() - self.began)
@@ -221,9 +223,17 @@ class _Course:
         """Whether f is lower than at the best point, or as low with a smaller gradient."""
         best = self.best
         assert best is not None
-        rise = point.value - best.value
         smaller = self.objective.gradient_norm(point) < self.objective.gradient_norm(best)
-        return rise < 0.0 or (smaller and rise <= RISE * abs(best.value))
+        return point.value < best.value or (smaller and self._is_as_low(point))
+
+    def _is_as_low(self, point: Point) -> bool:
+        """Whether f is at most as high as at the best point, except for rounding.
+
+        Far out, where all probabilities are 0 or 1 and the Hessian is 0, f is so large that a point
+        would seem to have converged.
+        """
+        best = self.best
+        return best is None or point.value - best.value <= RISE * abs(best.value)
 
 
 # Verdict and warnings ---------------------------------------------------------------------

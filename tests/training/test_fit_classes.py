@@ -259,6 +259,19 @@ def test_one_separated_class_is_named_with_its_column():
     assert fl.fit(apart, LABELS, l2=1e-3).converged
 
 
+@pytest.mark.parametrize("seed", [2, 3, 4])
+def test_newton_finds_separated_classes_although_its_steps_are_far_too_long(seed):
+    rng = np.random.default_rng(seed)
+    group, t = rng.zipf(1.5, (2, 3000)) % np.array([[40], [12]])
+    t = np.where(rng.random(3000) < 0.5, 5 * group % 12, t)
+    indicators = 1.0 * (group[:, np.newaxis] == range(1, 40))
+    features = np.column_stack([indicators, rng.normal(size=(3000, 2)) * [1.0, 10.0]])
+    with pytest.warns(SeparationWarning):
+        model = fl.fit(features, t, l2=0.0, solver="newton")
+    assert not model.converged
+    assert model.passes < 50
+
+
 def test_a_class_of_one_row():
     t = T.copy()
     t[0] = 4

@@ -32,7 +32,8 @@ _ROUNDING = 1e-14
 # A step that is too long is cut to between these shares of its length, ...
 _SHORTEST_CUT, _LONGEST_CUT = 1e-15, 0.5
 # ... and given up below this share of the first length, where only rounding makes it fail.
-_SHORTEST = 1e-40
+# (Far from the optimum, Newton's steps were up to 1e67 times too long.)
+_SHORTEST = 1e-100
 # A solver ends after this many consecutive steps at rounding level.
 _IDLE = 20
 
