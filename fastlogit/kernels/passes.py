@@ -191,7 +191,10 @@ def _block_rows(X: Any, outputs: int) -> int:
     over 128.
     """
     rows = layouts.block_rows(X)
-    return rows if outputs == 1 else max(rows, min(4 * rows, ENOUGH_ROWS))
+    if outputs == 1:
+        return rows
+    # Shorter ones where the layout asks for the next block meanwhile: two share the caches then.
+    return max(rows, min((2 if layouts.spreads(X, outputs) else 4) * rows, ENOUGH_ROWS))
 
 
 @jit.inlined

@@ -18,6 +18,8 @@ these steps only, so it must fit into a cache.
 work)``
 ``multiply_outputs(X, first, rows, coef, z, work)``      the products with several rows of `coef`;
                                                          optional
+``spreads(X, outputs)``                                  whether blocks of several outputs are
+                                                         shorter; optional
 ``accumulate(X, first, rows, factor, sums, total,        Xᵀ @ factor
 work)``
 ``accumulate_outputs(X, first, rows, factors, sums,      the same for several outputs; optional
@@ -138,6 +140,12 @@ def _accumulate_each(
         accumulate(X, first, rows, factors[k], sums[k], total[k], work)
 
 
+@jit.inlined
+def _never(X: Any, outputs: int) -> bool:
+    """`spreads` of a layout that has none of its own."""
+    return False
+
+
 @jit.inner
 def _multiply_twice(
     X: Any,
@@ -157,6 +165,7 @@ def _multiply_twice(
 multiply_outputs = jit.by_class(
     lambda layout: getattr(MODULES[layout], "multiply_outputs", _multiply_each), large=True
 )
+spreads = jit.by_class(lambda layout: getattr(MODULES[layout], "spreads", _never))
 multiply_two = jit.by_class(
     lambda layout: getattr(MODULES[layout], "multiply_two", _multiply_twice), large=True
 )

@@ -8,8 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fastlogit.kernels import jit, lanes
-from fastlogit.kernels.layouts.rows.elements import Layout, load, load_first, load_four, shape
-from fastlogit.kernels.layouts.rows.products import TRIPLES
+from fastlogit.kernels.layouts.rows.elements import (
+    Layout,
+    load,
+    load_first,
+    load_four,
+    prefetch,
+    shape,
+)
+from fastlogit.kernels.layouts.rows.products import TRIPLES, spreads
 
 
 @jit.inner
@@ -41,7 +48,10 @@ def accumulate_outputs(
     while j + 4 * lanes.WIDTH <= shape(X)[1]:
         k = 0
         while TRIPLES and k + 2 < K:
-            _accumulate_three(X, first, rows, j, factors, k, sums)
+            if k == 0 and spreads(X, K):
+                _accumulate_three(X, first, rows, first + rows + rows // 2, j, factors, 0, sums)
+            else:
+                _accumulate_three(X, first, rows, None, j, factors, k, sums)
             k += 3
         while k < K:
             _accumulate_four(X, first, rows, j, factors[k], None, sums[k])
@@ -56,6 +66,7 @@ def _accumulate_three(
     X: Layout,
     first: int,
     rows: int,
+    ahead: int | None,
     j: int,
     factors: NDArray[np.float64],
     k: int,
@@ -65,6 +76,10 @@ def _accumulate_three(
     four, others = lanes.load_four(sums, (k, j)), lanes.load_four(sums, (k + 1, j))
     more = lanes.load_four(sums, (k + 2, j))
     for i in range(rows):
+        if ahead is not None:
+            column = j + (i & 1) * 2 * lanes.WIDTH
+            prefetch(X, ahead + (i >> 1), column)
+            prefetch(X, ahead + (i >> 1), column + lanes.WIDTH)
         x = load_four(X, first + i, j)
         four = lanes.fma(x, lanes.broadcast(factors[k, i]), four)
         others = lanes.fma(x, lanes.broadcast(factors[k + 1, i]), others)
