@@ -233,7 +233,8 @@ class _Course:
         would seem to have converged.
         """
         best = self.best
-        return best is None or point.value - best.value <= RISE * abs(best.value)
+        # At a start that is too far out, f is NaN: every point is as low.
+        return best is None or not point.value - best.value > RISE * abs(best.value)
 
 
 # Verdict and warnings ---------------------------------------------------------------------
