@@ -61,6 +61,8 @@ def put_probabilities(
 ) -> None:
     """Put σ(z) into `out` (n,)."""
     logits, results = z[0], out[first : first + rows]
+    # Without this, `linear.probability` of a large X took 1.6 times as long (Zen 4).
+    jit.wide_vectors(logits)
     for i in range(rows):
         results[i] = (
             logistic.sigmoid(logits[i]) if float32 is None else logistic.sigmoid_float32(logits[i])
