@@ -1,9 +1,7 @@
-"""σ and logit of a float32 in float32 arithmetic: a vector holds twice as many elements.
+"""σ and logit of a float32 in float32 arithmetic: a vector holds 16 elements, and 8 of float64.
 
-The logarithm of `logit` is that of :mod:`fastlogit.kernels.exponential`; see `logit`.
-
-For σ, the fraction for e^-z is that of :mod:`fastlogit.kernels.exponential`, with 24 bits.  z may
-have either sign:
+Both use the formulas of :mod:`fastlogit.kernels.exponential` with 24 bits.  `logit` has a docstring
+of its own.  For σ, z may have either sign:
 
     e^-z = s N / D (1 - rest),   N = R + r,   D = R - r,   σ(z) = D / (D + s N (1 - rest))
 

@@ -82,8 +82,8 @@ class MulticlassEvaluation(NamedTuple):
     macro_auc : float
         Mean of the areas of the classes that have one.
     auc_error : float
-        Bound of the error of each area: 0 if rows times classes are at most ten million, usually
-        below 6e-4 for more and up to 256 classes, and twice that for twice as many classes.
+        Bound of the error of each area: 0 if rows times classes are at most ten million, else
+        usually below 6e-4.  Above 256 classes it doubles each time the number of classes does.
     classes : list of ClassMeasures
         In the order of the model's classes.
     confusion : list of list of int, or None

@@ -22,11 +22,13 @@ _ALL_BITS = 24
 class RocArea:
     """Collects logits and targets; `result` gives the area.
 
-    It takes its share of the memory if there are several `areas` of the same rows.  A histogram has
-    bins of a relative width of 2**-11 for one area, of 2**-10 for up to 256 and of twice the width
-    for twice as many.  The bound of the error is 2e-5, 5e-5, and 2e-4 for 1000 areas, if logits are
-    standard normal; it is proportional to their mean over their standard deviation if that is
-    large: 3e-4, 6e-4 and 3e-3 at 8.
+    It takes its share of the memory if there are several `areas` of the same rows.  Bins of a
+    histogram have a relative width of 2**-11 for one area and 2**-10 for up to 256; the width
+    doubles each time the number of areas does.
+
+    For standard normal logits, the bound of the error is 2e-5 for one area, 5e-5 for up to 256, and
+    2e-4 for 1000.  It grows with the mean of the logits: 3e-4, 6e-4 and 3e-3 where the mean is 8
+    standard deviations.
     """
 
     def __init__(self, areas: int = 1) -> None:

@@ -15,8 +15,8 @@ large, so λ is also compared with √f.
 The gradient relative to Σ weight does not measure the distance.  If few rows carry the information
 it is small long before the optimum; columns of large numbers keep it large at the optimum.
 
-The third matters for a class whose weights are tiny beside those of the others.  Its intercept
-falls by 1 in each of many Newton steps, which gain nothing beside f.
+The third matters for a class with much smaller weights than the others.  Its intercept falls by 1
+in each of many Newton steps, and f hardly changes.
 
 In two cases rounding errors prevent one of the first two conditions:
 

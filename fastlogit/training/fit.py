@@ -81,8 +81,8 @@ def fit(
     intercept : bool
         Whether the model has one.
     start : LogisticModel, optional
-        The model to begin with, if it is better than the default: all coefficients 0.  Its classes
-        must be those of `t`, in any order, or the numbers from 0 on.
+        The model to begin with, if it is better than the default: all coefficients 0.  It must have
+        the same classes as `t`, in any order, or the numbers from 0 on.
     solver : {"auto", "newton", "sampled-newton", "lbfgs", "gradient-descent"}
         All end at the same optimum; `LogisticModel.solver` names the one that was used.
 

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from fastlogit.training.dataset import Dataset, Wanted
     from fastlogit.training.penalty import Penalty
 
-# The Hessian of more coefficients is not formed.  Neither is that of several outputs if it has more
-# rows after rounding columns up to eight, as the passes do; it would take over 64 MB.
+# The Hessian of more coefficients is not formed.  For several outputs, the passes round columns up
+# to eight; a Hessian with more rows after that is not formed either, as it would take over 64 MB.
 MOST_COEFFICIENTS, _MOST_TILED = 1000, 2000
 
 
