@@ -7,13 +7,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from fastlogit.core.arrow import as_type, decoded_type, from_numpy, is_number
-from fastlogit.core.checks import TOLERANCE, listed, shown, true_or_false
+from fastlogit.core.checks import TOLERANCE, listed, shown, true_or_false, whole_number
 from fastlogit.core.checks import missing as checked_missing
 from fastlogit.matrix import onehot
 from fastlogit.tables.errors import ColumnError
 from fastlogit.tables.record_batches import is_unnamed
 from fastlogit.tables.source import open_table
-from fastlogit.training.categories import MOST_COLUMNS, Categories, reason_against, refuse
+from fastlogit.training.categories import (
+    MOST_COLUMNS,
+    Categories,
+    choose_categories,
+    find_categories,
+    reason_against,
+    refuse,
+)
 from fastlogit.training.roles import FINITE, adding_remedies, choose_roles, find_columns
 from fastlogit.training.table_labels import (
     Labels,
@@ -54,24 +61,24 @@ class TrainingData(NamedTuple):
         None if the columns have no names.
     skipped : int
         Number of rows left out.
-    categories : dict of tuple of str
-        For each text column, the categories in the rows that were kept, in order.  Each has a
-        feature; these follow the features that are numbers, in the order that
-        :class:`fastlogit.LogisticModel` needs.
+    categories : dict of tuple of str or None
+        For each text column, the categories in the rows that were kept, in order.  If the last one
+        is None, it is a group of rare ones.  Each has a feature; these follow the features that are
+        numbers, in the order that :class:`fastlogit.LogisticModel` needs.
     classes : tuple of labels
         The labels of t = 0, t = 1 and so on, for :class:`fastlogit.LogisticModel`.
     weight, offset : ndarray (n,), or None
         float64; `offset` is (n, K) if there are K labels, more than two.
     notes : tuple of str
         Warnings for people: an index of the rows was left out, a column has a category for each
-        row, or a label may be a mistake.
+        row or only rare ones, or a label may be a mistake.
     """
 
     X: Any
     t: NDArray[np.float64]
     feature_names: tuple[str, ...] | None
     skipped: int
-    categories: dict[str, tuple[str, ...]]
+    categories: dict[str, tuple[str | None, ...]]
     classes: tuple[Label, ...] = (0, 1)
     weight: NDArray[np.float64] | None = None
     offset: NDArray[np.float64] | None = None
@@ -88,6 +95,7 @@ def read_table(
     missing: Missing = "error",
     categorical: Sequence[str] = (),
     ignore: Sequence[str] = (),
+    min_count: int = 1,
     drop_first: bool = False,
     intercept: bool = True,
     source_format: str | None = None,
@@ -118,6 +126,12 @@ def read_table(
         identifiers.
     ignore : sequence of str
         Columns that are left out.
+    min_count : int
+        Categories of a column with fewer rows are grouped into one, whose name in `categories` is
+        None.  When the model scores, all texts without a category of their own belong to this
+        group, so none is unknown.  A single rare category makes a group, and the group may have
+        fewer rows as well.  A column without rare categories has no group.  Rows that are left out
+        do not count; weights are ignored.
     drop_first : bool
         Whether the first category of each column has no feature.  With an intercept and without a
         penalty, the features would otherwise be collinear.
@@ -174,6 +188,7 @@ def read_table(
     checked_missing(missing, ("error", "skip"))
     drop_first = true_or_false(drop_first, "drop_first")
     intercept = true_or_false(intercept, "intercept")
+    min_count = whole_number(min_count, "min_count", 1)
     if not isinstance(positive, bool | int | float | str | np.generic | None):
         raise TypeError(f"positive must be a label; got {shown(positive)}")
     table = open_table(source, file_format=source_format, width=width, csv=csv)
@@ -185,7 +200,7 @@ def read_table(
         return _read_libsvm(table, missing, positive)
     roles = choose_roles(table, targets, weight, offset, categorical, ignore)
     with adding_remedies(table, roles):
-        read = _read_rows(table, roles, missing)
+        read = _read_rows(table, roles, missing, min_count)
     rows, skipped = read.rows, read.total - read.rows.count
     vectors = list(rows.vectors)
     if read.labels is not None:
@@ -199,13 +214,11 @@ def read_table(
     if table.names is None:
         return TrainingData(rows.X, t, None, skipped, {}, classes, weights, offsets)
     _refuse_texts(table, roles, read)
-    dropped = [
-        int(drop_first and (intercept or place > 0)) for place in range(len(read.categories))
-    ]
-    feature_names, texts = _name_features(table, roles, read.categories, dropped)
-    X = _one_hot(rows, read.categories, list(texts.values()), dropped) if texts else rows.X
-    notes = _notes(table, roles, read, classes)
-    return TrainingData(X, t, feature_names, skipped, texts, classes, weights, offsets, notes)
+    dropped = [int(drop_first and (intercept or place > 0)) for place in range(len(read.texts))]
+    feature_names, categories = _name_features(table, roles, read.categories, dropped)
+    X = _one_hot(read, dropped) if categories else rows.X
+    notes = _notes(table, roles, read, min_count, classes)
+    return TrainingData(X, t, feature_names, skipped, categories, classes, weights, offsets, notes)
 
 
 # Reading ----------------------------------------------------------------------------------
@@ -260,19 +273,20 @@ class _Read(NamedTuple):
 
     rows: _Rows
     labels: Labels | None
-    # Of each text column.
-    categories: list[Categories]
+    # Of each text column: all its texts, and its categories, where rare texts are grouped.
+    texts: list[Categories]
+    categories: list[tuple[str | None, ...]]
     total: int
 
 
-def _read_rows(table: Table, roles: ColumnRoles, missing: str) -> _Read:
+def _read_rows(table: Table, roles: ColumnRoles, missing: str, min_count: int) -> _Read:
     numeric, order = [*roles.numbers, *roles.measures], roles.order
     dtype = np.result_type(np.float32, *(table.dtypes[position] for position in roles.numbers))
     d = len(roles.numbers)
     count = len(roles.labels) + len(roles.measures)
     rows = _Rows(table.rows or 0, d, count, len(roles.text), dtype)
     labels = Labels(table, roles.labels[0]) if roles.labels else None
-    categories = [Categories() for _ in roles.text]
+    texts = [Categories() for _ in roles.text]
     total = 0
     absent = np.zeros(len(order), np.int64)
     text = {*roles.labels, *roles.text}
@@ -298,7 +312,7 @@ def _read_rows(table: Table, roles: ColumnRoles, missing: str) -> _Read:
             vectors.insert(0, labels.add(others.pop(0), batch.file, here))
         codes = [
             values.number(column, batch.file, here)
-            for values, column in zip(categories, others, strict=True)
+            for values, column in zip(texts, others, strict=True)
         ]
         rows.append(arrays[:d], vectors, codes)
     if rows.count == 0 or (missing == "error" and absent.any()):
@@ -307,7 +321,8 @@ def _read_rows(table: Table, roles: ColumnRoles, missing: str) -> _Read:
         _refuse_missing(table, order, absent, total)
     _must_have_rows(table, rows.count, total)
     rows.resize(rows.count)
-    return _Read(rows, labels, categories, total)
+    categories = [choose_categories(one.numbers, one.counts, min_count) for one in texts]
+    return _Read(rows, labels, texts, categories, total)
 
 
 def _offsets(
@@ -396,47 +411,42 @@ def _read_libsvm(table: Table, missing: str, positive: Label | None) -> Training
 
 
 def _name_features(
-    table: Table, roles: ColumnRoles, categories: list[Categories], dropped: list[int]
-) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:
+    table: Table, roles: ColumnRoles, categories: list[tuple[str | None, ...]], dropped: list[int]
+) -> tuple[tuple[str, ...], dict[str, tuple[str | None, ...]]]:
     """Names of the features, and the categories of each text column."""
     assert table.names is not None
     names = [table.names[position] for position in roles.numbers]
     taken = set(names)  # includes the names of categories that have no feature
-    texts: dict[str, tuple[str, ...]] = {}
+    named = {}
     for position, values, first in zip(roles.text, categories, dropped, strict=True):
         column = table.names[position]
-        texts[column] = tuple(sorted(set(values.spelled())))
-        own = [onehot.feature_name(column, one) for one in texts[column]]
+        named[column] = values
+        own = [onehot.feature_name(column, one) for one in values]
         if twice := taken & set(own):
             raise ValueError(
                 f"{table.name}: {shown(min(twice))} is a feature twice, once of {column!r}"
             )
         taken |= set(own)
         names += own[first:]
-    return tuple(names), texts
+    return tuple(names), named
 
 
-def _one_hot(
-    rows: _Rows,
-    categories: list[Categories],
-    texts: list[tuple[str, ...]],
-    dropped: list[int],
-) -> Any:
-    """X as a CSR matrix with a column for each category; `texts` has them in order."""
+def _one_hot(read: _Read, dropped: list[int]) -> Any:
+    """X as a CSR matrix with a column for each category."""
     from scipy.sparse import csr_array
 
+    rows = read.rows
     n, width = rows.X.shape
-    d = width - len(categories)
+    d = width - len(read.texts)
     indices = np.empty((n, width), np.int32)
     indices[:, :d] = np.arange(d)
     total = d
-    for j, (values, ordered, first) in enumerate(zip(categories, texts, dropped, strict=True), d):
-        place_in_order = {text: place for place, text in enumerate(ordered)}
-        places = np.array([place_in_order[text] for text in values.spelled()], np.int32)
-        place = places[rows.codes[:, j - d]] - first
+    columns = zip(read.texts, read.categories, dropped, rows.codes.T, strict=True)
+    for j, (texts, categories, first, codes) in enumerate(columns, d):
+        place = find_categories(texts.numbers, categories)[codes] - first
         # A category without a feature is stored as 0, in any column.
         rows.X[:, j] = place >= 0
-        size = len(ordered) - first
+        size = len(categories) - first
         indices[:, j] = np.maximum(place, 0) + total if size else 0
         total += size
     if total == 0:
@@ -447,18 +457,25 @@ def _one_hot(
 
 
 def _notes(
-    table: Table, roles: ColumnRoles, read: _Read, classes: Sequence[Label]
+    table: Table,
+    roles: ColumnRoles,
+    read: _Read,
+    min_count: int,
+    classes: Sequence[Label],
 ) -> tuple[str, ...]:
-    """Notes on index columns, on columns with a category for each row, and on labels."""
+    """Notes on index columns, on columns with useless categories, and on labels."""
     assert table.names is not None
     notes = [_index_note(table, position) for position in roles.index_columns]
     count = read.rows.count
-    notes += [
-        f"{table.describe(position)} of {table.name} has a category for each of its {count} "
-        f"rows (ignore=[{table.names[position]!r}] leaves it out)"
-        for position, values in zip(roles.text, read.categories, strict=True)
-        if position not in roles.chosen and len(values.numbers) == count >= _LEAST_NOTED
-    ]
+    for position, categories in zip(roles.text, read.categories, strict=True):
+        reason = ""
+        if categories == (None,):
+            reason = f"has fewer than {min_count} rows of each text, so all are one category"
+        elif position not in roles.chosen and len(categories) == count >= _LEAST_NOTED:
+            reason = f"has a category for each of its {count} rows"
+        if reason:
+            remedy = f"ignore=[{table.names[position]!r}] leaves it out"
+            notes.append(f"{table.describe(position)} of {table.name} {reason} ({remedy})")
     notes += read.labels.notes(classes) if read.labels is not None else []
     return tuple(notes)
 
@@ -509,8 +526,10 @@ def _refuse_texts(table: Table, roles: ColumnRoles, read: _Read) -> None:
     """Raise one error for all text columns that have no categories."""
     assert table.names is not None
     reasons = {
-        table.names[position]: reason_against(values, table.name, read.rows.count, table.csv)
-        for position, values in zip(roles.text, read.categories, strict=True)
+        table.names[position]: reason_against(
+            texts, len(categories), table.name, read.rows.count, table.csv
+        )
+        for position, texts, categories in zip(roles.text, read.texts, read.categories, strict=True)
         if position not in roles.chosen
     }
     if any(reasons.values()):
