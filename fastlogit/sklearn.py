@@ -27,7 +27,7 @@ from fastlogit.core.warning import warn_caller
 from fastlogit.matrix import short
 from fastlogit.models import conversion, predictions
 from fastlogit.models.model import LogisticModel
-from fastlogit.training.fit import fit_and_warnings
+from fastlogit.training.fit_arrays import fit_arrays
 from fastlogit.training.messages import ConvergenceWarning as NotConverged
 from fastlogit.training.messages import SeparationWarning
 from fastlogit.training.options import Options
@@ -246,7 +246,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator, _Callbacks):  # type: i
         outputs = 1 if classes.size == 2 else classes.size
         weight = _weights(sample_weight, features)
         tasks = _Tasks(self, features, labels, weight)
-        model, found = fit_and_warnings(
+        model, found, _ = fit_arrays(
             features,
             labels == classes[1] if outputs == 1 else np.searchsorted(classes, labels),
             Options(**options, callback=tasks.next_iteration),

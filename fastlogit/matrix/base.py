@@ -142,6 +142,14 @@ class Matrix(ABC):
         Rows of weight 0 may then be read wrongly.  See :mod:`fastlogit.matrix.centring`.
         """
 
+    def useful_centres(
+        self,
+        centres: NDArray[np.float64],
+        weight: NDArray[np.float64] | None,  # noqa: ARG002
+    ) -> NDArray[np.float64]:
+        """The centres that are worth subtracting, 0 for all other columns."""
+        return centres
+
     def full_columns(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """Numbers of the columns that are stored in nearly every row, and their elements."""
         raise NotImplementedError

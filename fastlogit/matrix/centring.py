@@ -52,7 +52,8 @@ def centre_columns(X: Matrix, weight: NDArray[Any] | None, threads: int) -> Matr
         return X
     centres = np.zeros(X.shape[1])
     centres[numbers[far]] = medians[far]
-    return X.subtract(centres, weight)
+    centres = X.useful_centres(centres, weight)
+    return X.subtract(centres, weight) if centres.any() else X
 
 
 def _evenly_spaced_rows(X: Matrix, weight: NDArray[np.float64] | None) -> NDArray[np.int64]:

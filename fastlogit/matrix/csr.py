@@ -104,23 +104,37 @@ class CSRMatrix(Matrix):
     def subtract(
         self, centres: NDArray[np.float64], weight: NDArray[np.float64] | None = None
     ) -> Matrix:
-        """X with a number subtracted from each column that nearly every row with a weight stores.
+        """X with a number subtracted from each column.
 
-        X is copied if such a column is missing in some of these rows, or repeated.
+        X is copied if some row with a weight does not store a column with a centre, or repeats it.
         """
-        n, d = self.shape
-        weight = np.ones(n) if weight is None else weight
-        rows, weights, repeated = np.zeros(d, np.int64), np.zeros(d), np.zeros(d, np.bool_)
-        X = CSR(*self.X[:4])
-        find_entries(X, weight, rows, weights, repeated)
-        full = (centres != 0.0) & (weights >= NEARLY_ALL * weight.sum())
-        if not full.any():
-            return self
-        lacking = np.flatnonzero(full & (rows < np.count_nonzero(weight)))
-        if repeated[full].any() or lacking.size:
+        X, weight = CSR(*self.X[:4]), self._weights(weight)
+        rows, _, repeated = self._entries(weight)
+        centred = centres != 0.0
+        lacking = np.flatnonzero(centred & (rows < np.count_nonzero(weight)))
+        if repeated[centred].any() or lacking.size:
             X = _with_one_entry(X, weight > 0.0, lacking)
-        centred = CentredCSR(*X, np.where(full, centres, 0.0))
-        return replace(self, dtype=X.data.dtype, X=centred)
+        return replace(self, dtype=X.data.dtype, X=CentredCSR(*X, centres))
+
+    def useful_centres(
+        self, centres: NDArray[np.float64], weight: NDArray[np.float64] | None
+    ) -> NDArray[np.float64]:
+        """Centres of the columns that nearly every row with a weight stores, 0 for all others."""
+        weight = self._weights(weight)
+        _, weights, _ = self._entries(weight)
+        return np.where(weights >= NEARLY_ALL * weight.sum(), centres, 0.0)
+
+    def _weights(self, weight: NDArray[np.float64] | None) -> NDArray[np.float64]:
+        return np.ones(self.shape[0]) if weight is None else weight
+
+    def _entries(
+        self, weight: NDArray[np.float64]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]]:
+        """Of each column: rows that store it, their weight, and whether one repeats it."""
+        d = self.shape[1]
+        found = np.zeros(d, np.int64), np.zeros(d), np.zeros(d, np.bool_)
+        find_entries(CSR(*self.X[:4]), weight, *found)
+        return found
 
     def full_columns(self) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         from scipy.sparse import csr_array

@@ -3,13 +3,16 @@
 In a model such a column is one feature for each category, ``column=category``, which is 1 in the
 rows with that category and 0 elsewhere.  This matrix is never made: the coefficient of a row's
 category is looked up and added to its logit.  A category without a feature has the coefficient 0.
+
+The last category of a column may be None: a group that contains all texts but the other categories.
+Then no text of that column is unknown.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, get_args
 
 import numpy as np
 
@@ -21,7 +24,9 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-# Treatment of a text that is not one of the model's categories.
+T = TypeVar("T")
+
+# Treatment of a text that belongs to no category of the model.
 Unknown = Literal["error", "ignore"]
 
 # How formats spell False and True: as words, Arrow's first, and last as a number.
@@ -31,12 +36,13 @@ _BOOLEANS = [
 _WHOLE_NUMBER = re.compile("-?[0-9]+")
 
 
-def feature_name(column: str, category: str) -> str:
-    """The feature name of a category."""
-    return f"{column}={category}"
+def feature_name(column: str, category: str | None) -> str:
+    """The feature name of a category; None is the group of all others."""
+    # Without an equals sign, the name of the group is not the name of a category of its column.
+    return f"{column} (all others)" if category is None else f"{column}={category}"
 
 
-def checked(categories: Any, features: Sequence[str] | None) -> dict[str, tuple[str, ...]]:
+def checked(categories: Any, features: Sequence[str] | None) -> dict[str, tuple[str | None, ...]]:
     """The categories of each column, checked against the feature names."""
     if not isinstance(categories, Mapping):
         raise TypeError(f"categories must map columns to categories; got {shown(categories)}")
@@ -49,11 +55,12 @@ def checked(categories: Any, features: Sequence[str] | None) -> dict[str, tuple[
         if not (
             isinstance(column, str)
             and isinstance(values, list | tuple)
-            and all(isinstance(value, str) for value in values)
+            and all(isinstance(value, str) for value in values[:-1])
+            and all(isinstance(value, str | None) for value in values[-1:])
         ):
             raise TypeError(
-                f"categories must map names to lists of texts; got {shown(values)} for "
-                f"{shown(column)}"
+                "categories must map names to lists of texts, the last of which may be None; got "
+                f"{shown(values)} for {shown(column)}"
             )
         if not values or len(set(values)) < len(values):
             raise ValueError(f"categories of {shown(column)} must be one or more, and differ")
@@ -81,6 +88,17 @@ def spelled(texts: Collection[str]) -> list[str]:
     return [spelling.get(text, text) for text in texts]
 
 
+def with_spellings(values: Mapping[str | None, T]) -> dict[str | None, T]:
+    """The values of a column's categories; booleans in all their spellings."""
+    result = dict(values)
+    if _are_booleans_or_integers([text for text in values if text is not None]):
+        for spellings in _BOOLEANS:
+            given = [values[one] for one in spellings if one in values]
+            for one in spellings if given else ():
+                result.setdefault(one, given[0])
+    return result
+
+
 def _are_booleans_or_integers(texts: Collection[str]) -> bool:
     words = {one for same in _BOOLEANS for one in same}
     return all(text in words or _WHOLE_NUMBER.fullmatch(text) for text in texts)
@@ -101,16 +119,18 @@ class ExpandedColumns(NamedTuple):
 
     numbers: tuple[str, ...]
     coef: NDArray[np.float64]
-    text: dict[str, dict[str, Any]]
+    text: dict[str, dict[str | None, Any]]
 
 
 def expanded_columns(
-    features: Sequence[str], coef: NDArray[np.float64], categories: dict[str, tuple[str, ...]]
+    features: Sequence[str],
+    coef: NDArray[np.float64],
+    categories: dict[str, tuple[str | None, ...]],
 ) -> ExpandedColumns:
     """Group the coefficients of features by the columns that they came from."""
     place = {name: j for j, name in enumerate(features)}
     nothing = np.zeros(coef.shape[:-1])
-    text: dict[str, dict[str, Any]] = {}
+    text: dict[str, dict[str | None, Any]] = {}
     for column, values in categories.items():
         places = {value: place.pop(feature_name(column, value), None) for value in values}
         text[column] = {
@@ -124,20 +144,19 @@ class Encoding(NamedTuple):
 
     # An Arrow array.
     texts: Any
-    # The coefficients of each, then 0 for unknown categories.
+    # The coefficients of each, then of all other texts: 0 if they are unknown.
     coef: NDArray[np.float64]
+    # Whether all other texts are a category.
+    has_group: bool
 
 
-def encoding(coefficients: dict[str, Any]) -> Encoding:
+def encoding(coefficients: dict[str | None, Any]) -> Encoding:
     """Categories and coefficients prepared for `look_up`; booleans in all their spellings."""
-    if coefficients and _are_booleans_or_integers(coefficients):
-        coefficients = dict(coefficients)
-        for spellings in _BOOLEANS:
-            given = [coefficients[one] for one in spellings if one in coefficients]
-            for one in spellings if given else ():
-                coefficients.setdefault(one, given[0])
-    values = list(coefficients.values())
-    return Encoding(string_array(coefficients), np.array([*values, np.zeros_like(values[0])]))
+    known = with_spellings(coefficients)
+    texts = [text for text in known if text is not None]
+    others = known.get(None, np.zeros_like(next(iter(known.values()))))
+    coef = np.array([*map(known.__getitem__, texts), others])
+    return Encoding(string_array(texts), coef, None in known)
 
 
 class Found(NamedTuple):
@@ -171,7 +190,7 @@ def look_up(column: Any, known: Encoding) -> Found:
         count = len(known.texts)
         codes = compute.index_in(as_text(column), known.texts).fill_null(count)
         codes = codes.to_numpy(zero_copy_only=False)
-        found = Found(known.coef[codes], codes == count)
+        found = Found(known.coef[codes], (codes == count) & (not known.has_group))
     if column.null_count:
         nulls = column.is_null().to_numpy(zero_copy_only=False)
         found.logits[nulls] = np.nan
@@ -201,7 +220,7 @@ def column_names(X: Any) -> list[str]:
 
 
 def text_logits(
-    X: Any, text: dict[str, dict[str, Any]], missing: str, unknown: Unknown
+    X: Any, text: dict[str, dict[str | None, Any]], missing: str, unknown: Unknown
 ) -> NDArray[np.float64]:
     """The logits of the rows of a table in memory, as far as its columns of text decide them."""
     total: Any = 0.0

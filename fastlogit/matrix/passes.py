@@ -101,6 +101,19 @@ class PartialSums(NamedTuple):
         sums.merge(self.partials, result)
         return result
 
+    def as_one_part(self) -> PartialSums:
+        """The same sums with a single part: the parts are added up in order."""
+        words = 3 if self.partials.ndim == 6 else 1  # the axis of the high and low words
+        high, low = (self.partials[0].take(word, words - 1) for word in (0, 1))
+        with np.errstate(over="ignore", invalid="ignore"):
+            for part in self.partials[1:]:
+                more, more_low = (part.take(word, words - 1) for word in (0, 1))
+                total = high + more
+                rest = total - high
+                low = low + (((high - (total - rest)) + (more - rest)) + more_low)
+                high = total
+        return PartialSums(np.stack([high, low], words - 1)[np.newaxis])
+
 
 _EMPTY = PartialSums(np.empty((0, 2, 0)))
 

@@ -240,12 +240,15 @@ def checked_names(names: Any, d: int) -> tuple[str, ...]:
     return result
 
 
-def _categories(categories: Any, feature_names: Sequence[str] | None) -> dict[str, tuple[str, ...]]:
+def _categories(
+    categories: Any, feature_names: Sequence[str] | None
+) -> dict[str, tuple[str | None, ...]]:
     """The categories of each column, which a file can hold."""
     result = onehot.checked(categories, feature_names)
     for column, values in result.items():
         for text in (column, *values):
-            _text(text, "categories")
+            if text is not None:
+                _text(text, "categories")
     return result
 
 

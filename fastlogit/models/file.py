@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 FORMAT = "fastlogit.LogisticModel"
-VERSION = 4
+VERSION = 5
+# The version of a file without groups of categories, which former releases can read.
+_WITHOUT_GROUPS = 4
 # Fields that version 4 renamed.
 _RENAMED_IN_4 = {"log_loss": "mean_log_loss", "null_log_loss": "mean_null_log_loss"}
 # Fields that a version added, under its names, and their values in files of earlier versions.
@@ -44,9 +46,10 @@ _DEFAULTS: dict[str, Any] = {"with_offset": False}
 def content(fields: Mapping[str, Any]) -> dict[str, Any]:
     """The content of a model's file, ready for JSON."""
     history, variances = fields["history"], fields["variances"]
+    has_groups = any(None in values for values in fields["categories"].values())
     return {
         "format": FORMAT,
-        "version": VERSION,
+        "version": VERSION if has_groups else _WITHOUT_GROUPS,
         "coef": fields["coef"].tolist(),
         "intercept": np.asarray(fields["intercept"]).tolist(),
         "feature_names": fields["feature_names"],

@@ -85,9 +85,10 @@ class LogisticModel:
     variances : ndarray (d,), or (d + 1,) for a model with an intercept, or None
         Squared standard errors of a fit without a penalty; the intercept comes last.  Of K classes
         (K - 1, d) or (K - 1, d + 1), for the differences between each class and the first.
-    categories : dict of tuple of str
+    categories : dict of tuple of str or None
         Categories of each text column.  Each category with a coefficient is a feature
-        ``column=category``; the coefficient of any other is 0.
+        ``column=category``; the coefficient of any other is 0.  If the last category is None, it
+        contains all texts but the others, and its feature is ``column (all others)``.
     with_offset : bool
         Whether the model was trained with an offset; then predictions need one, too.
 
@@ -121,7 +122,7 @@ class LogisticModel:
     seconds: float = math.nan
     history: History | None = None
     variances: NDArray[np.float64] | None = None
-    categories: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    categories: dict[str, tuple[str | None, ...]] = field(default_factory=dict)
     with_offset: bool = False
 
     def __post_init__(self) -> None:
@@ -172,7 +173,7 @@ class LogisticModel:
         missing : {"error", "nan"}
             How to treat nulls: raise an error that names the column, or read them as NaN.
         unknown : {"error", "ignore"}
-            How to treat text that is not one of the categories: raise an error, or add 0.
+            How to treat text that belongs to no category: raise an error, or add 0.
         out : ndarray (n,), or (n, K), optional
             Array for the result: float64 or float32.
         threads : int, optional

@@ -54,10 +54,15 @@ class Batch(NamedTuple):
     # The file, as messages name it, and the number of the first row in it.
     file: str
     first: int
-    # Labels of formats that store them apart from the columns (LIBSVM).
-    labels: NDArray[np.float64] | None = None
+    # Labels of sources that store them apart from the columns (LIBSVM, arrays of Dask).
+    labels: Any = None
     # Bytes of the file read so far, if the number of rows in the file is unknown.
     bytes_read: int | None = None
+    # Weights and offsets of sources that store them apart (arrays of Dask).
+    weight: NDArray[np.float64] | None = None
+    offset: NDArray[np.float64] | None = None
+    # The number of the file or partition, counted from 0; `Table.read` does not set it.
+    number: int = 0
 
 
 class ReadProgress(NamedTuple):

@@ -7,6 +7,7 @@ a column is an error unless the user calls it categorical.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,7 +19,7 @@ from fastlogit.matrix import onehot
 from fastlogit.tables.csv_options import looks_missing
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from numpy.typing import NDArray
 
@@ -86,8 +87,9 @@ class Categories:
 
     def __init__(self) -> None:
         self.numbers: dict[str, int] = {}
-        # The first place of each.
+        # The first place of each, and the number of its rows.
         self.places: list[Place] = []
+        self.counts: list[int] = []
 
     def number(self, column: Any, file: str, rows: NDArray[np.int64]) -> NDArray[np.int32]:
         """Number the texts in some rows of a file; no text may be null."""
@@ -100,13 +102,57 @@ class Categories:
                 if text not in self.numbers:
                     self.numbers[text] = len(self.numbers)
                     self.places.append(Place(file, row))
-        numbers = np.array([self.numbers[text] for text in texts], np.int32)
-        result: NDArray[np.int32] = numbers[codes]
+                    self.counts.append(0)
+        numbers = [self.numbers[text] for text in texts]
+        counts = np.bincount(codes, minlength=len(texts)).tolist()
+        for number, count in zip(numbers, counts, strict=True):
+            self.counts[number] += count
+        result: NDArray[np.int32] = np.array(numbers, np.int32)[codes]
         return result
 
-    def spelled(self) -> list[str]:
-        """The texts in the order of their numbers, with one spelling of booleans."""
-        return onehot.spelled(self.numbers)
+    def merge(self, other: Categories) -> Categories:
+        """The texts of these rows and of later ones, as a new object."""
+        both = Categories()
+        for one in (self, other):
+            for text, place, count in zip(one.numbers, one.places, one.counts, strict=True):
+                if text not in both.numbers:
+                    both.numbers[text] = len(both.numbers)
+                    both.places.append(place)
+                    both.counts.append(0)
+                both.counts[both.numbers[text]] += count
+        return both
+
+
+def choose_categories(
+    texts: Collection[str], counts: Sequence[int], min_count: int
+) -> tuple[str | None, ...]:
+    """The categories of a column, in the order of their features.
+
+    Parameters
+    ----------
+    texts, counts : collection of str, sequence of int
+        The distinct texts of the column, and the number of rows of each.
+    min_count : int
+        A text with fewer rows, in all its spellings if it is a boolean, is no category of its own.
+
+    Returns
+    -------
+    tuple of str or None
+        Sorted.  If some text is rare, None comes last: the group of all texts but those before it.
+        It is made even for a single rare text, or where it has fewer than `min_count` rows, so that
+        a model always has a coefficient for texts that it does not know.
+    """
+    rows = Counter[str]()
+    for text, count in zip(onehot.spelled(texts), counts, strict=True):
+        rows[text] += count
+    frequent = sorted(text for text, count in rows.items() if count >= min_count)
+    return tuple(frequent) if len(frequent) == len(rows) else (*frequent, None)
+
+
+def find_categories(texts: Collection[str], categories: Sequence[str | None]) -> NDArray[np.int32]:
+    """The place among a column's categories of each of its texts, as scoring would find it."""
+    places = onehot.with_spellings({one: place for place, one in enumerate(categories)})
+    return np.array([places[text if text in places else None] for text in texts], np.int32)
 
 
 class Reason(NamedTuple):
@@ -183,12 +229,14 @@ def _common_options(
 
 
 def reason_against(
-    categories: Categories, name: str, rows: int, csv: CSVOptions | None
+    categories: Categories, count: int, name: str, rows: int, csv: CSVOptions | None
 ) -> Reason | None:
     """The reason why a column's texts are no categories, but numbers, dates or identifiers.
 
     Parameters
     ----------
+    count : int
+        The number of its categories, where rare texts share one.
     name : str
         How messages name the table.
     rows : int
@@ -232,7 +280,7 @@ def reason_against(
             f"has numbers, such as {shown(numbers[0])}, and other text, such as "
             f"{example(others[0])}{missing_remedy(others, csv)}"
         )
-    if rows > _FEW_ROWS and 2 * len(texts) >= rows:
+    if rows > _FEW_ROWS and 2 * count >= rows:
         return Reason(
             f"has {len(texts):,} different texts in {rows:,} rows, which identify rows, such as "
             f"{example(texts[0])}"

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from fastlogit.training.family import Family, Margins
 
 # The sums over rows that one pass over X gives.
-Wanted = Literal["gradient", "gradient and hessian", "hessian", "hessian diagonal"]
+WantedSums = Literal["gradient", "gradient and hessian", "hessian", "hessian diagonal"]
 
 
 class NotFiniteError(ValueError):
@@ -93,6 +93,10 @@ class DatasetSums(NamedTuple):
         ]
         return DatasetSums(*joined)
 
+    def as_one_part(self) -> DatasetSums:
+        """The same sums, which take as little memory as those of a few rows."""
+        return DatasetSums(*(one and one.as_one_part() for one in self))
+
     def merged(self, size: int, d: int) -> Derivatives:
         """The sums over all parts, with `size` elements of θ."""
         loss, gradient, hessian, diagonal = self
@@ -147,7 +151,7 @@ class Dataset(ABC):
         """Number of passes over X; a pass over a sample counts by its share of the rows."""
         return -(-self.counter.rows // self.n)
 
-    def derivatives(self, wanted: Wanted, theta: Vector) -> Derivatives:
+    def derivatives(self, wanted: WantedSums, theta: Vector) -> Derivatives:
         """Loss and derivatives at θ, in one counted pass over X."""
         self.counter.add(self.n)
         return self.sums(wanted, theta).merged(theta.size, self.d)
@@ -161,7 +165,7 @@ class Dataset(ABC):
         return self.read_margins(theta)
 
     @abstractmethod
-    def sums(self, wanted: Wanted, theta: Vector) -> DatasetSums:
+    def sums(self, wanted: WantedSums, theta: Vector) -> DatasetSums:
         """Sums of the loss and its derivatives at θ, in one pass over X that is not counted."""
 
     @abstractmethod
@@ -173,14 +177,15 @@ class Dataset(ABC):
     def loss_at_zero(self) -> float:
         """Loss where all of θ is 0, without a pass over X."""
 
-    @abstractmethod
-    def mean_null_log_loss(self, *, with_intercept: bool) -> float:
-        """Mean loss of the best model without coefficients; NaN if there are offsets."""
-
     @property
     @abstractmethod
-    def absent_classes(self) -> list[int]:
-        """Classes that no row has, found without a pass over X."""
+    def class_weights(self) -> Vector:
+        """Σ weight P(class) of each class, without a pass over X."""
+
+    @property
+    def cheap_sample(self) -> int:
+        """Rows of a sample whose passes take little time beside a pass over all rows."""
+        return 0
 
     @property
     def centres(self) -> Vector:
@@ -221,7 +226,7 @@ class ArrayDataset(Dataset):
         self.threads = threads
         self._data = passes.PassInput(X, t, weight, offset, threads)
 
-    def sums(self, wanted: Wanted, theta: Vector) -> DatasetSums:
+    def sums(self, wanted: WantedSums, theta: Vector) -> DatasetSums:
         """Sums of the loss and its derivatives at θ, by a pass over X."""
         model = self._model(theta)
         if wanted == "hessian":
@@ -243,16 +248,10 @@ class ArrayDataset(Dataset):
         logits = np.broadcast_to(0.0, shape) if self.offset is None else self.offset
         return self.family.log_loss(logits, self.t, self.weight, self.threads)
 
-    def mean_null_log_loss(self, *, with_intercept: bool) -> float:
-        """Mean loss of the best model without coefficients; NaN if there are offsets."""
-        if self.offset is not None:
-            return math.nan
-        return self.family.mean_null_log_loss(self.t, self.weight, with_intercept=with_intercept)
-
-    @property
-    def absent_classes(self) -> list[int]:
-        """Classes that no row with a weight has."""
-        return self.family.absent_classes(self._weighted(self.t))
+    @cached_property
+    def class_weights(self) -> Vector:
+        """Σ weight P(class) of each class."""
+        return self.family.class_weights(self.t, self.weight)
 
     @property
     def centres(self) -> Vector:
@@ -268,8 +267,11 @@ class ArrayDataset(Dataset):
         size = drawn.size
         uniform = self.take(drawn if rows is None else rows[drawn])
         factors = sampling.rare_column_factors(uniform.X.count_nonzero(), size, n)
-        scores = None if factors is None else self._scores(factors)
-        if scores is None or not scores.any():
+        if factors is None:
+            return uniform, n / size
+        self.counter.add(self.n)
+        scores = self.scores(factors)
+        if not scores.any():
             return uniform, n / size
         chances = sampling.chances_by_score(scores, self.weight, size)
         chosen = sampling.draw_by_chance(chances, rng)
@@ -310,9 +312,8 @@ class ArrayDataset(Dataset):
     def _weighted(self, values: NDArray[Any]) -> NDArray[Any]:
         return values if self.weight is None else values[self.weight > 0.0]
 
-    def _scores(self, factors: Vector) -> Vector:
-        """(Σ factor x)² of each row, or 0 for rows without a weight."""
-        self.counter.add(self.n)
+    def scores(self, factors: Vector) -> Vector:
+        """(Σ factor x)² of each row, or 0 for rows without a weight, in a pass over X."""
         theta = np.zeros(self.family.outputs * self.d)
         theta[: self.d] = factors
         with np.errstate(over="ignore"):

@@ -84,7 +84,9 @@ def diagnose(objective: Objective, point: Point, separation: Separation | None) 
 
 def find_separation(objective: Objective, point: Point) -> Separation | None:
     """What separates the labels, if that shows at a point."""
-    if objective.with_intercept and (absent := objective.dataset.absent_classes):
+    dataset = objective.dataset
+    absent = dataset.family.absent_classes(dataset.class_weights)
+    if objective.with_intercept and absent:
         return Separation([objective.dataset.d], absent)
     if objective.penalises_every_coefficient:
         return None

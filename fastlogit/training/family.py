@@ -135,18 +135,27 @@ class Family(ABC):
         """Σ weight ξ, the loss of rows whose logits are known."""
 
     @abstractmethod
-    def mean_null_log_loss(
-        self, t: NDArray[Any], weight: NDArray[Any] | None, *, with_intercept: bool
-    ) -> float:
-        """Mean loss of the best model without coefficients."""
+    def class_weights(self, t: NDArray[Any], weight: NDArray[Any] | None) -> Vector:
+        """Σ weight P(class) of each class, over the rows of these targets."""
+
+    def mean_null_log_loss(self, class_weights: Vector, *, with_intercept: bool) -> float:
+        """Mean loss of the best model without coefficients.
+
+        It is the entropy of the classes' shares; log K without an intercept.
+        """
+        if not with_intercept:
+            return math.log(class_weights.size)
+        shares = (class_weights / class_weights.sum()).tolist()
+        return -math.fsum(share * math.log(share) for share in shares if share > 0.0)
+
+    def absent_classes(self, class_weights: Vector) -> list[int]:
+        """Classes that no row has, so that intercepts alone make the loss fall for ever."""
+        absent: list[int] = np.flatnonzero(class_weights == 0.0).tolist()
+        return absent
 
     @abstractmethod
     def margins(self, logits: NDArray[Any], t: NDArray[Any]) -> Margins:
         """Margins of rows."""
-
-    @abstractmethod
-    def absent_classes(self, t: NDArray[Any]) -> list[int]:
-        """Classes that no row has, so that intercepts alone make the loss fall for ever."""
 
 
 def from_targets(
@@ -154,9 +163,15 @@ def from_targets(
 ) -> tuple[Family, Targets]:
     """The family of the targets of n rows, and these targets as numbers for its kernels."""
     targets = read_targets(t, n, threads, classes)
-    if len(targets.classes) > 2:
-        return Softmax(len(targets.classes)), targets
-    return Binomial(), targets._replace(t=targets.t.astype(np.float64, copy=False))
+    family = from_classes(targets.classes)
+    if family.outputs == 1:
+        targets = targets._replace(t=targets.t.astype(np.float64, copy=False))
+    return family, targets
+
+
+def from_classes(classes: tuple[Any, ...]) -> Family:
+    """The family of targets with these classes."""
+    return Softmax(len(classes)) if len(classes) > 2 else Binomial()
 
 
 class Binomial(Family):
@@ -171,22 +186,16 @@ class Binomial(Family):
         """Σ weight [t softplus(-z) + (1 - t) softplus(z)]."""
         return losses.log_loss(logits, t, weight, threads=threads)
 
-    def mean_null_log_loss(
-        self, t: NDArray[Any], weight: NDArray[Any] | None, *, with_intercept: bool
-    ) -> float:
-        """Entropy of the mean target; log 2 without an intercept."""
-        y = _mean(t, weight) if with_intercept else 0.5
-        return sum(-share * math.log(share) for share in (y, 1.0 - y) if share > 0.0)
+    def class_weights(self, t: NDArray[Any], weight: NDArray[Any] | None) -> Vector:
+        """Σ weight (1 - t) and Σ weight t."""
+        weights = 1.0 if weight is None else weight
+        both = [np.sum(weights * share, dtype=np.float64) for share in (1.0 - t, t)]
+        return np.array(both)
 
     def margins(self, logits: NDArray[Any], t: NDArray[Any]) -> Margins:
         """Margins: z for t = 1, -z for t = 0, and -|z| for probabilities."""
         margins = np.where(t == 1, logits, np.where(t == 0, -logits, -np.abs(logits)))
         return Margins(float(margins.min()), float(margins.max()), np.empty(0))
-
-    def absent_classes(self, t: NDArray[Any]) -> list[int]:
-        """The other class, if all labels are the same."""
-        same = t[0] in (0, 1) and bool((t == t[0]).all())
-        return [1 - int(t[0])] if same else []
 
 
 class Softmax(Family):
@@ -228,15 +237,12 @@ class Softmax(Family):
         """Σ weight ξ, with ξ = -Σ t log softmax(Z)."""
         return float(softmax_log_loss(logits, t, weight, threads=threads))
 
-    def mean_null_log_loss(
-        self, t: NDArray[Any], weight: NDArray[Any] | None, *, with_intercept: bool
-    ) -> float:
-        """Entropy of the classes' shares of the weight; log K without an intercept."""
-        if not with_intercept:
-            return math.log(self.outputs)
-        totals = self._totals(t, weight)
-        shares = totals / totals.sum()
-        return -math.fsum(share * math.log(share) for share in shares.tolist() if share > 0.0)
+    def class_weights(self, t: NDArray[Any], weight: NDArray[Any] | None) -> Vector:
+        """Weight of each class; probabilities of a row share its weight."""
+        if t.ndim == 1:
+            return np.bincount(t, weight, self.outputs).astype(np.float64)
+        totals: Vector = t.sum(axis=0) if weight is None else np.einsum("i,ik", weight, t)
+        return totals
 
     def margins(self, logits: NDArray[Any], t: NDArray[Any]) -> Margins:
         """The least logit of the classes that a row may have, minus each of its logits."""
@@ -249,22 +255,3 @@ class Softmax(Family):
         np.maximum.at(leads, is_own.argmax(axis=1)[alone], (own - other)[alone])
         least = float((own - logits.max(axis=1)).min())
         return Margins(least, float((own - smallest).max()), leads)
-
-    def absent_classes(self, t: NDArray[Any]) -> list[int]:
-        """Classes that are the label of no row, and have no probability in any."""
-        absent: list[int] = np.flatnonzero(self._totals(t, None) == 0.0).tolist()
-        return absent
-
-    def _totals(self, t: NDArray[Any], weight: NDArray[Any] | None) -> Vector:
-        """Weight of each class."""
-        if t.ndim == 1:
-            return np.bincount(t, weight, self.outputs).astype(np.float64)
-        totals: Vector = t.sum(axis=0) if weight is None else np.einsum("i,ik", weight, t)
-        return totals
-
-
-def _mean(t: NDArray[Any], weight: NDArray[Any] | None) -> float:
-    if weight is None:
-        return float(t.mean(dtype=np.float64))
-    total = float(np.sum(weight, dtype=np.float64))
-    return float(np.sum(weight * t, dtype=np.float64) / total)

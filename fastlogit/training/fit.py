@@ -2,39 +2,39 @@
 
 from __future__ import annotations
 
-import time
-from functools import partial
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from fastlogit.core.warning import warn_caller
-from fastlogit.models.fields import History, checked_classes
-from fastlogit.models.model import LogisticModel
-from fastlogit.training import problem
-from fastlogit.training.family import from_targets
+from fastlogit.training.fit_arrays import fit_arrays
+from fastlogit.training.fit_table import TableOptions, fit_table
 from fastlogit.training.options import Options
-from fastlogit.training.trainer import train
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import ArrayLike
 
+    from fastlogit.core.checks import Missing
+    from fastlogit.models.model import LogisticModel
+    from fastlogit.tables.csv_options import CSVOptions
+    from fastlogit.tables.table import Columns
     from fastlogit.training.options import OnSeparation
     from fastlogit.training.progress import Callback
     from fastlogit.training.targets import ClassWeight, Label
 
-__all__ = ["fit", "fit_and_warnings"]
+__all__ = ["fit"]
 
 
 def fit(
     X: Any,
-    t: ArrayLike,
+    t: ArrayLike | None = None,
     *,
+    label: Columns = None,
     l2: float | ArrayLike = 1.0,
-    weight: ArrayLike | None = None,
+    weight: ArrayLike | str | int | None = None,
     class_weight: ClassWeight = None,
     classes: Sequence[Label] | None = None,
-    offset: ArrayLike | None = None,
+    offset: ArrayLike | Columns = None,
     intercept: bool = True,
     start: LogisticModel | None = None,
     solver: str = "auto",
@@ -45,6 +45,15 @@ def fit(
     seed: int = 0,
     on_separation: OnSeparation = "warn",
     feature_names: Sequence[str] | None = None,
+    positive: Label | None = None,
+    missing: Missing = "error",
+    categorical: Sequence[str] = (),
+    ignore: Sequence[str] = (),
+    min_count: int = 1,
+    source_format: str | None = None,
+    width: int | None = None,
+    csv: CSVOptions | None = None,
+    out_of_core: bool | None = None,
     progress: bool = False,
     callback: Callback | None = None,
     threads: SupportsIndex | None = None,
@@ -58,17 +67,22 @@ def fit(
     ----------
     X : array_like (n, d), sparse matrix (n, d), or table with n rows and d columns
         Features, finite; see :mod:`fastlogit.linear`.  X is never copied; the other arrays are
-        copied unless they are float64.
+        copied unless they are float64.  Without `t`, it is a table with the target in the column
+        `label`: anything that :func:`fastlogit.score` reads, such as the path of a file, a folder
+        or a pattern of files.
     t : array_like (n,), or (n, K)
         Targets: numbers in [0, 1] (labels 0 and 1, or probabilities), or two different labels
         of any kind (bool, int, float or str).  The label that sorts last is t = 1.  Three or more
         different labels are K classes in sorted order; labels that are floats must then be whole
         numbers.  A row for each row of X has the probabilities of K classes, with the sum 1.
+    label : str or int, or sequence of these, optional
+        The target's column in a table, or columns with the probabilities of the classes; in place
+        of `t`.  LIBSVM needs none.
     l2 : float, or array_like (d,)
         Penalty l2/2 Σ coef² on the *sum* of the losses, for all columns or one for each.
         **The default of 1.0 does penalise**, as scikit-learn's does (its ``C`` is ``1 / l2``);
         0 gives the maximum of the likelihood.  The intercept is never penalised.
-    weight : array_like (n,), optional
+    weight : array_like (n,), or column of a table, optional
         Sample weights, finite and not negative: how often each row counts.
     class_weight : dict of label to float, or "balanced", optional
         Factors for the weights of each class; labels that are not in the dict have 1.
@@ -76,7 +90,7 @@ def fit(
     classes : sequence of two or more labels, optional
         Names of the classes for a `t` of class numbers, from 0 on, or of probabilities.  Default:
         the labels in `t`, the names of its columns, or else the numbers.
-    offset : array_like (n,), or (n, K) for K classes, optional
+    offset : array_like (n,), or (n, K) for K classes, or columns of a table, optional
         A known addition to the logits.  It is not part of the model; predictions need one as well.
     intercept : bool
         Whether the model has one.
@@ -117,6 +131,15 @@ def fit(
         it is found only if the columns separate all rows.
     feature_names : sequence of d str, optional
         Names of the columns, kept in the model; default: the names in X, if it has some.
+    positive, missing, categorical, ignore, min_count, source_format, width, csv
+        How to read a table: as in :func:`fastlogit.scoring.read_table`.  If `l2` is 0, the first
+        category of each column of text has no coefficient.
+    out_of_core : bool, optional
+        Whether the rows of a table are read again in each pass, so that they need not fit in
+        memory; default: if they would take more than a quarter of it.  The first read finds labels
+        and categories, and draws the sample of sampled-newton.  Rows are read in the same batches
+        each time, and their sums are added up in a fixed order: the result has the same bits for
+        any number of threads.  It differs from that of the same rows in memory within `tol`.
     progress : bool
         Show a progress bar with loss and gradient norm; needs tqdm.
     callback : function of `Progress`, optional
@@ -191,82 +214,48 @@ def fit(
         callback=callback,
         threads=threads,
     )
-    model, found = fit_and_warnings(
-        X,
-        t,
-        options,
-        l2=l2,
-        weight=weight,
-        class_weight=class_weight,
-        classes=classes,
-        offset=offset,
-        start=start,
-        feature_names=feature_names,
+    columns: Any = {"weight": weight, "offset": offset}
+    table = TableOptions(
+        **columns,
+        label=label,
+        positive=positive,
+        missing=missing,
+        categorical=categorical,
+        ignore=ignore,
+        min_count=min_count,
+        source_format=source_format,
+        width=width,
+        csv=csv,
+        out_of_core=out_of_core,
     )
+    if t is None:
+        _must_be_table(X, label, classes=classes, feature_names=feature_names)
+        result = fit_table(X, table, options, l2=l2, class_weight=class_weight, start=start)
+        model, found = result.model, [*map(UserWarning, result.notes), *result.warnings]
+    else:
+        table.must_be_absent()
+        model, found, _ = fit_arrays(
+            X,
+            t,
+            options,
+            l2=l2,
+            weight=weight,
+            class_weight=class_weight,
+            classes=classes,
+            offset=offset,
+            start=start,
+            feature_names=feature_names,
+        )
     for warning in found:
         warn_caller(warning)
     return model
 
 
-def fit_and_warnings(
-    X: Any,
-    t: ArrayLike,
-    options: Options,
-    *,
-    l2: float | ArrayLike,
-    weight: ArrayLike | None = None,
-    class_weight: ClassWeight = None,
-    classes: Sequence[Label] | None = None,
-    offset: ArrayLike | None = None,
-    start: LogisticModel | None = None,
-    feature_names: Sequence[str] | None = None,
-) -> tuple[LogisticModel, list[Warning]]:
-    """The model of `fit`, and its warnings, which are not issued."""
-    began = time.perf_counter()
-    if not isinstance(start, LogisticModel | None):
-        raise TypeError(f"start must be a LogisticModel; got {type(start).__name__}")
-    labels = None if classes is None else checked_classes(classes)
-    checked = problem.check(
-        X,
-        t,
-        options,
-        partial(from_targets, classes=labels),
-        l2=l2,
-        weight=weight,
-        class_weight=class_weight,
-        offset=offset,
-        start=start,
-        feature_names=feature_names,
-    )
-    classes = checked_classes(checked.classes)
-    dataset = checked.dataset
-    result = train(
-        dataset,
-        checked.penalty,
-        options,
-        start=checked.start,
-        names=checked.names,
-        classes=classes,
-        began=began,
-    )
-    coef, intercept = checked.coefficients(result.theta)
-    model = LogisticModel(
-        coef=coef,
-        intercept=intercept,
-        feature_names=checked.names,
-        classes=classes,
-        with_intercept=options.intercept,
-        l2=checked.l2,
-        mean_log_loss=result.loss / dataset.total_weight,
-        mean_null_log_loss=dataset.mean_null_log_loss(with_intercept=options.intercept),
-        total_weight=dataset.total_weight,
-        gradient_norm=result.gradient_norm,
-        converged=result.converged,
-        passes=result.passes,
-        solver=result.solver,
-        seconds=time.perf_counter() - began,
-        history=History(*zip(*result.history, strict=True)),
-        variances=result.variances,
-        with_offset=offset is not None,
-    )
-    return model, result.warnings
+def _must_be_table(X: Any, label: Columns, **others: Any) -> None:
+    """Raise an error if there is neither t nor a table with a column of labels."""
+    is_source = isinstance(X, str) or hasattr(X, "__fspath__")
+    if label is None and not is_source:
+        raise TypeError("fit needs t, the target of each row; or label, its column in a table")
+    for argument, value in others.items():
+        if value is not None:
+            raise ValueError(f"{argument} must not be given with label, as the table has it")

@@ -22,7 +22,7 @@ from fastlogit.training.dataset import NotFiniteError
 
 if TYPE_CHECKING:
     from fastlogit.core.linalg import SquareMatrix, Vector
-    from fastlogit.training.dataset import Dataset, Wanted
+    from fastlogit.training.dataset import Dataset, WantedSums
     from fastlogit.training.penalty import Penalty
 
 # The Hessian of more coefficients is not formed.  For several outputs, the passes round columns up
@@ -99,7 +99,7 @@ class Objective:
     @np.errstate(over="ignore", invalid="ignore")
     def evaluate(self, theta: Vector, *, hessian: bool = False) -> Point:
         """Point at θ, with the Hessian if wanted, in one pass over X."""
-        wanted: Wanted = "gradient and hessian" if hessian else "gradient"
+        wanted: WantedSums = "gradient and hessian" if hessian else "gradient"
         found = self.dataset.derivatives(wanted, theta)
         return Point(
             theta,

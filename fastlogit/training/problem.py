@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from fastlogit.core.linalg import Vector
     from fastlogit.models.model import LogisticModel
+    from fastlogit.training.dataset import Dataset
     from fastlogit.training.family import Family
     from fastlogit.training.options import Options
     from fastlogit.training.targets import ClassWeight, Targets
@@ -36,7 +37,7 @@ class Problem(NamedTuple):
     Columns far from 0, and offsets, are centred; the intercept makes up for both.
     """
 
-    dataset: ArrayDataset
+    dataset: Dataset
     penalty: L2
     # As it was given: for all columns, or one for each.
     l2: float | Vector
@@ -46,6 +47,7 @@ class Problem(NamedTuple):
     start: Vector | None
     # The number that was subtracted from the offsets of each output.
     offset_centre: float | Vector
+    with_offset: bool
 
     def coefficients(self, theta: Vector) -> tuple[Vector, Any]:
         """Coefficients and intercept of the model, for the original columns and offsets."""
@@ -75,13 +77,9 @@ def check(
     n, d = given.shape
     family, targets = from_targets(t, n, threads)
     weights = class_weights(class_weight, targets, checks.weights(weight, n, "row of X", threads))
-    if weights is not None and (total := checks.total_weight(weights)) < _LEAST_WEIGHT:
-        raise ValueError(
-            f"weight must have a sum of at least {_LEAST_WEIGHT:g}; got {total:g}: multiply weight "
-            "and l2 by the same number"
-        )
+    if weights is not None:
+        must_have_weight(weights)
     offsets = None if offset is None else _checked_offset(offset, family.logits_shape(n))
-    penalties = checks.l2(l2, d)
     columns = given.names if feature_names is None else feature_names
     names = None if columns is None else checked_names(columns, d)
     # float64, for which the kernels are already compiled; they are read as often as X.
@@ -89,21 +87,49 @@ def check(
     centre: float | Vector = 0.0
     if options.intercept:
         if offset64 is not None:
-            offset64, centre = _centre_offset(family, offset64, targets.t, weight64, threads)
+            offset64, centre = centre_offset(family, offset64, targets.t, weight64, threads)
         given = centring.centre_columns(given, weights, threads)
+    dataset = ArrayDataset(family, given, targets.t, weight64, offset64, threads=threads)
+    return make(
+        dataset, targets.classes, names, options, l2, start, centre, with_offset=offset is not None
+    )
+
+
+def make(
+    dataset: Dataset,
+    classes: tuple[Any, ...],
+    names: tuple[str, ...] | None,
+    options: Options,
+    l2: float | ArrayLike,
+    start: LogisticModel | None,
+    offset_centre: float | Vector,
+    *,
+    with_offset: bool,
+) -> Problem:
+    """The problem of a dataset, with its penalty and its start checked."""
+    family, d = dataset.family, dataset.d
+    penalties = checks.l2(l2, d)
     theta = None
     if start is not None:
         _check_start(start, (d,) if family.outputs == 1 else (family.outputs, d), names)
         theta = family.to_theta(
-            *_in_order(start, targets.classes),
-            given.centres,
-            centre,
+            *_in_order(start, classes),
+            dataset.centres,
+            offset_centre,
             with_intercept=options.intercept,
         )
         theta = family.without_gauge(theta, d)
-    dataset = ArrayDataset(family, given, targets.t, weight64, offset64, threads=threads)
     penalty = l2_penalty(penalties, d, family.outputs, with_intercept=options.intercept)
-    return Problem(dataset, penalty, penalties, targets.classes, names, theta, centre)
+    return Problem(dataset, penalty, penalties, classes, names, theta, offset_centre, with_offset)
+
+
+def must_have_weight(weights: NDArray[Any]) -> None:
+    """Raise a ValueError if the sum of the weights is 0, infinite, or too small."""
+    if (total := checks.total_weight(weights)) < _LEAST_WEIGHT:
+        raise ValueError(
+            f"weight must have a sum of at least {_LEAST_WEIGHT:g}; got {total:g}: multiply weight "
+            "and l2 by the same number"
+        )
 
 
 def _as_float64(array: NDArray[Any] | None) -> Any:
@@ -119,7 +145,7 @@ def _checked_offset(offset: ArrayLike, shape: tuple[int, ...]) -> NDArray[Any]:
     return array
 
 
-def _centre_offset(
+def centre_offset(
     family: Family, offset: Vector, t: Vector, weight: Vector | None, threads: int
 ) -> tuple[Vector, float | Vector]:
     """Offsets minus a centre, and the centre: the median of each output, or 0.

@@ -52,6 +52,22 @@ class ColumnRoles(NamedTuple):
         return [*self.numbers, *self.measures, *self.labels, *self.text]
 
     @property
+    def has_weight(self) -> bool:
+        """Whether the first of the measures is the weight."""
+        return bool(self.measures) and self.rules[self.measures[0]] == _WEIGHT
+
+    @property
+    def offsets(self) -> list[int]:
+        """The columns of offsets."""
+        shares = len(self.targets) if len(self.targets) > 1 else 0
+        return self.measures[self.has_weight : len(self.measures) - shares]
+
+    @property
+    def as_stored(self) -> set[int]:
+        """The columns that may hold text, which are read as they are stored."""
+        return {*self.labels, *self.text}
+
+    @property
     def labels(self) -> list[int]:
         """The column of labels; empty if the targets are probabilities."""
         return self.targets if len(self.targets) == 1 else []
@@ -111,12 +127,14 @@ def find_columns(table: Table, names: Sequence[str], argument: str) -> set[int]:
 
 
 @contextmanager
-def adding_remedies(table: Table, roles: ColumnRoles) -> Iterator[None]:
+def adding_remedies(table: Table, roles: ColumnRoles | None) -> Iterator[None]:
     """Add to an error in features the arguments that leave them out or read them as text."""
     try:
         yield
     except ColumnError as error:
         names = table.names or ()
+        if roles is None:
+            raise
         features = {names[one] for one in (*roles.numbers, *roles.text) if names}
         found = [name for name in error.columns if name in features]
         if not found:

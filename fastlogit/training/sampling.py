@@ -9,7 +9,7 @@ of its chance.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -43,6 +43,27 @@ def rare_column_factors(entries: NDArray[np.int64], size: int, n: int) -> Vector
     factors: Vector = 1.0 / np.sqrt(np.maximum(entries, 1) * (n / size))
     factors[entries >= _ENOUGH_SHARE * size] = 0.0
     return factors
+
+
+class RareColumns(NamedTuple):
+    """Scores for rare columns, where the scores of all rows are not known together.
+
+    Attributes
+    ----------
+    factors : ndarray (d,)
+        As `rare_column_factors` returns them.
+    rows : int
+        The rows from which a sample is drawn.
+    """
+
+    factors: Vector
+    rows: int
+
+    def chances(self, scores: Vector) -> Vector:
+        """The chances of rows with these scores, except for a factor; see `chances_by_score`."""
+        # The scores of all rows add up to about 1 for each rare column.
+        total = max(1, int(np.count_nonzero(self.factors)))
+        return _UNIFORM / self.rows + (1.0 - _UNIFORM) / total * scores
 
 
 def chances_by_score(scores: Vector, weight: NDArray[Any] | None, size: int) -> Vector:

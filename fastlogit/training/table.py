@@ -6,15 +6,20 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from fastlogit.core.arrow import as_type, decoded_type, from_numpy, is_number
-from fastlogit.core.checks import TOLERANCE, listed, shown, true_or_false
 from fastlogit.core.checks import missing as checked_missing
-from fastlogit.matrix import onehot
-from fastlogit.tables.errors import ColumnError
-from fastlogit.tables.record_batches import is_unnamed
+from fastlogit.core.checks import shown, true_or_false, whole_number
 from fastlogit.tables.source import open_table
-from fastlogit.training.categories import MOST_COLUMNS, Categories, reason_against, refuse
-from fastlogit.training.roles import FINITE, adding_remedies, choose_roles, find_columns
+from fastlogit.training.categories import Categories
+from fastlogit.training.roles import adding_remedies, choose_roles, find_columns
+from fastlogit.training.table_columns import missing_row, read_columns, read_matrix
+from fastlogit.training.table_features import (
+    Found,
+    Request,
+    choose_features,
+    label_notes,
+    must_have_rows,
+    one_hot,
+)
 from fastlogit.training.table_labels import (
     Labels,
     find_labels,
@@ -29,12 +34,10 @@ if TYPE_CHECKING:
 
     from fastlogit.core.checks import Missing
     from fastlogit.tables.csv_options import CSVOptions
-    from fastlogit.tables.table import Batch, Columns, Table
+    from fastlogit.tables.table import Columns, Table
     from fastlogit.training.roles import ColumnRoles
     from fastlogit.training.targets import Label
 
-# In a table of at least this many rows, a note says if a column has a category for each row.
-_LEAST_NOTED = 20
 # Few enough that the rows of X, which are filled column by column, stay in the cache.
 _BATCH_ROWS = 1 << 14
 
@@ -54,24 +57,24 @@ class TrainingData(NamedTuple):
         None if the columns have no names.
     skipped : int
         Number of rows left out.
-    categories : dict of tuple of str
-        For each text column, the categories in the rows that were kept, in order.  Each has a
-        feature; these follow the features that are numbers, in the order that
-        :class:`fastlogit.LogisticModel` needs.
+    categories : dict of tuple of str or None
+        For each text column, the categories in the rows that were kept, in order.  If the last one
+        is None, it is a group of rare ones.  Each has a feature; these follow the features that are
+        numbers, in the order that :class:`fastlogit.LogisticModel` needs.
     classes : tuple of labels
         The labels of t = 0, t = 1 and so on, for :class:`fastlogit.LogisticModel`.
     weight, offset : ndarray (n,), or None
         float64; `offset` is (n, K) if there are K labels, more than two.
     notes : tuple of str
         Warnings for people: an index of the rows was left out, a column has a category for each
-        row, or a label may be a mistake.
+        row or only rare ones, or a label may be a mistake.
     """
 
     X: Any
     t: NDArray[np.float64]
     feature_names: tuple[str, ...] | None
     skipped: int
-    categories: dict[str, tuple[str, ...]]
+    categories: dict[str, tuple[str | None, ...]]
     classes: tuple[Label, ...] = (0, 1)
     weight: NDArray[np.float64] | None = None
     offset: NDArray[np.float64] | None = None
@@ -88,6 +91,7 @@ def read_table(
     missing: Missing = "error",
     categorical: Sequence[str] = (),
     ignore: Sequence[str] = (),
+    min_count: int = 1,
     drop_first: bool = False,
     intercept: bool = True,
     source_format: str | None = None,
@@ -118,6 +122,12 @@ def read_table(
         identifiers.
     ignore : sequence of str
         Columns that are left out.
+    min_count : int
+        Categories of a column with fewer rows are grouped into one, whose name in `categories` is
+        None.  When the model scores, all texts without a category of their own belong to this
+        group, so none is unknown.  A single rare category makes a group, and the group may have
+        fewer rows as well.  A column without rare categories has no group.  Rows that are left out
+        do not count; weights are ignored.
     drop_first : bool
         Whether the first category of each column has no feature.  With an intercept and without a
         penalty, the features would otherwise be collinear.
@@ -171,41 +181,94 @@ def read_table(
     >>> data.feature_names, data.categories, data.classes
     (('month', 'from=JFK', 'from=LGA'), {'from': ('JFK', 'LGA')}, ('no', 'yes'))
     """
+    request = make_request(
+        open_table(source, file_format=source_format, width=width, csv=csv),
+        label,
+        positive=positive,
+        weight=weight,
+        offset=offset,
+        missing=missing,
+        categorical=categorical,
+        ignore=ignore,
+        min_count=min_count,
+        drop_first=drop_first,
+        intercept=intercept,
+    )
+    return read_all(request)
+
+
+def read_all(request: Request) -> TrainingData:
+    """Read all rows into memory."""
+    table, roles = request.table, request.roles
+    if roles is None:
+        return _read_libsvm(request)
+    with adding_remedies(table, roles):
+        rows, found = _read_rows(table, roles)
+        features = choose_features(request, found)
+    vectors = list(rows.vectors)
+    if found.labels is not None:
+        t, classes, _ = found.labels.targets(vectors.pop(0), request.positive)
+    else:
+        count = len(roles.targets)
+        shares = vectors[-count:]
+        t, classes, _ = probability_targets(table, roles.targets, shares, request.positive)
+        del vectors[-count:]
+    weights = vectors.pop(0) if roles.has_weight else None
+    must_have_offsets(table, roles, classes)
+    offsets = None
+    if vectors:
+        offsets = vectors[0] if len(vectors) == 1 else np.column_stack(vectors)
+    X = rows.X
+    if features.texts:
+        places = [
+            np.array(list(one.places.values()), np.int32)[codes]
+            for one, codes in zip(features.texts, rows.codes.T, strict=True)
+        ]
+        X = one_hot(X, places, [one.size for one in features.texts])
+    notes = (*features.notes, *label_notes(found, classes)) if features.names else ()
+    skipped = found.read - found.kept
+    return TrainingData(
+        X, t, features.names, skipped, features.categories, classes, weights, offsets, notes
+    )
+
+
+def make_request(
+    table: Table,
+    label: Columns,
+    *,
+    positive: Label | None,
+    weight: str | int | None,
+    offset: Columns,
+    missing: Missing,
+    categorical: Sequence[str],
+    ignore: Sequence[str],
+    min_count: int,
+    drop_first: bool,
+    intercept: bool,
+) -> Request:
+    """Check the arguments of `read_table`, and choose the role of each column."""
     checked_missing(missing, ("error", "skip"))
     drop_first = true_or_false(drop_first, "drop_first")
     intercept = true_or_false(intercept, "intercept")
+    min_count = whole_number(min_count, "min_count", 1)
     if not isinstance(positive, bool | int | float | str | np.generic | None):
         raise TypeError(f"positive must be a label; got {shown(positive)}")
-    table = open_table(source, file_format=source_format, width=width, csv=csv)
-    targets = find_labels(table, label)
-    if not targets:
+    roles = None
+    if targets := find_labels(table, label):
+        roles = choose_roles(table, targets, weight, offset, categorical, ignore)
+    else:
         must_be_absent(table, weight=weight, offset=offset)
         for argument, names in (("ignore", ignore), ("categorical", categorical)):
             find_columns(table, names, argument)
-        return _read_libsvm(table, missing, positive)
-    roles = choose_roles(table, targets, weight, offset, categorical, ignore)
-    with adding_remedies(table, roles):
-        read = _read_rows(table, roles, missing)
-    rows, skipped = read.rows, read.total - read.rows.count
-    vectors = list(rows.vectors)
-    if read.labels is not None:
-        t, classes, _ = read.labels.targets(vectors.pop(0), positive)
-    else:
-        count = len(targets)
-        t, classes, _ = probability_targets(table, targets, vectors[-count:], positive)
-        del vectors[-count:]
-    weights = vectors.pop(0) if weight is not None else None
-    offsets = _offsets(table, vectors, classes)
-    if table.names is None:
-        return TrainingData(rows.X, t, None, skipped, {}, classes, weights, offsets)
-    _refuse_texts(table, roles, read)
-    dropped = [
-        int(drop_first and (intercept or place > 0)) for place in range(len(read.categories))
-    ]
-    feature_names, texts = _name_features(table, roles, read.categories, dropped)
-    X = _one_hot(rows, read.categories, list(texts.values()), dropped) if texts else rows.X
-    notes = _notes(table, roles, read, classes)
-    return TrainingData(X, t, feature_names, skipped, texts, classes, weights, offsets, notes)
+    return Request(table, roles, positive, missing == "skip", min_count, drop_first, intercept)
+
+
+def must_have_offsets(table: Table, roles: ColumnRoles, classes: Sequence[Label]) -> None:
+    """Raise a ValueError unless there are no offsets, or one for each logit."""
+    logits, count = 1 if len(classes) == 2 else len(classes), len(roles.offsets)
+    if count not in (0, logits):
+        plural = "s, one for each label" if logits > 1 else ""
+        raise ValueError(f"{table.name}: offset must be {logits} column{plural}; got {count}")
 
 
 # Reading ----------------------------------------------------------------------------------
@@ -255,298 +318,45 @@ class _Rows:
             array.resize((rows, *array.shape[1:]), refcheck=False)
 
 
-class _Read(NamedTuple):
-    """The rows of a table that have no missing value, and how many rows it has in all."""
-
-    rows: _Rows
-    labels: Labels | None
-    # Of each text column.
-    categories: list[Categories]
-    total: int
-
-
-def _read_rows(table: Table, roles: ColumnRoles, missing: str) -> _Read:
-    numeric, order = [*roles.numbers, *roles.measures], roles.order
+def _read_rows(table: Table, roles: ColumnRoles) -> tuple[_Rows, Found]:
+    """The rows of a table that have no missing value, and what the table holds."""
     dtype = np.result_type(np.float32, *(table.dtypes[position] for position in roles.numbers))
     d = len(roles.numbers)
     count = len(roles.labels) + len(roles.measures)
     rows = _Rows(table.rows or 0, d, count, len(roles.text), dtype)
     labels = Labels(table, roles.labels[0]) if roles.labels else None
-    categories = [Categories() for _ in roles.text]
-    total = 0
-    absent = np.zeros(len(order), np.int64)
-    text = {*roles.labels, *roles.text}
-    for batch in table.read(table.want(order, text=text, batch_rows=_BATCH_ROWS)):
-        arrays = _to_numpy(batch.data, numeric)
-        _check_values(table, roles, arrays, batch)
-        others = [
-            _as_categories(table, batch.data.column(place), position)
-            for place, position in enumerate(roles.text, len(order) - len(roles.text))
-        ]
-        if labels is not None:
-            others.insert(0, labels.parse(_column(batch.data, roles.labels[0], len(numeric))))
-        nulls = [_is_null(column) for column in (*arrays, *others)]
-        absent += [np.count_nonzero(null) for null in nulls]
-        total += len(nulls[0])
-        present = np.flatnonzero(~np.logical_or.reduce(nulls))
-        if len(present) < len(nulls[0]):
-            arrays = [column[present] for column in arrays]
-            others = [column.take(_as_indices(column, present)) for column in others]
-        here = batch.first + present
-        vectors = arrays[d:]
-        if labels is not None:
-            vectors.insert(0, labels.add(others.pop(0), batch.file, here))
-        codes = [
-            values.number(column, batch.file, here)
-            for values, column in zip(categories, others, strict=True)
-        ]
-        rows.append(arrays[:d], vectors, codes)
-    if rows.count == 0 or (missing == "error" and absent.any()):
-        _refuse_empty(table, roles, absent, total)
-    if missing == "error" and absent.any():
-        _refuse_missing(table, order, absent, total)
-    _must_have_rows(table, rows.count, total)
+    texts = [Categories() for _ in roles.text]
+    total, has_fractions = 0, False
+    absent = np.zeros(len(roles.order), np.int64)
+    wanted = table.want(roles.order, text=roles.as_stored, batch_rows=_BATCH_ROWS)
+    for batch in table.read(wanted):
+        found = read_columns(table, roles, batch, labels, texts)
+        absent += found.absent
+        total += found.read
+        has_fractions = has_fractions or (table.csv is not None and found.have_fractions())
+        vectors = found.measures if found.labels is None else [found.labels, *found.measures]
+        rows.append(found.numbers, vectors, found.codes)
     rows.resize(rows.count)
-    return _Read(rows, labels, categories, total)
+    return rows, Found(total, rows.count, absent, labels, texts, has_fractions)
 
 
-def _offsets(
-    table: Table, columns: list[NDArray[np.float64]], classes: Sequence[Label]
-) -> NDArray[np.float64] | None:
-    """The offsets as they belong to the logits; None without a column."""
-    logits = 1 if len(classes) == 2 else len(classes)
-    if len(columns) not in (0, logits):
-        plural = "s, one for each label" if logits > 1 else ""
-        raise ValueError(
-            f"{table.name}: offset must be {logits} column{plural}; got {len(columns)}"
-        )
-    if not columns:
-        return None
-    return columns[0] if logits == 1 else np.column_stack(columns)
-
-
-def _column(data: Any, position: int, place: int) -> Any:
-    """A column of an array by its position, or of a record batch by its place in that."""
-    return data.column(place) if hasattr(data, "column") else data[:, position]
-
-
-def _to_numpy(data: Any, positions: list[int]) -> list[NDArray[Any]]:
-    """Columns of numbers, in this order, with NaN for nulls."""
-    columns = [_column(data, position, place) for place, position in enumerate(positions)]
-    if not hasattr(data, "column"):
-        return columns
-    import pyarrow as pa
-
-    # Arrow's booleans are single bits.
-    columns = [one.cast(pa.uint8()) if pa.types.is_boolean(one.type) else one for one in columns]
-    return [column.to_numpy(zero_copy_only=False) for column in columns]
-
-
-def _as_categories(table: Table, column: Any, position: int) -> Any:
-    """A text column as strings; booleans become integers if another file has integers."""
-    kind = decoded_type(table.schema.field(position).type)
-    if table.typed and is_number(kind):
-        column = as_type(column, kind)
-    return onehot.as_text(table.clean_text(column))
-
-
-def _is_null(column: Any) -> NDArray[np.bool_]:
-    if isinstance(column, np.ndarray):
-        return np.isnan(column)
-    null: NDArray[np.bool_] = column.is_null().to_numpy(zero_copy_only=False)
-    return null
-
-
-def _as_indices(column: Any, rows: NDArray[np.int64]) -> Any:
-    """Row numbers in the form that the column's `take` needs."""
-    return rows if isinstance(column, np.ndarray) else from_numpy(rows)
-
-
-def _read_libsvm(table: Table, missing: str, positive: Label | None) -> TrainingData:
+def _read_libsvm(request: Request) -> TrainingData:
     """Read CSR matrices with their labels."""
     from scipy.sparse import csr_array, vstack
 
+    table = request.table
     labels = Labels(table, None)
     matrices, numbers, rows = [], [], 0
     for batch in table.read(table.want(range(len(table.dtypes)))):
-        X, t = batch.data, labels.parse(batch.labels)
-        row_numbers = np.repeat(np.arange(X.shape[0]), np.diff(X.indptr))
-        if np.isinf(X.data).any():
-            row = batch.first + int(row_numbers[np.argmax(np.isinf(X.data))])
-            raise ValueError(f"{batch.file}: every value must be finite; got inf in row {row}")
-        absent = np.isnan(t)
-        absent[row_numbers[np.isnan(X.data)]] = True
-        if missing == "error" and absent.any():
-            row = batch.first + int(np.argmax(absent))
-            raise ValueError(
-                f"{batch.file}: row {row} has a missing value (missing='skip' leaves out such rows)"
-            )
-        rows += t.size
-        present = np.flatnonzero(~absent)
-        matrices.append(X if present.size == t.size else X[present])
-        numbers.append(labels.add(t[present], batch.file, batch.first + present))
+        found = read_matrix(batch, labels)
+        if found.first_absent is not None and not request.skips:
+            raise missing_row(batch.file, batch.first + found.first_absent)
+        rows += found.read
+        X = batch.data
+        matrices.append(X if found.present.size == found.read else X[found.present])
+        numbers.append(found.labels)
     count = sum(map(len, numbers))
-    _must_have_rows(table, count, rows)
-    t, classes, _ = labels.targets(np.concatenate(numbers), positive)
+    must_have_rows(table, count, rows)
+    t, classes, _ = labels.targets(np.concatenate(numbers), request.positive)
     X = csr_array(vstack(matrices, "csr"))
     return TrainingData(X, t, None, rows - count, {}, classes)
-
-
-# Features ---------------------------------------------------------------------------------
-
-
-def _name_features(
-    table: Table, roles: ColumnRoles, categories: list[Categories], dropped: list[int]
-) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]]]:
-    """Names of the features, and the categories of each text column."""
-    assert table.names is not None
-    names = [table.names[position] for position in roles.numbers]
-    taken = set(names)  # includes the names of categories that have no feature
-    texts: dict[str, tuple[str, ...]] = {}
-    for position, values, first in zip(roles.text, categories, dropped, strict=True):
-        column = table.names[position]
-        texts[column] = tuple(sorted(set(values.spelled())))
-        own = [onehot.feature_name(column, one) for one in texts[column]]
-        if twice := taken & set(own):
-            raise ValueError(
-                f"{table.name}: {shown(min(twice))} is a feature twice, once of {column!r}"
-            )
-        taken |= set(own)
-        names += own[first:]
-    return tuple(names), texts
-
-
-def _one_hot(
-    rows: _Rows,
-    categories: list[Categories],
-    texts: list[tuple[str, ...]],
-    dropped: list[int],
-) -> Any:
-    """X as a CSR matrix with a column for each category; `texts` has them in order."""
-    from scipy.sparse import csr_array
-
-    n, width = rows.X.shape
-    d = width - len(categories)
-    indices = np.empty((n, width), np.int32)
-    indices[:, :d] = np.arange(d)
-    total = d
-    for j, (values, ordered, first) in enumerate(zip(categories, texts, dropped, strict=True), d):
-        place_in_order = {text: place for place, text in enumerate(ordered)}
-        places = np.array([place_in_order[text] for text in values.spelled()], np.int32)
-        place = places[rows.codes[:, j - d]] - first
-        # A category without a feature is stored as 0, in any column.
-        rows.X[:, j] = place >= 0
-        size = len(ordered) - first
-        indices[:, j] = np.maximum(place, 0) + total if size else 0
-        total += size
-    if total == 0:
-        raise ValueError("X must have a column that is not the same everywhere")
-    index_type = np.int32 if n * width < 2**31 else np.int64
-    indptr = np.arange(n + 1, dtype=index_type) * index_type(width)
-    return csr_array((rows.X.reshape(-1), indices.reshape(-1), indptr), (n, total))
-
-
-def _notes(
-    table: Table, roles: ColumnRoles, read: _Read, classes: Sequence[Label]
-) -> tuple[str, ...]:
-    """Notes on index columns, on columns with a category for each row, and on labels."""
-    assert table.names is not None
-    notes = [_index_note(table, position) for position in roles.index_columns]
-    count = read.rows.count
-    notes += [
-        f"{table.describe(position)} of {table.name} has a category for each of its {count} "
-        f"rows (ignore=[{table.names[position]!r}] leaves it out)"
-        for position, values in zip(roles.text, read.categories, strict=True)
-        if position not in roles.chosen and len(values.numbers) == count >= _LEAST_NOTED
-    ]
-    notes += read.labels.notes(classes) if read.labels is not None else []
-    return tuple(notes)
-
-
-def _index_note(table: Table, position: int) -> str:
-    """A note that an index column was left out, and how to make it a feature."""
-    assert table.names is not None
-    unnamed = is_unnamed(table.names[position])
-    remedy = "under another name" if unnamed else "after reset_index() in pandas"
-    return (
-        f"left out {table.describe(position)} of {table.name}, which is an index of the rows "
-        f"({remedy} it is a feature)"
-    )
-
-
-# Errors -----------------------------------------------------------------------------------
-
-
-def _check_values(
-    table: Table, roles: ColumnRoles, arrays: list[NDArray[Any]], batch: Batch
-) -> None:
-    """Check the values of a batch, whose rows are still numbered as in the file; NaN is allowed."""
-    positions = [*roles.numbers, *roles.measures]
-    for position, column in zip(positions, arrays, strict=True):
-        rule = roles.rules.get(position, FINITE)
-        bad = np.isinf(column) | (column < rule.least)
-        if bad.any():
-            row = int(np.argmax(bad))
-            text = str(column[row])
-            remedy = table.csv.as_missing([text]) if table.csv and "inf" in text else ""
-            names = [table.names[position]] if table.names else []
-            raise ColumnError(
-                f"{batch.file}: {table.describe(position)} must {rule.text}; got {text} in row "
-                f"{batch.first + row}{remedy}",
-                names,
-            )
-    if len(roles.targets) > 1:
-        total = np.sum(arrays[-len(roles.targets) :], axis=0)
-        if (wrong := abs(total - 1.0) > TOLERANCE).any():
-            row = int(np.argmax(wrong))
-            raise ValueError(
-                f"{batch.file}: the labels must be probabilities with the sum 1; got "
-                f"{total[row]:.9g} in row {batch.first + row}"
-            )
-
-
-def _refuse_texts(table: Table, roles: ColumnRoles, read: _Read) -> None:
-    """Raise one error for all text columns that have no categories."""
-    assert table.names is not None
-    reasons = {
-        table.names[position]: reason_against(values, table.name, read.rows.count, table.csv)
-        for position, values in zip(roles.text, read.categories, strict=True)
-        if position not in roles.chosen
-    }
-    if any(reasons.values()):
-        numbers = (read.rows.X, *read.rows.vectors)
-        has_fractions = any((values != np.trunc(values)).any() for values in numbers)
-        refuse(table.name, reasons, may_be_text=True, csv=table.csv, has_fractions=has_fractions)
-
-
-def _refuse_empty(table: Table, roles: ColumnRoles, absent: NDArray[np.int64], rows: int) -> None:
-    """Raise an error if columns are empty; without them, no value may be missing."""
-    counts = zip(roles.order, absent.tolist(), strict=True)
-    empty = [position for position, count in counts if count == rows > 0]
-    features = [one for one in empty if one not in (*roles.labels, *roles.measures)]
-    if not empty:
-        return
-    remedy = ""
-    if features and table.names is not None:
-        names = [table.names[one] for one in features[:MOST_COLUMNS]]
-        remedy = f" (ignore={names!r} leaves out {'that column' if len(names) == 1 else 'those'})"
-    columns = listed([table.names[one] if table.names else one for one in empty], MOST_COLUMNS)
-    plural, has = ("", "has") if len(empty) == 1 else ("s", "have")
-    raise ValueError(f"{table.name}: column{plural} {columns} {has} no value in any row{remedy}")
-
-
-def _refuse_missing(table: Table, order: list[int], absent: NDArray[np.int64], rows: int) -> None:
-    """Raise the error for missing values."""
-    first = int(np.argmax(absent > 0))
-    count, others = int(absent[first]), int(np.count_nonzero(absent)) - 1
-    also = f", and there are some in {others} other column{'s' * (others > 1)}" if others else ""
-    raise ValueError(
-        f"{table.name}: {table.describe(order[first])} has {count} missing "
-        f"value{'s' * (count > 1)} in {rows} row{'s' * (rows > 1)}{also} (missing='skip' leaves "
-        "those rows out)"
-    )
-
-
-def _must_have_rows(table: Table, count: int, rows: int) -> None:
-    if count == 0:
-        raise ValueError(f"{table.name}: has no rows{' without a missing value' * (rows > 0)}")

@@ -94,7 +94,7 @@ class Labels:
     """
 
     def __init__(self, table: Table, position: int | None) -> None:
-        self.table = table
+        self.table, self.position = table, position
         self.name = "the label" if position is None else table.describe(position)
         self.kind = "" if position is None else _dtype_kind(table, position)
         self.texts = Categories()
@@ -162,6 +162,17 @@ class Labels:
         self.broken = self.broken or first(~np.isfinite(values) | (values != np.floor(values)))
         return values
 
+    def merge(self, other: Labels) -> Labels:
+        """The labels of these rows and of later ones, as a new object."""
+        both = Labels(self.table, self.position)
+        both.texts = self.texts.merge(other.texts)
+        both._must_be_classes(both.texts.numbers)
+        both.number = other.number if self.number is None else self.number
+        both.outside = self.outside or other.outside
+        both.broken = self.broken or other.broken
+        both.has_booleans = self.has_booleans or other.has_booleans
+        return both
+
     def targets(self, added: NDArray[np.float64], positive: Any = None) -> Targets:
         """The targets and classes, from the results of `add` for all rows.
 
@@ -170,6 +181,14 @@ class Labels:
         found = self._text_targets(added) if self.texts.numbers else self._number_targets(added)
         self._must_be_classes(found.classes, added.size)
         return found if positive is None else self._with_positive(found, positive)
+
+    def of_distinct(self, added: NDArray[np.float64], rows: int, positive: Any = None) -> Targets:
+        """As `targets`, from each different result of `add`, and the number of rows."""
+        # Each three times, as labels of fewer rows would count as too many.
+        found = self.targets(np.repeat(added, 3), positive)
+        if not found.soft:
+            self._must_be_classes(found.classes, rows)
+        return found._replace(t=found.t[::3])
 
     def notes(self, classes: Sequence[Any]) -> list[str]:
         """Notes on labels, more than two, that may be mistakes."""
@@ -367,7 +386,7 @@ def encode_labels(
     key = targets.key
     if len(number) < len(classes):  # some are two spellings of one number, such as "1" and "1.0"
         number, key = {label: place for place, label in enumerate(classes)}, _identity
-    values = given if isinstance(given, np.ndarray) else _as_array(given)
+    values = given if isinstance(given, np.ndarray) else as_array(given)
     if isinstance(values, np.ndarray) and values.dtype.kind in "buif":
         t = _find_numbers(np.ma.getdata(values), number)
         t[targets.missing(values)] = np.nan
@@ -404,7 +423,7 @@ def _identity(label: Any) -> Any:
     return label
 
 
-def _as_array(column: Any) -> Any:
+def as_array(column: Any) -> Any:
     """An Arrow column of numbers as an array; any other decoded."""
     column = arrow.numbers(column)
     holds_numbers = arrow.is_number(column.type)

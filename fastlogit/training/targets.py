@@ -14,7 +14,7 @@ from fastlogit.core import checks
 from fastlogit.matrix.onehot import column_names
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -219,21 +219,30 @@ def class_weights(
     """Weights of the rows, multiplied by the factors of their classes."""
     if class_weight is None:
         return weight
+    numbers = found.t.astype(np.intp)
+
+    def totals() -> NDArray[Any]:
+        return np.bincount(numbers, weights=weight, minlength=len(found.classes))
+
+    factors = factors_of_classes(class_weight, found, totals)[numbers]
+    return factors if weight is None else factors * weight
+
+
+def factors_of_classes(
+    class_weight: ClassWeight, found: Targets, totals: Callable[[], NDArray[Any]]
+) -> NDArray[np.float64]:
+    """The factor of each class; `totals` gives the weights of the classes."""
     if found.soft:
         raise ValueError("class_weight needs labels; t has probabilities between 0 and 1")
-    numbers = found.t.astype(np.intp)
     if isinstance(class_weight, Mapping):
-        factors = class_factors(class_weight, found.classes, "t")
-    elif isinstance(class_weight, str) and class_weight == "balanced":
-        count = len(found.classes)
-        totals = np.bincount(numbers, weights=weight, minlength=count)
-        factors = [totals.sum() / (count * total) if total > 0.0 else 0.0 for total in totals]
-    else:
-        raise ValueError(
-            f"class_weight must be a dict, 'balanced' or None; got {checks.shown(class_weight)}"
-        )
-    row_factors = np.array(factors)[numbers]
-    return row_factors if weight is None else row_factors * weight
+        return np.array(class_factors(class_weight, found.classes, "t"))
+    if isinstance(class_weight, str) and class_weight == "balanced":
+        weights = totals()
+        shares = weights.sum() / (weights.size * np.where(weights > 0.0, weights, np.inf))
+        return np.asarray(shares, np.float64)
+    raise ValueError(
+        f"class_weight must be a dict, 'balanced' or None; got {checks.shown(class_weight)}"
+    )
 
 
 def class_factors(

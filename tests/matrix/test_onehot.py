@@ -128,6 +128,49 @@ def test_empty_dictionaries(values):
     assert not found.unknown.any()
 
 
+# The last of these belongs to all days but the first.
+GROUP = fl.LogisticModel(
+    COEF,
+    0.25,
+    (*NAMES[:4], "day (all others)"),
+    categories=CATEGORIES | {"day": ("1", None)},
+)
+
+
+@pytest.mark.parametrize("table_of", TABLES.values(), ids=TABLES)
+def test_a_group_contains_all_other_texts(table_of):
+    X = table_of(TABLE | {"day": ["1", "2", "", "01"]})
+    expected = [*LOGITS[:3], LOGITS[3] + 8]
+    np.testing.assert_array_equal(GROUP.decision(X), expected)
+    assert list(GROUP.columns.text["day"].items()) == [("1", 0.0), (None, 8.0)]
+    with pytest.raises(ValueError, match="column 'from' has 'SFO' in row 1"):
+        GROUP.decision(TABLE | {"from": ["JFK", "SFO", "EWR", ""]})
+
+
+def test_a_group_contains_no_nulls():
+    X = TABLE | {"day": pa.array(["1", None, "7", None])}
+    with pytest.raises(ValueError, match="X must have no nulls; column 'day' has 2"):
+        GROUP.decision(X)
+    assert np.isnan(GROUP.decision(X, missing="nan")).tolist() == [False, True, False, True]
+
+
+def test_a_group_without_a_feature_adds_nothing():
+    model = fl.LogisticModel([1.0], 2.0, ("x=a",), categories={"x": ("a", None), "y": (None,)})
+    X = {"x": ["a", "b"], "y": ["c", "d"]}
+    assert model.decision(X).tolist() == [3.0, 2.0]
+
+
+def test_a_group_has_a_coefficient_for_each_class():
+    coef = [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]
+    names = ("x=a", "x (all others)")
+    model = fl.LogisticModel(coef, 0.0, names, categories={"x": ("a", None)})
+    assert model.decision({"x": ["b", "a"]}).tolist() == [[2.0, 4.0, 6.0], [1.0, 3.0, 5.0]]
+
+
+def test_the_summary_names_the_group():
+    assert "\nday (all others)     8\n" in GROUP.summary()
+
+
 def test_columns_must_be_those_of_the_model():
     with pytest.raises(ValueError, match="missing 'age'"):
         MODEL.decision({"from": ["JFK"], "day": ["1"]})
@@ -135,42 +178,41 @@ def test_columns_must_be_those_of_the_model():
         MODEL.decision({"from": ["JFK"], "day": ["1"], "age": [1.0], "x": [1.0]})
 
 
-def test_a_model_file_keeps_categories(tmp_path):
+@pytest.mark.parametrize(("given", "day"), [(MODEL, ["1", "2"]), (GROUP, ["1", None])])
+def test_a_model_file_keeps_categories(tmp_path, given, day):
     path = tmp_path / "model.json"
-    MODEL.save(path)
+    given.save(path)
     assert json.loads(path.read_text())["categories"] == {
         "from": ["EWR", "JFK", "LGA"],
-        "day": ["1", "2"],
+        "day": day,
     }
-    for model in (fl.load(path), copy.deepcopy(MODEL), pickle.loads(pickle.dumps(MODEL))):
-        assert model.categories == CATEGORIES
+    for model in (fl.load(path), copy.deepcopy(given), pickle.loads(pickle.dumps(given))):
+        assert model.categories == CATEGORIES | {"day": tuple(day)}
         np.testing.assert_array_equal(model.decision(TABLE), LOGITS)
+
+
+LISTS = "categories must map names to lists of texts, the last of which may be None"
 
 
 @pytest.mark.parametrize(
     ("categories", "names", "message"),
     [
         (None, NAMES, "categories must map columns to categories; got None"),
-        (
-            {"from": "EWR"},
-            NAMES,
-            "categories must map names to lists of texts; got .* for 'from'",
-        ),
-        (
-            {"from": [1, 2]},
-            NAMES,
-            "categories must map names to lists of texts; got .* for 'from'",
-        ),
-        (
-            {"from": None},
-            NAMES,
-            "categories must map names to lists of texts; got .* for 'from'",
-        ),
-        ({1: ["a"]}, NAMES, "categories must map names to lists of texts; got .* for 1"),
+        ({"from": "EWR"}, NAMES, f"{LISTS}; got .* for 'from'"),
+        ({"from": [1, 2]}, NAMES, f"{LISTS}; got .* for 'from'"),
+        ({"from": None}, NAMES, f"{LISTS}; got .* for 'from'"),
+        ({1: ["a"]}, NAMES, f"{LISTS}; got .* for 1"),
+        ({"from": [None, "a"]}, NAMES, f"{LISTS}; got .* for 'from'"),
+        ({"from": ["a", None, None]}, NAMES, f"{LISTS}; got .* for 'from'"),
         ({"from": []}, NAMES, "categories of 'from' must be one or more, and differ"),
         ({"from": ["a", "a"]}, NAMES, "categories of 'from' must be one or more, and differ"),
         ({"age": ["a"]}, NAMES, "categories has 'age', which is in feature_names as well"),
         ({"a": ["b=c"], "a=b": ["c"]}, NAMES, "categories must differ; got 'a=b=c' twice"),
+        (
+            {"a": ["b (all others)"], "a=b": [None]},
+            NAMES,
+            r"categories must differ; got 'a=b \(all others\)' twice",
+        ),
         ({"from": ["a"]}, None, "categories must go with feature_names"),
     ],
 )
@@ -217,6 +259,12 @@ def test_booleans_are_found_in_every_spelling(categories):
         found = onehot.look_up(pa.array(values), onehot.encoding(coefficients))
         assert found.logits.tolist() == [1.0, 2.0]
         assert not found.unknown.any()
+
+
+def test_booleans_beside_a_group_are_found_in_every_spelling():
+    known = onehot.encoding({"true": 1.0, None: 2.0})
+    column = pa.array(["TRUE", "1", "true", "false", "0", "2", ""])
+    assert onehot.look_up(column, known).logits.tolist() == [1.0, 1.0, 1.0, 2.0, 2.0, 2.0, 2.0]
 
 
 def test_other_texts_are_not_read_as_booleans():

@@ -28,7 +28,7 @@ from tests.models.test_model import HISTORY, MODEL, fields
 def content(**changes):
     return {
         "format": FORMAT,
-        "version": VERSION,
+        "version": 4,
         "coef": [2.0, -1.0],
         "intercept": 0.5,
         "feature_names": ["a", "b"],
@@ -134,6 +134,15 @@ def test_a_file_that_passed_through_another_editor_is_read(tmp_path, encoding):
     path = tmp_path / "model.json"
     path.write_text(json.dumps(content()), encoding=encoding)
     assert fields(fl.load(str(path))) == fields(MODEL)
+
+
+@pytest.mark.parametrize(("last", "version"), [("y", 4), (None, 5)])
+def test_former_releases_can_read_a_file_without_groups(tmp_path, last, version):
+    path = tmp_path / "model.json"
+    model = fl.LogisticModel([1.0], 0.0, ("k=x",), categories={"k": ("x", last)})
+    model.save(path)
+    assert json.loads(path.read_text())["version"] == version
+    assert fields(fl.load(path)) == fields(model)
 
 
 def test_a_file_of_version_1_is_read(tmp_path):

@@ -13,6 +13,7 @@ import pytest
 
 import fastlogit as fl
 from fastlogit.scoring import CSVOptions, read_table
+from fastlogit.training.categories import Categories, choose_categories, find_categories
 from tests.scoring_data import write
 
 T = [0, 1, 1, 0]
@@ -172,6 +173,28 @@ def test_identifiers_are_told():
     assert "column 'id' has 1,000 different texts in 2,000 rows, which id" in refused(table)
     table["id"] = [f"a{row // 3}" for row in range(rows)]
     assert len(read_table(table, "t").categories["id"]) == 667
+
+
+def test_identifiers_are_told_only_if_grouping_leaves_them():
+    rows = 2000
+    table = {"x": np.arange(rows), "id": [f"a{row}" for row in range(rows)], "t": [0, 1] * 1000}
+    found = read_table(table, "t", min_count=2)
+    assert found.categories == {"id": (None,)}
+    assert found.notes == (
+        "column 'id' of dict has fewer than 2 rows of each text, so all are one category "
+        "(ignore=['id'] leaves it out)",
+    )
+    table["id"] = [f"a{row // 2}" for row in range(rows)]  # two rows each
+    assert "column 'id' has 1,000 different texts in 2,000 rows" in refused(table, min_count=2)
+    table["id"] = ["b" if row % 2 else f"a{row}" for row in range(rows)]
+    assert "column 'id' has 1,001 different texts in 2,000 rows" in refused(table)
+    found = read_table(table, "t", min_count=2)
+    assert (found.categories, found.notes) == ({"id": ("b", None)}, ())
+
+
+def test_other_reasons_hold_for_rare_texts_too():
+    assert "numbers, such as '7', and other" in refused({"k": list("aa7b"), "t": T}, min_count=2)
+    assert "looks like dates" in refused({"k": DATES[0], "t": T[:3]}, min_count=9)
 
 
 @pytest.mark.parametrize(("rows", "is_told"), [(50, False), (51, True)])
@@ -405,3 +428,49 @@ def test_booleans_among_the_integers_of_another_file_are_integers(tmp_path, suff
     fl.score(model, tmp_path, tmp_path / "out.npy", output="logit")
     first = [6.0, 5, 6], [6.0, 5, 7]
     assert np.load(tmp_path / "out.npy").tolist() == [*first[reverse], *first[not reverse]]
+
+
+# Rare categories ----------------------------------------------------------------------------
+
+
+def test_texts_are_counted_in_the_order_of_their_numbers():
+    texts = Categories()
+    for batch in (["b", "a", "b"], [], ["c", "a", "b"], ["a"]):
+        texts.number(pa.array(batch, pa.string()), "file", np.arange(len(batch)))
+    assert list(texts.numbers) == ["b", "a", "c"]
+    assert texts.counts == [3, 3, 1]
+
+
+@pytest.mark.parametrize(
+    ("counts", "min_count", "categories"),
+    [
+        ({"b": 2, "a": 1}, 1, ("a", "b")),
+        ({"b": 2, "a": 1}, 2, ("b", None)),
+        ({"b": 2, "a": 3}, 2, ("a", "b")),
+        ({"b": 2, "a": 1}, 3, (None,)),
+        ({"a": 9, "": 1, "b": 9}, 2, ("a", "b", None)),
+        ({"true": 2, "TRUE": 1, "False": 2}, 3, ("true", None)),
+        ({"true": 2, "1": 1, "0": 2, "2": 3}, 3, ("1", "2", None)),
+        ({"true": 2, "TRUE": 1, "other": 3}, 3, ("other", None)),
+    ],
+)
+def test_rare_texts_are_grouped(counts, min_count, categories):
+    assert choose_categories(counts, list(counts.values()), min_count) == categories
+
+
+@pytest.mark.parametrize(
+    ("texts", "categories", "places"),
+    [
+        ("bca", ("a", "b", None), [1, 2, 0]),
+        ("ab", (None,), [0, 0]),
+        (["TRUE", "0", "1"], ("true", None), [0, 1, 0]),
+        (["TRUE", "x", "True"], ("True", None), [0, 1, 0]),
+        (["TRUE", "x", "True"], ("True", "x", None), [2, 1, 0]),
+    ],
+)
+def test_training_finds_a_category_where_scoring_does(texts, categories, places):
+    assert find_categories(texts, categories).tolist() == places
+    names = [f"k={one}" for one in categories[:-1]] + ["k (all others)"]
+    coef = np.arange(len(names))
+    model = fl.LogisticModel(coef, 0.0, names, categories={"k": categories})
+    assert model.decision({"k": list(texts)}).tolist() == places

@@ -109,15 +109,6 @@ def test_margins_are_those_of_rows_with_a_weight():
     assert small(weight).margins(theta).least == pytest.approx(np.sort(margins)[1], rel=1e-12)
 
 
-def test_the_null_model_is_not_known_beside_offsets():
-    t = np.array([0.0, 1.0, 1.0, 1.0])
-    dataset = binomial(DENSE[:4], t).dataset
-    expected = -0.25 * np.log(0.25) - 0.75 * np.log(0.75)
-    assert dataset.mean_null_log_loss(with_intercept=True) == pytest.approx(expected, rel=1e-15)
-    assert dataset.mean_null_log_loss(with_intercept=False) == pytest.approx(np.log(2), rel=1e-15)
-    dataset = binomial(DENSE[:4], t, offset=np.zeros(4)).dataset
-    assert np.isnan(dataset.mean_null_log_loss(with_intercept=True))
-
 
 # Samples ----------------------------------------------------------------------------------
 

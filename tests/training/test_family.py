@@ -111,11 +111,12 @@ def test_the_loss_is_the_log_loss(weight):
 def test_the_null_model_predicts_the_mean(weight):
     y = np.average(T, weights=weight)
     expected = fl.log_loss(np.full(4, fl.logit(y)), T, weight, reduction="mean")
-    got = Binomial().mean_null_log_loss(T, weight, with_intercept=True)
+    family, weights = Binomial(), Binomial().class_weights(T, weight)
+    got = family.mean_null_log_loss(weights, with_intercept=True)
     assert got == pytest.approx(expected, rel=1e-14)
-    got = Binomial().mean_null_log_loss(T, weight, with_intercept=False)
+    got = family.mean_null_log_loss(weights, with_intercept=False)
     assert got == pytest.approx(math.log(2.0), rel=1e-15)
-    assert Binomial().mean_null_log_loss(np.ones(3), None, with_intercept=True) == 0.0
+    assert family.mean_null_log_loss(np.array([0.0, 3.0]), with_intercept=True) == 0.0
 
 
 def test_margins_are_positive_on_the_side_of_the_label():
@@ -137,17 +138,21 @@ def test_margins_of_classes_are_differences_of_logits():
     assert Softmax(3).margins(LOGITS, rows[[2, 2, 2]]).largest == 0.0
 
 
+def absent_classes(family, t):
+    return family.absent_classes(family.class_weights(t, None))
+
+
 @pytest.mark.parametrize(
     ("t", "absent"),
     [([1.0, 1.0], [0]), ([0.0, 0.0], [1]), ([0.0, 1.0], []), ([0.5, 0.5], [])],
 )
 def test_a_class_is_absent_if_all_labels_are_the_other(t, absent):
-    assert Binomial().absent_classes(np.array(t)) == absent
+    assert absent_classes(Binomial(), np.array(t)) == absent
 
 
 def test_classes_are_absent_that_no_row_has():
-    assert Softmax(4).absent_classes(np.array([0, 2, 2])) == [1, 3]
-    assert Softmax(3).absent_classes(np.array([[0.5, 0.0, 0.5], [0.0, 0.0, 1.0]])) == [1]
+    assert absent_classes(Softmax(4), np.array([0, 2, 2])) == [1, 3]
+    assert absent_classes(Softmax(3), np.array([[0.5, 0.0, 0.5], [0.0, 0.0, 1.0]])) == [1]
 
 
 @pytest.mark.parametrize("weight", [None, np.array([1.0, 2.0, 0.5, 3.0])])
@@ -158,9 +163,10 @@ def test_the_null_model_of_classes_predicts_their_shares(weight, soft):
     shares = np.average(rows, axis=0, weights=weight)
     expected = -(shares * np.log(shares)).sum()
     given = rows if soft else t
-    got = Softmax(3).mean_null_log_loss(given, weight, with_intercept=True)
+    weights = Softmax(3).class_weights(given, weight)
+    got = Softmax(3).mean_null_log_loss(weights, with_intercept=True)
     assert got == pytest.approx(expected, rel=1e-14)
-    got = Softmax(3).mean_null_log_loss(given, weight, with_intercept=False)
+    got = Softmax(3).mean_null_log_loss(weights, with_intercept=False)
     assert got == pytest.approx(math.log(3.0), rel=1e-15)
     logits = RNG.normal(size=(4, 3))
     expected = fl.softmax_log_loss(logits, given, weight)

@@ -10,6 +10,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy import sparse
 
 import fastlogit as fl
@@ -201,6 +203,8 @@ def test_labels_that_are_not_there(tmp_path, table, suffix, label, message):
         ({"positive": ["a"]}, r"positive must be a label; got \['a'\]"),
         ({"drop_first": pd.NA}, "drop_first must be True or False; got <NA>"),
         ({"intercept": 1}, "intercept must be True or False; got 1"),
+        ({"min_count": 0}, "min_count must be a whole number of at least 1; got 0"),
+        ({"min_count": 2.0}, "min_count must be a whole number of at least 1; got 2.0"),
         ({"source_format": ["csv"]}, r"source_format must be one of .*; got \['csv'\]"),
         ({"weight": 1.5}, "weight must be the name or the position of a column; got 1.5"),
         ({"offset": [1.0]}, r"offset must be the name or the position of a column; got 1.0"),
@@ -362,6 +366,83 @@ def test_categories_of_rows_that_are_left_out_are_none(kind):
     assert data.categories == {"k": ("b", "c")}
     assert data.X.toarray().tolist() == [[1.0, 0.0], [2.0, 0.0], [4.0, 1.0]]
     assert (data.t.tolist(), data.skipped) == ([0.0, 1.0, 0.0], 2)
+
+
+RARE = {
+    "k": ["b", "a", "b", "c", "a", "b", None],
+    "x": [1.0, 2, 3, 4, 5, 6, 7],
+    "t": [0, 1, 1, 0, 0, 1, 1],
+}
+
+
+@pytest.mark.parametrize(
+    ("min_count", "categories"),
+    [(1, ("a", "b", "c")), (2, ("a", "b", None)), (3, ("b", None)), (4, (None,))],
+)
+@pytest.mark.parametrize("suffix", [".parquet", ".csv"])
+def test_rare_categories_share_a_feature(tmp_path, suffix, min_count, categories):
+    source = write(pa.table(RARE), tmp_path / f"in{suffix}")
+    places = [categories.index(text if text in categories else None) for text in RARE["k"][:-1]]
+    X = np.column_stack([RARE["x"][:-1], np.eye(len(categories))[places]])
+    names = ["x", *("k (all others)" if one is None else f"k={one}" for one in categories)]
+    for first in (0, 1):
+        found = read_table(source, "t", missing="skip", min_count=min_count, drop_first=first == 1)
+        assert found.categories == {"k": categories}
+        assert found.feature_names == ("x", *names[1 + first :])
+        np.testing.assert_array_equal(found.X.toarray(), np.delete(X, slice(1, 1 + first), axis=1))
+
+
+def test_only_rows_that_are_kept_count():
+    table = RARE | {"x": [1.0, 2, 3, None, None, 6, 7]}
+    assert read_table(table, "t", missing="skip").categories == {"k": ("a", "b")}
+    assert read_table(table, "t", missing="skip", min_count=2).categories == {"k": ("b", None)}
+
+
+def test_the_name_of_a_group_may_be_taken():
+    table = {"t": [0, 1, 1], "k": ["a", "a", "b"], "k (all others)": [1.0, 2.0, 3.0]}
+    assert read_table(table, "t").feature_names == ("k (all others)", "k=a", "k=b")
+    with pytest.raises(ValueError, match=r"'k \(all others\)' is a feature twice, once of 'k'"):
+        read_table(table, "t", min_count=2)
+
+
+@given(
+    texts=st.lists(st.sampled_from(["a", "b", "c", "dé", "", "=", "k"]), min_size=4, max_size=60),
+    min_count=st.integers(1, 9),
+    l2=st.sampled_from([0.5, 2.0]),
+)
+@settings(max_examples=25)
+def test_a_group_is_a_category_that_replaces_rare_texts(tmp_path_factory, texts, min_count, l2):
+    rows, path = len(texts), tmp_path_factory.getbasetemp() / "group.json"
+    table = {"x": np.arange(rows) % 3, "t": np.arange(rows) % 2, "k": texts}
+    last = "\uffff"  # after all other texts
+    by_hand = [one if texts.count(one) >= min_count else last for one in texts]
+    models = []
+    for column, options in ((texts, {"min_count": min_count}), (by_hand, {})):
+        data = read_table(table | {"k": column}, "t", categorical=["k"], **options)
+        model = fl.fit(data.X, data.t, l2=l2, feature_names=data.feature_names)
+        models.append(dataclasses.replace(model, categories=data.categories))
+    grouped, expected = models
+    features = {"x": table["x"], "k": by_hand}
+    z = expected.decision(features)
+    grouped.save(path)
+    for model in (grouped, fl.load(path)):
+        np.testing.assert_array_equal(model.decision(features | {"k": texts}), z)
+        if last in by_hand:
+            never_seen = [one if one != last else "never seen" for one in by_hand]
+            np.testing.assert_array_equal(model.decision(features | {"k": never_seen}), z)
+
+
+_SPELLINGS = ["true", "True", "TRUE", "false", "False", "1", "0", "2", "maybe"]
+
+
+@given(st.lists(st.sampled_from(_SPELLINGS), min_size=2, max_size=30), st.integers(1, 6))
+def test_training_and_scoring_agree_on_booleans_and_rare_texts(texts, min_count):
+    t = np.arange(len(texts)) % 2
+    data = read_table({"k": texts, "t": t}, "t", categorical=["k"], min_count=min_count)
+    coef = 2.0 ** np.arange(data.X.shape[1])
+    model = fl.LogisticModel(coef, 0.0, data.feature_names, categories=data.categories)
+    np.testing.assert_array_equal(model.decision({"k": texts}), data.X @ coef)
+    assert (data.X.sum(axis=0) > 0).all()
 
 
 # Weights, offsets, and labels that are no column -----------------------------------------

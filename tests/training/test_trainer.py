@@ -7,7 +7,6 @@ and turns θ into coefficients.  Independent references confirm the optimum.
 
 from __future__ import annotations
 
-import math
 from types import SimpleNamespace
 
 import numpy as np
@@ -48,11 +47,8 @@ class TwoBinomials(Family):
     def log_loss(self, logits, t, weight, threads):
         return weight @ self.losses(logits, t)
 
-    def mean_null_log_loss(self, t, weight, *, with_intercept):
-        return math.nan
-
-    def absent_classes(self, t):
-        return [0] if (t == t[0]).all() else []
+    def class_weights(self, t, weight):
+        return np.array([0.0, t.size]) if (t == t[0]).all() else np.ones(2)
 
     def losses(self, Z, t):
         return (np.logaddexp(0.0, Z) - t * Z).sum(axis=1)

@@ -62,7 +62,9 @@ _NEAR = 4.0
 def sampled_newton_steps(objective: Objective, point: Point | None, settings: Settings) -> Steps:
     """Rounds of L-BFGS, each with the Hessian of a sample, or at last of all rows."""
     dataset, seed = objective.dataset, settings.seed
-    size = max(_SAMPLED_PER_COEFFICIENT * objective.coefficients, _LEAST_SAMPLED)
+    size = max(
+        _SAMPLED_PER_COEFFICIENT * objective.coefficients, _LEAST_SAMPLED, dataset.cheap_sample
+    )
     start = zero_or_theta(objective, point)
     if size < dataset.n // 2:
         few = objective.sample(size, seed)

@@ -1,0 +1,105 @@
+"""Rows that are not in memory together: the contract by which training reads them.
+
+A source of rows is a :class:`Partitions`.  It runs a *task*: a function of one batch, and a way to
+merge the results of several.  All that training does with the rows is such a task, so that rows can
+be in files, on a cluster, or anywhere else where functions can be sent.
+
+The results are merged in a tree that depends on the number of results alone.  So neither the number
+of threads or workers, nor the order in which they finish, nor a repeated attempt changes any bit.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from fastlogit.tables.table import Batch, Table, Wanted
+
+# Results that are merged at a time.
+FAN_IN = 8
+
+R = TypeVar("R")
+
+
+class Task(Protocol[R]):
+    """What to compute from each batch.  Tasks and results can be pickled and are never changed."""
+
+    @property
+    def name(self) -> str:
+        """A word for progress bars, such as "gradient"."""
+
+    def of_batch(self, batch: Batch) -> R | None:
+        """The result of one batch, in any thread or process; None if no row counts."""
+
+    def merge(self, results: Sequence[R]) -> R:
+        """The result of one or more batches together, from theirs in order."""
+
+
+class Partitions(ABC):
+    """Rows in pieces, which can be read again and again.
+
+    Attributes
+    ----------
+    header : Table
+        The columns; only `run` reads rows.
+    """
+
+    header: Table
+
+    @abstractmethod
+    def run(self, task: Task[R], wanted: Wanted) -> R | None:
+        """The result of a task for all batches in order; None if there are none.
+
+        Every read must give the same rows in the same batches.
+        """
+
+
+class Merger(Generic[R]):
+    """Merges results that arrive in order, always in the same tree: `FAN_IN` neighbours at a time.
+
+    It holds few results: at most `FAN_IN` of each level of the tree.
+    """
+
+    def __init__(self, task: Task[R]) -> None:
+        self._task = task
+        self._levels: list[list[R]] = []
+
+    def add(self, result: R) -> None:
+        """Take the next result."""
+        for level in self._levels:
+            level.append(result)
+            if len(level) < FAN_IN:
+                return
+            result = self._task.merge(level)
+            level.clear()
+        self._levels.append([result])
+
+    def result(self) -> R | None:
+        """The result of all; None if there are none."""
+        above: list[R] = []
+        for level in self._levels:
+            together = [*level, *above]
+            above = [self._task.merge(together)] if len(together) > 1 else together
+        return above[0] if above else None
+
+
+def merged(task: Task[R], results: Iterable[R | None]) -> R | None:
+    """The merged results, which come in order; None for no result."""
+    merger = Merger(task)
+    for result in results:
+        if result is not None:
+            merger.add(result)
+    return merger.result()
+
+
+def as_header(table: Table) -> Table:
+    """A table without its reader, as tasks carry it to other processes."""
+    return replace(table, reader=_nothing, files=())
+
+
+def _nothing(_: Wanted) -> Any:
+    raise AssertionError("only the source reads")

@@ -1,0 +1,243 @@
+"""The first read of rows that are not in memory: what must be known before training can begin."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from fastlogit.training import row_samples
+from fastlogit.training.categories import Categories
+from fastlogit.training.table_columns import read_columns, read_matrix
+from fastlogit.training.table_features import Found
+from fastlogit.training.table_labels import Labels
+from fastlogit.training.targets import MOST_CLASSES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from fastlogit.core.linalg import Vector
+    from fastlogit.tables.table import Batch, Table
+    from fastlogit.training.roles import ColumnRoles
+    from fastlogit.training.row_samples import RowSample
+
+# More different labels are an error, or numbers between 0 and 1.
+_MOST_LABELS = MOST_CLASSES + 1
+
+
+class Place(NamedTuple):
+    """A row of a file or partition."""
+
+    file: str
+    row: int
+
+
+class TargetWeights(NamedTuple):
+    """How the weight of the rows is spread over their targets.
+
+    Attributes
+    ----------
+    of_labels : dict of label to float
+        Σ weight of each label, a number or a text; at most `_MOST_LABELS` of them.
+    of_classes : ndarray (K,)
+        Σ weight P(class), where the targets are probabilities.
+    total : float
+        Σ weight.
+    rows : int
+        Rows with a weight.
+    soft : bool
+        Whether some of several columns of probabilities are neither 0 nor 1.
+    """
+
+    of_labels: dict[float | str, float]
+    of_classes: Vector
+    total: float
+    rows: int
+    soft: bool
+
+    def merge(self, other: TargetWeights) -> TargetWeights:
+        """The weights of these and of later rows."""
+        of_labels = dict(self.of_labels)
+        for label, weight in other.of_labels.items():
+            if label in of_labels or len(of_labels) < _MOST_LABELS:
+                of_labels[label] = of_labels.get(label, 0.0) + weight
+        return TargetWeights(
+            of_labels,
+            self.of_classes + other.of_classes,
+            self.total + other.total,
+            self.rows + other.rows,
+            self.soft or other.soft,
+        )
+
+
+class Survey(NamedTuple):
+    """The result of the first read.
+
+    Attributes
+    ----------
+    found : Found
+    first_absent : Place or None
+        The first row with a missing value.
+    weights : TargetWeights
+    sample : RowSample
+        Rows with a weight, drawn uniformly.
+    """
+
+    found: Found
+    first_absent: Place | None
+    weights: TargetWeights
+    sample: RowSample
+
+
+@dataclass
+class SurveyTask:
+    """The task of the first read.
+
+    Parameters
+    ----------
+    table : Table
+        The columns, without a reader.
+    roles : ColumnRoles or None
+        None if batches are matrices with labels besides.
+    size, seed : int
+        Rows of the sample, and its seed.
+    """
+
+    table: Table
+    roles: ColumnRoles | None
+    size: int
+    seed: int
+    name = "first read"
+    # A row with a key above this is surely not in the sample.  Only a hint: it changes no result.
+    _bound: float = field(default=np.inf, init=False)
+
+    def of_batch(self, batch: Batch) -> Survey:
+        """The survey of a batch."""
+        if self.roles is None:
+            return self._of_matrix(batch)
+        labels = Labels(self.table, self.roles.labels[0]) if self.roles.labels else None
+        texts = [Categories() for _ in self.roles.text]
+        found = read_columns(self.table, self.roles, batch, labels, texts)
+        # The weight, if there is one, is the first of the measures.
+        weight = found.measures[0] if self.roles.has_weight else None
+        if labels is None:
+            count = len(self.roles.targets)
+            weights = _of_probabilities(np.column_stack(found.measures[-count:]), weight)
+        else:
+            weights = _of_labels(labels, found.labels, weight)
+        first = None
+        if found.present.size < found.read:
+            absent = np.setdiff1d(np.arange(found.read), found.present, assume_unique=True)
+            first = Place(batch.file, batch.first + int(absent[0]))
+        has_fractions = self.table.csv is not None and found.have_fractions()
+        kept = found.present.size
+        summary = Found(found.read, kept, found.absent, labels, texts, has_fractions)
+        return Survey(summary, first, weights, self._draw(batch, found.present, weight))
+
+    def _of_matrix(self, batch: Batch) -> Survey:
+        labels = Labels(self.table, None)
+        found = read_matrix(batch, labels)
+        weight = None if batch.weight is None else batch.weight[found.present]
+        first = found.first_absent
+        kept = found.present.size
+        absent = np.array([found.read - kept])
+        return Survey(
+            Found(found.read, kept, absent, labels, [], has_fractions=False),
+            None if first is None else Place(batch.file, batch.first + first),
+            _of_labels(labels, found.labels, weight),
+            self._draw(batch, found.present, weight),
+        )
+
+    def _draw(
+        self, batch: Batch, present: NDArray[np.int64], weight: NDArray[Any] | None
+    ) -> RowSample:
+        """The rows of a batch that may be in the sample."""
+        rows = row_samples.row_count(batch)
+        drawn = row_samples.random_numbers(self.seed, batch, rows)
+        keys = np.full(rows, np.inf)
+        chosen = present if weight is None else present[weight > 0.0]
+        keys[chosen] = drawn[chosen]
+        keys[keys > self._bound] = np.inf
+        return row_samples.draw(batch, keys, np.ones(rows), self.size)
+
+    def merge(self, surveys: Sequence[Survey]) -> Survey:
+        """The survey of several batches."""
+        sample = row_samples.merge_samples([one.sample for one in surveys], self.size)
+        if sample.keys.size == self.size:
+            self._bound = min(self._bound, float(sample.keys[-1]))
+        weights = surveys[0].weights
+        for other in surveys[1:]:
+            weights = weights.merge(other.weights)
+        found = _merge_found([one.found for one in surveys])
+        absent = next((one.first_absent for one in surveys if one.first_absent), None)
+        return Survey(found, absent, weights, sample)
+
+
+def _merge_found(several: Sequence[Found]) -> Found:
+    """What several batches hold together."""
+    labels, texts = several[0].labels, several[0].texts
+    for one in several[1:]:
+        if labels is not None and one.labels is not None:
+            labels = labels.merge(one.labels)
+        texts = [mine.merge(more) for mine, more in zip(texts, one.texts, strict=True)]
+    return Found(
+        sum(one.read for one in several),
+        sum(one.kept for one in several),
+        np.sum([one.absent for one in several], axis=0),
+        labels,
+        texts,
+        any(one.has_fractions for one in several),
+    )
+
+
+def _of_labels(
+    labels: Labels, numbers: NDArray[np.float64] | None, weight: NDArray[Any] | None
+) -> TargetWeights:
+    """The weights of labels, given by the numbers that stand for them."""
+    assert numbers is not None
+    texts = list(labels.texts.numbers)
+    of_classes = np.zeros(2)
+    if texts:
+        of_texts = np.bincount(numbers.astype(np.intp), weight, len(texts)).tolist()
+        of_labels: dict[float | str, float] = dict(zip(texts, of_texts, strict=True))
+    else:
+        values, of_values = _weights_of_numbers(numbers, weight)
+        of_labels = dict(zip(values[:_MOST_LABELS].tolist(), of_values.tolist(), strict=False))
+        if labels.outside is None:
+            weights = 1.0 if weight is None else weight
+            both = [np.sum(weights * share, dtype=np.float64) for share in (1.0 - numbers, numbers)]
+            of_classes = np.array(both)
+    return TargetWeights(of_labels, of_classes, *_total(weight, numbers.size), soft=False)
+
+
+def _weights_of_numbers(
+    numbers: NDArray[np.float64], weight: NDArray[Any] | None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The different numbers, and the weight of each."""
+    if numbers.size and numbers.min() >= 0.0 and numbers.max() < MOST_CLASSES:
+        places = numbers.astype(np.intp)
+        if (places == numbers).all():  # ten times faster than sorting
+            rows = np.bincount(places)
+            weights = rows if weight is None else np.bincount(places, weight)
+            found = np.flatnonzero(rows)
+            return found.astype(np.float64), weights[found].astype(np.float64)
+    values, places = np.unique(numbers, return_inverse=True)
+    return values, np.bincount(places, weight, values.size).astype(np.float64)
+
+
+def _of_probabilities(rows: NDArray[np.float64], weight: NDArray[Any] | None) -> TargetWeights:
+    """The weights of classes whose probabilities are given."""
+    rows = rows / rows.sum(axis=1, keepdims=True)
+    of_classes = rows.sum(axis=0) if weight is None else weight @ rows
+    soft = bool(((rows != 0.0) & (rows != 1.0)).any())
+    return TargetWeights({}, of_classes, *_total(weight, len(rows)), soft)
+
+
+def _total(weight: NDArray[Any] | None, rows: int) -> tuple[float, int]:
+    """Σ weight, and the number of rows with a weight."""
+    if weight is None:
+        return float(rows), rows
+    return float(np.sum(weight, dtype=np.float64)), int(np.count_nonzero(weight))

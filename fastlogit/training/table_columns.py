@@ -1,0 +1,198 @@
+"""A batch of a table that is trained on: its columns by role, without rows that miss a value."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from fastlogit.core.arrow import as_type, decoded_type, from_numpy, is_number
+from fastlogit.core.checks import TOLERANCE
+from fastlogit.matrix import onehot
+from fastlogit.tables.errors import ColumnError
+from fastlogit.training.roles import FINITE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from fastlogit.tables.table import Batch, Table
+    from fastlogit.training.categories import Categories
+    from fastlogit.training.roles import ColumnRoles
+    from fastlogit.training.table_labels import Labels
+
+
+class BatchColumns(NamedTuple):
+    """The columns of a batch; all but `absent` and `read` are of rows without a missing value."""
+
+    # Features that are numbers; weight, offsets and probabilities of classes, in this order.
+    numbers: list[NDArray[Any]]
+    measures: list[NDArray[Any]]
+    # Numbers that stand for labels (`Labels.add`); None if the targets are probabilities.
+    labels: NDArray[np.float64] | None
+    # Of each column of text, the number of the row's category.
+    codes: list[NDArray[np.int32]]
+    # The rows that these are, counted within the batch.
+    present: NDArray[np.int64]
+    # Missing values of each column, in the order of the roles, and all rows of the batch.
+    absent: NDArray[np.int64]
+    read: int
+
+    def have_fractions(self) -> bool:
+        """Whether a column of numbers holds one that is not whole."""
+        return any((one != np.trunc(one)).any() for one in (*self.numbers, *self.measures))
+
+
+def read_columns(
+    table: Table,
+    roles: ColumnRoles,
+    batch: Batch,
+    labels: Labels | None,
+    categories: Sequence[Categories],
+) -> BatchColumns:
+    """Check the columns of a batch, and number its labels and categories."""
+    numeric, d = [*roles.numbers, *roles.measures], len(roles.numbers)
+    arrays = numeric_columns(batch.data, numeric)
+    _check_values(table, roles, arrays, batch)
+    others = [
+        text_column(table, batch.data.column(place), position)
+        for place, position in enumerate(roles.text, len(roles.order) - len(roles.text))
+    ]
+    if labels is not None:
+        others.insert(0, labels.parse(column_at(batch.data, roles.labels[0], len(numeric))))
+    nulls = [_is_null(column) for column in (*arrays, *others)]
+    read = len(nulls[0])
+    absent = np.array([np.count_nonzero(null) for null in nulls], np.int64)
+    present = np.arange(read)
+    if absent.any():
+        present = np.flatnonzero(~np.logical_or.reduce(nulls))
+        arrays = [column[present] for column in arrays]
+        others = [column.take(_as_indices(column, present)) for column in others]
+    here = batch.first + present
+    added = None if labels is None else labels.add(others.pop(0), batch.file, here)
+    codes = [
+        values.number(column, batch.file, here)
+        for values, column in zip(categories, others, strict=True)
+    ]
+    return BatchColumns(arrays[:d], arrays[d:], added, codes, present, absent, read)
+
+
+def column_at(data: Any, position: int, place: int) -> Any:
+    """A column of an array by its position, or of a record batch by its place in that."""
+    return data.column(place) if hasattr(data, "column") else data[:, position]
+
+
+def numeric_columns(data: Any, positions: Sequence[int], first: int = 0) -> list[NDArray[Any]]:
+    """Columns of numbers, in this order, with NaN for nulls.
+
+    In a record batch they begin at the place `first`.
+    """
+    columns = [column_at(data, position, place) for place, position in enumerate(positions, first)]
+    if not hasattr(data, "column"):
+        return columns
+    import pyarrow as pa
+
+    # Arrow's booleans are single bits.
+    columns = [one.cast(pa.uint8()) if pa.types.is_boolean(one.type) else one for one in columns]
+    return [column.to_numpy(zero_copy_only=False) for column in columns]
+
+
+def text_column(table: Table, column: Any, position: int) -> Any:
+    """A text column as strings; booleans become integers if another file has integers."""
+    kind = decoded_type(table.schema.field(position).type)
+    if table.typed and is_number(kind):
+        column = as_type(column, kind)
+    return onehot.as_text(table.clean_text(column))
+
+
+def _is_null(column: Any) -> NDArray[np.bool_]:
+    if isinstance(column, np.ndarray):
+        return np.isnan(column)
+    null: NDArray[np.bool_] = column.is_null().to_numpy(zero_copy_only=False)
+    return null
+
+
+def _as_indices(column: Any, rows: NDArray[np.int64]) -> Any:
+    """Row numbers in the form that the column's `take` needs."""
+    return rows if isinstance(column, np.ndarray) else from_numpy(rows)
+
+
+def _check_values(
+    table: Table, roles: ColumnRoles, arrays: list[NDArray[Any]], batch: Batch
+) -> None:
+    """Check the values of a batch, whose rows are still numbered as in the file; NaN is allowed."""
+    positions = [*roles.numbers, *roles.measures]
+    for position, column in zip(positions, arrays, strict=True):
+        rule = roles.rules.get(position, FINITE)
+        bad = np.isinf(column) | (column < rule.least)
+        if bad.any():
+            row = int(np.argmax(bad))
+            text = str(column[row])
+            remedy = table.csv.as_missing([text]) if table.csv and "inf" in text else ""
+            names = [table.names[position]] if table.names else []
+            raise ColumnError(
+                f"{batch.file}: {table.describe(position)} must {rule.text}; got {text} in row "
+                f"{batch.first + row}{remedy}",
+                names,
+            )
+    if len(roles.targets) > 1:
+        total = np.sum(arrays[-len(roles.targets) :], axis=0)
+        if (wrong := abs(total - 1.0) > TOLERANCE).any():
+            row = int(np.argmax(wrong))
+            raise ValueError(
+                f"{batch.file}: the labels must be probabilities with the sum 1; got "
+                f"{total[row]:.9g} in row {batch.first + row}"
+            )
+
+
+# Matrices with labels besides their columns ------------------------------------------------
+
+
+class BatchMatrix(NamedTuple):
+    """What a batch holds that is a matrix, with its labels besides."""
+
+    # Numbers that stand for labels, of the rows without a missing value, and these rows.
+    labels: NDArray[np.float64]
+    present: NDArray[np.int64]
+    # The first row with a missing value, if there is one, and all rows of the batch.
+    first_absent: int | None
+    read: int
+
+
+def read_matrix(batch: Batch, labels: Labels) -> BatchMatrix:
+    """Check a batch of LIBSVM, or of arrays with their labels, and number its labels."""
+    X, t = batch.data, labels.parse(batch.labels)
+    values, entry_rows = X, None
+    if hasattr(X, "indptr"):
+        values, entry_rows = X.data, np.repeat(np.arange(X.shape[0]), np.diff(X.indptr))
+    rows = _first_rows(np.isinf(values), entry_rows)
+    if rows.size:
+        row = batch.first + int(rows[0])
+        raise ValueError(f"{batch.file}: every value must be finite; got inf in row {row}")
+    absent = np.isnan(t) if isinstance(t, np.ndarray) else _is_null(t)
+    absent[_first_rows(np.isnan(values), entry_rows)] = True
+    present = np.flatnonzero(~absent)
+    first = int(np.argmax(absent)) if present.size < absent.size else None
+    kept = t if first is None else t.take(_as_indices(t, present))
+    added = labels.add(kept, batch.file, batch.first + present)
+    return BatchMatrix(added, present, first, absent.size)
+
+
+def _first_rows(
+    wrong: NDArray[np.bool_], entry_rows: NDArray[np.int64] | None
+) -> NDArray[np.int64]:
+    """The rows with an element for which `wrong` holds, which may repeat.
+
+    `entry_rows` has the row of each element of a CSR matrix.
+    """
+    if entry_rows is None:
+        return np.flatnonzero(wrong.any(axis=1)) if wrong.any() else np.empty(0, np.int64)
+    return entry_rows[wrong]
+
+
+def missing_row(file: str, row: int) -> ValueError:
+    """The error for a missing value in a row of a file or partition."""
+    return ValueError(
+        f"{file}: row {row} has a missing value (missing='skip' leaves out such rows)"
+    )
