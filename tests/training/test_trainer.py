@@ -132,16 +132,13 @@ class RowsInNumPy(Dataset):
     def loss_at_zero(self):
         return self.family.log_loss(self.offset, self.t, self.weight, 1)
 
-    def mean_null_log_loss(self, *, with_intercept):
-        return self.family.mean_null_log_loss(self.t, self.weight, with_intercept=with_intercept)
-
     @property
     def centres(self):
         return self.given_centres
 
     @property
-    def absent_classes(self):
-        return self.family.absent_classes(self.t)
+    def class_weights(self):
+        return self.family.class_weights(self.t, self.weight)
 
     def sample(self, size, seed):
         rows = np.random.default_rng(seed).permutation(self.n)[:size]
