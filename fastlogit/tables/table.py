@@ -136,6 +136,8 @@ class Table:
         Names of columns that are the index of a data frame.
     has_labels : bool
         Whether batches have labels besides their columns.
+    label_kind : str
+        NumPy's kind of these labels; empty if the source does not know.
     edges : sequence of int, or None
         Rows at which any thread can begin to read, from 0 to the number of rows.  None if a
         single thread must read the table, or if `reader` uses several threads itself.
@@ -151,6 +153,7 @@ class Table:
     csv: CSVOptions | None = None
     index: tuple[str, ...] = ()
     has_labels: bool = False
+    label_kind: str = ""
     edges: Sequence[int] | None = None
     _states: tuple[Any, ...] = field(init=False)
 
@@ -322,14 +325,14 @@ class Table:
         all columns.
         """
         for batch in self._batches(wanted):
-            yield self._converted(batch, wanted)
+            yield self.converted(batch, wanted)
         self.must_be_unchanged()
 
     def map(self, function: Callable[[Batch], T], wanted: Wanted) -> Iterator[T]:
         """Call a function for each batch, several at a time; yield the results in order."""
 
         def results(load: Callable[[], Iterable[Batch]]) -> list[T]:
-            return [function(self._converted(batch, wanted)) for batch in load()]
+            return [function(self.converted(batch, wanted)) for batch in load()]
 
         for some in map_in_order(results, self._loads(wanted), wanted.threads):
             yield from some
@@ -365,7 +368,7 @@ class Table:
                 start = max(wanted.start, first)
                 yield partial(self.reader, wanted._replace(start=start, stop=stop, threads=1))
 
-    def _converted(self, batch: Batch, wanted: Wanted) -> Batch:
+    def converted(self, batch: Batch, wanted: Wanted) -> Batch:
         """A batch whose memory is validated, and whose columns are numbers unless read as text."""
         data = batch.data
         if not hasattr(data, "schema"):

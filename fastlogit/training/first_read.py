@@ -81,6 +81,8 @@ def read(
     targets = _targets(request, survey)
     if roles is not None:
         must_have_offsets(table, roles, targets.classes)
+    elif offsets_apart:
+        _must_fit(survey.sample.batch.offset, targets.classes)
     class_weights, factors = _class_weights(targets, survey.weights, class_weight)
     problem.must_have_weight(class_weights)
     reader = RowReader(
@@ -173,6 +175,16 @@ def _targets(request: Request, survey: Survey) -> _Labelled:
     t, classes, soft = labels.of_distinct(numbers, survey.found.kept, request.positive)
     of_labels = {} if soft else dict(zip(given, t.astype(int).tolist(), strict=False))
     return _Labelled(classes, soft, of_labels)
+
+
+def _must_fit(offset: Any, classes: tuple[Any, ...]) -> None:
+    """Raise a ValueError unless there is an offset for each logit."""
+    shape = from_classes(classes).logits_shape(1)[1:]
+    if offset.shape[1:] != shape:
+        raise ValueError(
+            f"offset must have shape {('n', *shape)}, as there are {len(classes)} classes; got "
+            f"{('n', *offset.shape[1:])}"
+        )
 
 
 def _class_weights(

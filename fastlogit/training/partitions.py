@@ -98,8 +98,9 @@ def merged(task: Task[R], results: Iterable[R | None]) -> R | None:
 
 def as_header(table: Table) -> Table:
     """A table without its reader, as tasks carry it to other processes."""
-    return replace(table, reader=_nothing, files=())
+    return replace(table, reader=nothing, files=())
 
 
-def _nothing(_: Wanted) -> Any:
+def nothing(_: Wanted) -> Any:
+    """The reader of a header."""
     raise AssertionError("only the source reads")

@@ -96,7 +96,7 @@ class Labels:
     def __init__(self, table: Table, position: int | None) -> None:
         self.table, self.position = table, position
         self.name = "the label" if position is None else table.describe(position)
-        self.kind = "" if position is None else _dtype_kind(table, position)
+        self.kind = table.label_kind if position is None else _dtype_kind(table, position)
         self.texts = Categories()
         # A number; the first one outside [0, 1], and the first one that is not whole.
         self.number: float | None = None
@@ -386,7 +386,7 @@ def encode_labels(
     key = targets.key
     if len(number) < len(classes):  # some are two spellings of one number, such as "1" and "1.0"
         number, key = {label: place for place, label in enumerate(classes)}, _identity
-    values = given if isinstance(given, np.ndarray) else as_array(given)
+    values = as_array(given)
     if isinstance(values, np.ndarray) and values.dtype.kind in "buif":
         t = _find_numbers(np.ma.getdata(values), number)
         t[targets.missing(values)] = np.nan
@@ -424,7 +424,9 @@ def _identity(label: Any) -> Any:
 
 
 def as_array(column: Any) -> Any:
-    """An Arrow column of numbers as an array; any other decoded."""
+    """An Arrow column of numbers as an array; any other decoded.  An array is returned as it is."""
+    if isinstance(column, np.ndarray):
+        return column
     column = arrow.numbers(column)
     holds_numbers = arrow.is_number(column.type)
     return column.to_numpy(zero_copy_only=False) if holds_numbers else decoded(column)
