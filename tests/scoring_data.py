@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 import sys
+import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -88,8 +91,33 @@ def pair_text(delimiter=","):
     return file.getvalue()
 
 
+def libsvm_text(zero_based=False):
+    file = io.BytesIO()
+    dump_svmlight_file(sparse.csr_matrix(PAIR_X), np.zeros(N), file, zero_based=zero_based)
+    return file.getvalue()
+
+
 def write_libsvm(path, zero_based):
-    dump_svmlight_file(sparse.csr_matrix(PAIR_X), np.zeros(N), str(path), zero_based=zero_based)
+    path.write_bytes(libsvm_text(zero_based))
+
+
+def arrow_stream():
+    file = io.BytesIO()
+    write_ipc(file, pa.ipc.new_stream)
+    return file.getvalue()
+
+
+def standard_input(monkeypatch, content):
+    """Make standard input hold these bytes."""
+    file = io.BufferedReader(io.BytesIO(content))
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=file))
+
+
+def fifo(path, content):
+    """A named pipe, into which a thread writes."""
+    os.mkfifo(path)
+    threading.Thread(target=path.write_bytes, args=[content], daemon=True).start()
+    return path
 
 
 PAIR_WRITERS = {

@@ -2,6 +2,9 @@
 
 checks      users' arguments: shapes, dtypes, ranges
 threads     parts of a task on several cores
+memory      bytes of memory of the machine or the container
+control_groups
+            limits of Linux's control groups, for the two above
 files       atomic replacement, and files that must differ
 linalg      inverses, variances and dependent columns of a Hessian
 gauge       directions of K classes' parameters in which no loss changes

@@ -129,7 +129,9 @@ def score(
         ``.zst``).  Folder names such as ``year=2013`` become columns.  "-" is standard input.
         Or a table in memory: a frame of Polars or pandas, a relation of DuckDB, a table, reader
         or dataset of pyarrow, any other object that exports an Arrow stream, a dict of arrays,
-        an array or a CSR matrix.  Or a Dask data frame, computed partition by partition.
+        an array or a CSR matrix, an iterator of record batches.  Or a function without arguments
+        that returns one of these, with the same rows at each call.  Or a Dask data frame, computed
+        partition by partition.
         Columns are of any real dtype, or text where the model has `categories`.
     sink : path, "-", optional
         A file other than `source`, written atomically, with the suffix

@@ -52,6 +52,8 @@ class Text(NamedTuple):
         Empty for a stream, which can be read once.
     head : bytes
         The first block, from its first line that is not blank.
+    head_size : int
+        Bytes of the file that were read for it.
     blocks : callable
         Reads the text from the beginning.
     """
@@ -59,7 +61,15 @@ class Text(NamedTuple):
     name: str
     files: tuple[Path, ...]
     head: bytes
+    head_size: int
     blocks: Callable[[], Iterator[Block]]
+
+    def scaled(self, count: int, size: int) -> int:
+        """How often a file of `size` bytes has something that the head has `count` times.
+
+        It is a quarter higher than the average, as later lines may be shorter.
+        """
+        return count if size <= self.head_size else count * size * 5 // (4 * self.head_size)
 
 
 def open_text(path: Path, delimiter: str | None = None, encoding: str = "utf-8") -> Text:
@@ -72,7 +82,8 @@ def open_text(path: Path, delimiter: str | None = None, encoding: str = "utf-8")
         with _opened(path) as (file, raw):
             yield from _split_blocks(_as_utf8(file, encoding), delimiter, raw.tell)
 
-    return Text(str(path), (path,), _first_block(blocks()).lines, blocks)
+    first = _first_block(blocks())
+    return Text(str(path), (path,), first.lines, first.stop, blocks)
 
 
 def open_text_stream(
@@ -81,7 +92,7 @@ def open_text_stream(
     """Read a stream, once; as `open_text`."""
     blocks = _split_blocks(_as_utf8(file, encoding), delimiter)
     first = _first_block(blocks)
-    return Text(name, (), first.lines, lambda: chain([first], blocks))
+    return Text(name, (), first.lines, first.stop, lambda: chain([first], blocks))
 
 
 def without_blank_lines(blocks: Iterable[Block], *, only_first: bool = False) -> Iterator[Block]:
