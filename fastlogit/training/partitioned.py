@@ -218,7 +218,7 @@ class _SampleTask:
         rows = self.reader.rows(batch)
         if rows is None:
             return None
-        drawn = row_samples.random_numbers(self.seed, batch, row_samples.row_count(batch))[present]
+        drawn = row_samples.random_numbers(self.seed, batch)[present]
         scores = np.ones(rows.n)
         if self.rare is not None:
             scores = self.rare.chances(rows.scores(self.rare.factors))

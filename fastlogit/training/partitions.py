@@ -98,7 +98,7 @@ def merged(task: Task[R], results: Iterable[R | None]) -> R | None:
 
 def as_header(table: Table) -> Table:
     """A table without its reader, as tasks carry it to other processes."""
-    return replace(table, reader=nothing, files=())
+    return replace(table, reader=nothing, files=(), stream=None, size=None, cells=None)
 
 
 def nothing(_: Wanted) -> Any:

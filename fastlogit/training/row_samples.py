@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 _DRAWN = 4
 
 
-def random_numbers(seed: int, batch: Batch, rows: int) -> Vector:
+def random_numbers(seed: int, batch: Batch) -> Vector:
     """The random numbers, in (0, 1), of the rows of a batch."""
     skipped = batch.first % _DRAWN
     generator = np.random.Philox(key=[seed, batch.number], counter=batch.first // _DRAWN)
-    drawn = np.random.Generator(generator).random(skipped + rows)[skipped:]
+    drawn = np.random.Generator(generator).random(skipped + batch.rows)[skipped:]
     return np.maximum(drawn, 2.0**-54)
 
 
@@ -72,12 +72,6 @@ def merge_samples(samples: Sequence[RowSample], size: int) -> RowSample:
     scores = np.concatenate([sample.scores for sample in samples])
     together = _join([sample.batch for sample in samples])
     return RowSample(keys[order], scores[order], take_rows(together, order))
-
-
-def row_count(batch: Batch) -> int:
-    """The number of rows of a batch."""
-    data = batch.data
-    return int(data.num_rows if hasattr(data, "schema") else data.shape[0])
 
 
 def take_rows(batch: Batch, rows: NDArray[np.int64]) -> Batch:

@@ -155,13 +155,12 @@ class SurveyTask:
         self, batch: Batch, present: NDArray[np.int64], weight: NDArray[Any] | None
     ) -> RowSample:
         """The rows of a batch that may be in the sample."""
-        rows = row_samples.row_count(batch)
-        drawn = row_samples.random_numbers(self.seed, batch, rows)
-        keys = np.full(rows, np.inf)
+        drawn = row_samples.random_numbers(self.seed, batch)
+        keys = np.full(batch.rows, np.inf)
         chosen = present if weight is None else present[weight > 0.0]
         keys[chosen] = drawn[chosen]
         keys[keys > self._bound] = np.inf
-        return row_samples.draw(batch, keys, np.ones(rows), self.size)
+        return row_samples.draw(batch, keys, np.ones(batch.rows), self.size)
 
     def merge(self, surveys: Sequence[Survey]) -> Survey:
         """The survey of several batches."""
