@@ -68,7 +68,10 @@ def content(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _finite_or_none(history: History) -> dict[str, list[float | None]]:
-    """The history with None for infinity, which JSON lacks and a far too long step gives."""
+    """The history with None for numbers that JSON lacks.
+
+    A far too long step gives infinity, and times are NaN if there are none.
+    """
     return {
         name: [value if math.isfinite(value) else None for value in values]
         for name, values in history._asdict().items()
@@ -160,10 +163,11 @@ def _history(value: Any) -> History:
     if not set(map(type, passes)) <= {int}:
         wrong = next(one for one in passes if type(one) is not int)
         raise TypeError(f"'history.passes' must be whole numbers; got {checks.shown(wrong)}")
+    # Without a number: infinity, but for times that are not known.
+    nulls = dict.fromkeys(("objective", "gradient_norm", "step"), math.inf) | {"seconds": math.nan}
     numbers = {
-        name: tuple(_numbers(value[name], f"history.{name}", null=math.inf).tolist())
-        for name in History._fields
-        if name != "passes"
+        name: tuple(_numbers(value[name], f"history.{name}", null=null).tolist())
+        for name, null in nulls.items()
     }
     return History(tuple(passes), **numbers)
 

@@ -79,7 +79,7 @@ class LogisticModel:
     solver : str, or None
         The solver that :func:`fastlogit.fit` used.
     seconds : float
-        Duration of the training.
+        Duration of the training; NaN with a checkpoint, as parts may have run at different times.
     history : History, or None
         Loss and gradient norm of each point that the solver tried.
     variances : ndarray (d,), or (d + 1,) for a model with an intercept, or None
