@@ -7,7 +7,7 @@ alone, training with another penalty or solver may use the same checkpoint.
 
 The first line is JSON with the identity of the rows.  A record follows for each pass:
 
-    length, CRC-32 | question, θ and results, as a NumPy file (.npz)
+    length, CRC-32 | question, θ and results, as a NumPy array (.npy)
 
 Records are appended: the Hessians of many passes are too long to be written again after each.  If
 a kill has cut a record, or it is damaged, it is dropped together with all that follow it, and
@@ -22,7 +22,7 @@ import json
 import os
 import struct
 import zlib
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -149,11 +149,11 @@ class Checkpoint:
         """
         now = fingerprint({"the version of fastlogit": __version__, **identity})
         before = self._identity
-        self._identity = now
         if before is None:
             self._file.truncate(0)
             line = json.dumps({"format": _FORMAT, "identity": now})
             self._write(line.encode() + b"\n")
+            self._identity = now
         else:
             changed = [name for name in {**now, **before} if now.get(name) != before.get(name)]
             if changed:
@@ -209,14 +209,16 @@ class Checkpoint:
             Makes the pass.
         """
         key = _key(question, theta)
-        if key not in self._places:
+        if key in self._places:
+            _, _, fields = self._at(self._places[key])
+        else:
             record = _encode(question, theta, read(question, theta))
             place = self._file.seek(0, os.SEEK_END)
             self._write(_HEAD.pack(len(record), zlib.crc32(record)), record)
             self._places[key] = place
-        # A new result is read as well: its arrays then have the same layout as those of a resumed
-        # training, and so has what is computed from them.
-        _, _, fields = self._at(self._places[key])
+            # Not the result itself: its arrays may have another layout than those of a resumed
+            # training, so sums over them might be added up in another order.
+            _, _, fields = _decode(record)
         return kind(**fields)
 
     def _at(self, place: int) -> tuple[str, Vector, dict[str, Any]]:
@@ -245,6 +247,8 @@ class Checkpoint:
             self._file.flush()
             os.fsync(self._file.fileno())
         except OSError as error:
+            with suppress(OSError):  # closing tries again to write
+                self._file.close()
             raise OSError(f"{self.path}: cannot be written: {error.strerror}") from error
 
     def remove_if_empty(self) -> None:
@@ -264,19 +268,23 @@ def _key(question: str, theta: Vector) -> bytes:
 
 def _encode(question: str, theta: Vector, result: Any) -> bytes:
     """A record with the fields of a NamedTuple that are not None."""
-    fields = {name: value for name, value in result._asdict().items() if value is not None}
-    record = io.BytesIO()
-    np.savez(record, question=np.array(question), theta=theta, **fields)
-    return record.getvalue()
+    given = {"theta": theta, **result._asdict(), "question": question}
+    fields = {name: np.asarray(value) for name, value in given.items() if value is not None}
+    record = np.empty((), [(name, one.dtype, one.shape) for name, one in fields.items()])
+    for name, value in fields.items():
+        record[name] = value
+    file = io.BytesIO()
+    np.save(file, record, allow_pickle=False)
+    return file.getvalue()
 
 
 def _decode(record: bytes) -> tuple[str, Vector, dict[str, Any]]:
     """Question, θ and fields of a result."""
-    with np.load(io.BytesIO(record), allow_pickle=False) as arrays:
-        fields = dict(arrays)
-    question, theta = str(fields.pop("question")), fields.pop("theta")
+    array = np.load(io.BytesIO(record), allow_pickle=False)
+    fields = {name: array[name] for name in array.dtype.names}
+    question, theta = fields.pop("question").item(), fields.pop("theta")
     return (
         question,
         theta,
-        {n: value if value.ndim else value.item() for n, value in fields.items()},
+        {name: value if value.ndim else value.item() for name, value in fields.items()},
     )

@@ -184,7 +184,8 @@ class Dataset(ABC):
         """The result of a counted pass over X."""
         self.counter.add(self.n)
         if self._checkpoint is None:
-            return self._read(question, theta)
+            found: R = self._read(question, theta)
+            return found
         return self._checkpoint.recall(question, theta, kind, self._read)
 
     def _read(self, question: Question, theta: Vector) -> Any:
