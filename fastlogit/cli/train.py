@@ -122,6 +122,7 @@ def _add_fit(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Train the model, save it, and print a summary."""
     from fastlogit.core.files import replacing
+    from fastlogit.models import file
     from fastlogit.training.checkpoint import open_checkpoint
 
     for path in filter(None, (args.out, args.checkpoint)):
@@ -138,7 +139,7 @@ def run(args: argparse.Namespace) -> None:
     ):
         with replacing(out, force=args.force or was_there, alone=True) as temporary:
             fitted = _fit(args, checkpoint)
-            fitted.model.save(temporary)
+            file.write(temporary, fitted.model.content())
             if was_there and temporary.read_bytes() != out.read_bytes():
                 raise FileExistsError(f"{out}: exists already, and is another model")
         if checkpoint is not None:

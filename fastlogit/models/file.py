@@ -85,6 +85,12 @@ def _none_for_nan(value: Any) -> Any:
     return None if math.isnan(value) else value
 
 
+def write(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a model's file in place."""
+    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
+    path.write_text(text + "\n", encoding="utf-8")
+
+
 def read(path: str | os.PathLike[str], make: Callable[..., T]) -> T:
     """Call `make` with the fields in a model's file; errors begin with the path."""
     text = Path(path).read_bytes()

@@ -6,7 +6,6 @@ Instances are immutable.  They come from :func:`fastlogit.fit`, `load`,
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from dataclasses import dataclass, field
@@ -528,9 +527,8 @@ class LogisticModel:
         OSError
             If it cannot be written.
         """
-        text = json.dumps(self.content(), indent=1, ensure_ascii=False, allow_nan=False)
         with files.replacing(path) as temporary:
-            temporary.write_text(text + "\n", encoding="utf-8")
+            file.write(temporary, self.content())
 
     def content(self) -> dict[str, Any]:
         """The content of the model's file, ready for JSON; raises nothing.

@@ -475,5 +475,5 @@ def test_a_killed_training_is_resumed_to_the_same_bytes(tmp_path, folder):
     assert done.stderr == ""
     same, lengths, names = json.loads(done.stdout)
     assert same
-    assert lengths > 4
+    assert lengths > 2
     assert names == ["again.json", "out.json", "whole.json"]
