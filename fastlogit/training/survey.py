@@ -205,7 +205,9 @@ def _of_labels(
     else:
         values, of_values = _weights_of_numbers(numbers, weight)
         of_labels = dict(zip(values[:_MOST_LABELS].tolist(), of_values.tolist(), strict=False))
-        if labels.outside is None and labels.broken is not None:
+        if labels.broken is None:  # the labels 0 and 1, if there are no others
+            of_classes = np.array([of_labels.get(label, 0.0) for label in (0.0, 1.0)])
+        elif labels.outside is None:
             weights = 1.0 if weight is None else weight
             both = [np.sum(weights * share, dtype=np.float64) for share in (1.0 - numbers, numbers)]
             of_classes = np.array(both)
