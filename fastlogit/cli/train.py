@@ -56,6 +56,14 @@ def add_parser(commands: options.Subparsers) -> None:
         "category has none",
     )
     options.add_columns(parser, "--ignore", "columns to leave out")
+    parser.add_argument(
+        "--min-count",
+        type=options.positive,
+        default=1,
+        metavar="N",
+        help="the categories of a column in fewer than N rows share one coefficient, which any "
+        "other text gets when the model scores (default: %(default)s)",
+    )
     options.add_missing(
         parser,
         "rows with a null or NaN: 'error' stops, 'skip' leaves them out (default: error)",
@@ -132,6 +140,7 @@ def _read(args: argparse.Namespace) -> TrainingData:
         missing=args.missing,
         categorical=args.categorical,
         ignore=args.ignore,
+        min_count=args.min_count,
         drop_first=args.l2 == 0.0,
         intercept=args.intercept,
         source_format=args.source_format,

@@ -184,6 +184,10 @@ def read_table(
     ([[1.0, 1.0, 0.0], [1.0, 0.0, 1.0], [2.0, 1.0, 0.0]], [0.0, 1.0, 0.0])
     >>> data.feature_names, data.categories, data.classes
     (('month', 'from=JFK', 'from=LGA'), {'from': ('JFK', 'LGA')}, ('no', 'yes'))
+    >>> data = read_table({"late": [0, 1, 1, 0], "from": ["JFK", "LGA", "JFK", "EWR"]}, "late",
+    ...                   min_count=2)
+    >>> data.feature_names, data.categories
+    (('from=JFK', 'from (all others)'), {'from': ('JFK', None)})
     """
     checked_missing(missing, ("error", "skip"))
     drop_first = true_or_false(drop_first, "drop_first")
