@@ -61,8 +61,9 @@ def add_parser(commands: options.Subparsers) -> None:
         type=options.positive,
         default=1,
         metavar="N",
-        help="the categories of a column in fewer than N rows share one coefficient, which any "
-        "other text gets when the model scores (default: %(default)s)",
+        help="group the categories of a column that have fewer than N rows: they share a "
+        "coefficient, and the model takes text that it does not know as one of them "
+        "(default: %(default)s)",
     )
     options.add_missing(
         parser,

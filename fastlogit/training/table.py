@@ -127,11 +127,11 @@ def read_table(
     ignore : sequence of str
         Columns that are left out.
     min_count : int
-        Categories of a column with fewer rows are grouped into one, whose name in `categories` is
-        None.  When the model scores, all texts without a category of their own belong to this
-        group, so none is unknown.  A single rare category makes a group, and the group may have
-        fewer rows as well.  A column without rare categories has no group.  Rows that are left out
-        do not count; weights are ignored.
+        Categories of a column with fewer rows are grouped into one, which is None in `categories`.
+        When the model scores, all texts without a category of their own belong to this group, so
+        none is unknown.  A single rare category makes a group, even if that has fewer rows as well;
+        if all are rare, the group is the only category.  A column without rare categories has no
+        group.  Rows that are left out do not count; weights are ignored.
     drop_first : bool
         Whether the first category of each column has no feature.  With an intercept and without a
         penalty, the features would otherwise be collinear.
@@ -467,7 +467,7 @@ def _notes(
     min_count: int,
     classes: Sequence[Label],
 ) -> tuple[str, ...]:
-    """Notes on index columns, on columns with useless categories, and on labels."""
+    """Notes on index columns, on columns with one category or too many, and on labels."""
     assert table.names is not None
     notes = [_index_note(table, position) for position in roles.index_columns]
     count = read.rows.count
