@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 CODECS = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2", ".lz4": "lz4"}
 # Bytes that are read at a time: enough work for a thread, and little compared with memory.
 _BLOCK_BYTES = 1 << 23
-# Bytes of a compressed file that Arrow reads at a time, and so up to this many too early.
+# Bytes of a compressed file that Arrow reads at a time: up to this many belong to later lines.
 _READ_AHEAD = 1 << 16
 # A file with a longer line is no text.
 _LONGEST_LINE = 1 << 24
