@@ -57,6 +57,15 @@ def add_parser(commands: options.Subparsers) -> None:
         "category has none",
     )
     options.add_columns(parser, "--ignore", "columns to leave out")
+    parser.add_argument(
+        "--min-count",
+        type=options.positive,
+        default=1,
+        metavar="N",
+        help="group the categories of a column that have fewer than N rows: they share a "
+        "coefficient, and the model takes text that it does not know as one of them "
+        "(default: %(default)s)",
+    )
     options.add_missing(
         parser,
         "rows with a null or NaN: 'error' stops, 'skip' leaves them out (default: error)",
@@ -161,6 +170,7 @@ def _fit(args: argparse.Namespace, checkpoint: Checkpoint | None) -> TableFit:
         missing=args.missing,
         categorical=args.categorical,
         ignore=args.ignore,
+        min_count=args.min_count,
         source_format=args.source_format,
         width=args.width,
         csv=options.csv_options(args),

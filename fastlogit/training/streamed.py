@@ -31,6 +31,12 @@ class TablePartitions(Partitions):
         self._table, self._threads, self._bar = table, threads, bar
         self._numbers = {str(path): number for number, path in enumerate(table.files)}
 
+    def count(self, wanted: Wanted) -> int | None:
+        """About how many batches there are; None if the number of rows cannot be estimated."""
+        width = len(wanted.columns)
+        cells = self._table.count_cells(width)
+        return None if cells is None else cells // (width * self._in_batches(wanted).batch_rows)
+
     def run(self, task: Task[R], wanted: Wanted) -> R | None:
         """The result of a task for all batches in order; None if there are none."""
 
@@ -38,11 +44,16 @@ class TablePartitions(Partitions):
             batch = batch._replace(number=self._numbers.get(batch.file, 0))
             return task.of_batch(batch), batch.rows, batch.bytes_read
 
-        # Threads begin at multiples of a power of two, or where a file begins.  Batches of such a
-        # size are the same for any number of threads.
-        rows = 1 << (wanted.batch_rows.bit_length() - 1)
-        wanted = wanted._replace(batch_rows=rows, threads=self._threads)
+        wanted = self._in_batches(wanted)
         return merged(task, self._observed(task.name, self._table.map(of_batch, wanted)))
+
+    def _in_batches(self, wanted: Wanted) -> Wanted:
+        """The wanted columns, in batches that are the same for any number of threads.
+
+        Threads begin at multiples of a power of two, or where a file begins.
+        """
+        rows = 1 << (wanted.batch_rows.bit_length() - 1)
+        return wanted._replace(batch_rows=rows, threads=self._threads)
 
     def _observed(
         self, name: str, results: Iterator[tuple[R | None, int, int | None]]
