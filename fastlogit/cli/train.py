@@ -72,23 +72,6 @@ def add_parser(commands: options.Subparsers) -> None:
         default="error",
     )
     _add_fit(parser)
-    parser.add_argument(
-        "--out-of-core",
-        action="store_true",
-        default=None,
-        help="read the rows again in each pass, so that they need not fit in memory (default: if "
-        "they would take more than a quarter of it)",
-    )
-    parser.add_argument(
-        "--checkpoint",
-        metavar="FILE",
-        help="keep the result of each pass in this file until the model is saved",
-    )
-    parser.add_argument(
-        "--resume",
-        action="store_true",
-        help="continue an interrupted run from its checkpoint, if there is one",
-    )
     options.add_output(parser, "MODEL", "the model, as JSON")
     options.add_threads(parser)
     options.add_quiet(parser)
@@ -125,6 +108,23 @@ def _add_fit(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--no-intercept", dest="intercept", action="store_false", help="no intercept"
+    )
+    parser.add_argument(
+        "--out-of-core",
+        action="store_true",
+        default=None,
+        help="read the rows again in each pass, so that they need not fit in memory (default: if "
+        "they would take more than a quarter of it)",
+    )
+    parser.add_argument(
+        "--checkpoint",
+        metavar="FILE",
+        help="keep the result of each pass in this file until the model is saved",
+    )
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="continue an interrupted run from its checkpoint, if there is one",
     )
 
 
