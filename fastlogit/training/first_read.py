@@ -120,7 +120,7 @@ def read(
         reader.offset_centre,
         with_offset=reader.has_offset,
     )
-    notes = (*features.notes, *label_notes(found, targets.classes))
+    notes = (*features.notes, *label_notes(found, targets.classes)) if features.names else ()
     return FirstRead(made, features.categories, notes, found.read - found.kept)
 
 
@@ -135,9 +135,9 @@ def _columns(request: Request) -> Wanted:
 def _features(request: Request, survey: Survey) -> Features:
     if request.roles is not None:
         return choose_features(request, survey.found)
-    must_have_rows(request.table, survey.found.kept, survey.found.read)
     if survey.first_absent is not None and not request.skips:
         raise missing_row(*survey.first_absent)
+    must_have_rows(request.table, survey.found.kept, survey.found.read)
     return Features(request.table.names, {}, [], [])
 
 
@@ -166,8 +166,9 @@ def _targets(request: Request, survey: Survey) -> _Labelled:
         _, classes, _ = probability_targets(table, roles.targets, shares, request.positive)
         return _Labelled(classes, survey.weights.soft, {})
     given = list(survey.weights.of_labels)
-    if labels.texts.numbers:
-        numbers = np.array([labels.texts.numbers[str(text)] for text in given], np.float64)
+    if labels.texts.numbers:  # where some batches of a CSV have numbers, that is an error
+        given = [label for label in given if isinstance(label, str)]
+        numbers = np.array([labels.texts.numbers[text] for text in given], np.float64)
     else:
         numbers = np.array(given, np.float64)
         if labels.outside is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -16,7 +17,7 @@ from fastlogit.training.streamed import TablePartitions
 from fastlogit.training.table import make_request, read_all
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import ArrayLike
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from fastlogit.core.linalg import Vector
     from fastlogit.models.model import LogisticModel
     from fastlogit.tables.csv_options import CSVOptions
-    from fastlogit.tables.table import Columns
+    from fastlogit.tables.table import Columns, Table
     from fastlogit.training.options import Options
     from fastlogit.training.partitions import Partitions
     from fastlogit.training.table_features import Request
@@ -110,11 +111,22 @@ def fit_table(
         drop_first=np.ndim(l2) == 0 and l2 == 0.0,
         intercept=options.intercept,
     )
-    if given.out_of_core:
-        return _fit_streamed(request, options, began, l2, class_weight, start)
+    fitting = fit_streamed if given.out_of_core else fit_in_memory
+    return fitting(request, options, began, l2, class_weight, start)
+
+
+def fit_in_memory(
+    request: Request,
+    options: Options,
+    began: float,
+    l2: float | ArrayLike,
+    class_weight: ClassWeight,
+    start: LogisticModel | None,
+) -> TableFit:
+    """Read a table into memory, and train on it."""
     data = read_all(request)
-    try:
-        trained = fit_arrays(
+    with _naming(request.table):
+        model, warnings, dataset = fit_arrays(
             data.X,
             data.t,
             options,
@@ -126,16 +138,13 @@ def fit_table(
             start=start,
             feature_names=data.feature_names,
         )
-    except ValueError as error:
-        raise type(error)(f"{table.name}: {error}") from error
-    model, warnings, dataset = trained
     model = dataclasses.replace(
         model, categories=data.categories, seconds=time.perf_counter() - began
     )
     return TableFit(model, warnings, data.notes, dataset.n, data.skipped, dataset.class_weights)
 
 
-def _fit_streamed(
+def fit_streamed(
     request: Request,
     options: Options,
     began: float,
@@ -143,9 +152,10 @@ def _fit_streamed(
     class_weight: ClassWeight,
     start: LogisticModel | None,
 ) -> TableFit:
-    threads = _threads.resolve(options.threads)
-    partitions = TablePartitions(request.table, threads)
-    return fit_partitions(partitions, request, options, began, l2, class_weight, start)
+    """Train on a table that is read again in every pass."""
+    partitions = TablePartitions(request.table, _threads.resolve(options.threads))
+    with _naming(request.table):
+        return fit_partitions(partitions, request, options, began, l2, class_weight, start)
 
 
 def fit_partitions(
@@ -164,10 +174,9 @@ def fit_partitions(
     `request` has the table `Partitions.header`; `offsets_apart` says whether batches have offsets
     besides their columns.
     """
-    request = request._replace(table=partitions.header)
     checked, categories, notes, skipped = first_read.read(
         partitions,
-        request,
+        request._replace(table=partitions.header),
         options,
         l2=l2,
         class_weight=class_weight,
@@ -177,3 +186,14 @@ def fit_partitions(
     )
     model, warnings, dataset = train_problem(checked, options, began, categories)
     return TableFit(model, warnings, notes, dataset.n, skipped, dataset.class_weights)
+
+
+@contextmanager
+def _naming(table: Table) -> Iterator[None]:
+    """Put the table's name before a message, unless it begins with that or with a file."""
+    try:
+        yield
+    except ValueError as error:
+        if str(error).startswith((table.name, *map(str, table.files))):
+            raise
+        raise type(error)(f"{table.name}: {error}") from error

@@ -103,9 +103,11 @@ class PartitionedDataset(Dataset):
 
     def sample(self, size: int, seed: int) -> tuple[ArrayDataset, float]:
         """Draw rows uniformly, or by their share of rare columns; see `sampling`."""
+        # Rows of a class whose factor is 0 count among the rows with a weight.
+        reader = replace(self.reader, class_factors=None)
         if seed != self._seed or self._sample.keys.size < min(size, self._weighted):
             self.counter.add(self.n)
-            self._sample = self._run(_SampleTask(self.reader, size, seed))
+            self._sample = self._run(_SampleTask(reader, size, seed))
             self._seed = seed
         uniform = self._rows(self._sample.smallest(size))
         factors = sampling.rare_column_factors(uniform.X.count_nonzero(), uniform.n, self._weighted)
@@ -114,7 +116,7 @@ class PartitionedDataset(Dataset):
         self.counter.add(self.n)
         # One more row than wanted: its key tells the chances of the others.
         scoring = sampling.RareColumns(factors, self._weighted)
-        drawn: RowSample = self._run(_SampleTask(self.reader, size + 1, seed, scoring))
+        drawn: RowSample = self._run(_SampleTask(reader, size + 1, seed, scoring))
         few = drawn.smallest(size)
         chances = np.ones(few.keys.size)
         if drawn.keys.size > size:
@@ -218,7 +220,7 @@ class _SampleTask:
         rows = self.reader.rows(batch)
         if rows is None:
             return None
-        drawn = row_samples.random_numbers(self.seed, batch, row_samples.row_count(batch))[present]
+        drawn = row_samples.random_numbers(self.seed, batch)[present]
         scores = np.ones(rows.n)
         if self.rare is not None:
             scores = self.rare.chances(rows.scores(self.rare.factors))

@@ -36,4 +36,8 @@ class TablePartitions(Partitions):
         # size are the same for any number of threads.
         rows = 1 << (wanted.batch_rows.bit_length() - 1)
         wanted = wanted._replace(batch_rows=rows, threads=self._threads)
-        return merged(task, self._table.map(of_batch, wanted))
+        try:
+            return merged(task, self._table.map(of_batch, wanted))
+        except Exception:
+            self._table.must_be_unchanged()  # a change explains any other error
+            raise

@@ -114,6 +114,7 @@ class SurveyTask:
     # A row with a key above this is surely not in the sample.  Only a hint: it changes no result.
     _bound: float = field(default=np.inf, init=False)
 
+    @np.errstate(over="ignore")  # an infinite sum of weights is an error later
     def of_batch(self, batch: Batch) -> Survey:
         """The survey of a batch."""
         if self.roles is None:
@@ -155,14 +156,14 @@ class SurveyTask:
         self, batch: Batch, present: NDArray[np.int64], weight: NDArray[Any] | None
     ) -> RowSample:
         """The rows of a batch that may be in the sample."""
-        rows = row_samples.row_count(batch)
-        drawn = row_samples.random_numbers(self.seed, batch, rows)
-        keys = np.full(rows, np.inf)
+        drawn = row_samples.random_numbers(self.seed, batch)
+        keys = np.full(batch.rows, np.inf)
         chosen = present if weight is None else present[weight > 0.0]
         keys[chosen] = drawn[chosen]
         keys[keys > self._bound] = np.inf
-        return row_samples.draw(batch, keys, np.ones(rows), self.size)
+        return row_samples.draw(batch, keys, np.ones(batch.rows), self.size)
 
+    @np.errstate(over="ignore")
     def merge(self, surveys: Sequence[Survey]) -> Survey:
         """The survey of several batches."""
         sample = row_samples.merge_samples([one.sample for one in surveys], self.size)
