@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import fields
+from unittest import mock
 
 import numpy as np
 import pyarrow as pa
@@ -11,22 +11,12 @@ import pyarrow as pa
 from fastlogit.tables.folder import join_tables
 from fastlogit.tables.record_batches import split_batches, typed_table
 from fastlogit.tables.table import Batch, Table
-from fastlogit.training.fit_table import fit_in_memory, fit_streamed
+from fastlogit.training.fit_table import TableOptions, fit_table
 from fastlogit.training.options import Options
-from fastlogit.training.table import make_request
 
 # Numbers of a model that are found by training; all else must be equal.
 _TRAINED = ("coef", "intercept", "variances", "gradient_norm", "mean_log_loss")
 _COUNTED = ("passes", "seconds", "history")
-_REQUEST = {
-    "positive": None,
-    "weight": None,
-    "offset": None,
-    "missing": "error",
-    "categorical": (),
-    "ignore": (),
-    "min_count": 1,
-}
 
 
 def parts_table(parts, size=None):
@@ -63,24 +53,23 @@ def matrix_table(X, size, labels=None):
     return Table("rows", None, dtypes, X.shape[0], (), read, has_labels=has_labels)
 
 
-def fit_both(table, label=None, *, l2=1.0, class_weight=None, start=None, threads=1, **given):
-    """Train in memory and streamed; each a `TableFit`, or the text of an error."""
+def fit_both(table, label=None, *, l2=1.0, class_weight=None, start=None, **given):
+    """Train in memory and streamed; each result is a `TableFit`, or the text of an error."""
+    chosen = {"tol": 1e-14, "threads": 1} | given
     names = {one.name for one in fields(Options)}
-    chosen = {"tol": 1e-14, "threads": threads}
-    chosen |= {name: value for name, value in given.items() if name in names}
-    options = Options(**chosen)
-    asked = _REQUEST | {name: value for name, value in given.items() if name not in names}
+    options = Options(**{name: value for name, value in chosen.items() if name in names})
+    columns = {name: value for name, value in given.items() if name not in names}
     results = []
-    for fitting in (fit_in_memory, fit_streamed):
-        try:
-            drop_first = np.ndim(l2) == 0 and l2 == 0.0
-            request = make_request(
-                table, label, drop_first=drop_first, intercept=options.intercept, **asked
-            )
-            now = time.perf_counter()
-            results.append(fitting(request, options, now, l2, class_weight, start))
-        except (TypeError, ValueError) as error:
-            results.append(f"{type(error).__name__}: {error}")
+    with mock.patch("fastlogit.training.fit_table.open_table", lambda source, **_: source):
+        for out_of_core in (False, True):
+            asked = TableOptions(label=label, out_of_core=out_of_core, **columns)
+            try:
+                fitted = fit_table(
+                    table, asked, options, l2=l2, class_weight=class_weight, start=start
+                )
+                results.append(fitted)
+            except (TypeError, ValueError) as error:
+                results.append(f"{type(error).__name__}: {error}")
     return results
 
 

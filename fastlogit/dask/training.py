@@ -203,6 +203,13 @@ class DaskPartitions(Partitions):
         self._partitions, self._batches = cache(partitions), batches
         self._passes = 0
 
+    # Each partition sends its share.
+    sample_bytes = 1 << 23
+
+    def count(self, wanted: Wanted) -> int:
+        """The number of partitions."""
+        return len(self._partitions(tuple(wanted.columns)))
+
     def run(self, task: Task[R], wanted: Wanted) -> R | None:
         """The result of a task for all partitions in order; None if there are none."""
         self._passes += 1

@@ -37,11 +37,11 @@ if TYPE_CHECKING:
     from fastlogit.training.table_features import Request
     from fastlogit.training.targets import ClassWeight
 
-# Memory of the sample that the first read draws, if its elements are float64.  A large sample saves
-# passes, and to train on it takes little time beside a pass.
-_SAMPLE_BYTES = 1 << 26
-# Fewest rows, of which 256 decide about centres.
+# A large sample saves passes, and to train on it takes little time beside a pass.  It has at least
+# this many rows, of which 256 decide about centres.
 _LEAST_SAMPLE = 1 << 10
+# A batch gives this many times its share of the sample, as batches differ in size.
+_MARGIN = 1.5
 
 
 class FirstRead(NamedTuple):
@@ -69,8 +69,11 @@ def read(
     """Read all rows once; a TypeError or ValueError names an argument or a row that is wrong."""
     table, roles = request.table, request.roles
     columns = _columns(request)
-    size = max(_SAMPLE_BYTES // (8 * len(columns.columns)), _LEAST_SAMPLE)
-    task = SurveyTask(table, roles, size, options.seed)
+    size = max(partitions.sample_bytes // (8 * len(columns.columns)), _LEAST_SAMPLE)
+    count, most = partitions.count(columns), size
+    if count is not None:
+        most = min(size, int(_MARGIN * size / max(count, 1)) + _LEAST_SAMPLE)
+    task = SurveyTask(table, roles, size, options.seed, most)
     with adding_remedies(table, roles):
         survey = partitions.run(task, columns)
         if survey is None:
@@ -82,7 +85,7 @@ def read(
     if roles is not None:
         must_have_offsets(table, roles, targets.classes)
     elif offsets_apart:
-        _must_fit(survey.sample.batch.offset, targets.classes)
+        _must_fit(survey.sample.pieces[0].batch.offset, targets.classes)
     class_weights, factors = _class_weights(targets, survey.weights, class_weight)
     problem.must_have_weight(class_weights)
     reader = RowReader(
@@ -206,7 +209,7 @@ def _class_weights(
 
 def _centred(reader: RowReader, survey: Survey, threads: int) -> RowReader:
     """The reader with centres of columns and offsets, judged by the sample."""
-    rows = replace(reader, skips=False).rows(survey.sample.batch, threads)
+    rows = replace(reader, skips=False).rows(survey.sample.joined().batch, threads)
     assert rows is not None
     rows = rows.take(np.arange(rows.n))
     centre: float | Vector = 0.0

@@ -54,6 +54,7 @@ def fit(
     width: int | None = None,
     csv: CSVOptions | None = None,
     out_of_core: bool | None = None,
+    spool: bool = True,
     progress: bool = False,
     callback: Callback | None = None,
     threads: SupportsIndex | None = None,
@@ -140,8 +141,12 @@ def fit(
         and categories, and draws the sample of sampled-newton.  Rows are read in the same batches
         each time, and their sums are added up in a fixed order: the result has the same bits for
         any number of threads.  It differs from that of the same rows in memory within `tol`.
+    spool : bool
+        Whether a table that can be read only once, such as standard input, may be copied to disk
+        for that; otherwise it is an error.
     progress : bool
-        Show a progress bar with loss and gradient norm; needs tqdm.
+        Show a progress bar with loss and gradient norm, and out of core with the rows of each pass;
+        needs tqdm.
     callback : function of `Progress`, optional
         Called after each point that the solver tries, where it knows f; training ends if it
         returns True.  A point takes one read of X.  Reads for a Hessian alone, as after a step of K
@@ -227,6 +232,7 @@ def fit(
         width=width,
         csv=csv,
         out_of_core=out_of_core,
+        spool=spool,
     )
     if t is None:
         _must_be_table(X, label, classes=classes, feature_names=feature_names)

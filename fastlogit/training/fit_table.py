@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from fastlogit.core import checks
 from fastlogit.core import threads as _threads
+from fastlogit.core.memory import available
 from fastlogit.tables.source import open_table
+from fastlogit.tables.spool import spooled
 from fastlogit.training import first_read
 from fastlogit.training.fit_arrays import check_start, fit_arrays, train_problem
+from fastlogit.training.progress import ReadingBar
 from fastlogit.training.streamed import TablePartitions
 from fastlogit.training.table import make_request, read_all
 
@@ -28,8 +32,14 @@ if TYPE_CHECKING:
     from fastlogit.tables.table import Columns, Table
     from fastlogit.training.options import Options
     from fastlogit.training.partitions import Partitions
+    from fastlogit.training.progress import Callback, Progress
     from fastlogit.training.table_features import Request
     from fastlogit.training.targets import ClassWeight, Label
+
+
+# A table that would take more of the memory is read again in every pass.  Training in memory needs
+# up to twice as much.
+_MEMORY_SHARE = 0.25
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -49,6 +59,8 @@ class TableOptions:
     csv: CSVOptions | None = None
     # Whether rows are read again in every pass; None: if they would take much memory.
     out_of_core: bool | None = None
+    # Whether a table that can be read only once may be copied to disk.
+    spool: bool = True
 
     def must_be_absent(self) -> None:
         """Raise a ValueError if an argument is given that needs a table."""
@@ -95,6 +107,9 @@ def fit_table(
     """Train on a table; see :func:`fastlogit.fit`."""
     began = time.perf_counter()
     check_start(start)
+    if table_options.out_of_core is not None:
+        checks.true_or_false(table_options.out_of_core, "out_of_core")
+    checks.true_or_false(table_options.spool, "spool")
     given = table_options
     table = open_table(source, file_format=given.source_format, width=given.width, csv=given.csv)
     request = make_request(
@@ -111,22 +126,11 @@ def fit_table(
         drop_first=np.ndim(l2) == 0 and l2 == 0.0,
         intercept=options.intercept,
     )
-    fitting = fit_streamed if given.out_of_core else fit_in_memory
-    return fitting(request, options, began, l2, class_weight, start)
-
-
-def fit_in_memory(
-    request: Request,
-    options: Options,
-    began: float,
-    l2: float | ArrayLike,
-    class_weight: ClassWeight,
-    start: LogisticModel | None,
-) -> TableFit:
-    """Read a table into memory, and train on it."""
+    if _is_streamed(request, given.out_of_core):
+        return _fit_streamed(request, options, began, l2, class_weight, start, spool=given.spool)
     data = read_all(request)
-    with _naming(request.table):
-        model, warnings, dataset = fit_arrays(
+    with _naming(table):
+        trained = fit_arrays(
             data.X,
             data.t,
             options,
@@ -138,24 +142,76 @@ def fit_in_memory(
             start=start,
             feature_names=data.feature_names,
         )
+    model, warnings, dataset = trained
     model = dataclasses.replace(
         model, categories=data.categories, seconds=time.perf_counter() - began
     )
     return TableFit(model, warnings, data.notes, dataset.n, data.skipped, dataset.class_weights)
 
 
-def fit_streamed(
+def _is_streamed(request: Request, out_of_core: bool | None) -> bool:
+    """Whether the rows of a table are read again in every pass."""
+    if out_of_core is not None or request.table.stream is not None:
+        return bool(out_of_core)
+    table, roles = request.table, request.roles
+    columns = range(len(table.dtypes)) if roles is None else roles.order
+    needed, memory = table.in_memory_bytes(columns), available()
+    return needed is not None and memory is not None and needed > _MEMORY_SHARE * memory
+
+
+def _fit_streamed(
     request: Request,
     options: Options,
     began: float,
     l2: float | ArrayLike,
     class_weight: ClassWeight,
     start: LogisticModel | None,
+    *,
+    spool: bool,
 ) -> TableFit:
-    """Train on a table that is read again in every pass."""
-    partitions = TablePartitions(request.table, _threads.resolve(options.threads))
-    with _naming(request.table):
-        return fit_partitions(partitions, request, options, began, l2, class_weight, start)
+    """Train on a table that is read again in every pass, if need be from a copy on disk."""
+    table = request.table
+    notes: tuple[str, ...] = ()
+    if table.stream is not None:
+        if not spool:
+            raise ValueError(
+                f"{table.name}: can be read only once, and training reads it several times "
+                "(spool=True copies it to disk)"
+            )
+        notes = (f"{table.name} can be read only once, so it was copied to disk",)
+    with ExitStack() as stack:
+        stack.enter_context(_naming(table))
+        again = stack.enter_context(spooled(table))
+        bar = stack.enter_context(ReadingBar()) if options.progress else None
+        if bar is not None:
+            options = dataclasses.replace(
+                options, progress=False, callback=_both(bar.point, options.callback)
+            )
+        threads = _threads.resolve(options.threads)
+        partitions = TablePartitions(again, threads, bar)
+        fitted = fit_partitions(partitions, request, options, began, l2, class_weight, start)
+    return fitted._replace(notes=(*notes, *fitted.notes))
+
+
+@contextmanager
+def _naming(table: Table) -> Iterator[None]:
+    """Put the table's name before a message, unless it begins with that or with a file."""
+    try:
+        yield
+    except ValueError as error:
+        if str(error).startswith((table.name, *map(str, table.files))):
+            raise
+        raise type(error)(f"{table.name}: {error}") from error
+
+
+def _both(first: Callback, second: Callback | None) -> Callback:
+    """Call two functions; the answer is that of the second."""
+
+    def callback(progress: Progress) -> object:
+        first(progress)
+        return None if second is None else second(progress)
+
+    return callback
 
 
 def fit_partitions(
@@ -174,9 +230,10 @@ def fit_partitions(
     `request` has the table `Partitions.header`; `offsets_apart` says whether batches have offsets
     besides their columns.
     """
+    request = request._replace(table=partitions.header)
     checked, categories, notes, skipped = first_read.read(
         partitions,
-        request._replace(table=partitions.header),
+        request,
         options,
         l2=l2,
         class_weight=class_weight,
@@ -186,14 +243,3 @@ def fit_partitions(
     )
     model, warnings, dataset = train_problem(checked, options, began, categories)
     return TableFit(model, warnings, notes, dataset.n, skipped, dataset.class_weights)
-
-
-@contextmanager
-def _naming(table: Table) -> Iterator[None]:
-    """Put the table's name before a message, unless it begins with that or with a file."""
-    try:
-        yield
-    except ValueError as error:
-        if str(error).startswith((table.name, *map(str, table.files))):
-            raise
-        raise type(error)(f"{table.name}: {error}") from error

@@ -36,46 +36,75 @@ def random_numbers(seed: int, batch: Batch) -> Vector:
     return np.maximum(drawn, 2.0**-54)
 
 
-class RowSample(NamedTuple):
-    """Some rows, with their keys in ascending order.
-
-    Attributes
-    ----------
-    keys, scores : ndarray (rows,)
-        Keys u / score, and scores.
-    batch : Batch
-        The rows; their places in it mean nothing.
-    """
+class Rows(NamedTuple):
+    """Some rows with their keys u / score and their scores; their places mean nothing."""
 
     keys: Vector
     scores: Vector
     batch: Batch
 
-    def smallest(self, size: int) -> RowSample:
-        """The rows with the smallest keys."""
-        if self.keys.size <= size:
+    def up_to(self, limit: float) -> Rows:
+        """The rows whose key is at most `limit`."""
+        few = np.flatnonzero(self.keys <= limit)
+        if few.size == self.keys.size:
             return self
-        return RowSample(
-            self.keys[:size], self.scores[:size], take_rows(self.batch, np.arange(size))
-        )
+        return Rows(self.keys[few], self.scores[few], take_rows(self.batch, few))
+
+
+class RowSample(NamedTuple):
+    """The rows with the smallest keys of some batches.
+
+    Attributes
+    ----------
+    pieces : tuple of Rows
+        In the order of the batches.
+    limit : float
+        The sample has all rows whose key is at most this.
+    """
+
+    pieces: tuple[Rows, ...]
+    limit: float
+
+    @property
+    def size(self) -> int:
+        """Number of rows."""
+        return sum(piece.keys.size for piece in self.pieces)
+
+    def smallest(self, size: int) -> RowSample:
+        """The rows with the `size` smallest keys."""
+        if self.size <= size:
+            return self
+        keys = np.concatenate([piece.keys for piece in self.pieces])
+        return self._up_to(float(np.partition(keys, size - 1)[size - 1]))
+
+    def _up_to(self, limit: float) -> RowSample:
+        pieces = (piece.up_to(limit) for piece in self.pieces)
+        return RowSample(tuple(piece for piece in pieces if piece.keys.size), limit)
+
+    def merge(self, others: Sequence[RowSample], size: int) -> RowSample:
+        """The rows of this and of other samples with the smallest keys, `size` at most.
+
+        Where one sample has all rows up to some key only, so has the result.
+        """
+        together = RowSample(sum((one.pieces for one in others), self.pieces), np.inf)
+        limit = min(self.limit, *(one.limit for one in others))
+        return (together._up_to(limit) if limit < np.inf else together).smallest(size)
+
+    def joined(self) -> Rows:
+        """All rows as one piece."""
+        keys, scores = (np.concatenate([piece[place] for piece in self.pieces]) for place in (0, 1))
+        return Rows(keys, scores, _join([piece.batch for piece in self.pieces]))
 
 
 def draw(batch: Batch, keys: Vector, scores: Vector, size: int) -> RowSample:
     """At most `size` rows of a batch with the smallest keys; a key of infinity is never drawn."""
-    found = np.flatnonzero(keys < np.inf)
-    if found.size > size:
-        found = found[np.argpartition(keys[found], size)[:size]]
-    found = found[np.argsort(keys[found], kind="stable")]
-    return RowSample(keys[found], scores[found], take_rows(batch, found))
-
-
-def merge_samples(samples: Sequence[RowSample], size: int) -> RowSample:
-    """The rows of several samples with the smallest keys, `size` at most."""
-    keys = np.concatenate([sample.keys for sample in samples])
-    order = np.argsort(keys, kind="stable")[:size]
-    scores = np.concatenate([sample.scores for sample in samples])
-    together = _join([sample.batch for sample in samples])
-    return RowSample(keys[order], scores[order], take_rows(together, order))
+    rows, limit = np.flatnonzero(keys < np.inf), np.inf
+    if rows.size > size:
+        limit = float(np.partition(keys, size - 1)[size - 1])
+        rows = np.flatnonzero(keys <= limit)
+    if rows.size == 0:
+        return RowSample((), limit)
+    return RowSample((Rows(keys[rows], scores[rows], take_rows(batch, rows)),), limit)
 
 
 def take_rows(batch: Batch, rows: NDArray[np.int64]) -> Batch:
@@ -99,9 +128,9 @@ def _take_columns(data: Any, indices: Any) -> Any:
 
     taken = []
     for column in data.columns:
-        if not pa.types.is_dictionary(column.type):
-            column = column.cast(arrow.decoded_type(column.type))
-        taken.append(column.take(indices))
+        is_coded = pa.types.is_dictionary(column.type)
+        values = column if is_coded else column.cast(arrow.decoded_type(column.type))
+        taken.append(values.take(indices))
     return pa.record_batch(taken, data.schema.names)
 
 

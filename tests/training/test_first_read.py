@@ -45,7 +45,9 @@ def cut(table, *edges):
     """Parts of a table that begin at these rows."""
     table = pa.table(table)
     stops = [*edges, table.num_rows]
-    return [table.slice(first, stop - first) for first, stop in zip([0, *edges], stops, strict=True)]
+    return [
+        table.slice(first, stop - first) for first, stop in zip([0, *edges], stops, strict=True)
+    ]
 
 
 def agree(parts, label=None, *, size=None, **options):
@@ -67,7 +69,9 @@ LABELS = {
 
 
 @pytest.mark.parametrize("label", LABELS.values(), ids=LABELS)
-@pytest.mark.parametrize("options", [{}, {"weight": "w"}, {"l2": 0.0}, {"intercept": False}], ids=str)
+@pytest.mark.parametrize(
+    "options", [{}, {"weight": "w"}, {"l2": 0.0}, {"intercept": False}], ids=str
+)
 def test_any_label_with_any_option(label, options):
     used = [*FEATURES, label, *options.get("weight", ())]
     agree(cut(columns(*used), 1, 1, 20, 40), label, size=7, **options)
@@ -166,7 +170,11 @@ def test_labels_that_are_none_give_the_same_error(name):
 
 def test_missing_values_in_one_batch():
     table = pa.table(columns("a", "b", "k", "two"))
-    holes = {"a": [None, 1.0, np.nan, 2.0], "b": [1.0, None, 3.0, 2.5], "k": ["new", "red", "x", None]}
+    holes = {
+        "a": [None, 1.0, np.nan, 2.0],
+        "b": [1.0, None, 3.0, 2.5],
+        "k": ["new", "red", "x", None],
+    }
     part = pa.table(holes | {"two": ["yes", "no", "perhaps", "no"]})
     streamed = agree([table, part, table], "two", missing="skip")
     assert streamed.skipped == 4
@@ -204,7 +212,9 @@ def test_a_column_of_another_type_in_each_part(types, values):
     agree(parts, "two", missing="skip", size=9)
 
 
-@pytest.mark.parametrize("kind", [pa.int64(), pa.int8(), pa.bool_(), pa.string_view(), "dictionary"])
+@pytest.mark.parametrize(
+    "kind", [pa.int64(), pa.int8(), pa.bool_(), pa.string_view(), "dictionary"]
+)
 def test_categories_of_any_type(kind):
     codes = pa.array(np.arange(ROWS) % (2 if kind == pa.bool_() else 4))
     if kind == "dictionary":
@@ -219,7 +229,9 @@ def test_categories_of_any_type(kind):
 
 def test_rare_categories_and_those_of_one_part():
     table = pa.table(columns("a", "k", "two"))
-    odd = pa.table({"a": [0.5, 1.5, -1.0], "k": ["odd", "odder", "red"], "two": ["yes", "no", "no"]})
+    odd = pa.table(
+        {"a": [0.5, 1.5, -1.0], "k": ["odd", "odder", "red"], "two": ["yes", "no", "no"]}
+    )
     for min_count in (1, 2, 3, 1000):
         found = agree([table, odd, table], "two", min_count=min_count)
         assert (None in found.model.categories["k"]) == (min_count > 1)

@@ -75,7 +75,9 @@ def read_both(table, label, *, l2=1.0, class_weight=None, intercept=False, **opt
     ids=str,
 )
 def test_rows_are_those_of_the_table_in_memory(options):
-    _, rows, whole = read_both(parts_table([TABLE.slice(0, 15), TABLE.slice(15)], 6), "t", **options)
+    _, rows, whole = read_both(
+        parts_table([TABLE.slice(0, 15), TABLE.slice(15)], 6), "t", **options
+    )
     X = whole.X.toarray() if sparse.issparse(whole.X) else whole.X
     np.testing.assert_array_equal(dense(rows), X)
     np.testing.assert_array_equal(np.concatenate([one.t for one in rows]), whole.t)
@@ -117,7 +119,9 @@ def test_a_text_that_the_first_read_did_not_find():
         reader.rows(batch)
     other = TABLE.set_column(6, "t", pa.array(["bottom"] * ROWS))
     (batch,) = parts_table([other]).read(first_read._columns(request))
-    with pytest.raises(ValueError, match="the label must be one of 'low', 'mid', 'top'; got 'bottom'"):
+    with pytest.raises(
+        ValueError, match="the label must be one of 'low', 'mid', 'top'; got 'bottom'"
+    ):
         reader.rows(batch)
 
 

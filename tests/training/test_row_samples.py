@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import sparse, stats
 
 from fastlogit.tables.table import Batch
-from fastlogit.training.row_samples import RowSample, draw, merge_samples, random_numbers, take_rows
+from fastlogit.training.row_samples import draw, random_numbers, take_rows
 
 ROWS = 1000
 SEEDS = [0, 1, 2**31, 2**64, 2**200 + 7]
@@ -64,50 +64,60 @@ def test_numbers_are_uniform():
 # Drawing and merging ----------------------------------------------------------------------
 
 
+def rows_of(sample):
+    """Keys, scores and rows of a sample, by ascending keys."""
+    keys, scores, rows = sample.joined()
+    order = np.argsort(keys)
+    return keys[order].tolist(), scores[order].tolist(), rows.data[order].ravel().tolist()
+
+
 @given(
     cuts=st.lists(st.integers(0, ROWS), max_size=8),
     size=st.integers(1, ROWS + 5),
-    pairs=st.booleans(),
+    by_pairs=st.booleans(),
 )
-def test_any_batches_and_any_merging_give_the_same_sample(cuts, size, pairs):
-    edges = [0, *sorted(cuts), ROWS]
+def test_any_batches_and_any_merging_give_the_same_sample(cuts, size, by_pairs):
     scores = np.where(np.arange(ROWS) % 7 == 0, 20.0, 1.0)
     (whole,) = sample_of(size, scores=scores)
-    samples = sample_of(size, edges=edges, scores=scores)
-    if pairs:
-        while len(samples) > 1:
-            samples = [merge_samples(samples[:2], size), *samples[2:]]
-    found = merge_samples(samples, size)
-    np.testing.assert_array_equal(found.keys, whole.keys)
-    np.testing.assert_array_equal(found.scores, whole.scores)
-    np.testing.assert_array_equal(found.batch.data, whole.batch.data)
-    assert found.keys.size == min(size, ROWS)
-    assert (np.diff(found.keys) >= 0.0).all()
+    first, *others = sample_of(size, edges=[0, *sorted(cuts), ROWS], scores=scores)
+    groups = [[one] for one in others] if by_pairs else [others] * bool(others)
+    for group in groups:
+        first = first.merge(group, size)
+    assert rows_of(first) == rows_of(whole)
+    assert first.size == min(size, ROWS)
 
 
 def test_the_smallest_keys_of_a_sample_are_those_of_a_smaller_one():
     (large,), (small,) = sample_of(100), sample_of(40)
-    few = large.smallest(40)
-    np.testing.assert_array_equal(few.keys, small.keys)
-    np.testing.assert_array_equal(few.batch.data, small.batch.data)
+    assert rows_of(large.smallest(40)) == rows_of(small)
     assert large.smallest(100) is large
 
 
 def test_a_key_of_infinity_is_never_drawn():
     keys = np.array([0.5, np.inf, 0.25, np.inf])
     found = draw(batch(0, 4), keys, np.ones(4), 4)
-    assert found.batch.data.ravel().tolist() == [2, 0]
+    assert rows_of(found)[2] == [2, 0]
     none = draw(batch(0, 2), np.full(2, np.inf), np.ones(2), 4)
-    assert (none.keys.size, none.batch.rows) == (0, 0)
-    assert merge_samples([none, found, none], 4).keys.tolist() == [0.25, 0.5]
+    assert none.size == 0
+    assert rows_of(none.merge([found, none], 4)) == rows_of(found)
+
+
+def test_a_sample_has_all_rows_up_to_the_key_where_a_batch_was_cut():
+    few, many = batch(0, 300), batch(300, ROWS)
+    keys = [random_numbers(0, one) for one in (few, many)]
+    cut = draw(many, keys[1], np.ones(700), 20)
+    assert cut.limit == np.sort(keys[1])[19]
+    together = draw(few, keys[0], np.ones(300), 1000).merge([cut], 500)
+    every = np.concatenate(keys)
+    assert rows_of(together)[0] == np.sort(every[every <= cut.limit]).tolist()
 
 
 def test_every_row_is_drawn_equally_often():
     trials, size, rows = 400, 10, 50
     counts = np.zeros(rows)
     for seed in range(trials):
-        rows_drawn = draw(batch(0, rows), random_numbers(seed, batch(0, rows)), np.ones(rows), size)
-        counts[rows_drawn.batch.data.ravel()] += 1
+        drawn = draw(batch(0, rows), random_numbers(seed, batch(0, rows)), np.ones(rows), size)
+        counts[rows_of(drawn)[2]] += 1
     expected = trials * size / rows
     # A row is in the sample or not; the counts have a fixed sum.
     statistic = np.square(counts - expected).sum() / (expected * (1.0 - size / rows))
@@ -122,9 +132,9 @@ def test_priority_samples_estimate_sums_without_bias():
     estimates = []
     for seed in range(trials):
         (drawn,) = sample_of(size + 1, edges=(0, 200), scores=scores, seed=seed)
-        few = drawn.smallest(size)
-        chances = np.minimum(1.0, drawn.keys[size] * few.scores)
-        rows = few.batch.data.ravel()
+        *_, largest = rows_of(drawn)[0]
+        _, drawn_scores, rows = rows_of(drawn.smallest(size))
+        chances = np.minimum(1.0, largest * np.array(drawn_scores))
         estimates.append(values[:, rows] @ (1.0 / chances))
     mean, error = np.mean(estimates, axis=0), np.std(estimates, axis=0) / np.sqrt(trials)
     np.testing.assert_array_less(np.abs(mean - values.sum(axis=1)), 4.0 * error)
@@ -141,9 +151,10 @@ def test_rows_are_taken_with_all_that_belongs_to_them(labels, layout):
     offset = np.array([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]])
     rows = Batch(X, "rows", 8, labels, 100, np.array([0.5, 1.5, 2.5]), offset, 3)
     taken = take_rows(rows, np.array([2, 0]))
-    keys = np.array([0.1, 0.2])
-    both = merge_samples([RowSample(keys, keys, taken), RowSample(keys + 0.05, keys, taken)], 3)
-    for one, order in ((taken, [2, 0]), (both.batch, [2, 2, 0])):
+    keys = np.array([0.3, 0.1, 0.2])
+    sample = draw(rows, keys, keys, 2)
+    both = sample.merge([sample], 4).joined().batch
+    for one, order in ((taken, [2, 0]), (both, [1, 2, 1, 2])):
         data = one.data if isinstance(one.data, np.ndarray) else one.data.toarray()
         assert data.tolist() == [[[1.0, 0.0], [0.0, 2.0], [3.0, 0.0]][row] for row in order]
         assert np.asarray(one.labels).tolist() == [labels.tolist()[row] for row in order]
@@ -184,6 +195,6 @@ def test_partitions_may_store_a_column_in_several_types(name):
     for place, column in enumerate(columns):
         rows = Batch(pa.record_batch([column], ["x"]), f"part {place}", 0)
         samples.append(draw(rows, np.array([0.1 + place]), np.ones(1), 2))
-    column = merge_samples(samples, 2).batch.data.column(0)
+    column = samples[0].merge(samples[1:], 2).joined().batch.data.column(0)
     assert column.to_pylist() == values
     assert kind is None or column.type == kind

@@ -271,7 +271,9 @@ def test_memory_is_bounded(tmp_path, suffix):
     else:
         table = pa.table({f"x{j}": block[:, j] for j in range(40)})
         pq.write_table(table, small, use_dictionary=False, compression="none")
-        with pq.ParquetWriter(source, table.schema, compression="none", use_dictionary=False) as file:
+        with pq.ParquetWriter(
+            source, table.schema, compression="none", use_dictionary=False
+        ) as file:
             for _ in range(50):
                 file.write_table(table)
     assert source.stat().st_size > 390e6
