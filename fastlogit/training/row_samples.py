@@ -182,5 +182,5 @@ def _of_one_type(columns: Sequence[Any]) -> Sequence[Any]:
     if kinds == {common}:
         return columns
     if pa.types.is_floating(common):
-        return [arrow.numbers(column).cast(common, safe=False) for column in columns]
+        return [arrow.numbers(column).cast(pa.float64(), safe=False) for column in columns]
     return [arrow.as_type(column, common) for column in columns]
