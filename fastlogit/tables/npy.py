@@ -49,9 +49,7 @@ def open_npy(path: Path, *_: Any) -> Table:
 
     def read(wanted: Wanted) -> Iterator[Batch]:
         with errors_naming(str(path)), path.open("rb", buffering=0) as file:
-            fitting = max(1, _READ_BYTES // max(1, d * dtype.itemsize))
-            # A power of two, so that batches are the same wherever a thread begins.
-            most = min(wanted.batch_rows, 1 << (fitting.bit_length() - 1))
+            most = min(wanted.batch_rows, max(1, _READ_BYTES // max(1, d * dtype.itemsize)))
             stop = n if wanted.stop is None else wanted.stop
             for first in range(wanted.start, stop, most):
                 count = min(most, stop - first)

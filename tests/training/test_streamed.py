@@ -78,7 +78,7 @@ LABELS = {"npy": -1, "svm": None}
 def small_batches(monkeypatch):
     """Several batches and threads for files of a few kilobytes."""
     monkeypatch.setattr("fastlogit.tables.text_file._BLOCK_BYTES", 5000)
-    monkeypatch.setattr("fastlogit.tables.npy._READ_BYTES", 4000)
+    monkeypatch.setattr("fastlogit.training.streamed._ARRAY_BYTES", 4000)
     monkeypatch.setattr("fastlogit.tables.array._THREAD_ROWS", 256)
     monkeypatch.setattr("fastlogit.tables.table.MOST_ROWS", 256)
 
@@ -248,11 +248,13 @@ def test_a_file_that_is_added_to_a_folder_does_not_count(tmp_path, small_batches
 FIT_AND_MEASURE = """
 import sys
 import fastlogit as fl
+from fastlogit.training.partitions import Partitions
 
 def megabytes(field):
     lines = open("/proc/self/status").read().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(field)) >> 10
 
+Partitions.sample_bytes = 1 << 23
 small, source, label = sys.argv[1:]
 options = dict(label=label, out_of_core=True, threads=2, max_passes=4)
 fl.fit(small, **options)
