@@ -56,6 +56,15 @@ def add_parser(commands: options.Subparsers) -> None:
         "category has none",
     )
     options.add_columns(parser, "--ignore", "columns to leave out")
+    parser.add_argument(
+        "--min-count",
+        type=options.positive,
+        default=1,
+        metavar="N",
+        help="group the categories of a column that have fewer than N rows: they share a "
+        "coefficient, and the model takes text that it does not know as one of them "
+        "(default: %(default)s)",
+    )
     options.add_missing(
         parser,
         "rows with a null or NaN: 'error' stops, 'skip' leaves them out (default: error)",
@@ -132,6 +141,7 @@ def _read(args: argparse.Namespace) -> TrainingData:
         missing=args.missing,
         categorical=args.categorical,
         ignore=args.ignore,
+        min_count=args.min_count,
         drop_first=args.l2 == 0.0,
         intercept=args.intercept,
         source_format=args.source_format,

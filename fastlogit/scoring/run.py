@@ -161,7 +161,7 @@ def score(
         row as NaN, or leave it out.  NaN in a column of floating-point numbers is data and its
         score is NaN; "skip" leaves out every row whose score is NaN.
     unknown : {"error", "ignore"}
-        How to treat text that is not one of the model's categories: raise an error that names
+        How to treat text that belongs to no category of the model: raise an error that names
         column and row, or let that column add nothing to the logit.
     skipped : path, optional
         A file for the rows that are left out, with the columns `file` and `row`.

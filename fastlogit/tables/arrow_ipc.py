@@ -61,7 +61,7 @@ def open_arrow(path: Path, *_: Any) -> Table:
             pa.memory_map(str(path)) as file,
             opening(file, options=options) as reader,
         ):
-            return int(columns * sum(batch.num_rows for batch in _batches(reader, count)))
+            return columns * sum(int(batch.num_rows) for batch in _batches(reader, count))
 
     return replace(typed_table(str(path), (path,), schema, None, read), cells=cells)
 

@@ -44,7 +44,7 @@ def open_frame(name: str, source: Any) -> Table:
         return stream_table(name, source)
     if isinstance(source, Iterator):
         return stream_table(name, _joined(name, source))
-    if not callable(getattr(source, "__arrow_c_stream__", None)):
+    if not callable(getattr(type(source), "__arrow_c_stream__", None)):
         raise TypeError(f"source must be a path or a table; got {name}")
 
     def opening() -> Table:
@@ -58,7 +58,7 @@ def open_frame(name: str, source: Any) -> Table:
 
 def open_function(name: str, source: Any, open_object: Callable[[Any], Table]) -> Table:
     """Make a table of a function that gives an object with the same rows at each call."""
-    last: Any = None
+    last: Any = open_object  # no source gives that
 
     def opening() -> Table:
         nonlocal last
@@ -69,7 +69,7 @@ def open_function(name: str, source: Any, open_object: Callable[[Any], Table]) -
                 "again"
             )
         table = open_object(given)
-        last = None if table.is_repeatable else given
+        last = open_object if table.is_repeatable else given
         return table
 
     return read_anew(opening)

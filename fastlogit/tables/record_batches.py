@@ -42,7 +42,7 @@ def stream_table(name: str, reader: Any) -> Table:
     def copy(file: BinaryIO) -> None:
         import pyarrow as pa
 
-        # Uncompressed: with lz4, ...
+        # Uncompressed: 0.5 GB of float32 are read again in 0.07 s, compressed by lz4 in 0.14 s.
         with reader, pa.ipc.new_stream(file, schema) as writer:
             for batch in _validated(name, reader):
                 writer.write_batch(batch)

@@ -24,7 +24,7 @@ _COPIED_BYTES = 1 << 20
 
 
 def read_once(table: Table, stream: Stream) -> Table:
-    """The table of a stream: whoever reads or copies it a second time gets an error."""
+    """The table of a stream, which raises a ValueError if it is read or copied a second time."""
     is_used = False
 
     def use() -> None:
@@ -47,8 +47,8 @@ def read_once(table: Table, stream: Stream) -> Table:
 def read_anew(opening: Callable[[], Table]) -> Table:
     """A table that calls a function for each read, which opens the source as a table.
 
-    The first call is now: its table gives the columns, and the rows of the first read.  A later
-    read raises a ValueError if it gives other columns or another number of rows.
+    The first call comes at once: its table has the columns, and is the one that is read first.  A
+    later read raises a ValueError if it gives other columns or another number of rows.
     """
     first = opening()
     unread, counts = [first], list[int]()
@@ -95,10 +95,7 @@ def _columns(table: Table) -> list[str]:
 
 
 class Pipe:
-    """A stream of bytes, of which those read before `start` can still be copied.
-
-    An opener reads the first bytes, to find the columns.
-    """
+    """A stream of bytes that keeps those in `head` which an opener has read to find the columns."""
 
     def __init__(self, file: Any) -> None:
         self.file, self.closed = file, False

@@ -159,7 +159,7 @@ class Table:
     stream : Stream, or None
         The source, if it can be read only once: a pipe, or an Arrow stream.
     size : int or None
-        Bytes that `reader` reads; default: of the files.
+        Bytes of the source; default: of the files.
     cells : callable, or None
         If `rows` is None, ``cells(columns, size)`` estimates how many numbers this many columns
         have in a source of this many bytes, or returns None.

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 CODECS = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2", ".lz4": "lz4"}
 # Bytes that are read at a time: enough work for a thread, and little compared with memory.
 _BLOCK_BYTES = 1 << 23
+# Bytes of a compressed file that Arrow reads at a time: up to this many belong to later lines.
+_READ_AHEAD = 1 << 16
 # A file with a longer line is no text.
 _LONGEST_LINE = 1 << 24
 # Blank lines consist of these.
@@ -69,7 +71,9 @@ class Text(NamedTuple):
 
         It is a quarter higher than the average, as later lines may be shorter.
         """
-        return count if size <= self.head_size else count * size * 5 // (4 * self.head_size)
+        if size <= self.head_size:
+            return count
+        return count * size * 5 // (4 * max(1, self.head_size - _READ_AHEAD))
 
 
 def open_text(path: Path, delimiter: str | None = None, encoding: str = "utf-8") -> Text:

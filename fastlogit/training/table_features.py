@@ -190,7 +190,7 @@ def label_notes(found: Found, classes: Sequence[Label]) -> list[str]:
 
 
 def _notes(request: Request, found: Found, categories: list[tuple[str | None, ...]]) -> list[str]:
-    """Notes on index columns, and on columns with useless categories."""
+    """Notes on index columns, and on columns with one category or too many."""
     table, roles = request.table, request.roles
     assert table.names is not None
     assert roles is not None

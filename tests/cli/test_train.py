@@ -406,6 +406,26 @@ def test_text_is_trained_on_and_scored(here, capsys):
     assert "note: ignored 300 values of unknown categories\n" in capsys.readouterr().err
 
 
+def test_rare_categories_are_grouped(here, capsys):
+    table = {"x": [0.5, 1, 2, 3, 4, 5], "k": list("aabbcd"), "id": list("uvwxyz"), "t": [0, 1] * 3}
+    pq.write_table(pa.table(table), "text.parquet")
+    command = ["train", "text.parquet", "--label", "t", "--min-count", "2", "-o", "text.json"]
+    assert main(command) == 0
+    assert capsys.readouterr().err == (
+        "fastlogit: note: column 'id' of text.parquet has fewer than 2 rows of each text, so all "
+        "are one category (--ignore id leaves it out)\n"
+    )
+    model = fl.load("text.json")
+    assert model.categories == {"k": ("a", "b", None), "id": (None,)}
+    assert model.feature_names == ("x", "k=a", "k=b", "k (all others)", "id (all others)")
+    pq.write_table(pa.table(table | {"k": list("aabbef")}), "new.parquet")
+    for name in ("text", "new"):
+        assert main(["score", "text.json", f"{name}.parquet", "-o", f"{name}.npy"]) == 0
+    np.testing.assert_array_equal(np.load("new.npy"), np.load("text.npy"))
+    assert main([*command, "--ignore", "id", "--l2", "0", "--force"]) == 0
+    assert fl.load("text.json").feature_names == ("x", "k=b", "k (all others)")
+
+
 def test_errors_of_late_text_in_a_csv_name_the_remedies(fails, monkeypatch):
     monkeypatch.setattr("fastlogit.tables.text_file._BLOCK_BYTES", 64)
     Path("x.csv").write_text("t,x\n" + "0,1\n1,2\n" * 50 + "1,abc\n")
