@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -23,7 +25,7 @@ def batch(first=0, stop=ROWS, number=0):
 def sample_of(size, *, edges=(0, ROWS), scores=None, seed=0):
     """The samples of batches that begin at these edges."""
     samples = []
-    for first, stop in zip(edges[:-1], edges[1:], strict=True):
+    for first, stop in pairwise(edges):
         rows = batch(first, stop)
         chances = np.ones(stop - first) if scores is None else scores[first:stop]
         keys = random_numbers(seed, rows) / chances
