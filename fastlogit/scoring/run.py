@@ -20,12 +20,12 @@ from fastlogit.core import checks, files
 from fastlogit.core import threads as _threads
 from fastlogit.core.arrow import from_numpy
 from fastlogit.core.docstrings import complete
+from fastlogit.core.fingerprint import fingerprint
 from fastlogit.core.pipeline import write_behind
 from fastlogit.models.model import loaded, warn_without_offset
 from fastlogit.scoring.journal import (
     Journal,
     add_fingerprint,
-    fingerprint,
     open_journal,
     read_fingerprint,
 )
@@ -281,14 +281,12 @@ def _identity(scorer: Scorer, output: _Files, options: dict[str, Any]) -> dict[s
 
     Messages use the keys to name a change.
     """
-    inputs = scorer.table.files
-    if not inputs or str(output.sink) == STANDARD:
+    if not scorer.table.files or str(output.sink) == STANDARD:
         return {}
     content = json.dumps(scorer.model.content(), sort_keys=True).encode()
-    seen = [(str(path.resolve()), path.stat()) for path in inputs]
     return {
         "the model": hashlib.sha256(content).hexdigest(),
-        "the input": [[name, status.st_size, status.st_mtime_ns] for name, status in seen],
+        "the input": scorer.table.file_states,
         "an option": scorer.options | output.options | options,
     }
 

@@ -198,6 +198,12 @@ class Table:
         """Whether the table can be read more than once."""
         return self.stream is None
 
+    @property
+    def file_states(self) -> list[list[Any]]:
+        """Path, size and time of each file, for runs that are resumed."""
+        seen = [(str(path.resolve()), path.stat()) for path in self.files]
+        return [[name, status.st_size, status.st_mtime_ns] for name, status in seen]
+
     # Columns ------------------------------------------------------------------------------
 
     def describe(self, position: int) -> str:

@@ -126,7 +126,18 @@ def fit_table(
         drop_first=np.ndim(l2) == 0 and l2 == 0.0,
         intercept=options.intercept,
     )
-    if _is_streamed(request, given.out_of_core):
+    is_streamed = _is_streamed(request, given.out_of_core)
+    if options.checkpoint is not None and table.files:
+        # With these, all passes give the same results, whatever the penalty and the solver are.
+        columns = dataclasses.replace(given, out_of_core=None, spool=True)
+        options.checkpoint.begin(
+            {
+                "the input": table.file_states,
+                "an option": repr((columns, request.drop_first, request.intercept, class_weight)),
+                "out_of_core": is_streamed,
+            }
+        )
+    if is_streamed:
         return _fit_streamed(request, options, began, l2, class_weight, start, spool=given.spool)
     data = read_all(request)
     with _naming(table):
@@ -141,11 +152,10 @@ def fit_table(
             l2=l2,
             start=start,
             feature_names=data.feature_names,
+            categories=data.categories,
+            began=began,
         )
     model, warnings, dataset = trained
-    model = dataclasses.replace(
-        model, categories=data.categories, seconds=time.perf_counter() - began
-    )
     return TableFit(model, warnings, data.notes, dataset.n, data.skipped, dataset.class_weights)
 
 

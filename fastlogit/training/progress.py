@@ -27,7 +27,7 @@ class Progress(NamedTuple):
     step : float
         The share of the solver's step that was taken to get there.
     seconds : float
-        Time since training began.
+        Time since training began, or was resumed.
     """
 
     passes: int

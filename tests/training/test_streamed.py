@@ -248,13 +248,15 @@ def test_a_file_that_is_added_to_a_folder_does_not_count(tmp_path, small_batches
 FIT_AND_MEASURE = """
 import sys
 import fastlogit as fl
+from fastlogit.tables import table
 from fastlogit.training.partitions import Partitions
 
 def megabytes(field):
     lines = open("/proc/self/status").read().splitlines()
     return next(int(line.split()[1]) for line in lines if line.startswith(field)) >> 10
 
-Partitions.sample_bytes = 1 << 23
+# So that a file of 160 MB is large.
+table._BATCH_BYTES, Partitions.sample_bytes = 1 << 22, 1 << 23
 small, source, label = sys.argv[1:]
 options = dict(label=label, out_of_core=True, threads=2, max_passes=4)
 fl.fit(small, **options)
@@ -281,7 +283,7 @@ def test_memory_is_bounded(tmp_path, suffix):
             with pq.ParquetWriter(path, table.schema, use_dictionary=False) as file:
                 for _ in range(count):
                     file.write_table(table)
-    assert source.stat().st_size > 159e6
+    assert source.stat().st_size > 150e6
     command = [sys.executable, "-c", FIT_AND_MEASURE, str(small), str(source), "39"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert int(done.stdout) < 100  # megabytes, of 160
