@@ -7,7 +7,6 @@ and CSR matrices.
 from __future__ import annotations
 
 import functools
-import subprocess
 import sys
 from itertools import pairwise
 
@@ -21,6 +20,7 @@ from scipy import sparse
 import fastlogit as fl
 from fastlogit import linear
 from fastlogit.matrix import as_matrix, base, csr
+from tests import processes
 from tests.references.multiprecision import bits
 from tests.references.passes import (
     U,
@@ -592,13 +592,7 @@ print("done")
 
 
 def run_limited(path, order, copy):
-    return subprocess.run(
-        [sys.executable, "-c", LIMITED, str(path), order, copy],
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    return processes.run(LIMITED, path, order, copy)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the memory of this kind")
