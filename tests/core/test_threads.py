@@ -385,7 +385,7 @@ LAYOUTS = """
 import pandas, scipy.sparse
 
 rng = np.random.default_rng(0)
-X = rng.integers(-4, 5, (300_000, 8)).astype(np.float32)
+X = rng.integers(-4, 5, (300_000, 8)).astype(np.float64)
 X[rng.random(X.shape) < 0.5] = 0.0
 coef, t = rng.normal(size=8), rng.random(300_000)
 layouts = [
