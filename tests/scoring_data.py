@@ -5,7 +5,9 @@ from __future__ import annotations
 import gzip
 import io
 import os
+import sys
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
