@@ -60,7 +60,7 @@ def tables(draw):
 
 
 @given(tables())
-@settings(max_examples=60)
+@settings(max_examples=40)
 def test_streamed_trainings_end_as_those_in_memory(case):
     parts, size, options = case
     label = options.pop("label")

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse, stats
 
@@ -78,6 +78,7 @@ def rows_of(sample):
     size=st.integers(1, ROWS + 5),
     by_pairs=st.booleans(),
 )
+@settings(max_examples=50)
 def test_any_batches_and_any_merging_give_the_same_sample(cuts, size, by_pairs):
     scores = np.where(np.arange(ROWS) % 7 == 0, 20.0, 1.0)
     (whole,) = sample_of(size, scores=scores)
