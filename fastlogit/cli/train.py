@@ -117,6 +117,13 @@ def _add_fit(parser: argparse.ArgumentParser) -> None:
         "they would take more than a quarter of it)",
     )
     parser.add_argument(
+        "--no-spool",
+        dest="spool",
+        action="store_false",
+        help="refuse an input that can be read only once, instead of copying it to disk, where "
+        "rows are read again",
+    )
+    parser.add_argument(
         "--checkpoint",
         metavar="FILE",
         help="keep the result of each pass in this file until the model is saved",
@@ -125,6 +132,12 @@ def _add_fit(parser: argparse.ArgumentParser) -> None:
         "--resume",
         action="store_true",
         help="continue an interrupted run from its checkpoint, if there is one",
+    )
+    parser.add_argument(
+        "--progress",
+        action="store_true",
+        help="show passes and gradient norm; out of core also rows, speed and the time that a pass "
+        "still takes",
     )
 
 
@@ -175,12 +188,14 @@ def _fit(args: argparse.Namespace, checkpoint: Checkpoint | None) -> TableFit:
         width=args.width,
         csv=options.csv_options(args),
         out_of_core=args.out_of_core,
+        spool=args.spool,
     )
     how = Options(
         tol=args.tol,
         max_passes=args.max_passes,
         intercept=args.intercept,
         checkpoint=checkpoint,
+        progress=args.progress,
         threads=args.threads,
     )
     fitted = fit_table(args.data, columns, how, l2=args.l2)

@@ -395,9 +395,13 @@ class Table:
         return None if self.cells is None or self.size is None else self.cells(columns, self.size)
 
     def must_be_unchanged(self) -> None:
-        """Raise a ValueError if a file has changed since the table was opened."""
+        """Raise a ValueError or an OSError if a file has changed since the table was opened."""
         for path, before in zip(self.files, self._states, strict=True):
-            if _file_state(path) != before:
+            try:
+                state = _file_state(path)
+            except FileNotFoundError:
+                raise FileNotFoundError(f"{path}: was removed while it was read") from None
+            if state != before:
                 raise ValueError(f"{path}: has changed while it was read")
 
     def _batches(self, wanted: Wanted) -> Iterator[Batch]:

@@ -40,8 +40,9 @@ if TYPE_CHECKING:
 # A large sample saves passes, and to train on it takes little time beside a pass.  It has at least
 # this many rows, of which 256 decide about centres.
 _LEAST_SAMPLE = 1 << 10
-# A batch gives this many times its share of the sample, as batches differ in size.
-_MARGIN = 1.5
+# A batch gives this many times its share of the sample, as batches differ in size, and some rows
+# more.  Both together are six standard deviations above any share.
+_MARGIN, _MORE = 1.5, 64
 
 
 class FirstRead(NamedTuple):
@@ -72,7 +73,7 @@ def read(
     size = max(partitions.sample_bytes // (8 * len(columns.columns)), _LEAST_SAMPLE)
     count, most = partitions.count(columns), size
     if count is not None:
-        most = min(size, int(_MARGIN * size / max(count, 1)) + _LEAST_SAMPLE)
+        most = min(size, int(_MARGIN * size / max(count, 1)) + _MORE)
     task = SurveyTask(table, roles, size, options.seed, most)
     with adding_remedies(table, roles):
         survey = partitions.run(task, columns)
@@ -123,7 +124,7 @@ def read(
         reader.offset_centre,
         with_offset=reader.has_offset,
     )
-    notes = (*features.notes, *label_notes(found, targets.classes))
+    notes = (*features.notes, *label_notes(found, targets.classes)) if features.names else ()
     return FirstRead(made, features.categories, notes, found.read - found.kept)
 
 
@@ -138,9 +139,9 @@ def _columns(request: Request) -> Wanted:
 def _features(request: Request, survey: Survey) -> Features:
     if request.roles is not None:
         return choose_features(request, survey.found)
-    must_have_rows(request.table, survey.found.kept, survey.found.read)
     if survey.first_absent is not None and not request.skips:
         raise missing_row(*survey.first_absent)
+    must_have_rows(request.table, survey.found.kept, survey.found.read)
     return Features(request.table.names, {}, [], [])
 
 
@@ -169,7 +170,8 @@ def _targets(request: Request, survey: Survey) -> _Labelled:
         _, classes, _ = probability_targets(table, roles.targets, shares, request.positive)
         return _Labelled(classes, survey.weights.soft, {})
     given = list(survey.weights.of_labels)
-    if labels.texts.numbers:
+    if labels.texts.numbers:  # where some batches of a CSV have numbers, that is an error
+        given = [label for label in given if isinstance(label, str)]
         numbers = np.array([labels.texts.numbers[str(text)] for text in given], np.float64)
     else:
         numbers = np.array(given, np.float64)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -21,7 +21,7 @@ from fastlogit.training.streamed import TablePartitions
 from fastlogit.training.table import make_request, read_all
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import ArrayLike
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from fastlogit.core.linalg import Vector
     from fastlogit.models.model import LogisticModel
     from fastlogit.tables.csv_options import CSVOptions
-    from fastlogit.tables.table import Columns
+    from fastlogit.tables.table import Columns, Table
     from fastlogit.training.options import Options
     from fastlogit.training.partitions import Partitions
     from fastlogit.training.progress import Callback, Progress
@@ -140,7 +140,7 @@ def fit_table(
     if is_streamed:
         return _fit_streamed(request, options, began, l2, class_weight, start, spool=given.spool)
     data = read_all(request)
-    try:
+    with _naming(table):
         trained = fit_arrays(
             data.X,
             data.t,
@@ -155,8 +155,6 @@ def fit_table(
             categories=data.categories,
             began=began,
         )
-    except ValueError as error:
-        raise type(error)(f"{table.name}: {error}") from error
     model, warnings, dataset = trained
     return TableFit(model, warnings, data.notes, dataset.n, data.skipped, dataset.class_weights)
 
@@ -187,11 +185,12 @@ def _fit_streamed(
     if table.stream is not None:
         if not spool:
             raise ValueError(
-                f"{table.name}: can be read only once, and training reads it several times "
-                "(spool=True copies it to disk)"
+                f"{table.name}: can be read only once, training reads it several times, and a copy "
+                "on disk is not allowed"
             )
         notes = (f"{table.name} can be read only once, so it was copied to disk",)
     with ExitStack() as stack:
+        stack.enter_context(_naming(table))
         again = stack.enter_context(spooled(table))
         bar = stack.enter_context(ReadingBar()) if options.progress else None
         if bar is not None:
@@ -202,6 +201,17 @@ def _fit_streamed(
         partitions = TablePartitions(again, threads, bar)
         fitted = fit_partitions(partitions, request, options, began, l2, class_weight, start)
     return fitted._replace(notes=(*notes, *fitted.notes))
+
+
+@contextmanager
+def _naming(table: Table) -> Iterator[None]:
+    """Put the table's name before a message, unless it begins with that or with a file."""
+    try:
+        yield
+    except ValueError as error:
+        if str(error).startswith((table.name, *map(str, table.files))):
+            raise
+        raise type(error)(f"{table.name}: {error}") from error
 
 
 def _both(first: Callback, second: Callback | None) -> Callback:

@@ -103,9 +103,11 @@ class PartitionedDataset(Dataset):
 
     def sample(self, size: int, seed: int) -> tuple[ArrayDataset, float]:
         """Draw rows uniformly, or by their share of rare columns; see `sampling`."""
+        # Rows of a class whose factor is 0 count among the rows with a weight.
+        reader = replace(self.reader, class_factors=None)
         if seed != self._seed or self._sample.size < min(size, self._weighted):
             self.counter.add(self.n)
-            self._sample = self._run(_SampleTask(self.reader, size, seed))
+            self._sample = self._run(_SampleTask(reader, size, seed))
             self._seed = seed
         uniform = self._rows(self._sample.smallest(size).joined())
         factors = sampling.rare_column_factors(uniform.X.count_nonzero(), uniform.n, self._weighted)
@@ -114,7 +116,7 @@ class PartitionedDataset(Dataset):
         self.counter.add(self.n)
         scoring = sampling.RareColumns(factors, self._weighted)
         # One more row than wanted: its key tells the chances of the others.
-        drawn: RowSample = self._run(_SampleTask(self.reader, size + 1, seed, scoring))
+        drawn: RowSample = self._run(_SampleTask(reader, size + 1, seed, scoring))
         few = drawn.smallest(size).joined()
         chances = np.ones(few.keys.size)
         if drawn.size > size:

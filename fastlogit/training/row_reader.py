@@ -174,7 +174,10 @@ class RowReader:
             if columns:
                 wide = count > 1
                 offset = np.column_stack(columns) if wide else columns[0]
-        return None if offset is None else offset - self.offset_centre
+        if offset is None:
+            return None
+        with np.errstate(over="ignore"):  # an infinite loss is an error later
+            return offset - self.offset_centre
 
     def _measures(self, batch: Batch) -> list[NDArray[Any]]:
         assert self.roles is not None

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from fastlogit.core import arrow
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -27,7 +29,9 @@ _DRAWN = 4
 def random_numbers(seed: int, batch: Batch) -> Vector:
     """The random numbers, in (0, 1), of the rows of a batch."""
     skipped = batch.first % _DRAWN
-    generator = np.random.Philox(key=[seed, batch.number], counter=batch.first // _DRAWN)
+    # A seed may have more than 64 bits, which a key of the generator cannot hold.
+    key = np.random.SeedSequence(seed, spawn_key=(batch.number,)).generate_state(2, np.uint64)
+    generator = np.random.Philox(key=key, counter=batch.first // _DRAWN)
     drawn = np.random.Generator(generator).random(skipped + batch.rows)[skipped:]
     return np.maximum(drawn, 2.0**-54)
 
@@ -105,24 +109,29 @@ def draw(batch: Batch, keys: Vector, scores: Vector, size: int) -> RowSample:
 
 def take_rows(batch: Batch, rows: NDArray[np.int64]) -> Batch:
     """Copy some rows of a batch."""
-    data = batch.data
+    indices = arrow.from_numpy(np.ascontiguousarray(rows, np.int64))
+    data, labels = batch.data, batch.labels
+    if labels is not None:
+        labels = labels.take(rows if isinstance(labels, np.ndarray) else indices)
     return batch._replace(
-        data=data.take(_as_arrow(rows)) if hasattr(data, "schema") else data[rows],
-        labels=None if batch.labels is None else _take(batch.labels, rows),
+        data=_take_columns(data, indices) if hasattr(data, "schema") else data[rows],
+        labels=labels,
         weight=None if batch.weight is None else batch.weight[rows],
         offset=None if batch.offset is None else batch.offset[rows],
         bytes_read=None,
     )
 
 
-def _take(labels: Any, rows: NDArray[np.int64]) -> Any:
-    return labels[rows] if isinstance(labels, np.ndarray) else labels.take(_as_arrow(rows))
+def _take_columns(data: Any, indices: Any) -> Any:
+    """Copy some rows of a record batch; Arrow takes none of a view."""
+    import pyarrow as pa
 
-
-def _as_arrow(rows: NDArray[np.int64]) -> Any:
-    from fastlogit.core.arrow import from_numpy
-
-    return from_numpy(np.ascontiguousarray(rows, np.int64))
+    taken = []
+    for column in data.columns:
+        is_coded = pa.types.is_dictionary(column.type)
+        values = column if is_coded else column.cast(arrow.decoded_type(column.type))
+        taken.append(values.take(indices))
+    return pa.record_batch(taken, data.schema.names)
 
 
 def _join(batches: Sequence[Batch]) -> Batch:
@@ -152,14 +161,26 @@ def _join_columns(columns: Sequence[Any]) -> Any:
         return np.concatenate(columns)
     import pyarrow as pa
 
-    return pa.concat_arrays(columns)
+    return pa.concat_arrays(_of_one_type(columns))
 
 
 def _join_record_batches(batches: Sequence[Any]) -> Any:
     """Record batches as one; partitions may differ in how they store a column."""
     import pyarrow as pa
 
-    tables = [pa.Table.from_batches([batch]) for batch in batches]
-    table = pa.concat_tables(tables, promote_options="permissive")
-    whole = table.unify_dictionaries().combine_chunks().to_batches()
-    return whole[0] if whole else batches[0]
+    columns = zip(*(batch.columns for batch in batches), strict=True)
+    joined = [pa.concat_arrays(_of_one_type(several)) for several in columns]
+    return pa.record_batch(joined, batches[0].schema.names)
+
+
+def _of_one_type(columns: Sequence[Any]) -> Sequence[Any]:
+    """Columns with the type that holds all their values, except for rounding to floats."""
+    import pyarrow as pa
+
+    kinds = {column.type for column in columns}
+    common = arrow.common_type(kinds)
+    if kinds == {common}:
+        return columns
+    if pa.types.is_floating(common):
+        return [arrow.numbers(column).cast(pa.float64(), safe=False) for column in columns]
+    return [arrow.as_type(column, common) for column in columns]

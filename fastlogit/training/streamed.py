@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from fastlogit.training.progress import ReadingBar
 
 
+# Bytes of a batch of an array as float64; a NPY file is read in pieces of no more.
+_ARRAY_BYTES = 1 << 22
+
+
 class TablePartitions(Partitions):
     """The batches of a table, which several threads of this process read.
 
@@ -45,14 +49,21 @@ class TablePartitions(Partitions):
             return task.of_batch(batch), batch.rows, batch.bytes_read
 
         wanted = self._in_batches(wanted)
-        return merged(task, self._observed(task.name, self._table.map(of_batch, wanted)))
+        try:
+            return merged(task, self._observed(task.name, self._table.map(of_batch, wanted)))
+        except Exception:
+            self._table.must_be_unchanged()  # a change explains any other error
+            raise
 
     def _in_batches(self, wanted: Wanted) -> Wanted:
         """The wanted columns, in batches that are the same for any number of threads.
 
         Threads begin at multiples of a power of two, or where a file begins.
         """
-        rows = 1 << (wanted.batch_rows.bit_length() - 1)
+        most, table = wanted.batch_rows, self._table
+        if table.schema is None and not table.has_labels:
+            most = min(most, _ARRAY_BYTES // (8 * len(table.dtypes)))
+        rows = 1 << (max(1, most).bit_length() - 1)
         return wanted._replace(batch_rows=rows, threads=self._threads)
 
     def _observed(

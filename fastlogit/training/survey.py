@@ -116,6 +116,7 @@ class SurveyTask:
     most: int
     name = "first read"
 
+    @np.errstate(over="ignore")  # an infinite sum of weights is an error later
     def of_batch(self, batch: Batch) -> Survey:
         """The survey of a batch."""
         if self.roles is None:
@@ -163,6 +164,7 @@ class SurveyTask:
         keys[chosen] = drawn[chosen]
         return row_samples.draw(batch, keys, np.ones(batch.rows), self.most)
 
+    @np.errstate(over="ignore")
     def merge(self, surveys: Sequence[Survey]) -> Survey:
         """The survey of several batches."""
         first, *others = (one.sample for one in surveys)
