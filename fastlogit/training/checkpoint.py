@@ -134,7 +134,7 @@ class Checkpoint:
         self._identity = None
 
     def begin(self, identity: Mapping[str, Any]) -> None:
-        """Start the file, or compare the rows with those of the training that wrote it.
+        """Start the file, or check that training on the same rows has written it.
 
         Parameters
         ----------
@@ -200,7 +200,7 @@ class Checkpoint:
         Parameters
         ----------
         question : str
-            What the pass computes.
+            The kind of pass.
         theta : ndarray
             Where.
         kind : type
@@ -216,8 +216,8 @@ class Checkpoint:
             place = self._file.seek(0, os.SEEK_END)
             self._write(_HEAD.pack(len(record), zlib.crc32(record)), record)
             self._places[key] = place
-            # Not the result itself: its arrays may have another layout than those of a resumed
-            # training, so sums over them might be added up in another order.
+            # Not the result itself: a resumed training gets decoded arrays.  Their layout may
+            # differ, and sums over them might be added up in another order.
             _, _, fields = _decode(record)
         return kind(**fields)
 
@@ -230,7 +230,7 @@ class Checkpoint:
         return _decode(record)
 
     def _read_record(self) -> bytes | None:
-        """The next record; None if there is none, or it is cut or damaged."""
+        """The next record; None at the end, or if it is cut or damaged."""
         head = self._file.read(_HEAD.size)
         if len(head) < _HEAD.size:
             return None

@@ -128,7 +128,7 @@ def fit_table(
     )
     is_streamed = _is_streamed(request, given.out_of_core)
     if options.checkpoint is not None and table.files:
-        # With these, all passes give the same results, whatever the penalty and the solver are.
+        # These determine the result of a pass at some θ; the penalty and the solver do not.
         columns = dataclasses.replace(given, out_of_core=None, spool=True)
         options.checkpoint.begin(
             {

@@ -29,7 +29,7 @@ X = RNG.normal(size=(400, 3))
 Z = X @ [1.0, -2.0, 0.5]
 TWO = (RNG.random(400) < fl.sigmoid(Z)) * 1.0
 THREE = np.argmax(np.column_stack([Z, -Z, X[:, 0]]) + RNG.gumbel(size=(400, 3)), axis=1)
-# So many rows that sampled-newton draws a sample.
+# With enough rows that sampled-newton draws a sample.
 LONG_X = RNG.normal(size=(50_000, 2))
 LONG_T = (RNG.random(50_000) < fl.sigmoid(LONG_X @ [1.0, -1.0])) * 1.0
 
