@@ -156,13 +156,13 @@ def write_long(path):
     return path
 
 
-def long_command(source, sink, *options):
-    """Score in a process of its own."""
-    code = (
-        "import sys, fastlogit as fl; m = fl.LogisticModel([1.0, -2.0], 0.1, ('a', 'b')); "
-        "print('begun', flush=True); "
-        "fl.score(m, sys.argv[1], sys.argv[2], batch_rows=2000, keep=['id'], missing='skip', "
-        "output=['label', 'logit'], skipped=sys.argv[2] + '.skipped.csv', force=True, "
-        "resume='--resume' in sys.argv)"
-    )
-    return [sys.executable, "-c", code, str(source), str(sink), *options]
+# For a process of its own: source, sink, and "--resume" or not.
+SCORE_LONG = """
+import sys
+import fastlogit as fl
+source, sink, *options = sys.argv[1:]
+model = fl.LogisticModel([1.0, -2.0], 0.1, ("a", "b"))
+kept = {"keep": ["id"], "output": ["label", "logit"], "skipped": sink + ".skipped.csv"}
+resume = {"force": True, "resume": "--resume" in options}
+fl.score(model, source, sink, batch_rows=2000, missing="skip", **kept, **resume)
+"""

@@ -72,23 +72,6 @@ def add_parser(commands: options.Subparsers) -> None:
         default="error",
     )
     _add_fit(parser)
-    parser.add_argument(
-        "--out-of-core",
-        action="store_true",
-        default=None,
-        help="read the rows again in each pass, so that they need not fit in memory (default: if "
-        "they would take more than a quarter of it)",
-    )
-    parser.add_argument(
-        "--checkpoint",
-        metavar="FILE",
-        help="keep the result of each pass in this file until the model is saved",
-    )
-    parser.add_argument(
-        "--resume",
-        action="store_true",
-        help="continue an interrupted run from its checkpoint, if there is one",
-    )
     options.add_output(parser, "MODEL", "the model, as JSON")
     options.add_threads(parser)
     options.add_quiet(parser)
@@ -125,6 +108,36 @@ def _add_fit(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--no-intercept", dest="intercept", action="store_false", help="no intercept"
+    )
+    parser.add_argument(
+        "--out-of-core",
+        action="store_true",
+        default=None,
+        help="read the rows again in each pass, so that they need not fit in memory (default: if "
+        "they would take more than a quarter of it)",
+    )
+    parser.add_argument(
+        "--no-spool",
+        dest="spool",
+        action="store_false",
+        help="refuse an input that can be read only once, instead of copying it to disk, where "
+        "rows are read again",
+    )
+    parser.add_argument(
+        "--checkpoint",
+        metavar="FILE",
+        help="keep the result of each pass in this file until the model is saved",
+    )
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="continue an interrupted run from its checkpoint, if there is one",
+    )
+    parser.add_argument(
+        "--progress",
+        action="store_true",
+        help="show passes and gradient norm; out of core also rows, speed and the time that a pass "
+        "still takes",
     )
 
 
@@ -175,12 +188,14 @@ def _fit(args: argparse.Namespace, checkpoint: Checkpoint | None) -> TableFit:
         width=args.width,
         csv=options.csv_options(args),
         out_of_core=args.out_of_core,
+        spool=args.spool,
     )
     how = Options(
         tol=args.tol,
         max_passes=args.max_passes,
         intercept=args.intercept,
         checkpoint=checkpoint,
+        progress=args.progress,
         threads=args.threads,
     )
     fitted = fit_table(args.data, columns, how, l2=args.l2)

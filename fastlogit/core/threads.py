@@ -113,6 +113,11 @@ def resolve(threads: SupportsIndex | None, parts: int = MOST_THREADS) -> int:
     return _checked(number, ENVIRONMENT)
 
 
+def is_count(threads: Any) -> bool:
+    """Whether a number of threads is right at a glance."""
+    return type(threads) is int and 0 < threads <= MOST_THREADS
+
+
 def _checked(threads: SupportsIndex, name: str) -> int:
     try:
         number = index(threads)

@@ -207,7 +207,7 @@ class LogisticModel:
     ) -> NDArray[Any]:
         """Logits, without a warning."""
         plain = offset is None and missing is unknown is checks.ERROR
-        if plain and (threads is None or short.is_count(threads)):
+        if plain and (threads is None or _threads.is_count(threads)):
             z: NDArray[Any] | None = short.call("logits", X, self.coef, self.intercept, None, out)
             if z is not None:
                 return z

@@ -172,7 +172,7 @@ def _targets(request: Request, survey: Survey) -> _Labelled:
     given: list[Any] = list(survey.weights.of_labels)
     if labels.texts.numbers:  # where some batches of a CSV have numbers, that is an error
         given = [label for label in given if isinstance(label, str)]
-        numbers = np.array([labels.texts.numbers[text] for text in given], np.float64)
+        numbers = np.array([labels.texts.numbers[str(text)] for text in given], np.float64)
     else:
         numbers = np.array(given, np.float64)
         if labels.outside is not None:

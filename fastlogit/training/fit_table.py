@@ -185,8 +185,8 @@ def _fit_streamed(
     if table.stream is not None:
         if not spool:
             raise ValueError(
-                f"{table.name}: can be read only once, and training reads it several times "
-                "(spool=True copies it to disk)"
+                f"{table.name}: can be read only once, training reads it several times, and a copy "
+                "on disk is not allowed"
             )
         notes = (f"{table.name} can be read only once, so it was copied to disk",)
     with ExitStack() as stack:

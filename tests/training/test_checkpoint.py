@@ -405,7 +405,7 @@ def test_an_interrupt_ends_a_pass_out_of_core_within_a_second(path, folder, monk
     of_batch = _SumsTask.of_batch
 
     def slow(task, batch):
-        time.sleep(0.4)
+        time.sleep(2.0)
         return of_batch(task, batch)
 
     monkeypatch.setattr(_SumsTask, "of_batch", slow)
