@@ -16,7 +16,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 _PATIENCE_S = 120
-_CONTEXT = multiprocessing.get_context("forkserver")
+_IS_POSIX = "forkserver" in multiprocessing.get_all_start_methods()
+_CONTEXT = multiprocessing.get_context("forkserver" if _IS_POSIX else "spawn")
 _CONTEXT.set_forkserver_preload(["fastlogit.cli.score", "pyarrow.csv", "pyarrow.parquet"])
 
 

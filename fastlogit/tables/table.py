@@ -61,7 +61,7 @@ class Batch(NamedTuple):
     # Weights and offsets of sources that store them apart (arrays of Dask).
     weight: NDArray[np.float64] | None = None
     offset: NDArray[np.float64] | None = None
-    # The number of the file or partition, counted from 0; `Table.read` does not set it.
+    # The number of the partition, counted from 0; a reader of files does not set it.
     number: int = 0
 
     @property

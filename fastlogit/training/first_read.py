@@ -169,7 +169,7 @@ def _targets(request: Request, survey: Survey) -> _Labelled:
         shares = list(np.eye(len(roles.targets)))
         _, classes, _ = probability_targets(table, roles.targets, shares, request.positive)
         return _Labelled(classes, survey.weights.soft, {})
-    given = list(survey.weights.of_labels)
+    given: list[Any] = list(survey.weights.of_labels)
     if labels.texts.numbers:  # where some batches of a CSV have numbers, that is an error
         given = [label for label in given if isinstance(label, str)]
         numbers = np.array([labels.texts.numbers[str(text)] for text in given], np.float64)

@@ -45,7 +45,7 @@ class TablePartitions(Partitions):
         """The result of a task for all batches in order; None if there are none."""
 
         def of_batch(batch: Batch) -> tuple[R | None, int, int | None]:
-            batch = batch._replace(number=self._numbers.get(batch.file, 0))
+            batch = batch._replace(number=self._numbers.get(batch.file, batch.number))
             return task.of_batch(batch), batch.rows, batch.bytes_read
 
         wanted = self._in_batches(wanted)

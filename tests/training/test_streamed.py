@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 
+import dask.dataframe as dd
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv
@@ -18,6 +19,8 @@ from sklearn.datasets import dump_svmlight_file
 
 import fastlogit as fl
 from fastlogit.tables.csv_options import CSVOptions
+from fastlogit.tables.source import open_table
+from fastlogit.training.streamed import TablePartitions
 
 ROWS = 2000
 RNG = np.random.default_rng(11)
@@ -101,6 +104,29 @@ def test_the_same_bits_for_any_number_of_threads(tmp_path, small_batches, name):
     whole = fl.fit(source, label=label, out_of_core=False, tol=1e-14)
     np.testing.assert_allclose(models[0].coef, whole.coef, rtol=1e-9)
     assert (models[0].classes, models[0].categories) == (whole.classes, whole.categories)
+
+
+class Numbers:
+    """A task that tells the number of each batch."""
+
+    name = "numbers"
+
+    def of_batch(self, batch):
+        return [batch.number]
+
+    def merge(self, results):
+        return [number for some in results for number in some]
+
+
+def test_batches_have_the_number_of_their_file_or_partition(tmp_path, small_batches):
+    frame = dd.from_pandas(TABLE.to_pandas(), npartitions=3)
+    for source in (WRITERS["parquet"](tmp_path / "parquet"), frame):
+        table = open_table(source)
+        found = TablePartitions(table, 2).run(Numbers(), table.want([0]))
+        assert found == sorted(found)
+        assert set(found) == {0, 1, 2}
+    models = [fl.fit(frame, label="t", out_of_core=one, tol=1e-14) for one in (False, True)]
+    np.testing.assert_allclose(models[0].coef, models[1].coef, rtol=1e-9)
 
 
 # CSV --------------------------------------------------------------------------------------
