@@ -224,6 +224,7 @@ def test_other_files_and_other_options_for_rows_are_an_error(path, tmp_path, fol
         ("an option", {"ignore": ["three"]}),
         ("an option", {"label": "three", "ignore": ["two", "o"]}),
         ("an option", {"class_weight": "balanced"}),
+        ("an option", {"seed": 1}),
         ("out_of_core", {"out_of_core": False}),
         ("the input", None),
     ]:
