@@ -128,12 +128,14 @@ def fit_table(
     )
     is_streamed = _is_streamed(request, given.out_of_core)
     if options.checkpoint is not None and table.files:
-        # These determine the result of a pass at some θ; the penalty and the solver do not.
+        # These determine the result of a pass at some θ; the penalty and the solver do not.  The
+        # seed draws the rows that decide about centres.
         columns = dataclasses.replace(given, out_of_core=None, spool=True)
+        others = request.drop_first, request.intercept, class_weight, options.seed
         options.checkpoint.begin(
             {
                 "the input": table.file_states,
-                "an option": repr((columns, request.drop_first, request.intercept, class_weight)),
+                "an option": repr((columns, *others)),
                 "out_of_core": is_streamed,
             }
         )

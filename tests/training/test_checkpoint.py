@@ -108,7 +108,7 @@ IN_MEMORY = {
     "a sample": (LONG_X, LONG_T, {"solver": "sampled-newton"}),
     "a sample without a penalty": (LONG_X, LONG_T, {"solver": "sampled-newton", "l2": 0}),
     "separated labels": (X, Z > 0, {"l2": 0}),
-    "collinear columns": (X[:, [0, 1, 0]], TWO, {"l2": 0}),
+    "collinear columns": (np.ascontiguousarray(X[:, [0, 1, 0]]), TWO, {"l2": 0}),
     "a start": (X, TWO, {"start": fl.LogisticModel([0.5, -1.0, 0.5])}),
 }
 STREAMED = {
@@ -197,7 +197,7 @@ def changed(array, *place):
         (X, TWO, {"weight": changed(np.ones(400), 7)}),
         (X, TWO, {"offset": changed(np.zeros(400), 7)}),
         (X[:-1], TWO[:-1]),
-        (X[:, :2], TWO),
+        (np.ascontiguousarray(X[:, :2]), TWO),
         (X, THREE),
     ],
     ids=["X", "t", "weight", "offset", "a row", "a column", "classes"],
@@ -224,6 +224,7 @@ def test_other_files_and_other_options_for_rows_are_an_error(path, tmp_path, fol
         ("an option", {"ignore": ["three"]}),
         ("an option", {"label": "three", "ignore": ["two", "o"]}),
         ("an option", {"class_weight": "balanced"}),
+        ("an option", {"seed": 1}),
         ("out_of_core", {"out_of_core": False}),
         ("the input", None),
     ]:
