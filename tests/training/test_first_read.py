@@ -1,4 +1,4 @@
-"""Trainings that read their rows again in every pass give what the same rows in memory give."""
+"""Streamed trainings on odd tables give the models, notes and errors of trainings in memory."""
 
 from __future__ import annotations
 
@@ -363,6 +363,20 @@ def test_few_passes(max_passes, solver):
     whole, streamed = fit_both(table, "two", offset="o", max_passes=max_passes, solver=solver)
     assert streamed.model.passes <= max_passes + 1
     assert whole.model.converged or not streamed.model.converged
+
+
+def test_many_rows_with_a_rare_category(monkeypatch):
+    monkeypatch.setattr("fastlogit.training.partitions.Partitions.sample_bytes", 1 << 20)
+    rng = np.random.default_rng(1)
+    rows = 60_000
+    text = np.where(rng.random(rows) < 1e-3, "rare", rng.choice(["a", "b"], rows))
+    x, weight = rng.normal(size=rows), rng.exponential(size=rows) * (rng.random(rows) < 0.9)
+    t = x + 2.0 * (text == "rare") + rng.logistic(size=rows) > 1.0
+    table = pa.table({"x": x, "k": text, "w": weight, "t": t})
+    options = {"weight": "w", "solver": "sampled-newton", "tol": 1e-10}
+    whole, streamed = fit_both(parts_table(cut(table, 25_000), 4096), "t", **options)
+    assert_same(whole, streamed, rtol=1e-7)
+    assert streamed.model.converged
 
 
 # Arrays and LIBSVM ------------------------------------------------------------------------
