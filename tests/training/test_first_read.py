@@ -33,6 +33,7 @@ COLUMNS = {
 }
 SHARES = np.exp(np.column_stack([np.zeros(ROWS), Z, Z * 0.5]))
 SHARES /= SHARES.sum(axis=1, keepdims=True)
+# With text, both trainings read CSR, and few functions are compiled.
 FEATURES = ("a", "b", "k", "flag")
 
 
@@ -84,7 +85,7 @@ def test_labels_of_any_type(values, label_type):
     if label_type is not None:
         labels = labels.cast(pa.int8() if isinstance(values[0], bool) else labels.type)
         labels = labels.cast(label_type)
-    streamed = agree(cut(columns("a", "b", t=labels), 10, 30), "t")
+    streamed = agree(cut(columns("a", "b", "k", t=labels), 10, 30), "t")
     assert len(streamed.model.classes) == len(values)
 
 
@@ -98,7 +99,7 @@ def test_a_class_that_one_batch_has_and_batches_of_one_class():
 
 def test_a_class_without_weight():
     weight = [0.0 if one == "mid" else 1.0 for one in COLUMNS["three"]]
-    streamed = agree(cut(columns("a", "b", "three", w=weight), 20), "three", weight="w")
+    streamed = agree(cut(columns("a", "k", "three", w=weight), 20), "three", weight="w")
     assert "no row with a weight has the label 'mid'" in str(streamed.warnings[0])
 
 
@@ -112,7 +113,7 @@ def test_the_positive_label(name):
 @pytest.mark.parametrize("class_weight", ["balanced", {"low": 2.0, "top": 0.25}, {"mid": 0.0}])
 @pytest.mark.parametrize("weight", [None, "w"])
 def test_class_weights(class_weight, weight):
-    used = columns("a", "b", "three", "w")
+    used = columns("a", "k", "three", "w")
     ignore = () if weight else ["w"]
     agree(
         cut(used, 13, 14),
@@ -306,7 +307,7 @@ def test_offsets(offset, shift):
     names = [offset] if isinstance(offset, str) else offset
     label = "two" if isinstance(offset, str) else "three"
     shifted = {name: (np.array(COLUMNS[name]) + shift).tolist() for name in names}
-    table = columns("a", "b", "w", label) | shifted
+    table = columns("a", "k", "w", label) | shifted
     agree(cut(table, 7, 30), label, offset=offset, weight="w")
     agree(cut(table, 7, 30), label, offset=offset, weight="w", intercept=shift > 0.0)
 
@@ -345,7 +346,7 @@ def test_every_solver(solver):
 
 @pytest.mark.parametrize("label", ["two", "three"])
 def test_a_start(label):
-    parts = cut(columns("a", "b", label), 20)
+    parts = cut(columns("a", "k", label), 20)
     first = agree(parts, label, l2=2.0).model
     again = agree(parts, label, l2=2.0, start=first).model
     assert again.passes <= 3
