@@ -24,8 +24,8 @@ from fastlogit.tables.record_batches import split_batches
 from fastlogit.tables.table import Batch, Table
 from fastlogit.training.fit_table import fit_partitions
 from fastlogit.training.options import Options
-from fastlogit.training.partitions import FAN_IN, Partitions, as_header, merged, nothing
-from fastlogit.training.table import make_request
+from fastlogit.training.partitions.contract import FAN_IN, Partitions, as_header, merged, nothing
+from fastlogit.training.table.reading import make_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from fastlogit.models.model import LogisticModel
     from fastlogit.tables.table import Columns, Wanted
     from fastlogit.training.options import OnSeparation
-    from fastlogit.training.partitions import R, Task
+    from fastlogit.training.partitions.contract import R, Task
     from fastlogit.training.progress import Callback
     from fastlogit.training.targets import ClassWeight, Label
 
