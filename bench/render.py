@@ -238,9 +238,120 @@ def scoring(rows: Rows) -> str:
     return grid(["files", OURS, "compared with", f"{OURS} takes"], lines, left=(0, 2))
 
 
+def streams(rows: Rows) -> str:
+    """Training on files: reads, memory, and time relative to reading and to other libraries."""
+    lines = []
+    if "large" in rows:
+        row, ours = rows["large"], rows["large"][OURS]
+        what = f"{row['rows']:,} rows, {row['file_bytes'] / 1e9:.1f} GB, to a gradient norm of 1e-7"
+        took = f"{ours['passes']} reads, {duration(ours['seconds'])}"
+        lines += [
+            [what, took, "pyarrow, each read", f"{row['times_as_long']:.2f} x as long"],
+            ["", f"peak memory {ours['peak_bytes'] / 1e6:.0f} MB", "", ""],
+        ]
+    if "memory" in rows:
+        row = rows["memory"]
+        took = f"{row['streamed']['passes']} reads, {duration(row['streamed']['seconds'])}"
+        memory = f"in memory: {row['in memory']['passes']} passes, and reading as often"
+        what = f"{row['rows']:,} rows, to a gradient norm of 1e-7"
+        lines.append([what, took, memory, f"{row['times_as_long']:.2f} x as long"])
+    if "peers" in rows:
+        row = rows["peers"]
+        what = f"{row['rows']:,} rows, to a mean log-loss within 1e-6 of the optimum"
+        lines += _contenders(what, row["contenders"])
+    return grid(["training on Parquet", OURS, "compared with", f"{OURS} takes"], lines, left=(0, 2))
+
+
+def cluster(rows: Rows) -> str:
+    """Training on a Dask cluster, relative to one process and to dask-ml."""
+    lines = []
+    if "frame" in rows:
+        row = rows["frame"]
+        found, alone = row["cluster"], row["process"]
+        what = f"data frame of a Parquet file, {row['rows']:,} rows, {row['partitions']} partitions"
+        took = f"{found['passes']} passes, {duration(found['seconds'])}"
+        than = f"one process: {alone['passes']} reads, {duration(alone['seconds'])}"
+        lines.append([what, took, than, f"{row['times_as_long']:.2f} x as long"])
+    if "arrays" in rows:
+        row = rows["arrays"]
+        what = f"persisted arrays, {row['rows']:,} rows, {row['partitions']} partitions"
+        lines += _contenders(what, row["contenders"])
+    return grid(["training on a cluster", OURS, "compared with", f"{OURS} takes"], lines, (0, 2))
+
+
+def plan(rows: Rows) -> str:
+    """What travels in a pass, the merge tree, and two large problems."""
+    trees = {name: row for name, row in rows.items() if "merge_seconds" in row}
+    problems = {name: row for name, row in rows.items() if "read_bytes" in row}
+    tree = [
+        [
+            name,
+            size(row["task_bytes"]),
+            size(row["result_bytes"]),
+            f"{row['partitions']:,}",
+            str(row["depth"]),
+            duration(row["merge_seconds"]),
+            size(row["peak_bytes"]),
+        ]
+        for name, row in trees.items()
+    ]
+    head = ["sums, float32", "task", "result", "results", "levels", "a merge", "peak memory"]
+    what = {
+        "read_bytes": "read in a pass",
+        "partition_bytes": "a partition",
+        "out_bytes": "θ and the task, sent to all workers",
+        "gradient_bytes": "results of a pass, gradient",
+        "hessian_bytes": "results of a pass, with the Hessian",
+        "first_bytes": "rows that the first read sends, for the sample",
+        "sample_rows": "rows of the sample",
+        "client_bytes": "memory of the client",
+        "merging_seconds": "merging on each worker, with the Hessian",
+        "scheduler_seconds": "Dask's scheduler, for its tasks",
+    }
+    costs = [
+        [text, *(_cost(key, row[key]) for row in problems.values())] for key, text in what.items()
+    ]
+    speed = (
+        f"Dask's scheduler runs {rows['scheduler']['tasks']:,.0f} tasks of the tree in a second."
+    )
+    return f"{grid(head, tree)}\n\n{grid(['float32, two classes', *problems], costs)}\n\n{speed}"
+
+
+def _cost(key: str, value: float) -> str:
+    forms = {"bytes": size, "seconds": duration, "rows": "{:,.0f}".format}
+    return forms[key.split("_")[1]](value)
+
+
+def _contenders(what: str, contenders: Rows) -> list[list[str]]:
+    """A line for each of the others: its seconds, or how far it is from the goal."""
+    ours = contenders[OURS]
+    first, lines = [what, duration(ours["seconds"])], []
+    for name, each in contenders.items():
+        if name != OURS:
+            took = duration(each["seconds"]) if each["reached"] else f"not reached: {each['note']}"
+            than = "" if each["reached"] else "less than "
+            times = f"{than}{ours['seconds'] / each['seconds']:.2g} x as long"
+            lines.append([*first, f"{name}, {took}", times])
+            first = ["", ""]
+    return lines
+
+
 TABLES = {
     each.__name__: each
-    for each in (summary, goals, numpy, passes, classes, first_calls, accuracy, fits, scoring)
+    for each in (
+        summary,
+        goals,
+        numpy,
+        passes,
+        classes,
+        first_calls,
+        accuracy,
+        fits,
+        scoring,
+        streams,
+        cluster,
+        plan,
+    )
 }
 
 
@@ -260,6 +371,14 @@ def grid(head: Sequence[str], lines: Iterable[Sequence[str]], left: Sequence[int
         for row in rows
     ]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in [padded[0], rule, *padded[1:]])
+
+
+def size(count: float) -> str:
+    """Bytes with three digits and a unit."""
+    for unit, least in (("PB", 1e15), ("TB", 1e12), ("GB", 1e9), ("MB", 1e6)):
+        if count >= least:
+            return f"{_three_digits(count / least)} {unit}"
+    return f"{_three_digits(count / 1e3)} kB"
 
 
 def duration(seconds: float) -> str:

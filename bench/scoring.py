@@ -151,6 +151,13 @@ def parquet_readers(path: Path) -> list[Contender]:
     """Ways that pyarrow's page "Reading and Writing the Apache Parquet Format" names."""
     import pyarrow.parquet as pq
 
+    return [*parquet_streams(path), Contender("read_table", partial(pq.read_table, path))]
+
+
+def parquet_streams(path: Path) -> list[Contender]:
+    """Those of these ways that hold few rows in memory."""
+    import pyarrow.parquet as pq
+
     def groups_on_threads() -> None:
         def read(number: int) -> None:
             with pq.ParquetFile(path) as file:
@@ -166,7 +173,6 @@ def parquet_readers(path: Path) -> list[Contender]:
 
     return [
         Contender("row groups on two threads", groups_on_threads),
-        Contender("read_table", partial(pq.read_table, path)),
         Contender("iter_batches", batches),
         Contender("iter_batches, memory_map", partial(batches, memory_map=True)),
     ]

@@ -28,7 +28,7 @@ ROOT = Path(fastlogit.__file__).parent
 FLOORS = [
     ["__main__"],
     ["cli", "warmup", "data.make_flights"],
-    ["sklearn", "dask", "plot"],
+    ["sklearn", "dask", "partitions", "plot"],
     [""],  # fastlogit/__init__.py, which re-exports what is below
     ["scoring"],
     ["training"],

@@ -56,6 +56,7 @@ PUBLIC = [
     "fastlogit.elementwise",
     "fastlogit.linear",
     "fastlogit.losses",
+    "fastlogit.partitions",
     "fastlogit.plot",
     "fastlogit.scoring",
 ]

@@ -13,6 +13,7 @@ import numpy as np
 
 from fastlogit.core import checks
 from fastlogit.core.warning import warn_caller
+from fastlogit.partitions import partition_batches
 from fastlogit.tables.array import array_dtypes
 from fastlogit.tables.dask_frame import (
     is_dask_frame,
@@ -20,7 +21,6 @@ from fastlogit.tables.dask_frame import (
     partition_to_arrow,
 )
 from fastlogit.tables.errors import errors_naming
-from fastlogit.tables.record_batches import split_batches
 from fastlogit.tables.table import Batch, Table
 from fastlogit.training.fit_table import fit_partitions
 from fastlogit.training.options import Options
@@ -295,12 +295,9 @@ def _frame_partitions(frame: Any) -> DaskPartitions:
 
 def _frame_batches(header: Table, partition: Any, number: int, wanted: Wanted) -> Iterator[Batch]:
     """The batches of a partition, a data frame of pandas."""
-    place = f"{header.name}, partition {number}"
-    names = [header.schema.names[column] for column in wanted.columns]
-    with errors_naming(place):
+    with errors_naming(f"{header.name}, partition {number}"):
         rows = partition_to_arrow(partition, header.schema)
-    for batch in split_batches(rows.to_batches(), names, place, wanted):
-        yield header.converted(batch, wanted)._replace(number=number)
+    yield from partition_batches(header, number, rows.to_batches(), wanted)
 
 
 # Arrays -----------------------------------------------------------------------------------

@@ -74,19 +74,21 @@ def partition_to_arrow(partition: Any, schema: Any) -> Any:
         column, kind = table.column(place), schema.field(name).type
         if column.null_count == len(column) and column.type != kind:
             table = table.set_column(place, name, pa.nulls(len(column), kind))
-        elif not _fits(column.type, kind):
-            raise ValueError(
-                f"column {shown(name)} holds {column.type}, and the data frame declares {kind}"
-            )
+        else:
+            must_fit(name, column.type, kind)
     return table
 
 
-def _fits(kind: Any, declared: Any) -> bool:
-    """Whether the declared type promises enough: text for text, float64 if that is needed."""
+def must_fit(name: str, kind: Any, declared: Any) -> None:
+    """Raise a ValueError unless a column's declared type promises enough.
+
+    Text must be declared for text, and float64 where that is needed.
+    """
     common = common_type([kind, declared])
-    if common is None:
-        return False
-    found, expected = numpy_dtype(common), numpy_dtype(declared)
-    if isinstance(found, str) or isinstance(expected, str):
-        return True
-    return bool(np.result_type(np.float32, found) == np.result_type(np.float32, expected))
+    if common is not None:
+        found, expected = numpy_dtype(common), numpy_dtype(declared)
+        if isinstance(found, str) or isinstance(expected, str):
+            return
+        if np.result_type(np.float32, found) == np.result_type(np.float32, expected):
+            return
+    raise ValueError(f"column {shown(name)} holds {kind}, and the table declares {declared}")

@@ -95,7 +95,29 @@ class Merger(Generic[R]):
 
 
 def merged(task: Task[R], results: Iterable[R | None]) -> R | None:
-    """The merged results, which come in order; None for no result."""
+    """The result of a task for all partitions, from those of each.
+
+    Parameters
+    ----------
+    task
+        The first argument of `Partitions.run`.
+    results : iterable of object or None
+        In the order of the partitions, whose numbers decide what is merged with what.
+
+    Returns
+    -------
+    object or None
+        None if all of them are None.
+
+    Raises
+    ------
+    Exception
+        Whatever `results` raises.
+
+    Examples
+    --------
+    See :mod:`fastlogit.partitions`.
+    """
     merger = Merger(task)
     for result in results:
         if result is not None:
