@@ -214,6 +214,7 @@ def fit(
         callback=callback,
         threads=threads,
     )
+    _must_be_in_memory(X)
     columns: Any = {"weight": weight, "offset": offset}
     table = TableOptions(
         **columns,
@@ -249,6 +250,15 @@ def fit(
     for warning in found:
         warn_caller(warning)
     return model
+
+
+def _must_be_in_memory(X: Any) -> None:
+    """Raise a TypeError for a collection of Dask, which other code would compute as a whole."""
+    if type(X).__module__.startswith(("dask.", "dask_expr.")):
+        raise TypeError(
+            f"X must be in memory; got {type(X).__name__} of Dask (fastlogit.dask.fit trains where "
+            "its partitions are)"
+        )
 
 
 def _must_be_table(X: Any, label: Columns, **others: Any) -> None:

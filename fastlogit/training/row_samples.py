@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from fastlogit.core.arrow import decoded
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -136,6 +138,12 @@ def _join_record_batches(batches: Sequence[Any]) -> Any:
     """Record batches as one; partitions may differ in how they store a column."""
     import pyarrow as pa
 
+    if any(batch.schema != batches[0].schema for batch in batches):
+        # Arrow joins no dictionaries with other columns.
+        batches = [
+            pa.record_batch(list(map(decoded, batch.columns)), batch.schema.names)
+            for batch in batches
+        ]
     tables = [pa.Table.from_batches([batch]) for batch in batches]
     table = pa.concat_tables(tables, promote_options="permissive")
     whole = table.unify_dictionaries().combine_chunks().to_batches()

@@ -115,6 +115,7 @@ class Labels:
         if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
             return self._parse_cells(column) if self.table.csv else column.cast(pa.string())
         if pa.types.is_boolean(column.type):
+            self.has_booleans |= self.kind == "O"  # objects, which may be anything
             column = column.cast(pa.uint8())
         return self._as_float64(arrow.numbers(column).to_numpy(zero_copy_only=False))
 

@@ -109,7 +109,6 @@ def test_margins_are_those_of_rows_with_a_weight():
     assert small(weight).margins(theta).least == pytest.approx(np.sort(margins)[1], rel=1e-12)
 
 
-
 # Samples ----------------------------------------------------------------------------------
 
 
