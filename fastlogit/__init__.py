@@ -37,6 +37,7 @@ from fastlogit.classes import (
     softmax_loss,
     softmax_residual,
 )
+from fastlogit.core.version import __version__ as __version__
 from fastlogit.losses import log_loss, log_loss_gradient
 from fastlogit.models.conversion import from_sklearn, from_statsmodels
 from fastlogit.models.model import LogisticModel, OffsetWarning, load
@@ -54,8 +55,6 @@ if TYPE_CHECKING:
     from fastlogit.kernels.functions import *  # noqa: F403
 else:
     from fastlogit.elementwise import *  # noqa: F403
-
-__version__ = "0.1.0"
 
 __all__ = [
     "CollinearityWarning",

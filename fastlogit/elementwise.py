@@ -38,6 +38,7 @@ from numpy import ndarray  # one lookup less in each call
 
 from fastlogit.core import checks
 from fastlogit.core import threads as _threads
+from fastlogit.core.threads import is_count
 from fastlogit.kernels import functions  # noqa: F401  its import fills FUNCTIONS
 from fastlogit.kernels.elementwise import FUNCTIONS, Function, renamed
 from fastlogit.kernels.ufuncs import addresses, ufunc
@@ -74,8 +75,8 @@ _NUMBERS = float, np.float64, np.float32
 def _public(line: Function) -> Callable[..., Any]:
     """Return the public function of a line of the table.
 
-    A call with few elements and no option but `out` goes straight to the ufunc.  One function for
-    any number of arguments (``*args``) would make such a call slower, so there are two.
+    A call with few elements, and no option but `out` and `threads`, goes straight to the ufunc.
+    One function for any number of arguments (``*args``) would make it slower, so there are two.
     """
     name = line.name
     compute: Callable[..., Any]
@@ -95,7 +96,7 @@ def _public(line: Function) -> Callable[..., Any]:
         dtype: DTypeLike | None = None,
         threads: Threads = None,
     ) -> Any:
-        if where is True and dtype is None and threads is None:
+        if where is True and dtype is None and (threads is None or is_count(threads)):
             with_out = type(out) is ndarray
             try:
                 if type(z) is ndarray and z.nbytes < _FEW_BYTES and z.itemsize > 2:
@@ -116,7 +117,7 @@ def _public(line: Function) -> Callable[..., Any]:
         dtype: DTypeLike | None = None,
         threads: Threads = None,
     ) -> Any:
-        if where is True and dtype is None and threads is None:
+        if where is True and dtype is None and (threads is None or is_count(threads)):
             with_out = type(out) is ndarray
             try:
                 if type(z) is ndarray and z.nbytes < _FEW_BYTES and z.itemsize > 2:

@@ -44,6 +44,7 @@ import numpy as np
 
 from fastlogit.core import checks
 from fastlogit.core.docstrings import complete
+from fastlogit.core.threads import is_count
 from fastlogit.matrix import arguments, passes, short
 
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ def decision(
     >>> fl.linear.decision([[1.0, 2.0], [3.0, 4.0]], [0.5, -0.5], 1.0)
     array([0.5, 0.5])
     """
-    if offset is None and missing is checks.ERROR and (threads is None or short.is_count(threads)):
+    if offset is None and missing is checks.ERROR and (threads is None or is_count(threads)):
         z: Array | None = short.call("logits", X, coef, intercept, None, out)
         if z is not None:
             return z
@@ -198,7 +199,7 @@ def probability(
     >>> fl.linear.probability({"a": [1.5, 3.5], "b": [True, False]}, [2.0, -3.0])
     array([0.5       , 0.99908895])
     """
-    if offset is None and missing is checks.ERROR and (threads is None or short.is_count(threads)):
+    if offset is None and missing is checks.ERROR and (threads is None or is_count(threads)):
         y: Array | None = short.call("probabilities", X, coef, intercept, None, out)
         if y is not None:
             return y
@@ -539,7 +540,7 @@ def _short_sums(
     with_intercept: bool = True,
 ) -> list[Array] | None:
     """What `short.call` returns, or None if these arguments must go the general way."""
-    if weight is None and offset is None and (threads is None or short.is_count(threads)):
+    if weight is None and offset is None and (threads is None or is_count(threads)):
         sums: list[Array] | None = short.call(
             result, X, coef, intercept, vector, with_intercept=with_intercept
         )

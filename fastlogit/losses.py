@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, SupportsIndex
 
-import numpy as np
+from numpy import dtype, empty, float32, float64, int64, may_share_memory, ndarray, zeros
 
 from fastlogit.core import checks
 from fastlogit.core import threads as _threads
-from fastlogit.kernels import sums
+from fastlogit.core.threads import PART, is_count
+from fastlogit.kernels import jit, sums
+from fastlogit.matrix import short
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import ArrayLike, NDArray
 
     Reduction = Literal["sum", "mean"]
 
 __all__ = ["log_loss", "log_loss_gradient"]
+
+# Default of `reduction`.  Python has one object for it, which short calls look for.
+_SUM: Literal["sum"] = "sum"
+_FLOAT64, _FLOAT32 = dtype(float64), dtype(float32)
 
 
 def log_loss(
@@ -23,7 +32,7 @@ def log_loss(
     t: ArrayLike,
     weight: ArrayLike | None = None,
     *,
-    reduction: Reduction = "sum",
+    reduction: Reduction = _SUM,
     threads: SupportsIndex | None = None,
 ) -> float:
     """Cross-entropy of targets and logits, -Σ weight [t log σ(z) + (1 - t) log σ(-z)].
@@ -69,6 +78,10 @@ def log_loss(
     >>> fl.log_loss([40.0, -1.5], [1, 0])
     0.20141327798275244
     """
+    if weight is None and reduction is _SUM and (threads is None or is_count(threads)):
+        found = _short_call(z, t, None, with_gradient=False)
+        if found is not None:
+            return found[0]
     return _sum(checks.real_array(z, "z", 1), t, weight, None, None, reduction, threads)
 
 
@@ -78,7 +91,7 @@ def log_loss_gradient(
     weight: ArrayLike | None = None,
     *,
     out: NDArray[Any] | None = None,
-    reduction: Reduction = "sum",
+    reduction: Reduction = _SUM,
     threads: SupportsIndex | None = None,
 ) -> tuple[float, NDArray[Any]]:
     """Cross-entropy and its derivative by each logit, weight (σ(z) - t), in one pass.
@@ -114,10 +127,79 @@ def log_loss_gradient(
     >>> fl.log_loss_gradient([0.0, 0.0], [1, 0], reduction="mean")
     (0.6931471805599453, array([-0.25,  0.25]))
     """
+    if weight is None and reduction is _SUM and (threads is None or is_count(threads)):
+        found = _short_call(z, t, out, with_gradient=True)
+        if found is not None:
+            return found
     logits = checks.real_array(z, "z", 1)
-    dtype = np.dtype(np.float32 if logits.dtype == np.float32 else np.float64)
-    gradient = checks.output(out, logits.shape, dtype)
+    kind = _FLOAT32 if logits.dtype == _FLOAT32 else _FLOAT64
+    gradient = checks.output(out, logits.shape, kind)
     return _sum(logits, t, weight, out, gradient, reduction, threads), gradient
+
+
+# Short calls --------------------------------------------------------------------------------
+
+
+def _short_call(z: Any, t: Any, out: Any, *, with_gradient: bool) -> tuple[float, Any] | None:
+    """Loss and gradient of one part, or None if the call must go the general way.
+
+    As in :mod:`fastlogit.matrix.short`: for arguments that are right at a glance, with the bits of
+    the general way.
+    """
+    if not (
+        type(z) is ndarray
+        and type(t) is ndarray
+        and z.ndim == t.ndim == 1
+        and len(t) == len(z)
+        and 0 < len(z) <= PART
+        and (flags := z.flags).c_contiguous
+        and flags.aligned
+        and (flags := t.flags).c_contiguous
+        and flags.aligned
+    ):
+        return None
+    gradient = out
+    if out is not None:
+        if not (type(out) is ndarray and out.shape == z.shape and out.flags.carray):
+            return None
+        if may_share_memory(out, z) or may_share_memory(out, t):
+            return None
+    elif with_gradient:
+        gradient = empty(len(z), float32 if z.dtype == _FLOAT32 else float64)
+    codes = _codes(z.dtype, t.dtype, None if gradient is None else gradient.dtype)
+    if codes is None:
+        return None
+    compute, merge = codes
+    if out is not None and _count_outside(t.dtype)(t, 1.0)[0]:
+        return None  # nothing may be written before the error
+    partial, total = empty(2), empty(1)
+    if compute(z, t, None, gradient, None, partial):
+        return None
+    merge(partial.reshape(1, 2, 1), total)
+    return float(total[0]), gradient
+
+
+@cache
+def _codes(
+    z: dtype[Any], t: dtype[Any], gradient: dtype[Any] | None
+) -> tuple[Callable[..., Any], Callable[..., Any]] | None:
+    """Code of the kernel for these dtypes, and of `merge`; None: go the general way."""
+    floats = _FLOAT64, _FLOAT32
+    if z not in floats or t not in short.TARGETS or gradient not in (None, *floats):
+        return None
+    slopes = None if gradient is None else empty(1, gradient)
+    given = empty(1, z), empty(1, t), None, slopes, None, empty(2)
+    code = jit.compiled_code(sums.log_loss_gradient, given)
+    return code, jit.compiled_code(sums.merge, (empty((1, 2, 1)), empty(1)))
+
+
+@cache
+def _count_outside(t: dtype[Any]) -> Callable[..., tuple[int, int]]:
+    """Code of `count_outside` for a dtype."""
+    return jit.compiled_code(sums.count_outside, (empty(1, t), 1.0))
+
+
+# All calls ----------------------------------------------------------------------------------
 
 
 def _sum(
@@ -142,8 +224,8 @@ def _sum(
     if gradient is not None:
         checks.separate(gradient, z=logits, t=targets, weight=weights)
 
-    partials = np.zeros((len(slices), 2, 1))
-    outside = np.zeros(len(slices), np.int64)
+    partials = zeros((len(slices), 2, 1))
+    outside = zeros(len(slices), int64)
 
     def task(part: int) -> None:
         here = slices[part]
@@ -159,6 +241,6 @@ def _sum(
     _threads.run(task, len(slices), count)
     if outside.any():
         checks.check_targets(targets, count)  # raises an error
-    total = np.empty(1)
+    total = empty(1)
     sums.merge(partials, total)
     return float(total[0] / scale)

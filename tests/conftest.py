@@ -21,7 +21,7 @@ from tests.scoring_data import N, write_long
 # Background jobs of a shell ignore Ctrl-C, and processes inherit that.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# With fewer collections Numba compiles 11 % faster, and tests of pictures take 24 % less time.
+# With fewer collections tests of pictures take 24 % less time.
 gc.set_threshold(10_000, 20, 100)
 
 settings.register_profile("fastlogit", deadline=None, derandomize=True, max_examples=100)

@@ -116,6 +116,18 @@ TARGETS = [np.full(N, value) for value in (0.5, -0.0, 1.0, 1.0000000000000002, -
 MISSING = ["error", "".join(["err", "or"]), Text("error"), "nan", "skip", None, np.array(["error"])]
 
 
+def odd(
+    rng: np.random.Generator, pools: dict[str, list[Any]], given: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """Usual arguments, one or more of them replaced by odd ones."""
+    given = dict(given or usual())
+    first = rng.integers(len(pools))
+    for number, (name, pool) in enumerate(pools.items()):
+        if number == first or rng.random() < 0.15:
+            given[name] = pool[rng.integers(len(pool))]
+    return given
+
+
 class Computed(Exception):  # noqa: N818  an outcome, not an error
     """The general way has found that all arguments are right."""
 
@@ -132,12 +144,15 @@ def outcome(call: Callable[[], Any]) -> tuple[Any, ...]:
     return "result", found, [(one.category, str(one.message)) for one in given]
 
 
-def compared(call: Callable[[], Any], general: Callable[[], Any]) -> Any:
+def compared(
+    call: Callable[[], Any], general: Callable[[], Any], stop: tuple[Any, str] = (passes, "_run")
+) -> Any:
     """Compare a call with one that goes the general way, and say how both went.
 
-    The general way stops where it would read X: to compile for odd types takes minutes.
+    The general way stops at this function, where it would read the data: to compile for odd types
+    takes minutes.
     """
-    with mock.patch.object(passes, "_run", side_effect=Computed):
+    with mock.patch.object(*stop, side_effect=Computed):
         quick, slow = outcome(call), outcome(general)
     if quick != slow:  # a short call, which the general way must take
         assert slow[0] is Computed

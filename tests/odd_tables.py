@@ -35,6 +35,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import OneHotEncoder
 
+import fastlogit as fl
 from fastlogit.cli import main
 
 NUMBERS, NAMES = ("float", "int", "few", "thousand", "bool"), ("text", "code")
@@ -530,6 +531,7 @@ def check(case, folder):
     options = [*case.reading, "--threads", "1"]
     train = ["train", case.path, "-o", model, "--force", *case.label, *case.training]
     _, error = run([*train, "--missing", "skip", *options])
+    check_streamed(train, model, error, options)
     if error:
         return error
     y, is_whole = reference(case)
@@ -558,6 +560,26 @@ def check(case, folder):
         if abs(result[name] - value) > 1e-6:
             raise Violation(f"evaluate: {name} is {result[name]}; it should be {value}")
     return ""
+
+
+def check_streamed(train, model, error, options):
+    """Training that reads the rows again in every pass must end as it does in memory."""
+    streamed = model.with_name("streamed.json")
+    places = {"-o": streamed}
+    train = [places.get(before, one) for before, one in zip([None, *train], train, strict=False)]
+    _, other_error = run([*train, "--missing", "skip", "--out-of-core", *options])
+    if other_error != error:
+        raise Violation(f"out of core: {other_error}, in memory: {error}")
+    if error:
+        return
+    whole, found = fl.load(model), fl.load(streamed)
+    for name in ("classes", "categories", "feature_names", "converged"):
+        if getattr(found, name) != getattr(whole, name):
+            raise Violation(f"out of core: {name} is {getattr(found, name)}")
+    for name in ("coef", "intercept"):
+        one, other = getattr(whole, name), getattr(found, name)
+        if np.abs(one - other).max() > 1e-6 * np.abs(whole.coef).max():
+            raise Violation(f"out of core: {name} is {other}, and should be {one}")
 
 
 def read_scores(path):

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 import sys
+import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
@@ -88,8 +91,33 @@ def pair_text(delimiter=","):
     return file.getvalue()
 
 
+def libsvm_text(zero_based=False):
+    file = io.BytesIO()
+    dump_svmlight_file(sparse.csr_matrix(PAIR_X), np.zeros(N), file, zero_based=zero_based)
+    return file.getvalue()
+
+
 def write_libsvm(path, zero_based):
-    dump_svmlight_file(sparse.csr_matrix(PAIR_X), np.zeros(N), str(path), zero_based=zero_based)
+    path.write_bytes(libsvm_text(zero_based))
+
+
+def arrow_stream():
+    file = io.BytesIO()
+    write_ipc(file, pa.ipc.new_stream)
+    return file.getvalue()
+
+
+def standard_input(monkeypatch, content):
+    """Make standard input hold these bytes."""
+    file = io.BufferedReader(io.BytesIO(content))
+    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=file))
+
+
+def fifo(path, content):
+    """A named pipe, into which a thread writes."""
+    os.mkfifo(path)
+    threading.Thread(target=path.write_bytes, args=[content], daemon=True).start()
+    return path
 
 
 PAIR_WRITERS = {
@@ -128,13 +156,13 @@ def write_long(path):
     return path
 
 
-def long_command(source, sink, *options):
-    """Score in a process of its own."""
-    code = (
-        "import sys, fastlogit as fl; m = fl.LogisticModel([1.0, -2.0], 0.1, ('a', 'b')); "
-        "print('begun', flush=True); "
-        "fl.score(m, sys.argv[1], sys.argv[2], batch_rows=2000, keep=['id'], missing='skip', "
-        "output=['label', 'logit'], skipped=sys.argv[2] + '.skipped.csv', force=True, "
-        "resume='--resume' in sys.argv)"
-    )
-    return [sys.executable, "-c", code, str(source), str(sink), *options]
+# For a process of its own: source, sink, and "--resume" or not.
+SCORE_LONG = """
+import sys
+import fastlogit as fl
+source, sink, *options = sys.argv[1:]
+model = fl.LogisticModel([1.0, -2.0], 0.1, ("a", "b"))
+kept = {"keep": ["id"], "output": ["label", "logit"], "skipped": sink + ".skipped.csv"}
+resume = {"force": True, "resume": "--resume" in options}
+fl.score(model, source, sink, batch_rows=2000, missing="skip", **kept, **resume)
+"""

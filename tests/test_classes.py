@@ -226,7 +226,8 @@ def test_two_classes_have_the_sum_of_log_loss():
     Z, t, soft, weight = sample(1000, 2)
     z = Z[:, 1].copy()
     Z[:, 0] = 0.0
-    for targets, other in ((t, t), (soft, soft[:, 1])):
+    # Numbers of one type, whose kernel other tests call.
+    for targets, other in ((t, t.astype(float)), (soft, soft[:, 1].copy())):
         loss, gradient = fl.softmax_log_loss_gradient(Z, targets, weight)
         expected, slopes = fl.log_loss_gradient(z, other, weight)
         assert loss == pytest.approx(expected, rel=1e-14)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from fractions import Fraction
+from functools import partial
 from itertools import product
 
 import mpmath
@@ -15,9 +17,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 import fastlogit as fl
+from fastlogit import losses
 from fastlogit.core.threads import PART
 from fastlogit.core.ulp import ulp
-from fastlogit.kernels import sums
+from fastlogit.kernels import jit, sums
+from tests.odd_arguments import TARGETS, Text, all_happened, compared, odd, odd_arrays
 from tests.references import multiprecision
 from tests.references.multiprecision import same_bits
 
@@ -559,7 +563,7 @@ def test_a_wrong_output_is_named_and_not_touched(case):
 @pytest.mark.parametrize("n", [10, N])
 def test_an_output_that_overlaps_an_argument_is_an_error(name, n):
     memory = np.full(n + 1, 0.5)
-    arguments = {"z": np.zeros(n), "t": np.ones(n), "weight": np.ones(n)} | {name: memory[1:]}
+    arguments = {"z": np.zeros(n), "t": np.ones(n)} | {name: memory[1:]}
     for out in (memory[:-1], memory[:0:-1], memory[1:].view(np.float32)[:n]):
         with pytest.raises(ValueError, match=f"^out must not overlap {name}"):
             fl.log_loss_gradient(**arguments, out=out)
@@ -574,3 +578,53 @@ def test_the_message_says_which_element_is_wrong(name, index, threads):
     arguments[name][index] = -3.0
     with pytest.raises(ValueError, match=rf"got -3\.0 at index {index} \(1 such\)"):
         fl.log_loss(**arguments, threads=threads)
+
+
+# Short calls ------------------------------------------------------------------------------
+
+ONE = np.int64(1)  # with a number of NumPy for `threads`, a call goes the general way
+
+
+@every_dtype
+@pytest.mark.parametrize("target", [np.float64, np.int8])
+def test_short_calls_have_the_bits_of_the_general_way(dtype, target):
+    for n in (1, 100, PART):
+        z, t, _ = sample(n, soft=target is np.float64, dtype=dtype)
+        t = t.astype(target)
+        for read in (z, t):
+            read.flags.writeable = False
+        loss, gradient = fl.log_loss_gradient(z.copy(), t.copy(), threads=ONE)
+        alone = fl.log_loss(z.copy(), t.copy(), threads=ONE)
+        out = np.empty(n, dtype)
+        for place in (None, out):
+            call = partial(losses._short_call, z, t, place, with_gradient=True)
+            assert not jit.compiles(call)
+            found, slopes = call()
+            assert same_bits(found, loss)
+            assert same_bits(slopes, gradient)
+        assert same_bits(losses._short_call(z, t, None, with_gradient=False)[0], alone)
+        assert fl.log_loss_gradient(z, t, out=out)[1] is out
+        assert same_bits(fl.log_loss(z, t, threads=1), loss)
+
+
+def test_short_calls_take_odd_arguments_as_the_general_way_does():
+    rng, outcomes = np.random.default_rng(3), Counter()
+    given = {"z": rng.normal(size=5), "t": rng.choice([0.0, 1.0], 5)}
+    pools = {name: odd_arrays(array) for name, array in given.items()}
+    for name, pool in pools.items():  # for read-only arrays the general way would be compiled again
+        pools[name] = [one for one in pool if getattr(getattr(one, "flags", 1), "writeable", 1)]
+    pools["t"] += TARGETS
+    pools["reduction"] = ["".join(["su", "m"]), Text("sum"), "mean", None, np.array(["sum"])]
+    pools["out"] = [np.ones(5, np.float32), *odd_arrays(np.ones(5))]
+    for _ in range(1500):
+        arguments = odd(rng, pools, given)
+        function = fl.log_loss_gradient if "out" in arguments or rng.random() < 0.5 else fl.log_loss
+        call = partial(function, **arguments)
+        outcomes[compared(call, partial(call, threads=ONE), (losses._threads, "run"))] += 1
+    all_happened(outcomes)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 4096, 4097, 0, -1, True, "2", 1.5, None])
+def test_short_calls_take_threads_as_the_general_way_does(threads):
+    call = partial(fl.log_loss, np.zeros(4), np.ones(4), threads=threads)
+    compared(call, partial(call, reduction=Text("sum")), (losses._threads, "run"))

@@ -21,7 +21,9 @@ def one_core(monkeypatch):
     monkeypatch.setattr(warmup, "available", lambda: 1)
 
 
-def test_it_compiles_every_public_function_and_then_finds_all_of_them_ready(capsys, one_core):
+def test_it_compiles_every_public_function_and_then_finds_all_of_them_ready(
+    capsys, monkeypatch, one_core
+):
     warmup.run()
     first = capsys.readouterr().out
     names = {line.split()[3].removesuffix(",") for line in first.splitlines()[:-1]}
@@ -29,6 +31,8 @@ def test_it_compiles_every_public_function_and_then_finds_all_of_them_ready(caps
     public |= {f"linear.{x}" for x in linear.__all__}
     assert names == public | {"fit", "threads"}
 
+    monkeypatch.setattr(warmup, "available", lambda: 2)
+    monkeypatch.setattr(subprocess, "Popen", None)  # it starts no process
     warmup.run()
     *lines, last = capsys.readouterr().out.splitlines()
     assert all(re.match(r" +[\d.]+ s  ready     ", line) for line in lines)
@@ -37,6 +41,8 @@ def test_it_compiles_every_public_function_and_then_finds_all_of_them_ready(caps
 
 def test_each_function_is_printed_once_whichever_process_compiles_it(capsys, monkeypatch):
     monkeypatch.setattr(warmup, "available", lambda: 2)
+    load = warmup._load
+    monkeypatch.setattr(warmup, "_load", lambda number: number > 1 and load(number))
     warmup.run()
     *lines, last = capsys.readouterr().out.splitlines()
     names = [line.split(maxsplit=3)[3] for line in lines]
@@ -45,7 +51,8 @@ def test_each_function_is_printed_once_whichever_process_compiles_it(capsys, mon
 
 
 def test_an_interrupt_ends_the_processes():
-    command = [sys.executable, "-c", "from fastlogit.cli import run; run()", "warmup"]
+    code = "from fastlogit import cli, warmup; warmup._load = lambda _: False; cli.run()"
+    command = [sys.executable, "-c", code, "warmup"]
     with subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     ) as process:

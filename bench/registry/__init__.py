@@ -23,8 +23,7 @@ NAIVE, STABLE, TUNED = "numpy-naive", "numpy-stable", "numpy-tuned"
 _FASTLOGIT = Library(
     {name: attrgetter(name)(fl) for name in ELEMENTWISE | SUMS | PASSES},
     writing=frozenset(LONG),
-    # Without the argument, as a short call takes twice as long with it.
-    options=lambda threads: {} if threads is None else {"threads": threads},
+    options=lambda threads: {"threads": threads},
 )
 
 

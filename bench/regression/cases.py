@@ -148,7 +148,8 @@ def _predict_one() -> Call:
 def drawn(n: int, dtype: str = "float64") -> tuple[Any, Any]:
     """Rows, and labels that depend on them with noise."""
     X, z = argument("X", n, dtype), argument("z", n, dtype)
-    return X, (X @ argument("coef", n, dtype) + z > 0).astype(dtype)
+    # A copy, as users' arrays may be written to: for others, kernels would be compiled once more.
+    return X.copy(), (X @ argument("coef", n, dtype) + z > 0).astype(dtype)
 
 
 def fit(n: int) -> Call:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-import fastlogit
 from fastlogit.cli import options, report, wording
 from fastlogit.core.checks import listed, shown
 from fastlogit.core.files import keep_apart
+from fastlogit.core.warning import warn_caller
 
 if TYPE_CHECKING:
     import argparse
 
-    from fastlogit.scoring import TrainingData
+    from fastlogit.training.checkpoint import Checkpoint
+    from fastlogit.training.fit_table import TableFit
 
 
 def add_parser(commands: options.Subparsers) -> None:
@@ -56,6 +57,15 @@ def add_parser(commands: options.Subparsers) -> None:
         "category has none",
     )
     options.add_columns(parser, "--ignore", "columns to leave out")
+    parser.add_argument(
+        "--min-count",
+        type=options.positive,
+        default=1,
+        metavar="N",
+        help="group the categories of a column that have fewer than N rows: they share a "
+        "coefficient, and the model takes text that it does not know as one of them "
+        "(default: %(default)s)",
+    )
     options.add_missing(
         parser,
         "rows with a null or NaN: 'error' stops, 'skip' leaves them out (default: error)",
@@ -99,80 +109,113 @@ def _add_fit(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-intercept", dest="intercept", action="store_false", help="no intercept"
     )
+    parser.add_argument(
+        "--out-of-core",
+        action="store_true",
+        default=None,
+        help="read the rows again in each pass, so that they need not fit in memory (default: if "
+        "they would take more than a quarter of it)",
+    )
+    parser.add_argument(
+        "--no-spool",
+        dest="spool",
+        action="store_false",
+        help="refuse an input that can be read only once, instead of copying it to disk, where "
+        "rows are read again",
+    )
+    parser.add_argument(
+        "--checkpoint",
+        metavar="FILE",
+        help="keep the result of each pass in this file until the model is saved",
+    )
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="continue an interrupted run from its checkpoint, if there is one",
+    )
+    parser.add_argument(
+        "--progress",
+        action="store_true",
+        help="show passes and gradient norm; out of core also rows, speed and the time that a pass "
+        "still takes",
+    )
 
 
 def run(args: argparse.Namespace) -> None:
-    """Read the table, train the model, save it, and print a summary."""
+    """Train the model, save it, and print a summary."""
     from fastlogit.core.files import replacing
+    from fastlogit.models import file
+    from fastlogit.training.checkpoint import open_checkpoint
 
-    keep_apart(args.out, args.data)
+    for path in filter(None, (args.out, args.checkpoint)):
+        keep_apart(path, args.data)
+    out = Path(args.out)
+    if args.checkpoint is not None and Path(args.checkpoint).resolve() == out.resolve():
+        raise ValueError(f"checkpoint must be another file than the model; got {out} for both")
+    # A run that was killed at its very end has left its model.
+    was_there = args.resume and not args.force and out.is_file()
+    start = time.perf_counter()
     with (
         report.warnings_as_messages(args.parser),
-        replacing(args.out, force=args.force, alone=True) as temporary,
+        open_checkpoint(args.checkpoint, resume=args.resume, force=args.force) as checkpoint,
     ):
-        data = _read(args)
-        start = time.perf_counter()
-        model = _fit(data, args)
-        seconds = time.perf_counter() - start
-        model.save(temporary)
+        with replacing(out, force=args.force or was_there, alone=True) as temporary:
+            fitted = _fit(args, checkpoint)
+            file.write(temporary, fitted.model.content())
+            if was_there and temporary.read_bytes() != out.read_bytes():
+                raise FileExistsError(f"{out}: exists already, and is another model")
+        if checkpoint is not None:
+            checkpoint.remove()
     if not args.quiet:
-        print(_summary(model, data, seconds, args.out))
+        print(_summary(fitted, args, time.perf_counter() - start))
 
 
-def _read(args: argparse.Namespace) -> TrainingData:
-    """Read the table and report the notes on it."""
-    from fastlogit.scoring import read_table
+def _fit(args: argparse.Namespace, checkpoint: Checkpoint | None) -> TableFit:
+    """Train a model, and report the notes on the table and the warnings about the optimum."""
+    from fastlogit.training.fit_table import TableOptions, fit_table
+    from fastlogit.training.options import Options
 
-    data = read_table(
-        args.data,
-        args.label,
+    columns = TableOptions(
+        label=args.label,
         positive=args.positive,
         weight=args.weight,
         offset=args.offset,
         missing=args.missing,
         categorical=args.categorical,
         ignore=args.ignore,
-        drop_first=args.l2 == 0.0,
-        intercept=args.intercept,
+        min_count=args.min_count,
         source_format=args.source_format,
         width=args.width,
         csv=options.csv_options(args),
+        out_of_core=args.out_of_core,
+        spool=args.spool,
     )
+    how = Options(
+        tol=args.tol,
+        max_passes=args.max_passes,
+        intercept=args.intercept,
+        checkpoint=checkpoint,
+        progress=args.progress,
+        threads=args.threads,
+    )
+    fitted = fit_table(args.data, columns, how, l2=args.l2)
     if not args.quiet:
-        for note in data.notes:
+        for note in fitted.notes:
             report.message("note", wording.as_options(note, args.parser))
-        if data.skipped:
-            rows, source = report.count_rows(data.skipped), _name(args.data)
+        if fitted.skipped:
+            rows, source = report.count_rows(fitted.skipped), _name(args.data)
             report.message("note", f"left out {rows} of {source} with a missing value")
-    return data
+    for warning in fitted.warnings:
+        warn_caller(warning)
+    return fitted
 
 
-def _fit(data: TrainingData, args: argparse.Namespace) -> fastlogit.LogisticModel:
-    """Train a model with the table's categories and labels."""
-    try:
-        model = fastlogit.fit(
-            data.X,
-            data.t,
-            classes=data.classes,
-            weight=data.weight,
-            offset=data.offset,
-            l2=args.l2,
-            tol=args.tol,
-            max_passes=args.max_passes,
-            intercept=args.intercept,
-            feature_names=data.feature_names,
-            threads=args.threads,
-        )
-    except ValueError as error:
-        raise ValueError(f"{_name(args.data)}: {error}") from error
-    return dataclasses.replace(model, categories=data.categories)
-
-
-def _summary(model: fastlogit.LogisticModel, data: TrainingData, seconds: float, path: str) -> str:
+def _summary(fitted: TableFit, args: argparse.Namespace, seconds: float) -> str:
     """The facts about a new model, a line each."""
+    model = fitted.model
     facts = {
-        "rows": f"{len(data.t):,}",
-        **_class_facts(data),
+        "rows": f"{fitted.rows:,}",
+        **_class_facts(fitted, args),
         "features": f"{model.coef.shape[-1]:,}",
         "mean log-loss": f"{model.mean_log_loss:.6f}",
         "solver": model.solver,
@@ -180,22 +223,24 @@ def _summary(model: fastlogit.LogisticModel, data: TrainingData, seconds: float,
         "seconds": f"{seconds:.1f}, any compilation included",
         "converged": "yes" if model.converged else "NO",
         "gradient norm": f"{model.gradient_norm:.1e}",
-        "model": path,
+        "model": args.out,
     }
     return "\n".join(f"{name:<14} {value}" for name, value in facts.items())
 
 
-def _class_facts(data: TrainingData) -> dict[str, str]:
+def _class_facts(fitted: TableFit, args: argparse.Namespace) -> dict[str, str]:
     """The labels, if they are others than 0 and 1."""
-    if data.classes == (0, 1):
+    classes = fitted.model.classes
+    if classes == (0, 1):
         return {}
-    if len(data.classes) == 2:
-        return {"positive": f"{data.classes[1]!r} (--positive chooses)"}
-    facts = {"classes": f"{len(data.classes)}: {listed(data.classes)}"}
-    if data.t.ndim == 1:
-        numbers, rows = np.unique(data.t, return_counts=True)
-        label = data.classes[int(numbers[np.argmin(rows)])]
-        facts["rarest class"] = f"{shown(label)}, {report.count_rows(int(rows.min()))}"
+    if len(classes) == 2:
+        return {"positive": f"{classes[1]!r} (--positive chooses)"}
+    facts = {"classes": f"{len(classes)}: {listed(classes)}"}
+    if args.label is None or len(args.label) == 1:
+        rarest = int(np.argmin(fitted.class_weights))
+        weight = float(fitted.class_weights[rarest])
+        size = f"weight {weight:g}" if args.weight else report.count_rows(int(weight))
+        facts["rarest class"] = f"{shown(classes[rarest])}, {size}"
     return facts
 
 

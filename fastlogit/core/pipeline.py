@@ -27,28 +27,29 @@ def map_in_order(function: Callable[[S], T], items: Iterable[S], threads: int) -
     from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 
     source = iter(items)
-    reader = ThreadPoolExecutor(1)
-    with ThreadPoolExecutor(threads) as workers:
-        running: deque[Any] = deque()
-        following: Any = reader.submit(next, source, None)
-        try:
-            while following is not None or running:
-                # Some items wait for a worker, so that no worker waits for an item.
-                has_room = following is not None and len(running) < threads + _WAITING
-                wait(
-                    [*([following] if has_room else []), *list(running)[:1]], None, FIRST_COMPLETED
-                )
-                if running and running[0].done():
-                    yield running.popleft().result()
-                elif (item := following.result()) is None:
-                    following = None
-                else:
-                    running.append(workers.submit(function, item))
-                    following = reader.submit(next, source, None)
-        finally:
-            for future in running:
-                future.cancel()
-            _stop_reader(reader, following)
+    reader, workers = ThreadPoolExecutor(1), ThreadPoolExecutor(threads)
+    running: deque[Any] = deque()
+    following: Any = reader.submit(next, source, None)
+    was_interrupted = False
+    try:
+        while following is not None or running:
+            # Some items wait for a worker, so that no worker waits for an item.
+            has_room = following is not None and len(running) < threads + _WAITING
+            wait([*([following] if has_room else []), *list(running)[:1]], None, FIRST_COMPLETED)
+            if running and running[0].done():
+                yield running.popleft().result()
+            elif (item := following.result()) is None:
+                following = None
+            else:
+                running.append(workers.submit(function, item))
+                following = reader.submit(next, source, None)
+    except KeyboardInterrupt:
+        was_interrupted = True
+        raise
+    finally:
+        # A person who interrupts does not wait for the items at work, which may take seconds.
+        workers.shutdown(wait=not was_interrupted, cancel_futures=True)
+        _stop_reader(reader, following)
 
 
 def _stop_reader(reader: Any, following: Any) -> None:

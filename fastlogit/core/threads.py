@@ -27,6 +27,7 @@ from operator import index
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
+from fastlogit.core import control_groups
 from fastlogit.kernels import sums, workers
 
 if TYPE_CHECKING:
@@ -57,33 +58,12 @@ def available() -> int:
 
 @functools.cache
 def _quota(root: Path = Path("/")) -> int:
-    """Number of cores by the CPU quotas of Linux's control groups, rounded up.
-
-    A group's quota also limits the groups inside it.  Many containers do not show the path of the
-    process's own group; there the quota of the container is at the top.
-    """
-    least = float(MOST_THREADS)
-    try:
-        groups = (root / "proc/self/cgroup").read_text().splitlines()
-    except (OSError, ValueError):
-        return MOST_THREADS
-    for line in groups:
-        _, controllers, path = line.split(":", 2)
-        if controllers == "":  # version 2
-            top, names = root / "sys/fs/cgroup", ["cpu.max"]
-        elif "cpu" in controllers.split(","):
-            top, names = root / "sys/fs/cgroup/cpu", ["cpu.cfs_quota_us", "cpu.cfs_period_us"]
-        else:
-            continue
-        inside = path.strip("/").split("/")
-        for depth in range(len(inside) + 1):
-            group = top.joinpath(*inside[:depth])
-            with suppress(OSError, ValueError):  # the file is absent, or contains "max"
-                texts = [(group / name).read_text() for name in names]
-                quota, period = map(int, " ".join(texts).split())
-                if quota > 0:  # -1 means no quota
-                    least = min(least, quota / period)
-    return math.ceil(least)
+    """Number of cores by the CPU quotas of Linux's control groups, rounded up."""
+    legacy = ["cpu.cfs_quota_us", "cpu.cfs_period_us"]
+    quotas = control_groups.limits("cpu", "cpu.max", legacy, root)
+    # A quota of -1 is none.
+    least = min((quota / period for quota, period in quotas if quota > 0), default=MOST_THREADS)
+    return math.ceil(min(least, MOST_THREADS))
 
 
 def parts(n: int, smallest: int = PART, most: int = MOST_PARTS) -> list[slice]:
@@ -131,6 +111,11 @@ def resolve(threads: SupportsIndex | None, parts: int = MOST_THREADS) -> int:
             f"{ENVIRONMENT} must be a whole number between 1 and {MOST_THREADS}; got {text!r}"
         ) from None
     return _checked(number, ENVIRONMENT)
+
+
+def is_count(threads: Any) -> bool:
+    """Whether a number of threads is right at a glance."""
+    return type(threads) is int and 0 < threads <= MOST_THREADS
 
 
 def _checked(threads: SupportsIndex, name: str) -> int:

@@ -52,6 +52,9 @@ class DaskPartitions(Partitions):
         Yields the batches of the partitions with a number, one of each collection.
     """
 
+    # Each partition sends its share.
+    sample_bytes = 1 << 23
+
     def __init__(
         self,
         header: Table,
@@ -61,6 +64,10 @@ class DaskPartitions(Partitions):
         self.header, self._batches = header, batches
         self._located = cache(lambda columns: _locate(*choose(columns)))
         self._passes = 0
+
+    def count(self, wanted: Wanted) -> int:
+        """The number of partitions."""
+        return len(self._located(tuple(wanted.columns)).keys)
 
     def run(self, task: Task[R], wanted: Wanted) -> R | None:
         """The result of a task for all partitions in order; None if there are none."""

@@ -68,7 +68,7 @@ def decision(
         How to treat a null in a data frame: raise an error when its partition is computed, or
         give NaN.
     unknown : {"error", "ignore"}
-        How to treat text that is not one of the model's categories: raise an error, or add 0.
+        How to treat text that belongs to no category of the model: raise an error, or add 0.
 
     Returns
     -------

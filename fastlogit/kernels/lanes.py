@@ -33,14 +33,16 @@ _I32, _I64, _F64 = ir.IntType(32), ir.IntType(64), ir.DoubleType()
 _VECTOR, _FLOAT32_VECTOR = ir.VectorType(_F64, WIDTH), ir.VectorType(ir.FloatType(), WIDTH)
 
 
-def _has_avx512() -> bool:
-    """Whether Numba compiles for AVX-512, as far as its settings say."""
+def _has(feature: str) -> bool:
+    """Whether Numba compiles for a feature of processors, as far as its settings say."""
     if config.CPU_NAME or config.CPU_FEATURES:
-        return "+avx512f" in (config.CPU_FEATURES or "")
-    return bool(get_host_cpu_features().get("avx512f", False))
+        return f"+{feature}" in (config.CPU_FEATURES or "")
+    return bool(get_host_cpu_features().get(feature, False))
 
 
-HAS_AVX512 = _has_avx512()
+HAS_AVX512 = _has("avx512f")
+# Whether an instruction converts eight int64 to float64.
+_CONVERTS_INT64 = _has("avx512dq")
 
 
 class LanesType(types.Type):  # type: ignore[misc]
@@ -98,9 +100,27 @@ def widen(builder: Any, dtype: Any, vector: Any) -> Any:
         return vector
     if isinstance(dtype, types.Float):
         return builder.fpext(vector, _VECTOR)
-    if isinstance(dtype, types.Integer) and dtype.signed:
-        return builder.sitofp(vector, _VECTOR)
-    return builder.uitofp(vector, _VECTOR)
+    signed = isinstance(dtype, types.Integer) and dtype.signed
+    if _CONVERTS_INT64 and vector.type.element.width < 64:
+        return _converted_int64(builder, vector, signed)
+    return (builder.sitofp if signed else builder.uitofp)(vector, _VECTOR)
+
+
+def _converted_int64(builder: Any, vector: Any, signed: bool) -> Any:
+    """Convert short integers to int64, and these to float64.
+
+    LLVM would convert them to int32 first.  From there to float64 the width changes again, which
+    takes an operation more: 0.65 against 0.54 ns for a vector with its multiplication (Zen 4).
+    """
+    wide = ir.VectorType(_I64, WIDTH)
+    function = cgutils.get_or_insert_function(
+        builder.module,
+        ir.FunctionType(_VECTOR, [wide, _I32]),
+        f"llvm.x86.avx512.sitofp.round.v{WIDTH}f64.v{WIDTH}i64",
+    )
+    numbers = (builder.sext if signed else builder.zext)(vector, wide)
+    as_set = ir.Constant(_I32, 4)  # the rounding
+    return builder.call(function, [numbers, as_set])
 
 
 def narrow(builder: Any, dtype: Any, vector: Any) -> Any:

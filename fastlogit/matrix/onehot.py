@@ -59,7 +59,7 @@ def checked(categories: Any, features: Sequence[str] | None) -> dict[str, tuple[
             and all(isinstance(value, str | None) for value in values[-1:])
         ):
             raise TypeError(
-                "categories must map names to lists of texts, the last of which may be None; got "
+                "categories must map names to lists of texts, and only the last may be None; got "
                 f"{shown(values)} for {shown(column)}"
             )
         if not values or len(set(values)) < len(values):

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from numpy import dtype, empty, float32, float64, may_share_memory, ndarray, zeros
 
-from fastlogit.core.threads import MOST_THREADS
 from fastlogit.kernels import jit, lanes, passes
 from fastlogit.kernels.families import Binomial, Softmax
 from fastlogit.kernels.passes import Results
@@ -52,8 +51,8 @@ _WITH_VECTOR = _WITH_TARGETS | {"product"}
 _SUMS = _WITH_VECTOR | {"hessian", "diagonal"}
 _PAIRS = frozenset(["hessian", "newton"])
 _WITHOUT_COLUMNS = frozenset(["loss", "hessian"])
-# Types of targets that the kernel reads.
-_TARGETS = frozenset(map(dtype, "?bhilqBHILQfd"))
+# Types of targets that kernels read.
+TARGETS = frozenset(map(dtype, "?bhilqBHILQfd"))
 # Code for each result and dtypes of X, coef, and t or `out`.
 _codes: dict[tuple[Any, ...], Code] = {}
 # Compiled code of `passes.run` for K classes, for each result and dtypes of X and coef.
@@ -186,11 +185,6 @@ def _of_classes(result: str, X: Any, coef: Any, intercept: Any, out: Any) -> Arr
     return done
 
 
-def is_count(threads: Any) -> bool:
-    """Whether a number of threads is right at a glance."""
-    return type(threads) is int and 0 < threads <= MOST_THREADS
-
-
 def _sums(
     result: str, vector: Any, code: Code, X: Array, scratch: Scratch, with_intercept: bool
 ) -> list[Array] | None:
@@ -269,7 +263,7 @@ def _compiled(
 ) -> Code | None:
     """Code for dtypes of X, `coef`, and t, direction or `out`; None: go the general way."""
     needs_t = result in _WITH_TARGETS
-    kinds = _TARGETS if needs_t else (_FLOAT64, _FLOAT32)
+    kinds = TARGETS if needs_t else (_FLOAT64, _FLOAT32)
     if coef not in (_FLOAT64, _FLOAT32) or X not in (coef, _FLOAT32):
         return None
     if last is not None and last not in kinds:

@@ -43,7 +43,7 @@ class History(NamedTuple):
     step : tuple of float
         Length of the step to the trial, as a share of the solver's full step.
     seconds : tuple of float
-        Time since training began.
+        Time since training began; NaN after training with a checkpoint.
     """
 
     passes: tuple[int, ...]

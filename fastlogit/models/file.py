@@ -68,7 +68,10 @@ def content(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _finite_or_none(history: History) -> dict[str, list[float | None]]:
-    """The history with None for infinity, which JSON lacks and a far too long step gives."""
+    """The history with None for numbers that JSON lacks.
+
+    A far too long step gives infinity, and times are NaN if there are none.
+    """
     return {
         name: [value if math.isfinite(value) else None for value in values]
         for name, values in history._asdict().items()
@@ -80,6 +83,12 @@ def _none_for_nan(value: Any) -> Any:
     if isinstance(value, list):
         return [_none_for_nan(one) for one in value]
     return None if math.isnan(value) else value
+
+
+def write(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a model's file in place."""
+    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
+    path.write_text(text + "\n", encoding="utf-8")
 
 
 def read(path: str | os.PathLike[str], make: Callable[..., T]) -> T:
@@ -160,10 +169,11 @@ def _history(value: Any) -> History:
     if not set(map(type, passes)) <= {int}:
         wrong = next(one for one in passes if type(one) is not int)
         raise TypeError(f"'history.passes' must be whole numbers; got {checks.shown(wrong)}")
+    # Without a number: infinity, but for times that are not known.
+    nulls = dict.fromkeys(("objective", "gradient_norm", "step"), math.inf) | {"seconds": math.nan}
     numbers = {
-        name: tuple(_numbers(value[name], f"history.{name}", null=math.inf).tolist())
-        for name in History._fields
-        if name != "passes"
+        name: tuple(_numbers(value[name], f"history.{name}", null=null).tolist())
+        for name, null in nulls.items()
     }
     return History(tuple(passes), **numbers)
 

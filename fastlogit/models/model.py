@@ -6,7 +6,6 @@ Instances are immutable.  They come from :func:`fastlogit.fit`, `load`,
 
 from __future__ import annotations
 
-import json
 import math
 import os
 from dataclasses import dataclass, field
@@ -79,7 +78,7 @@ class LogisticModel:
     solver : str, or None
         The solver that :func:`fastlogit.fit` used.
     seconds : float
-        Duration of the training.
+        Duration of the training; NaN with a checkpoint, as parts may have run at different times.
     history : History, or None
         Loss and gradient norm of each point that the solver tried.
     variances : ndarray (d,), or (d + 1,) for a model with an intercept, or None
@@ -208,7 +207,7 @@ class LogisticModel:
     ) -> NDArray[Any]:
         """Logits, without a warning."""
         plain = offset is None and missing is unknown is checks.ERROR
-        if plain and (threads is None or short.is_count(threads)):
+        if plain and (threads is None or _threads.is_count(threads)):
             z: NDArray[Any] | None = short.call("logits", X, self.coef, self.intercept, None, out)
             if z is not None:
                 return z
@@ -528,9 +527,8 @@ class LogisticModel:
         OSError
             If it cannot be written.
         """
-        text = json.dumps(self.content(), indent=1, ensure_ascii=False, allow_nan=False)
         with files.replacing(path) as temporary:
-            temporary.write_text(text + "\n", encoding="utf-8")
+            file.write(temporary, self.content())
 
     def content(self) -> dict[str, Any]:
         """The content of the model's file, ready for JSON; raises nothing.

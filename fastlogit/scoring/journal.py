@@ -13,7 +13,6 @@ again:
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import struct
@@ -138,12 +137,6 @@ class Journal:
             self.path.unlink(missing_ok=True)
         with suppress(OSError):
             self.file.close()
-
-
-def fingerprint(run: dict[str, Any]) -> dict[str, str]:
-    """A hash of each item of a run's identity, which reveals no path or time."""
-    encoded = {name: json.dumps(value, sort_keys=True).encode() for name, value in run.items()}
-    return {name: hashlib.sha256(value).hexdigest() for name, value in encoded.items()}
 
 
 def add_fingerprint(schema: Any, said: dict[str, str]) -> Any:

@@ -40,7 +40,7 @@ class Logits(NamedTuple):
     """Logits of the rows of a batch, (n,) or (n, K), NaN where a value is missing."""
 
     z: NDArray[np.float64]
-    # Number of values that are not one of the model's categories.
+    # Number of values that belong to no category of the model.
     unknown: int
 
 

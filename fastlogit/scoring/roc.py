@@ -25,11 +25,8 @@ class RocArea:
 
     It takes its share of the memory if there are several `areas` of the same rows.  Bins of a
     histogram have a relative width of 2**-11 for one area and 2**-10 for up to 256; the width
-    doubles each time the number of areas does.
-
-    For standard normal logits, the bound of the error is 2e-5 for one area, 5e-5 for up to 256, and
-    2e-4 for 1000.  It grows with the mean of the logits: 3e-4, 6e-4 and 3e-3 where the mean is 8
-    standard deviations.
+    doubles each time the number of areas does.  So the error grows where the logits lie far from 0,
+    compared with their standard deviation; `result` has its bound.
     """
 
     def __init__(self, areas: int = 1) -> None:

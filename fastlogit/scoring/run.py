@@ -20,12 +20,12 @@ from fastlogit.core import checks, files
 from fastlogit.core import threads as _threads
 from fastlogit.core.arrow import from_numpy
 from fastlogit.core.docstrings import complete
+from fastlogit.core.fingerprint import fingerprint
 from fastlogit.core.pipeline import write_behind
 from fastlogit.models.model import loaded, warn_without_offset
 from fastlogit.scoring.journal import (
     Journal,
     add_fingerprint,
-    fingerprint,
     open_journal,
     read_fingerprint,
 )
@@ -129,7 +129,9 @@ def score(
         ``.zst``).  Folder names such as ``year=2013`` become columns.  "-" is standard input.
         Or a table in memory: a frame of Polars or pandas, a relation of DuckDB, a table, reader
         or dataset of pyarrow, any other object that exports an Arrow stream, a dict of arrays,
-        an array or a CSR matrix.  Or a Dask data frame, computed partition by partition.
+        an array or a CSR matrix, an iterator of record batches.  Or a function without arguments
+        that returns one of these, with the same rows at each call.  Or a Dask data frame, computed
+        partition by partition.
         Columns are of any real dtype, or text where the model has `categories`.
     sink : path, "-", optional
         A file other than `source`, written atomically, with the suffix
@@ -159,7 +161,7 @@ def score(
         row as NaN, or leave it out.  NaN in a column of floating-point numbers is data and its
         score is NaN; "skip" leaves out every row whose score is NaN.
     unknown : {"error", "ignore"}
-        How to treat text that is not one of the model's categories: raise an error that names
+        How to treat text that belongs to no category of the model: raise an error that names
         column and row, or let that column add nothing to the logit.
     skipped : path, optional
         A file for the rows that are left out, with the columns `file` and `row`.
@@ -279,14 +281,12 @@ def _identity(scorer: Scorer, output: _Files, options: dict[str, Any]) -> dict[s
 
     Messages use the keys to name a change.
     """
-    inputs = scorer.table.files
-    if not inputs or str(output.sink) == STANDARD:
+    if not scorer.table.files or str(output.sink) == STANDARD:
         return {}
     content = json.dumps(scorer.model.content(), sort_keys=True).encode()
-    seen = [(str(path.resolve()), path.stat()) for path in inputs]
     return {
         "the model": hashlib.sha256(content).hexdigest(),
-        "the input": [[name, status.st_size, status.st_mtime_ns] for name, status in seen],
+        "the input": scorer.table.file_states,
         "an option": scorer.options | output.options | options,
     }
 

@@ -43,7 +43,7 @@ class ScoredBatch(NamedTuple):
     file : str
         Where they were read.
     unknown : int
-        Values that are not one of the model's categories.
+        Values that belong to no category of the model.
     bytes_read : int, optional
         Bytes of the file read so far, as in the table's batch.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -49,12 +50,25 @@ def open_arrow(path: Path, *_: Any) -> Table:
             open_file(str(path)) as file,
             opening(file, options=options) as reader,
         ):
-            numbers = range(reader.num_record_batches) if is_file else None
-            batches = map(reader.get_batch, numbers) if numbers is not None else iter(reader)
             names = [schema.names[column] for column in wanted.columns]
-            yield from split_batches(batches, names, str(path), wanted)
+            yield from split_batches(_batches(reader, count), names, str(path), wanted)
 
-    return typed_table(str(path), (path,), schema, None, read)
+    def cells(columns: int, _: int) -> int:
+        # Of a mapped file, little more is read than the lengths of the batches.
+        options = pa.ipc.IpcReadOptions(included_fields=[0])
+        with (
+            errors_naming(str(path)),
+            pa.memory_map(str(path)) as file,
+            opening(file, options=options) as reader,
+        ):
+            return columns * sum(int(batch.num_rows) for batch in _batches(reader, count))
+
+    return replace(typed_table(str(path), (path,), schema, None, read), cells=cells)
+
+
+def _batches(reader: Any, count: int | None) -> Iterator[Any]:
+    """The record batches of a file, which tells their number, or of a stream."""
+    return iter(reader) if count is None else map(reader.get_batch, range(count))
 
 
 def open_arrow_stream(name: str, file: Any, *_: Any) -> Table:

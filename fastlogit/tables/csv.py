@@ -79,8 +79,18 @@ def _csv_table(text: Text, csv: CSVOptions, delimiter: str) -> Table:
 
     # Columns are read as numbers or text as the caller wants, not as their first rows look.
     dtypes = (np.dtype(np.float64),) * len(schema)
-    names, index = tuple(schema.names), _index_names(schema, head)
-    return Table(text.name, names, dtypes, None, text.files, read, schema, csv, index)
+    return Table(
+        text.name,
+        tuple(schema.names),
+        dtypes,
+        None,
+        text.files,
+        read,
+        schema,
+        csv,
+        _index_names(schema, head),
+        cells=lambda columns, size: columns * text.scaled(len(head), size),
+    )
 
 
 def _block_parser(

@@ -41,7 +41,8 @@ def open_dask_frame(name: str, frame: Any) -> Table:
             place = f"{name}, partition {number}"
             with errors_naming(place):
                 rows = partition_to_arrow(chosen.get_partition(number).compute(), schema)
-            yield from split_batches(rows.to_batches(), names, place, wanted)
+            for batch in split_batches(rows.to_batches(), names, place, wanted):
+                yield batch._replace(number=number)
 
     return typed_table(name, (), schema, None, read)
 

@@ -118,6 +118,7 @@ def join_tables(name: str, tables: list[Table], keys: dict[str, list[Any]]) -> T
         tuple({one for table in tables for one in table.index}),
         first.has_labels,
         edges=_join_edges(tables),
+        cells=lambda columns, _: _join_cells(tables, columns),
     )
 
 
@@ -143,7 +144,7 @@ def _read_joined(
                 read = None if batch.bytes_read is None else before + batch.bytes_read
                 yield batch._replace(bytes_read=read)
         row += table.rows or 0
-        before += sum(path.stat().st_size for path in table.files)
+        before += table.size or 0
 
 
 def _read_one(
@@ -229,6 +230,12 @@ def _conflict(found: Sequence[tuple[Any, str]]) -> Conflict:
     (one, here), *others = found
     other, there = next(filter(lambda pair: pair[0] != one, others), (one, here))
     return Conflict(f"{one} in {here} and {other} in {there}")
+
+
+def _join_cells(tables: list[Table], columns: int) -> int | None:
+    """How many numbers this many columns have in all tables; None if one does not know."""
+    counts = [table.count_cells(columns) for table in tables]
+    return None if None in counts else sum(count or 0 for count in counts)
 
 
 def _join_edges(tables: list[Table]) -> list[int] | None:

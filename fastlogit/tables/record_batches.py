@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import re
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from fastlogit.tables.errors import errors_naming
-from fastlogit.tables.table import Batch, Table, numpy_dtype
+from fastlogit.tables.stream import read_once
+from fastlogit.tables.table import Batch, Stream, Table, numpy_dtype
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
+    from typing import BinaryIO
 
     from fastlogit.tables.table import Reader, Wanted
 
@@ -29,13 +32,46 @@ def typed_table(
 def stream_table(name: str, reader: Any) -> Table:
     """Make a table that reads a `pyarrow.RecordBatchReader`, once."""
     schema = reader.schema
+    bits = sum(map(_least_bits, schema.types))
 
     def read(wanted: Wanted) -> Iterator[Batch]:
         names = [schema.names[column] for column in wanted.columns]
         with errors_naming(name), reader:
             yield from split_batches(reader, names, name, wanted)
 
-    return typed_table(name, (), schema, None, read)
+    def copy(file: BinaryIO) -> None:
+        import pyarrow as pa
+
+        # Uncompressed: 0.5 GB of float32 are read again in 0.07 s, compressed by lz4 in 0.14 s.
+        with reader, pa.ipc.new_stream(file, schema) as writer:
+            for batch in _validated(name, reader):
+                writer.write_batch(batch)
+
+    def reopen(file: Any) -> Table:
+        import pyarrow as pa
+
+        return stream_table(name, pa.ipc.open_stream(file))
+
+    table = typed_table(name, (), schema, None, read)
+    cells = (lambda columns, size: columns * (8 * size // bits)) if bits else None
+    return read_once(replace(table, cells=cells), Stream(copy, reopen))
+
+
+def _validated(name: str, batches: Iterable[Any]) -> Iterator[Any]:
+    with errors_naming(name):
+        for batch in batches:
+            batch.validate(full=True)  # writing reads memory as the batch says
+            yield batch
+
+
+def _least_bits(kind: Any) -> int:
+    """How many bits a value of an Arrow type takes at least."""
+    import pyarrow as pa
+
+    try:
+        return int(kind.bit_width)
+    except ValueError:  # text has an offset of 32 bits
+        return 0 if pa.types.is_null(kind) else 32
 
 
 def split_batches(

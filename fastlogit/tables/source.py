@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from fastlogit.tables.array import is_array, open_array
@@ -20,15 +18,15 @@ from fastlogit.tables.formats import (
     names,
     stream_formats,
 )
-from fastlogit.tables.frame import open_frame
+from fastlogit.tables.frame import open_frame, open_function
+from fastlogit.tables.stream import pipe_table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from fastlogit.tables.csv_options import CSVOptions
     from fastlogit.tables.file_format import Format
-    from fastlogit.tables.table import Batch, Reader, Table, Wanted
+    from fastlogit.tables.table import Table
 
 # The path that stands for standard input or output.
 STANDARD = "-"
@@ -46,7 +44,8 @@ def open_table(
     Parameters
     ----------
     source : path, "-" or object
-        A file, a folder or a pattern of files; standard input; or any object that is a table.
+        A file, a folder or a pattern of files; standard input; any object that is a table; or a
+        function that gives a new one, with the same rows, at each call.
     file_format : str, optional
         Name of one of the `input_formats`; default: by the suffix.
     width : int, optional
@@ -71,7 +70,7 @@ def open_table(
     if str(source) == STANDARD:
         if sys.stdin is None:
             raise ValueError("standard input is closed")
-        return _open_stream("standard input", sys.stdin.buffer, given, options)
+        return _open_stream("standard input", sys.stdin.buffer, given, options, close=False)
     base, files = find_files(source)
     tables = [_open_file(file, given, options) for file in files]
     if width is None and tables[0].has_labels:
@@ -84,9 +83,7 @@ def open_table(
 
 def _open_file(path: Path, given: Format | None, options: ReadOptions) -> Table:
     if path.is_fifo() or path.is_char_device():
-        file = path.open("rb")
-        table = _open_stream(str(path), file, given, options)
-        return replace(table, reader=partial(_read_and_close, file, table.reader))
+        return _open_stream(str(path), path.open("rb"), given, options, close=True)
     with path.open("rb"):  # raises the operating system's own error
         pass
     one = given or format_by_suffix(path, input_formats())
@@ -96,33 +93,35 @@ def _open_file(path: Path, given: Format | None, options: ReadOptions) -> Table:
         return one.open_file(path, options)
 
 
-def _read_and_close(file: Any, reader: Reader, wanted: Wanted) -> Iterator[Batch]:
-    with file:
-        yield from reader(wanted)
-
-
-def _open_stream(name: str, file: Any, given: Format | None, options: ReadOptions) -> Table:
+def _open_stream(
+    name: str, file: Any, given: Format | None, options: ReadOptions, *, close: bool
+) -> Table:
     """Read a stream in the given format; by default Arrow's if it begins like that, else CSV."""
     if given is None:
         is_arrow = options.csv is None and file.peek(2).startswith(STREAM_MARK)
         given = choose_format(stream_formats(), "arrow" if is_arrow else "csv", "source_format")
     with errors_naming(name):
         _must_be_csv(given, options)
-        if given.open_stream is None:
+        if (open_stream := given.open_stream) is None:
             raise ValueError(
                 f"source_format must be one of {names(stream_formats())}; got {given.name!r}"
             )
-        return given.open_stream(name, file, options)
+        return pipe_table(file, lambda pipe: open_stream(name, pipe, options), close=close)
 
 
 def _open_object(source: Any, options: ReadOptions) -> Table:
     name = type(source).__name__
     _must_have_no_csv_options(name, options)
-    if is_array(source):
-        return open_array(name, source)
-    if is_dask_frame(source):
-        return open_dask_frame(name, source)
-    return open_frame(name, source)
+
+    def open_object(given: Any) -> Table:
+        if is_array(given):
+            return open_array(name, given)
+        if is_dask_frame(given):
+            return open_dask_frame(name, given)
+        return open_frame(name, given)
+
+    is_function = callable(source) and not isinstance(source, type)
+    return open_function(name, source, open_object) if is_function else open_object(source)
 
 
 def _must_be_csv(given: Format, options: ReadOptions) -> None:

@@ -8,10 +8,10 @@ from __future__ import annotations
 import difflib
 import stat
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import partial
 from itertools import pairwise
 from numbers import Integral
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -38,7 +38,7 @@ T = TypeVar("T")
 # Memory of a batch as float64: little compared with an interpreter that has imported NumPy.
 _BATCH_BYTES = 32 << 20
 # Limits on the rows of a batch, for tables of very few or very many columns.
-_MOST_ROWS, _LEAST_ROWS = 1 << 17, 1 << 10
+MOST_ROWS, _LEAST_ROWS = 1 << 17, 1 << 10
 # If at most this many names are missing, a message says which names are similar.
 _MOST_HINTS = 2
 # Metadata of a field whose text was copied from a CSV and may be numbers: it is written without
@@ -61,8 +61,14 @@ class Batch(NamedTuple):
     # Weights and offsets of sources that store them apart (arrays of Dask).
     weight: NDArray[np.float64] | None = None
     offset: NDArray[np.float64] | None = None
-    # The number of the file or partition, counted from 0; `Table.read` does not set it.
+    # The number of the partition, counted from 0; a reader of files does not set it.
     number: int = 0
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        data = self.data
+        return int(data.num_rows if hasattr(data, "num_rows") else data.shape[0])
 
 
 class ReadProgress(NamedTuple):
@@ -82,12 +88,21 @@ class Wanted(NamedTuple):
     columns: Sequence[int]
     text: Collection[int] = ()
     # Most rows of a batch.
-    batch_rows: int = _MOST_ROWS
+    batch_rows: int = MOST_ROWS
     # The first row, and the row after the last one; None stands for the end of the table.
     start: int = 0
     stop: int | None = None
     # Most threads that the reader may use.
     threads: int = 1
+
+
+class Stream(NamedTuple):
+    """A source that can be read only once."""
+
+    # Write all that it holds to a file, instead of reading it.
+    copy: Callable[[BinaryIO], object]
+    # Open a file with that: it needs a method `read`, and can also be read only once.
+    reopen: Callable[[Any], Table]
 
 
 class Conflict(str):
@@ -141,6 +156,13 @@ class Table:
     edges : sequence of int, or None
         Rows at which any thread can begin to read, from 0 to the number of rows.  None if a
         single thread must read the table, or if `reader` uses several threads itself.
+    stream : Stream, or None
+        The source, if it can be read only once: a pipe, or an Arrow stream.
+    size : int or None
+        Bytes of the source; default: of the files.
+    cells : callable, or None
+        If `rows` is None, ``cells(columns, size)`` estimates how many numbers this many columns
+        have in a source of this many bytes, or returns None.
     """
 
     name: str
@@ -155,20 +177,32 @@ class Table:
     has_labels: bool = False
     label_kind: str = ""
     edges: Sequence[int] | None = None
+    stream: Stream | None = None
+    size: int | None = None
+    cells: Callable[[int, int], int | None] | None = None
     _states: tuple[Any, ...] = field(init=False)
 
     def __post_init__(self) -> None:
         """Record the files' sizes and times, to notice a change."""
         object.__setattr__(self, "_states", tuple(map(_file_state, self.files)))
+        if self.size is None and self.files:
+            object.__setattr__(self, "size", sum(path.stat().st_size for path in self.files))
 
     @property
     def typed(self) -> bool:
         """Whether the source knows the types of its columns; a CSV does not."""
         return self.csv is None
 
-    @cached_property
-    def _bytes(self) -> int | None:
-        return sum(path.stat().st_size for path in self.files) if self.files else None
+    @property
+    def is_repeatable(self) -> bool:
+        """Whether the table can be read more than once."""
+        return self.stream is None
+
+    @property
+    def file_states(self) -> list[list[Any]]:
+        """Path, size and time of each file, for runs that are resumed."""
+        seen = [(str(path.resolve()), path.stat()) for path in self.files]
+        return [[name, status.st_size, status.st_mtime_ns] for name, status in seen]
 
     # Columns ------------------------------------------------------------------------------
 
@@ -313,7 +347,7 @@ class Table:
     ) -> Wanted:
         """Make a `Wanted`; by default, batches take about 32 MB, with many `results` of a row."""
         by_memory = _BATCH_BYTES // (8 * max(len(columns), results, 1))
-        rows = batch_rows or min(max(by_memory, _LEAST_ROWS), _MOST_ROWS)
+        rows = batch_rows or min(max(by_memory, _LEAST_ROWS), MOST_ROWS)
         if self.rows is not None:
             rows = min(rows, max(self.rows, 1))
         return Wanted(columns, text, rows, start, threads=threads)
@@ -340,15 +374,34 @@ class Table:
 
     def progress(self, rows: int, bytes_read: int | None) -> ReadProgress:
         """The progress of a reader, from its rows and the `bytes_read` of its last batch."""
-        size = self._bytes
-        if self.rows is not None and size is not None:
-            bytes_read = size * rows // max(self.rows, 1)
-        return ReadProgress(rows, self.rows, bytes_read, size)
+        if self.rows is not None and self.size is not None:
+            bytes_read = self.size * rows // max(self.rows, 1)
+        return ReadProgress(rows, self.rows, bytes_read, self.size)
+
+    def in_memory_bytes(self, columns: Sequence[int]) -> int | None:
+        """About how many bytes these columns take as one matrix in memory; None if unknown.
+
+        It is exact if the number of rows is known.  Otherwise it is rather too high than too low.
+        """
+        dtypes = [self.dtypes[column] for column in columns]
+        is_number = [dtype for dtype in dtypes if not isinstance(dtype, str)]
+        cells = self.count_cells(len(columns))
+        return None if cells is None else cells * np.result_type(np.float32, *is_number).itemsize
+
+    def count_cells(self, columns: int) -> int | None:
+        """About how many numbers this many columns have; None if unknown."""
+        if self.rows is not None:
+            return self.rows * columns
+        return None if self.cells is None or self.size is None else self.cells(columns, self.size)
 
     def must_be_unchanged(self) -> None:
-        """Raise a ValueError if a file has changed since the table was opened."""
+        """Raise a ValueError or an OSError if a file has changed since the table was opened."""
         for path, before in zip(self.files, self._states, strict=True):
-            if _file_state(path) != before:
+            try:
+                state = _file_state(path)
+            except FileNotFoundError:
+                raise FileNotFoundError(f"{path}: was removed while it was read") from None
+            if state != before:
                 raise ValueError(f"{path}: has changed while it was read")
 
     def _batches(self, wanted: Wanted) -> Iterator[Batch]:
@@ -420,12 +473,11 @@ def _file_state(path: Path) -> tuple[int, ...] | None:
 def _without_first(batches: Iterator[Batch], rows: int) -> Iterator[Batch]:
     """Leave out this number of rows at the beginning."""
     for batch in batches:
-        count = batch.data.num_rows if hasattr(batch.data, "num_rows") else batch.data.shape[0]
-        if rows < count:
+        if rows < batch.rows:
             data = batch.data.slice(rows) if hasattr(batch.data, "slice") else batch.data[rows:]
             labels = None if batch.labels is None else batch.labels[rows:]
             yield batch._replace(data=data, first=batch.first + rows, labels=labels)
-        rows = max(0, rows - count)
+        rows = max(0, rows - batch.rows)
 
 
 def _with_nearest(name: str, names: Sequence[str]) -> str:

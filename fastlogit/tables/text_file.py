@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 CODECS = {".gz": "gzip", ".zst": "zstd", ".bz2": "bz2", ".lz4": "lz4"}
 # Bytes that are read at a time: enough work for a thread, and little compared with memory.
 _BLOCK_BYTES = 1 << 23
+# Bytes of a compressed file that Arrow reads at a time: up to this many belong to later lines.
+_READ_AHEAD = 1 << 16
 # A file with a longer line is no text.
 _LONGEST_LINE = 1 << 24
 # Blank lines consist of these.
@@ -52,6 +54,8 @@ class Text(NamedTuple):
         Empty for a stream, which can be read once.
     head : bytes
         The first block, from its first line that is not blank.
+    head_size : int
+        Bytes of the file that were read for it.
     blocks : callable
         Reads the text from the beginning.
     """
@@ -59,7 +63,17 @@ class Text(NamedTuple):
     name: str
     files: tuple[Path, ...]
     head: bytes
+    head_size: int
     blocks: Callable[[], Iterator[Block]]
+
+    def scaled(self, count: int, size: int) -> int:
+        """How often a file of `size` bytes has something that the head has `count` times.
+
+        It is a quarter higher than the average, as later lines may be shorter.
+        """
+        if size <= self.head_size:
+            return count
+        return count * size * 5 // (4 * max(1, self.head_size - _READ_AHEAD))
 
 
 def open_text(path: Path, delimiter: str | None = None, encoding: str = "utf-8") -> Text:
@@ -72,7 +86,8 @@ def open_text(path: Path, delimiter: str | None = None, encoding: str = "utf-8")
         with _opened(path) as (file, raw):
             yield from _split_blocks(_as_utf8(file, encoding), delimiter, raw.tell)
 
-    return Text(str(path), (path,), _first_block(blocks()).lines, blocks)
+    first = _first_block(blocks())
+    return Text(str(path), (path,), first.lines, first.stop, blocks)
 
 
 def open_text_stream(
@@ -81,7 +96,7 @@ def open_text_stream(
     """Read a stream, once; as `open_text`."""
     blocks = _split_blocks(_as_utf8(file, encoding), delimiter)
     first = _first_block(blocks)
-    return Text(name, (), first.lines, lambda: chain([first], blocks))
+    return Text(name, (), first.lines, first.stop, lambda: chain([first], blocks))
 
 
 def without_blank_lines(blocks: Iterable[Block], *, only_first: bool = False) -> Iterator[Block]:

@@ -19,6 +19,7 @@ Each file imports only files that are listed below it.
 ``objective``    f, its gradient and its Hessian at a point
 ``penalty``      the terms that are added to the loss
 ``dataset``      the rows, and all passes over them
+``checkpoint``   results of passes on disk, to resume from
 ``sampling``     which rows to draw for a sample
 ``family``       the kind of target: shapes, losses, labels
 ``targets``      targets as numbers, and class weights

@@ -83,7 +83,7 @@ class Place(NamedTuple):
 
 
 class Categories:
-    """The distinct texts of a column, numbered in order of appearance."""
+    """The distinct texts of a column, numbered in order of appearance, and counted."""
 
     def __init__(self) -> None:
         self.numbers: dict[str, int] = {}

@@ -9,12 +9,13 @@ import math
 from abc import ABC, abstractmethod
 from contextlib import contextmanager
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 
 from fastlogit.matrix import passes
 from fastlogit.training import sampling
+from fastlogit.training.family import Margins
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,10 +24,14 @@ if TYPE_CHECKING:
 
     from fastlogit.core.linalg import Vector
     from fastlogit.matrix import Matrix
-    from fastlogit.training.family import Family, Margins
+    from fastlogit.training.checkpoint import Checkpoint
+    from fastlogit.training.family import Family
 
-# The sums over rows that one pass over X gives.
+# The sums over rows that one pass over X gives, and all that a pass can be made for.
 WantedSums = Literal["gradient", "gradient and hessian", "hessian", "hessian diagonal"]
+Question = WantedSums | Literal["margins"]
+
+R = TypeVar("R", "Derivatives", "Margins")
 
 
 class NotFiniteError(ValueError):
@@ -112,17 +117,18 @@ class Derivatives(NamedTuple):
     """Loss and derivatives, with an element for each element of θ; None if not computed."""
 
     loss: float
-    gradient: Any
-    hessian: Any
-    diagonal: Any
+    gradient: Any = None
+    hessian: Any = None
+    diagonal: Any = None
 
 
 class Dataset(ABC):
     """Rows with their features, targets, weights and offsets; the only way to read them.
 
     A subclass decides where the rows are, and implements the abstract methods.  Its `sums` and
-    `read_margins` each read X once; `derivatives` and `margins` count these passes.  For the shapes
-    see :class:`fastlogit.training.family.Family`.
+    `read_margins` each read X once; `derivatives` and `margins` count these passes, and keep their
+    results in a checkpoint if there is one.  For the shapes see
+    :class:`fastlogit.training.family.Family`.
 
     Parameters
     ----------
@@ -145,6 +151,7 @@ class Dataset(ABC):
     ) -> None:
         self.family, self.n, self.d, self.total_weight = family, n, d, total_weight
         self.counter = PassCounter() if counter is None else counter
+        self._checkpoint: Checkpoint | None = None
 
     @property
     def pass_count(self) -> int:
@@ -153,16 +160,39 @@ class Dataset(ABC):
 
     def derivatives(self, wanted: WantedSums, theta: Vector) -> Derivatives:
         """Loss and derivatives at θ, in one counted pass over X."""
-        self.counter.add(self.n)
-        return self.sums(wanted, theta).merged(theta.size, self.d)
+        return self._counted(wanted, theta, Derivatives)
 
     def margins(self, theta: Vector) -> Margins:
         """Margins of the rows along θ, in one counted pass over X.
 
         Offsets, and rows without a weight, do not count.
         """
+        return self._counted("margins", theta, Margins)
+
+    def keep_results(self, checkpoint: Checkpoint) -> None:
+        """Keep the results of passes in a checkpoint, and take those that it has from there.
+
+        If nothing has told yet that it is of the same rows, its first pass is made again for that.
+        """
+        if not checkpoint.is_identified:
+            checkpoint.begin({"the rows": [self.n, self.d, self.class_weights.tolist()]})
+            with np.errstate(over="ignore", invalid="ignore"):
+                checkpoint.must_agree(self._read)
+        self._checkpoint = checkpoint
+
+    def _counted(self, question: Question, theta: Vector, kind: type[R]) -> R:
+        """The result of a counted pass over X."""
         self.counter.add(self.n)
-        return self.read_margins(theta)
+        if self._checkpoint is None:
+            found: R = self._read(question, theta)
+            return found
+        return self._checkpoint.recall(question, theta, kind, self._read)
+
+    def _read(self, question: Question, theta: Vector) -> Any:
+        """The result of a pass over X that is not counted."""
+        if question == "margins":
+            return self.read_margins(theta)
+        return self.sums(question, theta).merged(theta.size, self.d)
 
     @abstractmethod
     def sums(self, wanted: WantedSums, theta: Vector) -> DatasetSums:

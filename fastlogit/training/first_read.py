@@ -37,11 +37,12 @@ if TYPE_CHECKING:
     from fastlogit.training.table_features import Request
     from fastlogit.training.targets import ClassWeight
 
-# Memory of the sample that the first read draws, if its elements are float64.  A large sample saves
-# passes, and to train on it takes little time beside a pass.
-_SAMPLE_BYTES = 1 << 26
-# Fewest rows, of which 256 decide about centres.
+# A large sample saves passes, and to train on it takes little time beside a pass.  It has at least
+# this many rows, of which 256 decide about centres.
 _LEAST_SAMPLE = 1 << 10
+# A batch gives this many times its share of the sample, as batches differ in size, and some rows
+# more.  Both together are six standard deviations above any share.
+_MARGIN, _MORE = 1.5, 64
 
 
 class FirstRead(NamedTuple):
@@ -69,8 +70,11 @@ def read(
     """Read all rows once; a TypeError or ValueError names an argument or a row that is wrong."""
     table, roles = request.table, request.roles
     columns = _columns(request)
-    size = max(_SAMPLE_BYTES // (8 * len(columns.columns)), _LEAST_SAMPLE)
-    task = SurveyTask(table, roles, size, options.seed)
+    size = max(partitions.sample_bytes // (8 * len(columns.columns)), _LEAST_SAMPLE)
+    count, most = partitions.count(columns), size
+    if count is not None:
+        most = min(size, int(_MARGIN * size / max(count, 1)) + _MORE)
+    task = SurveyTask(table, roles, size, options.seed, most)
     with adding_remedies(table, roles):
         survey = partitions.run(task, columns)
         if survey is None:
@@ -82,7 +86,7 @@ def read(
     if roles is not None:
         must_have_offsets(table, roles, targets.classes)
     elif offsets_apart:
-        _must_fit(survey.sample.batch.offset, targets.classes)
+        _must_fit(survey.sample.pieces[0].batch.offset, targets.classes)
     class_weights, factors = _class_weights(targets, survey.weights, class_weight)
     problem.must_have_weight(class_weights)
     reader = RowReader(
@@ -120,7 +124,7 @@ def read(
         reader.offset_centre,
         with_offset=reader.has_offset,
     )
-    notes = (*features.notes, *label_notes(found, targets.classes))
+    notes = (*features.notes, *label_notes(found, targets.classes)) if features.names else ()
     return FirstRead(made, features.categories, notes, found.read - found.kept)
 
 
@@ -135,9 +139,9 @@ def _columns(request: Request) -> Wanted:
 def _features(request: Request, survey: Survey) -> Features:
     if request.roles is not None:
         return choose_features(request, survey.found)
-    must_have_rows(request.table, survey.found.kept, survey.found.read)
     if survey.first_absent is not None and not request.skips:
         raise missing_row(*survey.first_absent)
+    must_have_rows(request.table, survey.found.kept, survey.found.read)
     return Features(request.table.names, {}, [], [])
 
 
@@ -165,8 +169,9 @@ def _targets(request: Request, survey: Survey) -> _Labelled:
         shares = list(np.eye(len(roles.targets)))
         _, classes, _ = probability_targets(table, roles.targets, shares, request.positive)
         return _Labelled(classes, survey.weights.soft, {})
-    given = list(survey.weights.of_labels)
-    if labels.texts.numbers:
+    given: list[Any] = list(survey.weights.of_labels)
+    if labels.texts.numbers:  # where some batches of a CSV have numbers, that is an error
+        given = [label for label in given if isinstance(label, str)]
         numbers = np.array([labels.texts.numbers[str(text)] for text in given], np.float64)
     else:
         numbers = np.array(given, np.float64)
@@ -205,7 +210,7 @@ def _class_weights(
 
 def _centred(reader: RowReader, survey: Survey, threads: int) -> RowReader:
     """The reader with centres of columns and offsets, judged by the sample."""
-    rows = replace(reader, skips=False).rows(survey.sample.batch, threads)
+    rows = replace(reader, skips=False).rows(survey.sample.joined().batch, threads)
     assert rows is not None
     rows = rows.take(np.arange(rows.n))
     centre: float | Vector = 0.0

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
 from fastlogit.core.warning import warn_caller
+from fastlogit.training.checkpoint import open_checkpoint
 from fastlogit.training.fit_arrays import fit_arrays
 from fastlogit.training.fit_table import TableOptions, fit_table
 from fastlogit.training.options import Options
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Sequence
 
     from numpy.typing import ArrayLike
@@ -54,6 +56,9 @@ def fit(
     width: int | None = None,
     csv: CSVOptions | None = None,
     out_of_core: bool | None = None,
+    spool: bool = True,
+    checkpoint: str | os.PathLike[str] | None = None,
+    resume: bool = False,
     progress: bool = False,
     callback: Callback | None = None,
     threads: SupportsIndex | None = None,
@@ -119,7 +124,7 @@ def fit(
         Most reads of X before training ends.  If columns have no penalty, a few more reads find
         standard errors, collinearity and separation; they do not change the coefficients.
     max_seconds : float, optional
-        Training ends with the first pass after this time.
+        Training ends with the first pass after this time, which begins anew with a `resume`.
     step_size : float, optional
         Step of gradient descent, as a multiple of the gradient of the mean; default: found by a
         line search.
@@ -140,25 +145,41 @@ def fit(
         and categories, and draws the sample of sampled-newton.  Rows are read in the same batches
         each time, and their sums are added up in a fixed order: the result has the same bits for
         any number of threads.  It differs from that of the same rows in memory within `tol`.
+    spool : bool
+        Whether a table that can be read only once, such as standard input, may be copied to disk
+        for that; otherwise it is an error.
+    checkpoint : path, optional
+        A file for the result of each pass, so that training can be resumed after the process has
+        been killed, or with a smaller `tol` or larger `max_passes`.  It must not exist yet unless
+        `resume` is given.  It stays when training ends: remove it once the model is saved.
+    resume : bool
+        Whether to go on with an existing checkpoint of the same rows.  Training then begins anew,
+        but makes no pass whose result is in the checkpoint.  It ends with the same bits as without
+        an interruption.  Files are read once to begin, and must have their sizes and times; of
+        other data the first pass is made again and compared.  Passes over samples are made again.
     progress : bool
-        Show a progress bar with loss and gradient norm; needs tqdm.
+        Show a progress bar with loss and gradient norm, and out of core with the rows of each pass;
+        needs tqdm.
     callback : function of `Progress`, optional
         Called after each point that the solver tries, where it knows f; training ends if it
         returns True.  A point takes one read of X.  Reads for a Hessian alone, as after a step of K
-        classes that was too long, and reads of a sample make no call.
+        classes that was too long, and reads of a sample make no call.  After a resume, it is
+        called for all points from the first one on.
     threads : int, optional
         Maximum number of threads; default: all cores that the process may use.
 
     Returns
     -------
     LogisticModel
-        The same bits for any number of threads.
+        The same bits for any number of threads.  With a checkpoint it has no times.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument has the wrong shape, dtype or range, before any work; or if X is not
-        finite, which the first pass finds.
+        If an argument has the wrong shape, dtype or range, before any work; if X is not
+        finite, which the first pass finds; or if `checkpoint` is of other rows.
+    OSError
+        If a file cannot be read, or `checkpoint` exists, is in use or cannot be written.
     SeparationError
         A ValueError; see `on_separation`.
 
@@ -201,19 +222,6 @@ def fit(
     >>> model.predict_proba([[0.0]]).round(2)
     array([[0.04, 0.85, 0.12]])
     """
-    options = Options(
-        intercept=intercept,
-        solver=solver,
-        tol=tol,
-        max_passes=max_passes,
-        max_seconds=max_seconds,
-        step_size=step_size,
-        seed=seed,
-        on_separation=on_separation,
-        progress=progress,
-        callback=callback,
-        threads=threads,
-    )
     _must_be_in_memory(X)
     columns: Any = {"weight": weight, "offset": offset}
     table = TableOptions(
@@ -228,25 +236,41 @@ def fit(
         width=width,
         csv=csv,
         out_of_core=out_of_core,
+        spool=spool,
     )
-    if t is None:
-        _must_be_table(X, label, classes=classes, feature_names=feature_names)
-        result = fit_table(X, table, options, l2=l2, class_weight=class_weight, start=start)
-        model, found = result.model, [*map(UserWarning, result.notes), *result.warnings]
-    else:
-        table.must_be_absent()
-        model, found, _ = fit_arrays(
-            X,
-            t,
-            options,
-            l2=l2,
-            weight=weight,
-            class_weight=class_weight,
-            classes=classes,
-            offset=offset,
-            start=start,
-            feature_names=feature_names,
+    with open_checkpoint(checkpoint, resume=resume) as opened:
+        options = Options(
+            intercept=intercept,
+            solver=solver,
+            tol=tol,
+            max_passes=max_passes,
+            max_seconds=max_seconds,
+            step_size=step_size,
+            seed=seed,
+            on_separation=on_separation,
+            progress=progress,
+            callback=callback,
+            checkpoint=opened,
+            threads=threads,
         )
+        if t is None:
+            _must_be_table(X, label, classes=classes, feature_names=feature_names)
+            result = fit_table(X, table, options, l2=l2, class_weight=class_weight, start=start)
+            model, found = result.model, [*map(UserWarning, result.notes), *result.warnings]
+        else:
+            table.must_be_absent()
+            model, found, _ = fit_arrays(
+                X,
+                t,
+                options,
+                l2=l2,
+                weight=weight,
+                class_weight=class_weight,
+                classes=classes,
+                offset=offset,
+                start=start,
+                feature_names=feature_names,
+            )
     for warning in found:
         warn_caller(warning)
     return model

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from fastlogit.training.options import Options
     from fastlogit.training.targets import ClassWeight, Label
 
+    # The categories of each column of text.
+    Categories = dict[str, tuple[str | None, ...]]
+
 
 class Trained(NamedTuple):
     """A model, warnings about its optimum, and the rows on which it was trained."""
@@ -43,9 +46,14 @@ def fit_arrays(
     offset: ArrayLike | None = None,
     start: LogisticModel | None = None,
     feature_names: Sequence[str] | None = None,
+    categories: Categories | None = None,
+    began: float | None = None,
 ) -> Trained:
-    """Train on arrays; see :func:`fastlogit.fit`.  Warnings are not issued."""
-    began = time.perf_counter()
+    """Train on arrays; see :func:`fastlogit.fit`.  Warnings are not issued.
+
+    `categories` belong to the model, and `began` is when its data began to be read.
+    """
+    began = time.perf_counter() if began is None else began
     check_start(start)
     labels = None if classes is None else checked_classes(classes)
     checked = problem.check(
@@ -60,7 +68,7 @@ def fit_arrays(
         start=start,
         feature_names=feature_names,
     )
-    return train_problem(checked, options, began)
+    return train_problem(checked, options, began, categories)
 
 
 def check_start(start: Any) -> None:
@@ -73,10 +81,12 @@ def train_problem(
     checked: problem.Problem,
     options: Options,
     began: float,
-    categories: dict[str, tuple[str | None, ...]] | None = None,
+    categories: Categories | None = None,
 ) -> Trained:
-    """Train on a problem; `began` is when its data began to be read."""
+    """Train on a problem; see `fit_arrays`."""
     classes, dataset = checked_classes(checked.classes), checked.dataset
+    if options.checkpoint is not None:
+        dataset.keep_results(options.checkpoint)
     result = train(
         dataset,
         checked.penalty,
@@ -92,6 +102,11 @@ def train_problem(
         null = dataset.family.mean_null_log_loss(
             dataset.class_weights, with_intercept=options.intercept
         )
+    seconds = time.perf_counter() - began
+    history = History(*zip(*result.history, strict=True))
+    if options.checkpoint is not None:  # parts may have run at different times
+        seconds = math.nan
+        history = history._replace(seconds=(math.nan,) * len(history.seconds))
     model = LogisticModel(
         coef=coef,
         intercept=intercept,
@@ -106,8 +121,8 @@ def train_problem(
         converged=result.converged,
         passes=result.passes,
         solver=result.solver,
-        seconds=time.perf_counter() - began,
-        history=History(*zip(*result.history, strict=True)),
+        seconds=seconds,
+        history=history,
         variances=result.variances,
         categories=categories or {},
         with_offset=checked.with_offset,

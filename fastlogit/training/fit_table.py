@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from fastlogit.core import checks
 from fastlogit.core import threads as _threads
+from fastlogit.core.memory import available
 from fastlogit.tables.source import open_table
+from fastlogit.tables.spool import spooled
 from fastlogit.training import first_read
 from fastlogit.training.fit_arrays import check_start, fit_arrays, train_problem
+from fastlogit.training.progress import ReadingBar
 from fastlogit.training.streamed import TablePartitions
 from fastlogit.training.table import make_request, read_all
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import ArrayLike
 
@@ -24,11 +29,17 @@ if TYPE_CHECKING:
     from fastlogit.core.linalg import Vector
     from fastlogit.models.model import LogisticModel
     from fastlogit.tables.csv_options import CSVOptions
-    from fastlogit.tables.table import Columns
+    from fastlogit.tables.table import Columns, Table
     from fastlogit.training.options import Options
     from fastlogit.training.partitions import Partitions
+    from fastlogit.training.progress import Callback, Progress
     from fastlogit.training.table_features import Request
     from fastlogit.training.targets import ClassWeight, Label
+
+
+# A table that would take more of the memory is read again in every pass.  Training in memory needs
+# up to twice as much.
+_MEMORY_SHARE = 0.25
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -48,6 +59,8 @@ class TableOptions:
     csv: CSVOptions | None = None
     # Whether rows are read again in every pass; None: if they would take much memory.
     out_of_core: bool | None = None
+    # Whether a table that can be read only once may be copied to disk.
+    spool: bool = True
 
     def must_be_absent(self) -> None:
         """Raise a ValueError if an argument is given that needs a table."""
@@ -94,6 +107,9 @@ def fit_table(
     """Train on a table; see :func:`fastlogit.fit`."""
     began = time.perf_counter()
     check_start(start)
+    if table_options.out_of_core is not None:
+        checks.true_or_false(table_options.out_of_core, "out_of_core")
+    checks.true_or_false(table_options.spool, "spool")
     given = table_options
     table = open_table(source, file_format=given.source_format, width=given.width, csv=given.csv)
     request = make_request(
@@ -110,10 +126,23 @@ def fit_table(
         drop_first=np.ndim(l2) == 0 and l2 == 0.0,
         intercept=options.intercept,
     )
-    if given.out_of_core:
-        return _fit_streamed(request, options, began, l2, class_weight, start)
+    is_streamed = _is_streamed(request, given.out_of_core)
+    if options.checkpoint is not None and table.files:
+        # These determine the result of a pass at some θ; the penalty and the solver do not.  The
+        # seed draws the rows that decide about centres.
+        columns = dataclasses.replace(given, out_of_core=None, spool=True)
+        others = request.drop_first, request.intercept, class_weight, options.seed
+        options.checkpoint.begin(
+            {
+                "the input": table.file_states,
+                "an option": repr((columns, *others)),
+                "out_of_core": is_streamed,
+            }
+        )
+    if is_streamed:
+        return _fit_streamed(request, options, began, l2, class_weight, start, spool=given.spool)
     data = read_all(request)
-    try:
+    with _naming(table):
         trained = fit_arrays(
             data.X,
             data.t,
@@ -125,14 +154,21 @@ def fit_table(
             l2=l2,
             start=start,
             feature_names=data.feature_names,
+            categories=data.categories,
+            began=began,
         )
-    except ValueError as error:
-        raise type(error)(f"{table.name}: {error}") from error
     model, warnings, dataset = trained
-    model = dataclasses.replace(
-        model, categories=data.categories, seconds=time.perf_counter() - began
-    )
     return TableFit(model, warnings, data.notes, dataset.n, data.skipped, dataset.class_weights)
+
+
+def _is_streamed(request: Request, out_of_core: bool | None) -> bool:
+    """Whether the rows of a table are read again in every pass."""
+    if out_of_core is not None or request.table.stream is not None:
+        return bool(out_of_core)
+    table, roles = request.table, request.roles
+    columns = range(len(table.dtypes)) if roles is None else roles.order
+    needed, memory = table.in_memory_bytes(columns), available()
+    return needed is not None and memory is not None and needed > _MEMORY_SHARE * memory
 
 
 def _fit_streamed(
@@ -142,10 +178,52 @@ def _fit_streamed(
     l2: float | ArrayLike,
     class_weight: ClassWeight,
     start: LogisticModel | None,
+    *,
+    spool: bool,
 ) -> TableFit:
-    threads = _threads.resolve(options.threads)
-    partitions = TablePartitions(request.table, threads)
-    return fit_partitions(partitions, request, options, began, l2, class_weight, start)
+    """Train on a table that is read again in every pass, if need be from a copy on disk."""
+    table = request.table
+    notes: tuple[str, ...] = ()
+    if table.stream is not None:
+        if not spool:
+            raise ValueError(
+                f"{table.name}: can be read only once, training reads it several times, and a copy "
+                "on disk is not allowed"
+            )
+        notes = (f"{table.name} can be read only once, so it was copied to disk",)
+    with ExitStack() as stack:
+        stack.enter_context(_naming(table))
+        again = stack.enter_context(spooled(table))
+        bar = stack.enter_context(ReadingBar()) if options.progress else None
+        if bar is not None:
+            options = dataclasses.replace(
+                options, progress=False, callback=_both(bar.point, options.callback)
+            )
+        threads = _threads.resolve(options.threads)
+        partitions = TablePartitions(again, threads, bar)
+        fitted = fit_partitions(partitions, request, options, began, l2, class_weight, start)
+    return fitted._replace(notes=(*notes, *fitted.notes))
+
+
+@contextmanager
+def _naming(table: Table) -> Iterator[None]:
+    """Put the table's name before a message, unless it begins with that or with a file."""
+    try:
+        yield
+    except ValueError as error:
+        if str(error).startswith((table.name, *map(str, table.files))):
+            raise
+        raise type(error)(f"{table.name}: {error}") from error
+
+
+def _both(first: Callback, second: Callback | None) -> Callback:
+    """Call two functions; the answer is that of the second."""
+
+    def callback(progress: Progress) -> object:
+        first(progress)
+        return None if second is None else second(progress)
+
+    return callback
 
 
 def fit_partitions(

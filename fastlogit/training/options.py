@@ -10,6 +10,7 @@ from fastlogit.core import threads as _threads
 from fastlogit.training.solvers import SOLVERS
 
 if TYPE_CHECKING:
+    from fastlogit.training.checkpoint import Checkpoint
     from fastlogit.training.progress import Callback
 
 OnSeparation = Literal["warn", "raise", "ignore"]
@@ -30,6 +31,7 @@ class Options:
     on_separation: OnSeparation = "warn"
     progress: bool = False
     callback: Callback | None = None
+    checkpoint: Checkpoint | None = None
     threads: SupportsIndex | None = None
 
     def __post_init__(self) -> None:

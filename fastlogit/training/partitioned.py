@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from fastlogit.training.dataset import WantedSums
     from fastlogit.training.partitions import Partitions, Task
     from fastlogit.training.row_reader import RowReader
-    from fastlogit.training.row_samples import RowSample
+    from fastlogit.training.row_samples import Rows, RowSample
 
 
 # Reading a row takes at least this many times as long as a pass over it in memory (measured).
@@ -94,7 +94,7 @@ class PartitionedDataset(Dataset):
     @property
     def cheap_sample(self) -> int:
         """Rows that the first read has drawn; fewer of a small dataset."""
-        return min(self._sample.keys.size, self._weighted // _CHEAP_SHARE)
+        return min(self._sample.size, self._weighted // _CHEAP_SHARE)
 
     @property
     def centres(self) -> Vector:
@@ -103,29 +103,32 @@ class PartitionedDataset(Dataset):
 
     def sample(self, size: int, seed: int) -> tuple[ArrayDataset, float]:
         """Draw rows uniformly, or by their share of rare columns; see `sampling`."""
-        if seed != self._seed or self._sample.keys.size < min(size, self._weighted):
+        # Rows of a class whose factor is 0 count among the rows with a weight.
+        reader = replace(self.reader, class_factors=None)
+        if seed != self._seed or self._sample.size < min(size, self._weighted):
             self.counter.add(self.n)
-            self._sample = self._run(_SampleTask(self.reader, size, seed))
+            self._sample = self._run(_SampleTask(reader, size, seed))
             self._seed = seed
-        uniform = self._rows(self._sample.smallest(size))
+        uniform = self._rows(self._sample.smallest(size).joined())
         factors = sampling.rare_column_factors(uniform.X.count_nonzero(), uniform.n, self._weighted)
         if factors is None:
             return uniform, self._weighted / uniform.n
         self.counter.add(self.n)
-        # One more row than wanted: its key tells the chances of the others.
         scoring = sampling.RareColumns(factors, self._weighted)
-        drawn: RowSample = self._run(_SampleTask(self.reader, size + 1, seed, scoring))
-        few = drawn.smallest(size)
+        # One more row than wanted: its key tells the chances of the others.
+        drawn: RowSample = self._run(_SampleTask(reader, size + 1, seed, scoring))
+        few = drawn.smallest(size).joined()
         chances = np.ones(few.keys.size)
-        if drawn.keys.size > size:
-            chances = np.minimum(1.0, drawn.keys[size] * few.scores)
+        if drawn.size > size:
+            largest = max(piece.keys.max() for piece in drawn.pieces)
+            chances = np.minimum(1.0, largest * few.scores)
         return self._rows(few, 1.0 / chances), 1.0
 
     def first_not_finite(self) -> tuple[int, int, float] | None:
         """None, as the first read found every element finite."""
         return None
 
-    def _rows(self, sample: RowSample, factors: Vector | None = None) -> ArrayDataset:
+    def _rows(self, sample: Rows, factors: Vector | None = None) -> ArrayDataset:
         reader = replace(self.reader, skips=False)
         # With a counter of its own: passes over it are no reads.
         rows = reader.rows(sample.batch, self._threads)
@@ -218,7 +221,7 @@ class _SampleTask:
         rows = self.reader.rows(batch)
         if rows is None:
             return None
-        drawn = row_samples.random_numbers(self.seed, batch, row_samples.row_count(batch))[present]
+        drawn = row_samples.random_numbers(self.seed, batch)[present]
         scores = np.ones(rows.n)
         if self.rare is not None:
             scores = self.rare.chances(rows.scores(self.rare.factors))
@@ -228,4 +231,4 @@ class _SampleTask:
         return row_samples.draw(row_samples.take_rows(batch, present), keys, scores, self.size)
 
     def merge(self, results: Sequence[RowSample]) -> RowSample:
-        return row_samples.merge_samples(results, self.size)
+        return results[0].merge(results[1:], self.size)

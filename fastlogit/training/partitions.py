@@ -46,9 +46,16 @@ class Partitions(ABC):
     ----------
     header : Table
         The columns; only `run` reads rows.
+    sample_bytes : int
+        Most memory of a sample of the rows; it may be small where rows travel between machines.
     """
 
     header: Table
+    sample_bytes: int = 1 << 25
+
+    def count(self, wanted: Wanted) -> int | None:  # noqa: ARG002
+        """About how many batches there are, of about the same size; None if that is not known."""
+        return None
 
     @abstractmethod
     def run(self, task: Task[R], wanted: Wanted) -> R | None:
@@ -98,7 +105,7 @@ def merged(task: Task[R], results: Iterable[R | None]) -> R | None:
 
 def as_header(table: Table) -> Table:
     """A table without its reader, as tasks carry it to other processes."""
-    return replace(table, reader=nothing, files=())
+    return replace(table, reader=nothing, files=(), stream=None, size=None, cells=None)
 
 
 def nothing(_: Wanted) -> Any:

@@ -166,10 +166,12 @@ def centre_offset(
 
 def _check_start(start: LogisticModel, shape: tuple[int, ...], names: Sequence[str] | None) -> None:
     """Check that a model has coefficients of this shape, for columns of these names."""
+    if names is not None and start.feature_names not in (None, tuple(names)):
+        differing = sorted(set(names).symmetric_difference(start.feature_names))
+        found = f"; only one of them has {checks.listed(differing)}" if differing else ""
+        raise ValueError(f"start must have the feature names of X, in their order{found}")
     if start.coef.shape != shape:
         raise ValueError(f"start must have coef of shape {shape}; got {start.coef.shape}")
-    if names is not None and start.feature_names not in (None, tuple(names)):
-        raise ValueError("start must have the feature names of X, in their order")
 
 
 def _in_order(start: LogisticModel, classes: Sequence[Any]) -> tuple[Vector, Any]:

@@ -11,7 +11,7 @@ from fastlogit.core.checks import shown
 from fastlogit.matrix import as_matrix
 from fastlogit.training.categories import Categories
 from fastlogit.training.dataset import ArrayDataset
-from fastlogit.training.row_samples import row_count, take_rows
+from fastlogit.training.row_samples import take_rows
 from fastlogit.training.table_columns import (
     column_at,
     numeric_columns,
@@ -96,7 +96,7 @@ class RowReader:
 
     def _matrix(self, batch: Batch) -> Matrix | None:
         data = batch.data
-        if row_count(batch) == 0:
+        if batch.rows == 0:
             return None
         if self.roles is None:
             return as_matrix(data)
@@ -146,7 +146,7 @@ class RowReader:
     def present(self, batch: Batch) -> NDArray[np.int64]:
         """The rows of a batch without a missing value."""
         if not self.skips:
-            return np.arange(row_count(batch))
+            return np.arange(batch.rows)
         if self.roles is None:
             return read_matrix(batch, Labels(self.table, None)).present
         labels = Labels(self.table, self.roles.labels[0]) if self.roles.labels else None
@@ -174,7 +174,10 @@ class RowReader:
             if columns:
                 wide = count > 1
                 offset = np.column_stack(columns) if wide else columns[0]
-        return None if offset is None else offset - self.offset_centre
+        if offset is None:
+            return None
+        with np.errstate(over="ignore"):  # an infinite loss is an error later
+            return offset - self.offset_centre
 
     def _measures(self, batch: Batch) -> list[NDArray[Any]]:
         assert self.roles is not None

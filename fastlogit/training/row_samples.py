@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from fastlogit.core.arrow import decoded
+from fastlogit.core import arrow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,82 +26,112 @@ if TYPE_CHECKING:
 _DRAWN = 4
 
 
-def random_numbers(seed: int, batch: Batch, rows: int) -> Vector:
+def random_numbers(seed: int, batch: Batch) -> Vector:
     """The random numbers, in (0, 1), of the rows of a batch."""
     skipped = batch.first % _DRAWN
-    generator = np.random.Philox(key=[seed, batch.number], counter=batch.first // _DRAWN)
-    drawn = np.random.Generator(generator).random(skipped + rows)[skipped:]
+    # A seed may have more than 64 bits, which a key of the generator cannot hold.
+    key = np.random.SeedSequence(seed, spawn_key=(batch.number,)).generate_state(2, np.uint64)
+    generator = np.random.Philox(key=key, counter=batch.first // _DRAWN)
+    drawn = np.random.Generator(generator).random(skipped + batch.rows)[skipped:]
     return np.maximum(drawn, 2.0**-54)
 
 
-class RowSample(NamedTuple):
-    """Some rows, with their keys in ascending order.
-
-    Attributes
-    ----------
-    keys, scores : ndarray (rows,)
-        Keys u / score, and scores.
-    batch : Batch
-        The rows; their places in it mean nothing.
-    """
+class Rows(NamedTuple):
+    """Some rows with their keys u / score and their scores; their places mean nothing."""
 
     keys: Vector
     scores: Vector
     batch: Batch
 
-    def smallest(self, size: int) -> RowSample:
-        """The rows with the smallest keys."""
-        if self.keys.size <= size:
+    def up_to(self, limit: float) -> Rows:
+        """The rows whose key is at most `limit`."""
+        few = np.flatnonzero(self.keys <= limit)
+        if few.size == self.keys.size:
             return self
-        return RowSample(
-            self.keys[:size], self.scores[:size], take_rows(self.batch, np.arange(size))
-        )
+        return Rows(self.keys[few], self.scores[few], take_rows(self.batch, few))
+
+
+class RowSample(NamedTuple):
+    """The rows with the smallest keys of some batches.
+
+    Attributes
+    ----------
+    pieces : tuple of Rows
+        In the order of the batches.
+    limit : float
+        The sample has all rows whose key is at most this.
+    """
+
+    pieces: tuple[Rows, ...]
+    limit: float
+
+    @property
+    def size(self) -> int:
+        """Number of rows."""
+        return sum(piece.keys.size for piece in self.pieces)
+
+    def smallest(self, size: int) -> RowSample:
+        """The rows with the `size` smallest keys."""
+        if self.size <= size:
+            return self
+        keys = np.concatenate([piece.keys for piece in self.pieces])
+        return self._up_to(float(np.partition(keys, size - 1)[size - 1]))
+
+    def _up_to(self, limit: float) -> RowSample:
+        pieces = (piece.up_to(limit) for piece in self.pieces)
+        return RowSample(tuple(piece for piece in pieces if piece.keys.size), limit)
+
+    def merge(self, others: Sequence[RowSample], size: int) -> RowSample:
+        """The rows of this and of other samples with the smallest keys, `size` at most.
+
+        Where one sample has all rows up to some key only, so has the result.
+        """
+        together = RowSample(sum((one.pieces for one in others), self.pieces), np.inf)
+        limit = min(self.limit, *(one.limit for one in others))
+        return (together._up_to(limit) if limit < np.inf else together).smallest(size)
+
+    def joined(self) -> Rows:
+        """All rows as one piece."""
+        keys, scores = (np.concatenate([piece[place] for piece in self.pieces]) for place in (0, 1))
+        return Rows(keys, scores, _join([piece.batch for piece in self.pieces]))
 
 
 def draw(batch: Batch, keys: Vector, scores: Vector, size: int) -> RowSample:
     """At most `size` rows of a batch with the smallest keys; a key of infinity is never drawn."""
-    found = np.flatnonzero(keys < np.inf)
-    if found.size > size:
-        found = found[np.argpartition(keys[found], size)[:size]]
-    found = found[np.argsort(keys[found], kind="stable")]
-    return RowSample(keys[found], scores[found], take_rows(batch, found))
-
-
-def merge_samples(samples: Sequence[RowSample], size: int) -> RowSample:
-    """The rows of several samples with the smallest keys, `size` at most."""
-    keys = np.concatenate([sample.keys for sample in samples])
-    order = np.argsort(keys, kind="stable")[:size]
-    scores = np.concatenate([sample.scores for sample in samples])
-    together = _join([sample.batch for sample in samples])
-    return RowSample(keys[order], scores[order], take_rows(together, order))
-
-
-def row_count(batch: Batch) -> int:
-    """The number of rows of a batch."""
-    data = batch.data
-    return int(data.num_rows if hasattr(data, "schema") else data.shape[0])
+    rows, limit = np.flatnonzero(keys < np.inf), np.inf
+    if rows.size > size:
+        limit = float(np.partition(keys, size - 1)[size - 1])
+        rows = np.flatnonzero(keys <= limit)
+    if rows.size == 0:
+        return RowSample((), limit)
+    return RowSample((Rows(keys[rows], scores[rows], take_rows(batch, rows)),), limit)
 
 
 def take_rows(batch: Batch, rows: NDArray[np.int64]) -> Batch:
     """Copy some rows of a batch."""
-    data = batch.data
+    indices = arrow.from_numpy(np.ascontiguousarray(rows, np.int64))
+    data, labels = batch.data, batch.labels
+    if labels is not None:
+        labels = labels.take(rows if isinstance(labels, np.ndarray) else indices)
     return batch._replace(
-        data=data.take(_as_arrow(rows)) if hasattr(data, "schema") else data[rows],
-        labels=None if batch.labels is None else _take(batch.labels, rows),
+        data=_take_columns(data, indices) if hasattr(data, "schema") else data[rows],
+        labels=labels,
         weight=None if batch.weight is None else batch.weight[rows],
         offset=None if batch.offset is None else batch.offset[rows],
         bytes_read=None,
     )
 
 
-def _take(labels: Any, rows: NDArray[np.int64]) -> Any:
-    return labels[rows] if isinstance(labels, np.ndarray) else labels.take(_as_arrow(rows))
+def _take_columns(data: Any, indices: Any) -> Any:
+    """Copy some rows of a record batch; Arrow takes none of a view."""
+    import pyarrow as pa
 
-
-def _as_arrow(rows: NDArray[np.int64]) -> Any:
-    from fastlogit.core.arrow import from_numpy
-
-    return from_numpy(np.ascontiguousarray(rows, np.int64))
+    taken = []
+    for column in data.columns:
+        is_coded = pa.types.is_dictionary(column.type)
+        values = column if is_coded else column.cast(arrow.decoded_type(column.type))
+        taken.append(values.take(indices))
+    return pa.record_batch(taken, data.schema.names)
 
 
 def _join(batches: Sequence[Batch]) -> Batch:
@@ -131,20 +161,26 @@ def _join_columns(columns: Sequence[Any]) -> Any:
         return np.concatenate(columns)
     import pyarrow as pa
 
-    return pa.concat_arrays(columns)
+    return pa.concat_arrays(_of_one_type(columns))
 
 
 def _join_record_batches(batches: Sequence[Any]) -> Any:
     """Record batches as one; partitions may differ in how they store a column."""
     import pyarrow as pa
 
-    if any(batch.schema != batches[0].schema for batch in batches):
-        # Arrow joins no dictionaries with other columns.
-        batches = [
-            pa.record_batch(list(map(decoded, batch.columns)), batch.schema.names)
-            for batch in batches
-        ]
-    tables = [pa.Table.from_batches([batch]) for batch in batches]
-    table = pa.concat_tables(tables, promote_options="permissive")
-    whole = table.unify_dictionaries().combine_chunks().to_batches()
-    return whole[0] if whole else batches[0]
+    columns = zip(*(batch.columns for batch in batches), strict=True)
+    joined = [pa.concat_arrays(_of_one_type(several)) for several in columns]
+    return pa.record_batch(joined, batches[0].schema.names)
+
+
+def _of_one_type(columns: Sequence[Any]) -> Sequence[Any]:
+    """Columns with the type that holds all their values, except for rounding to floats."""
+    import pyarrow as pa
+
+    kinds = {column.type for column in columns}
+    common = arrow.common_type(kinds)
+    if kinds == {common}:
+        return columns
+    if pa.types.is_floating(common):
+        return [arrow.numbers(column).cast(pa.float64(), safe=False) for column in columns]
+    return [arrow.as_type(column, common) for column in columns]

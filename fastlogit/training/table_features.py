@@ -128,7 +128,7 @@ def choose_features(request: Request, found: Found) -> Features:
         places = (find_categories(one.numbers, values) - first).tolist()
         texts.append(TextFeatures(dict(zip(one.numbers, places, strict=True)), len(values) - first))
     if not names:
-        raise ValueError("X must have a column that is not the same everywhere")
+        raise ValueError(f"{table.name}: X must have a column that is not the same everywhere")
     notes = _notes(request, found, categories)
     return Features(names, named, texts, notes)
 
@@ -190,7 +190,7 @@ def label_notes(found: Found, classes: Sequence[Label]) -> list[str]:
 
 
 def _notes(request: Request, found: Found, categories: list[tuple[str | None, ...]]) -> list[str]:
-    """Notes on index columns, and on columns with useless categories."""
+    """Notes on index columns, and on columns with one category or too many."""
     table, roles = request.table, request.roles
     assert table.names is not None
     assert roles is not None

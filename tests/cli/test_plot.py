@@ -84,8 +84,8 @@ def test_plot_draws_every_picture():
 
 @pytest.mark.usefixtures("here")
 def test_plot_draws_several_classes():
-    model = fl.fit({"x": np.arange(9.0), "k": np.arange(9) % 2}, list("abcabcbac"))
-    model.save("classes.json")
+    coef = [[1.0, -0.5], [0.0, 1.0], [-1.0, -0.5]]
+    fl.LogisticModel(coef, 0.0, ("x", "k"), classes=("a", "b", "c")).save("classes.json")
     rows = ["label,x,k", "a,1,0", "b,2,1", "c,3,0", "a,4,1"]
     Path("classes.csv").write_text("\n".join(rows) + "\n")
     assert main(["plot", "coefficients", "classes.json", "-o", "coefficients.svg"]) == 0

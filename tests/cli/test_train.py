@@ -19,7 +19,8 @@ import pytest
 
 import fastlogit as fl
 from fastlogit.cli import main
-from tests.cli.commands import ROWS, TRAIN
+from fastlogit.models import file
+from tests.cli.commands import ROWS, TRAIN, raising
 
 
 def test_train(here, capsys):
@@ -406,9 +407,83 @@ def test_text_is_trained_on_and_scored(here, capsys):
     assert "note: ignored 300 values of unknown categories\n" in capsys.readouterr().err
 
 
+def test_rare_categories_are_grouped(here, capsys):
+    table = {"x": [0.5, 1, 2, 3, 4, 5], "k": list("aabbcd"), "id": list("uvwxyz"), "t": [0, 1] * 3}
+    pq.write_table(pa.table(table), "text.parquet")
+    command = ["train", "text.parquet", "--label", "t", "--min-count", "2", "-o", "text.json"]
+    assert main(command) == 0
+    assert capsys.readouterr().err == (
+        "fastlogit: note: column 'id' of text.parquet has fewer than 2 rows of each text, so all "
+        "are one category (--ignore id leaves it out)\n"
+    )
+    model = fl.load("text.json")
+    assert model.categories == {"k": ("a", "b", None), "id": (None,)}
+    assert model.feature_names == ("x", "k=a", "k=b", "k (all others)", "id (all others)")
+    pq.write_table(pa.table(table | {"k": list("aabbef")}), "new.parquet")
+    for name in ("text", "new"):
+        assert main(["score", "text.json", f"{name}.parquet", "-o", f"{name}.npy"]) == 0
+    np.testing.assert_array_equal(np.load("new.npy"), np.load("text.npy"))
+    assert main([*command, "--ignore", "id", "--l2", "0", "--force"]) == 0
+    assert fl.load("text.json").feature_names == ("x", "k=b", "k (all others)")
+
+
 def test_errors_of_late_text_in_a_csv_name_the_remedies(fails, monkeypatch):
     monkeypatch.setattr("fastlogit.tables.text_file._BLOCK_BYTES", 64)
     Path("x.csv").write_text("t,x\n" + "0,1\n1,2\n" * 50 + "1,abc\n")
     message = fails("train", "x.csv", "--label", "t", "-o", "y.json")
     assert "row 100: CSV conversion error to double: invalid value 'abc'" in message
     assert "(--categorical x takes it as text, --ignore x leaves it out)" in message
+
+
+# Checkpoints ------------------------------------------------------------------------------
+
+
+def test_a_checkpoint_is_kept_until_the_model_is_saved(here, capsys, monkeypatch):
+    command = [*TRAIN, "--l2", "0.5", "--checkpoint", "run.ckpt", "-q"]
+    with monkeypatch.context() as patched:
+        patched.setattr(file, "write", raising(RuntimeError))
+        with pytest.raises(RuntimeError):
+            main(command)
+    kept = Path("run.ckpt").read_bytes()
+    assert main(command) == 1
+    assert "run.ckpt: exists already (--resume goes on with it; " in capsys.readouterr().err
+    assert main([*command, "--resume"]) == 0
+    assert not Path("run.ckpt").exists()
+    model = Path("m.json").read_bytes()
+    # To resume a run that was killed at its very end, or has ended, is no error.
+    for left in (kept, None):
+        if left is not None:
+            Path("run.ckpt").write_bytes(left)
+        assert main([*command, "--resume"]) == 0
+        assert not Path("run.ckpt").exists()
+        assert Path("m.json").read_bytes() == model
+    assert np.isnan(fl.load("m.json").seconds)
+    Path("run.ckpt").write_bytes(kept)
+    assert main([*command, "--force"]) == 0
+    assert Path("m.json").read_bytes() == model
+    assert main([*command[:6], "--checkpoint", "run.ckpt", "--resume"]) == 1
+    assert capsys.readouterr().err.endswith("m.json: exists already, and is another model\n")
+    assert Path("run.ckpt").exists()
+    assert Path("m.json").read_bytes() == model
+
+
+def test_a_checkpoint_is_a_file_of_its_own(fails):
+    assert "--checkpoint must be another file than the model; got m.json" in fails(
+        *TRAIN, "--checkpoint", "m.json"
+    )
+    assert "data.parquet: is a file to read; give the output another name" in fails(
+        *TRAIN, "--checkpoint", "data.parquet", "--force"
+    )
+    assert "model.json: is no checkpoint of a training" in fails(
+        *TRAIN, "--checkpoint", "model.json", "--force"
+    )
+    assert "--resume must go with checkpoint, the file to" in fails(*TRAIN, "--resume")
+
+
+def test_a_table_is_trained_on_out_of_core(here, capsys):
+    assert main([*TRAIN, "--out-of-core"]) == 0
+    assert "rows           5\n" in capsys.readouterr().out
+    model = fl.load("m.json")
+    again = fl.fit(np.column_stack([ROWS["x"], ROWS["k"]]), ROWS["t"])
+    np.testing.assert_allclose(model.coef, again.coef, rtol=1e-9)
+    assert model.passes == again.passes + 1

@@ -16,6 +16,7 @@ import pytest
 
 import fastlogit as fl
 from fastlogit.core import threads
+from tests import processes
 
 ROOT = Path(fl.__file__).parents[1]
 
@@ -343,8 +344,15 @@ def test_calls_nested_three_deep_work():
 # Processes --------------------------------------------------------------------------------
 
 
-def run_script(tmp_path, script):
-    """Run a script in a process of its own, with warnings as errors; its standard output."""
+def printed(script):
+    """Run a script in a process of its own; its standard output."""
+    done = processes.run(script)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+def printed_by_interpreter(tmp_path, script):
+    """The same in a new interpreter, which runs a file and then shuts down."""
     path = tmp_path / "script.py"
     path.write_text(script)
     search = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
@@ -377,7 +385,7 @@ LAYOUTS = """
 import pandas, scipy.sparse
 
 rng = np.random.default_rng(0)
-X = rng.integers(-4, 5, (300_000, 8)).astype(np.float32)
+X = rng.integers(-4, 5, (300_000, 8)).astype(np.float64)
 X[rng.random(X.shape) < 0.5] = 0.0
 coef, t = rng.normal(size=8), rng.random(300_000)
 layouts = [
@@ -395,7 +403,7 @@ def bits(result):
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no fork")
 
 
-def test_many_threads_may_call_different_functions_at_once(tmp_path):
+def test_many_threads_may_call_different_functions_at_once():
     script = """
 from concurrent.futures import ThreadPoolExecutor
 
@@ -424,10 +432,10 @@ def call(number):
 with ThreadPoolExecutor(16) as pool:
     print(all(pool.map(call, range(16))))
 """
-    assert run_script(tmp_path, COMMON + LAYOUTS + script) == ["True"]
+    assert printed(COMMON + LAYOUTS + script) == ["True"]
 
 
-def test_a_hundred_calls_under_load_give_the_same_bits(tmp_path):
+def test_a_hundred_calls_under_load_give_the_same_bits():
     script = """
 def passes(layout, count):
     return bits(fl.linear.log_loss_gradient_hessian(layout, t, coef, threads=count))
@@ -445,22 +453,22 @@ finally:
         other.wait()
 print("done")
 """
-    assert run_script(tmp_path, COMMON + LAYOUTS + script) == ["done"]
+    assert printed(COMMON + LAYOUTS + script) == ["done"]
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="the system sets no affinity")
-def test_on_one_core_nobody_else_is_asked(tmp_path):
+def test_on_one_core_nobody_else_is_asked():
     script = """
 os.environ.pop("FASTLOGIT_NUM_THREADS", None)
 os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
 fl.log_loss(Z, Z > 0)
 print(threading.active_count())
 """
-    assert run_script(tmp_path, COMMON + script) == ["1"]
+    assert printed(COMMON + script) == ["1"]
 
 
 @needs_fork
-def test_a_forked_child_and_then_the_parent_can_call(tmp_path):
+def test_a_forked_child_and_then_the_parent_can_call():
     script = """
 before = loss()
 assert threading.active_count() > 1
@@ -472,11 +480,11 @@ if child == 0:
 _, status = os.waitpid(child, 0)
 print(os.waitstatus_to_exitcode(status), loss() == before)
 """
-    assert run_script(tmp_path, COMMON + script) == ["0", "True"]
+    assert printed(COMMON + script) == ["0", "True"]
 
 
 @needs_fork
-def test_a_child_forked_while_other_threads_are_calling_can_call(tmp_path):
+def test_a_child_forked_while_other_threads_are_calling_can_call():
     script = """
 before, stop = loss(), threading.Event()
 
@@ -498,7 +506,7 @@ for caller in callers:
     caller.join()
 print(sum(codes), loss() == before)
 """
-    assert run_script(tmp_path, COMMON + script) == ["0", "True"]
+    assert printed(COMMON + script) == ["0", "True"]
 
 
 @pytest.mark.parametrize(
@@ -516,7 +524,7 @@ if __name__ == "__main__":
     with multiprocessing.get_context({method!r}).Pool(2) as pool:
         print(set(pool.map(loss, range(4))) == {{before}}, loss() == before)
 """
-    assert run_script(tmp_path, COMMON + script) == ["True", "True"]
+    assert printed_by_interpreter(tmp_path, COMMON + script) == ["True", "True"]
 
 
 @pytest.mark.parametrize("backend", ["loky", "threading"])
@@ -529,12 +537,12 @@ if __name__ == "__main__":
     print(set(Parallel(2, backend={backend!r})(delayed(loss)(k) for k in range(4))) == {{before}})
     print(loss() == before)
 """
-    assert run_script(tmp_path, COMMON + script) == ["True", "True"]
+    assert printed_by_interpreter(tmp_path, COMMON + script) == ["True", "True"]
 
 
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="Windows has no interval timer")
 @pytest.mark.parametrize("layout", ["rows", "sparse"])
-def test_an_interrupt_ends_a_long_pass_and_leaves_the_library_usable(tmp_path, layout):
+def test_an_interrupt_ends_a_long_pass_and_leaves_the_library_usable(layout):
     script = f"""
 import scipy.sparse
 from numpy.lib.stride_tricks import as_strided
@@ -565,11 +573,11 @@ for threads in 1, 2:
     except KeyboardInterrupt:
         print(time.monotonic() - start < 0.8, loss() == before, derive(1000, 2) == small)
 """
-    assert run_script(tmp_path, COMMON + script) == ["True"] * 6
+    assert printed(COMMON + script) == ["True"] * 6
 
 
 @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="Windows has no pthread_kill")
-def test_an_interrupt_while_the_caller_waits_is_raised_when_no_part_is_under_way(tmp_path):
+def test_an_interrupt_while_the_caller_waits_is_raised_when_no_part_is_under_way():
     script = """
 from fastlogit.core import threads
 
@@ -591,7 +599,7 @@ try:
 except KeyboardInterrupt:
     print(len(ended))
 """
-    assert run_script(tmp_path, COMMON + script) == ["1"]
+    assert printed(COMMON + script) == ["1"]
 
 
 def test_a_call_while_the_interpreter_shuts_down_works(tmp_path):
@@ -600,7 +608,7 @@ import atexit
 before = loss()
 atexit.register(lambda: print(loss() == before))
 """
-    assert run_script(tmp_path, COMMON + script) == ["True"]
+    assert printed_by_interpreter(tmp_path, COMMON + script) == ["True"]
 
 
 def test_a_call_when_threads_can_no_longer_run_python_works(tmp_path):
@@ -611,7 +619,7 @@ class Last:   # its end is after that of all threads
 
 last = Last()
 """
-    assert run_script(tmp_path, COMMON + script) == ["True", "True"]
+    assert printed_by_interpreter(tmp_path, COMMON + script) == ["True", "True"]
 
 
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="the system does not tell cores")

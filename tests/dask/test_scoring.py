@@ -264,9 +264,10 @@ ODD = of_parts(
 )
 
 
+@pytest.mark.parametrize("last", ["y", None])
 @pytest.mark.parametrize("of", [fastlogit.dask.decision, scored], ids=["lazy", "score"])
-def test_partitions_of_other_types_or_of_nulls(of):
-    model = fl.LogisticModel([2.0, 10.0], 0.0, ("a", "k=x"), categories={"k": ("x", "y")})
+def test_partitions_of_other_types_or_of_nulls(of, last):
+    model = fl.LogisticModel([2.0, 10.0], 0.0, ("a", "k=x"), categories={"k": ("x", last)})
     found = (
         np.asarray(of(ODD, model, missing="nan"))
         if of is not scored

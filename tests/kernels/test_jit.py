@@ -1,6 +1,7 @@
 """Compile options: without a cache folder everything works, and types choose the precision."""
 
 import errno
+import gc
 import json
 import os
 import shutil
@@ -98,13 +99,17 @@ print(json.dumps([hasattr(test_jit.users_own, "py_func"), test_jit.results()]))
     assert without_jit == results()
 
 
-def test_threads_that_compile_at_once_put_the_users_setting_back(monkeypatch):
+@pytest.mark.parametrize("collects", [True, False])
+def test_threads_that_compile_at_once_put_the_users_settings_back(monkeypatch, request, collects):
     monkeypatch.setattr(numba.config, "DISABLE_JIT", 1)
+    request.addfinalizer(gc.enable)
+    if not collects:
+        gc.disable()
     begun = [threading.Event() for _ in range(3)]
     ends = [threading.Event() for _ in range(3)]
 
     def compile_until(number):
-        with jit._enabled(), jit._enabled():
+        with jit._compiling(), jit._compiling():
             begun[number].set()
             assert ends[number].wait(60)
 
@@ -114,9 +119,11 @@ def test_threads_that_compile_at_once_put_the_users_setting_back(monkeypatch):
         assert event.wait(60)
     for number in (0, 2, 1):  # neither in the order in which they began, nor the other way round
         assert numba.config.DISABLE_JIT == 0
+        assert not gc.isenabled()
         ends[number].set()
         threads[number].join()
     assert numba.config.DISABLE_JIT == 1
+    assert gc.isenabled() == collects
 
 
 COMPILED_OR_LOADED = """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from fractions import Fraction
 
@@ -14,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from fastlogit.kernels import lanes
+from tests import processes
 from tests.references.multiprecision import same_bits
 
 DTYPES = [np.dtype(code) for code in "?bBhHiIlLfd"]
@@ -158,21 +158,14 @@ for dtype in DTYPES:
     for count in range(9):
         loaded = load_first(array, array.size - count, count)
         assert loaded.tolist() == [1.0] * count + [0.0] * (8 - count), (dtype, count)
-print("touched nothing past the end")
-if {read_past}:
-    print(load_first(array, array.size - 7, 8))
+print("touched nothing past the end", flush=True)
+print(load_first(array, array.size - 7, 8))
 """
 
 
-def run_guarded(*, read_past: bool, folder: str) -> subprocess.CompletedProcess[str]:
-    code = GUARDED.format(read_past=read_past)
-    command = [sys.executable, "-c", f"import sys; sys.path.append({folder!r})\n{code}"]
-    return subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="memory is guarded with POSIX mprotect")
-def test_load_first_touches_nothing_past_the_end(request):
-    done = run_guarded(read_past=True, folder=str(request.path.parents[2]))
+def test_load_first_touches_nothing_past_the_end():
+    done = processes.run(GUARDED)
     assert done.stdout == "touched nothing past the end\n", done.stderr
     assert done.returncode < 0  # as one element more was one too many
 

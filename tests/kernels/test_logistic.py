@@ -114,19 +114,10 @@ def test_labels_may_be_integers_or_bools():
         assert (out == ufunc("logistic_loss")(z, [1.0, 0.0])).all()
 
 
-def with_one_more(rest, function, inputs: int):
-    """A compiled function that returns the tuple of `rest` and one more kernel's result."""
-    if inputs == 1:
-        return numba.njit(lambda v: (*rest(v), function(v)))
-    return numba.njit(lambda v: (*rest(v), function(v, v)))
-
-
 def every_kernel():
     """A new compiled function from a number to the results of all kernels."""
-    function = numba.njit(lambda v: ())
-    for line in FUNCTIONS.values():
-        function = with_one_more(function, line.kernel, len(line.arguments))
-    return function
+    calls = [f"{name}({', '.join('v' * len(FUNCTIONS[name].arguments))})" for name in NAMES]
+    return numba.njit(eval(f"lambda v: ({', '.join(calls)})", vars(kernels)))
 
 
 @pytest.mark.parametrize(

@@ -206,3 +206,46 @@ def test_a_wrong_index_leaves_out_unchanged():
     with pytest.raises(ValueError, match=r"^X.indices must lie"):
         linear.decision(X, [1.0], out=out)
     assert (out == 7.0).all()
+
+
+# Centres ----------------------------------------------------------------------------------
+
+STORED = sparse.csr_array([[5.0, 1.0, 0.0], [6.0, 0.0, 0.0], [7.0, 2.0, 3.0]] * 40)
+CENTRES = np.array([6.0, 1.5, 0.5])
+
+
+def centred(X, weight=None):
+    """The elements of X minus `CENTRES`, as the kernels read them."""
+    X = as_matrix(X).subtract(CENTRES, weight)
+    units = np.eye(3)
+    return X.centres, np.column_stack([linear.decision(X, unit) for unit in units])
+
+
+def test_only_columns_that_nearly_every_row_stores_have_useful_centres():
+    X = as_matrix(STORED)
+    assert X.useful_centres(CENTRES, None).tolist() == [6.0, 0.0, 0.0]
+    weight = np.resize([1.0, 0.0, 1.0], 120)
+    assert X.useful_centres(CENTRES, weight).tolist() == [6.0, 1.5, 0.0]
+    few = STORED.tolil()
+    few[0, 0] = 0.0  # in 119 of 120 rows
+    few = as_matrix(sparse.csr_array(few))
+    assert few.useful_centres(CENTRES, None).tolist() == [6.0, 0.0, 0.0]
+    assert few.useful_centres(CENTRES, np.append(2.0, np.ones(119))).tolist() == [0.0] * 3
+
+
+def test_centres_are_subtracted_from_rows_that_do_not_store_the_column():
+    centres, found = centred(STORED)
+    np.testing.assert_array_equal(centres, CENTRES)
+    np.testing.assert_array_equal(found, STORED.toarray() - CENTRES)
+    repeated = sparse.csr_array(
+        (np.full(360, 2.0), np.tile([0, 0, 2], 120), np.arange(121) * 3), (120, 3)
+    )
+    assert repeated.nnz == 360
+    np.testing.assert_array_equal(centred(repeated)[1], repeated.toarray() - CENTRES)
+
+
+def test_rows_without_a_weight_need_no_entry():
+    weight = np.resize([1.0, 0.0, 1.0], 120)
+    _, found = centred(STORED, weight)
+    counted = weight > 0.0
+    np.testing.assert_array_equal(found[counted], (STORED.toarray() - CENTRES)[counted])

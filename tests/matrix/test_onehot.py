@@ -191,7 +191,7 @@ def test_a_model_file_keeps_categories(tmp_path, given, day):
         np.testing.assert_array_equal(model.decision(TABLE), LOGITS)
 
 
-LISTS = "categories must map names to lists of texts, the last of which may be None"
+LISTS = "categories must map names to lists of texts, and only the last may be None"
 
 
 @pytest.mark.parametrize(

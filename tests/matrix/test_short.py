@@ -24,6 +24,7 @@ from tests.odd_arguments import (
     Subclass,
     all_happened,
     compared,
+    odd,
     odd_arrays,
     outcome,
     read_only,
@@ -178,16 +179,6 @@ def outputs(X):
         *(X[:, 0], X[0, :N], X.ravel()[-N:]),
         *([0.0] * N, "text", object()),
     ]
-
-
-def odd(rng, pools, given=None):
-    """Usual arguments, one or more of them replaced by odd ones."""
-    given = dict(given or usual())
-    first = rng.integers(len(pools))
-    for number, (name, pool) in enumerate(pools.items()):
-        if number == first or rng.random() < 0.15:
-            given[name] = pool[rng.integers(len(pool))]
-    return given
 
 
 def test_functions_take_odd_arguments_as_the_general_way_does():

@@ -6,7 +6,6 @@ import io
 import json
 import math
 import pickle
-import subprocess
 import sys
 import time
 import tracemalloc
@@ -22,6 +21,7 @@ import fastlogit as fl
 from fastlogit import plot
 from fastlogit.models.file import FORMAT, VERSION
 from fastlogit.models.model import OffsetWarning
+from tests import processes
 from tests.models.test_model import HISTORY, MODEL, fields
 
 
@@ -412,8 +412,7 @@ def test_memory_is_bounded_by_the_size_of_the_file(tmp_path, name):
 
 
 def in_process(script, *arguments):
-    command = [sys.executable, "-W", "error", "-c", script, *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = processes.run(script, *arguments)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

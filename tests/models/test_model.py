@@ -44,6 +44,8 @@ def fields(model):
     for name, value in values.items():
         if isinstance(value, float | np.ndarray):
             values[name] = np.float64(value).tobytes()
+    if model.history is not None:
+        values["history"] = [np.array(column).tobytes() for column in model.history]
     return values
 
 

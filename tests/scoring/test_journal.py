@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-import sys
 from contextlib import nullcontext
 
 import numpy as np
@@ -16,6 +14,7 @@ import pytest
 import fastlogit as fl
 from fastlogit.cli import main
 from fastlogit.scoring.journal import Journal
+from tests import processes
 from tests.scoring_data import LONG_MODEL, LONG_ROWS, PAIR_MODEL
 
 
@@ -282,7 +281,7 @@ print(json.dumps([totals, all(resumed), list(whole[1])]))
 
 
 @pytest.mark.parametrize("suffix", SINKS)
-def test_a_run_is_resumed_after_a_kill_at_any_change_of_its_files(tmp_path, suffix):
+def test_a_run_is_resumed_after_a_kill_at_any_change_of_its_files(tmp_path, monkeypatch, suffix):
     (tmp_path / "out").mkdir()
     source = tmp_path / "in.csv"
     source.write_text("x\n" + "1\nNA\n2\n" * 20)
@@ -292,13 +291,8 @@ def test_a_run_is_resumed_after_a_kill_at_any_change_of_its_files(tmp_path, suff
     # Started again, or over the earlier output.
     runs = [[], ["--force"]] if suffix in (".parquet", ".csv") else [[]]
     command = ["score", "model.json", "in.csv", "-o", f"out/y{suffix}", "--missing", "nan"]
-    done = subprocess.run(
-        [sys.executable, "-c", _KILL, json.dumps(runs), *command, "--batch-rows", "7", *options],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    monkeypatch.chdir(tmp_path)
+    done = processes.run(_KILL, json.dumps(runs), *command, "--batch-rows", "7", *options)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
     totals, are_resumed, names = json.loads(done.stdout)

@@ -110,6 +110,21 @@ def test_unknown_texts(tmp_path, suffix):
     )
 
 
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_a_group_knows_all_texts(tmp_path, suffix):
+    names = ("age", "from=LGA", "from (all others)")
+    model = fl.LogisticModel([0.5, -2.0, 1.0], 0.25, names, categories={"from": ("LGA", None)})
+    source = tmp_path / f"x.{suffix}"
+    (pa.csv.write_csv if suffix == "csv" else pq.write_table)(UNKNOWN, source)
+    expected = LOGITS.copy()
+    expected[2999] += 3.0
+    for unknown in ("error", "ignore"):
+        done = score(model, source, tmp_path / "y.npy", output="logit", unknown=unknown, force=True)
+        assert done[:3] == (N, 0, 0)
+        np.testing.assert_array_equal(np.load(tmp_path / "y.npy"), expected)
+    assert evaluate(model, source, "late").rows == N
+
+
 def test_nulls_follow_missing():
     texts = pa.array([None if row == 1234 else x for row, x in enumerate(DATA["from"].to_pylist())])
     source = DATA.set_column(0, "from", texts)

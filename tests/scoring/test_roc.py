@@ -31,7 +31,7 @@ def test_areas_share_the_memory_of_their_histograms():
 
 
 @pytest.mark.parametrize(("areas", "bounds"), [(1, [3e-5, 3e-4]), (256, [6e-5, 6e-4])])
-def test_the_bound_of_a_binned_area_is_the_documented_one(areas, bounds):
+def test_the_bound_of_a_binned_area_holds_near_zero_and_far_from_it(areas, bounds):
     for mean, most in zip([0.0, -8.0], bounds, strict=True):
         z = np.random.default_rng(1).normal(mean, 1.0, size=1_000_000)
         t = RNG.random(z.size) < fl.sigmoid(z)

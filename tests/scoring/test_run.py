@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import random
 import re
-import subprocess
 import sys
 import time
 
@@ -17,16 +16,17 @@ import pytest
 
 import fastlogit as fl
 from fastlogit.scoring import evaluate, run, score
+from tests import processes
 from tests.scoring_data import (
     LONG_MODEL,
     LONG_ROWS,
     PAIR_MODEL,
     PAIR_WRITERS,
     PAIRS,
+    SCORE_LONG,
     SUFFIXES,
     N,
     files_in,
-    long_command,
     read,
     write,
 )
@@ -126,22 +126,18 @@ def test_a_run_of_more_than_two_classes_is_resumed_to_the_same_bytes(tmp_path, t
 def test_a_killed_run_is_resumed_to_the_same_bytes(tmp_path, long_source, suffix, kills):
     whole, sink = tmp_path / f"whole{suffix}", tmp_path / f"out{suffix}"
     start = time.monotonic()
-    subprocess.run(long_command(long_source, whole), check=True, capture_output=True)
+    assert processes.run(SCORE_LONG, long_source, whole).returncode == 0
     seconds = time.monotonic() - start
     rng = random.Random(5)
     for _ in range(kills):
-        process = subprocess.Popen(
-            long_command(long_source, sink, "--resume"), stdout=subprocess.PIPE
-        )
-        process.stdout.readline()
+        process = processes.start(SCORE_LONG, long_source, sink, "--resume")
         time.sleep(rng.random() * seconds / 2)
         process.kill()
-        process.wait()
-        process.stdout.close()
+        process.join()
         if sink.exists():  # it was done before
             assert sink.read_bytes() == whole.read_bytes()
             sink.unlink()
-    subprocess.run(long_command(long_source, sink, "--resume"), check=True, capture_output=True)
+    assert processes.run(SCORE_LONG, long_source, sink, "--resume").returncode == 0
     assert sink.read_bytes() == whole.read_bytes()
     skipped = (tmp_path / f"{name}{suffix}.skipped.csv" for name in ("whole", "out"))
     assert next(skipped).read_bytes() == next(skipped).read_bytes()
@@ -248,8 +244,7 @@ def test_a_process_survives_when_its_input_is_cut(tmp_path, name):
         "m = fl.LogisticModel([1.0, 2.0], 0.0, ('a', 'b')); "
         "fl.score(m, path, sink, batch_rows=20000, progress=cut)"
     )
-    command = [sys.executable, "-c", code, str(source), str(tmp_path / "y.csv")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = processes.run(code, source, tmp_path / "y.csv")
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].startswith(f"ValueError: {source}: ")
     assert files_in(tmp_path) == [name]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import io
 import re
-import subprocess
 import sys
 from types import SimpleNamespace
 
@@ -23,6 +22,7 @@ import fastlogit as fl
 from fastlogit.cli import main
 from fastlogit.scoring import CSVOptions, evaluate, read_table, score
 from fastlogit.tables.source import open_table
+from tests import processes
 from tests.scoring_data import (
     PAIR_MODEL,
     PAIRS,
@@ -107,8 +107,7 @@ def test_a_compressed_line_without_end_takes_little_memory(tmp_path, bomb):
     small.write_bytes(gzip.compress(b"x\n1\n"))
     with gzip.open(source, "wb") as file:
         file.writelines(BOMBS[bomb])
-    command = [sys.executable, "-c", SCORE_AND_MEASURE, str(small), str(source), str(sink)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    done = processes.run(SCORE_AND_MEASURE, small, source, sink)
     assert int(done.stdout) < 100_000  # kilobytes, of 200 megabytes
 
 

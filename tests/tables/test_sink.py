@@ -6,8 +6,6 @@ import functools
 import itertools
 import re
 import signal
-import subprocess
-import sys
 from itertools import pairwise
 
 import duckdb
@@ -25,15 +23,16 @@ from fastlogit.scoring.scorer import OUTPUTS
 from fastlogit.tables.formats import format_by_suffix, output_formats
 from fastlogit.tables.sink import open_sink
 from fastlogit.tables.source import open_table
+from tests import processes
 from tests.scoring_data import (
     LONG_MODEL,
     PAIR_MODEL,
+    SCORE_LONG,
     SUFFIXES,
     WRITTEN,
     WRITTEN_WITH_TEXT,
     N,
     files_in,
-    long_command,
     read,
     write,
 )
@@ -144,10 +143,9 @@ def test_integers_of_an_array_are_exact_or_refused(tmp_path, kind, others):
 
 
 def test_a_full_disk_is_an_error_and_leaves_no_output(tmp_path, long_source):
-    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000)); "
-    argv = long_command(long_source, tmp_path / "out.csv")
-    argv[2] = "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN); " + limit + argv[2]
-    done = subprocess.run(argv, capture_output=True, text=True)
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))\n"
+    limit += "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+    done = processes.run(limit + SCORE_LONG, long_source, tmp_path / "out.csv")
     assert done.returncode == 1
     assert "OSError" in done.stderr.splitlines()[-1]
     assert not (tmp_path / "out.csv").exists()
@@ -176,8 +174,7 @@ def test_a_disk_that_is_full_at_any_place_is_an_error_in_one_line(tmp_path, monk
     rng = np.random.default_rng(1)
     np.save("in.npy", rng.normal(size=(20_000, 2)))
     PAIR_MODEL.save("model.json")
-    command = [sys.executable, "-c", FILL, "model.json", "in.npy", f"y{suffix}"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = processes.run(FILL, "model.json", "in.npy", f"y{suffix}")
     assert done.stdout.splitlines() == ["1", str(["in.npy", "model.json"])] * 6, done.stderr
     errors = done.stderr.splitlines()
     assert len(errors) == 6

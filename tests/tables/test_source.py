@@ -16,7 +16,6 @@ import pyarrow as pa
 import pyarrow.dataset
 import pytest
 from scipy import sparse
-from sklearn.datasets import dump_svmlight_file
 
 import fastlogit as fl
 from fastlogit.scoring import evaluate, read_table, score
@@ -27,12 +26,13 @@ from tests.scoring_data import (
     PAIR_X,
     PAIR_Z,
     PAIRS,
-    N,
+    arrow_stream,
     files_in,
+    libsvm_text,
     pair_logits,
     pair_text,
+    standard_input,
     write,
-    write_ipc,
 )
 
 
@@ -96,18 +96,6 @@ def test_an_object_that_is_no_table_is_an_error(source):
         pair_logits(source)
 
 
-def arrow_stream():
-    file = io.BytesIO()
-    write_ipc(file, pa.ipc.new_stream)
-    return file.getvalue()
-
-
-def libsvm_text():
-    file = io.BytesIO()
-    dump_svmlight_file(sparse.csr_matrix(PAIR_X), np.zeros(N), file, zero_based=False)
-    return file.getvalue()
-
-
 @pytest.mark.parametrize(
     ("text", "source_format"),
     [
@@ -121,7 +109,7 @@ def libsvm_text():
 @pytest.mark.parametrize("block", [1 << 22, 1000])
 def test_standard_input(monkeypatch, text, source_format, block):
     monkeypatch.setattr("fastlogit.tables.text_file._BLOCK_BYTES", block)
-    monkeypatch.setattr(sys, "stdin", SimpleNamespace(buffer=io.BufferedReader(io.BytesIO(text()))))
+    standard_input(monkeypatch, text())
     np.testing.assert_array_equal(pair_logits("-", source_format=source_format), PAIR_Z)
 
 

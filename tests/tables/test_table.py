@@ -17,8 +17,20 @@ from fastlogit.core.arrow import decoded_type, numbers
 from fastlogit.matrix import as_matrix
 from fastlogit.scoring import evaluate, read_table, score
 from fastlogit.tables.source import open_table
+from fastlogit.tables.spool import spooled
 from fastlogit.tables.table import _file_state
-from tests.scoring_data import PAIR_WRITERS, SUFFIXES, N, as_source, write
+from tests.scoring_data import (
+    PAIR_WRITERS,
+    PAIR_X,
+    PAIRS,
+    SUFFIXES,
+    N,
+    arrow_stream,
+    as_source,
+    pair_text,
+    standard_input,
+    write,
+)
 
 
 @pytest.mark.parametrize("suffix", [".parquet", ".csv"])
@@ -169,6 +181,75 @@ def test_a_pipe_has_no_state_that_might_change(tmp_path):
     before = _file_state(tmp_path / "file")
     (tmp_path / "file").write_text("x")
     assert None is not _file_state(tmp_path / "file") != before
+
+
+# Memory ------------------------------------------------------------------------------------
+
+
+def memory(table):
+    return table.in_memory_bytes([0, 1] if table.names is None else table.find(["a", "b"]))
+
+
+@pytest.mark.parametrize("name", PAIR_WRITERS)
+def test_the_memory_of_a_small_file_is_known(tmp_path, name):
+    PAIR_WRITERS[name](tmp_path / name)
+    exact = N * 2 * 8
+    if name == "y.npz":  # float32
+        exact = N * 2 * 4
+    elif "svm" in name:
+        exact = np.count_nonzero(PAIR_X) * 12
+    assert memory(open_table(tmp_path / name, width=2)) == exact
+    (tmp_path / "k=1").mkdir()
+    (tmp_path / name).rename(tmp_path / "k=1" / name)
+    PAIR_WRITERS[name](tmp_path / "k=1" / f"2{name}")
+    if "np" not in name and "svm" not in name:
+        assert memory(open_table(tmp_path)) == 2 * exact
+
+
+@pytest.mark.parametrize("name", ["x.csv", "x.csv.gz", "x.csv.zst", "x.libsvm"])
+def test_the_memory_of_a_large_text_is_estimated_rather_too_high(tmp_path, monkeypatch, name):
+    monkeypatch.setattr("fastlogit.tables.text_file._BLOCK_BYTES", 1 << 20)
+    numbers = np.random.default_rng(1).integers(0, 10**6, 400_000).tolist()
+    pairs = list(zip(numbers[::2], numbers[1::2], strict=True))
+    if name == "x.libsvm":
+        text, exact = "\n".join(f"1 1:{a} 2:{b}" for a, b in pairs), len(numbers) * 12
+    else:
+        text, exact = "\n".join(["a,b", *(f"{a},{b}" for a, b in pairs)]), len(numbers) * 8
+    content = text.encode()
+    suffix = name.removeprefix("x.csv")
+    if suffix in (".gz", ".zst"):
+        content = pa.compress(content, {".gz": "gzip", ".zst": "zstd"}[suffix], asbytes=True)
+    (tmp_path / name).write_bytes(content)
+    assert exact < memory(open_table(tmp_path / name, width=2)) < 1.6 * exact
+
+
+@pytest.mark.parametrize(
+    ("kinds", "size"),
+    [(["f2", "f4"], 4), (["f4", "i2"], 4), (["f4", "i4"], 8), (["?", "u1"], 4), (["f8", "f4"], 8)],
+)
+def test_the_memory_of_a_number_depends_on_its_type(kinds, size):
+    columns = {name: np.zeros(10, kind) for name, kind in zip("ab", kinds, strict=True)}
+    assert memory(open_table(columns)) == 20 * size
+    assert memory(open_table(pa.table(columns))) == 20 * size
+
+
+def test_text_takes_the_memory_of_a_number_at_least():
+    table = open_table({"a": ["x", "y"], "b": [1.0, 2.0]})
+    assert table.in_memory_bytes([0, 1]) == 2 * 2 * 8
+    assert table.in_memory_bytes([0]) == 2 * 4
+    assert table.in_memory_bytes([]) == 0
+
+
+def test_the_memory_of_a_stream_is_unknown_and_of_its_copy_rather_too_high(monkeypatch):
+    exact = N * 2 * 8
+    for content in (pair_text(), arrow_stream()):
+        standard_input(monkeypatch, content)
+        table = open_table("-")
+        assert memory(table) is None
+        with spooled(table) as copied:
+            assert exact <= memory(copied) <= 2 * exact
+    assert memory(open_table(PAIRS.to_reader())) is None
+    assert memory(open_table(PAIRS.to_reader)) is None
 
 
 # Names and positions -----------------------------------------------------------------------

@@ -420,6 +420,9 @@ def test_a_start_must_have_the_same_columns(small):
     start = fl.fit(X, t, feature_names=list("abcde"))
     with pytest.raises(ValueError, match="start must have the feature names of X"):
         fl.fit(X, t, start=start, feature_names=list("abced"))
+    message = "start must have the feature names of X, .*; only one of them has 'd', 'e', 'f'$"
+    with pytest.raises(ValueError, match=message):
+        fl.fit(X[:, :4], t, start=start, feature_names=list("abcf"))
     assert fl.fit(X, t, start=start).passes == 1
 
 
