@@ -104,6 +104,7 @@ def evaluate(
     )
     found = partitions.run(_EvaluationTask(observer, evaluator), observer.wanted)
     must_be_known(partitions.header, 0 if found is None else found.rows)
+    assert found is not None
     return found.result()
 
 

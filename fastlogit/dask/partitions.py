@@ -76,7 +76,7 @@ class DaskPartitions(Partitions):
         # schedulers take equal keys, of two fits, for one task.
         name = f"fastlogit_pass_{self._passes}-{uuid4().hex}"
         located = self._located(tuple(wanted.columns))
-        results = [(name, number) for number in range(len(located.keys))]
+        results: list[tuple[Any, ...]] = [(name, number) for number in range(len(located.keys))]
         # Nodes of the graph, as θ would otherwise be sent with each partition.  All others name
         # only the standard library: a worker without this package could not even receive them.
         read, merge = f"{name}-read", f"{name}-merge"
@@ -119,7 +119,7 @@ def _locate(collections: Sequence[Any], optimized: Sequence[Any]) -> _Located:
         for collection in optimized
     ]
     # Optimized graphs lack the futures of persisted partitions.
-    futures = {}
+    futures: dict[Any, Any] = {}
     for keys, before, after in zip(each, collections, optimized, strict=True):
         lost = set(keys) - after.__dask_graph__().keys()
         futures |= {key: before.__dask_graph__()[key] for key in lost}
@@ -317,7 +317,8 @@ def _array_batches(
             row = int(np.argwhere(wrong)[0][0])
             raise ValueError(f"{place}: {name} must be finite{rule}; got {one[row]} in row {row}")
     X = X if hasattr(X, "indptr") else np.asarray(X)
-    yield Batch(X, place, 0, t, number=number, **numbers)
+    weight, offset = numbers.get("weight"), numbers.get("offset")
+    yield Batch(X, place, 0, t, weight=weight, offset=offset, number=number)
 
 
 def _labels(t: Any) -> Any:
