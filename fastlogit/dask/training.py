@@ -102,8 +102,8 @@ def fit(
     -----
     A pass is one task for each partition and a tree of merges.  What travels is θ, and the sums of
     each partition: one number for each coefficient, or for each pair of them with the solver
-    "newton".  A collection that is not persisted is computed again in each pass.  On the dashboard,
-    the tasks of the third read are ``fastlogit-pass-3``.
+    "newton".  A collection that is not persisted is computed again in each pass.  Dashboards call the
+    tasks of the third pass ``fastlogit_pass_3``: after a hyphen, they would leave out the number.
 
     Examples
     --------
