@@ -26,13 +26,13 @@ from fastlogit.tables.dask_frame import open_dask_frame, partition_to_arrow
 from fastlogit.tables.errors import errors_naming
 from fastlogit.tables.record_batches import split_batches
 from fastlogit.tables.table import Batch, Table
-from fastlogit.training.partitions import FAN_IN, Partitions, as_header, merged, nothing
+from fastlogit.training.partitions.contract import FAN_IN, Partitions, as_header, merged, nothing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from fastlogit.tables.table import Wanted
-    from fastlogit.training.partitions import R, Task
+    from fastlogit.training.partitions.contract import R, Task
 
 # How messages name the data.
 NAME = "X"

@@ -23,7 +23,7 @@ from fastlogit.models.model import LogisticModel, loaded, warn_without_offset
 from fastlogit.scoring.scorer import Scorer
 from fastlogit.tables.dask_frame import is_dask_frame, open_dask_frame
 from fastlogit.tables.errors import errors_naming
-from fastlogit.training.partitions import as_header
+from fastlogit.training.partitions.contract import as_header
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -12,7 +12,7 @@ from fastlogit.dask.partitions import array_partitions, frame_partitions
 from fastlogit.tables.dask_frame import is_dask_frame
 from fastlogit.training.fit_table import fit_partitions
 from fastlogit.training.options import Options
-from fastlogit.training.table import make_request
+from fastlogit.training.table.reading import make_request
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -102,8 +102,8 @@ def fit(
     -----
     A pass is one task for each partition and a tree of merges.  What travels is θ, and the sums of
     each partition: one number for each coefficient, or for each pair of them with the solver
-    "newton".  A collection that is not persisted is computed again in each pass.  Dashboards call the
-    tasks of the third pass ``fastlogit_pass_3``: after a hyphen, they would leave out the number.
+    "newton".  A collection that is not persisted is computed again in each pass.  Dashboards call
+    the tasks of the third pass ``fastlogit_pass_3``; after a hyphen they would omit the number.
 
     Examples
     --------

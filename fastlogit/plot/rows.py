@@ -14,7 +14,7 @@ from fastlogit.models.predictions import log_odds
 from fastlogit.plot import axes
 from fastlogit.scoring.model_columns import without_score
 from fastlogit.scoring.observations import read_observations
-from fastlogit.training.table_labels import encode_labels
+from fastlogit.training.table.labels import encode_labels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

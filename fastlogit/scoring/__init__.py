@@ -15,7 +15,7 @@ from fastlogit.scoring.evaluation import Evaluation, evaluate
 from fastlogit.scoring.multiclass import MulticlassEvaluation
 from fastlogit.scoring.run import Scored, score
 from fastlogit.tables.csv_options import CSVOptions
-from fastlogit.training.table import TrainingData, read_table
+from fastlogit.training.table.reading import TrainingData, read_table
 
 __all__ = [
     "CSVOptions",

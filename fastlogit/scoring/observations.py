@@ -10,7 +10,7 @@ import numpy as np
 from fastlogit.core import checks
 from fastlogit.core import threads as _threads
 from fastlogit.scoring.model_columns import ModelColumns, open_model_table, without_score
-from fastlogit.training.table_labels import encode_labels, find_labels, read_labels
+from fastlogit.training.table.labels import encode_labels, find_labels, read_labels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -2,24 +2,23 @@
 
 Each file imports only files that are listed below it.
 
-``table``        a table as features and targets (:func:`fastlogit.scoring.read_table`)
-``table_labels`` the labels in a table as targets, or compared with a model's classes
-``roles``        which columns of a table are features, targets, weights and offsets
-``categories``   the categories of text columns, and why a column can have none
-
-``fit``          `fastlogit.fit`: two classes, from arrays to a `LogisticModel`
+``fit``          `fastlogit.fit`: two classes or K, from arrays or tables to a `LogisticModel`
+``fit_table``    training on a table, in memory or out of core
+``fit_arrays``   training on arrays; a problem and its optimum as a model
+``partitions/``  rows that are read again in every pass
+``table/``       columns of a table as features, targets, weights and offsets
 ``problem``      checks of the data, and the dataset and penalty made from them
 ``trainer``      runs a solver until the optimum is close enough
 ``diagnosis``    standard errors, collinear columns, separated labels
 ``messages``     warnings and errors about the optimum
 ``options``      checks of the arguments that do not depend on the data
-``progress``     the argument of callbacks, and the progress bar
+``progress``     the argument of callbacks, and progress bars
 ``solvers/``     ways to the optimum, and the table of them
 ``convergence``  the criterion
 ``objective``    f, its gradient and its Hessian at a point
 ``penalty``      the terms that are added to the loss
 ``dataset``      the rows, and all passes over them
-``checkpoint``   results of passes on disk, to resume from
+``checkpoint``   results of passes in a file, from which training is resumed
 ``sampling``     which rows to draw for a sample
 ``family``       the kind of target: shapes, losses, labels
 ``targets``      targets as numbers, and class weights

@@ -14,11 +14,11 @@ from fastlogit.core import threads as _threads
 from fastlogit.core.memory import available
 from fastlogit.tables.source import open_table
 from fastlogit.tables.spool import spooled
-from fastlogit.training import first_read
 from fastlogit.training.fit_arrays import check_start, fit_arrays, train_problem
+from fastlogit.training.partitions import first_read
+from fastlogit.training.partitions.streamed import TablePartitions
 from fastlogit.training.progress import ReadingBar
-from fastlogit.training.streamed import TablePartitions
-from fastlogit.training.table import make_request, read_all
+from fastlogit.training.table.reading import make_request, read_all
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from fastlogit.tables.csv_options import CSVOptions
     from fastlogit.tables.table import Columns, Table
     from fastlogit.training.options import Options
-    from fastlogit.training.partitions import Partitions
+    from fastlogit.training.partitions.contract import Partitions
     from fastlogit.training.progress import Callback, Progress
-    from fastlogit.training.table_features import Request
+    from fastlogit.training.table.features import Request
     from fastlogit.training.targets import ClassWeight, Label
 
 

@@ -22,7 +22,7 @@ import pytest
 import fastlogit as fl
 from fastlogit.training import checkpoint as checkpoint_module
 from fastlogit.training.dataset import Dataset
-from fastlogit.training.partitioned import _SumsTask
+from fastlogit.training.partitions.dataset import _SumsTask
 
 RNG = np.random.default_rng(28)
 X = RNG.normal(size=(400, 3))
@@ -422,7 +422,7 @@ _KILL = """
 import json, os, random, signal, sys, time
 from pathlib import Path
 from fastlogit.cli import main
-from fastlogit.training.partitioned import _SumsTask
+from fastlogit.training.partitions.dataset import _SumsTask
 
 of_batch = _SumsTask.of_batch
 def slow(task, batch):

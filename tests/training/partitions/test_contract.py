@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fastlogit.tables.source import open_table
-from fastlogit.training.partitions import FAN_IN, Merger, as_header, merged
+from fastlogit.training.partitions.contract import FAN_IN, Merger, as_header, merged
 
 
 class Brackets:

@@ -13,7 +13,7 @@ from fastlogit.core.arrow import decoded, string_array
 from fastlogit.core.checks import BOOLEANS, listed, shown
 from fastlogit.tables.csv_options import NULLS, CellError, looks_missing
 from fastlogit.training import targets
-from fastlogit.training.categories import Categories, Place, is_number, missing_remedy
+from fastlogit.training.table.categories import Categories, Place, is_number, missing_remedy
 from fastlogit.training.targets import Targets
 
 if TYPE_CHECKING:

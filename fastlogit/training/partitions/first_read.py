@@ -10,19 +10,19 @@ import numpy as np
 from fastlogit.matrix import centring
 from fastlogit.training import problem
 from fastlogit.training.family import from_classes
-from fastlogit.training.partitioned import PartitionedDataset
-from fastlogit.training.roles import adding_remedies
-from fastlogit.training.row_reader import RowReader
-from fastlogit.training.survey import SurveyTask
-from fastlogit.training.table import must_have_offsets
-from fastlogit.training.table_columns import missing_row
-from fastlogit.training.table_features import (
+from fastlogit.training.partitions.dataset import PartitionedDataset
+from fastlogit.training.partitions.row_reader import RowReader
+from fastlogit.training.partitions.survey import SurveyTask
+from fastlogit.training.table.columns import missing_row
+from fastlogit.training.table.features import (
     Features,
     choose_features,
     label_notes,
     must_have_rows,
 )
-from fastlogit.training.table_labels import probability_targets
+from fastlogit.training.table.labels import probability_targets
+from fastlogit.training.table.reading import must_have_offsets
+from fastlogit.training.table.roles import adding_remedies
 from fastlogit.training.targets import Targets, factors_of_classes
 
 if TYPE_CHECKING:
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from fastlogit.models.model import LogisticModel
     from fastlogit.tables.table import Wanted
     from fastlogit.training.options import Options
-    from fastlogit.training.partitions import Partitions
-    from fastlogit.training.survey import Survey, TargetWeights
-    from fastlogit.training.table_features import Request
+    from fastlogit.training.partitions.contract import Partitions
+    from fastlogit.training.partitions.survey import Survey, TargetWeights
+    from fastlogit.training.table.features import Request
     from fastlogit.training.targets import ClassWeight
 
 # A large sample saves passes, and to train on it takes little time beside a pass.  It has at least

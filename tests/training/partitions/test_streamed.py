@@ -20,7 +20,7 @@ from sklearn.datasets import dump_svmlight_file
 import fastlogit as fl
 from fastlogit.tables.csv_options import CSVOptions
 from fastlogit.tables.source import open_table
-from fastlogit.training.streamed import TablePartitions
+from fastlogit.training.partitions.streamed import TablePartitions
 
 ROWS = 2000
 RNG = np.random.default_rng(11)
@@ -81,7 +81,7 @@ LABELS = {"npy": -1, "svm": None}
 def small_batches(monkeypatch):
     """Several batches and threads for files of a few kilobytes."""
     monkeypatch.setattr("fastlogit.tables.text_file._BLOCK_BYTES", 5000)
-    monkeypatch.setattr("fastlogit.training.streamed._ARRAY_BYTES", 4000)
+    monkeypatch.setattr("fastlogit.training.partitions.streamed._ARRAY_BYTES", 4000)
     monkeypatch.setattr("fastlogit.tables.array._THREAD_ROWS", 256)
     monkeypatch.setattr("fastlogit.tables.table.MOST_ROWS", 256)
 
@@ -275,7 +275,7 @@ FIT_AND_MEASURE = """
 import sys
 import fastlogit as fl
 from fastlogit.tables import table
-from fastlogit.training.partitions import Partitions
+from fastlogit.training.partitions.contract import Partitions
 
 def megabytes(field):
     lines = open("/proc/self/status").read().splitlines()

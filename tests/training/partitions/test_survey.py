@@ -8,9 +8,9 @@ import pyarrow.compute
 import pytest
 
 from fastlogit.tables.table import Batch
-from fastlogit.training.partitions import as_header, merged
-from fastlogit.training.survey import _MOST_LABELS, SurveyTask, _weights_of_numbers
-from fastlogit.training.table import make_request
+from fastlogit.training.partitions.contract import as_header, merged
+from fastlogit.training.partitions.survey import _MOST_LABELS, SurveyTask, _weights_of_numbers
+from fastlogit.training.table.reading import make_request
 from fastlogit.training.targets import MOST_CLASSES
 from tests.streaming import matrix_table, parts_table
 

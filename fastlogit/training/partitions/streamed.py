@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fastlogit.training.partitions import Partitions, as_header, merged
+from fastlogit.training.partitions.contract import Partitions, as_header, merged
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from fastlogit.tables.table import Batch, Table, Wanted
-    from fastlogit.training.partitions import R, Task
+    from fastlogit.training.partitions.contract import R, Task
     from fastlogit.training.progress import ReadingBar
 
 

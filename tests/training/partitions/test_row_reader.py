@@ -10,12 +10,12 @@ import pyarrow.compute
 import pytest
 from scipy import sparse
 
-from fastlogit.training import first_read
 from fastlogit.training.options import Options
-from fastlogit.training.streamed import TablePartitions
-from fastlogit.training.table import make_request, read_all
+from fastlogit.training.partitions import first_read
+from fastlogit.training.partitions.streamed import TablePartitions
+from fastlogit.training.table.reading import make_request, read_all
 from tests.streaming import matrix_table, parts_table
-from tests.training.test_survey import REQUEST
+from tests.training.partitions.test_survey import REQUEST
 
 RNG = np.random.default_rng(4)
 ROWS = 40

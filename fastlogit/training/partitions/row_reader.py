@@ -9,18 +9,18 @@ import numpy as np
 
 from fastlogit.core.checks import shown
 from fastlogit.matrix import as_matrix
-from fastlogit.training.categories import Categories
 from fastlogit.training.dataset import ArrayDataset
-from fastlogit.training.row_samples import take_rows
-from fastlogit.training.table_columns import (
+from fastlogit.training.partitions.row_samples import take_rows
+from fastlogit.training.table.categories import Categories
+from fastlogit.training.table.columns import (
     column_at,
     numeric_columns,
     read_columns,
     read_matrix,
     text_column,
 )
-from fastlogit.training.table_features import one_hot
-from fastlogit.training.table_labels import Labels, as_array, encode_labels, read_labels
+from fastlogit.training.table.features import one_hot
+from fastlogit.training.table.labels import Labels, as_array, encode_labels, read_labels
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from fastlogit.matrix import Matrix
     from fastlogit.tables.table import Batch, Table
     from fastlogit.training.family import Family
-    from fastlogit.training.roles import ColumnRoles
-    from fastlogit.training.table_features import TextFeatures
+    from fastlogit.training.table.features import TextFeatures
+    from fastlogit.training.table.roles import ColumnRoles
 
 
 @dataclass(frozen=True)

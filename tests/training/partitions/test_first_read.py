@@ -367,7 +367,7 @@ def test_few_passes(max_passes, solver):
 
 
 def test_many_rows_with_a_rare_category(monkeypatch):
-    monkeypatch.setattr("fastlogit.training.partitions.Partitions.sample_bytes", 1 << 20)
+    monkeypatch.setattr("fastlogit.training.partitions.contract.Partitions.sample_bytes", 1 << 20)
     rng = np.random.default_rng(1)
     rows = 60_000
     text = np.where(rng.random(rows) < 1e-3, "rare", rng.choice(["a", "b"], rows))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import sparse, stats
 
 from fastlogit.tables.table import Batch
-from fastlogit.training.row_samples import draw, random_numbers, take_rows
+from fastlogit.training.partitions.row_samples import draw, random_numbers, take_rows
 
 ROWS = 1000
 SEEDS = [0, 1, 2**31, 2**64, 2**200 + 7]

@@ -9,10 +9,9 @@ import numpy as np
 from fastlogit.core.checks import missing as checked_missing
 from fastlogit.core.checks import shown, true_or_false, whole_number
 from fastlogit.tables.source import open_table
-from fastlogit.training.categories import Categories
-from fastlogit.training.roles import adding_remedies, choose_roles, find_columns
-from fastlogit.training.table_columns import missing_row, read_columns, read_matrix
-from fastlogit.training.table_features import (
+from fastlogit.training.table.categories import Categories
+from fastlogit.training.table.columns import missing_row, read_columns, read_matrix
+from fastlogit.training.table.features import (
     Found,
     Request,
     choose_features,
@@ -20,12 +19,13 @@ from fastlogit.training.table_features import (
     must_have_rows,
     one_hot,
 )
-from fastlogit.training.table_labels import (
+from fastlogit.training.table.labels import (
     Labels,
     find_labels,
     must_be_absent,
     probability_targets,
 )
+from fastlogit.training.table.roles import adding_remedies, choose_roles, find_columns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from fastlogit.core.checks import Missing
     from fastlogit.tables.csv_options import CSVOptions
     from fastlogit.tables.table import Columns, Table
-    from fastlogit.training.roles import ColumnRoles
+    from fastlogit.training.table.roles import ColumnRoles
     from fastlogit.training.targets import Label
 
 # Few enough that the rows of X, which are filled column by column, stay in the cache.

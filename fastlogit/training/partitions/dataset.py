@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from fastlogit.training import row_samples, sampling
+from fastlogit.training import sampling
 from fastlogit.training.dataset import ArrayDataset, Dataset, DatasetSums
 from fastlogit.training.family import Margins
+from fastlogit.training.partitions import row_samples
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,9 +20,9 @@ if TYPE_CHECKING:
     from fastlogit.core.linalg import Vector
     from fastlogit.tables.table import Batch, Wanted
     from fastlogit.training.dataset import WantedSums
-    from fastlogit.training.partitions import Partitions, Task
-    from fastlogit.training.row_reader import RowReader
-    from fastlogit.training.row_samples import Rows, RowSample
+    from fastlogit.training.partitions.contract import Partitions, Task
+    from fastlogit.training.partitions.row_reader import RowReader
+    from fastlogit.training.partitions.row_samples import Rows, RowSample
 
 
 # Reading a row takes at least this many times as long as a pass over it in memory (measured).

@@ -15,7 +15,7 @@ from sklearn.datasets import dump_svmlight_file
 
 import fastlogit as fl
 from fastlogit.scoring import CSVOptions, evaluate, read_table
-from fastlogit.training.table_labels import encode_labels
+from fastlogit.training.table.labels import encode_labels
 
 X = [0.5, -1.5, 2.0, 1.0, -0.25]
 SECOND = [0, 1, 1, 0, 1]

@@ -13,7 +13,7 @@ import pytest
 
 import fastlogit as fl
 from fastlogit.scoring import CSVOptions, read_table
-from fastlogit.training.categories import Categories, choose_categories, find_categories
+from fastlogit.training.table.categories import Categories, choose_categories, find_categories
 from tests.scoring_data import write
 
 T = [0, 1, 1, 0]

@@ -10,7 +10,7 @@ from fastlogit.core.arrow import as_type, decoded_type, from_numpy, is_number
 from fastlogit.core.checks import TOLERANCE
 from fastlogit.matrix import onehot
 from fastlogit.tables.errors import ColumnError
-from fastlogit.training.roles import FINITE
+from fastlogit.training.table.roles import FINITE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from fastlogit.tables.table import Batch, Table
-    from fastlogit.training.categories import Categories
-    from fastlogit.training.roles import ColumnRoles
-    from fastlogit.training.table_labels import Labels
+    from fastlogit.training.table.categories import Categories
+    from fastlogit.training.table.labels import Labels
+    from fastlogit.training.table.roles import ColumnRoles
 
 
 class BatchColumns(NamedTuple):

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from fastlogit.matrix import as_matrix
-from fastlogit.training import first_read
 from fastlogit.training.dataset import ArrayDataset, NoPassLeftError
 from fastlogit.training.options import Options
-from fastlogit.training.streamed import TablePartitions
-from fastlogit.training.table import make_request
+from fastlogit.training.partitions import first_read
+from fastlogit.training.partitions.streamed import TablePartitions
+from fastlogit.training.table.reading import make_request
 from tests.streaming import matrix_table
-from tests.training.test_survey import REQUEST
+from tests.training.partitions.test_survey import REQUEST
 
 RNG = np.random.default_rng(6)
 ROWS = 3000

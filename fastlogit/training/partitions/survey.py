@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from fastlogit.training import row_samples
-from fastlogit.training.categories import Categories
-from fastlogit.training.table_columns import read_columns, read_matrix
-from fastlogit.training.table_features import Found
-from fastlogit.training.table_labels import Labels
+from fastlogit.training.partitions import row_samples
+from fastlogit.training.table.categories import Categories
+from fastlogit.training.table.columns import read_columns, read_matrix
+from fastlogit.training.table.features import Found
+from fastlogit.training.table.labels import Labels
 from fastlogit.training.targets import MOST_CLASSES
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
     from fastlogit.core.linalg import Vector
     from fastlogit.tables.table import Batch, Table
-    from fastlogit.training.roles import ColumnRoles
-    from fastlogit.training.row_samples import RowSample
+    from fastlogit.training.partitions.row_samples import RowSample
+    from fastlogit.training.table.roles import ColumnRoles
 
 # More different labels are an error, or numbers between 0 and 1.
 _MOST_LABELS = MOST_CLASSES + 1

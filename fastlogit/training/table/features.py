@@ -9,7 +9,7 @@ import numpy as np
 from fastlogit.core.checks import listed, shown
 from fastlogit.matrix import onehot
 from fastlogit.tables.record_batches import is_unnamed
-from fastlogit.training.categories import (
+from fastlogit.training.table.categories import (
     MOST_COLUMNS,
     choose_categories,
     find_categories,
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from fastlogit.tables.table import Table
-    from fastlogit.training.categories import Categories
-    from fastlogit.training.roles import ColumnRoles
-    from fastlogit.training.table_labels import Labels
+    from fastlogit.training.table.categories import Categories
+    from fastlogit.training.table.labels import Labels
+    from fastlogit.training.table.roles import ColumnRoles
     from fastlogit.training.targets import Label
 
 # In a table of at least this many rows, a note says if a column has a category for each row.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from fastlogit.core import checks
 from fastlogit.tables.errors import ColumnError
 from fastlogit.tables.table import Conflict
-from fastlogit.training.categories import Reason, refuse
+from fastlogit.training.table.categories import Reason, refuse
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
