@@ -285,7 +285,7 @@ def test_other_labels_are_errors_that_list_them(tmp_path, labels, message):
 
 
 def test_words_among_the_numbers_of_another_batch_are_told(tmp_path, monkeypatch):
-    monkeypatch.setattr("fastlogit.training.table._BATCH_ROWS", 3)
+    monkeypatch.setattr("fastlogit.training.table.reading._BATCH_ROWS", 3)
     for labels in (["0", "1", "1", "0", "?", "1"], ["?", "?", "?", "0", "1", "0"]):
         with pytest.raises(
             ValueError, match=r"as '\?' in row .*csv=CSVOptions\(null_values=\['\?', 'NA'"
@@ -321,7 +321,7 @@ def test_cells_are_read_alike_to_train_and_to_evaluate(tmp_path):
 @pytest.mark.parametrize("labels", [("true", "0", "1"), ("1", "False", "TRUE"), ("1", "0", "tRUE")])
 @pytest.mark.parametrize("batch_rows", [1, 2, 3])
 def test_booleans_and_0_and_1_are_one_label(tmp_path, monkeypatch, labels, batch_rows):
-    monkeypatch.setattr("fastlogit.training.table._BATCH_ROWS", batch_rows)
+    monkeypatch.setattr("fastlogit.training.table.reading._BATCH_ROWS", batch_rows)
     expected = ([1.0, 0.0, 1.0], (False, True))
     found = read_csv_labels(tmp_path, *labels)
     assert (found.t.tolist(), found.classes) == expected
@@ -335,7 +335,7 @@ def test_booleans_and_0_and_1_are_one_label(tmp_path, monkeypatch, labels, batch
 
 
 def test_words_among_the_booleans_of_another_batch_are_told(tmp_path, monkeypatch):
-    monkeypatch.setattr("fastlogit.training.table._BATCH_ROWS", 2)
+    monkeypatch.setattr("fastlogit.training.table.reading._BATCH_ROWS", 2)
     for labels in (["True", "False", "True", "maybe"], ["True", "maybe", "True", "False"]):
         with pytest.raises(ValueError, match="has booleans and other text, such as 'maybe' in row"):
             read_csv_labels(tmp_path, *labels)

@@ -165,7 +165,7 @@ def test_a_null_among_texts_is_told(tmp_path):
 
 
 def test_texts_of_many_batches_are_numbered_alike(monkeypatch):
-    monkeypatch.setattr("fastlogit.training.table._BATCH_ROWS", 7)
+    monkeypatch.setattr("fastlogit.training.table.reading._BATCH_ROWS", 7)
     rng = np.random.default_rng(1)
     texts = rng.integers(0, 30, 200).astype(str)
     codes = pa.array(texts).dictionary_encode()
