@@ -1,15 +1,14 @@
 """Score Dask arrays and data frames lazily, one partition at a time.
 
 Each partition is read once and scored on one thread, as Dask's schedulers already run several
-partitions at a time.  Arrays are scored by :mod:`fastlogit.linear` and data frames by
+partitions at a time.  Arrays are scored as by :mod:`fastlogit.linear` and data frames as by
 :func:`fastlogit.score`, with the same bits.
 """
 
 from __future__ import annotations
 
-import math
 import os
-from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import dask.array as da
@@ -18,26 +17,27 @@ import numpy as np
 from fastlogit import linear
 from fastlogit.classes import softmax
 from fastlogit.core import checks
+from fastlogit.dask.partitions import NAME, aligned, frame_batches
+from fastlogit.models import predictions
 from fastlogit.models.model import LogisticModel, loaded, warn_without_offset
-from fastlogit.scoring.run import score
-from fastlogit.scoring.scorer import Output, Scorer
-from fastlogit.tables.dask_frame import (
-    declared_schema,
-    is_dask_frame,
-    open_dask_frame,
-    partition_to_arrow,
-)
+from fastlogit.scoring.scorer import Scorer
+from fastlogit.tables.dask_frame import is_dask_frame, open_dask_frame
+from fastlogit.tables.errors import errors_naming
+from fastlogit.training.partitions.contract import as_header
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
     from fastlogit.core.checks import Missing
     from fastlogit.matrix.onehot import Unknown
+    from fastlogit.scoring.scorer import Output
+    from fastlogit.tables.table import Wanted
 
-__all__ = ["decision", "probability"]
+__all__ = ["decision", "predict", "probability", "score"]
 
+# A model, or the path of its file.
 Model = LogisticModel | str | os.PathLike[str]
 
 
@@ -96,7 +96,11 @@ def decision(
     >>> decision(X, model).compute()
     array([ 0.5,  0.5, -0.5])
     """
-    return _score("logit", X, model, offset, missing, unknown)
+    model = _model(model, offset)
+    if is_dask_frame(X):
+        return _as_series(X, model, "logit", offset=offset, missing=missing, unknown=unknown)
+    checks.missing(missing, ("error", "nan"))
+    return _score_array(linear.decision, X, model, offset, model.coef.shape[:-1])
 
 
 def probability(
@@ -139,22 +143,147 @@ def probability(
     >>> probability(X, model).compute()
     array([0.5       , 0.5       , 0.26894142])
     """
-    return _score("probability", X, model, offset, missing, unknown)
+    model = _model(model, offset)
+    if is_dask_frame(X):
+        return _as_series(X, model, "probability", offset=offset, missing=missing, unknown=unknown)
+    checks.missing(missing, ("error", "nan"))
+    function = linear.probability if model.coef.ndim == 1 else _class_probability
+    return _score_array(function, X, model, offset, model.coef.shape[:-1])
 
 
-def _score(
-    output: Output, X: Any, model: Model, offset: Any, missing: Missing, unknown: Unknown
+def predict(
+    X: Any,
+    model: Model,
+    *,
+    offset: Any = None,
+    threshold: float = 0.5,
+    missing: Missing = "error",
+    unknown: Unknown = "error",
 ) -> Any:
+    """Labels of rows: of two classes the second, where its probability is above `threshold`.
+
+    Of K classes the most probable, and of those that are equal the first.
+
+    Parameters
+    ----------
+    X, model, offset, missing, unknown
+        As in `decision`.
+    threshold : float
+        In [0, 1]; for two classes only.
+
+    Returns
+    -------
+    dask array (n,), or dask series
+        For an array the type of the classes: bool, int64, float64 or str; a row whose probability
+        is NaN is an error when its partition is computed.  For a data frame a series "label" with
+        its index, of a type that can be null, as the label of such a row is.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in `decision`, or if `threshold` is wrong.
+
+    Warns
+    -----
+    OffsetWarning
+        As in `decision`.
+
+    Examples
+    --------
+    >>> import dask.array as da
+    >>> import fastlogit as fl
+    >>> from fastlogit.dask import predict
+    >>> model = fl.LogisticModel([0.5, -0.5], 0.5, classes=("no", "yes"))
+    >>> X = da.from_array([[1.0, 2.0], [3.0, 2.0], [5.0, 8.0]], chunks=(2, 2))
+    >>> predict(X, model).compute().tolist()
+    ['no', 'yes', 'no']
+    """
+    model = _model(model, offset)
+    if is_dask_frame(X):
+        options = {"offset": offset, "missing": missing, "unknown": unknown}
+        return _as_series(X, model, "label", threshold=threshold, **options)
+    checks.missing(missing, ("error", "nan"))
+    threshold = predictions.checked_threshold(threshold, model.classes)
+    function = partial(_labels, classes=model.classes, threshold=threshold)
+    return _score_array(function, X, model, offset, (), np.array(model.classes).dtype)
+
+
+def score(
+    X: Any,
+    model: Model,
+    *,
+    output: Output | Sequence[Output] = "probability",
+    names: str | Sequence[str] | None = None,
+    keep: Sequence[str] = (),
+    offset: str | Sequence[str] | None = None,
+    threshold: float = 0.5,
+    missing: Missing = "error",
+    unknown: Unknown = "error",
+) -> Any:
+    """Score every row of a data frame, as :func:`fastlogit.score` does.
+
+    Parameters
+    ----------
+    X : dask data frame
+    model : LogisticModel, or path of its file
+    output, names, offset, threshold, missing, unknown
+        As in :func:`fastlogit.score`.
+    keep : sequence of str
+        Columns of X to return before the scores, as they are.
+
+    Returns
+    -------
+    dask data frame
+        With the partitions of X and its index; with ``missing="skip"`` without the rows that are
+        left out.  Labels have a type that can be null.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Before anything is computed, if X does not suit the model, or another argument is wrong.
+        Nulls and unknown categories are errors when their partition is computed; the message names
+        partition, column and row.
+
+    Warns
+    -----
+    OffsetWarning
+        As in `decision`.
+
+    Examples
+    --------
+    >>> import dask.dataframe as dd
+    >>> import pandas as pd
+    >>> import fastlogit as fl
+    >>> from fastlogit.dask import score
+    >>> model = fl.LogisticModel([2.0], 0.0, ("x",))
+    >>> X = dd.from_pandas(pd.DataFrame({"who": [7, 8], "x": [0.0, 0.5]}), npartitions=2)
+    >>> score(X, model, output=["label", "logit"], keep=["who"]).compute()
+       who  label  logit
+    0    7      0    0.0
+    1    8      1    1.0
+    """
+    if not is_dask_frame(X):
+        raise TypeError(
+            f"X must be a Dask data frame; got {type(X).__name__} (decision, probability and "
+            "predict take Dask arrays)"
+        )
+    return _score_frame(
+        X,
+        _model(model, offset),
+        keep=keep,
+        output=output,
+        names=names,
+        offset=offset,
+        threshold=threshold,
+        missing=missing,
+        unknown=unknown,
+    )
+
+
+def _model(model: Model, offset: Any) -> LogisticModel:
     model = loaded(model)
     warn_without_offset(model, offset)
-    checks.missing(missing, ("error", "nan"))
-    if is_dask_frame(X):
-        options = {"output": output, "offset": offset, "missing": missing, "unknown": unknown}
-        return _score_frame(X, model, options)
-    if not isinstance(X, da.Array):
-        raise TypeError(f"X must be a Dask array or data frame; got {type(X).__name__}")
-    probability = linear.probability if model.coef.ndim == 1 else _class_probability
-    return _score_array(linear.decision if output == "logit" else probability, X, model, offset)
+    return model
 
 
 # Arrays -----------------------------------------------------------------------------------
@@ -165,9 +294,24 @@ def _class_probability(*rows: Any, threads: int, **options: Any) -> NDArray[Any]
     return softmax(linear.decision(*rows, threads=threads, **options), threads=threads)
 
 
+def _labels(
+    *rows: Any, classes: tuple[Any, ...], threshold: float, threads: int, **options: Any
+) -> NDArray[Any]:
+    logits = linear.decision(*rows, threads=threads, **options)
+    return predictions.labels(predictions.class_numbers(logits, threshold, threads), classes)
+
+
 def _score_array(
-    function: Callable[..., NDArray[Any]], X: da.Array, model: LogisticModel, offset: Any
+    function: Callable[..., NDArray[Any]],
+    X: Any,
+    model: LogisticModel,
+    offset: Any,
+    columns: tuple[int, ...],
+    dtype: Any = np.float64,
 ) -> da.Array:
+    """The results of a function of rows, with these axes besides the rows."""
+    if not isinstance(X, da.Array):
+        raise TypeError(f"X must be a Dask array or data frame; got {type(X).__name__}")
     if X.ndim != 2:
         raise ValueError(f"X must have 2 axes; got shape {X.shape}")
     checks.real_array(np.zeros((1, 1), X.dtype), "X", 2, float16=True)  # checks the dtype
@@ -178,93 +322,92 @@ def _score_array(
         )
     X = X.rechunk({1: -1})
     offsets = [] if offset is None else [_offset_rows(offset, X, classes)]
-    columns: dict[str, Any] = {"drop_axis": 1}
-    if classes:
-        columns = {"chunks": (X.chunks[0], tuple(classes))}
+    empty = np.empty((0, *columns), dtype)
+    chunks = {"chunks": (X.chunks[0], columns)} if columns else {"drop_axis": 1}
     return X.map_blocks(
         _score_array_partition,
         *offsets,
         function=function,
         coef=model.coef,
         intercept=model.intercept,
-        dtype=np.float64,
-        meta=np.empty((0,) * model.coef.ndim),
-        **columns,
+        empty=empty,
+        dtype=dtype,
+        meta=empty,
+        **chunks,
     )
 
 
 def _offset_rows(offset: Any, X: da.Array, classes: list[int]) -> da.Array:
     """The offset as one column, or one for each class, chunked like the rows of X."""
-    axes = 1 + len(classes)
-    if isinstance(offset, da.Array):
-        given = offset
-        checks.real_array(np.zeros((1,) * given.ndim, given.dtype), "offset", axes)
-    else:
-        given = da.from_array(checks.real_array(offset, "offset", axes))
-    if classes and given.shape[1] != classes[0]:
+    rows = aligned(offset, "offset", X, 1 + len(classes), real=True)
+    if classes and rows.shape[1] != classes[0]:
         raise ValueError(
-            f"offset must have one column for each class, {classes[0]}; got shape {given.shape}"
+            f"offset must have one column for each class, {classes[0]}; got shape {rows.shape}"
         )
-    rows, known = X.shape[0], not (math.isnan(X.shape[0]) or math.isnan(given.shape[0]))
-    if known and given.shape[0] == rows:
-        given = given.rechunk({0: X.chunks[0]})
-    elif known or given.numblocks[0] != X.numblocks[0]:
-        raise ValueError(
-            f"offset must have one element for each row of X, {rows}, and the chunks of X if that "
-            f"is not known; got shape {given.shape} in {given.numblocks[0]} chunks"
-        )
-    return given.rechunk({1: -1}) if classes else given[:, None]
+    return rows if classes else rows[:, None]
 
 
 def _score_array_partition(
-    X: NDArray[Any],
+    X: Any,
     *offsets: NDArray[Any],
     function: Callable[..., NDArray[Any]],
     coef: NDArray[np.float64],
     intercept: float | NDArray[np.float64],
+    empty: NDArray[Any],
+    block_id: tuple[int, ...],
 ) -> NDArray[Any]:
     if X.shape[0] == 0:  # a filter may leave no rows
-        return np.empty((0, *coef.shape[:-1]))
+        return empty
     offset = None
     if offsets:
         offset = offsets[0][:, 0] if coef.ndim == 1 else offsets[0]
     # Only column-major partitions, which data frames give, are copied.
-    return function(np.ascontiguousarray(X), coef, intercept, offset=offset, threads=1)
+    rows = X if hasattr(X, "indptr") else np.ascontiguousarray(X)
+    with errors_naming(f"{NAME}, partition {block_id[0]}"):
+        return function(rows, coef, intercept, offset=offset, threads=1)
 
 
 # Data frames ------------------------------------------------------------------------------
 
 
-def _score_frame(X: Any, model: LogisticModel, options: dict[str, Any]) -> Any:
+def _as_series(X: Any, model: LogisticModel, output: Output, **options: Any) -> Any:
+    """A series of scores, or a data frame if there are several columns."""
+    checks.missing(options["missing"], ("error", "nan"))
+    scores = _score_frame(X, model, output=output, **options)
+    return scores[scores.columns[0]] if len(scores.columns) == 1 else scores
+
+
+def _score_frame(X: Any, model: LogisticModel, keep: Sequence[str] = (), **options: Any) -> Any:
     # The scorer checks model, columns and options before anything is computed.
-    scorer = Scorer(model, open_dask_frame("X", X), **options)
-    model = replace(model, with_offset=False)  # or each partition would warn again
-    chosen = X[[X.columns[column] for column in scorer.columns]]
-    return chosen.map_partitions(
-        _score_frame_partition,
-        model,
-        declared_schema(chosen),
-        options | {"names": scorer.names},
-        meta=_as_pandas(dict.fromkeys(scorer.names, np.empty(0)), X._meta.index),
-    )
+    table = as_header(open_dask_frame(NAME, X))
+    names = Scorer(model, table, keep=keep, **options).names
+    scorer = Scorer(model, table, **options | {"names": names})
+    wanted = table.want(scorer.columns, text=scorer.text, results=len(names))
+    read = [X.columns[column] for column in scorer.columns]
+    chosen = X[list(dict.fromkeys([*read, *keep]))]
+    meta = _score_frame_partition(chosen._meta, scorer, wanted, keep)
+    return chosen.map_partitions(_score_frame_partition, scorer, wanted, keep, meta=meta)
 
 
 def _score_frame_partition(
-    partition: Any, model: LogisticModel, schema: Any, options: dict[str, Any]
+    partition: Any,
+    scorer: Scorer,
+    wanted: Wanted,
+    keep: Sequence[str],
+    partition_info: dict[str, Any] | None = None,
 ) -> Any:
-    batches = list(score(model, partition_to_arrow(partition, schema), threads=1, **options))
-    scores = {
-        name: np.concatenate([np.empty(0), *(batch.column(name).to_numpy() for batch in batches)])
-        for name in options["names"]
-    }
-    return _as_pandas(scores, partition.index)
-
-
-def _as_pandas(scores: dict[str, NDArray[np.float64]], index: Any) -> Any:
-    """A series, or a data frame of several columns."""
     import pandas as pd
+    import pyarrow as pa
 
-    if len(scores) > 1:
-        return pd.DataFrame(scores, index)
-    ((name, values),) = scores.items()
-    return pd.Series(values, index, name=name)
+    number = 0 if partition_info is None else partition_info["number"]
+    batches = frame_batches(scorer.table, partition, number, wanted)
+    scored = [scorer.score_batch(batch) for batch in batches]
+    rows = pa.Table.from_batches([one.rows for one in scored], scorer.schema)
+    # Labels may be null, which neither int64 nor bool of NumPy can be.
+    nullable = {pa.int64(): pd.Int64Dtype(), pa.bool_(): pd.BooleanDtype()}
+    scores = rows.to_pandas(types_mapper=nullable.get)
+    skipped = np.concatenate([np.empty(0, np.int64), *(one.skipped for one in scored)])
+    kept = partition[list(keep)]
+    if skipped.size:
+        kept = kept.iloc[np.setdiff1d(np.arange(len(partition)), skipped)]
+    return kept.assign(**{name: column.array for name, column in scores.items()})

@@ -2,48 +2,31 @@
 
 from __future__ import annotations
 
-import math
 import time
-from functools import cache
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
-import dask
-import dask.array as da
 import numpy as np
 
-from fastlogit.core import checks
 from fastlogit.core.warning import warn_caller
-from fastlogit.partitions import partition_batches
-from fastlogit.tables.array import array_dtypes
-from fastlogit.tables.dask_frame import (
-    is_dask_frame,
-    open_dask_frame,
-    partition_to_arrow,
-)
-from fastlogit.tables.errors import errors_naming
-from fastlogit.tables.table import Batch, Table
+from fastlogit.dask.partitions import array_partitions, frame_partitions
+from fastlogit.tables.dask_frame import is_dask_frame
 from fastlogit.training.fit_table import fit_partitions
 from fastlogit.training.options import Options
-from fastlogit.training.partitions.contract import FAN_IN, Partitions, as_header, merged, nothing
 from fastlogit.training.table.reading import make_request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import ArrayLike
 
     from fastlogit.core.checks import Missing
     from fastlogit.models.model import LogisticModel
-    from fastlogit.tables.table import Columns, Wanted
+    from fastlogit.tables.table import Columns
     from fastlogit.training.options import OnSeparation
-    from fastlogit.training.partitions.contract import R, Task
     from fastlogit.training.progress import Callback
     from fastlogit.training.targets import ClassWeight, Label
 
-__all__ = ["DaskPartitions", "fit"]
-
-# How messages name the data.
-_NAME = "X"
+__all__ = ["fit"]
 
 
 def fit(
@@ -119,8 +102,8 @@ def fit(
     -----
     A pass is one task for each partition and a tree of merges.  What travels is θ, and the sums of
     each partition: one number for each coefficient, or for each pair of them with the solver
-    "newton".  A collection that is not persisted is computed again in each pass.  On the dashboard,
-    the tasks of the third read are ``fastlogit-pass-3``.
+    "newton".  A collection that is not persisted is computed again in each pass.  Dashboards call
+    the tasks of the third pass ``fastlogit_pass_3``; after a hyphen they would omit the number.
 
     Examples
     --------
@@ -145,19 +128,14 @@ def fit(
         threads=threads,
     )
     is_frame = is_dask_frame(X)
-    if not is_frame and not isinstance(X, da.Array):
-        raise TypeError(f"X must be a Dask array or data frame; got {type(X).__name__}")
-    if is_frame and t is not None:
-        raise TypeError("t must not be given for a data frame, whose target is the column label")
-    if not is_frame and t is None:
-        raise TypeError("t must be given for an array")
-    partitions = _frame_partitions(X) if is_frame else _array_partitions(X, t, weight, offset)
+    rows = {"weight": weight, "offset": offset}
+    columns = rows if is_frame else dict.fromkeys(rows)
+    partitions = frame_partitions(X, t) if is_frame else array_partitions(X, t, label, **rows)
     request = make_request(
         partitions.header,
         label,
+        **columns,
         positive=positive,
-        weight=weight if is_frame else None,
-        offset=offset if is_frame else None,
         missing=missing,
         categorical=categorical,
         ignore=ignore,
@@ -178,208 +156,3 @@ def fit(
     for warning in (*map(UserWarning, fitted.notes), *fitted.warnings):
         warn_caller(warning)
     return fitted.model
-
-
-class DaskPartitions(Partitions):
-    """Partitions of a Dask collection, read by tasks of a graph.
-
-    Parameters
-    ----------
-    header : Table
-        The columns.
-    partitions : function of a tuple of int
-        Returns a list of Delayed with the columns at these positions.
-    batches : function of (Table, partition, number, Wanted)
-        Yields the batches of a partition.
-    """
-
-    def __init__(
-        self,
-        header: Table,
-        partitions: Callable[[tuple[int, ...]], list[Any]],
-        batches: Callable[[Table, Any, int, Wanted], Iterable[Batch]],
-    ) -> None:
-        self.header = header
-        self._partitions, self._batches = cache(partitions), batches
-        self._passes = 0
-
-    # Each partition sends its share.
-    sample_bytes = 1 << 23
-
-    def count(self, wanted: Wanted) -> int:
-        """The number of partitions."""
-        return len(self._partitions(tuple(wanted.columns)))
-
-    def run(self, task: Task[R], wanted: Wanted) -> R | None:
-        """The result of a task for all partitions in order; None if there are none."""
-        self._passes += 1
-        name = f"fastlogit-pass-{self._passes}"
-        # One node of the graph, as θ would otherwise be copied for each partition.
-        work = (self._batches, self.header, task, wanted)
-        shared = dask.delayed(work, name=f"{name}-θ", traverse=False)
-        partitions = self._partitions(tuple(wanted.columns))
-        results = [
-            dask.delayed(_of_partition)(shared, partition, number, dask_key_name=(name, number))
-            for number, partition in enumerate(partitions)
-        ]
-        level = 0
-        while len(results) > 1:
-            level += 1
-            groups = [results[i : i + FAN_IN] for i in range(0, len(results), FAN_IN)]
-            results = [
-                dask.delayed(_merge)(
-                    shared, group, dask_key_name=(f"fastlogit-merge-{self._passes}", level, place)
-                )
-                for place, group in enumerate(groups)
-            ]
-        if not results:
-            return None
-        with _clear_errors(partitions, name):
-            (result,) = dask.compute(results[0])
-        return result  # type: ignore[no-any-return]
-
-
-def _of_partition(work: Any, partition: Any, number: int) -> Any:
-    """The result of the batches of a partition."""
-    batches, header, task, wanted = work
-    return merged(task, map(task.of_batch, batches(header, partition, number, wanted)))
-
-
-def _merge(work: Any, results: list[Any]) -> Any:
-    _, _, task, _ = work
-    present = [result for result in results if result is not None]
-    if len(present) < 2:
-        return present[0] if present else None
-    return task.merge(present)
-
-
-class _clear_errors:  # noqa: N801  a context manager
-    """Errors of a cluster, in words that name the partition or the remedy."""
-
-    def __init__(self, partitions: Sequence[Any], name: str) -> None:
-        self.keys = {str(one.key): number for number, one in enumerate(partitions)}
-        self.keys |= {str((name, number)): number for number in range(len(partitions))}
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: Any, error: Any, _: Any) -> None:
-        if kind is None:
-            return
-        if kind.__name__ == "KilledWorker":
-            number = self.keys.get(str(getattr(error, "task", "")))
-            where = "a task" if number is None else f"partition {number}"
-            raise RuntimeError(
-                f"{_NAME}: {where} ended every worker that read it: it may need more memory than a "
-                f"worker has ({error})"
-            ) from error
-        lacks = getattr(error, "name", None) == "fastlogit" or "'fastlogit'" in str(error)
-        if issubclass(kind, ImportError | RuntimeError) and lacks:
-            raise RuntimeError(
-                "a worker or the scheduler has no fastlogit: install the same version there"
-            ) from error
-
-
-# Data frames -------------------------------------------------------------------------------
-
-
-def _frame_partitions(frame: Any) -> DaskPartitions:
-    header = as_header(open_dask_frame(_NAME, frame))
-
-    def partitions(columns: tuple[int, ...]) -> list[Any]:
-        chosen = frame[[frame.columns[column] for column in columns]]
-        return list(chosen.to_delayed())
-
-    return DaskPartitions(header, partitions, _frame_batches)
-
-
-def _frame_batches(header: Table, partition: Any, number: int, wanted: Wanted) -> Iterator[Batch]:
-    """The batches of a partition, a data frame of pandas."""
-    with errors_naming(f"{header.name}, partition {number}"):
-        rows = partition_to_arrow(partition, header.schema)
-    yield from partition_batches(header, number, rows.to_batches(), wanted)
-
-
-# Arrays -----------------------------------------------------------------------------------
-
-
-def _array_partitions(X: da.Array, t: Any, weight: Any, offset: Any) -> DaskPartitions:
-    if X.ndim != 2:
-        raise ValueError(f"X must have 2 axes; got shape {X.shape}")
-    if math.isnan(X.shape[1]) or X.shape[1] == 0:
-        raise ValueError(f"X must have a known number of columns, at least 1; got {X.shape[1]}")
-    checks.real_array(np.zeros((1, 1), X.dtype), "X", 2)  # checks the dtype
-    X = X.rechunk({1: -1})
-    targets = aligned(t, "t", X, 1)
-    columns = [targets, None, None]
-    if weight is not None:
-        columns[1] = aligned(weight, "weight", X, 1, real=True)
-    if offset is not None:
-        columns[2] = aligned(offset, "offset", X, np.ndim(offset), real=True)
-    blocks = [
-        [None] * X.numblocks[0] if one is None else one.to_delayed().ravel().tolist()
-        for one in (X, *columns)
-    ]
-    parts = [dask.delayed(tuple)(list(several)) for several in zip(*blocks, strict=True)]
-    dtypes = array_dtypes(X.dtype, X.shape[1])
-    kind = targets.dtype.kind
-    header = Table(_NAME, None, dtypes, None, (), nothing, has_labels=True, label_kind=kind)
-    return DaskPartitions(header, lambda _: parts, _array_batches)
-
-
-def aligned(given: Any, name: str, X: da.Array, axes: int, *, real: bool = False) -> da.Array:
-    """An array with a row for each row of X, chunked like the rows of X."""
-    if not isinstance(given, da.Array):
-        given = np.asarray(given)
-        if real:
-            checks.real_array(given, name, axes)
-        given = da.from_array(given, chunks=-1)
-    if given.ndim != axes or axes not in (1, 2):
-        raise ValueError(f"{name} must have one axis; got shape {given.shape}")
-    rows, known = X.shape[0], not (math.isnan(X.shape[0]) or math.isnan(given.shape[0]))
-    if known and given.shape[0] == rows:
-        given = given.rechunk({0: X.chunks[0]})
-    elif known or given.numblocks[0] != X.numblocks[0]:
-        raise ValueError(
-            f"{name} must have one element for each row of X, {rows}, and the chunks of X if that "
-            f"is not known; got shape {given.shape} in {given.numblocks[0]} chunks"
-        )
-    return given.rechunk({1: -1}) if axes == 2 else given
-
-
-def _array_batches(
-    header: Table, partition: tuple[Any, ...], number: int, _: Wanted
-) -> Iterator[Batch]:
-    """The only batch of a partition: blocks of X, t, weight and offset."""
-    X, t, weight, offset = partition
-    place = f"{header.name}, partition {number}"
-    for name, one in (("t", t), ("weight", weight), ("offset", offset)):
-        if one is not None and len(one) != X.shape[0]:
-            raise ValueError(f"{place}: {name} must have {X.shape[0]} rows, as X; got {len(one)}")
-    if X.shape[0] == 0:  # a filter may leave no rows
-        return
-    for name, one, least in (("weight", weight, 0.0), ("offset", offset, -math.inf)):
-        if one is not None:
-            good = np.isfinite(one) & (one >= least)
-            if not good.all():
-                row = int(np.argwhere(~good)[0][0])
-                rule = "be finite" + (" and not negative" if name == "weight" else "")
-                raise ValueError(f"{place}: {name} must {rule}; got {one[row]} in row {row}")
-    yield Batch(
-        X if hasattr(X, "indptr") else np.asarray(X),
-        place,
-        0,
-        _labels(np.asarray(t)),
-        weight=None if weight is None else np.asarray(weight, np.float64),
-        offset=None if offset is None else np.asarray(offset, np.float64),
-        number=number,
-    )
-
-
-def _labels(t: Any) -> Any:
-    """Numbers as they are; texts as an Arrow array, with nulls for missing labels."""
-    if t.dtype.kind not in "OUT":
-        return t
-    import pyarrow as pa
-
-    return pa.array(t.tolist())

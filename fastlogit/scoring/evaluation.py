@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from copy import copy
 from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 
 import numpy as np
@@ -154,14 +155,7 @@ def evaluate(
     """
     model = loaded(model)
     warn_without_offset(model, offset)
-    threshold = predictions.checked_threshold(threshold, model.classes)
-    found: Any
-    if len(model.classes) > 2:
-        found = MulticlassEvaluator(model.classes, top, threads)
-    elif top is None:
-        found = Evaluator(threshold, threads)
-    else:
-        raise ValueError("top must go with more than two classes; the model has 2")
+    found = make_evaluator(model.classes, threshold, top, threads)
     for rows in read_observations(
         model,
         source,
@@ -176,6 +170,21 @@ def evaluate(
     ):
         found.add(rows.z, rows.t)
     return found.result()
+
+
+def make_evaluator(
+    labels: tuple[Any, ...],
+    threshold: float,
+    top: Sequence[int] | None,
+    threads: SupportsIndex | None,
+) -> Evaluator | MulticlassEvaluator:
+    """An evaluator of a model with these classes; arguments as in `evaluate`."""
+    threshold = predictions.checked_threshold(threshold, labels)
+    if len(labels) > 2:
+        return MulticlassEvaluator(labels, top, threads)
+    if top is not None:
+        raise ValueError("top must go with more than two classes; the model has 2")
+    return Evaluator(threshold, threads)
 
 
 class Evaluator:
@@ -203,6 +212,15 @@ class Evaluator:
         self.correct += int(np.count_nonzero((y > self.threshold) == is_second))
         self.roc.add(z, is_second)
         self.calibration.add(y[:, np.newaxis], np.flatnonzero(is_second))
+
+    def merge(self, other: Evaluator) -> Evaluator:
+        """The measures of these and of other rows, as a new object."""
+        both = copy(self)
+        for name in ("rows", "skipped", "positives", "correct", "losses", "squares"):
+            setattr(both, name, getattr(self, name) + getattr(other, name))
+        both.roc = self.roc.merge(other.roc)
+        both.calibration = self.calibration.merge(other.calibration)
+        return both
 
     def result(self) -> Evaluation:
         """The measures of all rows."""

@@ -63,6 +63,12 @@ class Calibration:
         )
         self.sums += np.reshape(added, self.sums.shape)
 
+    def merge(self, other: Calibration) -> Calibration:
+        """The calibration of these and of other rows, as a new object."""
+        both = Calibration()
+        both.sums = self.sums + other.sums
+        return both
+
     def result(self) -> list[list[Bin]]:
         """The bins of each class, those with rows."""
         edges = np.linspace(0.0, 1.0, _BINS + 1).tolist()

@@ -121,7 +121,7 @@ class ModelColumns:
         """Logits of `data`, these columns of a batch; messages name the batch's file and row."""
         if hasattr(data, "schema") and self.missing == "error":
             _refuse_nulls(data, batch)
-        offset, unknown = None, 0
+        offset, unknown = batch.offset, 0
         numbers = data
         if self.encodings:
             count = self.coef.shape[-1]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from copy import copy
 from typing import TYPE_CHECKING, Any, NamedTuple, SupportsIndex
 
 import numpy as np
@@ -215,6 +216,15 @@ class MulticlassEvaluator:
         odds = predictions.log_odds(Z, self.threads)
         for k, column in enumerate(np.ascontiguousarray(odds.T)):
             self.areas[k].add(column, numbers == k)
+
+    def merge(self, other: MulticlassEvaluator) -> MulticlassEvaluator:
+        """The measures of these and of other rows, as a new object."""
+        both = copy(self)
+        for name in ("rows", "skipped", "losses", "squares", "ranks", "counts", "confusion"):
+            setattr(both, name, getattr(self, name) + getattr(other, name))
+        both.calibration = self.calibration.merge(other.calibration)
+        both.areas = [one.merge(more) for one, more in zip(self.areas, other.areas, strict=True)]
+        return both
 
     def result(self) -> MulticlassEvaluation:
         """The measures of all rows."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from fastlogit.matrix.onehot import Unknown
     from fastlogit.models.model import LogisticModel
     from fastlogit.tables.csv_options import CSVOptions
-    from fastlogit.tables.table import Batch, Columns, ReadProgress
+    from fastlogit.tables.table import Batch, Columns, ReadProgress, Table
 
 
 class Observations(NamedTuple):
@@ -49,47 +49,88 @@ def read_observations(
     with_features: bool = False,
 ) -> Iterator[Observations]:
     """Observations of each batch of a table; arguments and errors as in `evaluate`."""
-    checks.missing(missing, ("error", "skip"))
     checks.function(progress, "progress")
     table = open_model_table(source, model, offset, source_format, csv)
-    targets = find_labels(table, label)
-    if len(targets) > 1:
-        raise ValueError(f"{table.name}: label must be one column; got {len(targets)}")
-    target = targets[0] if targets else None
-    in_array = target if table.names is None else None
-    features = ModelColumns(
-        model, table, offset=offset, missing="nan", unknown=unknown, without=target, threads=1
+    observer = Observer(
+        model,
+        table,
+        label,
+        offset=offset,
+        missing=missing,
+        unknown=unknown,
     )
-    columns, text = list(features.positions), set(features.text)
-    if target is not None:
-        if target in features.offsets or (target in columns and in_array is None):
-            role = "the offset" if target in features.offsets else "a feature of the model"
-            raise ValueError(
-                f"{table.name}: {table.describe(target)} is {role}, so it cannot be the label"
-            )
-        columns.append(target)
-        text.add(target)
 
     def observe(batch: Batch) -> tuple[Observations, int | None]:
-        X, labels = _split(batch, len(features.positions), in_array)
-        z, _ = features.logits(X, batch)
-        labels = read_labels(table, labels, model.classes, batch)
-        t = encode_labels(labels, model.classes, batch.file, batch.first)
-        if missing == "error":
-            _refuse_missing(z, t, X, batch)
-        return Observations(z, t, X if with_features else None), batch.bytes_read
+        found = observer.observe(batch)
+        return found if with_features else found._replace(X=None), batch.bytes_read
 
     rows = known = 0
-    wanted = table.want(
-        columns, text=text, threads=_threads.resolve(threads), results=len(model.classes)
-    )
+    wanted = observer.wanted._replace(threads=_threads.resolve(threads))
     for found, bytes_read in table.map(observe, wanted):
         yield found
         rows += found.t.size
         known += int(np.count_nonzero(~(without_score(found.z) | np.isnan(found.t))))
         if progress is not None:
             progress(table.progress(rows, bytes_read))
-    if known == 0:
+    must_be_known(table, known)
+
+
+class Observer:
+    """Reads logits and labels from the batches of a table; arguments as in `evaluate`.
+
+    Attributes
+    ----------
+    table : Table
+    wanted : tables.table.Wanted
+        The columns to read.
+    """
+
+    def __init__(
+        self,
+        model: LogisticModel,
+        table: Table,
+        label: str | int | None,
+        *,
+        offset: Columns = None,
+        missing: Missing = "skip",
+        unknown: Unknown = "error",
+    ) -> None:
+        checks.missing(missing, ("error", "skip"))
+        targets = find_labels(table, label)
+        if len(targets) > 1:
+            raise ValueError(f"{table.name}: label must be one column; got {len(targets)}")
+        target = targets[0] if targets else None
+        features = ModelColumns(
+            model, table, offset=offset, missing="nan", unknown=unknown, without=target, threads=1
+        )
+        columns, text = list(features.positions), set(features.text)
+        in_array = target if table.names is None else None
+        if target is not None:
+            if target in features.offsets or (target in columns and in_array is None):
+                role = "the offset" if target in features.offsets else "a feature of the model"
+                raise ValueError(
+                    f"{table.name}: {table.describe(target)} is {role}, so it cannot be the label"
+                )
+            columns.append(target)
+            text.add(target)
+        self.table, self.wanted = table, table.want(columns, text=text, results=len(model.classes))
+        self._classes, self._features, self._missing = model.classes, features, missing
+        self._in_array = in_array
+
+    def observe(self, batch: Batch) -> Observations:
+        """The observations of a batch."""
+        X, labels = _split(batch, len(self._features.positions), self._in_array)
+        z, _ = self._features.logits(X, batch)
+        labels = read_labels(self.table, labels, self._classes, batch)
+        t = encode_labels(labels, self._classes, batch.file, batch.first)
+        if self._missing == "error":
+            _refuse_missing(z, t, X, batch)
+        return Observations(z, t, X)
+
+
+def must_be_known(table: Table, rows: int) -> None:
+    """Raise a ValueError if no row has both a label and a score."""
+    if rows == 0:
         raise ValueError(f"{table.name}: has no row with a label and a score")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from copy import copy
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,6 +40,19 @@ class RocArea:
         """Add rows with logits z and targets t."""
         self.rows += z.size
         self.kept.append((z, t))
+        self._count_many()
+
+    def merge(self, other: RocArea) -> RocArea:
+        """The area of these and of other rows, as a new object; both have the same limits."""
+        both = copy(self)
+        both.rows, both.kept = self.rows + other.rows, self.kept + other.kept
+        counts = [one for one in (self.counts, other.counts) if one is not None]
+        both.counts = np.sum(counts, axis=0) if counts else None
+        both._count_many()
+        return both
+
+    def _count_many(self) -> None:
+        """Count the logits that are kept if they are too many."""
         if self.rows > self.most:
             if self.counts is None:
                 self.counts = np.zeros((2, 1 << self.bits), np.int64)
@@ -46,7 +60,7 @@ class RocArea:
                 bins = _bins(z, self.bits)
                 for label in (0, 1):
                     self.counts[label] += np.bincount(bins[t == label], minlength=1 << self.bits)
-            self.kept.clear()
+            self.kept = []
 
     def result(self) -> tuple[float, float]:
         """The area and a bound of its error."""

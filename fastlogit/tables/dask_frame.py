@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastlogit.core.arrow import common_type
+from fastlogit.core.arrow import common_type, is_number
 from fastlogit.core.checks import shown
 from fastlogit.tables.errors import errors_naming
 from fastlogit.tables.record_batches import split_batches, typed_table
@@ -64,8 +64,9 @@ def declared_schema(frame: Any) -> Any:
 def partition_to_arrow(partition: Any, schema: Any) -> Any:
     """Convert a partition, a data frame of pandas, to an Arrow table without an index.
 
-    A column without any value gets the type in `schema`, as pandas may have given it another.
-    Any other column raises a ValueError if its type does not fit the declared one.
+    A column without any value gets the type in `schema`, as pandas may have given it another, and
+    so do booleans where numbers are declared.  Any other column raises a ValueError if its type
+    does not fit the declared one.
     """
     import pyarrow as pa
 
@@ -74,6 +75,8 @@ def partition_to_arrow(partition: Any, schema: Any) -> Any:
         column, kind = table.column(place), schema.field(name).type
         if column.null_count == len(column) and column.type != kind:
             table = table.set_column(place, name, pa.nulls(len(column), kind))
+        elif pa.types.is_boolean(column.type) and is_number(kind):
+            table = table.set_column(place, name, column.cast(kind))
         else:
             must_fit(name, column.type, kind)
     return table
@@ -84,11 +87,18 @@ def must_fit(name: str, kind: Any, declared: Any) -> None:
 
     Text must be declared for text, and float64 where that is needed.
     """
+    if not _fits(kind, declared):
+        raise ValueError(f"column {shown(name)} holds {kind}, and the table declares {declared}")
+
+
+def _fits(kind: Any, declared: Any) -> bool:
+    """Whether the declared type promises enough."""
     common = common_type([kind, declared])
-    if common is not None:
-        found, expected = numpy_dtype(common), numpy_dtype(declared)
-        if isinstance(found, str) or isinstance(expected, str):
-            return
-        if np.result_type(np.float32, found) == np.result_type(np.float32, expected):
-            return
-    raise ValueError(f"column {shown(name)} holds {kind}, and the table declares {declared}")
+    if common is None:
+        return False
+    found, expected = numpy_dtype(common), numpy_dtype(declared)
+    if isinstance(found, str) or isinstance(expected, str):
+        return True
+    if expected == np.bool_:
+        return found == np.bool_
+    return bool(np.result_type(np.float32, found) == np.result_type(np.float32, expected))

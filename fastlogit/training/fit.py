@@ -222,6 +222,7 @@ def fit(
     >>> model.predict_proba([[0.0]]).round(2)
     array([[0.04, 0.85, 0.12]])
     """
+    _must_be_in_memory(X)
     columns: Any = {"weight": weight, "offset": offset}
     table = TableOptions(
         **columns,
@@ -273,6 +274,15 @@ def fit(
     for warning in found:
         warn_caller(warning)
     return model
+
+
+def _must_be_in_memory(X: Any) -> None:
+    """Raise a TypeError for a collection of Dask, which other code would compute as a whole."""
+    if type(X).__module__.startswith(("dask.", "dask_expr.")):
+        raise TypeError(
+            f"X must be in memory; got {type(X).__name__} of Dask (fastlogit.dask.fit trains where "
+            "its partitions are)"
+        )
 
 
 def _must_be_table(X: Any, label: Columns, **others: Any) -> None:

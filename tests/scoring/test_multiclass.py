@@ -33,7 +33,7 @@ def found(request, monkeypatch, tmp_path):
     if request.param == "bins":
         monkeypatch.setattr(roc, "EXACT_ROWS", 2000)
     pq.write_table(TABLE, tmp_path / "x.parquet", row_group_size=700)
-    monkeypatch.setattr("fastlogit.tables.table._MOST_ROWS", 700)
+    monkeypatch.setattr("fastlogit.tables.table.MOST_ROWS", 700)
     return evaluate(MODEL, tmp_path / "x.parquet", "t")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -94,7 +95,8 @@ class Labels:
     """
 
     def __init__(self, table: Table, position: int | None) -> None:
-        self.table, self.position = table, position
+        # Not the table, as the labels of each batch may travel.
+        self.source, self.csv = table.name, table.csv
         self.name = "the label" if position is None else table.describe(position)
         self.kind = table.label_kind if position is None else _dtype_kind(table, position)
         self.texts = Categories()
@@ -113,8 +115,9 @@ class Labels:
 
         column = decoded(column)
         if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-            return self._parse_cells(column) if self.table.csv else column.cast(pa.string())
+            return self._parse_cells(column) if self.csv else column.cast(pa.string())
         if pa.types.is_boolean(column.type):
+            self.has_booleans |= self.kind == "O"  # objects, which may be anything
             column = column.cast(pa.uint8())
         return self._as_float64(arrow.numbers(column).to_numpy(zero_copy_only=False))
 
@@ -122,11 +125,11 @@ class Labels:
         """The labels of a batch of a CSV, whose booleans are texts."""
         from pyarrow import compute
 
-        assert self.table.csv is not None
-        texts = _stripped(self.table.csv, column)
+        assert self.csv is not None
+        texts = _stripped(self.csv, column)
         is_boolean = _are_booleans(texts)
         try:
-            numbers = _parse_numbers(self.table.csv, texts, is_boolean)
+            numbers = _parse_numbers(self.csv, texts, is_boolean)
         except CellError:
             return texts
         self.has_booleans |= bool(compute.any(is_boolean).as_py())
@@ -141,7 +144,7 @@ class Labels:
 
     def _must_be_exact(self, beyond: NDArray[np.bool_]) -> None:
         if beyond.any():
-            raise ValueError(f"{self.table.name}: {self.name} must have labels within ±2**53")
+            raise ValueError(f"{self.source}: {self.name} must have labels within ±2**53")
 
     def add(self, values: Any, file: str, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """Numbers that stand for the labels of some rows of a file; no label may be missing."""
@@ -164,7 +167,7 @@ class Labels:
 
     def merge(self, other: Labels) -> Labels:
         """The labels of these rows and of later ones, as a new object."""
-        both = Labels(self.table, self.position)
+        both = copy(self)
         both.texts = self.texts.merge(other.texts)
         both._must_be_classes(both.texts.numbers)
         both.number = other.number if self.number is None else self.number
@@ -193,7 +196,7 @@ class Labels:
     def notes(self, classes: Sequence[Any]) -> list[str]:
         """Notes on labels, more than two, that may be mistakes."""
         texts = [label for label in classes if isinstance(label, str) and len(classes) > 2]
-        where = f"{self.name} of {self.table.name}"
+        where = f"{self.name} of {self.source}"
         notes = [f"{where} has {len(classes):,} different labels"] * (len(classes) > _MANY_LABELS)
         notes += [
             f"{where} has the label {shown(text)}, which looks like a missing value"
@@ -209,12 +212,12 @@ class Labels:
 
     def _text_targets(self, codes: NDArray[np.float64]) -> Targets:
         texts = list(self.texts.numbers)
-        if not self.table.typed:
+        if self.csv is not None:
             self._must_not_be_mixed(texts)
             self._must_not_look_missing(texts)
         if len(texts) < 2:
             raise ValueError(
-                f"{self.table.name}: {self.name} must have two different labels; "
+                f"{self.source}: {self.name} must have two different labels; "
                 f"got {len(texts)}: {listed(texts)}"
             )
         classes = sorted(texts)
@@ -224,8 +227,8 @@ class Labels:
 
     def _must_not_be_mixed(self, texts: list[str]) -> None:
         """Raise a ValueError if a CSV's labels are numbers or booleans, and words."""
-        numbers = [text for text in texts if is_number(text, self.table.csv)]
-        words = [text for text in texts if not is_number(text, self.table.csv)]
+        numbers = [text for text in texts if is_number(text, self.csv)]
+        words = [text for text in texts if not is_number(text, self.csv)]
         others = [word for word in words if word.lower() not in BOOLEANS]
         # Two texts are two labels; of more, booleans and others cannot all be meant.
         has_booleans = len(texts) > 2 and len(others) < len(words)
@@ -238,7 +241,7 @@ class Labels:
             file, row = self.texts.places[self.texts.numbers[others[0]]]
             raise ValueError(
                 f"{file}: {self.name} has {has} and other text, such as {shown(others[0])} "
-                f"in row {row}{missing_remedy(others, self.table.csv)}"
+                f"in row {row}{missing_remedy(others, self.csv)}"
             )
 
     def _must_not_look_missing(self, texts: list[str]) -> None:
@@ -246,27 +249,27 @@ class Labels:
 
         It is a label if the caller gives the missing values.
         """
-        csv = self.table.csv
+        csv = self.csv
         nulls = sorted(filter(looks_missing, texts))
         if csv is None or csv.null_values != NULLS or not 2 < len(texts) > len(nulls) > 0:
             return
         if remedy := missing_remedy(nulls, csv):
             given = list(filter(None, NULLS))
             raise ValueError(
-                f"{self.table.name}: {self.name} must have labels that do not look like missing "
+                f"{self.source}: {self.name} must have labels that do not look like missing "
                 f"values; got {len(texts)}: {listed(sorted(texts))}{remedy}; "
                 f"csv=CSVOptions(null_values={given!r}) takes {listed(nulls)} as labels"
             )
 
     def _must_be_classes(self, labels: Collection[Any], rows: int = 0) -> None:
         """Raise a ValueError if the labels are too many for classes."""
-        targets.must_be_classes(f"{self.table.name}: {self.name}", labels, rows)
+        targets.must_be_classes(f"{self.source}: {self.name}", labels, rows)
 
     def _number_targets(self, values: NDArray[np.float64]) -> Targets:
         others = values[(values != 0.0) & (values != 1.0)]
         if self.has_booleans and others.size:
             raise ValueError(
-                f"{self.table.name}: {self.name} must have two different labels; got booleans and "
+                f"{self.source}: {self.name} must have two different labels; got booleans and "
                 f"{self._original(others[0])}"
             )
         if self.kind == "b" or self.has_booleans:
@@ -309,12 +312,12 @@ class Labels:
         """The targets with `positive` as t = 1."""
         if found.soft:
             raise ValueError(
-                f"{self.table.name}: positive must go with two labels; {self.name} has numbers "
+                f"{self.source}: positive must go with two labels; {self.name} has numbers "
                 "between 0 and 1"
             )
         if len(found.classes) > 2:
             raise ValueError(
-                f"{self.table.name}: positive must go with two labels; {self.name} has "
+                f"{self.source}: positive must go with two labels; {self.name} has "
                 f"{len(found.classes)}: {listed(found.classes)}"
             )
         first, second = found.classes
@@ -323,7 +326,7 @@ class Labels:
         if targets.key(positive) == targets.key(first):
             return Targets(1.0 - found.t, (second, first), soft=False)
         raise ValueError(
-            f"{self.table.name}: positive must be a label of {self.name}, {first!r} or {second!r}; "
+            f"{self.source}: positive must be a label of {self.name}, {first!r} or {second!r}; "
             f"got {shown(positive)}"
         )
 

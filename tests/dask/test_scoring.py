@@ -1,4 +1,4 @@
-"""Dask arrays: the same bits as without Dask, lazily, and errors before any work."""
+"""Scores of Dask collections: the same bits as without Dask, lazily, and early errors."""
 
 from __future__ import annotations
 
@@ -291,7 +291,7 @@ def test_a_null_is_named_with_its_partition():
     with pytest.raises(ValueError, match=r"DataFrame, partition 1: column 'a' is null in row 0"):
         list(score(model, ODD))
     result = fastlogit.dask.decision(ODD, model)  # says nothing before it is computed
-    with pytest.raises(ValueError, match=r"column 'a' is null in row [01]"):
+    with pytest.raises(ValueError, match=r"^X, partition [125]: column 'a' is null in row [01]"):
         result.compute(scheduler="synchronous")
 
 
@@ -435,3 +435,97 @@ def test_data_frames_have_a_column_for_each_class():
         expected = pa.Table.from_batches(list(score(model, pandas, **options))).to_pandas()
         pd.testing.assert_frame_equal(computed.reset_index(drop=True), expected)
         assert computed.index.tolist() == pandas.index.tolist()
+
+
+# Labels, and several outputs --------------------------------------------------------------
+
+
+@pytest.mark.parametrize("classes", [(0, 1), (False, True), ("no", "yes")])
+def test_labels_of_arrays(classes):
+    model = fl.LogisticModel(MODEL.coef, MODEL.intercept, classes=classes)
+    features = da.from_array(X, chunks=(300, 4))
+    for threshold in (0.5, 0.9):
+        found = fastlogit.dask.predict(features, model, threshold=threshold)
+        expected = model.predict(X, threshold=threshold)
+        assert (found.dtype, found.chunks) == (expected.dtype, ((300, 300, 300, 100),))
+        np.testing.assert_array_equal(found, expected)
+    nothing = fastlogit.dask.predict(features[features[:, 0] > 9.0], model).compute()
+    assert (nothing.size, nothing.dtype) == (0, expected.dtype)
+
+
+def test_labels_of_three_classes():
+    features = da.from_array(X, chunks=(300, D))
+    offset = da.from_array(OFFSETS, chunks=500)
+    found = fastlogit.dask.predict(features, CLASSES, offset=offset)
+    np.testing.assert_array_equal(found, CLASSES.predict(X, offset=OFFSETS))
+
+
+def test_a_row_without_a_label_is_named():
+    features = X.copy()
+    features[605, 1] = np.nan
+    found = fastlogit.dask.predict(da.from_array(features, chunks=(300, D)), MODEL)
+    with pytest.raises(ValueError, match=r"^X, partition 2: X gives no label in row 5"):
+        found.compute(scheduler="synchronous")
+
+
+@pytest.mark.parametrize(
+    ("classes", "kind"), [((0, 1), "Int64"), ((False, True), "boolean"), (("no", "yes"), "str")]
+)
+def test_labels_of_data_frames(classes, kind):
+    model = fl.LogisticModel([1.0], 0.0, ("a",), classes=classes)
+    found = fastlogit.dask.predict(FRAME, model)
+    assert (found.name, found.dtype) == ("label", kind)
+    computed = found.compute()
+    assert computed.dtype == kind
+    assert computed.tolist() == model.predict(WHOLE[["a"]]).tolist()
+    holes = FRAME.assign(a=FRAME["a"].where(FRAME["a"] > 0))
+    assert fastlogit.dask.predict(holes, model, missing="nan").isna().sum().compute() == (
+        (X[:, 0] <= 0).sum()
+    )
+
+
+def test_several_outputs_and_kept_columns():
+    output = ["logit", "label", "log-probability"]
+    found = fastlogit.dask.score(
+        FRAME, TEXT_MODEL, output=output, keep=["other", "b"], offset="w", threshold=0.75
+    )
+    assert found.npartitions == FRAME.npartitions
+    assert found.divisions == FRAME.divisions
+    computed = found.compute()
+    pd.testing.assert_index_equal(computed.index, WHOLE.index)
+    pd.testing.assert_frame_equal(computed[["other", "b"]], FRAME[["other", "b"]].compute())
+    batches = score(TEXT_MODEL, WHOLE, output=output, offset="w", threshold=0.75)
+    expected = pa.Table.from_batches(list(batches)).to_pandas()
+    for name in ("logit", "label", "log_probability"):
+        np.testing.assert_array_equal(computed[name], expected[name])
+    pd.testing.assert_series_equal(found.dtypes, computed.dtypes)
+    named = fastlogit.dask.score(FRAME, TEXT_MODEL, names="y", offset="w")
+    assert list(named.columns) == ["y"]
+
+
+def test_rows_that_are_left_out():
+    holes = FRAME.assign(a=FRAME["a"].where(FRAME["a"] > 0))
+    model = fl.LogisticModel([1.0], 0.0, ("a",))
+    found = fastlogit.dask.score(holes, model, keep=["w"], missing="skip").compute()
+    kept = WHOLE[WHOLE["a"] > 0]
+    pd.testing.assert_series_equal(found["w"], kept["w"])
+    np.testing.assert_array_equal(found["probability"], fl.sigmoid(kept["a"].to_numpy()))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"X": da.zeros((4, 2))}, "X must be a Dask data frame; got Array .*predict take"),
+        ({"X": WHOLE}, "X must be a Dask data frame; got DataFrame"),
+        ({"output": "odds"}, "output must be"),
+        ({"keep": ["z"]}, "X: has no column 'z'"),
+        ({"keep": ["a"], "names": "a"}, "names of outputs and kept columns must differ"),
+        ({"threshold": 2.0}, "threshold must"),
+        ({"missing": "x"}, "missing must be"),
+    ],
+)
+def test_errors_of_score_before_any_work(options, message):
+    frame = unreadable_frame(a=float, b=float)
+    model = fl.LogisticModel([1.0, 2.0], 0.0, ("a", "b"))
+    with pytest.raises((TypeError, ValueError), match=f"^{message}"):
+        fastlogit.dask.score(**{"X": frame, "model": model} | options)
