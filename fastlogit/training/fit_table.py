@@ -15,7 +15,7 @@ from fastlogit.core.memory import available
 from fastlogit.tables.source import open_table
 from fastlogit.tables.spool import spooled
 from fastlogit.training.fit_arrays import check_start, fit_arrays, train_problem
-from fastlogit.training.partitions.contract import first_read
+from fastlogit.training.partitions import first_read
 from fastlogit.training.partitions.streamed import TablePartitions
 from fastlogit.training.progress import ReadingBar
 from fastlogit.training.table.reading import make_request, read_all

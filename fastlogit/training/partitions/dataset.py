@@ -12,7 +12,7 @@ import numpy as np
 from fastlogit.training import sampling
 from fastlogit.training.dataset import ArrayDataset, Dataset, DatasetSums
 from fastlogit.training.family import Margins
-from fastlogit.training.partitions.contract import row_samples
+from fastlogit.training.partitions import row_samples
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

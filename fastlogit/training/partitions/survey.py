@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from fastlogit.training.partitions.contract import row_samples
+from fastlogit.training.partitions import row_samples
 from fastlogit.training.table.categories import Categories
 from fastlogit.training.table.columns import read_columns, read_matrix
 from fastlogit.training.table.features import Found

@@ -11,7 +11,7 @@ import pytest
 from fastlogit.matrix import as_matrix
 from fastlogit.training.dataset import ArrayDataset, NoPassLeftError
 from fastlogit.training.options import Options
-from fastlogit.training.partitions.contract import first_read
+from fastlogit.training.partitions import first_read
 from fastlogit.training.partitions.streamed import TablePartitions
 from fastlogit.training.table.reading import make_request
 from tests.streaming import matrix_table

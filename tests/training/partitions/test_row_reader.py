@@ -11,7 +11,7 @@ import pytest
 from scipy import sparse
 
 from fastlogit.training.options import Options
-from fastlogit.training.partitions.contract import first_read
+from fastlogit.training.partitions import first_read
 from fastlogit.training.partitions.streamed import TablePartitions
 from fastlogit.training.table.reading import make_request, read_all
 from tests.streaming import matrix_table, parts_table
