@@ -48,22 +48,17 @@ Here the engine is a list, and the partitions are record batches of Arrow:
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
-import numpy as np
-
-from fastlogit.core.warning import warn_caller
 from fastlogit.tables.dask_frame import must_fit
 from fastlogit.tables.errors import errors_naming
 from fastlogit.tables.record_batches import split_batches, typed_table
-from fastlogit.training.fit_arrays import check_start
-from fastlogit.training.fit_table import fit_partitions
+from fastlogit.training.fit_table import TableOptions, fit_and_warn
 from fastlogit.training.options import Options
 from fastlogit.training.partitions.contract import Partitions, Task, merged, nothing
-from fastlogit.training.table.reading import make_request
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterable, Iterator, Sequence
 
     from numpy.typing import ArrayLike
@@ -187,6 +182,8 @@ def fit(
     ignore: Sequence[str] = (),
     min_count: int = 1,
     callback: Callback | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    resume: bool = False,
     threads: SupportsIndex | None = None,
 ) -> LogisticModel:
     """Train a logistic model on partitions that an engine reads.
@@ -197,6 +194,8 @@ def fit(
     label, l2, weight, class_weight, offset, intercept, start, solver, tol, max_passes, max_seconds
         As in :func:`fastlogit.fit` for a table.
     seed, on_separation, positive, missing, categorical, ignore, min_count, callback
+        As in :func:`fastlogit.fit`.
+    checkpoint, resume
         As in :func:`fastlogit.fit`.
     threads : int, optional
         Maximum number of threads of this process, which trains on a sample; default: all cores.
@@ -219,7 +218,6 @@ def fit(
     --------
     See :mod:`fastlogit.partitions`.
     """
-    began = time.perf_counter()
     options = Options(
         intercept=intercept,
         solver=solver,
@@ -231,10 +229,8 @@ def fit(
         callback=callback,
         threads=threads,
     )
-    check_start(start)
-    request = make_request(
-        partitions.header,
-        label,
+    columns = TableOptions(
+        label=label,
         positive=positive,
         weight=weight,
         offset=offset,
@@ -242,10 +238,14 @@ def fit(
         categorical=categorical,
         ignore=ignore,
         min_count=min_count,
-        drop_first=np.ndim(l2) == 0 and l2 == 0.0,
-        intercept=intercept,
     )
-    fitted = fit_partitions(partitions, request, options, began, l2, class_weight, start)
-    for warning in (*map(UserWarning, fitted.notes), *fitted.warnings):
-        warn_caller(warning)
-    return fitted.model
+    return fit_and_warn(
+        partitions,
+        columns,
+        options,
+        l2=l2,
+        class_weight=class_weight,
+        start=start,
+        checkpoint=checkpoint,
+        resume=resume,
+    )

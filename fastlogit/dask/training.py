@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
-import numpy as np
-
-from fastlogit.core.warning import warn_caller
 from fastlogit.dask.partitions import array_partitions, frame_partitions
 from fastlogit.tables.dask_frame import is_dask_frame
-from fastlogit.training.fit_table import fit_partitions
+from fastlogit.training.fit_table import TableOptions, fit_and_warn
 from fastlogit.training.options import Options
-from fastlogit.training.table.reading import make_request
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Sequence
 
     from numpy.typing import ArrayLike
@@ -53,6 +49,8 @@ def fit(
     min_count: int = 1,
     progress: bool = False,
     callback: Callback | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    resume: bool = False,
     threads: SupportsIndex | None = None,
 ) -> LogisticModel:
     """Train a logistic model on a Dask collection, whose partitions stay where they are.
@@ -60,9 +58,9 @@ def fit(
     Parameters
     ----------
     X : dask array (n, d), or dask data frame
-        Features.  The blocks of an array may be NumPy arrays or CSR matrices, and n may be unknown;
-        an array that is chunked along the columns is rechunked to whole rows.  The columns of a
-        data frame may be text.
+        Features: float64, float32, integer or bool.  The blocks of an array may be NumPy arrays or
+        CSR matrices, and n may be unknown; an array that is chunked along the columns is rechunked
+        to whole rows.  The columns of a data frame may be text.
     t : dask array or array_like (n,)
         Targets for an array X: numbers in [0, 1], or labels.
     label : str, or sequence of str
@@ -78,6 +76,9 @@ def fit(
         As in :func:`fastlogit.fit`.
     on_separation, positive, missing, categorical, ignore, min_count, progress, callback
         As in :func:`fastlogit.fit`.
+    checkpoint, resume
+        As in :func:`fastlogit.fit`: a file of this process, for a training that this process may
+        not survive.
 
     Returns
     -------
@@ -112,9 +113,8 @@ def fit(
     >>> X = da.from_array([[0.0], [1.0], [2.0], [3.0]], chunks=(2, 1))
     >>> model = fit(X, ["no", "no", "yes", "yes"])
     >>> model.coef.round(4), model.classes, model.passes
-    (array([0.9583]), ('no', 'yes'), 6)
+    (array([0.9583]), ('no', 'yes'), 5)
     """
-    began = time.perf_counter()
     options = Options(
         intercept=intercept,
         solver=solver,
@@ -129,30 +129,24 @@ def fit(
     )
     is_frame = is_dask_frame(X)
     rows = {"weight": weight, "offset": offset}
-    columns = rows if is_frame else dict.fromkeys(rows)
     partitions = frame_partitions(X, t) if is_frame else array_partitions(X, t, label, **rows)
-    request = make_request(
-        partitions.header,
-        label,
-        **columns,
+    columns = TableOptions(
+        **(rows if is_frame else {}),
+        label=label,
         positive=positive,
         missing=missing,
         categorical=categorical,
         ignore=ignore,
         min_count=min_count,
-        drop_first=np.ndim(l2) == 0 and l2 == 0.0,
-        intercept=intercept,
     )
-    fitted = fit_partitions(
+    return fit_and_warn(
         partitions,
-        request,
+        columns,
         options,
-        began,
-        l2,
-        class_weight,
-        start,
+        l2=l2,
+        class_weight=class_weight,
+        start=start,
+        checkpoint=checkpoint,
+        resume=resume,
         offsets_apart=not is_frame and offset is not None,
     )
-    for warning in (*map(UserWarning, fitted.notes), *fitted.warnings):
-        warn_caller(warning)
-    return fitted.model

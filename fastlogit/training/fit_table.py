@@ -12,8 +12,10 @@ import numpy as np
 from fastlogit.core import checks
 from fastlogit.core import threads as _threads
 from fastlogit.core.memory import available
+from fastlogit.core.warning import warn_caller
 from fastlogit.tables.source import open_table
 from fastlogit.tables.spool import spooled
+from fastlogit.training.checkpoint import open_checkpoint
 from fastlogit.training.fit_arrays import check_start, fit_arrays, train_problem
 from fastlogit.training.partitions import first_read
 from fastlogit.training.partitions.streamed import TablePartitions
@@ -112,20 +114,7 @@ def fit_table(
     checks.true_or_false(table_options.spool, "spool")
     given = table_options
     table = open_table(source, file_format=given.source_format, width=given.width, csv=given.csv)
-    request = make_request(
-        table,
-        given.label,
-        positive=given.positive,
-        weight=given.weight,
-        offset=given.offset,
-        missing=given.missing,
-        categorical=given.categorical,
-        ignore=given.ignore,
-        min_count=given.min_count,
-        # Otherwise the categories of a column and the intercept would be collinear.
-        drop_first=np.ndim(l2) == 0 and l2 == 0.0,
-        intercept=options.intercept,
-    )
+    request = _request(table, given, l2, options)
     is_streamed = _is_streamed(request, given.out_of_core)
     if options.checkpoint is not None and table.files:
         # These determine the result of a pass at some θ; the penalty and the solver do not.  The
@@ -159,6 +148,23 @@ def fit_table(
         )
     model, warnings, dataset = trained
     return TableFit(model, warnings, data.notes, dataset.n, data.skipped, dataset.class_weights)
+
+
+def _request(table: Table, given: TableOptions, l2: float | ArrayLike, options: Options) -> Request:
+    return make_request(
+        table,
+        given.label,
+        positive=given.positive,
+        weight=given.weight,
+        offset=given.offset,
+        missing=given.missing,
+        categorical=given.categorical,
+        ignore=given.ignore,
+        min_count=given.min_count,
+        # Otherwise the categories of a column and the intercept would be collinear.
+        drop_first=np.ndim(l2) == 0 and l2 == 0.0,
+        intercept=options.intercept,
+    )
 
 
 def _is_streamed(request: Request, out_of_core: bool | None) -> bool:
@@ -224,6 +230,39 @@ def _both(first: Callback, second: Callback | None) -> Callback:
         return None if second is None else second(progress)
 
     return callback
+
+
+def fit_and_warn(
+    partitions: Partitions,
+    given: TableOptions,
+    options: Options,
+    *,
+    l2: float | ArrayLike,
+    class_weight: ClassWeight,
+    start: LogisticModel | None,
+    checkpoint: Any,
+    resume: bool,
+    offsets_apart: bool = False,
+) -> LogisticModel:
+    """Train on partitions, and issue the warnings and notes; see `fit_partitions`."""
+    began = time.perf_counter()
+    check_start(start)
+    request = _request(partitions.header, given, l2, options)
+    with open_checkpoint(checkpoint, resume=resume) as opened:
+        options = dataclasses.replace(options, checkpoint=opened)
+        fitted = fit_partitions(
+            partitions,
+            request,
+            options,
+            began,
+            l2,
+            class_weight,
+            start,
+            offsets_apart=offsets_apart,
+        )
+    for warning in (*map(UserWarning, fitted.notes), *fitted.warnings):
+        warn_caller(warning)
+    return fitted.model
 
 
 def fit_partitions(

@@ -369,3 +369,29 @@ def test_a_callback_ends_training():
     with pytest.warns(fl.ConvergenceWarning):
         model = fastlogit.dask.fit(chunked(X), T, callback=lambda progress: True)
     assert not model.converged
+
+
+def test_training_goes_on_from_a_checkpoint(tmp_path):
+    read = []
+
+    def batch(number):
+        read.append(number)
+        return X[number * 500 : (number + 1) * 500]
+
+    parts = [da.from_delayed(dask.delayed(batch)(one), (500, D), X.dtype) for one in range(2)]
+    arguments = (da.concatenate(parts), T)
+    path = tmp_path / "run.ckpt"
+    with dask.config.set(scheduler="synchronous"):
+        whole = fastlogit.dask.fit(*arguments)
+        with pytest.warns(fl.ConvergenceWarning):
+            fastlogit.dask.fit(*arguments, max_passes=3, checkpoint=path)
+        with pytest.raises(FileExistsError, match="exists already"):
+            fastlogit.dask.fit(*arguments, checkpoint=path)
+        read.clear()
+        resumed = fastlogit.dask.fit(*arguments, checkpoint=path, resume=True)
+        assert same_bits(resumed, whole)
+        # The first read and one pass are made again, for the labels and to compare the rows.
+        assert len(read) == 2 * (whole.passes - 3 + 2)
+        others = (arguments[0] + 1e-9, T)
+        with pytest.raises(ValueError, match="differs in the rows"):
+            fastlogit.dask.fit(*others, checkpoint=path, resume=True)
