@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 # Results that are merged at a time.
 FAN_IN = 8
 
+# A batch gives this many times its share of a sample, as batches differ in size, and some rows
+# more.  Both together are six standard deviations above any share.
+_MARGIN, _MORE = 1.5, 64
+
 R = TypeVar("R")
 
 
@@ -56,6 +60,11 @@ class Partitions(ABC):
     def count(self, wanted: Wanted) -> int | None:  # noqa: ARG002
         """About how many batches there are, of about the same size; None if that is not known."""
         return None
+
+    def share(self, size: int, wanted: Wanted) -> int:
+        """Most rows of a sample of this size that one batch gives."""
+        count = self.count(wanted)
+        return size if count is None else min(size, int(_MARGIN * size / max(count, 1)) + _MORE)
 
     @abstractmethod
     def run(self, task: Task[R], wanted: Wanted) -> R | None:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 # Reading a row takes at least this many times as long as a pass over it in memory (measured).
 _CHEAP_SHARE = 8
+# If rows are drawn for rare columns, this many batches may give all of them.
+_FEW_BATCHES = 8
 
 
 class PartitionedDataset(Dataset):
@@ -108,7 +110,8 @@ class PartitionedDataset(Dataset):
         reader = replace(self.reader, class_factors=None)
         if seed != self._seed or self._sample.size < min(size, self._weighted):
             self.counter.add(self.n)
-            self._sample = self._run(_SampleTask(reader, size, seed))
+            most = self._partitions.share(size, self._columns)
+            self._sample = self._run(_SampleTask(reader, size, seed, most))
             self._seed = seed
         uniform = self._rows(self._sample.smallest(size).joined())
         factors = sampling.rare_column_factors(uniform.X.count_nonzero(), uniform.n, self._weighted)
@@ -116,14 +119,12 @@ class PartitionedDataset(Dataset):
             return uniform, self._weighted / uniform.n
         self.counter.add(self.n)
         scoring = sampling.RareColumns(factors, self._weighted)
+        # Few batches may hold most of the rare columns' entries.
+        most = 1 + max(self._partitions.share(size, self._columns), size // _FEW_BATCHES)
         # One more row than wanted: its key tells the chances of the others.
-        drawn: RowSample = self._run(_SampleTask(reader, size + 1, seed, scoring))
-        few = drawn.smallest(size).joined()
-        chances = np.ones(few.keys.size)
-        if drawn.size > size:
-            largest = max(piece.keys.max() for piece in drawn.pieces)
-            chances = np.minimum(1.0, largest * few.scores)
-        return self._rows(few, 1.0 / chances), 1.0
+        drawn: RowSample = self._run(_SampleTask(reader, size + 1, seed, most, scoring))
+        few = drawn.below_limit().joined()
+        return self._rows(few, 1.0 / np.minimum(1.0, drawn.limit * few.scores)), 1.0
 
     def first_not_finite(self) -> tuple[int, int, float] | None:
         """None, as the first read found every element finite."""
@@ -214,6 +215,8 @@ class _SampleTask:
     reader: RowReader
     size: int
     seed: int
+    # Rows that one batch gives at most.
+    most: int
     rare: sampling.RareColumns | None = None
     name = "sample"
 
@@ -229,7 +232,7 @@ class _SampleTask:
         keys = drawn / scores
         if rows.weight is not None:
             keys[rows.weight <= 0.0] = np.inf
-        return row_samples.draw(row_samples.take_rows(batch, present), keys, scores, self.size)
+        return row_samples.draw(row_samples.take_rows(batch, present), keys, scores, self.most)
 
     def merge(self, results: Sequence[RowSample]) -> RowSample:
         return results[0].merge(results[1:], self.size)

@@ -40,9 +40,6 @@ if TYPE_CHECKING:
 # A large sample saves passes, and to train on it takes little time beside a pass.  It has at least
 # this many rows, of which 256 decide about centres.
 _LEAST_SAMPLE = 1 << 10
-# A batch gives this many times its share of the sample, as batches differ in size, and some rows
-# more.  Both together are six standard deviations above any share.
-_MARGIN, _MORE = 1.5, 64
 
 
 class FirstRead(NamedTuple):
@@ -71,9 +68,7 @@ def read(
     table, roles = request.table, request.roles
     columns = _columns(request)
     size = max(partitions.sample_bytes // (8 * len(columns.columns)), _LEAST_SAMPLE)
-    count, most = partitions.count(columns), size
-    if count is not None:
-        most = min(size, int(_MARGIN * size / max(count, 1)) + _MORE)
+    most = partitions.share(size, columns)
     task = SurveyTask(table, roles, size, options.seed, most)
     with adding_remedies(table, roles):
         survey = partitions.run(task, columns)

@@ -77,6 +77,10 @@ class RowSample(NamedTuple):
         keys = np.concatenate([piece.keys for piece in self.pieces])
         return self._up_to(float(np.partition(keys, size - 1)[size - 1]))
 
+    def below_limit(self) -> RowSample:
+        """The rows with a key below the limit: each had the same chance, but for its score."""
+        return self if self.limit == np.inf else self._up_to(float(np.nextafter(self.limit, 0.0)))
+
     def _up_to(self, limit: float) -> RowSample:
         pieces = (piece.up_to(limit) for piece in self.pieces)
         return RowSample(tuple(piece for piece in pieces if piece.keys.size), limit)
