@@ -22,7 +22,7 @@ from bench import machine, render, results
 from bench.commands import count
 from bench.render import Row
 from fastlogit import partitions
-from fastlogit.dask.training import DaskPartitions
+from fastlogit.dask.partitions import DaskPartitions
 from fastlogit.training.partitions.contract import FAN_IN
 
 # Rows of the small fits; partitions of the simulation, and most bytes that it merges.

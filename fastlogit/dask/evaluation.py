@@ -45,7 +45,7 @@ def evaluate(
         As in :func:`fastlogit.dask.fit`.
     model : LogisticModel, or path of its file
     t : dask array or array_like (n,)
-        Labels for an array X.
+        Labels for an array X, of any dtype.
     label : str
         The column of the labels in a data frame.
     offset : dask array or array_like, (n,) or (n, K); or names of columns, optional

@@ -225,6 +225,7 @@ def score(
     Parameters
     ----------
     X : dask data frame
+        Its columns hold numbers of any dtype, or text where the model has `categories`.
     model : LogisticModel, or path of its file
     output, names, offset, threshold, missing, unknown
         As in :func:`fastlogit.score`.

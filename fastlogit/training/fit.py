@@ -222,7 +222,7 @@ def fit(
     >>> model.predict_proba([[0.0]]).round(2)
     array([[0.04, 0.85, 0.12]])
     """
-    _must_be_in_memory(X)
+    _must_not_be_of_dask(X, label)
     columns: Any = {"weight": weight, "offset": offset}
     table = TableOptions(
         **columns,
@@ -276,9 +276,12 @@ def fit(
     return model
 
 
-def _must_be_in_memory(X: Any) -> None:
-    """Raise a TypeError for a collection of Dask, which other code would compute as a whole."""
-    if type(X).__module__.startswith(("dask.", "dask_expr.")):
+def _must_not_be_of_dask(X: Any, label: Columns) -> None:
+    """Raise a TypeError for a collection of Dask, which other code would compute as a whole.
+
+    A data frame with a column of labels is a table, and is read partition by partition.
+    """
+    if type(X).__module__.startswith(("dask.", "dask_expr.")) and label is None:
         raise TypeError(
             f"X must be in memory; got {type(X).__name__} of Dask (fastlogit.dask.fit trains where "
             "its partitions are)"

@@ -339,11 +339,11 @@ def test_offsets_must_fit_the_classes():
 
 
 def test_fit_names_the_one_for_dask():
-    for arguments in ((chunked(X), T), (dd.from_pandas(FRAME), None)):
+    for rows in (chunked(X), dd.from_pandas(FRAME)):
         with pytest.raises(
             TypeError, match=r"^X must be in memory; .*\(fastlogit\.dask\.fit trains"
         ):
-            fl.fit(*arguments, label=None if arguments[1] is T else "t")
+            fl.fit(rows, T)
 
 
 # At home there ----------------------------------------------------------------------------

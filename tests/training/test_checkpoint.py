@@ -385,11 +385,12 @@ def test_an_interrupt_ends_a_pass_in_memory_within_a_second(path, monkeypatch):
     kept = path.read_bytes()
     path.write_bytes(kept[:-1])  # without the result of the last pass
     # All rows lie in the same memory.  A pass takes seconds.
-    rows = np.broadcast_to(np.ones(64), (20_000_000, 64))
+    rows, t = np.broadcast_to(np.ones(64), (20_000_000, 64)), np.zeros(20_000_000, np.float32)
 
-    def slow(dataset, question, theta):
-        fl.linear.log_loss_gradient_hessian(rows, np.zeros(len(rows), np.float32), np.zeros(64))
+    def slow(dataset, question, theta, n=20_000_000):
+        fl.linear.log_loss_gradient_hessian(rows[:n], t[:n], np.zeros(64))
 
+    slow(None, None, None, 100_000)  # compiles
     monkeypatch.setattr(Dataset, "_read", slow)
     work = partial(fl.fit, X, TWO, **ROWS, checkpoint=path, resume=True)
     assert interrupted_in_a_pass(work) < 1.0
