@@ -60,11 +60,15 @@ def diagnose(objective: Objective, point: Point, separation: Separation | None) 
 
     `separation` is the result of `find_separation`, if that found one before.
     """
+    has_more = objective.forms_hessian and not objective.penalises_every_coefficient
+    if has_more and point.hessian is None:
+        point = replace(point, hessian=objective.hessian(point.theta))
     if separation is None:
         separation = find_separation(objective, point)
-    if objective.penalises_every_coefficient or not objective.forms_hessian:
+    if not has_more:
         return Diagnosis(separation, [], [], [], None)
-    hessian = objective.hessian(point.theta) if point.hessian is None else point.hessian
+    hessian = point.hessian
+    assert hessian is not None
     dependent = [] if separation else _dependent(objective, hessian)
     if dependent:  # look where all rows count, as they may not at the point
         dependent = _dependent(objective, objective.hessian(np.zeros(objective.size)))

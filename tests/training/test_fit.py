@@ -939,7 +939,7 @@ def ordinary():
 
 def test_the_reads_of_the_diagnosis_are_named():
     with pytest.warns(
-        ConvergenceWarning, match=r"after 3 passes: .* \(the diagnosis took 3 more\); "
+        ConvergenceWarning, match=r"after 3 passes: .* \(the diagnosis took 2 more\); "
     ):
         model = fl.fit(*ordinary(), l2=0.0, solver="lbfgs", max_passes=3)
     assert model.passes == 6
