@@ -214,7 +214,7 @@ class Dataset(ABC):
 
     @property
     def cheap_sample(self) -> int:
-        """Rows of a sample whose passes take little time beside a pass over all rows."""
+        """Size of a sample whose passes take much less time than a pass over all rows."""
         return 0
 
     @property

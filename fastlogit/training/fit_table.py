@@ -46,7 +46,7 @@ _MEMORY_SHARE = 0.25
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class TableOptions:
-    """The arguments of `fit` that say what the columns of a table are."""
+    """The arguments of `fit` about the columns of a table."""
 
     label: Columns = None
     positive: Label | None = None
@@ -223,7 +223,7 @@ def _naming(table: Table) -> Iterator[None]:
 
 
 def _both(first: Callback, second: Callback | None) -> Callback:
-    """Call two functions; the answer is that of the second."""
+    """Call two functions, and return the answer of the second."""
 
     def callback(progress: Progress) -> object:
         first(progress)

@@ -30,7 +30,7 @@ R = TypeVar("R")
 
 
 class Task(Protocol[R]):
-    """What to compute from each batch.  Tasks and results can be pickled and are never changed."""
+    """A computation for each batch.  Tasks and results can be pickled and are never changed."""
 
     @property
     def name(self) -> str:

@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from fastlogit.training.table.features import Request
     from fastlogit.training.targets import ClassWeight
 
-# A large sample saves passes, and to train on it takes little time beside a pass.  It has at least
-# this many rows, of which 256 decide about centres.
+# A large sample saves passes, and training on it takes less time than a pass.  It has at least this
+# many rows, as 256 of them decide about centres.
 _LEAST_SAMPLE = 1 << 10
 
 
@@ -157,7 +157,7 @@ class _Labelled(NamedTuple):
 
 
 def _targets(request: Request, survey: Survey) -> _Labelled:
-    """What the labels mean, from all labels that there are."""
+    """The meaning of the labels, which follows from all of them."""
     table, roles, labels = request.table, request.roles, survey.found.labels
     if labels is None:
         assert roles is not None

@@ -1,4 +1,4 @@
-"""The rows of a batch for a pass of training, once the first read has told what they mean."""
+"""The rows of a batch for a pass of training, after the first read."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ class TablePartitions(Partitions):
         Can be read again and again.
     threads : int
     bar : ReadingBar, optional
-        Shows what has been read.
+        Shows the rows that were read.
     """
 
     def __init__(self, table: Table, threads: int, bar: ReadingBar | None = None) -> None:

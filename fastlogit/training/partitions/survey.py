@@ -1,4 +1,4 @@
-"""The first read of rows that are not in memory: what must be known before training can begin."""
+"""The first read of rows that are not in memory: all that training must know before it begins."""
 
 from __future__ import annotations
 

@@ -170,7 +170,7 @@ def _check_values(
 
 
 class BatchMatrix(NamedTuple):
-    """What a batch holds that is a matrix, with its labels besides."""
+    """The contents of a batch that is a matrix, with its labels apart."""
 
     # Numbers that stand for labels, of the rows without a missing value, and these rows.
     labels: NDArray[np.float64]

@@ -1,4 +1,4 @@
-"""What a read of all rows of a table means for training: its features, and notes about them."""
+"""The features of a table, which follow from all of its rows, and notes about them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _LEAST_NOTED = 20
 
 
 class Request(NamedTuple):
-    """A table, and what the caller wants of it, checked."""
+    """A table, and the wishes of the caller, checked."""
 
     table: Table
     # None if batches are matrices with labels besides.
@@ -48,7 +48,7 @@ class Request(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What a read of all rows has found.
+    """The results of a read of all rows.
 
     Attributes
     ----------

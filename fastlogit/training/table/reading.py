@@ -323,7 +323,7 @@ class _Rows:
 
 
 def _read_rows(table: Table, roles: ColumnRoles) -> tuple[_Rows, Found]:
-    """The rows of a table that have no missing value, and what the table holds."""
+    """The rows of a table that have no missing value, and the contents of the table."""
     dtype = np.result_type(np.float32, *(table.dtypes[position] for position in roles.numbers))
     d = len(roles.numbers)
     count = len(roles.labels) + len(roles.measures)
