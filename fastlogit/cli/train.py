@@ -114,7 +114,7 @@ def _add_fit(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         default=None,
         help="read the rows again in each pass, so that they need not fit in memory (default: if "
-        "they would take more than a quarter of it)",
+        "they would take more than a quarter of it; never for standard input)",
     )
     parser.add_argument(
         "--no-spool",

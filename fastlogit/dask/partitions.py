@@ -26,13 +26,16 @@ from fastlogit.tables.array import array_dtypes
 from fastlogit.tables.dask_frame import open_dask_frame, partition_to_arrow
 from fastlogit.tables.errors import errors_naming
 from fastlogit.tables.table import Batch, Table
+from fastlogit.training import targets
 from fastlogit.training.partitions.contract import FAN_IN, Partitions, as_header, merged, nothing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from numpy.typing import NDArray
+
     from fastlogit.tables.table import Wanted
-    from fastlogit.training.partitions.contract import R, Task
+from fastlogit.training.partitions.contract import R, Task
 
 # How messages name the data.
 NAME = "X"
@@ -219,11 +222,12 @@ def frame_batches(header: Table, partition: Any, number: int, wanted: Wanted) ->
     """The batches of a partition, a data frame of pandas that may have further columns."""
     place = f"{header.name}, partition {number}"
     names = [header.schema.names[column] for column in wanted.columns]
+    own = {str(name): name for name in partition.columns}  # pandas' names may be numbers
     for name in names:
-        if name not in partition.columns:
+        if name not in own:
             raise ValueError(f"{place}: has no column {checks.shown(name)}")
     with errors_naming(place):
-        rows = partition_to_arrow(partition[names], header.schema)
+        rows = partition_to_arrow(partition[[own[name] for name in names]], header.schema)
     yield from partition_batches(header, number, rows.to_batches(), wanted)
 
 
@@ -253,6 +257,8 @@ def array_partitions(X: Any, t: Any, label: Any = None, **others: Any) -> DaskPa
             axes = 2 if np.ndim(given) == 2 and name == "offset" else 1
             columns[name] = _in_place(given, aligned(given, name, X, axes, real=True))
     dtypes, kind = array_dtypes(X.dtype, X.shape[1]), columns["t"].dtype.kind
+    if kind not in "buifOUT":
+        raise TypeError(f"t must hold numbers or strings; got dtype {columns['t'].dtype}")
     header = Table(NAME, None, dtypes, None, (), nothing, has_labels=True, label_kind=kind)
     arrays = (X, *columns.values())
     batches = partial(_array_batches, tuple(columns))
@@ -272,7 +278,7 @@ def aligned(given: Any, name: str, X: da.Array, axes: int, *, real: bool = False
         if real:
             checks.real_array(np.zeros((1,) * given.ndim, given.dtype), name, axes)
     else:
-        array = checks.real_array(given, name, axes) if real else np.asarray(given)
+        array = checks.real_array(given, name, axes) if real else unmasked(given, name)
         given = da.from_array(array, chunks=-1)
     if given.ndim != axes:
         raise ValueError(f"{name} must have one axis; got shape {given.shape}")
@@ -285,6 +291,13 @@ def aligned(given: Any, name: str, X: da.Array, axes: int, *, real: bool = False
             f"is not known; got shape {given.shape} in {given.numblocks[0]} chunks"
         )
     return given.rechunk({1: -1}) if axes == 2 else given
+
+
+def unmasked(given: Any, name: str) -> NDArray[Any]:
+    """An array without masked elements."""
+    if np.ma.is_masked(given):
+        raise ValueError(f"{name} must have no masked elements; got {np.ma.getmask(given).sum()}")
+    return np.asarray(given)
 
 
 def _in_place(given: Any, rows: da.Array) -> da.Array:
@@ -300,14 +313,20 @@ def _array_batches(
     _: Wanted,
 ) -> Iterator[Batch]:
     """The only batch of a partition: blocks of X and of the columns with these names."""
-    X, columns = partitions[0], dict(zip(names, partitions[1:], strict=True))
-    place = f"{header.name}, partition {number}"
+    X, place = partitions[0], f"{header.name}, partition {number}"
+    with errors_naming(place):
+        X = X.tocsr() if hasattr(X, "tocsr") else unmasked(X, "X")
+        given = zip(names, partitions[1:], strict=True)
+        columns = {name: unmasked(one, name) for name, one in given}
     for name, one in columns.items():
         if len(one) != X.shape[0]:
             raise ValueError(f"{place}: {name} must have {X.shape[0]} rows, as X; got {len(one)}")
+    if X.shape[1] != len(header.dtypes):
+        raise ValueError(f"{place}: X must have {len(header.dtypes)} columns; got {X.shape[1]}")
     if X.shape[0] == 0:  # a filter may leave no rows
         return
-    t = _labels(np.asarray(columns.pop("t")))
+    with errors_naming(place):
+        t = _labels(columns.pop("t"))
     numbers = {name: np.asarray(one, np.float64) for name, one in columns.items()}
     for name, one in numbers.items():
         least, rule = (0.0, " and not negative") if name == "weight" else (-math.inf, "")
@@ -315,15 +334,22 @@ def _array_batches(
         if wrong.any():
             row = int(np.argwhere(wrong)[0][0])
             raise ValueError(f"{place}: {name} must be finite{rule}; got {one[row]} in row {row}")
-    X = X if hasattr(X, "indptr") else np.asarray(X)
     weight, offset = numbers.get("weight"), numbers.get("offset")
     yield Batch(X, place, 0, t, weight=weight, offset=offset, number=number)
 
 
-def _labels(t: Any) -> Any:
+def _labels(t: NDArray[Any]) -> Any:
     """Numbers as they are; texts as an Arrow array, with nulls for missing labels."""
-    if t.dtype.kind not in "OUT":
+    if t.dtype.kind in "buif":
         return t
     import pyarrow as pa
 
-    return pa.array(t.tolist(), from_pandas=True)
+    absent = targets.missing(t)
+    labels = [None if gone else one for one, gone in zip(t.tolist(), absent, strict=True)]
+    kinds = {type(one) for one in labels if one is not None}
+    if all(issubclass(kind, str) for kind in kinds):
+        return pa.array(labels, pa.string())
+    if all(issubclass(kind, bool | int | float | np.number) for kind in kinds):
+        return np.array([np.nan if one is None else one for one in labels])
+    wrong = next(one for one in labels if not isinstance(one, str | None))
+    raise TypeError(f"t must hold real numbers, or strings alone; got {checks.shown(wrong)}")

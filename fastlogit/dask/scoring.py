@@ -17,7 +17,7 @@ import numpy as np
 from fastlogit import linear
 from fastlogit.classes import softmax
 from fastlogit.core import checks
-from fastlogit.dask.partitions import NAME, aligned, frame_batches
+from fastlogit.dask.partitions import NAME, aligned, frame_batches, unmasked
 from fastlogit.models import predictions
 from fastlogit.models.model import LogisticModel, loaded, warn_without_offset
 from fastlogit.scoring.scorer import Scorer
@@ -363,8 +363,8 @@ def _score_array_partition(
     if offsets:
         offset = offsets[0][:, 0] if coef.ndim == 1 else offsets[0]
     # Only column-major partitions, which data frames give, are copied.
-    rows = X if hasattr(X, "indptr") else np.ascontiguousarray(X)
     with errors_naming(f"{NAME}, partition {block_id[0]}"):
+        rows = X if hasattr(X, "indptr") else np.ascontiguousarray(unmasked(X, NAME))
         return function(rows, coef, intercept, offset=offset, threads=1)
 
 

@@ -141,10 +141,14 @@ def fit(
         category of each column of text has no coefficient.
     out_of_core : bool, optional
         Whether the rows of a table are read again in each pass, so that they need not fit in
-        memory; default: if they would take more than a quarter of it.  The first read finds labels
-        and categories, and draws the sample of sampled-newton.  Rows are read in the same batches
-        each time, and their sums are added up in a fixed order: the result has the same bits for
-        any number of threads.  It differs from that of the same rows in memory within `tol`.
+        memory; default: if they would take more than a quarter of it.  A source of unknown size,
+        such as standard input, a stream or a function, is read into memory by default.
+
+        The first read finds labels and categories, and draws the sample of sampled-newton.  Rows
+        are read in the same batches each time, and their sums are added up in a fixed order: the
+        result has the same bits for any number of threads.  It differs from the result of the same
+        rows in memory within `tol`.  A pass that reads other labels or weights than the first one,
+        in sum, is an error.
     spool : bool
         Whether a table that can be read only once, such as standard input, may be copied to disk
         for that; otherwise it is an error.

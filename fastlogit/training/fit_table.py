@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from collections.abc import Mapping
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -21,6 +22,7 @@ from fastlogit.training.partitions import first_read
 from fastlogit.training.partitions.streamed import TablePartitions
 from fastlogit.training.progress import ReadingBar
 from fastlogit.training.table.reading import make_request, read_all
+from fastlogit.training.targets import class_factors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -108,7 +110,7 @@ def fit_table(
 ) -> TableFit:
     """Train on a table; see :func:`fastlogit.fit`."""
     began = time.perf_counter()
-    check_start(start)
+    _check_values(l2, class_weight, start)
     if table_options.out_of_core is not None:
         checks.true_or_false(table_options.out_of_core, "out_of_core")
     checks.true_or_false(table_options.spool, "spool")
@@ -148,6 +150,18 @@ def fit_table(
         )
     model, warnings, dataset = trained
     return TableFit(model, warnings, data.notes, dataset.n, data.skipped, dataset.class_weights)
+
+
+def _check_values(l2: Any, class_weight: ClassWeight, start: Any) -> None:
+    """Check, before any read, all that can be checked without knowing columns and classes."""
+    check_start(start)
+    checks.l2(l2, np.size(l2))
+    if isinstance(class_weight, Mapping):
+        class_factors(class_weight, list(class_weight), "t")
+    elif not (class_weight is None or class_weight == "balanced"):
+        raise ValueError(
+            f"class_weight must be a dict, 'balanced' or None; got {checks.shown(class_weight)}"
+        )
 
 
 def _request(table: Table, given: TableOptions, l2: float | ArrayLike, options: Options) -> Request:
@@ -246,7 +260,7 @@ def fit_and_warn(
 ) -> LogisticModel:
     """Train on partitions, and issue the warnings and notes; see `fit_partitions`."""
     began = time.perf_counter()
-    check_start(start)
+    _check_values(l2, class_weight, start)
     request = _request(partitions.header, given, l2, options)
     with open_checkpoint(checkpoint, resume=resume) as opened:
         options = dataclasses.replace(options, checkpoint=opened)

@@ -346,6 +346,85 @@ def test_fit_names_the_one_for_dask():
             fl.fit(rows, T)
 
 
+MASKED = np.ma.masked_array(T.astype(float), mask=np.arange(N) == 350)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"t": chunked(MASKED)},
+        {"t": MASKED},
+        {"weight": chunked(MASKED)},
+        {"offset": chunked(MASKED)},
+        {"X": chunked(np.ma.masked_array(X, mask=X > 3.0))},
+    ],
+)
+def test_masked_elements_are_no_values(arguments):
+    arguments = {"X": chunked(X), "t": T} | arguments
+    with (
+        dask.config.set(scheduler="synchronous"),
+        pytest.raises(ValueError, match=r"must have no masked elements; got \d+$"),
+    ):
+        fastlogit.dask.fit(**arguments)
+
+
+@pytest.mark.parametrize("kind", ["m8[ns]", "M8[ns]", "M8[D]"])
+def test_dates_are_no_labels(kind):
+    with pytest.raises(TypeError, match=r"^t must hold numbers or strings; got dtype "):
+        fastlogit.dask.fit(unreadable(), T.astype(kind))
+
+
+@pytest.mark.parametrize(
+    ("t", "classes"),
+    [
+        (np.where(T, True, 2).astype(object), (1, 2)),
+        (np.where(T, b"a", b"b").astype(object), b"b"),
+        (np.array(["a", 2], object)[T], 2),
+    ],
+)
+def test_objects_are_numbers_or_texts(t, classes):
+    with dask.config.set(scheduler="synchronous"):
+        if isinstance(classes, tuple):
+            assert fastlogit.dask.fit(chunked(X), chunked(t)).classes == classes
+        else:
+            with pytest.raises(ValueError, match="t must hold real numbers, or strings alone; got"):
+                fastlogit.dask.fit(chunked(X), chunked(t))
+
+
+def test_blocks_of_other_sparse_formats():
+    with dask.config.set(scheduler="synchronous"):
+        models = [
+            fastlogit.dask.fit(da.from_array(X, chunks=(400, D)).map_blocks(kind), T)
+            for kind in (sparse.csr_array, sparse.csc_array, sparse.coo_array)
+        ]
+    assert same_bits(models[0], models[1])
+    assert same_bits(models[0], models[2])
+
+
+def test_names_of_columns_may_be_numbers():
+    rows = da.from_array(np.column_stack([X, T]), chunks=(400, D + 1))
+    with dask.config.set(scheduler="synchronous"):
+        model = fastlogit.dask.fit(dd.from_dask_array(rows), label=D)
+    assert model.feature_names == ("0", "1", "2", "3")
+
+
+@pytest.mark.parametrize(
+    "argument",
+    [
+        {"l2": -1.0},
+        {"l2": "x"},
+        {"l2": [[1.0]]},
+        {"class_weight": "x"},
+        {"class_weight": {0: -1.0}},
+        {"start": 5},
+    ],
+    ids=str,
+)
+def test_wrong_values_are_found_before_any_work(argument):
+    with pytest.raises((TypeError, ValueError), match=rf"^{next(iter(argument))}\b"):
+        fastlogit.dask.fit(unreadable(), T, **argument)
+
+
 # At home there ----------------------------------------------------------------------------
 
 

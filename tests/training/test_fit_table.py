@@ -74,8 +74,8 @@ def test_streamed_trainings_end_as_those_in_memory(case):
 def test_the_message_of_an_argument_begins_with_the_table(out_of_core):
     table = {"x": [1.0, 2.0, 3.0], "t": [0, 1, 1]}
     for options, message in (
-        ({"l2": -1.0}, "dict: l2 must be finite and not negative; got -1.0"),
-        ({"class_weight": 3}, "dict: class_weight must be a dict, 'balanced' or None; got 3"),
+        ({"l2": [1.0, 2.0]}, "dict: l2 must have one element for each column of X, 1; got 2"),
+        ({"class_weight": {3: 1.0}}, "dict: class_weight must have the labels of t, 0, 1; got 3"),
         ({"l2": 0.0, "on_separation": "raise"}, "dict: the labels can be separated, mainly by"),
     ):
         with pytest.raises(ValueError, match=f"^{message}"):
@@ -88,3 +88,18 @@ def test_any_seed(seed):
     table = {"x": rng.normal(size=100), "t": rng.integers(0, 2, 100)}
     model = fl.fit(table, label="t", out_of_core=True, seed=seed, solver="sampled-newton")
     assert model.converged
+
+
+@pytest.mark.parametrize("changed", ["w", "t"])
+def test_a_function_that_gives_other_labels_or_weights_is_found_out(changed):
+    calls = []
+
+    def source():
+        calls.append(0)
+        table = {"a": [0.0, 1.0, 2.0, 3.0] * 9, "t": [0, 1, 1, 1] * 9, "w": [1.0] * 36}
+        if len(calls) > 1:
+            table[changed] = [1 - one for one in table["t"]] if changed == "t" else [2.0] * 36
+        return pa.table(table)
+
+    with pytest.raises(ValueError, match="labels or weights are not those of the first one"):
+        fl.fit(source, label="t", weight="w", out_of_core=True)

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 _CHEAP_SHARE = 8
 # If rows are drawn for rare columns, this many batches may give all of them.
 _FEW_BATCHES = 8
+# Sums of weights may differ by this share of all weight, by rounding.
+_SAME = 1e-9
 
 
 class PartitionedDataset(Dataset):
@@ -73,7 +75,7 @@ class PartitionedDataset(Dataset):
     def sums(self, wanted: WantedSums, theta: Vector) -> DatasetSums:
         """Sums of the loss and its derivatives at θ."""
         counted: _CountedSums = self._run(_SumsTask(self.reader, wanted, theta))
-        self._must_have_all(counted.rows)
+        self._must_have_all(counted.rows, counted.class_weights)
         return counted.sums
 
     def read_margins(self, theta: Vector) -> Margins:
@@ -143,11 +145,22 @@ class PartitionedDataset(Dataset):
             self._must_have_all(0)
         return result
 
-    def _must_have_all(self, rows: int) -> None:
+    def _must_have_all(self, rows: int, class_weights: Vector | None = None) -> None:
+        """Raise a ValueError if a pass has read other rows than the first read.
+
+        Files are compared by their times.  Of other sources, only what a pass has at hand is.
+        """
+        name = self._partitions.header.name
         if rows != self.n:
             raise ValueError(
-                f"{self._partitions.header.name}: has changed between two reads: it had {self.n:,} "
-                f"rows without a missing value, and now has {rows:,}"
+                f"{name}: has changed between two reads: it had {self.n:,} rows without a missing "
+                f"value, and now has {rows:,}"
+            )
+        close = _SAME * self.total_weight
+        if class_weights is not None and (abs(class_weights - self._class_weights) > close).any():
+            raise ValueError(
+                f"{name}: has changed between two reads: labels or weights are not those of the "
+                "first one"
             )
 
 
@@ -155,9 +168,10 @@ class PartitionedDataset(Dataset):
 
 
 class _CountedSums(NamedTuple):
-    """Sums over rows, and the number of the rows."""
+    """Sums over rows, the number of the rows, and Σ weight P(class)."""
 
     rows: int
+    class_weights: Vector
     sums: DatasetSums
 
 
@@ -177,13 +191,16 @@ class _SumsTask:
         rows = self.reader.rows(batch)
         if rows is None:
             return None
-        return _CountedSums(rows.n, rows.sums(self.wanted, self.theta).as_one_part())
+        sums = rows.sums(self.wanted, self.theta).as_one_part()
+        return _CountedSums(rows.n, rows.class_weights, sums)
 
     def merge(self, results: Sequence[_CountedSums]) -> _CountedSums:
         together = results[0].sums
         for one in results[1:]:
             together = together.join(one.sums)
-        return _CountedSums(sum(one.rows for one in results), together.as_one_part())
+        class_weights = np.sum([one.class_weights for one in results], axis=0)
+        rows = sum(one.rows for one in results)
+        return _CountedSums(rows, class_weights, together.as_one_part())
 
 
 @dataclass(frozen=True)

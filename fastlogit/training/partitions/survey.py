@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from fastlogit.training.partitions import row_samples
-from fastlogit.training.table.categories import Categories
+from fastlogit.training.table.categories import Categories, Place
 from fastlogit.training.table.columns import read_columns, read_matrix
 from fastlogit.training.table.features import Found
 from fastlogit.training.table.labels import Labels
@@ -26,13 +26,6 @@ if TYPE_CHECKING:
 
 # More different labels are an error, or numbers between 0 and 1.
 _MOST_LABELS = MOST_CLASSES + 1
-
-
-class Place(NamedTuple):
-    """A row of a file or partition."""
-
-    file: str
-    row: int
 
 
 class TargetWeights(NamedTuple):

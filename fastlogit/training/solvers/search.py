@@ -123,7 +123,7 @@ def _cut(point: Point, trial: Point) -> float:
     """
     step = trial.theta - point.theta
     before, after = dot(point.gradient, step), dot(trial.gradient, step)
-    share = (after - (trial.value - point.value)) / (after - before)
+    share = np.divide(after - (trial.value - point.value), after - before)
     if not np.isfinite(share):
         return _SHORTEST_CUT
     return float(np.clip(share, _SHORTEST_CUT, _LONGEST_CUT))
