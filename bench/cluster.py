@@ -115,9 +115,12 @@ def arrays(setting: Setting) -> Row:
 
     once = dd.read_parquet(setting.files.standardised(), split_row_groups=True)
     rows = dd.concat([once] * setting.times)
-    X = rows[NAMES].to_dask_array(lengths=True).astype(np.float64).persist()
-    t = rows[LABEL].to_dask_array(lengths=True).astype(np.float64).persist()
+    # Together, as Dask joins partitions by the number of columns that it reads.
+    whole = rows[[*NAMES, LABEL]].to_dask_array(lengths=True).astype(np.float64).persist()
+    X = whole[:, :-1].map_blocks(np.ascontiguousarray).persist()
+    t = whole[:, -1].map_blocks(np.ascontiguousarray).persist()
     wait([X, t])
+    del whole
 
     def ours(tol: float) -> fits.Solution:
         model = fastlogit.dask.fit(X, t, l2=0.0, tol=tol, threads=WORKERS)
