@@ -339,7 +339,7 @@ def _array_batches(
 
 
 def _labels(t: NDArray[Any]) -> Any:
-    """Numbers as they are; texts as an Arrow array, with nulls for missing labels."""
+    """Numbers as they are; texts and booleans as an Arrow array, with nulls for missing labels."""
     if t.dtype.kind in "buif":
         return t
     import pyarrow as pa
@@ -349,6 +349,8 @@ def _labels(t: NDArray[Any]) -> Any:
     kinds = {type(one) for one in labels if one is not None}
     if all(issubclass(kind, str) for kind in kinds):
         return pa.array(labels, pa.string())
+    if kinds == {bool}:
+        return pa.array(labels, pa.bool_())
     if all(issubclass(kind, bool | int | float | np.number) for kind in kinds):
         return np.array([np.nan if one is None else one for one in labels])
     wrong = next(one for one in labels if not isinstance(one, str | None))
