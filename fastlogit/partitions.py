@@ -50,9 +50,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
-from fastlogit.tables.dask_frame import must_fit
 from fastlogit.tables.errors import errors_naming
-from fastlogit.tables.record_batches import split_batches, typed_table
+from fastlogit.tables.record_batches import must_fit, split_batches, typed_table
 from fastlogit.training.fit_table import TableOptions, fit_and_warn
 from fastlogit.training.options import Options
 from fastlogit.training.partitions.contract import Partitions, Task, merged, nothing
@@ -146,7 +145,7 @@ def compute(
 def partition_batches(
     header: Table, number: int, record_batches: Iterable[Any], wanted: Wanted
 ) -> Iterator[Batch]:
-    """The batches of a partition, which do not depend on those of the engine."""
+    """The batches of a partition; the record batches of the engine do not change them."""
     import pyarrow as pa
 
     place = f"{header.name}, partition {number}"

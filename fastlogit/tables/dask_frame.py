@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from fastlogit.core.arrow import common_type, is_number
-from fastlogit.core.checks import shown
+from fastlogit.core.arrow import is_number
 from fastlogit.tables.errors import errors_naming
-from fastlogit.tables.record_batches import split_batches, typed_table
-from fastlogit.tables.table import numpy_dtype
+from fastlogit.tables.record_batches import must_fit, split_batches, typed_table
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,25 +76,3 @@ def partition_to_arrow(partition: Any, schema: Any) -> Any:
         else:
             must_fit(name, column.type, kind)
     return table
-
-
-def must_fit(name: str, kind: Any, declared: Any) -> None:
-    """Raise a ValueError unless a column's declared type promises enough.
-
-    Text must be declared for text, and float64 where that is needed.
-    """
-    if not _fits(kind, declared):
-        raise ValueError(f"column {shown(name)} holds {kind}, and the table declares {declared}")
-
-
-def _fits(kind: Any, declared: Any) -> bool:
-    """Whether the declared type promises enough."""
-    common = common_type([kind, declared])
-    if common is None:
-        return False
-    found, expected = numpy_dtype(common), numpy_dtype(declared)
-    if isinstance(found, str) or isinstance(expected, str):
-        return True
-    if expected == np.bool_:
-        return found == np.bool_
-    return bool(np.result_type(np.float32, found) == np.result_type(np.float32, expected))

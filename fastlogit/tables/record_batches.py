@@ -8,6 +8,10 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from fastlogit.core.arrow import common_type
+from fastlogit.core.checks import shown
 from fastlogit.tables.errors import errors_naming
 from fastlogit.tables.stream import read_once
 from fastlogit.tables.table import Batch, Stream, Table, numpy_dtype
@@ -112,3 +116,25 @@ def index_names(schema: Any) -> tuple[str, ...]:
 def is_unnamed(name: str) -> bool:
     """Whether a column has no name: pandas reads such columns as "Unnamed: 0" and so on."""
     return re.fullmatch(r"(Unnamed: 0(\.[0-9]+)*)?", name) is not None
+
+
+def must_fit(name: str, kind: Any, declared: Any) -> None:
+    """Raise a ValueError unless a column's declared type promises enough.
+
+    Text must be declared for text, and float64 where that is needed.
+    """
+    if not _fits(kind, declared):
+        raise ValueError(f"column {shown(name)} holds {kind}, and the table declares {declared}")
+
+
+def _fits(kind: Any, declared: Any) -> bool:
+    """Whether the declared type promises enough."""
+    common = common_type([kind, declared])
+    if common is None:
+        return False
+    found, expected = numpy_dtype(common), numpy_dtype(declared)
+    if isinstance(found, str) or isinstance(expected, str):
+        return True
+    if expected == np.bool_:
+        return found == np.bool_
+    return bool(np.result_type(np.float32, found) == np.result_type(np.float32, expected))

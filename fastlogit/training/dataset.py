@@ -99,7 +99,7 @@ class DatasetSums(NamedTuple):
         return DatasetSums(*joined)
 
     def as_one_part(self) -> DatasetSums:
-        """The same sums, which take as little memory as those of a few rows."""
+        """The same sums, in little memory: one part in place of many."""
         return DatasetSums(*(one and one.as_one_part() for one in self))
 
     def merged(self, size: int, d: int) -> Derivatives:

@@ -260,7 +260,7 @@ def fit(
         if t is None:
             _must_be_table(X, label, classes=classes, feature_names=feature_names)
             result = fit_table(X, table, options, l2=l2, class_weight=class_weight, start=start)
-            model, found = result.model, [*map(UserWarning, result.notes), *result.warnings]
+            model, found = result.model, result.all_warnings
         else:
             table.must_be_absent()
             model, found, _ = fit_arrays(

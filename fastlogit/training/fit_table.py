@@ -22,7 +22,7 @@ from fastlogit.training.partitions import first_read
 from fastlogit.training.partitions.streamed import TablePartitions
 from fastlogit.training.progress import ReadingBar
 from fastlogit.training.table.reading import make_request, read_all
-from fastlogit.training.targets import class_factors
+from fastlogit.training.targets import class_factors, wrong_class_weight
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 
 # A table that would take more of the memory is read again in every pass.  Training in memory needs
-# up to twice as much.
+# up to two times the size of the table.
 _MEMORY_SHARE = 0.25
 
 
@@ -97,6 +97,11 @@ class TableFit(NamedTuple):
     rows: int
     skipped: int
     class_weights: Vector
+
+    @property
+    def all_warnings(self) -> list[Warning]:
+        """The notes, as warnings, and then the warnings."""
+        return [*map(UserWarning, self.notes), *self.warnings]
 
 
 def fit_table(
@@ -159,9 +164,7 @@ def _check_values(l2: Any, class_weight: ClassWeight, start: Any) -> None:
     if isinstance(class_weight, Mapping):
         class_factors(class_weight, list(class_weight), "t")
     elif not (class_weight is None or class_weight == "balanced"):
-        raise ValueError(
-            f"class_weight must be a dict, 'balanced' or None; got {checks.shown(class_weight)}"
-        )
+        raise wrong_class_weight(class_weight)
 
 
 def _request(table: Table, given: TableOptions, l2: float | ArrayLike, options: Options) -> Request:
@@ -274,7 +277,7 @@ def fit_and_warn(
             start,
             offsets_apart=offsets_apart,
         )
-    for warning in (*map(UserWarning, fitted.notes), *fitted.warnings):
+    for warning in fitted.all_warnings:
         warn_caller(warning)
     return fitted.model
 

@@ -224,23 +224,35 @@ def class_weights(
     def totals() -> NDArray[Any]:
         return np.bincount(numbers, weights=weight, minlength=len(found.classes))
 
-    factors = factors_of_classes(class_weight, found, totals)[numbers]
+    factors = factors_of_classes(class_weight, found.classes, totals, soft=found.soft)[numbers]
     return factors if weight is None else factors * weight
 
 
 def factors_of_classes(
-    class_weight: ClassWeight, found: Targets, totals: Callable[[], NDArray[Any]]
+    class_weight: ClassWeight,
+    classes: Sequence[Any],
+    totals: Callable[[], NDArray[Any]],
+    *,
+    soft: bool,
 ) -> NDArray[np.float64]:
-    """The factor of each class; `totals` gives the weights of the classes."""
-    if found.soft:
+    """The factor of each class; `totals` gives the weights of the classes.
+
+    `soft` says whether some targets are probabilities.
+    """
+    if soft:
         raise ValueError("class_weight needs labels; t has probabilities between 0 and 1")
     if isinstance(class_weight, Mapping):
-        return np.array(class_factors(class_weight, found.classes, "t"))
+        return np.array(class_factors(class_weight, classes, "t"))
     if isinstance(class_weight, str) and class_weight == "balanced":
         weights = totals()
         shares = weights.sum() / (weights.size * np.where(weights > 0.0, weights, np.inf))
         return np.asarray(shares, np.float64)
-    raise ValueError(
+    raise wrong_class_weight(class_weight)
+
+
+def wrong_class_weight(class_weight: Any) -> ValueError:
+    """The error for factors of classes of another kind."""
+    return ValueError(
         f"class_weight must be a dict, 'balanced' or None; got {checks.shown(class_weight)}"
     )
 

@@ -104,14 +104,14 @@ class Merger(Generic[R]):
 
 
 def merged(task: Task[R], results: Iterable[R | None]) -> R | None:
-    """The result of a task for all partitions, from those of each.
+    """The result of a task for all partitions, from the results of each.
 
     Parameters
     ----------
     task
         The first argument of `Partitions.run`.
     results : iterable of object or None
-        In the order of the partitions, whose numbers decide what is merged with what.
+        In the order of the partitions, as the place decides with which others one is merged.
 
     Returns
     -------
@@ -121,7 +121,7 @@ def merged(task: Task[R], results: Iterable[R | None]) -> R | None:
     Raises
     ------
     Exception
-        Whatever `results` raises.
+        Any error of `results`.
 
     Examples
     --------

@@ -239,7 +239,8 @@ class _SampleTask:
 
     def of_batch(self, batch: Batch) -> RowSample | None:
         present = self.reader.present(batch)
-        rows = self.reader.rows(batch)
+        few = self.reader.keep(batch, present)
+        rows = replace(self.reader, skips=False).rows(few)
         if rows is None:
             return None
         drawn = row_samples.random_numbers(self.seed, batch)[present]
@@ -249,7 +250,7 @@ class _SampleTask:
         keys = drawn / scores
         if rows.weight is not None:
             keys[rows.weight <= 0.0] = np.inf
-        return row_samples.draw(row_samples.take_rows(batch, present), keys, scores, self.most)
+        return row_samples.draw(few, keys, scores, self.most)
 
     def merge(self, results: Sequence[RowSample]) -> RowSample:
         return results[0].merge(results[1:], self.size)

@@ -23,7 +23,7 @@ from fastlogit.training.table.features import (
 from fastlogit.training.table.labels import probability_targets
 from fastlogit.training.table.reading import must_have_offsets
 from fastlogit.training.table.roles import adding_remedies
-from fastlogit.training.targets import Targets, factors_of_classes
+from fastlogit.training.targets import factors_of_classes
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
@@ -198,8 +198,7 @@ def _class_weights(
             totals[place] += weights.of_labels[label]
     if class_weight is None:
         return totals, None
-    labelled = Targets(np.empty(0), targets.classes, targets.soft)
-    factors = factors_of_classes(class_weight, labelled, lambda: totals)
+    factors = factors_of_classes(class_weight, targets.classes, lambda: totals, soft=targets.soft)
     return totals * factors, factors
 
 

@@ -81,7 +81,7 @@ class RowReader:
     def rows(self, batch: Batch, threads: int = 1) -> ArrayDataset | None:
         """The rows of a batch that miss no value; None if there are none."""
         if self.skips:
-            batch = take_rows(batch, self.present(batch))
+            batch = self.keep(batch, self.present(batch))
         X = self._matrix(batch)
         if X is None:
             return None
@@ -152,6 +152,11 @@ class RowReader:
         labels = Labels(self.table, self.roles.labels[0]) if self.roles.labels else None
         texts = [Categories() for _ in self.roles.text]
         return read_columns(self.table, self.roles, batch, labels, texts).present
+
+    @staticmethod
+    def keep(batch: Batch, present: NDArray[np.int64]) -> Batch:
+        """The rows that are present: copies, or the batch itself if it misses no value."""
+        return batch if present.size == batch.rows else take_rows(batch, present)
 
     def _place(self, features: TextFeatures, text: str, batch: Batch) -> int:
         place = features.places.get(text)

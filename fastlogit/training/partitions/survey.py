@@ -171,7 +171,7 @@ class SurveyTask:
 
 
 def _merge_found(several: Sequence[Found]) -> Found:
-    """What several batches hold together."""
+    """The contents of several batches together."""
     labels, texts = several[0].labels, several[0].texts
     for one in several[1:]:
         if labels is not None and one.labels is not None:
