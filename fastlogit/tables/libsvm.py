@@ -74,7 +74,7 @@ def _libsvm_table(text: Text, width: int | None, first_column: int) -> Table:
         text.files,
         read,
         has_labels=True,
-        # A CSR matrix stores half as many bytes for the column of a number as for the number.
+        # A CSR matrix stores 8 bytes for a number, and 4 for its column.
         cells=lambda _, size: text.scaled(text.head.count(b":"), size) * 3 // 2,
     )
 

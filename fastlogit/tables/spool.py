@@ -52,7 +52,7 @@ def _copied(table: Table, stream: Stream) -> Iterator[BinaryIO]:
             stream.copy(file)
             file.flush()
         except BaseException as error:
-            with suppress(OSError):  # closing writes what is left
+            with suppress(OSError):  # closing writes the rest
                 file.close()
             if isinstance(error, OSError) and error.errno in _FULL:
                 raise OSError(

@@ -58,7 +58,7 @@ def open_checkpoint(
     ----------
     path : path, optional
     resume : bool
-        Whether to go on with an existing checkpoint; if there is none, a new one begins.
+        Whether to go on with an existing checkpoint.  Without one, a new one begins.
     force : bool
         Whether to replace an existing checkpoint otherwise.
 
