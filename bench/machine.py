@@ -86,8 +86,11 @@ def caches() -> dict[str, int]:
 
 
 def last_cache() -> int:
-    """Bytes of the last cache, or a guess."""
-    return max(caches().values(), default=32 << 20)
+    """Bytes of the last cache, or a guess.
+
+    At most 32 MiB: a virtual machine reports all of a cache that it shares with others.
+    """
+    return min(max(caches().values(), default=32 << 20), 32 << 20)
 
 
 def installed(name: str) -> str | None:
