@@ -114,14 +114,14 @@ def _add_fit(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         default=None,
         help="read the rows again in each pass, so that they need not fit in memory (default: if "
-        "they would take more than a quarter of it; never for standard input)",
+        "they would take more than a quarter of it)",
     )
     parser.add_argument(
         "--no-spool",
         dest="spool",
         action="store_false",
-        help="refuse an input that can be read only once, instead of copying it to disk, where "
-        "rows are read again",
+        help="read standard input into memory, instead of copying it to disk to see its size; with "
+        "--out-of-core it is refused",
     )
     parser.add_argument(
         "--checkpoint",

@@ -53,7 +53,7 @@ def open_arrow(path: Path, *_: Any) -> Table:
             names = [schema.names[column] for column in wanted.columns]
             yield from split_batches(_batches(reader, count), names, str(path), wanted)
 
-    def cells(columns: int, _: int) -> int:
+    def cells(columns: int, _: int | None) -> int:
         # Of a mapped file, little more is read than the lengths of the batches.
         options = pa.ipc.IpcReadOptions(included_fields=[0])
         with (

@@ -89,7 +89,7 @@ def _csv_table(text: Text, csv: CSVOptions, delimiter: str) -> Table:
         schema,
         csv,
         _index_names(schema, head),
-        cells=lambda columns, size: columns * text.scaled(len(head), size),
+        cells=lambda columns, size: text.scaled(columns * len(head), size),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -53,7 +54,9 @@ def open_frame(name: str, source: Any) -> Table:
 
     # An object with a length holds its rows, or computes them anew for each export: a data frame,
     # a relation of DuckDB.  Any other may export its rows only once.
-    return read_anew(opening) if hasattr(type(source), "__len__") else opening()
+    if not hasattr(type(source), "__len__"):
+        return opening()
+    return replace(read_anew(opening), cells=lambda columns, _: columns * len(source))
 
 
 def open_function(name: str, source: Any, open_object: Callable[[Any], Table]) -> Table:
@@ -102,7 +105,8 @@ def _open_dataset(name: str, source: Any) -> Table:
             with scanner.to_reader() as reader:
                 yield from split_batches(reader, names, name, wanted)
 
-    return typed_table(name, (), schema, None, read)
+    table = typed_table(name, (), schema, None, read)
+    return replace(table, cells=lambda columns, _: columns * source.count_rows())
 
 
 def _joined(name: str, source: Iterator[Any]) -> Any:

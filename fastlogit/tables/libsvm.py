@@ -75,7 +75,7 @@ def _libsvm_table(text: Text, width: int | None, first_column: int) -> Table:
         read,
         has_labels=True,
         # A CSR matrix stores 8 bytes for a number, and 4 for its column.
-        cells=lambda _, size: text.scaled(text.head.count(b":"), size) * 3 // 2,
+        cells=lambda _, size: text.scaled(text.head.count(b":") * 3 // 2, size),
     )
 
 

@@ -56,9 +56,11 @@ def stream_table(name: str, reader: Any) -> Table:
 
         return stream_table(name, pa.ipc.open_stream(file))
 
-    table = typed_table(name, (), schema, None, read)
-    cells = (lambda columns, size: columns * (8 * size // bits)) if bits else None
-    return read_once(replace(table, cells=cells), Stream(copy, reopen))
+    def cells(columns: int, size: int | None) -> int | None:
+        return columns * (8 * size // bits) if size is not None and bits else None
+
+    table = replace(typed_table(name, (), schema, None, read), cells=cells)
+    return read_once(table, Stream(copy, reopen))
 
 
 def _validated(name: str, batches: Iterable[Any]) -> Iterator[Any]:

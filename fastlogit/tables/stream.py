@@ -70,7 +70,8 @@ def read_anew(opening: Callable[[], Table]) -> Table:
                 f"{counts[0]} at the first read"
             )
 
-    return replace(first, rows=None, reader=read, edges=None, stream=None)
+    cells = first.cells if first.rows is None else lambda columns, _: first.count_cells(columns)
+    return replace(first, rows=None, reader=read, edges=None, stream=None, cells=cells)
 
 
 def must_be_same(columns: Sequence[str], first: Sequence[str]) -> None:

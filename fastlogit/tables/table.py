@@ -162,7 +162,7 @@ class Table:
         Bytes of the source; default: of the files.
     cells : callable, or None
         If `rows` is None, ``cells(columns, size)`` estimates how many numbers this many columns
-        have in a source of this many bytes, or returns None.
+        have in a source of this many bytes, or returns None.  The size may be None.
     """
 
     name: str
@@ -179,7 +179,7 @@ class Table:
     edges: Sequence[int] | None = None
     stream: Stream | None = None
     size: int | None = None
-    cells: Callable[[int, int], int | None] | None = None
+    cells: Callable[[int, int | None], int | None] | None = None
     _states: tuple[Any, ...] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -392,7 +392,7 @@ class Table:
         """About how many numbers this many columns have; None if unknown."""
         if self.rows is not None:
             return self.rows * columns
-        return None if self.cells is None or self.size is None else self.cells(columns, self.size)
+        return None if self.cells is None else self.cells(columns, self.size)
 
     def must_be_unchanged(self) -> None:
         """Raise a ValueError or an OSError if a file has changed since the table was opened."""

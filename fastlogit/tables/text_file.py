@@ -66,11 +66,14 @@ class Text(NamedTuple):
     head_size: int
     blocks: Callable[[], Iterator[Block]]
 
-    def scaled(self, count: int, size: int) -> int:
+    def scaled(self, count: int, size: int | None) -> int | None:
         """How often a file of `size` bytes has something that the head has `count` times.
 
-        It is a quarter higher than the average, as later lines may be shorter.
+        It is a quarter higher than the average, as later lines may be shorter.  None if the size
+        is unknown.
         """
+        if size is None:
+            return None
         if size <= self.head_size:
             return count
         return count * size * 5 // (4 * max(1, self.head_size - _READ_AHEAD))

@@ -141,8 +141,8 @@ def fit(
         category of each column of text has no coefficient.
     out_of_core : bool, optional
         Whether the rows of a table are read again in each pass, so that they need not fit in
-        memory; default: if they would take more than a quarter of it.  A source of unknown size,
-        such as standard input, a stream or a function, is read into memory by default.
+        memory; default: if they would take more than a quarter of it, or if their number is
+        unknown, as of a function that gives streams.
 
         The first read finds labels and categories, and draws the sample of sampled-newton.  Rows
         are read in the same batches each time, and their sums are added up in a fixed order: the
@@ -150,8 +150,9 @@ def fit(
         rows in memory within `tol`.  A pass that reads other labels or weights than the first one,
         in sum, is an error.
     spool : bool
-        Whether a table that can be read only once, such as standard input, may be copied to disk
-        for that; otherwise it is an error.
+        Whether a table that can be read only once, such as standard input or a stream, may be
+        copied to disk (unless `out_of_core` is False).  Otherwise it is read into memory, and
+        `out_of_core` is an error.
     checkpoint : path, optional
         A file for the result of each pass, so that training can be resumed after the process has
         been killed, or with a smaller `tol` or larger `max_passes`.  It must not exist yet unless

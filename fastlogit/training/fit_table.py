@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -122,39 +122,29 @@ def fit_table(
     given = table_options
     table = open_table(source, file_format=given.source_format, width=given.width, csv=given.csv)
     request = _request(table, given, l2, options)
-    is_streamed = _is_streamed(request, given.out_of_core)
-    if options.checkpoint is not None and table.files:
-        # These determine the result of a pass at some θ; the penalty and the solver do not.  The
-        # seed draws the rows that decide about centres.
-        columns = dataclasses.replace(given, out_of_core=None, spool=True)
-        others = request.drop_first, request.intercept, class_weight, options.seed
-        options.checkpoint.begin(
-            {
-                "the input": table.file_states,
-                "an option": repr((columns, *others)),
-                "out_of_core": is_streamed,
-            }
-        )
-    if is_streamed:
-        return _fit_streamed(request, options, began, l2, class_weight, start, spool=given.spool)
-    data = read_all(request)
-    with _naming(table):
-        trained = fit_arrays(
-            data.X,
-            data.t,
-            options,
-            classes=data.classes,
-            weight=data.weight,
-            class_weight=class_weight,
-            offset=data.offset,
-            l2=l2,
-            start=start,
-            feature_names=data.feature_names,
-            categories=data.categories,
-            began=began,
-        )
-    model, warnings, dataset = trained
-    return TableFit(model, warnings, data.notes, dataset.n, data.skipped, dataset.class_weights)
+    with ExitStack() as stack:
+        stack.enter_context(_naming(table))
+        if is_copied := _is_copied(table, given):
+            request = request._replace(table=stack.enter_context(spooled(table)))
+        is_streamed = _is_streamed(request, given.out_of_core)
+        if options.checkpoint is not None and table.files:
+            # These determine the result of a pass at some θ; the penalty and the solver do not.
+            # The seed draws the rows that decide about centres.
+            columns = dataclasses.replace(given, out_of_core=None, spool=True)
+            others = request.drop_first, request.intercept, class_weight, options.seed
+            options.checkpoint.begin(
+                {
+                    "the input": table.file_states,
+                    "an option": repr((columns, *others)),
+                    "out_of_core": is_streamed,
+                }
+            )
+        fit = _fit_streamed if is_streamed else _fit_in_memory
+        fitted = fit(request, options, began, l2, class_weight, start)
+    if is_copied and is_streamed:
+        note = f"{table.name} can be read only once, so it was copied to disk"
+        return fitted._replace(notes=(note, *fitted.notes))
+    return fitted
 
 
 def _check_values(l2: Any, class_weight: ClassWeight, start: Any) -> None:
@@ -184,14 +174,55 @@ def _request(table: Table, given: TableOptions, l2: float | ArrayLike, options: 
     )
 
 
+def _is_copied(table: Table, given: TableOptions) -> bool:
+    """Whether a table is copied to disk, as it can be read only once and may be large."""
+    if table.is_repeatable:
+        return False
+    if given.out_of_core and not given.spool:
+        raise ValueError(
+            f"{table.name}: can be read only once, training reads it several times, and a copy "
+            "on disk is not allowed"
+        )
+    return given.spool and given.out_of_core is not False
+
+
 def _is_streamed(request: Request, out_of_core: bool | None) -> bool:
     """Whether the rows of a table are read again in every pass."""
-    if out_of_core is not None or request.table.stream is not None:
-        return bool(out_of_core)
     table, roles = request.table, request.roles
+    if out_of_core is not None or not table.is_repeatable:
+        return bool(out_of_core)
     columns = range(len(table.dtypes)) if roles is None else roles.order
     needed, memory = table.in_memory_bytes(columns), available()
-    return needed is not None and memory is not None and needed > _MEMORY_SHARE * memory
+    if needed is None:  # a source of unknown size may be of any size
+        return True
+    return memory is not None and needed > _MEMORY_SHARE * memory
+
+
+def _fit_in_memory(
+    request: Request,
+    options: Options,
+    began: float,
+    l2: float | ArrayLike,
+    class_weight: ClassWeight,
+    start: LogisticModel | None,
+) -> TableFit:
+    """Train on a table that is read into memory."""
+    data = read_all(request)
+    model, warnings, dataset = fit_arrays(
+        data.X,
+        data.t,
+        options,
+        classes=data.classes,
+        weight=data.weight,
+        class_weight=class_weight,
+        offset=data.offset,
+        l2=l2,
+        start=start,
+        feature_names=data.feature_names,
+        categories=data.categories,
+        began=began,
+    )
+    return TableFit(model, warnings, data.notes, dataset.n, data.skipped, dataset.class_weights)
 
 
 def _fit_streamed(
@@ -201,31 +232,15 @@ def _fit_streamed(
     l2: float | ArrayLike,
     class_weight: ClassWeight,
     start: LogisticModel | None,
-    *,
-    spool: bool,
 ) -> TableFit:
-    """Train on a table that is read again in every pass, if need be from a copy on disk."""
-    table = request.table
-    notes: tuple[str, ...] = ()
-    if table.stream is not None:
-        if not spool:
-            raise ValueError(
-                f"{table.name}: can be read only once, training reads it several times, and a copy "
-                "on disk is not allowed"
-            )
-        notes = (f"{table.name} can be read only once, so it was copied to disk",)
-    with ExitStack() as stack:
-        stack.enter_context(_naming(table))
-        again = stack.enter_context(spooled(table))
-        bar = stack.enter_context(ReadingBar()) if options.progress else None
+    """Train on a table that is read again in every pass."""
+    with ReadingBar() if options.progress else nullcontext() as bar:
         if bar is not None:
             options = dataclasses.replace(
                 options, progress=False, callback=_both(bar.point, options.callback)
             )
-        threads = _threads.resolve(options.threads)
-        partitions = TablePartitions(again, threads, bar)
-        fitted = fit_partitions(partitions, request, options, began, l2, class_weight, start)
-    return fitted._replace(notes=(*notes, *fitted.notes))
+        partitions = TablePartitions(request.table, _threads.resolve(options.threads), bar)
+        return fit_partitions(partitions, request, options, began, l2, class_weight, start)
 
 
 @contextmanager

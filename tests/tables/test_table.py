@@ -10,7 +10,9 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from pyarrow import dataset
 
 import fastlogit as fl
 from fastlogit.core.arrow import decoded_type, numbers
@@ -250,6 +252,17 @@ def test_the_memory_of_a_stream_is_unknown_and_of_its_copy_rather_too_high(monke
             assert exact <= memory(copied) <= 2 * exact
     assert memory(open_table(PAIRS.to_reader())) is None
     assert memory(open_table(PAIRS.to_reader)) is None
+
+
+def test_the_memory_of_objects_that_know_their_rows_is_exact(tmp_path):
+    pq.write_table(PAIRS, tmp_path / "pairs.parquet")
+    for source in (
+        PAIRS.to_pandas(),
+        lambda: PAIRS,
+        dataset.dataset(tmp_path / "pairs.parquet"),
+        pl.from_arrow(PAIRS),
+    ):
+        assert memory(open_table(source)) == N * 2 * 8
 
 
 # Names and positions -----------------------------------------------------------------------

@@ -9,6 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fastlogit as fl
+from fastlogit.training.fit_table import TableOptions, fit_table
+from fastlogit.training.options import Options
 from tests.streaming import assert_same, fit_both, parts_table
 
 LABELS = {
@@ -80,6 +82,47 @@ def test_the_message_of_an_argument_begins_with_the_table(out_of_core):
     ):
         with pytest.raises(ValueError, match=f"^{message}"):
             fl.fit(table, label="t", out_of_core=out_of_core, **options)
+
+
+SMALL = pa.table({"x": np.arange(40.0), "t": [0, 1, 1, 0] * 10})
+COPIED = "RecordBatchReader can be read only once, so it was copied to disk"
+
+
+@pytest.mark.parametrize("memory", [1 << 40, 1 << 10])
+@pytest.mark.parametrize("kind", ["stream", "table", "function", "function of streams"])
+def test_a_table_that_may_not_fit_in_memory_is_read_in_every_pass(monkeypatch, kind, memory):
+    calls = []
+
+    def counted(give):
+        calls.append(0)
+        return give()
+
+    source = {
+        "stream": SMALL.to_reader(),
+        "table": SMALL,
+        "function": lambda: counted(lambda: SMALL),
+        "function of streams": lambda: counted(SMALL.to_reader),
+    }[kind]
+    monkeypatch.setattr("fastlogit.training.fit_table.available", lambda: memory)
+    fitted = fit_table(source, TableOptions(label="t"), Options())
+    assert_same(fit_table(SMALL, TableOptions(label="t"), Options()), fitted._replace(notes=()))
+    is_large = memory == 1 << 10
+    assert fitted.notes == ((COPIED,) if kind == "stream" and is_large else ())
+    if kind.startswith("function"):
+        # Its number of rows may be known.
+        assert (len(calls) > 1) == (is_large or "streams" in kind)
+
+
+def test_a_stream_that_may_not_be_copied_is_read_into_memory(monkeypatch):
+    monkeypatch.setattr("fastlogit.training.fit_table.spooled", None)
+    expected = fl.fit(SMALL, label="t")
+    for options in ({"spool": False}, {"out_of_core": False}):
+        model = fl.fit(SMALL.to_reader(), label="t", **options)
+        np.testing.assert_array_equal(model.coef, expected.coef)
+    stream = SMALL.to_reader()
+    with pytest.raises(ValueError, match="^RecordBatchReader: can be read only once, training"):
+        fl.fit(stream, label="t", spool=False, out_of_core=True)
+    assert stream.read_all().num_rows == 40
 
 
 @pytest.mark.parametrize("seed", [0, 2**70])
