@@ -28,6 +28,8 @@ from numba.extending import models, register_model
 from fastlogit.kernels import jit
 
 WIDTH = 8
+# Bytes of a cache line.
+_LINE = 64
 
 _I32, _I64, _F64 = ir.IntType(32), ir.IntType(64), ir.DoubleType()
 _VECTOR, _FLOAT32_VECTOR = ir.VectorType(_F64, WIDTH), ir.VectorType(ir.FloatType(), WIDTH)
@@ -41,6 +43,8 @@ def _has(feature: str) -> bool:
 
 
 HAS_AVX512 = _has("avx512f")
+# AMD's processors alone have sse4a.
+IS_INTEL = _has("sse4.2") and not _has("sse4a")
 # Whether an instruction converts eight int64 to float64.
 _CONVERTS_INT64 = _has("avx512dq")
 
@@ -490,8 +494,8 @@ def select_first(typingctx: Any, count: Any, a: Any, b: Any) -> Any:
     return signature, codegen
 
 
-def _prefetch(nearness: int) -> Any:
-    """Function that asks for an element of an array to be fetched; it need not exist."""
+def _prefetch(nearness: int, elements: int = 1) -> Any:
+    """Function that asks for elements of an array to be fetched; they need not exist."""
 
     @jit.intrinsic
     def prefetch(typingctx: Any, array: Any, index: Any) -> Any:
@@ -502,6 +506,7 @@ def _prefetch(nearness: int) -> Any:
                 pointer = cgutils.get_item_pointer(context, builder, array, struct, places)
             else:
                 pointer = _element(context, builder, array, *args)
+            size = elements * context.get_abi_sizeof(context.get_data_type(array.dtype))
             pointer = builder.bitcast(pointer, ir.IntType(8).as_pointer())
             function = cgutils.get_or_insert_function(
                 builder.module,
@@ -509,15 +514,18 @@ def _prefetch(nearness: int) -> Any:
                 "llvm.prefetch.p0",
             )
             reading, data = ir.Constant(_I32, 0), ir.Constant(_I32, 1)
-            builder.call(function, [pointer, reading, ir.Constant(_I32, nearness), data])
+            for first in range(0, size, _LINE):
+                line = builder.gep(pointer, [ir.Constant(_I64, first)])
+                builder.call(function, [line, reading, ir.Constant(_I32, nearness), data])
 
         return types.void(array, index), codegen
 
     return prefetch
 
 
-# Into the first cache, and into the second.
+# Into the first cache, and into the second; and four vectors into the second.
 prefetch, prefetch_far = _prefetch(3), _prefetch(2)
+prefetch_four = _prefetch(2, 4 * WIDTH)
 
 
 def masked_load(builder: Any, pointer: Any, element: Any, mask: Any) -> Any:

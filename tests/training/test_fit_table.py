@@ -120,7 +120,7 @@ def test_a_stream_that_may_not_be_copied_is_read_into_memory(monkeypatch):
         model = fl.fit(SMALL.to_reader(), label="t", **options)
         np.testing.assert_array_equal(model.coef, expected.coef)
     stream = SMALL.to_reader()
-    with pytest.raises(ValueError, match="^RecordBatchReader: can be read only once, training"):
+    with pytest.raises(ValueError, match=r"^RecordBatchReader: can be read only once, training"):
         fl.fit(stream, label="t", spool=False, out_of_core=True)
     assert stream.read_all().num_rows == 40
 

@@ -5,8 +5,9 @@ A row is read in its own dtype, eight elements at a time (:mod:`fastlogit.kernel
 A block of one output is a page of memory: while it is multiplied and accumulated in L1, the
 processor already fetches the next.  With larger blocks these two take turns, and so they do with
 explicit prefetch instructions, or if the next block is multiplied before this one is accumulated
-(as measured on a Zen 4).  If a page has fewer than 32 rows, a block is two pages: the logistic
-functions take as long for a few rows as for 32.
+(as measured on a Zen 4).  Intel's processors need such instructions (`products.AHEAD_BYTES`).  If a
+page has fewer than 32 rows, a block is two pages: the logistic functions take as long for a few
+rows as for 32.
 """
 
 from __future__ import annotations

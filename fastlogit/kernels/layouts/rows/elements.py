@@ -102,6 +102,16 @@ def _prefetch_centred(X: CentredRows, i: int, j: int) -> None:
     lanes.prefetch_far(X.array, (i, j))
 
 
+@jit.inlined
+def _prefetch_four_array(X: NDArray[Any], i: int, j: int) -> None:
+    lanes.prefetch_four(X, (i, j))
+
+
+@jit.inlined
+def _prefetch_four_centred(X: CentredRows, i: int, j: int) -> None:
+    lanes.prefetch_four(X.array, (i, j))
+
+
 def _either(for_array: Any, for_centred: Any) -> Any:
     functions: dict[type, Any] = {np.ndarray: for_array, CentredRows: for_centred}
     return jit.by_class(functions.__getitem__, inline=True)
@@ -110,8 +120,9 @@ def _either(for_array: Any, for_centred: Any) -> Any:
 shape = _either(_array_shape, _centred_shape)
 itemsize = _either(_array_itemsize, _centred_itemsize)
 element = _either(_array_element, _centred_element)
-# Ask for an element, which need not exist, to be brought into the second cache.
+# Ask for an element, or for 32, to be brought into the second cache; they need not exist.
 prefetch = _either(_prefetch_array, _prefetch_centred)
+prefetch_four = _either(_prefetch_four_array, _prefetch_four_centred)
 # Eight elements from ``X[i, j]`` on; the first `count` of them, then zeros; 32 elements; and these
 # of eight rows, the first `count` of each or all.
 load = _either(_load_array, _load_centred)
