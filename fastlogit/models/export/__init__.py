@@ -1,7 +1,6 @@
 """Trained models in the languages of other tools.
 
-=========  =============================================================
-onnx       a graph of standard ONNX operators
-sklearn    a fitted estimator of scikit-learn
-=========  =============================================================
+methods     the methods of a model
+onnx        a graph of ONNX operators
+names       names that are not taken
 """
