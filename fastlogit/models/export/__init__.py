@@ -2,5 +2,6 @@
 
 methods     the methods of a model
 onnx        a graph of ONNX operators
+sklearn     a fitted estimator of scikit-learn
 names       names that are not taken
 """

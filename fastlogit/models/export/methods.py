@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from fastlogit.models.export import onnx
+from fastlogit.models.export import onnx, sklearn
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Sequence
+
+    from fastlogit.matrix.onehot import Unknown
 
 
 class Exports:
@@ -94,3 +96,47 @@ class Exports:
         (['X'], ['label', 'probabilities'])
         """
         return onnx.to_onnx(self, path, dtype, names, unknown, compat=compat)
+
+    def to_sklearn(self, *, unknown: Unknown = "error") -> Any:
+        """Fitted ``LogisticRegression`` of scikit-learn, with the same coefficients bit for bit.
+
+        :func:`fastlogit.from_sklearn` converts it back.  A model with categories becomes a
+        pipeline, which encodes the columns of text of a data frame; to make it needs pandas.  Bools
+        and integers must be spelled as in `categories`.  The estimator has ``C = 1 / l2`` if there
+        is one penalty for all columns, and otherwise scikit-learn's parameters.
+
+        Parameters
+        ----------
+        unknown : {"error", "ignore"}
+            How the pipeline treats text that belongs to no category, or is missing: raise an error,
+            or add 0.  In a column with a group, such text belongs to the group.
+
+        Returns
+        -------
+        sklearn.linear_model.LogisticRegression, or sklearn.pipeline.Pipeline
+
+        Raises
+        ------
+        ImportError
+            If scikit-learn, or for a model with categories pandas, is not installed.
+        ValueError
+            If the model was trained with an offset, which scikit-learn does not have, or if
+            `unknown` is wrong.
+
+        Notes
+        -----
+        The arithmetic is scikit-learn's.  Of two classes, the probability of the first is 1 - y, so
+        it loses digits where y is near 1, and y is 0 where it is below 5.6e-309.  NaN in a column
+        of numbers is an error.
+
+        Examples
+        --------
+        >>> import fastlogit as fl
+        >>> model = fl.LogisticModel([2.0, -1.0], 0.5, ("a", "b"))
+        >>> estimator = model.to_sklearn()
+        >>> estimator.coef_, estimator.intercept_
+        (array([[ 2., -1.]]), array([0.5]))
+        >>> fl.from_sklearn(estimator).feature_names
+        ('a', 'b')
+        """
+        return sklearn.to_sklearn(self, unknown)
