@@ -2,6 +2,7 @@
 
 methods     the methods of a model
 onnx        a graph of ONNX operators
+pmml        a regression model in PMML
 sklearn     a fitted estimator of scikit-learn
 names       names that are not taken
 """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from fastlogit.models.export import onnx, sklearn
+from fastlogit.models.export import onnx, pmml, sklearn
 
 if TYPE_CHECKING:
     import os
@@ -96,6 +96,36 @@ class Exports:
         (['X'], ['label', 'probabilities'])
         """
         return onnx.to_onnx(self, path, dtype, names, unknown, compat=compat)
+
+    def to_pmml(self, path: str | os.PathLike[str], *, unknown: Unknown = "error") -> None:
+        """Write the model as a ``RegressionModel`` of PMML 4.4.
+
+        The coefficients have all digits, so that they are read back bit for bit.  The fields are
+        `feature_names`, or x0, x1 and so on, and the columns of `categories`.  An output field
+        ``probability(label)`` belongs to each class.
+
+        Parameters
+        ----------
+        path : path
+            File to write.  It is written atomically and replaces an existing one.
+        unknown : {"error", "ignore"}
+            How to treat text that belongs to no category: as invalid, which is an error, or as
+            adding 0.
+
+        Raises
+        ------
+        ValueError
+            If the model was trained with an offset; if a name, class or category has a control
+            character, as XML has none; or if `unknown` is wrong.
+        OSError
+            If the file cannot be written.
+
+        Notes
+        -----
+        In JPMML 1.7, PMML's reference evaluator, both probabilities are exact in their own tail.
+        A missing value is an error.
+        """
+        pmml.to_pmml(self, path, unknown)
 
     def to_sklearn(self, *, unknown: Unknown = "error") -> Any:
         """Fitted ``LogisticRegression`` of scikit-learn, with the same coefficients bit for bit.
