@@ -200,6 +200,7 @@ def test_importing_leaves_optional_and_slow_libraries_alone():
     for slow in [
         "dask",
         "matplotlib",
+        "onnx",
         "pandas",
         "pyarrow",
         "scipy.linalg",

@@ -8,10 +8,12 @@ from __future__ import annotations
 import ast
 import re
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from fastlogit.models.export.sklearn import pipeline_features
 from fastlogit.models.model import LogisticModel
 
 if TYPE_CHECKING:
@@ -34,9 +36,12 @@ def from_sklearn(estimator: Any) -> LogisticModel:
         It must have ``coef_`` and ``intercept_``.  Probabilities of two classes must be σ(z).
         glum's regressors of the binomial family have these, too.  Probabilities of more classes
         must be a softmax; scikit-learn's LogisticRegression and LinearDiscriminantAnalysis have
-        these.  For a pipeline, pass its last step.  glum does not store whether there was an
-        offset; set it with
+        these.  glum does not store whether there was an offset; set it with
         ``dataclasses.replace(model, with_offset=True)``.
+
+        A pipeline may have one step before it: a ``ColumnTransformer`` fitted on a table with
+        column names, of ``"passthrough"`` and of ``OneHotEncoder`` on columns of text.  For any
+        other pipeline, pass its last step.
 
     Returns
     -------
@@ -49,7 +54,7 @@ def from_sklearn(estimator: Any) -> LogisticModel:
     ------
     TypeError, ValueError
         If the estimator is not fitted, or is another kind of model, such as a one-vs-rest
-        classifier of three or more classes.
+        classifier of three or more classes; or if it is another kind of pipeline.
 
     Examples
     --------
@@ -60,10 +65,13 @@ def from_sklearn(estimator: Any) -> LogisticModel:
     ['a', 'b']
     """
     kind = type(estimator).__name__
+    if kind == "Pipeline":
+        *others, (_, last) = estimator.steps
+        features, categories = pipeline_features([step for _, step in others])
+        return replace(from_sklearn(last), feature_names=features, categories=categories)
     if not hasattr(estimator, "coef_"):
         raise TypeError(
-            f"estimator must be a fitted linear classifier, which has coef_; got {kind} "
-            "(for a pipeline, pass its last step)"
+            f"estimator must be a fitted linear classifier, which has coef_; got {kind}"
         )
     loss, family, link = (getattr(estimator, name, None) for name in ("loss", "family", "link"))
     if loss not in (None, "log_loss"):

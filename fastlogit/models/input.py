@@ -30,10 +30,11 @@ def checked_matrix(X: Any, names: Sequence[str] | None, d: int, missing: Missing
 
 def check_columns(given: Sequence[str], wanted: Sequence[str]) -> None:
     """Check that X has the columns that are wanted, in the same order."""
-    absent = [name for name in wanted if name not in set(given)]
+    found, known = set(given), set(wanted)
+    absent = [name for name in wanted if name not in found]
     if absent:
         raise ValueError(f"X must have all columns of the model; missing {listed(absent)}")
-    unknown = [name for name in given if name not in set(wanted)]
+    unknown = [name for name in given if name not in known]
     if unknown:
         raise ValueError(f"X must have only columns of the model; got also {listed(unknown)}")
     for place, (name, other) in enumerate(zip(given, wanted, strict=True)):
