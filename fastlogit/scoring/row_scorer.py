@@ -10,6 +10,7 @@ from functools import reduce
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 from fastlogit.core import checks
+from fastlogit.core.arrow import numbers
 from fastlogit.core.pipeline import map_in_order
 from fastlogit.scoring.scorer import OUTPUTS, Scorer
 from fastlogit.tables.record_batches import typed_table
@@ -17,7 +18,7 @@ from fastlogit.tables.table import Batch
 from fastlogit.training.partitions.contract import nothing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from fastlogit.matrix.onehot import Unknown
     from fastlogit.models.model import LogisticModel
@@ -77,9 +78,9 @@ class RowScorer:
             "threshold": threshold,
             "unknown": unknown,
         }
-        numbers, _, text = model.columns
+        names, _, text = model.columns
         offsets = checks.names([offset] if isinstance(offset, str) else offset or (), "offset")
-        types = dict.fromkeys([*numbers, *offsets], pa.float64()) | dict.fromkeys(text, pa.string())
+        types = dict.fromkeys([*names, *offsets], pa.float64()) | dict.fromkeys(text, pa.string())
         # The options are checked before there are rows.
         self._prepared = [self._prepare(pa.schema(list(types.items())))]
         self.columns, fields = list(types), list(self._prepared[0].scorer.schema)
@@ -94,21 +95,30 @@ class RowScorer:
         return pa.chunked_array(list(work or map(self._score, batches)), self.type)
 
     def _score(self, rows: Any) -> Any:
-        scorer, wanted, _ = self._for_schema(rows.schema)
-        batch = Batch(rows.select(list(wanted.columns)), self.name, 0)
-        with_null = [name for name, column in _named(batch.data) if column.null_count]
-        if with_null and self.missing == "error":
-            raise ValueError(
-                f"{self.name}: column {checks.shown(with_null[0])} must have no nulls "
-                "(missing='null' scores such rows as null, missing='nan' as NaN)"
-            )
-        scores = self._joined(scorer.score_batch(scorer.table.converted(batch, wanted)).rows)
-        if not with_null or self.missing == "nan":
-            return scores
         from pyarrow import compute
 
-        valid = (batch.data.column(name).is_valid() for name in with_null)
-        return compute.if_else(reduce(compute.and_, valid), scores, None)
+        prepared = self._for_schema(rows.schema)
+        data = rows.select(list(prepared.wanted.columns))
+        scores = prepared.scorer.score_batch(prepared.batch(data)).rows
+        joined = self._joined(scores)
+        # A null counts as NaN, so there is none where all rows have a score.
+        absent = compute.is_null(scores.column(0), nan_is_null=True).true_count
+        if not absent or self.missing == "nan":
+            return joined
+        nulls = {
+            name: column
+            for name, column in zip(data.schema.names, data.columns, strict=True)
+            if column.null_count
+        }
+        if not nulls:
+            return joined
+        if self.missing == "error":
+            raise ValueError(
+                f"{self.name}: column {checks.shown(next(iter(nulls)))} must have no nulls "
+                "(missing='null' scores such rows as null, missing='nan' as NaN)"
+            )
+        valid = reduce(compute.and_, (column.is_valid() for column in nulls.values()))
+        return compute.if_else(valid, joined, None)
 
     def _joined(self, scores: Any) -> Any:
         """The columns of an output as one array."""
@@ -128,19 +138,27 @@ class RowScorer:
         return prepared
 
     def _prepare(self, schema: Any) -> _Prepared:
+        import pyarrow as pa
+
         table = typed_table(self.name, (), schema, None, nothing)
         # Nulls count as NaN until the scores are computed.
         scorer = Scorer(self.model, table, missing="nan", **self.options)
-        return _Prepared(scorer, table.want(scorer.columns, text=scorer.text), schema)
+        wanted = table.want(scorer.columns, text=scorer.text)
+        types = [schema.types[column] for column in wanted.columns if column not in wanted.text]
+        as_they_are = all(numbers(pa.array([], kind)).type == kind for kind in types)
+        return _Prepared(schema, scorer, wanted, as_they_are)
 
 
 class _Prepared(NamedTuple):
     """A scorer for rows of one schema."""
 
+    schema: Any
     scorer: Scorer
     wanted: Wanted
-    schema: Any
+    # Whether no column must be converted, which would take as long as scoring a few thousand rows.
+    as_they_are: bool
 
-
-def _named(batch: Any) -> Iterator[tuple[str, Any]]:
-    return zip(batch.schema.names, batch.columns, strict=True)
+    def batch(self, data: Any) -> Batch:
+        """The wanted columns as a batch of numbers and texts."""
+        batch = Batch(data, self.scorer.table.name, 0)
+        return batch if self.as_they_are else self.scorer.table.converted(batch, self.wanted)
