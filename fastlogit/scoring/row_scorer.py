@@ -9,6 +9,8 @@ from __future__ import annotations
 from functools import reduce
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
+import numpy as np
+
 from fastlogit.core import checks
 from fastlogit.core.arrow import numbers
 from fastlogit.core.pipeline import map_in_order
@@ -95,15 +97,12 @@ class RowScorer:
         return pa.chunked_array(list(work or map(self._score, batches)), self.type)
 
     def _score(self, rows: Any) -> Any:
-        from pyarrow import compute
-
         prepared = self._for_schema(rows.schema)
         data = rows.select(list(prepared.wanted.columns))
         scores = prepared.scorer.score_batch(prepared.batch(data)).rows
         joined = self._joined(scores)
         # A null counts as NaN, so there is none where all rows have a score.
-        absent = compute.is_null(scores.column(0), nan_is_null=True).true_count
-        if not absent or self.missing == "nan":
+        if self.missing == "nan" or not _has_missing(scores.column(0)):
             return joined
         nulls = {
             name: column
@@ -117,6 +116,8 @@ class RowScorer:
                 f"{self.name}: column {checks.shown(next(iter(nulls)))} must have no nulls "
                 "(missing='null' scores such rows as null, missing='nan' as NaN)"
             )
+        from pyarrow import compute
+
         valid = reduce(compute.and_, (column.is_valid() for column in nulls.values()))
         return compute.if_else(valid, joined, None)
 
@@ -162,3 +163,11 @@ class _Prepared(NamedTuple):
         """The wanted columns as a batch of numbers and texts."""
         batch = Batch(data, self.scorer.table.name, 0)
         return batch if self.as_they_are else self.scorer.table.converted(batch, self.wanted)
+
+
+def _has_missing(column: Any) -> bool:
+    """Whether scores have a null or a NaN."""
+    import pyarrow as pa
+
+    is_float = pa.types.is_floating(column.type)
+    return bool(column.null_count or (is_float and np.isnan(column.to_numpy()).any()))
