@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import importlib
+import re
 import sys
 
 import duckdb
@@ -286,7 +287,7 @@ def test_wrong_rows(connection, row, message):
     register(connection, PAIR)
     with pytest.raises(duckdb.InvalidInputException, match=message) as caught:
         connection.sql(f"SELECT probability({row})").fetchall()
-    assert len(str(caught.value).splitlines()) == 1
+    assert re.search(message, str(caught.value).splitlines()[0])
 
 
 def test_numbers_where_text_is_expected(connection):
