@@ -131,7 +131,6 @@ def register(
         missing=missing,
         unknown=unknown,
     )
-
     _must_differ(scorer.columns, "columns")
     if pa.types.is_struct(scorer.type):
         _must_differ([field.name for field in scorer.type], "classes")
@@ -143,7 +142,7 @@ def register(
     kind = _type(connection, scorer.type)
     connection.create_function(name, score, None, kind, type="arrow", null_handling="special")
     _KEPT.append(score)
-    fields = ", ".join(f"{_quoted(one, chr(39))}: {_quoted(one)}" for one in scorer.columns)
+    fields = ", ".join(": ".join((_quoted(one, "'"), _quoted(one))) for one in scorer.columns)
     return f"{_quoted(name)}({{{fields}}})"
 
 
