@@ -145,8 +145,9 @@ class RowScorer:
         # Nulls count as NaN until the scores are computed.
         scorer = Scorer(self.model, table, missing="nan", **self.options)
         wanted = table.want(scorer.columns, text=scorer.text)
-        types = [schema.types[column] for column in wanted.columns if column not in wanted.text]
-        as_they_are = all(numbers(pa.array([], kind)).type == kind for kind in types)
+        types = schema.types  # a new list at each access
+        read = {types[column] for column in wanted.columns if column not in wanted.text}
+        as_they_are = all(numbers(pa.array([], kind)).type == kind for kind in read)
         return _Prepared(schema, scorer, wanted, as_they_are)
 
 

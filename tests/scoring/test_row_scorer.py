@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -85,3 +86,13 @@ def test_nulls_of_a_struct():
     rows = pa.array([{"x": 0.0}, None, {"x": None}, {"x": np.nan}], pa.struct({"x": pa.float64()}))
     found = scorer(model).score([pa.RecordBatch.from_struct_array(rows)]).combine_chunks()
     must_be(found, [0.5, 0, 0, np.nan], [False, True, True, False])
+
+
+def test_many_columns_take_little_time():
+    names = [f"x{j}" for j in range(5000)]
+    one = scorer(fl.LogisticModel(np.ones(5000), 0.0, tuple(names)))
+    batch = pa.record_batch(dict.fromkeys(names, pa.array([0.0, 1e-3])))
+    start = time.perf_counter()
+    found = one.score([batch]).to_pylist()
+    assert time.perf_counter() - start < 5.0  # 20 s if types are listed for each column
+    assert found == pytest.approx([0.5, fl.sigmoid(5.0)], rel=1e-12, abs=0.0)
