@@ -14,6 +14,7 @@ COMMANDS = {
     "accuracy": "largest errors of every function in every library",
     "fits": "time to reach the same optimum, against other trainers",
     "scoring": "scoring files, against reading them and against other libraries",
+    "engines": "models inside DuckDB and Polars, against their own expressions",
     "streams": "training on files that are read in every pass, against reading and other libraries",
     "cluster": "training on a Dask cluster, against one process and dask-ml",
     "plan": "bytes, tasks and memory of a pass over very many rows, by the merge tree",

@@ -16,6 +16,8 @@ Row = dict[str, Any]
 Rows = dict[str, Row]
 
 OURS = "fastlogit"
+# Inside an engine: our function, or the model in the engine's own language.
+FUNCTION, OWN = "function", "own"
 SLOWER = "▼"
 WRONG = "†"  # a special value is wrong
 SUBNORMAL = "‡"  # subnormal results, and only these, lose all digits
@@ -238,6 +240,20 @@ def scoring(rows: Rows) -> str:
     return grid(["files", OURS, "compared with", f"{OURS} takes"], lines, left=(0, 2))
 
 
+def engines(rows: Rows) -> str:
+    """Seconds in DuckDB and Polars, next to `fl.score` and to the engine's own expressions."""
+    lines = []
+    for name, row in rows.items():
+        first = [f"{name}, {row['rows']:,} rows", duration(row["seconds"])]
+        for engine, found in row["engines"].items():
+            own = f"{duration(found[OWN])} ({found['difference']:.0e})"
+            times = [f"{found[key]:.2f} x" for key in ("than_score", "than_own")]
+            lines.append([*first, engine, duration(found[FUNCTION]), times[0], own, times[1]])
+            first = ["", ""]
+    head = ["Parquet to Parquet", "`fl.score`", "engine", OURS, "of `fl.score`", "own expression"]
+    return grid([*head, "of that"], lines, left=(0, 2))
+
+
 def streams(rows: Rows) -> str:
     """Training on files: reads, memory, and time relative to reading and to other libraries."""
     lines = []
@@ -348,6 +364,7 @@ TABLES = {
         accuracy,
         fits,
         scoring,
+        engines,
         streams,
         cluster,
         plan,

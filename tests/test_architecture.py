@@ -28,7 +28,7 @@ ROOT = Path(fastlogit.__file__).parent
 FLOORS = [
     ["__main__"],
     ["cli", "warmup", "data.make_flights"],
-    ["sklearn", "dask", "partitions", "plot"],
+    ["sklearn", "dask", "duckdb", "partitions", "plot", "polars"],
     [""],  # fastlogit/__init__.py, which re-exports what is below
     ["scoring"],
     ["training"],
@@ -199,9 +199,11 @@ def test_importing_leaves_optional_and_slow_libraries_alone():
     assert "fastlogit.training.trainer" in modules
     for slow in [
         "dask",
+        "duckdb",
         "matplotlib",
         "onnx",
         "pandas",
+        "polars",
         "pyarrow",
         "scipy.linalg",
         "scipy.optimize",
@@ -230,7 +232,8 @@ def test_it_works_where_no_cache_can_be_written(tmp_path):
 
 def test_every_public_name_exists_and_has_a_docstring():
     for name in TREES:
-        if name in ("dask", "plot"):  # which may import extras that the tests do not ask for
+        # These may import extras that the tests do not ask for.
+        if name in ("dask", "duckdb", "plot", "polars"):
             continue
         module = importlib.import_module(f"fastlogit.{name}".rstrip("."))
         assert module.__doc__, module.__name__

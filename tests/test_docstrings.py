@@ -54,11 +54,13 @@ PUBLIC = [
     "fastlogit",
     "fastlogit.classes",
     "fastlogit.dask",
+    "fastlogit.duckdb",
     "fastlogit.elementwise",
     "fastlogit.linear",
     "fastlogit.losses",
     "fastlogit.partitions",
     "fastlogit.plot",
+    "fastlogit.polars",
     "fastlogit.scoring",
 ]
 CLASSES = [fastlogit.LogisticModel, Exports, scoring.Evaluation, scoring.Scored, LogisticRegression]

@@ -2,6 +2,7 @@
 
 model_columns  the columns of a table that a model needs, and their logits
 scorer         a batch of a table as output columns
+row_scorer     record batches of an engine as one column
 run            score a whole table into a file; resume an interrupted run
 journal        the finished batches of a run
 observations   the rows of a table with their logits and labels

@@ -1,9 +1,9 @@
 """Scoring where the data are: inside DuckDB and Polars.
 
-    pip install '.[cli]' duckdb polars && python -m tests.examples.in_database
+    pip install '.[cli,duckdb,polars]' && python -m tests.examples.in_database
 
 Three ways give the same bits: `fl.score` reads the result of a query batch by batch; a function for
-DuckDB's SQL and an expression of Polars apply the model to columns.
+DuckDB's SQL and an expression of Polars apply the model to rows, also inside a query.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ import polars as pl
 import pyarrow as pa
 
 import fastlogit as fl
+import fastlogit.duckdb
+import fastlogit.polars
 from fastlogit.data import flights_path
 from fastlogit.scoring import read_table
 
@@ -35,29 +37,18 @@ def by_score(model: fl.LogisticModel, source: object) -> np.ndarray:
 
 
 def in_duckdb(model: fl.LogisticModel, connection: duckdb.DuckDBPyConnection) -> np.ndarray:
-    """A function for SQL; DuckDB passes a few thousand rows at a time, as Arrow arrays."""
-
-    def p_late(hour_sin, hour_cos, wind, rain, visibility):
-        columns = [hour_sin, hour_cos, wind, rain, visibility]
-        table = pa.table(columns, names=list(model.feature_names))
-        return pa.array(fl.sigmoid(model.decision(table)))
-
-    connection.create_function("p_late", p_late, ["FLOAT"] * len(FEATURES), "DOUBLE", type="arrow")
-    print(connection.sql(f"SELECT flight, p_late({', '.join(FEATURES)}) AS p FROM ({QUERY}) "
-                         "ORDER BY p DESC LIMIT 3"))  # fmt: skip
-    query = f"SELECT p_late({', '.join(FEATURES)}) AS p FROM ({QUERY})"
-    return connection.sql(query).to_arrow_table()["p"].to_numpy()
+    """A function for SQL.  Its argument is a row, here one of a subquery."""
+    fastlogit.duckdb.register(connection, model, "p_late")
+    print(connection.sql(f"SELECT flight, p_late(f) AS p FROM ({QUERY}) f ORDER BY p DESC LIMIT 3"))
+    scores = connection.sql(f"SELECT p_late(f) AS p FROM ({QUERY}) f")
+    return scores.to_arrow_table()["p"].to_numpy()
 
 
 def in_polars(model: fl.LogisticModel, frame: pl.DataFrame) -> np.ndarray:
-    """An expression on a struct of the features, in a lazy query."""
-    probability = pl.struct(model.feature_names).map_batches(
-        lambda features: pl.Series(fl.sigmoid(model.decision(features.struct.unnest()))),
-        return_dtype=pl.Float64,
-    )
-    scored = frame.lazy().with_columns(probability.alias("p"))
+    """An expression, in a lazy query."""
+    scored = frame.lazy().with_columns(p=fastlogit.polars.probability(model))
     print(scored.select("flight", "p").sort("p", descending=True).head(3).collect())
-    return scored.select("p").collect()["p"].to_numpy()
+    return scored.select("p").collect(engine="streaming")["p"].to_numpy()
 
 
 def main() -> None:
