@@ -8,4 +8,5 @@ summary     the table of estimates
 fields      the fields of a model, checked
 file        a model as JSON
 conversion  models of scikit-learn and statsmodels
+export      models in the languages of other tools
 """

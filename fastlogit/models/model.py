@@ -21,6 +21,7 @@ from fastlogit.matrix import centring, onehot, short
 from fastlogit.matrix.arguments import of_rows
 from fastlogit.matrix.table import in_memory
 from fastlogit.models import fields, file, predictions, statistics, summary
+from fastlogit.models.export.methods import Exports
 from fastlogit.models.fields import History
 from fastlogit.models.input import (
     OffsetWarning,
@@ -44,7 +45,7 @@ _MOST_PARAMETERS = 10_000
 
 
 @dataclass(frozen=True, eq=False)
-class LogisticModel:
+class LogisticModel(Exports):
     """A logistic model of two classes, P(t = 1) = σ(z), or of K, P(class k) = softmax(Z)_k.
 
     The logits are z = X @ coef + intercept, or Z = X @ coef.T + intercept.
