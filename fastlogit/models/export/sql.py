@@ -241,7 +241,7 @@ def _label_of_many(z: Sequence[str], labels: Sequence[str]) -> str:
 
 
 def _exp(argument: str, spelling: Dialect) -> str:
-    """The exponential of an argument that is not positive."""
+    """The exponential of an argument up to 700; 0 without an error if it is too small."""
     if not spelling.refuses_underflow:
         return f"EXP({argument})"
     smallest = spelling.number(_SMALLEST_EXPONENT)

@@ -282,26 +282,27 @@ def test_hostile_texts(database):
 def test_five_thousand_columns(database):
     coef = RNG.normal(size=5000)
     names = [f"x{j}" for j in range(5000)]
-    expression = fl.LogisticModel(coef, 0.5, names).to_sql(database.dialect)
-    # SQLite and PostgreSQL have fewer columns in a table.
-    tables = [
-        f"(SELECT {', '.join(f'1 AS {name}' for name in names[start : start + 1250])}) AS t{start}"
-        for start in range(0, 5000, 1250)
-    ]
-    [[y]] = numbers(database.rows(f"SELECT {expression} FROM {', '.join(tables)}", {"x": [1.0]}))
-    np.testing.assert_allclose(y, fl.sigmoid(coef.sum() + 0.5), rtol=1e-10)
+    model = fl.LogisticModel(coef, 0.5, names)
+    if database.dialect == "duckdb":
+        rows = database.rows(model.to_sql(table="t"), {name: [1.0] for name in names})
+    else:  # which have fewer columns in a table
+        ones = [f"1 AS {name}" for name in names]
+        parts = [", ".join(ones[first : first + 1250]) for first in range(0, 5000, 1250)]
+        tables = ", ".join(f"(SELECT {part}) AS t{number}" for number, part in enumerate(parts))
+        query = f"SELECT {model.to_sql(database.dialect)} FROM {tables}"
+        rows = database.rows(query, {"x": [1.0]})
+    np.testing.assert_allclose(float(rows[0][-1]), fl.sigmoid(coef.sum() + 0.5), rtol=1e-10)
 
 
 def test_ten_thousand_categories(database):
     categories = tuple(f"category {number}" for number in range(10_000))
-    coef = RNG.normal(size=(3, 10_000))
+    coef = RNG.normal(size=10_000)
     names = [f"c={category}" for category in categories]
     model = fl.LogisticModel(coef, 0.0, names, categories={"c": categories})
     columns = {"c": [categories[0], categories[9_999], None]}
-    query = model.to_sql(database.dialect, table="t")
-    found = np.array(numbers(row[1:] for row in database.rows(query, columns)))
-    np.testing.assert_allclose(found[:2], fl.softmax(coef.T[[0, -1]]), rtol=1e-14)
-    assert np.isnan(found[2]).all()
+    rows = database.rows(model.to_sql(database.dialect, table="t"), columns)
+    found = np.ravel(numbers(row[1:] for row in rows))
+    np.testing.assert_allclose(found, [*fl.sigmoid(coef[[0, -1]]), math.nan], rtol=1e-14)
 
 
 def test_a_hundred_and_thirty_classes(database):
