@@ -13,6 +13,7 @@ import pytest
 
 import fastlogit
 from fastlogit import scoring
+from fastlogit.models.export.methods import Exports
 from fastlogit.sklearn import LogisticRegression
 
 mpl.use("Agg")
@@ -60,7 +61,8 @@ PUBLIC = [
     "fastlogit.plot",
     "fastlogit.scoring",
 ]
-CLASSES = [fastlogit.LogisticModel, scoring.Evaluation, scoring.Scored, LogisticRegression]
+CLASSES = [fastlogit.LogisticModel, Exports, scoring.Evaluation, scoring.Scored]
+CLASSES += [LogisticRegression]
 # Words that name a type; "As of" refers to another function, which names it.
 DTYPES = r"float64|dtype|numbers|As (of|by|in) |`ax` is"
 SHAPES = r"\(n, d\)|\(n, K\)|\(n,\)|any shape|path|As (of|by|in) "

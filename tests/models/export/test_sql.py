@@ -16,7 +16,6 @@ import fastlogit as fl
 from fastlogit.core.ulp import ulp_error
 from fastlogit.data import flights_path
 from fastlogit.models.export import sql
-from fastlogit.models.export.dialects import DIALECTS
 from tests.models.export.databases import DuckDB, numbers
 from tests.references import multiprecision
 
@@ -283,8 +282,11 @@ def test_five_thousand_columns(database):
     coef = RNG.normal(size=5000)
     names = [f"x{j}" for j in range(5000)]
     model = fl.LogisticModel(coef, 0.5, names)
-    if database.dialect == "duckdb":
-        rows = database.rows(model.to_sql(table="t"), {name: [1.0] for name in names})
+    if database.dialect == "duckdb":  # which plans a probability in seven seconds
+        query = model.to_sql(output="logit", table="t")
+        rows = [
+            [fl.sigmoid(row[-1])] for row in database.rows(query, {name: [1.0] for name in names})
+        ]
     else:  # which have fewer columns in a table
         ones = [f"1 AS {name}" for name in names]
         parts = [", ".join(ones[first : first + 1250]) for first in range(0, 5000, 1250)]
@@ -305,35 +307,33 @@ def test_ten_thousand_categories(database):
     np.testing.assert_allclose(found, [*fl.sigmoid(coef[[0, -1]]), math.nan], rtol=1e-14)
 
 
-def test_a_hundred_and_thirty_classes(database):
-    model = fl.LogisticModel(RNG.normal(size=(130, 1)), 0.0, ("x",))
-    for output, function in (("probability", model.predict_proba), ("label", model.predict)):
-        query = model.to_sql(database.dialect, output, "t")
-        found = numbers(row[1:] for row in database.rows(query, {"x": [-1.5, 2.0]}))
-        expected = np.reshape(function([[-1.5], [2.0]]), (2, -1))
-        np.testing.assert_allclose(found, expected, rtol=1e-14)
+@pytest.mark.parametrize(("count", "output"), [(130, "label"), (12, "probability")])
+def test_many_labels(database, count, output):
+    model = fl.LogisticModel(RNG.normal(size=(count, 1)), 0.0, ("x",))
+    query = model.to_sql(database.dialect, output, "t")
+    found = numbers(row[1:] for row in database.rows(query, {"x": [-1.5, 2.0]}))
+    function = {"label": model.predict, "probability": model.predict_proba}[output]
+    expected = np.reshape(function([[-1.5], [2.0]]), (2, -1))
+    np.testing.assert_allclose(found, expected, rtol=1e-14)
 
 
 # Other dialects ---------------------------------------------------------------------------
 
+OTHERS = ["bigquery", "snowflake", "ansi"]
+
 
 @pytest.mark.parametrize("output", sql.OUTPUTS)
 @pytest.mark.parametrize("table", [None, ["s", "t"]])
-@pytest.mark.parametrize("dialect", DIALECTS)
-def test_every_dialect_parses(dialect, table, output):
+@pytest.mark.parametrize("dialect", OTHERS)
+def test_other_dialects_are_parsed(dialect, table, output):
     for model in (LINE, TEXT, GROUPS):
         text = model.to_sql(dialect, output, table)
-        tree = sqlglot.parse_one(
-            text if table else f"SELECT {text} FROM s.t",
-            dialect="" if dialect == "ansi" else dialect,
-        )
+        query = text if table else f"SELECT {text} FROM s.t"
+        tree = sqlglot.parse_one(query, dialect="" if dialect == "ansi" else dialect)
         own = {column.name for column in tree.find_all(expressions.Column)}
-        own = {name for name in own - {"*"} if not name.startswith("fastlogit_")}
+        own = {name for name in own if not name.startswith("fastlogit_")}
         assert own == {*model.columns.numbers, *model.columns.text}
         assert [(one.db, one.name) for one in tree.find_all(expressions.Table)] == [("s", "t")]
-
-
-OTHERS = ["bigquery", "snowflake", "ansi"]
 
 
 def in_duckdb(dialect, query, columns):
