@@ -70,7 +70,7 @@ def _in_apostrophes(text: str) -> str:
 
 
 def _postgres_text(text: str) -> str:
-    # A setting of the server decides what a backslash means without the E.
+    # Without the E, a setting of the server decides the meaning of a backslash.
     return f"E{_backslashes_doubled(text)}" if "\\" in text else _in_apostrophes(text)
 
 

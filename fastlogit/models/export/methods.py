@@ -35,8 +35,8 @@ class Exports:
             The language.  The tests run DuckDB, SQLite and PostgreSQL, and parse the others.
         output : {"probability", "logit", "label"}
             The result for each row.  Of two classes, probability and logit belong to the second; of
-            K, each class has its own, named ``probability_<label>``.  The label is that of
-            `predict`; for another threshold, compare the probability with it.
+            K, each class has its own, named ``probability_<label>``.  The label is the one that
+            `predict` gives; for another threshold, compare the probability with it.
         table : str or sequence of str, optional
             Name of a table, or the names of its schema and so on and then its own.  The result is
             a query of all its columns and the output.  Without it, the result is an expression
@@ -71,17 +71,20 @@ class Exports:
 
         Each literal is the coefficient, bit for bit.  Sums are float64, in the order of the
         columns.  Given the logits, probabilities err by at most 4 ULP where the database's EXP errs
-        by at most 1.  No probability is rounded to 0 or 1 where another number is nearer.
+        by at most 1; with a logit of K classes beyond 700 or -700, the relative error is up to
+        1e-13.  A probability is 1 only where no smaller number is nearer, and 0 only below 5e-324.
+        In "postgres" and "ansi" those of K classes are at least 5e-324.
 
         Names are quoted, so PostgreSQL, Snowflake and standard SQL distinguish their case.  Columns
         of numbers must have a numeric type; SQLite silently takes text for 0.  SQLite must have
         been built with its mathematical functions, as Python's usually is.  In PostgreSQL, a
         product of a coefficient and a value that overflows, or rounds to 0, is an error.
 
-        An expression repeats the logits several times, and of K classes far more often.  A query
-        computes them once; so do expressions in PostgreSQL, SQLite and BigQuery, by a subquery for
-        each class.  A category is found by comparing with one after another.  Standard SQL cannot
-        leave out columns, so the query in "ansi" also gives the intermediate results.
+        An expression repeats the logits several times, and of K classes far more often, which takes
+        DuckDB seconds to plan.  A query computes them once; so do expressions in PostgreSQL, SQLite
+        and BigQuery, by a subquery for each class.  Except in SQLite, a row's category is compared
+        with one after another.  Standard SQL cannot leave out columns, so the query in "ansi" also
+        gives the intermediate results.
 
         Examples
         --------
