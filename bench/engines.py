@@ -3,7 +3,7 @@
 Everyone has two threads, reads the same Parquet file, warm in the page cache, and writes one
 uncompressed column of probabilities, within `TOLERANCE` of ours, to a Parquet file.  In each engine
 the function of `fastlogit.duckdb` or the expression of `fastlogit.polars` runs in the same query as
-the model written in the engine's own language.  Ratios are medians over rounds of ratios within a
+the model in the engine's own language: `to_sql`, and for Polars what people write.  Ratios are medians over rounds of ratios within a
 round.  Everyone is called once before, and its output is checked.
 """
 
@@ -108,17 +108,6 @@ PROBLEMS: dict[str, Callable[[int, Path], Problem]] = {
 # The model in the language of an engine ---------------------------------------------------
 
 
-def sql_expression(model: fl.LogisticModel) -> str:
-    """The probability in DuckDB's SQL, as people write it."""
-    numbers, coef, text = model.columns
-    # A number in exponent notation is DOUBLE; without it, a decimal.
-    terms = [f'"{name}" * {w:.17e}' for name, w in zip(numbers, coef.tolist(), strict=True)]
-    for name, values in text.items():
-        cases = " ".join(f"WHEN '{one}' THEN {float(w):.17e}" for one, w in values.items())
-        terms.append(f'CASE "{name}" {cases} END')
-    return f"1 / (1 + exp(-({' + '.join(terms)})))"
-
-
 def polars_expression(model: fl.LogisticModel) -> Any:
     """The probability in Polars, as people write it; a chain of sums beats `sum_horizontal`."""
     import polars as pl
@@ -153,7 +142,7 @@ def duckdb_contenders(problem: Problem) -> dict[str, Contender]:
         )
         return Contender(partial(connection.execute, query), result)
 
-    return {FUNCTION: contender(FUNCTION, call), OWN: contender(OWN, sql_expression(problem.model))}
+    return {FUNCTION: contender(FUNCTION, call), OWN: contender(OWN, problem.model.to_sql())}
 
 
 def polars_contenders(problem: Problem) -> dict[str, Contender]:

@@ -16,7 +16,8 @@ except ModuleNotFoundError as error:
     raise ModuleNotFoundError(message, name=error.name) from None
 
 from fastlogit.core import checks
-from fastlogit.models.model import loaded, warn_without_offset
+from fastlogit.models.input import warn_without_offset
+from fastlogit.models.model import loaded
 from fastlogit.scoring.row_scorer import RowScorer
 
 if TYPE_CHECKING:

@@ -21,7 +21,7 @@ import traceback
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from fastlogit.cli import demo, evaluate, plot, report, score, signals, train, warmup
+from fastlogit.cli import demo, evaluate, export, plot, report, score, signals, train, warmup
 from fastlogit.cli.parser import make_parser
 from fastlogit.core import threads
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 # In the order of the help.
-COMMANDS = (train, score, evaluate, plot, demo, warmup)
+COMMANDS = (train, score, evaluate, export, plot, demo, warmup)
 FAILED, INTERRUPTED, BROKEN_PIPE = 1, 130, 141
 # Exceptions that a user can cause.  Any other is a defect of fastlogit and shows its traceback.
 _USER_ERRORS = (ValueError, TypeError, OSError, MemoryError, ImportError)

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     from fastlogit.tables.table import ReadProgress
 
+# The extras that install packages, if not `cli`.
+_EXTRAS = {"joblib": "sklearn", "matplotlib": "plot", "onnx": "onnx", "sklearn": "sklearn"}
+
 
 def message(kind: str, text: str) -> None:
     """Print one line."""
@@ -36,7 +39,7 @@ def error_line(error: BaseException, parser: ArgumentParser) -> str:
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.filename}: {error.strerror}"
     if isinstance(error, ModuleNotFoundError):
-        extra = "plot" if str(error.name).startswith("matplotlib") else "cli"
+        extra = _EXTRAS.get(str(error.name).partition(".")[0], "cli")
         return f"this needs {error.name}: pip install 'fastlogit[{extra}]'"
     return wording.as_options(" ".join(str(error).split()), parser) or type(error).__name__
 

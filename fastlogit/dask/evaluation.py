@@ -8,7 +8,8 @@ from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from fastlogit.dask.partitions import array_partitions, frame_partitions
-from fastlogit.models.model import loaded, warn_without_offset
+from fastlogit.models.input import warn_without_offset
+from fastlogit.models.model import loaded
 from fastlogit.scoring.evaluation import make_evaluator
 from fastlogit.scoring.observations import Observer, must_be_known
 from fastlogit.tables.dask_frame import is_dask_frame

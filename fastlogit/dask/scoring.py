@@ -19,7 +19,8 @@ from fastlogit.classes import softmax
 from fastlogit.core import checks
 from fastlogit.dask.partitions import NAME, aligned, frame_batches, unmasked
 from fastlogit.models import predictions
-from fastlogit.models.model import LogisticModel, loaded, warn_without_offset
+from fastlogit.models.input import warn_without_offset
+from fastlogit.models.model import LogisticModel, loaded
 from fastlogit.scoring.scorer import Scorer
 from fastlogit.tables.dask_frame import is_dask_frame, open_dask_frame
 from fastlogit.tables.errors import errors_naming

@@ -8,12 +8,17 @@ import numpy as np
 
 from fastlogit.core import arrow
 from fastlogit.core.checks import listed
+from fastlogit.core.warning import warn_caller
 from fastlogit.matrix import Matrix, as_matrix
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from fastlogit.core.checks import Missing
+
+
+class OffsetWarning(UserWarning):
+    """A model that was trained with an offset predicts without one."""
 
 
 def checked_matrix(X: Any, names: Sequence[str] | None, d: int, missing: Missing) -> Matrix:
@@ -52,3 +57,14 @@ def offset_array(offset: Any, missing: Missing) -> Any:
     if is_plain or isinstance(getattr(offset, "dtype", None), np.dtype):
         return offset  # checked where it is used
     return arrow.floats(offset, "offset", missing)
+
+
+def warn_without_offset(model: Any, offset: object) -> None:
+    """Warn the caller if a model was trained with an offset and predicts without one."""
+    if model.with_offset and offset is None:
+        warn_caller(
+            OffsetWarning(
+                "offset must be given, as the model was trained with one; without it, the model "
+                "predicts as if it were 0"
+            )
+        )

@@ -17,14 +17,19 @@ import numpy as np
 from fastlogit import linear
 from fastlogit.core import checks, files, gauge, linalg
 from fastlogit.core import threads as _threads
-from fastlogit.core.warning import warn_caller
 from fastlogit.matrix import centring, onehot, short
 from fastlogit.matrix.arguments import of_rows
 from fastlogit.matrix.table import in_memory
 from fastlogit.models import fields, file, predictions, statistics, summary
 from fastlogit.models.export.methods import Exports
 from fastlogit.models.fields import History
-from fastlogit.models.input import check_columns, checked_matrix, offset_array
+from fastlogit.models.input import (
+    OffsetWarning,
+    check_columns,
+    checked_matrix,
+    offset_array,
+    warn_without_offset,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -37,10 +42,6 @@ __all__ = ["History", "LogisticModel", "OffsetWarning", "load"]
 
 # The Hessian of more parameters takes over 800 MB, and its eigenvectors many minutes.
 _MOST_PARAMETERS = 10_000
-
-
-class OffsetWarning(UserWarning):
-    """A model that was trained with an offset predicts without one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -583,14 +584,3 @@ def loaded(model: LogisticModel | str | os.PathLike[str]) -> LogisticModel:
         f"model must be a LogisticModel or the path of its file; got {type(model).__name__} "
         "(from_sklearn and from_statsmodels convert other libraries' models)"
     )
-
-
-def warn_without_offset(model: LogisticModel, offset: object) -> None:
-    """Warn the caller if a model was trained with an offset and predicts without one."""
-    if model.with_offset and offset is None:
-        warn_caller(
-            OffsetWarning(
-                "offset must be given, as the model was trained with one; without it, the model "
-                "predicts as if it were 0"
-            )
-        )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from fastlogit.core import checks
-from fastlogit.models.model import LogisticModel, warn_without_offset
+from fastlogit.models.input import warn_without_offset
 from fastlogit.models.predictions import log_odds
 from fastlogit.plot import axes
 from fastlogit.scoring.model_columns import without_score
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from fastlogit.core.checks import Missing
     from fastlogit.matrix.onehot import Unknown
+    from fastlogit.models.model import LogisticModel
     from fastlogit.tables.csv_options import CSVOptions
     from fastlogit.tables.table import ReadProgress
 

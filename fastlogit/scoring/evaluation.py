@@ -10,7 +10,8 @@ import numpy as np
 
 from fastlogit import elementwise, losses
 from fastlogit.models import predictions
-from fastlogit.models.model import loaded, warn_without_offset
+from fastlogit.models.input import warn_without_offset
+from fastlogit.models.model import loaded
 from fastlogit.scoring.measures import Bin, Calibration, as_json, known_rows
 from fastlogit.scoring.multiclass import MulticlassEvaluator
 from fastlogit.scoring.observations import read_observations

@@ -22,7 +22,8 @@ from fastlogit.core.arrow import from_numpy
 from fastlogit.core.docstrings import complete
 from fastlogit.core.fingerprint import fingerprint
 from fastlogit.core.pipeline import write_behind
-from fastlogit.models.model import loaded, warn_without_offset
+from fastlogit.models.input import warn_without_offset
+from fastlogit.models.model import loaded
 from fastlogit.scoring.journal import (
     Journal,
     add_fingerprint,

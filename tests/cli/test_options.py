@@ -132,18 +132,18 @@ def test_wrong_options_of_csv(tmp_path, capsys, option, message):
 READING = {"train", "score", "evaluate", "plot"}
 SHARED = {
     "--label": {"train", "evaluate", "plot"},
-    "--offset": READING,
+    "--offset": {*READING, "export"},
     "--missing": READING,
-    "--unknown": {"score", "evaluate", "plot"},
+    "--unknown": {"score", "evaluate", "plot", "export"},
     "--threshold": {"score", "evaluate"},
     "--input-format": READING,
     "--delimiter": READING,
     "--null-values": READING,
     "--threads": {*READING, "demo"},
     "--quiet": READING,
-    "--out": {"train", "score", "plot"},
-    "--force": {"train", "score", "plot"},
-    "--debug": {*READING, "demo", "warmup"},
+    "--out": {"train", "score", "plot", "export"},
+    "--force": {"train", "score", "plot", "export"},
+    "--debug": {*READING, "export", "demo", "warmup"},
 }
 
 
