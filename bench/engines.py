@@ -3,8 +3,9 @@
 Everyone has two threads, reads the same Parquet file, warm in the page cache, and writes one
 uncompressed column of probabilities, within `TOLERANCE` of ours, to a Parquet file.  In each engine
 the function of `fastlogit.duckdb` or the expression of `fastlogit.polars` runs in the same query as
-the model in the engine's own language: `to_sql`, and for Polars what people write.  Ratios are medians over rounds of ratios within a
-round.  Everyone is called once before, and its output is checked.
+the model in the engine's own language: `to_sql`, and for Polars what people write.  Ratios are
+medians over rounds of ratios within a round.  Everyone is called once before, and its output is
+checked.
 """
 
 from __future__ import annotations
