@@ -12,6 +12,7 @@ import pytest
 from scipy import sparse
 
 import fastlogit as fl
+from fastlogit.kernels import passes
 from fastlogit.matrix import Matrix, as_matrix
 
 N = 700
@@ -141,3 +142,16 @@ def test_a_kernel_call_has_whole_rows_and_a_limited_number_of_elements(shape, ro
     matrix = as_matrix(np.zeros(shape, np.uint8))
     calls = [here for here, _ in matrix.kernel_calls(slice(0, shape[0]))]
     assert [here.stop - here.start for here in calls] == rows
+
+
+def test_a_read_only_array_is_read_without_another_compilation():
+    X = np.random.default_rng(0).normal(size=(40, 3))
+    expected = fl.linear.log_loss_gradient(X, X[:, 0] > 0, [1.0, 2.0, 3.0])
+    compiled = set(passes.run.overloads)
+    X.flags.writeable = False
+    found = fl.linear.log_loss_gradient(X, X[:, 0] > 0, [1.0, 2.0, 3.0])
+    assert set(passes.run.overloads) == compiled
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert not X.flags.writeable
+    assert np.shares_memory(as_matrix(X).X, X)
