@@ -119,8 +119,7 @@ def register(
         raise TypeError(
             f"connection must be a connection of DuckDB; got {type(connection).__name__}"
         )
-    if not isinstance(name, str) or not name:
-        raise TypeError(f"name must be the name of a function; got {checks.shown(name)}")
+    _must_be_new(connection, name)
     model = loaded(model)
     warn_without_offset(model, offset)
     scorer = RowScorer(
@@ -145,6 +144,19 @@ def register(
     _KEPT.append(score)
     fields = ", ".join(": ".join((_quoted(one, "'"), _quoted(one))) for one in scorer.columns)
     return f"{_quoted(name)}({{{fields}}})"
+
+
+def _must_be_new(connection: Any, name: Any) -> None:
+    """Check that a function can have this name; DuckDB would add it to one of its own."""
+    if not isinstance(name, str):
+        raise TypeError(f"name must be a string; got {checks.shown(name)}")
+    # On a cursor, so that the results of the last query stay.
+    found = "SELECT count(*) FROM duckdb_functions() WHERE lower(function_name) = lower(?)"
+    if not name or connection.cursor().execute(found, [name]).fetchone() != (0,):
+        raise ValueError(
+            f"name must be the name of a new function; got {checks.shown(name)} "
+            "(connection.remove_function removes one that was registered)"
+        )
 
 
 def _scores(rows: Any, scorer: RowScorer) -> Any:

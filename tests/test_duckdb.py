@@ -320,11 +320,20 @@ def test_wrong_arguments(connection):
         register(connection, 3)
     with pytest.raises(TypeError, match="connection must be a connection of DuckDB; got str"):
         register("rows.db", PAIR)
-    with pytest.raises(TypeError, match="name must be the name of a function; got ''"):
-        register(connection, PAIR, "")
+    with pytest.raises(TypeError, match="name must be a string; got 3"):
+        register(connection, PAIR, 3)
+
+
+def test_the_function_must_be_new(connection):
     register(connection, PAIR)
-    with pytest.raises(duckdb.Error, match="probability"):
-        register(connection, PAIR)
+    for name in ("probability", "PROBABILITY", "sum", "hash", ""):
+        with pytest.raises(
+            ValueError, match=f"name must be the name of a new function; .*'{name}'"
+        ):
+            register(connection, PAIR, name)
+    assert values(connection, "SELECT hash(1) = hash(1)") == (True,)
+    connection.remove_function("probability")
+    register(connection, PAIR)
 
 
 def test_names_that_differ_only_in_case(connection):

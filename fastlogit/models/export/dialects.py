@@ -26,7 +26,8 @@ class Dialect(NamedTuple):
     number : function
         A finite float64 as a literal of that type.
     as_text : str
-        A column of any type as text, with ``{}`` for the column.
+        A column of any type as text, with ``{0}`` for the column; NULL for a type that would print
+        the number 1 as 1.0.
     same : function
         Names with the same result are names of the same column.
     largest : str
@@ -110,7 +111,8 @@ DIALECTS = {
         name=_in_quotes,
         text=_in_apostrophes,
         number=_with_exponent,
-        as_text="CAST({} AS VARCHAR)",
+        as_text="CASE WHEN typeof({0}) IN ('DOUBLE', 'FLOAT') OR typeof({0}) LIKE 'DECIMAL%' "
+        "THEN NULL ELSE CAST({0} AS VARCHAR) END",
         same=str.lower,
         without="EXCLUDE",
     ),
@@ -118,7 +120,7 @@ DIALECTS = {
         name=_in_quotes,
         text=_postgres_text,
         number=_from_text,
-        as_text="CAST({} AS TEXT)",
+        as_text="CAST({0} AS TEXT)",
         same=lambda name: name.encode()[:_LONGEST_IN_POSTGRES],
         has_subqueries=True,
         has_lateral=True,
@@ -128,7 +130,8 @@ DIALECTS = {
         name=_in_backticks,  # double quotes contain a text where there is no such column
         text=_in_apostrophes,
         number=_exact_in_sqlite,
-        as_text="CAST({} AS TEXT) COLLATE BINARY",
+        as_text="CASE WHEN typeof({0}) = 'real' THEN NULL ELSE CAST({0} AS TEXT) END "
+        "COLLATE BINARY",
         same=str.lower,
         largest="max",
         has_subqueries=True,
@@ -138,7 +141,7 @@ DIALECTS = {
         name=_as_in_bigquery("`"),
         text=_as_in_bigquery("'"),
         number=_with_exponent,
-        as_text="CAST({} AS STRING)",
+        as_text="CAST({0} AS STRING)",
         same=str.lower,
         has_subqueries=True,
         without="EXCEPT",
@@ -147,7 +150,7 @@ DIALECTS = {
         name=_in_quotes,
         text=_backslashes_doubled,
         number=_from_text,
-        as_text="CAST({} AS VARCHAR)",
+        as_text="CAST({0} AS VARCHAR)",
         same=str,
         without="EXCLUDE",
     ),
@@ -155,7 +158,7 @@ DIALECTS = {
         name=_in_quotes,
         text=_in_apostrophes,
         number=_with_exponent,
-        as_text="{}",  # a cast to text would have to state a length
+        as_text="{0}",  # a cast to text would have to state a length
         same=str,
         without="",
         refuses_underflow=True,

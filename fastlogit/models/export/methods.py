@@ -116,7 +116,7 @@ class Exports:
         ------
         ValueError
             If the model was trained with an offset; if a name, class or category has a control
-            character, as XML has none; or if `unknown` is wrong.
+            character, which XML loses; or if `unknown` is wrong.
         OSError
             If the file cannot be written.
 
@@ -157,7 +157,12 @@ class Exports:
         -----
         The arithmetic is scikit-learn's.  Of two classes, the probability of the first is 1 - y, so
         it loses digits where y is near 1, and y is 0 where it is below 5.6e-309.  NaN in a column
-        of numbers is an error.
+        of numbers is an error.  A text with the other spelling of a bool, such as "True" for
+        "true", is unknown, and so belongs to the group where there is one.
+
+        On the way back `l2` becomes 0, as an estimator may have another penalty.  Features may come
+        in another order, and categories without a coefficient may be features with the coefficient
+        0.
 
         Examples
         --------
@@ -214,8 +219,9 @@ class Exports:
         ------
         TypeError, ValueError
             If the model has no `feature_names`; if a name or text has a NUL; if the database does
-            not distinguish two names, such as "a" and "A" in DuckDB; if the expression would have
-            more than 5 million characters; or if an argument is wrong.
+            not distinguish two names, such as "a" and "A" in DuckDB; if a column of the model has
+            the name of an output; if the expression would have more than 5 million characters; or
+            if an argument is wrong.
 
         Warns
         -----
@@ -233,9 +239,15 @@ class Exports:
         In "postgres" and "ansi" those of K classes are at least 5e-324.
 
         Names are quoted, so PostgreSQL, Snowflake and standard SQL distinguish their case.  Columns
-        of numbers must have a numeric type; SQLite silently takes text for 0.  SQLite must have
-        been built with its mathematical functions, as Python's usually is.  In PostgreSQL, a
-        product of a coefficient and a value that overflows, or rounds to 0, is an error.
+        of numbers must have a numeric type: cast booleans.  SQLite silently takes text for 0.
+        Columns of categories must have text, integers or booleans; of numbers with a fraction, as
+        in pandas' columns of integers with nulls, the output is NULL in DuckDB and SQLite.  A table
+        may have columns with the names of the output: DuckDB and SQLite then give both, and the
+        first is the table's.
+
+        SQLite must have been built with its mathematical functions, as Python's usually is.  In
+        PostgreSQL, a product of a coefficient and a value that overflows, or rounds to 0, is an
+        error.
 
         An expression repeats the logits several times, and of K classes far more often, which takes
         DuckDB seconds to plan.  A query computes them once; so do expressions in PostgreSQL, SQLite

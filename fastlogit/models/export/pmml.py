@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 # Types of PMML for the kinds of NumPy's types.
 _TYPES = {"b": "boolean", "i": "integer", "f": "double", "U": "string"}
 # Characters that XML cannot hold.
-_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]")
 
 
 def to_pmml(model: Any, path: str | os.PathLike[str], unknown: Unknown) -> None:
@@ -131,7 +131,7 @@ def _text(value: Any) -> str:
     text = str(value)
     if _CONTROL.search(text):
         raise ValueError(
-            "names, classes and categories must not have control characters, as XML has none; got "
+            "names, classes and categories must not have control characters, which XML loses; got "
             f"{checks.shown(text)}"
         )
     return text

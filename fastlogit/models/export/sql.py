@@ -72,7 +72,8 @@ def to_sql(
 
     formula = _formula(output, _logits(model, offsets, unknown, spelling), model.classes, spelling)
     one = len(formula.results) == 1
-    columns = [output] if one else [f"{output}_{label}" for label in model.classes]
+    columns = [f"{output}_{label}" for label in model.classes] if not one else [str(output)]
+    _check_columns(columns, [*model.columns.numbers, *model.columns.text, *offsets], spelling)
     if parts:
         return _query(formula, columns, ".".join(map(spelling.name, parts)), spelling)
     results = _expressions(formula, spelling)
@@ -86,9 +87,12 @@ def to_sql(
 
 def _names(value: str | Sequence[str] | None, argument: str) -> list[str]:
     """One or several names as a list; empty for None."""
-    if value is None or isinstance(value, str):
-        return [] if value is None else [value]
-    return checks.names(value, argument)
+    if value is None:
+        return []
+    names = [value] if isinstance(value, str) else checks.names(value, argument)
+    if not names or "" in names:
+        raise ValueError(f"{argument} must have a name; got {checks.shown(value)}")
+    return names
 
 
 def _check_names(model: Any, offsets: list[str], parts: list[str], spelling: Dialect) -> None:
@@ -124,6 +128,17 @@ def _check_names(model: Any, offsets: list[str], parts: list[str], spelling: Dia
         found[key] = name
 
 
+def _check_columns(columns: list[str], inputs: list[str], spelling: Dialect) -> None:
+    """Check that the database tells the results apart, also from what the model reads."""
+    found = {spelling.same(name): name for name in inputs}
+    for name in columns:
+        if (other := found.setdefault(spelling.same(name), name)) is not name:
+            raise ValueError(
+                "output must have other names than the columns of the model and each other; the "
+                f"dialect does not distinguish {checks.shown(name)} from {checks.shown(other)}"
+            )
+
+
 # Logits -------------------------------------------------------------------------------------
 
 
@@ -152,11 +167,12 @@ def _category(
     others = known.pop(None, 0.0 if unknown == "ignore" else None)
     rest = None if others is None else spelling.number(others)
     cases = {spelling.text(str(text)): spelling.number(coef) for text, coef in known.items()}
+    text = spelling.as_text.format(column)
     if rest is not None and not cases:
-        return f"CASE WHEN {column} IS NOT NULL THEN {rest} END"
+        return f"CASE WHEN {text} IS NOT NULL THEN {rest} END"
     look_up = _from_values if spelling.compiles_slowly else _from_cases
-    found = look_up(spelling.as_text.format(column), cases, rest)
-    return found if rest is None else f"CASE WHEN {column} IS NOT NULL THEN {found} END"
+    found = look_up(text, cases, rest)
+    return found if rest is None else f"CASE WHEN {text} IS NOT NULL THEN {found} END"
 
 
 def _from_cases(text: str, cases: dict[str, str], rest: str | None) -> str:
@@ -340,7 +356,8 @@ def _nested(steps: list[dict[str, str]], names: dict[str, str], source: str | No
     text = source or ""
     for number, step in enumerate(steps):
         columns = [f"{one.format_map(names)} AS {names[name]}" for name, one in step.items()]
-        selected = ",\n".join(["*", *columns] if text else columns)
+        # First, as databases that allow equal names take the first of them.
+        selected = ",\n".join([*columns, "*"] if text else columns)
         # The limit keeps a database from replacing names by their expressions.
         end = "" if source else " LIMIT 1"
         start = f"\nFROM {text}" if text else ""

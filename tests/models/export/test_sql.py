@@ -52,6 +52,38 @@ def outputs(database, model, columns, output="probability", **options):
     return rows
 
 
+@pytest.mark.parametrize("model", [LINE, PLANE])
+@pytest.mark.parametrize("output", ["probability", "label"])
+def test_columns_with_the_names_of_intermediate_results(model, output):
+    names = ["fastlogit_z0", "FASTLOGIT_e", "fastlogit_q", "fastlogit_m", "fastlogit_e1"]
+    columns = {name: [0.5] for name in model.feature_names}
+    (expected,) = DuckDB().rows(f"SELECT {model.to_sql(output=output)} FROM t", columns)
+    columns |= {name: [9.0] for name in names}
+    (row,) = DuckDB().rows(model.to_sql(output=output, table="t"), columns)
+    assert row == (*[0.5] * len(model.feature_names), *[9.0] * len(names), *expected)
+
+
+def test_outputs_with_the_name_of_an_input_or_of_another():
+    model = fl.LogisticModel([1.0], 0.0, ("Probability",))
+    with pytest.raises(ValueError, match="does not distinguish 'probability' from 'Probability'"):
+        model.to_sql(table="t")
+    model.to_sql("snowflake", table="t")
+    model = fl.LogisticModel(np.eye(3, 1), 0.0, ("a",), classes=("x", "X", "y"))
+    with pytest.raises(ValueError, match="does not distinguish 'probability_X' from 'probability_"):
+        model.to_sql()
+    model.to_sql(output="label")
+
+
+@pytest.mark.parametrize("database", ["duckdb", "sqlite"], indirect=True)
+@pytest.mark.parametrize("model", [TEXT, GROUPS])
+def test_categories_in_a_column_of_floats_are_no_silent_wrong_answer(database, model):
+    columns = {"age": [1.0], "from": [1.0], "day": [2.0]}
+    names = [*model.columns.numbers, *model.columns.text]
+    for options in ({}, {"unknown": "ignore"}):
+        rows = outputs(database, model, {name: columns[name] for name in names}, **options)
+        assert set(rows[0]) == {None}
+
+
 def label(database, model, columns, **options):
     """The labels, as texts."""
     rows = outputs(database, model, columns, "label", **options)
@@ -385,7 +417,9 @@ def test_hostile_names_and_texts_in_other_dialects(dialect):
         ({"offset": ["u", "v"]}, r"offset must be one column; got \['u', 'v'\]"),
         ({"offset": "z"}, "feature_names and offset must .* not distinguish 'z' from 'z'"),
         ({"offset": "Z"}, "feature_names and offset must .* not distinguish 'z' from 'Z'"),
-        ({"offset": ""}, "offset must not be empty or begin with 'fastlogit_'; got ''"),
+        ({"offset": ""}, "offset must have a name; got ''"),
+        ({"table": []}, r"table must have a name; got \[\]"),
+        ({"offset": "fastlogit_z0"}, "offset must not be empty or begin with 'fastlogit_'; got"),
         ({"table": "t\0"}, r"table must have no NUL; got 't\\x00'"),
     ],
 )
