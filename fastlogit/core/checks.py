@@ -11,7 +11,7 @@ import math
 import sys
 from contextlib import suppress
 from numbers import Integral
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
@@ -70,7 +70,26 @@ def real_array(value: ArrayLike, name: str, ndim: int, *, float16: bool = False)
         raise ValueError(f"{name} must not be empty; got shape {array.shape}")
     if array.dtype == np.float16 and not float16:
         return array.astype(np.float32)  # the kernels have no float16
-    return array
+    return _for_kernels(array)
+
+
+class _Writeable(NamedTuple):
+    """The memory of a read-only array, as NumPy takes it for an array that is none."""
+
+    array: NDArray[Any]
+
+    @property
+    def __array_interface__(self) -> dict[str, Any]:
+        given = self.array.__array_interface__
+        return given | {"data": (given["data"][0], False)}
+
+
+def _for_kernels(array: NDArray[Any]) -> NDArray[Any]:
+    """The array as if it were writeable, as Numba would compile kernels again for read-only ones.
+
+    Kernels write to no array but `out`.
+    """
+    return array if array.flags.writeable else np.asarray(_Writeable(array))
 
 
 def _as_float64(array: NDArray[Any]) -> str:
@@ -117,7 +136,7 @@ def class_targets(t: Any, shape: tuple[int, ...], *, while_read: bool = False) -
         )
     if array.shape == shape:
         _check_probabilities(array)
-        return array.reshape(-1, K)
+        return _for_kernels(array.reshape(-1, K))
     if not (while_read and np.can_cast(array.dtype, np.int64)):
         right = (array >= 0) & (array < K)
         if array.dtype.kind == "f":

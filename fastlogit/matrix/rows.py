@@ -72,16 +72,4 @@ class RowMatrix(Matrix):
 
 def from_array(X: NDArray[Any]) -> Matrix:
     """Matrix of a row-major array, already checked."""
-    return RowMatrix(X.shape, X.dtype, None, X if X.flags.writeable else np.asarray(_Writeable(X)))
-
-
-@dataclass(frozen=True)
-class _Writeable:
-    """A read-only array: Numba would compile kernels again for it, and they do not write to X."""
-
-    array: NDArray[Any]
-
-    @property
-    def __array_interface__(self) -> dict[str, Any]:
-        given = self.array.__array_interface__
-        return given | {"data": (given["data"][0], False)}
+    return RowMatrix(X.shape, X.dtype, None, X)

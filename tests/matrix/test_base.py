@@ -144,12 +144,29 @@ def test_a_kernel_call_has_whole_rows_and_a_limited_number_of_elements(shape, ro
     assert [here.stop - here.start for here in calls] == rows
 
 
-def test_a_read_only_array_is_read_without_another_compilation():
-    X = np.random.default_rng(0).normal(size=(40, 3))
-    expected = fl.linear.log_loss_gradient(X, X[:, 0] > 0, [1.0, 2.0, 3.0])
-    compiled = set(passes.run.overloads)
-    X.flags.writeable = False
-    found = fl.linear.log_loss_gradient(X, X[:, 0] > 0, [1.0, 2.0, 3.0])
+@pytest.mark.parametrize("K", [2, 3])
+def test_read_only_arrays_are_read_without_another_compilation(K):
+    rng = np.random.default_rng(0)
+    X, coef = rng.normal(size=(40, 3)), np.ones(3) if K == 2 else np.eye(3)
+    t = rng.integers(0, 2, 40) if K == 2 else np.eye(3)[rng.integers(0, 3, 40)]
+    given = [
+        X,
+        t,
+        coef,
+        0.5 * coef[..., 0],
+        rng.random(40),
+        rng.normal(size=40 if K == 2 else (40, 3)),
+    ]
+
+    def call():
+        X, t, coef, intercept, weight, offset = given
+        return fl.linear.log_loss_gradient(X, t, coef, intercept, weight=weight, offset=offset)
+
+    expected, compiled = call(), set(passes.run.overloads)
+    for array in given:
+        if isinstance(array, np.ndarray):
+            array.flags.writeable = False
+    found = call()
     assert set(passes.run.overloads) == compiled
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_array_equal(one, other)
