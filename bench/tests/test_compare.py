@@ -132,9 +132,13 @@ def test_an_import_that_takes_more_time_and_memory_is_worse(both, monkeypatch):
     )
     (both[1].folder / "fastlogit.py").write_text(heavy)
     monkeypatch.setattr(figures, "_MEMORY", {"import": "import fastlogit"})
-    for order, expected in ((both, "worse"), (both[::-1], "better"), (both[:1] * 2, "same")):
+    for order, expected in ((both, "worse"), (both[::-1], "better")):
         (memory,) = figures.memory(*order)
         assert [figures.importing(*order).verdict, memory.verdict] == [expected] * 2
+    (memory,) = figures.memory(*both[:1] * 2)
+    assert memory.verdict == "same"
+    # Other processes may make the time of an import uncertain.
+    assert figures.importing(*both[:1] * 2).verdict in ("same", "inconclusive")
     (both[1].folder / "fastlogit.py").write_text("import no_such_module")
     (memory,) = figures.memory(*both)
     assert memory.verdict == "failed"

@@ -88,6 +88,7 @@ BEHIND = {
     "score": parameters(score) | READS,
     "evaluate": parameters(evaluate) | READS,
     "plot": parameters(*(getattr(plot, name) for name in PICTURES)) | READS,
+    "export": parameters(LogisticModel.to_onnx, LogisticModel.to_sql, LogisticModel.to_sklearn),
     "demo": parameters(demo.demonstrate) | {"keep"},
     "warmup": set(),
 }
@@ -96,6 +97,8 @@ OTHER = {
     ("plot", "label"): "t",  # a command takes a column, never an array
     ("plot", "force"): "force",  # the command writes the file
     ("train", "force"): "force",
+    ("export", "force"): "force",
+    ("export", "target"): "to_onnx",  # each target is a method
 }
 
 
