@@ -101,7 +101,7 @@ class RowScorer:
         data = rows.select(list(prepared.wanted.columns))
         scores = prepared.scorer.score_batch(prepared.batch(data)).rows
         joined = self._joined(scores)
-        # A null counts as NaN, so there is none where all rows have a score.
+        # A null counts as NaN: if all rows have a score, no row has a null.
         if self.missing == "nan" or not _has_missing(scores.column(0)):
             return joined
         nulls = {

@@ -142,7 +142,7 @@ def fit(
     out_of_core : bool, optional
         Whether the rows of a table are read again in each pass, so that they need not fit in
         memory; default: if they would take more than a quarter of it, or if their number is
-        unknown, as of a function that gives streams.
+        unknown, for example if a function gives streams.
 
         The first read finds labels and categories, and draws the sample of sampled-newton.  Rows
         are read in the same batches each time, and their sums are added up in a fixed order: the

@@ -72,7 +72,7 @@ def to_sql(
 
     formula = _formula(output, _logits(model, offsets, unknown, spelling), model.classes, spelling)
     one = len(formula.results) == 1
-    columns = [f"{output}_{label}" for label in model.classes] if not one else [str(output)]
+    columns = [str(output)] if one else [f"{output}_{label}" for label in model.classes]
     _check_columns(columns, [*model.columns.numbers, *model.columns.text, *offsets], spelling)
     if parts:
         return _query(formula, columns, ".".join(map(spelling.name, parts)), spelling)
@@ -129,7 +129,7 @@ def _check_names(model: Any, offsets: list[str], parts: list[str], spelling: Dia
 
 
 def _check_columns(columns: list[str], inputs: list[str], spelling: Dialect) -> None:
-    """Check that the database tells the results apart, also from what the model reads."""
+    """Check that the results have names of their own, which no input of the model has."""
     found = {spelling.same(name): name for name in inputs}
     for name in columns:
         if (other := found.setdefault(spelling.same(name), name)) is not name:

@@ -62,9 +62,9 @@ def _unrolled(X: Layout) -> int:
 
 @jit.inlined
 def _far_ahead(X: Layout) -> tuple[int, int]:
-    """Rows and columns between an element and what is `AHEAD_BYTES` after it.
+    """Rows and columns from an element to the one that lies `AHEAD_BYTES` after it.
 
-    The rows are -1 if X fits in the second cache, so that nothing needs to be asked for.
+    The rows are -1 if X fits in the second cache; then nothing is asked for.
     """
     row = max(1, shape(X)[1] * itemsize(X))
     if shape(X)[0] * row <= CACHED_BYTES:
@@ -82,7 +82,7 @@ _ahead = _far_ahead if AHEAD_BYTES > 0 else _nothing_ahead
 
 @jit.inlined
 def _ask_ahead(X: Layout, i: int, j: int, ahead: Any) -> None:
-    """Ask for the 32 elements that are `ahead` of those of row i from j on."""
+    """Ask for 32 elements: `ahead` counts the rows and columns to them from row i, column j."""
     if ahead is not None:  # noqa: SIM102, as Numba leaves out what follows only for this alone
         if ahead[0] >= 0:
             prefetch_four(X, i + ahead[0], j + ahead[1])
@@ -122,7 +122,7 @@ def _multiply(
     ahead: Any,
     z: NDArray[np.float64],
 ) -> None:
-    """`float32` says whether `coef` is float32; `ahead` is what to ask for, or None."""
+    """`float32` says whether `coef` is float32; `ahead` is None if nothing is asked for."""
     zero = lanes.rounded(lanes.zeros(), coef)
     done, unrolled = 0, _unrolled(X)
     if unrolled == 0 and shape(X)[1] * itemsize(X) <= SHORT_BYTES:
