@@ -79,9 +79,9 @@ class Exports:
 
         Notes
         -----
-        Given its logits, a probability errs by at most 2.6 ULP of `dtype` with two classes, 3.8
-        with three, 4.4 with ten and 7 with a hundred, down to the smallest subnormal number.  This
-        was measured in ONNX Runtime 1.19 and 1.32 on x86.  The label is the one of `predict`,
+        Given its logits, a probability errs by at most 2.6 ULP of `dtype` with two classes, and 3.3
+        with up to a thousand, down to the smallest subnormal number.  This was measured in ONNX
+        Runtime 1.19 and 1.32 on x86.  The label is the one of `predict`,
         except where it depends on the rounding of the logits: the runtime chooses the order of
         their sums.
 
