@@ -17,11 +17,12 @@ from fastlogit.models.model import load
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
     from pathlib import Path
 
-TARGETS = ("onnx", "sql", "sklearn")
+TARGETS = ("onnx", "sql", "sklearn", "pmml")
 # Options of some targets.
-_OPTIONS = ("dialect", "output", "table", "offset", "unknown", "dtype", "compat")
+_OPTIONS = ("dialect", "output", "table", "offset", "unknown", "dtype", "names", "compat")
 
 
 def add_parser(commands: options.Subparsers) -> None:
@@ -30,7 +31,7 @@ def add_parser(commands: options.Subparsers) -> None:
         commands,
         "export",
         run,
-        "write a model as ONNX, as SQL or for scikit-learn",
+        "write a model as ONNX, SQL or PMML, or for scikit-learn",
         "fastlogit export model.json --to sql --table flights -o flights.sql",
         "fastlogit export model.json --to sql --dialect postgres --output label -o -",
         "fastlogit export model.json --to onnx -o model.onnx",
@@ -42,8 +43,8 @@ def add_parser(commands: options.Subparsers) -> None:
         dest="target",
         required=True,
         choices=TARGETS,
-        help="a graph of ONNX; an expression or a query of SQL; or an estimator, which joblib.load "
-        "reads with the same version of scikit-learn",
+        help="a graph of ONNX; an expression or a query of SQL; an estimator, which joblib.load "
+        "reads with the same version of scikit-learn; or a regression model of PMML",
     )
     parser.add_argument(
         "--dialect", choices=tuple(DIALECTS), help="the language of a database (default: duckdb)"
@@ -65,13 +66,20 @@ def add_parser(commands: options.Subparsers) -> None:
         "--unknown",
         choices=("null", "nan", "error", "ignore"),
         help="categories that the model does not know: the score is 'null' (SQL) or 'nan' (ONNX), "
-        "or an 'error' (scikit-learn); 'ignore' drops their contribution to the score (default: "
-        "not 'ignore')",
+        "or an 'error' (scikit-learn, PMML); 'ignore' drops their contribution to the score "
+        "(default: not 'ignore')",
     )
     parser.add_argument(
         "--dtype",
         choices=("float64", "float32"),
         help="the numbers that ONNX computes with (default: float64)",
+    )
+    parser.add_argument(
+        "--names",
+        nargs="+",
+        metavar="NAME",
+        help="names of ONNX's inputs, one for each column (default: one matrix X, or with "
+        "categories the names of the columns); end the list by another option or --",
     )
     parser.add_argument(
         "--compat",
@@ -87,7 +95,7 @@ def run(args: argparse.Namespace) -> None:
     given = {name: getattr(args, name) for name in _OPTIONS if getattr(args, name) is not None}
     model = load(args.model)
     export = getattr(model, f"to_{args.target}")
-    for name in given.keys() - inspect.signature(export).parameters:
+    for name in sorted(given.keys() - inspect.signature(export).parameters):
         args.parser.error(f"--to {args.target} takes no --{name}")
     if args.out == "-" and args.target != "sql":
         args.parser.error("--out - must go with --to sql")
@@ -99,16 +107,16 @@ def run(args: argparse.Namespace) -> None:
             return
         keep_apart(args.out, args.model)
         with replacing(args.out, force=args.force) as temporary:
-            _write(args.target, export(**given), temporary)
+            _write(args.target, export, given, temporary)
 
 
-def _write(target: str, exported: Any, path: Path) -> None:
-    """Write an exported model to a file."""
+def _write(target: str, export: Callable[..., Any], given: dict[str, Any], path: Path) -> None:
+    """Export a model to a file."""
     if target == "sql":
-        path.write_text(f"{exported}\n", encoding="utf-8")
-    elif target == "onnx":
-        path.write_bytes(exported.SerializeToString())
-    else:
+        path.write_text(f"{export(**given)}\n", encoding="utf-8")
+    elif target == "sklearn":
         import joblib
 
-        joblib.dump(exported, path)
+        joblib.dump(export(**given), path)
+    else:
+        export(path, **given)

@@ -142,7 +142,10 @@ class LogisticModel(Exports):
     def columns(self) -> onehot.ExpandedColumns:
         """Coefficients by the columns that a table must have; needs `feature_names`."""
         if self.feature_names is None:
-            raise ValueError("a model without feature_names has no column names")
+            raise ValueError(
+                "model must have feature_names, as columns are found by name (train it on data "
+                "with column names)"
+            )
         return onehot.expanded_columns(self.feature_names, self.coef, self.categories)
 
     @property

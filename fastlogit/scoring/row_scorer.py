@@ -70,8 +70,7 @@ class RowScorer:
     ) -> None:
         import pyarrow as pa
 
-        if model.feature_names is None:
-            raise ValueError("model must have feature_names, as columns are found by name")
+        names, _, text = model.columns
         self.missing = checks.choice(missing, "missing", get_args(Nulls))
         self.name, self.model, self.threads = name, model, threads
         self.options: dict[str, Any] = {
@@ -80,7 +79,6 @@ class RowScorer:
             "threshold": threshold,
             "unknown": unknown,
         }
-        names, _, text = model.columns
         offsets = checks.names([offset] if isinstance(offset, str) else offset or (), "offset")
         types = dict.fromkeys([*names, *offsets], pa.float64()) | dict.fromkeys(text, pa.string())
         # The options are checked before there are rows.

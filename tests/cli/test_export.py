@@ -6,7 +6,9 @@ import sys
 from pathlib import Path
 
 import duckdb
+import joblib
 import numpy as np
+import onnx
 import pytest
 
 import fastlogit as fl
@@ -65,8 +67,6 @@ def test_errors_name_options(fails, here):
     assert "gone.json: No such file or directory" in fails(
         "export", "gone.json", "--to", "sql", "-o", "q.sql"
     )
-    fl.LogisticModel([1.0]).save("model.json")
-    assert "a model without feature_names has no column names" in fails(*EXPORT, "-o", "q.sql")
 
 
 def test_standard_output_that_is_closed(here, capsys, monkeypatch):
@@ -81,7 +81,7 @@ def test_standard_output_that_is_closed(here, capsys, monkeypatch):
     [
         (["--to", "sql", "--dtype", "float32", "-o", "q.sql"], "--to sql takes no --dtype"),
         (["--to", "sql", "--compat", "-o", "q.sql"], "--to sql takes no --compat"),
-        (["--to", "pmml", "-o", "m.pmml"], "invalid choice: 'pmml'"),
+        (["--to", "pmml", "--names", "a", "b", "-o", "m.pmml"], "--to pmml takes no --names"),
         (["-o", "q.sql"], "required: --to"),
         (["--to", "sql"], "required: -o/--out"),
     ],
@@ -93,9 +93,68 @@ def test_wrong_usage(here, capsys, options, message):
     assert message in capsys.readouterr().err
 
 
-@pytest.mark.skipif(not hasattr(fl.LogisticModel, "to_onnx"), reason="models have no to_onnx yet")
+LARGE, OFFSET = fl.LogisticModel([1e300]), fl.LogisticModel([1.0], with_offset=True)
+TEXT = fl.LogisticModel([1.0], 0.0, ("c=a",), categories={"c": ("a",)})
+LABEL = fl.LogisticModel([1.0], 0.0, ("label",))
+PAIR = fl.LogisticModel([1.0, 2.0], 0.0, ("a", "A"))
+
+
+@pytest.mark.parametrize(
+    ("target", "model", "options", "message"),
+    [
+        ("onnx", LARGE, "--dtype float32", "--dtype must be 'float64', as float32 cannot hold"),
+        ("onnx", LARGE, "--compat", "--compat must not go with large coefficients: float32"),
+        ("onnx", OFFSET, "--compat", "--compat must not go with a model with an offset"),
+        ("onnx", TEXT, "--compat", "--compat must not go with a model with categories"),
+        ("onnx", TEXT, "--unknown null", "--unknown must be 'nan' or 'ignore'; got 'null'"),
+        (
+            "onnx",
+            LABEL,
+            "--names label",
+            "--names must differ from each other and from the graph's",
+        ),
+        ("onnx", LABEL, "--names a b", "--names must have one name for each column, 1; got 2"),
+        ("onnx", PAIR, "--names a a", "--names must differ; got 'a' more than once"),
+        ("sql", LARGE, "", "model must have feature_names, as columns are found by name (train it"),
+        ("sql", LABEL, "--output label", "--output must have other names than the columns of"),
+        ("sql", LABEL, "--offset label", "--offset must be a column of its own, not that of a"),
+        ("sql", LABEL, "--table s ", "--table must have a name; got ['s', '']"),
+        ("sql", PAIR, "", "feature_names and offset must be names of different columns"),
+        ("sql", PAIR, "--unknown error", "--unknown must be 'null' or 'ignore'; got 'error'"),
+        (
+            "sklearn",
+            OFFSET,
+            "",
+            "model must be trained without an offset, as scikit-learn has none",
+        ),
+        ("sklearn", TEXT, "--unknown nan", "--unknown must be 'error' or 'ignore'; got 'nan'"),
+        ("pmml", OFFSET, "", "model must be trained without an offset, as PMML has none"),
+        ("pmml", TEXT, "--unknown null", "--unknown must be 'error' or 'ignore'; got 'null'"),
+    ],
+)
+def test_every_error_of_a_target_names_options(fails, target, model, options, message):
+    model.save("model.json")
+    given = options.split(" ") if options else []
+    error = fails("export", "model.json", "--to", target, *given, "-o", "out")
+    assert error.startswith(f"fastlogit: error: {message}")
+
+
+def test_pmml(here, capsys):
+    assert main(["export", "model.json", "--to", "pmml", "-o", "m.pmml"]) == 0
+    fl.load("model.json").to_pmml("expected.pmml")
+    assert Path("m.pmml").read_bytes() == Path("expected.pmml").read_bytes()
+    assert main(["export", "model.json", "--to", "pmml", "-o", "m.pmml"]) == 1
+    assert "m.pmml: exists already (--force replaces it)" in capsys.readouterr().err
+
+
+def test_names_of_inputs_of_onnx(here):
+    options = ["--names", "x", "k", "-o", "m.onnx"]
+    assert main(["export", "model.json", "--to", "onnx", *options]) == 0
+    inputs = onnx.load("m.onnx").graph.input
+    assert [one.name for one in inputs] == ["x", "k"]
+
+
 def test_onnx_and_scikit_learn(here, capsys):
-    onnx, joblib = pytest.importorskip("onnx"), pytest.importorskip("joblib")
     model = fl.load("model.json")
     assert main(["export", "model.json", "--to", "onnx", "--dtype", "float32", "-o", "m.onnx"]) == 0
     assert onnx.load("m.onnx") == model.to_onnx(dtype="float32")

@@ -115,8 +115,9 @@ class Exports:
         Raises
         ------
         ValueError
-            If the model was trained with an offset; if a name, class or category has a control
-            character, which XML loses; or if `unknown` is wrong.
+            If the model was trained with an offset, which
+            ``dataclasses.replace(model, with_offset=False)`` takes as 0; if a name, class or
+            category has a control character, which XML loses; or if `unknown` is wrong.
         OSError
             If the file cannot be written.
 
@@ -150,8 +151,8 @@ class Exports:
         ImportError
             If scikit-learn, or for a model with categories pandas, is not installed.
         ValueError
-            If the model was trained with an offset, which scikit-learn does not have, or if
-            `unknown` is wrong.
+            If the model was trained with an offset, which scikit-learn does not have, and
+            ``dataclasses.replace(model, with_offset=False)`` takes as 0; or if `unknown` is wrong.
 
         Notes
         -----
@@ -218,10 +219,11 @@ class Exports:
         Raises
         ------
         TypeError, ValueError
-            If the model has no `feature_names`; if a name or text has a NUL; if the database does
-            not distinguish two names, such as "a" and "A" in DuckDB; if a column of the model has
-            the name of an output; if the expression would have more than 5 million characters; or
-            if an argument is wrong.
+            If the model has no `feature_names`, which
+            ``dataclasses.replace(model, feature_names=names)`` adds; if a name or text has a NUL;
+            if the database does not distinguish two names, such as "a" and "A" in DuckDB; if a
+            column of the model has the name of an output; if the expression would have more than 5
+            million characters; or if an argument is wrong.
 
         Warns
         -----

@@ -94,11 +94,11 @@ def to_onnx(
     labels, no_label = _labels(model.classes)
     if checks.true_or_false(compat, "compat"):
         _check_compatible(model, labels)
-    _check_range(model, np.float32 if compat else kind)
+    _check_range(model, kind, compat=compat)
     try:
         import onnx  # noqa: F401
     except ModuleNotFoundError:
-        raise ImportError("to_onnx needs onnx: pip install 'fastlogit[onnx]'") from None
+        raise ImportError("ONNX needs the package onnx: pip install 'fastlogit[onnx]'") from None
     graph = _Graph()
     graph.output(_LABEL, object if labels.dtype.kind == "U" else labels.dtype)
     graph.output(_PROBABILITIES, np.float32 if compat else kind, len(labels))
@@ -133,8 +133,7 @@ def _input_names(
         if name in taken or not name:
             raise ValueError(
                 "names must differ from each other and from the graph's own, "
-                f"{checks.listed(sorted(taken))}, and must not be empty; got {checks.shown(name)} "
-                "(names=[...] renames the inputs)"
+                f"{checks.listed(sorted(taken))}, and must not be empty; got {checks.shown(name)}"
             )
     if len(set(given)) < count:
         raise ValueError(f"names must differ; got {checks.shown(repeated(given))} more than once")
@@ -163,17 +162,17 @@ def _check_compatible(model: Any, labels: NDArray[Any]) -> None:
         (labels.dtype.kind == "f", "classes of type float"),
     ):
         if found:
-            raise ValueError(f"compat must be False for a model with {what}; got True")
+            raise ValueError(f"compat must not go with a model with {what}")
 
 
-def _check_range(model: Any, kind: Any) -> None:
+def _check_range(model: Any, kind: Any, *, compat: bool) -> None:
     """Check that float32 can hold the parameters."""
     largest = max(np.abs(model.coef).max(), np.abs(model.intercept).max())
-    if largest > np.finfo(kind).max:
-        raise ValueError(
-            f"dtype must be 'float64', without compat, as float32 cannot hold {largest}; got "
-            "'float32'"
-        )
+    if largest > np.finfo(np.float32 if compat else kind).max:
+        reason = f"float32 cannot hold {largest}"
+        if compat:
+            raise ValueError(f"compat must not go with large coefficients: {reason}")
+        raise ValueError(f"dtype must be 'float64', as {reason}; got 'float32'")
 
 
 # The graph --------------------------------------------------------------------------------

@@ -34,10 +34,7 @@ def to_pmml(model: Any, path: str | os.PathLike[str], unknown: Unknown) -> None:
     """Write a `LogisticModel` as PMML."""
     onehot.checked_unknown(unknown)
     if model.with_offset:
-        raise ValueError(
-            "PMML has no offset, which this model needs "
-            "(dataclasses.replace(model, with_offset=False) takes it as 0)"
-        )
+        raise ValueError("model must be trained without an offset, as PMML has none")
     names = model.feature_names or tuple(f"x{j}" for j in range(model.coef.shape[-1]))
     numbers, coef, text = onehot.expanded_columns(names, model.coef, model.categories)
     root = Element("PMML", version="4.4", xmlns="http://www.dmg.org/PMML-4_4")

@@ -26,17 +26,12 @@ def to_sklearn(model: Any, unknown: Unknown) -> Any:
     """A `LogisticModel` as a fitted estimator, which is a pipeline if there are categories."""
     onehot.checked_unknown(unknown)
     if model.with_offset:
-        raise ValueError(
-            "scikit-learn has no offset, which this model needs "
-            "(dataclasses.replace(model, with_offset=False) takes it as 0)"
-        )
+        raise ValueError("model must be trained without an offset, as scikit-learn has none")
     try:
         from sklearn.linear_model import LogisticRegression
         from sklearn.pipeline import Pipeline
     except ModuleNotFoundError:
-        raise ImportError(
-            "to_sklearn needs scikit-learn: pip install 'fastlogit[sklearn]'"
-        ) from None
+        raise ImportError("this needs scikit-learn: pip install 'fastlogit[sklearn]'") from None
     with np.errstate(divide="ignore", over="ignore"):
         C = 1.0 if np.ndim(model.l2) else float(np.divide(1.0, model.l2))
     estimator = LogisticRegression(C=C, fit_intercept=model.with_intercept)
@@ -60,9 +55,7 @@ def _fitted_transformer(model: Any, coef: Any, unknown: Unknown) -> tuple[Any, A
     try:
         import pandas as pd
     except ModuleNotFoundError:
-        raise ImportError(
-            "to_sklearn needs pandas for a model with categories: pip install pandas"
-        ) from None
+        raise ImportError("a pipeline for categories needs pandas: pip install pandas") from None
     from sklearn.compose import ColumnTransformer
 
     place = {name: number for number, name in enumerate(model.feature_names)}

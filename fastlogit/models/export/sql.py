@@ -120,6 +120,11 @@ def _check_names(model: Any, offsets: list[str], parts: list[str], spelling: Dia
     found: dict[Any, str] = {}
     for name in [*numbers, *text, *offsets]:
         key = spelling.same(name)
+        if found.get(key) == name:
+            raise ValueError(
+                "offset must be a column of its own, not that of a feature or of another class; "
+                f"got {checks.shown(name)}"
+            )
         if key in found:
             raise ValueError(
                 "feature_names and offset must be names of different columns; the dialect does not "

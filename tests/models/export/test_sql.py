@@ -415,7 +415,7 @@ def test_hostile_names_and_texts_in_other_dialects(dialect):
         ({"output": "odds"}, "output must be 'probability', 'logit' or 'label'; got 'odds'"),
         ({"unknown": "error"}, "unknown must be 'null' or 'ignore'; got 'error'"),
         ({"offset": ["u", "v"]}, r"offset must be one column; got \['u', 'v'\]"),
-        ({"offset": "z"}, "feature_names and offset must .* not distinguish 'z' from 'z'"),
+        ({"offset": "z"}, "offset must be a column of its own, not that of a feature or of"),
         ({"offset": "Z"}, "feature_names and offset must .* not distinguish 'z' from 'Z'"),
         ({"offset": ""}, "offset must have a name; got ''"),
         ({"table": []}, r"table must have a name; got \[\]"),
@@ -437,7 +437,7 @@ def test_names_of_a_wrong_type(options):
 @pytest.mark.parametrize(
     ("dialect", "names", "message"),
     [
-        ("duckdb", None, "a model without feature_names has no column names"),
+        ("duckdb", None, "^model must have feature_names, as columns are found by name"),
         ("sqlite", ("a", "A"), "does not distinguish 'a' from 'A'"),
         ("postgres", ("é" * 40 + "a", "é" * 40 + "b"), "does not distinguish 'éé"),
         ("duckdb", ("a", "b\0"), "feature_names must have no NUL"),
@@ -448,6 +448,16 @@ def test_names_of_a_wrong_type(options):
 def test_names_that_a_database_lacks(dialect, names, message):
     with pytest.raises(ValueError, match=message):
         fl.LogisticModel([1.0, 2.0], 0.0, names).to_sql(dialect)
+
+
+@pytest.mark.parametrize("offset", ["x", ["x"]])
+def test_an_offset_that_is_a_feature(offset):
+    model = fl.LogisticModel([1.0], 0.0, ("x",))
+    with pytest.raises(ValueError, match=r"^offset must be a column of its own, .*; got 'x'$"):
+        model.to_sql(offset=offset)
+    model = fl.LogisticModel(np.eye(3, 1), 0.0, ("x",))
+    with pytest.raises(ValueError, match=r"^offset must be a column of its own, .*; got 'o'$"):
+        model.to_sql(offset=["o", "p", "o"])
 
 
 def test_texts_that_a_database_lacks():
