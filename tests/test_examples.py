@@ -14,8 +14,7 @@ mpl.use("Agg")
 
 import matplotlib.pyplot as plt
 
-import fastlogit as fl
-from tests.examples import flights, in_database, own_loss
+from tests.examples import flights, own_loss
 from tests.references import multiprecision
 
 
@@ -66,21 +65,3 @@ def test_own_loss(capsys, monkeypatch):
     start, end = map(float, re.search(r"loss (0\.\d+) -> (0\.\d+),", out).groups())
     assert start == round(np.log(2) / 4, 4)
     assert end < 0.75 * start
-
-
-def test_in_database(capsys):
-    in_database.main()
-    assert capsys.readouterr().out.count("336,776 flights, the same bits") == 3
-
-
-def test_in_database_would_find_other_bits(monkeypatch):
-    monkeypatch.setattr(in_database, "in_polars", lambda model, frame: np.zeros(len(frame)))
-    with pytest.raises(SystemExit):
-        in_database.main()
-
-
-def test_the_model_of_the_database_is_one_of_its_features():
-    model = in_database.trained()
-    assert isinstance(model, fl.LogisticModel)
-    assert model.feature_names == in_database.FEATURES
-    assert model.converged

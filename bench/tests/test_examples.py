@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from bench.examples import network
+import fastlogit as fl
+from bench.examples import in_database, network
 from fastlogit import partitions
 from fastlogit.data import flights_path
 
@@ -55,6 +56,24 @@ def test_the_gradient_of_the_network(classes, K, output, monkeypatch):
         monkeypatch.setattr(network, "backward", wrong)
         error = network.gradient_error(weights, X, t, output)
         assert error == pytest.approx(1e-6, rel=1e-3)
+
+
+def test_in_database(capsys):
+    in_database.main()
+    assert capsys.readouterr().out.count("336,776 flights, the same bits") == 3
+
+
+def test_in_database_would_find_other_bits(monkeypatch):
+    monkeypatch.setattr(in_database, "in_polars", lambda model, frame: np.zeros(len(frame)))
+    with pytest.raises(SystemExit):
+        in_database.main()
+
+
+def test_the_model_of_the_database_is_one_of_its_features():
+    model = in_database.trained()
+    assert isinstance(model, fl.LogisticModel)
+    assert model.feature_names == in_database.FEATURES
+    assert model.converged
 
 
 # Engines -----------------------------------------------------------------------------------

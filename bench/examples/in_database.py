@@ -1,6 +1,6 @@
 """Scoring where the data are: inside DuckDB and Polars.
 
-    pip install '.[cli,duckdb,polars]' && python -m tests.examples.in_database
+    pip install '.[cli,duckdb,polars]' && python -m bench.examples.in_database
 
 Three ways give the same bits: `fl.score` reads the result of a query batch by batch; a function for
 DuckDB's SQL and an expression of Polars apply the model to rows, also inside a query.
