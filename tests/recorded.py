@@ -26,8 +26,10 @@ from pathlib import Path
 from typing import Any
 
 import dask.array as da
+import joblib
 import numba
 import numpy as np
+import onnx
 import pandas as pd
 import polars as pl
 import pyarrow as pa
@@ -59,6 +61,7 @@ VOLATILE = [
     (r"# s  (compiled|ready) +", "# s  "),
     (r"\d+ compiled, kept in .*", "# compiled, kept in #"),
     (r"/\S+/", "/"),
+    (r'(?<=fastlogit" version=)"[^"]+"', "#"),
     (r"usage: [^:]*\n(?=fastlogit)", ""),
 ]
 VOLATILE_KEYS = {"seconds"}
@@ -389,6 +392,9 @@ def write_tables(folder: Path) -> None:
         ("a", "b"),
         classes=("blue", "green", "red"),
     ).save(folder / "colours.json")
+    names, categories = ("a", "c=blue", "c (all others)"), {"c": ("blue", None)}
+    words = fl.LogisticModel([0.5, -1.0, 0.125], 0.25, names, categories=categories)
+    words.save(folder / "words.json")
 
 
 COMMANDS = """
@@ -417,6 +423,13 @@ score colours.json flights.parquet -o colours.parquet
 evaluate colours.json flights.parquet --label c
 evaluate colours.json flights.csv --label c --json --top 1
 evaluate colours.json flights.csv --label c --threshold 0.4
+export words.json --to sql -o -
+export colours.json --to sql --dialect postgres --output label -o label.sql
+export words.json --to sql --dialect sqlite --table flights -o sqlite.sql
+export words.json --to onnx -o words.onnx
+export colours.json --to onnx --dtype float32 --names a b -o colours.onnx
+export words.json --to sklearn -o words.joblib
+export words.json --to pmml -o words.pmml
 plot roc csv.json flights.csv --label late -o roc.svg
 plot reliability npy.json -o never.svg
 plot logistic -o logistic.png
@@ -479,6 +492,14 @@ def content(path: Path) -> Any:
     if path.suffix in (".parquet", ".arrow"):
         table = pads.dataset(path, format=path.suffix[1:]).to_table()
         return {"schema": str(table.schema), "rows": table.to_pylist()[::9]}
+    if path.suffix in (".sql", ".pmml"):
+        return lines(path.read_text())
+    if path.suffix == ".onnx":
+        graph = onnx.load(path).graph
+        nodes = [f"{one.op_type}({', '.join(one.input)})" for one in graph.node]
+        return nodes + [str(onnx.numpy_helper.to_array(one).tolist()) for one in graph.initializer]
+    if path.suffix == ".joblib":
+        return saved(fl.from_sklearn(joblib.load(path)))
     return path.read_bytes()[:5].decode("latin-1")
 
 
