@@ -16,6 +16,7 @@ except ModuleNotFoundError as error:
     raise ModuleNotFoundError(message, name=error.name) from None
 
 from fastlogit.core import checks
+from fastlogit.models.export.dialects import DIALECTS
 from fastlogit.models.input import warn_without_offset
 from fastlogit.models.model import loaded
 from fastlogit.scoring.row_scorer import RowScorer
@@ -131,9 +132,9 @@ def register(
         missing=missing,
         unknown=unknown,
     )
-    _must_differ(scorer.columns, "columns")
+    _check_names(scorer.columns, "columns")
     if pa.types.is_struct(scorer.type):
-        _must_differ([field.name for field in scorer.type], "classes")
+        _check_names([field.name for field in scorer.type], "classes")
 
     # DuckDB reads annotations as its own types; without one, the argument may be of any type.
     def score(rows):  # type: ignore[no-untyped-def]
@@ -181,11 +182,15 @@ def _type(connection: Any, kind: Any) -> Any:
     return names[kind]
 
 
-def _must_differ(names: Sequence[str], what: str) -> None:
-    """Raise a ValueError for names that are one for DuckDB."""
-    seen = dict[str, str]()
+def _check_names(names: Sequence[str], what: str) -> None:
+    """Check that DuckDB can hold names and distinguishes them."""
+    seen = dict[Any, str]()
     for name in names:
-        if (other := seen.setdefault(name.lower(), name)) != name:
+        if not name or "\0" in name:
+            raise ValueError(
+                f"model must have {what} that are not empty, without NUL; got {checks.shown(name)}"
+            )
+        if (other := seen.setdefault(DIALECTS["duckdb"].same(name), name)) != name:
             raise ValueError(
                 f"model must have {what} that differ in more than case, which DuckDB ignores; got "
                 f"{checks.shown(other)} and {checks.shown(name)}"

@@ -227,7 +227,8 @@ def _expression(
 
 def _scores(rows: pl.Series, scorer: RowScorer) -> pl.Series:
     """The scores of a series of structs."""
-    batches = rows.struct.unnest().to_arrow().to_batches(_BATCH_ROWS)
+    frame = rows.struct.unnest().cast({pl.Int128: pl.Float64})  # Arrow has no such integers
+    batches = frame.to_arrow().to_batches(_BATCH_ROWS)
     if not batches:
         return _empty(scorer.type)
     scores: pl.Series = pl.from_arrow(scorer.score(batches))

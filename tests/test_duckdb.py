@@ -346,6 +346,35 @@ def test_names_that_differ_only_in_case(connection):
     assert values(connection, "SELECT probability({x: 9})") == ("u",)
 
 
+def test_names_that_differ_in_the_case_of_other_letters(connection):
+    names = ("ä", "Ä", "ß", "ẞ")
+    model = fl.LogisticModel([0.5, -1.0, 2.0, 0.25], 0.1, names)
+    call = register(connection, model)
+    row = ", ".join(f'{value} AS "{name}"' for value, name in enumerate(names, 1))
+    expected = model.predict_proba([[1.0, 2.0, 3.0, 4.0]])[0, 1]
+    assert values(connection, f"SELECT {call} FROM (SELECT {row})") == (expected,)
+
+
+@pytest.mark.parametrize("name", ["", "a\0b"])
+def test_names_that_duckdb_cannot_hold(connection, name):
+    with pytest.raises(ValueError, match=r"^model must have columns that are not empty, without"):
+        register(connection, fl.LogisticModel([1.0, 2.0], 0.0, ("a", name)))
+
+
+def test_views_prepared_statements_and_updates(connection):
+    call = register(connection, PAIR)
+    expected = probabilities(PAIR)[:, 1]
+    connection.execute(f"CREATE VIEW scored AS SELECT *, {call} AS y FROM rows")
+    must_be(column(connection, "SELECT y FROM scored ORDER BY other"), expected, null(PAIR))
+    connection.execute("ALTER TABLE rows ADD COLUMN y DOUBLE")
+    connection.execute(f"UPDATE rows SET y = {call}")
+    must_be(column(connection, "SELECT y FROM rows ORDER BY other"), expected, null(PAIR))
+    prepared = "SELECT probability({'a': ?, 'b': ?})"
+    for row in ([0.5, 1], [1, 0.5], [None, 1.0]):
+        found = connection.execute(prepared, row).fetchall()
+        assert found == [(None if None in row else fl.sigmoid(2.0 * row[0] - row[1] + 0.5),)]
+
+
 @pytest.mark.parametrize("absent", ["duckdb", "pyarrow"])
 def test_without_the_package(monkeypatch, absent):
     monkeypatch.setitem(sys.modules, absent, None)

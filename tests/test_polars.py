@@ -145,7 +145,9 @@ def test_categories_of_polars(dtype):
 
 
 @pytest.mark.parametrize(
-    "dtype", [pl.Float64, pl.Float32, pl.Int8, pl.UInt64, pl.Boolean, pl.Decimal(9, 2)], ids=str
+    "dtype",
+    [pl.Float64, pl.Float32, pl.Int8, pl.UInt64, pl.Int128, pl.Boolean, pl.Decimal(9, 2)],
+    ids=str,
 )
 def test_types_of_numbers(dtype):
     frame = pl.DataFrame({"a": [0, 1, None], "b": [1, 0, 1]}).cast(dtype)
@@ -171,6 +173,24 @@ def test_columns_in_any_order_and_a_feature_stays():
     assert frame.columns == ["b", "other", "a", "probability"]
     must_have(frame["probability"], probabilities(PAIR)[:, 1], null(PAIR))
     assert frame["a"].equals(FRAME["a"])
+
+
+@each_engine
+@pytest.mark.parametrize("group", ["other", "kind", "a"])
+def test_groups_even_of_a_feature(group, engine):
+    y, is_null = probabilities(MODELS["text"])[:, 1], null(MODELS["text"])
+    must_have(collected(probability(MODELS["text"]).over(group), engine), y, is_null)
+    groups = FRAME.lazy().group_by(group).agg(row="other", y=probability(MODELS["text"]))
+    found = groups.explode("row", "y").sort("row").collect(engine=engine)
+    must_have(found["y"], y, is_null)
+
+
+def test_expressions_that_choose_rows():
+    y, flag = probabilities(PAIR)[:, 1], FRAME["flag"].fill_null(value=False).to_numpy()
+    found = collected(pl.when("flag").then(probability(PAIR)).otherwise(2.0))
+    must_have(found, np.where(flag, y, 2.0), null(PAIR) & flag)
+    must_have(collected(probability(PAIR).filter("flag")), y[flag], null(PAIR)[flag])
+    must_have(collected(probability(PAIR).slice(7, 9)), y[7:16], null(PAIR)[7:16])
 
 
 @each_engine

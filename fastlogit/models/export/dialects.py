@@ -85,6 +85,11 @@ def _as_in_bigquery(quote: str) -> Callable[[str], str]:
     return lambda text: quote + text.translate(escapes) + quote
 
 
+def _ignoring_ascii_case(name: str) -> bytes:
+    """The name in lower case as DuckDB and SQLite see it, which distinguish Ä from ä."""
+    return name.encode().lower()
+
+
 def _with_exponent(value: float) -> str:
     """The literal of a float64, as a literal without an exponent is a decimal."""
     shortest = repr(value)
@@ -113,7 +118,7 @@ DIALECTS = {
         number=_with_exponent,
         as_text="CASE WHEN typeof({0}) IN ('DOUBLE', 'FLOAT') OR typeof({0}) LIKE 'DECIMAL%' "
         "THEN NULL ELSE CAST({0} AS VARCHAR) END",
-        same=str.lower,
+        same=_ignoring_ascii_case,
         without="EXCLUDE",
     ),
     "postgres": Dialect(
@@ -132,7 +137,7 @@ DIALECTS = {
         number=_exact_in_sqlite,
         as_text="CASE WHEN typeof({0}) = 'real' THEN NULL ELSE CAST({0} AS TEXT) END "
         "COLLATE BINARY",
-        same=str.lower,
+        same=_ignoring_ascii_case,
         largest="max",
         has_subqueries=True,
         compiles_slowly=True,

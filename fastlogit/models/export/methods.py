@@ -232,7 +232,8 @@ class Exports:
 
         Notes
         -----
-        A NULL in a column gives NULL.  NaN gives NaN, and the label NULL.
+        A NULL in a column gives NULL, in the offset of one of K classes the logit of that class
+        only.  NaN gives NaN, and the label NULL.
 
         Each literal is the coefficient, bit for bit.  Sums are float64, in the order of the
         columns.  Given the logits, probabilities err by at most 4 ULP where the database's EXP errs
@@ -248,8 +249,8 @@ class Exports:
         first is the table's.
 
         SQLite must have been built with its mathematical functions, as Python's usually is.  In
-        PostgreSQL, a product of a coefficient and a value that overflows, or rounds to 0, is an
-        error.
+        PostgreSQL, an overflow is an error, and so is a product of a coefficient and a value that
+        rounds to 0.
 
         An expression repeats the logits several times, and of K classes far more often, which takes
         DuckDB seconds to plan.  A query computes them once; so do expressions in PostgreSQL, SQLite

@@ -469,6 +469,14 @@ def test_texts_that_a_database_lacks():
         model.to_sql()
 
 
+def test_names_that_differ_in_the_case_of_other_letters(database):
+    names = ("ä", "Ä", "ß", "ẞ")
+    model = fl.LogisticModel([1.0, 2.0, 4.0, 8.0], 0.0, names)
+    table = dict(zip(names, ([3.0], [5.0], [7.0], [9.0]), strict=True))
+    query = f"SELECT {model.to_sql(database.dialect, 'logit')} FROM t"
+    assert numbers(database.rows(query, table)) == [[113.0]]
+
+
 def test_names_that_differ_in_case_where_the_database_tells_them_apart(postgres):
     model = fl.LogisticModel([1.0, 2.0], 0.0, ("a", "A"))
     query = f"SELECT {model.to_sql('postgres', 'logit')} FROM t"
