@@ -81,9 +81,8 @@ class Exports:
         -----
         Given its logits, a probability errs by at most 2.6 ULP of `dtype` with two classes, and 3.3
         with up to a thousand, down to the smallest subnormal number.  This was measured in ONNX
-        Runtime 1.19 and 1.32 on x86.  The label is the one of `predict`,
-        except where it depends on the rounding of the logits: the runtime chooses the order of
-        their sums.
+        Runtime 1.19 and 1.32 on x86.  The label is the one of `predict`, except where it depends on
+        the rounding of the logits: the runtime chooses the order of their sums.
 
         A row with NaN gives NaN, even if the coefficient is 0.  A tensor of strings has no missing
         values, and an empty text is a text like any other.

@@ -220,8 +220,6 @@ def test_wrong_names_are_an_error(names, message):
     model = fl.LogisticModel([1.0, 2.0], with_offset=True)
     with pytest.raises(ValueError, match=rf"^names must .*{message}"):
         model.to_onnx(names=names)
-    if len(names) == 2:
-        model = fl.LogisticModel([1.0, 2.0], 0.0, ("a", "b")) if names[0] == names[1] else model
     with pytest.raises(TypeError, match=r"^names must be a sequence of names"):
         model.to_onnx(names=3)
 
@@ -230,7 +228,7 @@ def test_a_column_with_the_name_of_an_output_is_an_error():
     model = fl.LogisticModel([1.0], 0.0, ("c=a",), categories={"c": ("a",)})
     model.to_onnx()
     model = fl.LogisticModel([1.0], 0.0, ("label=a",), categories={"label": ("a",)})
-    with pytest.raises(ValueError, match=r"^names must differ .*; got 'label' \(names="):
+    with pytest.raises(ValueError, match=r"^names must differ .*; got 'label'$"):
         model.to_onnx()
 
 
@@ -388,9 +386,15 @@ def test_compat_does_not_suit_every_model(changes, what):
         model.to_onnx(compat=True)
 
 
-@pytest.mark.parametrize("options", [{"dtype": "float32"}, {"compat": True}])
-def test_float32_cannot_hold_every_coefficient(options):
-    with pytest.raises(ValueError, match=r"^dtype must be 'float64', .* float32 cannot hold 1e"):
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"dtype": "float32"}, r"dtype must be 'float64', as float32 cannot hold 1e\+39; got"),
+        ({"compat": True}, r"compat must not go with large coefficients: float32 .* 1e\+39$"),
+    ],
+)
+def test_float32_cannot_hold_every_coefficient(options, message):
+    with pytest.raises(ValueError, match=f"^{message}"):
         fl.LogisticModel([1e39]).to_onnx(**options)
 
 
