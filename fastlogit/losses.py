@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any, Literal, SupportsIndex
 
-from numpy import dtype, empty, float32, float64, int64, may_share_memory, ndarray, zeros
+from numpy import dtype, empty, float32, float64, may_share_memory, ndarray, zeros
 
 from fastlogit.core import checks
 from fastlogit.core import threads as _threads
@@ -170,7 +170,7 @@ def _short_call(z: Any, t: Any, out: Any, *, with_gradient: bool) -> tuple[float
     if codes is None:
         return None
     compute, merge = codes
-    if out is not None and _count_outside(t.dtype)(t, 1.0)[0]:
+    if out is not None and _compare(t.dtype)(t, t.dtype.type(1))[0]:
         return None  # nothing may be written before the error
     partial, total = empty(2), empty(1)
     if compute(z, t, None, gradient, None, partial):
@@ -194,9 +194,9 @@ def _codes(
 
 
 @cache
-def _count_outside(t: dtype[Any]) -> Callable[..., tuple[int, int]]:
-    """Code of `count_outside` for a dtype."""
-    return jit.compiled_code(sums.count_outside, (empty(1, t), 1.0))
+def _compare(t: dtype[Any]) -> Callable[..., tuple[bool, bool]]:
+    """Code of `compare` for a dtype."""
+    return jit.compiled_code(sums.compare, (empty(1, t), t.type(1)))
 
 
 # All calls ----------------------------------------------------------------------------------
@@ -225,7 +225,7 @@ def _sum(
         checks.separate(gradient, z=logits, t=targets, weight=weights)
 
     partials = zeros((len(slices), 2, 1))
-    outside = zeros(len(slices), int64)
+    outside = zeros(len(slices), bool)
 
     def task(part: int) -> None:
         here = slices[part]

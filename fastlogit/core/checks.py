@@ -108,8 +108,8 @@ def vector(value: ArrayLike, name: str, n: int, like: str) -> NDArray[Any]:
     return array
 
 
-def check_targets(t: NDArray[Any], threads: int) -> int:
-    """The number of targets strictly between 0 and 1; all must be in [0, 1]."""
+def check_targets(t: NDArray[Any], threads: int) -> bool:
+    """Whether a target is strictly between 0 and 1; all must be in [0, 1]."""
     return _check_range(t, "t", 1.0, "lie between 0 and 1", threads)
 
 
@@ -195,31 +195,32 @@ def total_weight(weight: NDArray[Any], name: str = "weight") -> float:
     return total
 
 
-def _check_range(array: NDArray[Any], name: str, high: float, rule: str, threads: int) -> int:
-    """The number of elements strictly between 0 and `high`; all must be in [0, high]."""
+def _check_range(array: NDArray[Any], name: str, high: float, rule: str, threads: int) -> bool:
+    """Whether an element is strictly between 0 and `high`; all must be in [0, high]."""
     if array.dtype.kind == "b":
-        return 0
+        return False
+    is_float = array.dtype.kind == "f"
+    largest = float(np.finfo(array.dtype).max) if is_float else np.iinfo(array.dtype).max
+    top = array.dtype.type(min(high, largest))
     if array.size <= _threads.PART:  # a single part: faster without the loop
-        outside, between = sums.count_outside(array, high)
+        outside, between = sums.compare(array, top)
     else:
         slices = _threads.parts(array.size)
-        counts = np.empty((len(slices), 2), np.int64)
+        found = np.empty((len(slices), 2), np.bool_)
 
         def task(part: int) -> None:
-            counts[part] = sums.count_outside(array[slices[part]], high)
+            found[part] = sums.compare(array[slices[part]], top)
 
         _threads.run(task, len(slices), threads)
-        outside, between = counts.sum(axis=0).tolist()
+        outside, between = (bool(column.any()) for column in found.T)
     if outside:
-        slices = _threads.parts(array.size)
-        here = next(part for part in slices if sums.count_outside(array[part], high)[0])
-        values = array[here]
-        first = int(np.argmin((values >= 0) & (values <= np.float64(high))))
+        bad = ~((array >= 0) & (array <= top))
+        first = int(np.argmax(bad))
         raise ValueError(
-            f"every element of {name} must {rule}; got {values[first]} at index "
-            f"{here.start + first} ({outside} such)"
+            f"every element of {name} must {rule}; got {array[first]} at index {first} "
+            f"({np.count_nonzero(bad)} such)"
         )
-    return int(between)
+    return bool(between)
 
 
 def number(value: Any, name: str) -> float:

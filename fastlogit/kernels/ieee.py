@@ -76,6 +76,52 @@ def float32_from_bits(typingctx: Any, bits: Any) -> Any:
 
 
 @jit.intrinsic
+def ordered_bits(typingctx: Any, value: Any) -> Any:
+    """Bits of a number, or of 0 for -0, as an unsigned integer of its size.
+
+    They are in the order of the numbers where these are not negative.  The bits of a negative
+    number, and of a NaN, are larger than those of any finite number of its type.
+    """
+    width = 8 if value == types.boolean else value.bitwidth
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        (number,) = args
+        if value == types.boolean:
+            return builder.zext(number, ir.IntType(width))
+        if isinstance(value, types.Float):
+            number = builder.fadd(number, number.type(0.0))  # -0 + 0 is 0
+        return builder.bitcast(number, ir.IntType(width))
+
+    return types.Integer.from_bitwidth(width, False)(value), codegen
+
+
+@jit.intrinsic
+def below(typingctx: Any, bits: Any) -> Any:
+    """``bits - 1`` in the type of `bits`; the largest number for 0."""
+
+    def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.sub(args[0], args[0].type(1))
+
+    return bits(bits), codegen
+
+
+def _chosen(comparison: str) -> Any:
+    """Make a function of two unsigned integers that keeps their type, as Numba's do not."""
+
+    @jit.intrinsic
+    def choose(typingctx: Any, a: Any, b: Any) -> Any:
+        def codegen(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+            return builder.select(builder.icmp_unsigned(comparison, *args), *args)
+
+        return a(a, a), codegen
+
+    return choose
+
+
+larger, smaller = _chosen(">"), _chosen("<")
+
+
+@jit.intrinsic
 def shifted(typingctx: Any, pointer: Any, offset: Any) -> Any:
     """`pointer` moved by `offset` bytes."""
 

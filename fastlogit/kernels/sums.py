@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from fastlogit.kernels import jit, lanes
 from fastlogit.kernels.exponential import minus_log
-from fastlogit.kernels.ieee import fma, two_sum
+from fastlogit.kernels.ieee import below, fma, larger, ordered_bits, smaller, two_sum
 from fastlogit.kernels.logistic import label_terms, soft_terms
 
 # 1024 elements take 5 % longer, and 4096 float64 of z, t and output more than the first cache.
@@ -92,14 +92,19 @@ def weighted(value: float, weight: float) -> float:
 
 
 @jit.loop
-def count_outside(values: NDArray[Any], high: float) -> tuple[int, int]:
-    """Count the values outside [0, high], which NaN is, and the values other than 0 and `high`."""
-    outside = between = 0
+def compare(values: NDArray[Any], high: Any) -> tuple[bool, bool]:
+    """Whether a value is outside [0, high], which NaN is; and whether one is between 0 and `high`.
+
+    `high` has the dtype of the values.  Unsigned integers are compared, which takes a tenth of the
+    time of comparing numbers and combining the answers.
+    """
+    top = ordered_bits(high)
+    largest, smallest_below = ordered_bits(values.dtype.type(0)), top
     for i in range(values.size):
-        value = values[i]
-        outside += not (0.0 <= value <= high)
-        between += value != 0.0 and value != high
-    return outside, between
+        bits = ordered_bits(values[i])
+        largest = larger(largest, bits)
+        smallest_below = smaller(smallest_below, below(bits))  # 0 has none
+    return largest > top, smallest_below < below(top)
 
 
 @jit.loop
@@ -110,23 +115,23 @@ def log_loss_gradient(
     gradient: NDArray[Any] | None,
     divisor: float | None,
     total: NDArray[np.float64],
-) -> int:
+) -> bool:
     """Put the sum of the losses into `total` (2,), and the derivatives by z into `gradient`.
 
     Without `gradient` only the sum is computed.  The gradient is divided by `divisor` before it is
-    rounded to the dtype of `gradient`.  Returns the number of targets outside [0, 1].
+    rounded to the dtype of `gradient`.  Returns whether a target is outside [0, 1].
     """
     terms, products = np.zeros(BLOCK), np.empty((2, GROUPS))
     high = low = 0.0
-    outside = 0
+    outside = False
     for start in range(0, z.size, BLOCK):
         here = slice(start, min(start + BLOCK, z.size))
-        wrong, between = count_outside(t[here], 1.0)
-        outside += wrong
+        wrong, soft = compare(t[here], t.dtype.type(1))
+        outside |= wrong
         weights = None if weight is None else weight[here]
         slopes = None if gradient is None else gradient[here]
         # Where every t is 0 or 1, the same bits take a fifth less work.
-        if between == 0:
+        if not soft:
             _put_terms(z[here], t[here], None, weights, slopes, divisor, products, terms)
         else:
             _put_terms(z[here], t[here], True, weights, slopes, divisor, products, terms)
@@ -177,7 +182,7 @@ def _multiply(
     large: NDArray[np.float64],
 ) -> None:
     """Multiply each of `large` by σ(|z|), keep 1 minus it in `small`, and add to `shares`."""
-    jit.wide_vectors(z)
+    jit.wide_float32_vectors(z)
     for i in range(z.size):
         terms = label_terms(z[i], t[i]) if soft is None else soft_terms(z[i], t[i])
         slope, share, complement, y = terms
@@ -200,7 +205,7 @@ def _weigh(
     losses: NDArray[np.float64],
 ) -> None:
     """Put the weighted losses of a block, and zeros after them."""
-    jit.wide_vectors(z)
+    jit.wide_float32_vectors(z)
     losses[z.size :] = 0.0
     for i in range(z.size):
         terms = label_terms(z[i], t[i]) if soft is None else soft_terms(z[i], t[i])

@@ -80,7 +80,7 @@ def read_targets(
     if numbers.dtype.kind == "b":
         return Targets(numbers, classes or (False, True), soft=False)
     try:
-        soft = checks.check_targets(numbers, threads) > 0
+        soft = checks.check_targets(numbers, threads)
     except ValueError as error:
         if classes is not None:
             raise

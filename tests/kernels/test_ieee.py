@@ -155,3 +155,26 @@ def test_shifted_moves_by_bytes():
     last = values.ctypes.data + values.nbytes - values.itemsize
     assert [read(values.ctypes.data, 8 * i) for i in range(3)] == [1.0, 2.0, 3.0]
     assert [read(last, -8 * i) for i in range(3)] == [3.0, 2.0, 1.0]
+
+
+@numba.njit
+def ordered(value):
+    bits = ieee.ordered_bits(value)
+    return bits, ieee.below(bits)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_ordered_bits_are_in_the_order_of_the_numbers(dtype):
+    tiny, largest = np.finfo(dtype).smallest_subnormal, np.finfo(dtype).max
+    rising = [0.0, tiny, np.finfo(dtype).tiny, 0.5, 1.0, largest, np.inf, np.nan, -tiny, -largest]
+    bits = [int(ordered(dtype(value))[0]) for value in rising[:7]]
+    assert bits == sorted(set(bits))
+    assert ordered(dtype(-0.0))[0] == 0
+    assert all(int(ordered(dtype(value))[0]) > bits[6] for value in rising[7:])
+
+
+def test_the_number_below_0_is_the_largest():
+    assert ordered(np.float32(0.0)) == (0, 2**32 - 1)
+    assert ordered(np.float64(0.0)) == (0, 2**64 - 1)
+    assert ordered(np.int8(-1)) == (255, 254)
+    assert ordered(True) == (1, 0)

@@ -48,3 +48,32 @@ def test_merge_keeps_infinities_and_nan():
     result = np.empty(4)
     sums.merge(partials, result)
     np.testing.assert_array_equal(result, [np.inf, np.nan, 3.0, np.inf])
+
+
+TYPES = ["?", "b", "B", "h", "i", "I", "q", "Q", "f", "d"]
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_compare_is_the_comparison_of_numpy(kind):
+    dtype = np.dtype(kind)
+    limits = np.finfo(dtype) if dtype.kind == "f" else np.iinfo(dtype if kind != "?" else "b")
+    numbers = [0, 1]
+    if dtype.kind == "f":
+        smallest, one = limits.smallest_subnormal, dtype.type(1)
+        numbers += [-0.0, smallest, -smallest, 0.5, np.nextafter(one, 0), np.nextafter(one, 2)]
+        numbers += [np.inf, -np.inf, np.nan, -np.nan, limits.max]
+    elif kind != "?":
+        numbers += [limits.min, limits.max, 2, 100]
+    tops = [1] if kind == "?" else [1, limits.max]
+    for top in map(dtype.type, tops):
+        for number in map(dtype.type, numbers):
+            for place in (0, 30, 66):
+                values = np.arange(67).astype(dtype) % 2 if kind != "?" else np.zeros(67, bool)
+                values[values != 0] = top
+                values[place] = number
+                outside = not (dtype.type(0) <= number <= top)
+                between = not outside and number not in (0, top)
+                found = sums.compare(values, top)
+                assert found[0] == outside
+                assert outside or found[1] == between
+                assert sums.compare(values[::-1], top)[0] == outside
