@@ -10,6 +10,7 @@ import numpy as np
 from fastlogit.matrix import centring
 from fastlogit.training import problem
 from fastlogit.training.family import from_classes
+from fastlogit.training.partitions.checksums import ComparedPartitions
 from fastlogit.training.partitions.dataset import PartitionedDataset
 from fastlogit.training.partitions.row_reader import RowReader
 from fastlogit.training.partitions.survey import SurveyTask
@@ -66,7 +67,7 @@ def read(
 ) -> FirstRead:
     """Read all rows once; a TypeError or ValueError names an argument or a row that is wrong."""
     table, roles = request.table, request.roles
-    columns = _columns(request)
+    partitions, columns = ComparedPartitions(partitions), _columns(request)
     size = max(partitions.sample_bytes // (8 * len(columns.columns)), _LEAST_SAMPLE)
     most = partitions.share(size, columns)
     task = SurveyTask(table, roles, size, options.seed, most)

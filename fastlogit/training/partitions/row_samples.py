@@ -130,6 +130,8 @@ def _take_columns(data: Any, indices: Any) -> Any:
     """Copy some rows of a record batch; Arrow takes none of a view."""
     import pyarrow as pa
 
+    if {pa.string_view(), pa.binary_view()}.isdisjoint(data.schema.types):
+        return data.take(indices)
     taken = []
     for column in data.columns:
         is_coded = pa.types.is_dictionary(column.type)
