@@ -79,6 +79,13 @@ class ReadProgress(NamedTuple):
     bytes: int | None
     all_bytes: int | None
 
+    @property
+    def expected_rows(self) -> int | None:
+        """`all_rows`, or an estimate from the bytes of a row so far; None if neither is known."""
+        if self.all_rows is None and self.bytes and self.all_bytes:
+            return self.rows * self.all_bytes // self.bytes
+        return self.all_rows
+
 
 class Wanted(NamedTuple):
     """The columns and rows to read."""

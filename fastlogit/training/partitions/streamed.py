@@ -34,6 +34,7 @@ class TablePartitions(Partitions):
         self.header = as_header(table)
         self._table, self._threads, self._bar = table, threads, bar
         self._numbers = {str(path): number for number, path in enumerate(table.files)}
+        self._rows = table.rows
         self.keeps_order = bool(table.files)
         self._places: dict[int, str] = {}
 
@@ -78,10 +79,11 @@ class TablePartitions(Partitions):
     ) -> Iterator[R | None]:
         """The results alone; the bar follows them."""
         if self._bar is not None:
-            self._bar.begin(name, self._table.rows)
+            self._bar.begin(name, self._rows)
         total = 0
         for result, rows, bytes_read in results:
             total += rows
             if self._bar is not None:
                 self._bar.read(self._table.progress(total, bytes_read))
             yield result
+        self._rows = total  # known from the first read on
