@@ -234,10 +234,12 @@ def frame_batches(header: Table, partition: Any, number: int, wanted: Wanted) ->
 # Arrays -----------------------------------------------------------------------------------
 
 
-def array_partitions(X: Any, t: Any, label: Any = None, **others: Any) -> DaskPartitions:
+def array_partitions(
+    X: Any, t: Any, label: Any = None, *, soft: bool = False, **others: Any
+) -> DaskPartitions:
     """The partitions of an array X (n, d) with targets t, and perhaps weight and offset.
 
-    `label` must be None.
+    `label` must be None; `soft` says whether t may be probabilities of K classes, (n, K).
     """
     if not isinstance(X, da.Array):
         raise TypeError(f"{NAME} must be a Dask array or data frame; got {type(X).__name__}")
@@ -251,7 +253,13 @@ def array_partitions(X: Any, t: Any, label: Any = None, **others: Any) -> DaskPa
         raise ValueError(f"X must have a known number of columns, at least 1; got {X.shape[1]}")
     checks.real_array(np.zeros((1, 1), X.dtype), "X", 2)  # checks the dtype
     X = X.rechunk({1: -1})
-    columns = {"t": _in_place(t, aligned(t, "t", X, 1))}
+    axes = 2 if soft and np.ndim(t) == 2 else 1
+    columns = {"t": _in_place(t, aligned(t, "t", X, axes, real=axes == 2))}
+    if axes == 2 and (columns["t"].shape[1] < 2 or hasattr(t, "columns")):
+        raise ValueError(
+            "t must have one axis, or be an array with the probabilities of two or more classes; "
+            f"got {type(t).__name__} of shape {columns['t'].shape}"
+        )
     for name, given in others.items():
         if given is not None:
             axes = 2 if np.ndim(given) == 2 and name == "offset" else 1
@@ -326,7 +334,8 @@ def _array_batches(
     if X.shape[0] == 0:  # a filter may leave no rows
         return
     with errors_naming(place):
-        t = _labels(columns.pop("t"))
+        t = columns.pop("t")
+        t = _labels(t) if t.ndim == 1 else _probabilities(t)
     numbers = {name: np.asarray(one, np.float64) for name, one in columns.items()}
     for name, one in numbers.items():
         least, rule = (0.0, " and not negative") if name == "weight" else (-math.inf, "")
@@ -336,6 +345,13 @@ def _array_batches(
             raise ValueError(f"{place}: {name} must be finite{rule}; got {one[row]} in row {row}")
     weight, offset = numbers.get("weight"), numbers.get("offset")
     yield Batch(X, place, 0, t, weight=weight, offset=offset, number=number)
+
+
+def _probabilities(t: NDArray[Any]) -> NDArray[np.float64]:
+    """Rows of probabilities, or rows with a NaN."""
+    present = t[~np.isnan(t).any(axis=1)]
+    checks.class_targets(present, present.shape)
+    return t.astype(np.float64)
 
 
 def _labels(t: NDArray[Any]) -> Any:

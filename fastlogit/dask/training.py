@@ -61,8 +61,8 @@ def fit(
         Features: float64, float32, integer or bool.  The blocks of an array may be NumPy arrays or
         CSR matrices, and n may be unknown; an array that is chunked along the columns is rechunked
         to whole rows.  The columns of a data frame may be text.
-    t : dask array or array_like (n,)
-        Targets for an array X: numbers in [0, 1], or labels.
+    t : dask array or array_like, (n,) or (n, K)
+        Targets for an array X: numbers in [0, 1], or labels; or the probabilities of K classes.
     label : str, or sequence of str
         The target's column in a data frame, or columns with the probabilities of the classes.
     weight : dask array or array_like (n,); or the name of a column, optional
@@ -129,7 +129,9 @@ def fit(
     )
     is_frame = is_dask_frame(X)
     rows = {"weight": weight, "offset": offset}
-    partitions = frame_partitions(X, t) if is_frame else array_partitions(X, t, label, **rows)
+    partitions = (
+        frame_partitions(X, t) if is_frame else array_partitions(X, t, label, soft=True, **rows)
+    )
     columns = TableOptions(
         **(rows if is_frame else {}),
         label=label,

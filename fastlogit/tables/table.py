@@ -54,7 +54,8 @@ class Batch(NamedTuple):
     # The file, as messages name it, and the number of the first row in it.
     file: str
     first: int
-    # Labels of sources that store them apart from the columns (LIBSVM, arrays of Dask).
+    # Labels of sources that store them apart from the columns (LIBSVM, arrays of Dask), or the
+    # probabilities of K classes, (n, K).
     labels: Any = None
     # Bytes of the file read so far, if the number of rows in the file is unknown.
     bytes_read: int | None = None

@@ -161,9 +161,9 @@ def _targets(request: Request, survey: Survey) -> _Labelled:
     """The meaning of the labels, which follows from all of them."""
     table, roles, labels = request.table, request.roles, survey.found.labels
     if labels is None:
-        assert roles is not None
-        shares = list(np.eye(len(roles.targets)))
-        _, classes, _ = probability_targets(table, roles.targets, shares, request.positive)
+        columns = range(survey.weights.of_classes.size) if roles is None else roles.targets
+        shares = list(np.eye(len(columns)))
+        _, classes, _ = probability_targets(table, columns, shares, request.positive)
         return _Labelled(classes, survey.weights.soft, {})
     given: list[Any] = list(survey.weights.of_labels)
     if labels.texts.numbers:  # where some batches of a CSV have numbers, that is an error

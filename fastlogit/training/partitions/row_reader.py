@@ -14,6 +14,7 @@ from fastlogit.training.partitions.row_samples import take_rows
 from fastlogit.training.table.categories import Categories
 from fastlogit.training.table.columns import (
     column_at,
+    is_soft,
     numeric_columns,
     read_columns,
     read_matrix,
@@ -124,11 +125,15 @@ class RowReader:
     def _targets(self, batch: Batch) -> NDArray[Any]:
         """Targets as the kernels of the family need them."""
         roles = self.roles
-        if roles is not None and not roles.labels:
-            count = len(roles.targets)
-            rows = np.column_stack(self._measures(batch)[-count:]).astype(np.float64)
+        soft = is_soft(batch) if roles is None else not roles.labels
+        if soft:
+            rows: NDArray[np.float64] = (
+                batch.labels
+                if roles is None
+                else np.column_stack(self._measures(batch)[-len(roles.targets) :])
+            ).astype(np.float64)
             rows /= rows.sum(axis=1, keepdims=True)
-            if count == 2:
+            if rows.shape[1] == 2:
                 return rows[:, 1].copy()
             return rows if self.soft else np.argmax(rows, axis=1)
         if roles is None:

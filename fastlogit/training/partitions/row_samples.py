@@ -116,7 +116,7 @@ def take_rows(batch: Batch, rows: NDArray[np.int64]) -> Batch:
     indices = arrow.from_numpy(np.ascontiguousarray(rows, np.int64))
     data, labels = batch.data, batch.labels
     if labels is not None:
-        labels = labels.take(rows if isinstance(labels, np.ndarray) else indices)
+        labels = labels[rows] if isinstance(labels, np.ndarray) else labels.take(indices)
     return batch._replace(
         data=_take_columns(data, indices) if hasattr(data, "schema") else data[rows],
         labels=labels,

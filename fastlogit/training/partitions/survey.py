@@ -9,7 +9,7 @@ import numpy as np
 
 from fastlogit.training.partitions import row_samples
 from fastlogit.training.table.categories import Categories, Place
-from fastlogit.training.table.columns import read_columns, read_matrix
+from fastlogit.training.table.columns import is_soft, read_columns, read_matrix
 from fastlogit.training.table.features import Found
 from fastlogit.training.table.labels import Labels
 from fastlogit.training.targets import MOST_CLASSES
@@ -134,16 +134,21 @@ class SurveyTask:
         return Survey(summary, first, weights, self._draw(batch, found.present, weight))
 
     def _of_matrix(self, batch: Batch) -> Survey:
-        labels = Labels(self.table, None)
+        labels, soft = Labels(self.table, None), is_soft(batch)
         found = read_matrix(batch, labels)
         weight = None if batch.weight is None else batch.weight[found.present]
         first = found.first_absent
         kept = found.present.size
         absent = np.array([found.read - kept])
+        weights = (
+            _of_probabilities(found.labels, weight)
+            if soft
+            else _of_labels(labels, found.labels, weight)
+        )
         return Survey(
-            Found(found.read, kept, absent, labels, [], has_fractions=False),
+            Found(found.read, kept, absent, None if soft else labels, [], has_fractions=False),
             None if first is None else Place(batch.file, batch.first + first),
-            _of_labels(labels, found.labels, weight),
+            weights,
             self._draw(batch, found.present, weight),
         )
 

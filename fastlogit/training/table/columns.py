@@ -172,7 +172,8 @@ def _check_values(
 class BatchMatrix(NamedTuple):
     """The contents of a batch that is a matrix, with its labels apart."""
 
-    # Numbers that stand for labels, of the rows without a missing value, and these rows.
+    # Of the rows without a missing value: numbers that stand for labels, or probabilities (n, K);
+    # and these rows.
     labels: NDArray[np.float64]
     present: NDArray[np.int64]
     # The first row with a missing value, if there is one, and all rows of the batch.
@@ -180,9 +181,15 @@ class BatchMatrix(NamedTuple):
     read: int
 
 
+def is_soft(batch: Batch) -> bool:
+    """Whether a batch has the probabilities of the classes besides its columns."""
+    return isinstance(batch.labels, np.ndarray) and batch.labels.ndim == 2
+
+
 def read_matrix(batch: Batch, labels: Labels) -> BatchMatrix:
     """Check a batch of LIBSVM, or of arrays with their labels, and number its labels."""
-    X, t = batch.data, labels.parse(batch.labels)
+    X, soft = batch.data, is_soft(batch)
+    t = batch.labels if soft else labels.parse(batch.labels)
     values, entry_rows = X, None
     if hasattr(X, "indptr"):
         values, entry_rows = X.data, np.repeat(np.arange(X.shape[0]), np.diff(X.indptr))
@@ -191,9 +198,13 @@ def read_matrix(batch: Batch, labels: Labels) -> BatchMatrix:
         row = batch.first + int(rows[0])
         raise ValueError(f"{batch.file}: every value must be finite; got inf in row {row}")
     absent = np.isnan(t) if isinstance(t, np.ndarray) else _is_null(t)
+    if soft:
+        absent = np.logical_or.reduce(absent, axis=1)
     absent[_first_rows(np.isnan(values), entry_rows)] = True
     present = np.flatnonzero(~absent)
     first = int(np.argmax(absent)) if present.size < absent.size else None
+    if soft:
+        return BatchMatrix(t[present], present, first, absent.size)
     kept = t if first is None else t.take(_as_indices(t, present))
     added = labels.add(kept, batch.file, batch.first + present)
     return BatchMatrix(added, present, first, absent.size)
