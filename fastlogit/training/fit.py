@@ -139,7 +139,8 @@ def fit(
         Names of the columns, kept in the model; default: the names in X, if it has some.
     positive, missing, categorical, ignore, min_count, source_format, width, csv
         How to read a table: as in :func:`fastlogit.scoring.read_table`.  If `l2` is 0, the first
-        category of each column of text has no coefficient.
+        category of each column of text has no coefficient.  A column has at most 1,000,000
+        categories; a larger `min_count` groups the rare ones.
     out_of_core : bool, optional
         Whether the rows of a table are read again in each pass, so that they need not fit in
         memory; default: if they would take more than a quarter of it, or if their number is

@@ -91,7 +91,7 @@ def read(
         from_classes(targets.classes),
         targets.classes,
         targets.soft,
-        features.texts,
+        [one.without_rare() for one in features.texts],
         found.kept < found.read,
         offsets_apart,
         factors,

@@ -164,7 +164,7 @@ class RowReader:
         return batch if present.size == batch.rows else take_rows(batch, present)
 
     def _place(self, features: TextFeatures, text: str, batch: Batch) -> int:
-        place = features.places.get(text)
+        place = features.places.get(text, features.group)
         if place is None:
             raise ValueError(
                 f"{batch.file}: has changed since the first read, which did not find {shown(text)}"
