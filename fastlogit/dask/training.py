@@ -92,7 +92,8 @@ def fit(
         If an argument is wrong, before anything is computed; or if the data are, with partition and
         row.
     RuntimeError
-        If a partition ends its worker each time, or workers lack this package.
+        If a partition ends its worker each time, workers lack this package, or the client is
+        asynchronous: call `fit` in a thread then, as in ``await asyncio.to_thread(fit, X, t)``.
 
     Warns
     -----
