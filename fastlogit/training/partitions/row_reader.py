@@ -11,12 +11,11 @@ from fastlogit.core.checks import shown
 from fastlogit.matrix import as_matrix
 from fastlogit.training.dataset import ArrayDataset
 from fastlogit.training.partitions.row_samples import take_rows
-from fastlogit.training.table.categories import Categories
 from fastlogit.training.table.columns import (
     column_at,
     is_soft,
     numeric_columns,
-    read_columns,
+    present_rows,
     read_matrix,
     text_column,
 )
@@ -154,9 +153,7 @@ class RowReader:
             return np.arange(batch.rows)
         if self.roles is None:
             return read_matrix(batch, Labels(self.table, None)).present
-        labels = Labels(self.table, self.roles.labels[0]) if self.roles.labels else None
-        texts = [Categories() for _ in self.roles.text]
-        return read_columns(self.table, self.roles, batch, labels, texts).present
+        return present_rows(self.table, self.roles, batch)
 
     @staticmethod
     def keep(batch: Batch, present: NDArray[np.int64]) -> Batch:
