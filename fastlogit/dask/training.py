@@ -104,7 +104,8 @@ def fit(
     -----
     A pass is one task for each partition and a tree of merges.  What travels is θ, and the sums of
     each partition: one number for each coefficient, or for each pair of them with the solver
-    "newton".  A collection that is not persisted is computed again in each pass.  Dashboards call
+    "newton".  A collection that is not persisted is computed again in each pass; an error names a
+    partition whose rows are then others, such as random numbers without a seed.  Dashboards call
     the tasks of the third pass ``fastlogit_pass_3``; after a hyphen they would omit the number.
 
     Examples

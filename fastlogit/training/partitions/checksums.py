@@ -1,9 +1,9 @@
-"""Partitions whose rows are compared in each read with those of the first one.
+"""Partitions that compare the rows of each read with the rows of the first one.
 
-A pass has no time to compare everything.  So the rows of each file or partition are counted, and
-some of them are compared.  This finds a source that makes up new numbers in each read, but perhaps
-not one that changes a few rows.  Data bases and shuffles may give the same rows in another order.
-That is no error, as sums over the rows do not depend on it but by rounding.
+A pass has no time to compare everything.  So it counts the rows of each file or partition, and
+compares some of them.  This finds a source that makes up new numbers in each read, but perhaps not
+one that changes a few rows.  Databases and shuffles may give the same rows in another order.  That
+is no error, as it changes sums over the rows by rounding only.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class _Checksums(NamedTuple):
     sums: Numbers
 
     def merge(self, others: Sequence[_Checksums]) -> _Checksums:
-        """Those of several batches together."""
+        """Rows and checksums of several batches together."""
         numbers, rows, sums = (np.concatenate(each) for each in zip(self, *others, strict=True))
         different, places = np.unique(numbers, return_inverse=True)
         merged = np.zeros(different.size, np.int64), np.zeros(different.size, np.uint64)
@@ -140,8 +140,8 @@ class _ComparedTask(Generic[R]):
 def checksum(batch: Batch, *, keeps_order: bool) -> int:
     """The checksum of some rows of a batch.
 
-    That of several batches is the sum modulo 2⁶⁴, however a table is divided into batches.  Unless
-    the source `keeps_order`, it does not depend on the order of rows in a record batch.
+    The sum of all checksums modulo 2⁶⁴ does not depend on how a table is divided into batches, nor,
+    unless the source `keeps_order`, on the order of the rows of record batches.
     """
     data, total = batch.data, 0
     if keeps_order or not hasattr(data, "schema"):
