@@ -141,9 +141,9 @@ def costs(case: Case, survey: Any, sums: dict[str, Row], speed: float) -> Row:
         "out_bytes": case.workers * gradient["task_bytes"],
         "gradient_bytes": case.partitions * gradient["result_bytes"],
         "hessian_bytes": case.partitions * hessian["result_bytes"],
-        "first_bytes": case.partitions * min(rows, survey.most) * 4 * width,
-        "sample_rows": survey.size,
-        "client_bytes": 4 * survey.size * width + 4 * 8 * width**2,
+        "first_bytes": case.partitions * min(rows, survey.task.most) * 4 * width,
+        "sample_rows": survey.task.size,
+        "client_bytes": 4 * survey.task.size * width + 4 * 8 * width**2,
         "merging_seconds": merges * hessian["merge_seconds"] / case.workers,
         "scheduler_seconds": (case.partitions + merges) / speed,
     }

@@ -206,7 +206,8 @@ def fit(
     Raises
     ------
     TypeError, ValueError
-        If an argument is wrong, before any read; or if the rows are, with partition and row.
+        If an argument is wrong, before any read; if the rows are, with partition and row; or if a
+        later read gives other rows of a partition.
 
     Warns
     -----

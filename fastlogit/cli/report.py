@@ -53,12 +53,11 @@ def progress_bar(*, quiet: bool) -> Iterator[Callable[[ReadProgress], object]]:
     with tqdm(unit=" rows", unit_scale=True, leave=False, disable=quiet or None) as bar:
 
         def show(progress: ReadProgress) -> None:
-            rows, bar.total, size, all_bytes = progress
-            if size and not bar.disable:
-                bar.set_postfix_str(f"{size / bar.format_dict['elapsed'] / 1e6:.0f} MB/s", False)
-                if bar.total is None and all_bytes:  # an estimate from the bytes of a row so far
-                    bar.total = rows * all_bytes // size
-            bar.update(rows - bar.n)
+            bar.total = progress.expected_rows
+            if progress.bytes and not bar.disable:
+                speed = progress.bytes / bar.format_dict["elapsed"] / 1e6
+                bar.set_postfix_str(f"{speed:.0f} MB/s", False)
+            bar.update(progress.rows - bar.n)
 
         yield show
 

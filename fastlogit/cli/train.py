@@ -15,9 +15,11 @@ from fastlogit.core.warning import warn_caller
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
 
     from fastlogit.training.checkpoint import Checkpoint
     from fastlogit.training.fit_table import TableFit
+    from fastlogit.training.table.features import Request
 
 
 def add_parser(commands: options.Subparsers) -> None:
@@ -154,23 +156,62 @@ def run(args: argparse.Namespace) -> None:
         raise ValueError(f"checkpoint must be another file than the model; got {out} for both")
     # A run that was killed at its very end has left its model.
     was_there = args.resume and not args.force and out.is_file()
+    check = _check_columns(out, args) if was_there else None
     start = time.perf_counter()
     with (
         report.warnings_as_messages(args.parser),
         open_checkpoint(args.checkpoint, resume=args.resume, force=args.force) as checkpoint,
     ):
         with replacing(out, force=args.force or was_there, alone=True) as temporary:
-            fitted = _fit(args, checkpoint)
+            fitted = _fit(args, checkpoint, check)
             file.write(temporary, fitted.model.content())
             if was_there and temporary.read_bytes() != out.read_bytes():
-                raise FileExistsError(f"{out}: exists already, and is another model")
+                raise _other_model(out)
         if checkpoint is not None:
             checkpoint.remove()
     if not args.quiet:
         print(_summary(fitted, args, time.perf_counter() - start))
 
 
-def _fit(args: argparse.Namespace, checkpoint: Checkpoint | None) -> TableFit:
+def _check_columns(out: Path, args: argparse.Namespace) -> Callable[[Request], None]:
+    """A function that raises an error if a model that exists has other columns or options.
+
+    Only the end of training shows whether it is the same in all else.
+    """
+    from fastlogit.models.model import load
+
+    try:
+        model = load(out)
+    except ValueError as error:
+        raise _other_model(out) from error
+    if not np.array_equal(model.l2, args.l2) or model.with_intercept != args.intercept:
+        raise _other_model(out)
+
+    def check(request: Request) -> None:
+        table, roles = request.table, request.roles
+        numbers, texts = table.names, set[str]()
+        if roles is not None and table.names is not None:
+            numbers = tuple(table.names[column] for column in roles.numbers)
+            texts = {table.names[column] for column in roles.text}
+        names = model.feature_names
+        begins = names == numbers
+        if texts and names is not None and numbers is not None:
+            begins = names[: len(numbers)] == numbers  # features of text follow
+        if not begins or model.categories.keys() != texts:
+            raise _other_model(out)
+
+    return check
+
+
+def _other_model(out: Path) -> FileExistsError:
+    return FileExistsError(f"{out}: exists already, and is another model (--force replaces it)")
+
+
+def _fit(
+    args: argparse.Namespace,
+    checkpoint: Checkpoint | None,
+    check: Callable[[Request], None] | None,
+) -> TableFit:
     """Train a model, and report the notes on the table and the warnings about the optimum."""
     from fastlogit.training.fit_table import TableOptions, fit_table
     from fastlogit.training.options import Options
@@ -198,13 +239,17 @@ def _fit(args: argparse.Namespace, checkpoint: Checkpoint | None) -> TableFit:
         progress=args.progress,
         threads=args.threads,
     )
-    fitted = fit_table(args.data, columns, how, l2=args.l2)
-    if not args.quiet:
-        for note in fitted.notes:
-            report.message("note", wording.as_options(note, args.parser))
-        if fitted.skipped:
-            rows, source = report.count_rows(fitted.skipped), _name(args.data)
-            report.message("note", f"left out {rows} of {source} with a missing value")
+
+    def note(text: str) -> None:
+        if not args.quiet:
+            report.message("note", wording.as_options(text, args.parser))
+
+    fitted = fit_table(args.data, columns, how, l2=args.l2, check=check, note=note)
+    for text in fitted.notes:
+        note(text)
+    if fitted.skipped:
+        rows = report.count_rows(fitted.skipped)
+        note(f"left out {rows} of {_name(args.data)} with a missing value")
     for warning in fitted.warnings:
         warn_caller(warning)
     return fitted

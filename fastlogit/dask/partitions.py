@@ -15,6 +15,7 @@ import dask
 import dask.array as da
 import numpy as np
 from cloudpickle import dumps
+from dask.base import get_scheduler
 from dask.core import get_dependencies
 from dask.delayed import Delayed
 from dask.highlevelgraph import HighLevelGraph
@@ -80,27 +81,23 @@ class DaskPartitions(Partitions):
         name = f"fastlogit_pass_{self._passes}-{uuid4().hex}"
         located = self._located(tuple(wanted.columns))
         results: list[tuple[Any, ...]] = [(name, number) for number in range(len(located.keys))]
-        # Nodes of the graph, as θ would otherwise be sent with each partition.  All others name
-        # only the standard library: a worker without this package could not even receive them.
-        read, merge = f"{name}-read", f"{name}-merge"
-        graph = located.graph | {
-            read: (pickle.loads, dumps(partial(_read, self._batches, self.header, task, wanted))),
-            merge: (pickle.loads, dumps(partial(_merge, task))),
-        }
+        function = partial(_read_or_merge, self._batches, self.header, task, wanted)
+        node = _first_node(f"{name}-task", function)
+        graph = dict(located.graph)
         for key, keys in zip(results, located.keys, strict=True):
-            graph[key] = (operator.call, read, keys, key[1])
+            graph[key] = (operator.call, node.key, keys, key[1])
         level = 0
         while len(results) > 1:
             level += 1
             groups = [results[i : i + FAN_IN] for i in range(0, len(results), FAN_IN)]
             results = [(f"fastlogit_merge-{name}", level, place) for place in range(len(groups))]
             graph |= {
-                key: (operator.call, merge, group)
+                key: (operator.call, node.key, group)
                 for key, group in zip(results, groups, strict=True)
             }
         if not results:
             return None
-        whole = HighLevelGraph.from_collections(name, graph, located.collections)
+        whole = HighLevelGraph.from_collections(name, graph, [*located.collections, node])
         with _clear_errors(whole, name, located.keys):
             (result,) = dask.compute(Delayed(results[0], whole, layer=name))
         return result  # type: ignore[no-any-return]
@@ -129,27 +126,49 @@ def _locate(collections: Sequence[Any], optimized: Sequence[Any]) -> _Located:
     return _Located(optimized, list(map(list, zip(*each, strict=True))), futures)
 
 
-def _read(
+def _first_node(name: str, function: Any) -> Delayed:
+    """A node of a graph that holds a function.
+
+    In its own node θ is sent once, and not with each partition.  All other nodes name only the
+    standard library: a worker without this package could not even receive them.  The node comes
+    before all others.  Otherwise it could wait on a worker that a partition ends, and be blamed.
+    """
+    with dask.annotate(priority=dask.get_annotations().get("priority", 0) + 1):
+        graph = HighLevelGraph.from_collections(name, {name: (pickle.loads, dumps(function))}, [])
+    return Delayed(name, graph)
+
+
+def _read_or_merge(
     batches: Callable[[Table, Any, int, Wanted], Iterable[Batch]],
     header: Table,
     task: Task[R],
     wanted: Wanted,
-    partitions: list[Any],
-    number: int,
+    given: list[Any],
+    number: int | None = None,
 ) -> R | None:
-    """The result of the partitions with a number; None if no row counts."""
-    return merged(task, map(task.of_batch, batches(header, partitions, number, wanted)))
-
-
-def _merge(task: Task[R], results: list[R | None]) -> R | None:
-    """The result of several results together."""
-    present = [result for result in results if result is not None]
+    """The result of partitions with a number, or of several results; None if no row counts."""
+    if number is not None:
+        return merged(task, map(task.of_batch, batches(header, given, number, wanted)))
+    present = [result for result in given if result is not None]
     if len(present) < 2:
         return present[0] if present else None
     return task.merge(present)
 
 
 # Errors ------------------------------------------------------------------------------------
+
+
+def _must_be_synchronous() -> None:
+    """Raise a RuntimeError if the client returns coroutines in place of results."""
+    try:
+        client = getattr(get_scheduler(), "__self__", None)
+    except RuntimeError as error:  # Dask's own check, since 2025
+        client = error
+    if isinstance(client, RuntimeError) or getattr(client, "asynchronous", False):
+        raise RuntimeError(
+            "the client of Dask must be synchronous here; with an asynchronous one, call this in a "
+            "thread: await asyncio.to_thread(...)"
+        )
 
 
 @contextmanager
@@ -201,6 +220,7 @@ def _ancestors(graph: dict[Any, Any], keys: Iterable[Any]) -> set[Any]:
 
 def frame_partitions(frame: Any, t: Any = None) -> DaskPartitions:
     """The partitions of a data frame; `t` must be None."""
+    _must_be_synchronous()
     if t is not None:
         raise TypeError("t must not be given for a data frame, whose target is the column label")
 
@@ -234,11 +254,14 @@ def frame_batches(header: Table, partition: Any, number: int, wanted: Wanted) ->
 # Arrays -----------------------------------------------------------------------------------
 
 
-def array_partitions(X: Any, t: Any, label: Any = None, **others: Any) -> DaskPartitions:
+def array_partitions(
+    X: Any, t: Any, label: Any = None, *, soft: bool = False, **others: Any
+) -> DaskPartitions:
     """The partitions of an array X (n, d) with targets t, and perhaps weight and offset.
 
-    `label` must be None.
+    `label` must be None; `soft` says whether t may be probabilities of K classes, (n, K).
     """
+    _must_be_synchronous()
     if not isinstance(X, da.Array):
         raise TypeError(f"{NAME} must be a Dask array or data frame; got {type(X).__name__}")
     if t is None:
@@ -251,7 +274,13 @@ def array_partitions(X: Any, t: Any, label: Any = None, **others: Any) -> DaskPa
         raise ValueError(f"X must have a known number of columns, at least 1; got {X.shape[1]}")
     checks.real_array(np.zeros((1, 1), X.dtype), "X", 2)  # checks the dtype
     X = X.rechunk({1: -1})
-    columns = {"t": _in_place(t, aligned(t, "t", X, 1))}
+    axes = 2 if soft and np.ndim(t) == 2 else 1
+    columns = {"t": _in_place(t, aligned(t, "t", X, axes, real=axes == 2))}
+    if axes == 2 and (columns["t"].shape[1] < 2 or hasattr(t, "columns")):
+        raise ValueError(
+            "t must have one axis, or be an array with the probabilities of two or more classes; "
+            f"got {type(t).__name__} of shape {columns['t'].shape}"
+        )
     for name, given in others.items():
         if given is not None:
             axes = 2 if np.ndim(given) == 2 and name == "offset" else 1
@@ -326,7 +355,8 @@ def _array_batches(
     if X.shape[0] == 0:  # a filter may leave no rows
         return
     with errors_naming(place):
-        t = _labels(columns.pop("t"))
+        t = columns.pop("t")
+        t = _labels(t) if t.ndim == 1 else _probabilities(t)
     numbers = {name: np.asarray(one, np.float64) for name, one in columns.items()}
     for name, one in numbers.items():
         least, rule = (0.0, " and not negative") if name == "weight" else (-math.inf, "")
@@ -336,6 +366,13 @@ def _array_batches(
             raise ValueError(f"{place}: {name} must be finite{rule}; got {one[row]} in row {row}")
     weight, offset = numbers.get("weight"), numbers.get("offset")
     yield Batch(X, place, 0, t, weight=weight, offset=offset, number=number)
+
+
+def _probabilities(t: NDArray[Any]) -> NDArray[np.float64]:
+    """Rows of probabilities, or rows with a NaN."""
+    present = t[~np.isnan(t).any(axis=1)]
+    checks.class_targets(present, present.shape)
+    return t.astype(np.float64)
 
 
 def _labels(t: NDArray[Any]) -> Any:

@@ -61,8 +61,8 @@ def fit(
         Features: float64, float32, integer or bool.  The blocks of an array may be NumPy arrays or
         CSR matrices, and n may be unknown; an array that is chunked along the columns is rechunked
         to whole rows.  The columns of a data frame may be text.
-    t : dask array or array_like (n,)
-        Targets for an array X: numbers in [0, 1], or labels.
+    t : dask array or array_like, (n,) or (n, K)
+        Targets for an array X: numbers in [0, 1], or labels; or the probabilities of K classes.
     label : str, or sequence of str
         The target's column in a data frame, or columns with the probabilities of the classes.
     weight : dask array or array_like (n,); or the name of a column, optional
@@ -92,7 +92,8 @@ def fit(
         If an argument is wrong, before anything is computed; or if the data are, with partition and
         row.
     RuntimeError
-        If a partition ends its worker each time, or workers lack this package.
+        If a partition ends its worker each time, workers lack this package, or the client is
+        asynchronous: call `fit` in a thread then, as in ``await asyncio.to_thread(fit, X, t)``.
 
     Warns
     -----
@@ -103,7 +104,8 @@ def fit(
     -----
     A pass is one task for each partition and a tree of merges.  What travels is θ, and the sums of
     each partition: one number for each coefficient, or for each pair of them with the solver
-    "newton".  A collection that is not persisted is computed again in each pass.  Dashboards call
+    "newton".  A collection that is not persisted is computed again in each pass; an error names a
+    partition whose rows are then others, such as random numbers without a seed.  Dashboards call
     the tasks of the third pass ``fastlogit_pass_3``; after a hyphen they would omit the number.
 
     Examples
@@ -129,7 +131,9 @@ def fit(
     )
     is_frame = is_dask_frame(X)
     rows = {"weight": weight, "offset": offset}
-    partitions = frame_partitions(X, t) if is_frame else array_partitions(X, t, label, **rows)
+    partitions = (
+        frame_partitions(X, t) if is_frame else array_partitions(X, t, label, soft=True, **rows)
+    )
     columns = TableOptions(
         **(rows if is_frame else {}),
         label=label,

@@ -54,7 +54,8 @@ class Batch(NamedTuple):
     # The file, as messages name it, and the number of the first row in it.
     file: str
     first: int
-    # Labels of sources that store them apart from the columns (LIBSVM, arrays of Dask).
+    # Labels of sources that store them apart from the columns (LIBSVM, arrays of Dask), or the
+    # probabilities of K classes, (n, K).
     labels: Any = None
     # Bytes of the file read so far, if the number of rows in the file is unknown.
     bytes_read: int | None = None
@@ -78,6 +79,13 @@ class ReadProgress(NamedTuple):
     all_rows: int | None
     bytes: int | None
     all_bytes: int | None
+
+    @property
+    def expected_rows(self) -> int | None:
+        """`all_rows`, or an estimate from the bytes of a row so far; None if neither is known."""
+        if self.all_rows is None and self.bytes and self.all_bytes:
+            return self.rows * self.all_bytes // self.bytes
+        return self.all_rows
 
 
 class Wanted(NamedTuple):

@@ -122,7 +122,8 @@ def fit(
         not matter.
     max_passes : int
         Most reads of X before training ends.  If columns have no penalty, a few more reads find
-        standard errors, collinearity and separation; they do not change the coefficients.
+        standard errors, collinearity and separation; they do not change the coefficients.  Out of
+        core the first read counts too, and there are always two.
     max_seconds : float, optional
         Training ends with the first pass after this time, which begins anew with a `resume`.
     step_size : float, optional
@@ -138,7 +139,8 @@ def fit(
         Names of the columns, kept in the model; default: the names in X, if it has some.
     positive, missing, categorical, ignore, min_count, source_format, width, csv
         How to read a table: as in :func:`fastlogit.scoring.read_table`.  If `l2` is 0, the first
-        category of each column of text has no coefficient.
+        category of each column of text has no coefficient.  A column has at most 1,000,000
+        categories; a larger `min_count` groups the rare ones.
     out_of_core : bool, optional
         Whether the rows of a table are read again in each pass, so that they need not fit in
         memory; default: if they would take more than a quarter of it, or if their number is
@@ -147,8 +149,9 @@ def fit(
         The first read finds labels and categories, and draws the sample of sampled-newton.  Rows
         are read in the same batches each time, and their sums are added up in a fixed order: the
         result has the same bits for any number of threads.  It differs from the result of the same
-        rows in memory within `tol`.  A pass that reads other labels or weights than the first one,
-        in sum, is an error.
+        rows in memory within `tol`.  A pass that reads other rows than the first one is an error.
+        Only their numbers, the sums of labels and weights, and some features are compared.  So a
+        source must not change single rows, but may give them in another order.
     spool : bool
         Whether a table that can be read only once, such as standard input or a stream, may be
         copied to disk (unless `out_of_core` is False).  Otherwise it is read into memory, and

@@ -25,7 +25,7 @@ from fastlogit.training.table.reading import make_request, read_all
 from fastlogit.training.targets import class_factors, wrong_class_weight
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import ArrayLike
 
@@ -112,8 +112,14 @@ def fit_table(
     l2: float | ArrayLike = 1.0,
     class_weight: ClassWeight = None,
     start: LogisticModel | None = None,
+    check: Callable[[Request], object] | None = None,
+    note: Callable[[str], object] | None = None,
 ) -> TableFit:
-    """Train on a table; see :func:`fastlogit.fit`."""
+    """Train on a table; see :func:`fastlogit.fit`.
+
+    `check` is called with the columns before any row is read, and may raise an error.  `note` is
+    called with what a user should know at once; by default, this is a warning.
+    """
     began = time.perf_counter()
     _check_values(l2, class_weight, start)
     if table_options.out_of_core is not None:
@@ -122,11 +128,18 @@ def fit_table(
     given = table_options
     table = open_table(source, file_format=given.source_format, width=given.width, csv=given.csv)
     request = _request(table, given, l2, options)
+    if check is not None:
+        check(request)
     with ExitStack() as stack:
         stack.enter_context(_naming(table))
         if is_copied := _is_copied(table, given):
-            request = request._replace(table=stack.enter_context(spooled(table)))
+            tell = _once(
+                note or _warn, f"{table.name} can be read only once, so it is copied to disk"
+            )
+            request = request._replace(table=stack.enter_context(spooled(table, tell)))
         is_streamed = _is_streamed(request, given.out_of_core)
+        if is_copied and is_streamed:
+            tell()
         if options.checkpoint is not None and table.files:
             # These determine the result of a pass at some θ; the penalty and the solver do not.
             # The seed draws the rows that decide about centres.
@@ -140,11 +153,22 @@ def fit_table(
                 }
             )
         fit = _fit_streamed if is_streamed else _fit_in_memory
-        fitted = fit(request, options, began, l2, class_weight, start)
-    if is_copied and is_streamed:
-        note = f"{table.name} can be read only once, so it was copied to disk"
-        return fitted._replace(notes=(note, *fitted.notes))
-    return fitted
+        return fit(request, options, began, l2, class_weight, start)
+
+
+def _warn(text: str) -> None:
+    warn_caller(UserWarning(text))
+
+
+def _once(note: Callable[[str], object], text: str) -> Callable[[], None]:
+    """A function that gives a note when it is called first."""
+    left = [text]
+
+    def tell() -> None:
+        if left:
+            note(left.pop())
+
+    return tell
 
 
 def _check_values(l2: Any, class_weight: ClassWeight, start: Any) -> None:

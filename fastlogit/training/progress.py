@@ -69,6 +69,7 @@ class ReadingBar:
     def __init__(self) -> None:
         self._bar = _bar(unit=" rows", unit_scale=True, smoothing=0.0)
         self._passes, self._norm = 0, ""
+        self._rows: int | None = None
 
     def __enter__(self) -> ReadingBar:
         return self
@@ -77,8 +78,9 @@ class ReadingBar:
         self._bar.close()
 
     def begin(self, task: str, rows: int | None) -> None:
-        """A pass begins."""
+        """A pass begins, over this many rows if that is known."""
         self._passes += 1
+        self._rows = rows
         self._bar.reset(rows)
         self._bar.set_description(f"pass {self._passes} ({task})", refresh=False)
 
@@ -88,6 +90,8 @@ class ReadingBar:
         speed = f"{now.bytes / elapsed / 1e6:.0f} MB/s" if now.bytes and elapsed else ""
         texts = ", ".join(filter(None, (speed, self._norm)))
         self._bar.set_postfix_str(texts, refresh=False)
+        if self._rows is None:
+            self._bar.total = now.expected_rows
         self._bar.update(now.rows - self._bar.n)
 
     def point(self, progress: Progress) -> None:

@@ -20,6 +20,7 @@ import pytest
 import fastlogit as fl
 from fastlogit.cli import main
 from fastlogit.models import file
+from fastlogit.tables.table import Table
 from tests.cli.commands import ROWS, TRAIN, raising
 
 
@@ -461,9 +462,35 @@ def test_a_checkpoint_is_kept_until_the_model_is_saved(here, capsys, monkeypatch
     Path("run.ckpt").write_bytes(kept)
     assert main([*command, "--force"]) == 0
     assert Path("m.json").read_bytes() == model
+    Path("run.ckpt").write_bytes(kept)
     assert main([*command[:6], "--checkpoint", "run.ckpt", "--resume"]) == 1
-    assert capsys.readouterr().err.endswith("m.json: exists already, and is another model\n")
+    assert capsys.readouterr().err.endswith(OTHER_MODEL)
     assert Path("run.ckpt").exists()
+    assert Path("m.json").read_bytes() == model
+
+
+OTHER_MODEL = "m.json: exists already, and is another model (--force replaces it)\n"
+
+
+@pytest.mark.parametrize("options", [("--l2", "0"), ("--no-intercept",), ("--ignore", "x"), ()])
+def test_resume_refuses_another_model_before_any_read(here, capsys, monkeypatch, options):
+    command = [*TRAIN, "-q"]
+    assert main([*command, *options]) == 0
+    if not options:
+        Path("m.json").write_text("{}")
+    monkeypatch.setattr(Table, "read", raising(RuntimeError))
+    monkeypatch.setattr(Table, "map", raising(RuntimeError))
+    assert main([*command, "--checkpoint", "run.ckpt", "--resume"]) == 1
+    assert capsys.readouterr().err.endswith(OTHER_MODEL)
+    assert not Path("run.ckpt").exists()
+
+
+@pytest.mark.parametrize("options", [("--categorical", "k", "--l2", "0"), ("--ignore", "k")])
+def test_resume_takes_the_model_of_the_same_run(here, options):
+    command = [*TRAIN, *options, "--checkpoint", "run.ckpt", "-q"]
+    assert main(command) == 0
+    model = Path("m.json").read_bytes()
+    assert main([*command, "--resume"]) == 0
     assert Path("m.json").read_bytes() == model
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -135,6 +136,32 @@ def test_workers_that_come_and_go(cluster, undisturbed):
     client.wait_for_workers(2)
 
 
+def test_an_adaptive_cluster_that_begins_without_workers(undisturbed):
+    def wait(number):
+        import time
+
+        time.sleep(0.02)
+
+    with (
+        LocalCluster(n_workers=0, processes=True, dashboard_address=":0") as local,
+        Client(local),
+    ):
+        local.adapt(minimum=0, maximum=2, interval="50ms", target_duration="50ms")
+        assert same_bits(fastlogit.dask.fit(blocks(wait), T), undisturbed)
+
+
+def test_annotations_of_tasks_are_obeyed(cluster, undisturbed):
+    _, client = cluster
+    _, second = sorted(client.scheduler_info()["workers"])
+
+    with client.as_current():
+        with dask.annotate(workers=[second], retries=1, priority=3):
+            rows = blocks().persist()
+            assert same_bits(fastlogit.dask.fit(rows, T), undisturbed)
+        assert {place for key in client.who_has(rows).values() for place in key} == {second}
+        assert same_bits(fastlogit.dask.fit(rows, T), undisturbed)
+
+
 def test_a_partition_that_always_kills_its_worker(cluster, tmp_path):
     _, client = cluster
     folder, others = tmp_path, PARTS - 1
@@ -176,23 +203,32 @@ def test_a_worker_without_the_package():
         fastlogit.dask.fit(da.from_array(X, chunks=(ROWS, D)), T)
 
 
+# Each partition takes half a second once the file "slow" exists, which is after the second point.
 INTERRUPTED = """
-import sys, time
+import sys
+from pathlib import Path
 import dask.array as da, numpy as np
 from distributed import Client
 import fastlogit.dask
 
-def slow(block):
+slow = Path("slow").absolute()
+
+def wait(block):
     import time
-    if block.size:
+    if block.size and slow.exists():
         time.sleep(0.5)
     return block
 
+def touch(progress):
+    if progress.passes > 2:
+        slow.touch()
+
 if __name__ == "__main__":
+    rows = np.load("rows.npy")
     with Client(sys.argv[1]):
-        X = da.from_array(np.arange(80.0)[:, None], chunks=(1, 1)).map_blocks(slow)
+        X = da.from_array(rows[:, :-1], chunks=(30, 3)).map_blocks(wait)
         try:
-            fastlogit.dask.fit(X, [0, 1] * 40)
+            fastlogit.dask.fit(X, rows[:, -1], callback=touch, checkpoint="run.ckpt")
         except KeyboardInterrupt:
             print("interrupted", flush=True)
 """
@@ -202,6 +238,7 @@ def test_ctrl_c_in_a_pass(cluster, tmp_path):
     local, client = cluster
     script = tmp_path / "interrupted.py"
     script.write_text(INTERRUPTED)
+    np.save(tmp_path / "rows.npy", np.column_stack([X, T]))
 
     def processing():
         return client.run_on_scheduler(
@@ -214,15 +251,43 @@ def test_ctrl_c_in_a_pass(cluster, tmp_path):
     with subprocess.Popen(
         [sys.executable, str(script), local.scheduler_address],
         env=os.environ | {"PYTHONPATH": str(Path(fl.__file__).parents[1])},
+        cwd=tmp_path,
         stdout=subprocess.PIPE,
         text=True,
     ) as process:
-        while not processing():
+        while not ((tmp_path / "slow").exists() and processing()):
             assert process.poll() is None
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
         began = time.perf_counter()
         assert process.stdout.readline() == "interrupted\n"
+        assert time.perf_counter() - began < 1.0  # a pass takes 10 seconds
         while processing():  # tasks that were running end by themselves
             time.sleep(0.05)
-        assert time.perf_counter() - began < 4.0  # a pass takes 20 seconds
+        assert time.perf_counter() - began < 4.0
+    assert (tmp_path / "run.ckpt").stat().st_size > 1000
+    rows = da.from_array(X, chunks=(30, D))
+    with dask.config.set(scheduler="synchronous"):
+        resumed = fastlogit.dask.fit(rows, T, checkpoint=tmp_path / "run.ckpt", resume=True)
+        assert same_bits(resumed, fastlogit.dask.fit(rows, T))
+
+
+def test_an_asynchronous_client_is_an_error_with_the_remedy():
+    rows = da.from_array(X, chunks=(ROWS, D))
+    frame = dd.from_pandas(pd.DataFrame(X, columns=list("abc")).assign(t=T), npartitions=2)
+
+    async def train():
+        async with (
+            LocalCluster(
+                n_workers=1, processes=False, asynchronous=True, dashboard_address=":0"
+            ) as local,
+            Client(local, asynchronous=True),
+        ):
+            for given in ({"X": rows, "t": T}, {"X": frame, "label": "t"}):
+                with pytest.raises(RuntimeError, match=r"asyncio\.to_thread"):
+                    fastlogit.dask.fit(**given)
+            return await asyncio.to_thread(fastlogit.dask.fit, rows, T)
+
+    with dask.config.set(scheduler="synchronous"):
+        expected = fastlogit.dask.fit(rows, T)
+    assert same_bits(asyncio.run(train()), expected)

@@ -299,6 +299,45 @@ def test_an_error_of_another_process_has_no_traceback_in_its_message():
 # Arguments --------------------------------------------------------------------------------
 
 
+SOFT = np.exp(OFFSETS) / np.exp(OFFSETS).sum(axis=1, keepdims=True)
+HARD = np.eye(3)[np.argmax(X[:, :3] + OFFSETS, axis=1)]
+
+
+@pytest.mark.parametrize(
+    ("t", "options"),
+    [
+        (SOFT, {}),
+        (HARD, {"class_weight": "balanced"}),
+        (HARD.astype(np.int8), {"offset": OFFSETS}),
+        (SOFT[:, :2] / SOFT[:, :2].sum(axis=1, keepdims=True), {"offset": OFFSET}),
+        (np.eye(2)[T], {"class_weight": {0: 2.0}}),
+    ],
+)
+def test_rows_of_probabilities_train_as_in_memory(t, options):
+    expected = fl.fit(X, t, weight=WEIGHT, tol=1e-14, **options)
+    for given, rows in ((t, chunked(X)), (chunked(t), chunked(X)), (t, da.from_array(X, 300))):
+        model = fastlogit.dask.fit(rows, given, weight=WEIGHT, tol=1e-14, **options)
+        np.testing.assert_allclose(model.coef, expected.coef, rtol=1e-9)
+        assert model.classes == expected.classes
+        assert model.mean_log_loss == pytest.approx(expected.mean_log_loss, rel=1e-12)
+
+
+def test_rows_of_probabilities_that_are_wrong_or_missing():
+    t = SOFT.copy()
+    t[310, 1] = 0.9
+    message = "^X, partition 1: every row of t must have the sum 1; got .* at index 10 "
+    with pytest.raises(ValueError, match=message):
+        fastlogit.dask.fit(da.from_array(X, (300, D)), t)
+    t[310, 1] = np.nan
+    message = "^X, partition 1: row 10 has a missing value"
+    with pytest.raises(ValueError, match=message):
+        fastlogit.dask.fit(da.from_array(X, (300, D)), t)
+    model = fastlogit.dask.fit(da.from_array(X, (300, D)), t, missing="skip", tol=1e-14)
+    present = np.arange(N) != 310
+    expected = fl.fit(X[present], SOFT[present], tol=1e-14)
+    np.testing.assert_allclose(model.coef, expected.coef, rtol=1e-9)
+
+
 def unreadable(columns=D):
     def fail():
         raise AssertionError("computed")
@@ -312,7 +351,10 @@ def unreadable(columns=D):
         ({"X": X, "t": T}, "X must be a Dask array or data frame; got ndarray"),
         ({"X": unreadable()}, "t must be given for an array"),
         ({"X": unreadable(), "t": T[:-1]}, "t must have one element for each row of X, 1000"),
-        ({"X": unreadable(), "t": np.eye(N)}, "t must have one axis; got shape"),
+        ({"X": unreadable(), "t": np.ones((N, 1))}, "t must have one axis, or be an array with"),
+        ({"X": unreadable(), "t": pd.DataFrame(np.eye(N, 3))}, "t must have one axis, or be an"),
+        ({"X": unreadable(), "t": np.eye(N, 3)[1:]}, "t must have one element for each row of X"),
+        ({"X": unreadable(), "t": K[:, None]}, "t must hold real numbers"),
         ({"X": unreadable(), "t": T, "label": "t"}, "label must not be given for an array"),
         ({"X": unreadable()[:, 0], "t": T}, r"X must have 2 axes; got shape \(1000,\)"),
         ({"X": unreadable(0), "t": T}, "X must have .* at least 1; got 0"),

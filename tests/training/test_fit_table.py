@@ -85,7 +85,7 @@ def test_the_message_of_an_argument_begins_with_the_table(out_of_core):
 
 
 SMALL = pa.table({"x": np.arange(40.0), "t": [0, 1, 1, 0] * 10})
-COPIED = "RecordBatchReader can be read only once, so it was copied to disk"
+COPIED = "RecordBatchReader can be read only once, so it is copied to disk"
 
 
 @pytest.mark.parametrize("memory", [1 << 40, 1 << 10])
@@ -104,10 +104,11 @@ def test_a_table_that_may_not_fit_in_memory_is_read_in_every_pass(monkeypatch, k
         "function of streams": lambda: counted(SMALL.to_reader),
     }[kind]
     monkeypatch.setattr("fastlogit.training.fit_table.available", lambda: memory)
-    fitted = fit_table(source, TableOptions(label="t"), Options())
-    assert_same(fit_table(SMALL, TableOptions(label="t"), Options()), fitted._replace(notes=()))
+    notes = []
+    fitted = fit_table(source, TableOptions(label="t"), Options(), note=notes.append)
+    assert_same(fit_table(SMALL, TableOptions(label="t"), Options()), fitted)
     is_large = memory == 1 << 10
-    assert fitted.notes == ((COPIED,) if kind == "stream" and is_large else ())
+    assert notes == ([COPIED] if kind == "stream" and is_large else [])
     if kind.startswith("function"):
         # Its number of rows may be known.
         assert (len(calls) > 1) == (is_large or "streams" in kind)
@@ -133,15 +134,27 @@ def test_any_seed(seed):
     assert model.converged
 
 
+def test_a_large_copy_is_noted_before_all_is_read(monkeypatch):
+    monkeypatch.setattr("fastlogit.tables.spool._NOTED_BYTES", 500)
+    stream = SMALL.to_reader(max_chunksize=10)
+    left = []
+
+    def note(text):
+        left.append((text, stream.read_next_batch().num_rows))
+
+    fitted = fit_table(stream, TableOptions(label="t", out_of_core=True), Options(), note=note)
+    assert (left, fitted.rows) == ([(COPIED, 10)], 30)
+
+
 @pytest.mark.parametrize("changed", ["w", "t"])
 def test_a_function_that_gives_other_labels_or_weights_is_found_out(changed):
     calls = []
 
     def source():
         calls.append(0)
-        table = {"a": [0.0, 1.0, 2.0, 3.0] * 9, "t": [0, 1, 1, 1] * 9, "w": [1.0] * 36}
+        table = {"a": np.arange(36.0) % 7, "t": np.arange(36) % 4 % 2, "w": np.ones(36)}
         if len(calls) > 1:
-            table[changed] = [1 - one for one in table["t"]] if changed == "t" else [2.0] * 36
+            table[changed][3] = 0.5 if changed == "w" else 0
         return pa.table(table)
 
     with pytest.raises(ValueError, match="labels or weights are not those of the first one"):

@@ -52,10 +52,13 @@ class Partitions(ABC):
         The columns; only `run` reads rows.
     sample_bytes : int
         Most memory of a sample of the rows; it may be small where rows travel between machines.
+    keeps_order : bool
+        Whether every read gives the rows of a partition in the same order.
     """
 
     header: Table
     sample_bytes: int = 1 << 25
+    keeps_order: bool = False
 
     def count(self, wanted: Wanted) -> int | None:  # noqa: ARG002
         """About how many batches there are, of about the same size; None if that is not known."""
@@ -65,6 +68,10 @@ class Partitions(ABC):
         """Most rows of a sample of this size that one batch gives."""
         count = self.count(wanted)
         return size if count is None else min(size, int(_MARGIN * size / max(count, 1)) + _MORE)
+
+    def place(self, number: int) -> str:
+        """How messages name the partition with a number, as `Batch.number` has it."""
+        return f"{self.header.name}, partition {number}"
 
     @abstractmethod
     def run(self, task: Task[R], wanted: Wanted) -> R | None:

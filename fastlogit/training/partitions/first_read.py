@@ -10,6 +10,7 @@ import numpy as np
 from fastlogit.matrix import centring
 from fastlogit.training import problem
 from fastlogit.training.family import from_classes
+from fastlogit.training.partitions.checksums import ComparedPartitions
 from fastlogit.training.partitions.dataset import PartitionedDataset
 from fastlogit.training.partitions.row_reader import RowReader
 from fastlogit.training.partitions.survey import SurveyTask
@@ -66,7 +67,7 @@ def read(
 ) -> FirstRead:
     """Read all rows once; a TypeError or ValueError names an argument or a row that is wrong."""
     table, roles = request.table, request.roles
-    columns = _columns(request)
+    partitions, columns = ComparedPartitions(partitions), _columns(request)
     size = max(partitions.sample_bytes // (8 * len(columns.columns)), _LEAST_SAMPLE)
     most = partitions.share(size, columns)
     task = SurveyTask(table, roles, size, options.seed, most)
@@ -90,7 +91,7 @@ def read(
         from_classes(targets.classes),
         targets.classes,
         targets.soft,
-        features.texts,
+        [one.without_rare() for one in features.texts],
         found.kept < found.read,
         offsets_apart,
         factors,
@@ -160,9 +161,9 @@ def _targets(request: Request, survey: Survey) -> _Labelled:
     """The meaning of the labels, which follows from all of them."""
     table, roles, labels = request.table, request.roles, survey.found.labels
     if labels is None:
-        assert roles is not None
-        shares = list(np.eye(len(roles.targets)))
-        _, classes, _ = probability_targets(table, roles.targets, shares, request.positive)
+        columns = range(survey.weights.of_classes.size) if roles is None else roles.targets
+        shares = list(np.eye(len(columns)))
+        _, classes, _ = probability_targets(table, columns, shares, request.positive)
         return _Labelled(classes, survey.weights.soft, {})
     given: list[Any] = list(survey.weights.of_labels)
     if labels.texts.numbers:  # where some batches of a CSV have numbers, that is an error

@@ -11,11 +11,11 @@ from fastlogit.core.checks import shown
 from fastlogit.matrix import as_matrix
 from fastlogit.training.dataset import ArrayDataset
 from fastlogit.training.partitions.row_samples import take_rows
-from fastlogit.training.table.categories import Categories
 from fastlogit.training.table.columns import (
     column_at,
+    is_soft,
     numeric_columns,
-    read_columns,
+    present_rows,
     read_matrix,
     text_column,
 )
@@ -124,11 +124,15 @@ class RowReader:
     def _targets(self, batch: Batch) -> NDArray[Any]:
         """Targets as the kernels of the family need them."""
         roles = self.roles
-        if roles is not None and not roles.labels:
-            count = len(roles.targets)
-            rows = np.column_stack(self._measures(batch)[-count:]).astype(np.float64)
+        soft = is_soft(batch) if roles is None else not roles.labels
+        if soft:
+            rows: NDArray[np.float64] = (
+                batch.labels
+                if roles is None
+                else np.column_stack(self._measures(batch)[-len(roles.targets) :])
+            ).astype(np.float64)
             rows /= rows.sum(axis=1, keepdims=True)
-            if count == 2:
+            if rows.shape[1] == 2:
                 return rows[:, 1].copy()
             return rows if self.soft else np.argmax(rows, axis=1)
         if roles is None:
@@ -149,9 +153,7 @@ class RowReader:
             return np.arange(batch.rows)
         if self.roles is None:
             return read_matrix(batch, Labels(self.table, None)).present
-        labels = Labels(self.table, self.roles.labels[0]) if self.roles.labels else None
-        texts = [Categories() for _ in self.roles.text]
-        return read_columns(self.table, self.roles, batch, labels, texts).present
+        return present_rows(self.table, self.roles, batch)
 
     @staticmethod
     def keep(batch: Batch, present: NDArray[np.int64]) -> Batch:
@@ -159,7 +161,7 @@ class RowReader:
         return batch if present.size == batch.rows else take_rows(batch, present)
 
     def _place(self, features: TextFeatures, text: str, batch: Batch) -> int:
-        place = features.places.get(text)
+        place = features.places.get(text, features.group)
         if place is None:
             raise ValueError(
                 f"{batch.file}: has changed since the first read, which did not find {shown(text)}"

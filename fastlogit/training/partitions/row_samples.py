@@ -116,7 +116,7 @@ def take_rows(batch: Batch, rows: NDArray[np.int64]) -> Batch:
     indices = arrow.from_numpy(np.ascontiguousarray(rows, np.int64))
     data, labels = batch.data, batch.labels
     if labels is not None:
-        labels = labels.take(rows if isinstance(labels, np.ndarray) else indices)
+        labels = labels[rows] if isinstance(labels, np.ndarray) else labels.take(indices)
     return batch._replace(
         data=_take_columns(data, indices) if hasattr(data, "schema") else data[rows],
         labels=labels,
@@ -130,6 +130,8 @@ def _take_columns(data: Any, indices: Any) -> Any:
     """Copy some rows of a record batch; Arrow takes none of a view."""
     import pyarrow as pa
 
+    if {pa.string_view(), pa.binary_view()}.isdisjoint(data.schema.types):
+        return data.take(indices)
     taken = []
     for column in data.columns:
         is_coded = pa.types.is_dictionary(column.type)

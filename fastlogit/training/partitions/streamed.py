@@ -34,6 +34,9 @@ class TablePartitions(Partitions):
         self.header = as_header(table)
         self._table, self._threads, self._bar = table, threads, bar
         self._numbers = {str(path): number for number, path in enumerate(table.files)}
+        self._rows = table.rows
+        self.keeps_order = bool(table.files)
+        self._places: dict[int, str] = {}
 
     def count(self, wanted: Wanted) -> int | None:
         """About how many batches there are; None if the number of rows cannot be estimated."""
@@ -41,11 +44,16 @@ class TablePartitions(Partitions):
         cells = self._table.count_cells(width)
         return None if cells is None else cells // (width * self._in_batches(wanted).batch_rows)
 
+    def place(self, number: int) -> str:
+        """How messages name the file or partition with a number."""
+        return self._places[number]
+
     def run(self, task: Task[R], wanted: Wanted) -> R | None:
         """The result of a task for all batches in order; None if there are none."""
 
         def of_batch(batch: Batch) -> tuple[R | None, int, int | None]:
             batch = batch._replace(number=self._numbers.get(batch.file, batch.number))
+            self._places[batch.number] = batch.file
             return task.of_batch(batch), batch.rows, batch.bytes_read
 
         wanted = self._in_batches(wanted)
@@ -71,10 +79,11 @@ class TablePartitions(Partitions):
     ) -> Iterator[R | None]:
         """The results alone; the bar follows them."""
         if self._bar is not None:
-            self._bar.begin(name, self._table.rows)
+            self._bar.begin(name, self._rows)
         total = 0
         for result, rows, bytes_read in results:
             total += rows
             if self._bar is not None:
                 self._bar.read(self._table.progress(total, bytes_read))
             yield result
+        self._rows = total  # known from the first read on

@@ -9,8 +9,8 @@ import numpy as np
 
 from fastlogit.training.partitions import row_samples
 from fastlogit.training.table.categories import Categories, Place
-from fastlogit.training.table.columns import read_columns, read_matrix
-from fastlogit.training.table.features import Found
+from fastlogit.training.table.columns import is_soft, read_columns, read_matrix
+from fastlogit.training.table.features import MOST_TEXTS, Found, must_be_few
 from fastlogit.training.table.labels import Labels
 from fastlogit.training.targets import MOST_CLASSES
 
@@ -51,19 +51,17 @@ class TargetWeights(NamedTuple):
     rows: int
     soft: bool
 
-    def merge(self, other: TargetWeights) -> TargetWeights:
+    def merge(self, others: Sequence[TargetWeights]) -> TargetWeights:
         """The weights of these and of later rows."""
-        of_labels = dict(self.of_labels)
-        for label, weight in other.of_labels.items():
-            if label in of_labels or len(of_labels) < _MOST_LABELS:
-                of_labels[label] = of_labels.get(label, 0.0) + weight
-        return TargetWeights(
-            of_labels,
-            self.of_classes + other.of_classes,
-            self.total + other.total,
-            self.rows + other.rows,
-            self.soft or other.soft,
-        )
+        of_labels, of_classes, total, rows, soft = self
+        of_labels = dict(of_labels)
+        for other in others:
+            for label, weight in other.of_labels.items():
+                if label in of_labels or len(of_labels) < _MOST_LABELS:
+                    of_labels[label] = of_labels.get(label, 0.0) + weight
+            of_classes = of_classes + other.of_classes
+            total, rows, soft = total + other.total, rows + other.rows, soft or other.soft
+        return TargetWeights(of_labels, of_classes, total, rows, soft)
 
 
 class Survey(NamedTuple):
@@ -134,16 +132,21 @@ class SurveyTask:
         return Survey(summary, first, weights, self._draw(batch, found.present, weight))
 
     def _of_matrix(self, batch: Batch) -> Survey:
-        labels = Labels(self.table, None)
+        labels, soft = Labels(self.table, None), is_soft(batch)
         found = read_matrix(batch, labels)
         weight = None if batch.weight is None else batch.weight[found.present]
         first = found.first_absent
         kept = found.present.size
         absent = np.array([found.read - kept])
+        weights = (
+            _of_probabilities(found.labels, weight)
+            if soft
+            else _of_labels(labels, found.labels, weight)
+        )
         return Survey(
-            Found(found.read, kept, absent, labels, [], has_fractions=False),
+            Found(found.read, kept, absent, None if soft else labels, [], has_fractions=False),
             None if first is None else Place(batch.file, batch.first + first),
-            _of_labels(labels, found.labels, weight),
+            weights,
             self._draw(batch, found.present, weight),
         )
 
@@ -162,27 +165,26 @@ class SurveyTask:
         """The survey of several batches."""
         first, *others = (one.sample for one in surveys)
         sample = first.merge(others, self.size)
-        weights = surveys[0].weights
-        for other in surveys[1:]:
-            weights = weights.merge(other.weights)
+        weights = surveys[0].weights.merge([one.weights for one in surveys[1:]])
         found = _merge_found([one.found for one in surveys])
+        for position, texts in zip(
+            self.roles.text if self.roles else (), found.texts, strict=False
+        ):
+            must_be_few(self.table, position, len(texts.numbers), MOST_TEXTS)
         absent = next((one.first_absent for one in surveys if one.first_absent), None)
         return Survey(found, absent, weights, sample)
 
 
 def _merge_found(several: Sequence[Found]) -> Found:
     """The contents of several batches together."""
-    labels, texts = several[0].labels, several[0].texts
-    for one in several[1:]:
-        if labels is not None and one.labels is not None:
-            labels = labels.merge(one.labels)
-        texts = [mine.merge(more) for mine, more in zip(texts, one.texts, strict=True)]
+    labels = [one.labels for one in several if one.labels is not None]
+    texts = zip(*(one.texts for one in several), strict=True)
     return Found(
         sum(one.read for one in several),
         sum(one.kept for one in several),
         np.sum([one.absent for one in several], axis=0),
-        labels,
-        texts,
+        labels[0].merge(labels[1:]) if labels else None,
+        [first.merge(others) for first, *others in texts],
         any(one.has_fractions for one in several),
     )
 

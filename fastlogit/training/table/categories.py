@@ -19,7 +19,7 @@ from fastlogit.matrix import onehot
 from fastlogit.tables.csv_options import looks_missing
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -110,17 +110,22 @@ class Categories:
         result: NDArray[np.int32] = np.array(numbers, np.int32)[codes]
         return result
 
-    def merge(self, other: Categories) -> Categories:
+    def merge(self, others: Iterable[Categories]) -> Categories:
         """The texts of these rows and of later ones, as a new object."""
-        both = Categories()
-        for one in (self, other):
+        merged = Categories()
+        merged.numbers, merged.places, merged.counts = (
+            self.numbers.copy(),
+            [*self.places],
+            [*self.counts],
+        )
+        for one in others:
             for text, place, count in zip(one.numbers, one.places, one.counts, strict=True):
-                if text not in both.numbers:
-                    both.numbers[text] = len(both.numbers)
-                    both.places.append(place)
-                    both.counts.append(0)
-                both.counts[both.numbers[text]] += count
-        return both
+                number = merged.numbers.setdefault(text, len(merged.counts))
+                if number == len(merged.counts):
+                    merged.places.append(place)
+                    merged.counts.append(0)
+                merged.counts[number] += count
+        return merged
 
 
 def choose_categories(

@@ -10,6 +10,7 @@ from fastlogit.core.arrow import as_type, decoded_type, from_numpy, is_number
 from fastlogit.core.checks import TOLERANCE
 from fastlogit.matrix import onehot
 from fastlogit.tables.errors import ColumnError
+from fastlogit.training.table.labels import Labels
 from fastlogit.training.table.roles import FINITE
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
     from fastlogit.tables.table import Batch, Table
     from fastlogit.training.table.categories import Categories
-    from fastlogit.training.table.labels import Labels
     from fastlogit.training.table.roles import ColumnRoles
 
 
@@ -52,25 +52,11 @@ def read_columns(
     categories: Sequence[Categories],
 ) -> BatchColumns:
     """Check the columns of a batch, and number its labels and categories."""
-    numeric, d = [*roles.numbers, *roles.measures], len(roles.numbers)
-    arrays = numeric_columns(batch.data, numeric)
+    d = len(roles.numbers)
+    arrays, others = _columns_by_role(table, roles, batch, labels)
     _check_values(table, roles, arrays, batch)
-    others = [
-        text_column(table, batch.data.column(place), position)
-        for place, position in enumerate(roles.text, len(roles.order) - len(roles.text))
-    ]
-    if labels is not None:
-        others.insert(0, labels.parse(column_at(batch.data, roles.labels[0], len(numeric))))
-    columns = [*arrays, *others]
-    read = len(columns[0])
-    absent = np.zeros(len(columns), np.int64)
-    lacking = np.zeros(read, np.bool_)
-    for place, column in enumerate(columns):
-        if _may_lack_values(column):
-            null = _is_null(column)
-            absent[place] = np.count_nonzero(null)
-            lacking |= null
-    present = np.flatnonzero(~lacking)
+    absent, present = _find_absent([*arrays, *others])
+    read = batch.rows
     if present.size < read:
         arrays = [column[present] for column in arrays]
         others = [column.take(_as_indices(column, present)) for column in others]
@@ -81,6 +67,40 @@ def read_columns(
         for values, column in zip(categories, others, strict=True)
     ]
     return BatchColumns(arrays[:d], arrays[d:], added, codes, present, absent, read)
+
+
+def present_rows(table: Table, roles: ColumnRoles, batch: Batch) -> NDArray[np.int64]:
+    """The rows of a batch without a missing value, whose columns `read_columns` has checked."""
+    labels = Labels(table, roles.labels[0]) if roles.labels else None
+    arrays, others = _columns_by_role(table, roles, batch, labels)
+    return _find_absent([*arrays, *others])[1]
+
+
+def _columns_by_role(
+    table: Table, roles: ColumnRoles, batch: Batch, labels: Labels | None
+) -> tuple[list[NDArray[Any]], list[Any]]:
+    """The columns of numbers; and the labels, if there are any, with the columns of text."""
+    numeric = [*roles.numbers, *roles.measures]
+    arrays = numeric_columns(batch.data, numeric)
+    others = [
+        text_column(table, batch.data.column(place), position)
+        for place, position in enumerate(roles.text, len(roles.order) - len(roles.text))
+    ]
+    if labels is not None:
+        others.insert(0, labels.parse(column_at(batch.data, roles.labels[0], len(numeric))))
+    return arrays, others
+
+
+def _find_absent(columns: Sequence[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The number of missing values of each column, and the rows without any."""
+    absent = np.zeros(len(columns), np.int64)
+    lacking = np.zeros(len(columns[0]), np.bool_)
+    for place, column in enumerate(columns):
+        if _may_lack_values(column):
+            null = _is_null(column)
+            absent[place] = np.count_nonzero(null)
+            lacking |= null
+    return absent, np.flatnonzero(~lacking)
 
 
 def column_at(data: Any, position: int, place: int) -> Any:
@@ -172,7 +192,8 @@ def _check_values(
 class BatchMatrix(NamedTuple):
     """The contents of a batch that is a matrix, with its labels apart."""
 
-    # Numbers that stand for labels, of the rows without a missing value, and these rows.
+    # Of the rows without a missing value: numbers that stand for labels, or probabilities (n, K);
+    # and these rows.
     labels: NDArray[np.float64]
     present: NDArray[np.int64]
     # The first row with a missing value, if there is one, and all rows of the batch.
@@ -180,9 +201,15 @@ class BatchMatrix(NamedTuple):
     read: int
 
 
+def is_soft(batch: Batch) -> bool:
+    """Whether a batch has the probabilities of the classes besides its columns."""
+    return isinstance(batch.labels, np.ndarray) and batch.labels.ndim == 2
+
+
 def read_matrix(batch: Batch, labels: Labels) -> BatchMatrix:
     """Check a batch of LIBSVM, or of arrays with their labels, and number its labels."""
-    X, t = batch.data, labels.parse(batch.labels)
+    X, soft = batch.data, is_soft(batch)
+    t = batch.labels if soft else labels.parse(batch.labels)
     values, entry_rows = X, None
     if hasattr(X, "indptr"):
         values, entry_rows = X.data, np.repeat(np.arange(X.shape[0]), np.diff(X.indptr))
@@ -191,9 +218,13 @@ def read_matrix(batch: Batch, labels: Labels) -> BatchMatrix:
         row = batch.first + int(rows[0])
         raise ValueError(f"{batch.file}: every value must be finite; got inf in row {row}")
     absent = np.isnan(t) if isinstance(t, np.ndarray) else _is_null(t)
+    if soft:
+        absent = np.logical_or.reduce(absent, axis=1)
     absent[_first_rows(np.isnan(values), entry_rows)] = True
     present = np.flatnonzero(~absent)
     first = int(np.argmax(absent)) if present.size < absent.size else None
+    if soft:
+        return BatchMatrix(t[present], present, first, absent.size)
     kept = t if first is None else t.take(_as_indices(t, present))
     added = labels.add(kept, batch.file, batch.first + present)
     return BatchMatrix(added, present, first, absent.size)

@@ -32,6 +32,11 @@ if TYPE_CHECKING:
 _LEAST_NOTED = 20
 
 
+# Most categories of a column, each of which is a feature; and most different texts, with those in a
+# group.  A text takes 370 bytes in the first read, and a category about as much again.
+MOST_CATEGORIES, MOST_TEXTS = 1_000_000, 10_000_000
+
+
 class Request(NamedTuple):
     """A table, and the wishes of the caller, checked."""
 
@@ -79,6 +84,15 @@ class TextFeatures(NamedTuple):
     places: dict[str, int]
     # The number of features.
     size: int
+    # The feature of all texts without a category of their own; None if there is none.
+    group: int | None
+
+    def without_rare(self) -> TextFeatures:
+        """The same without the texts of the group, which may be many."""
+        if self.group is None:
+            return self
+        places = self.places.items()
+        return self._replace(places={text: one for text, one in places if one != self.group})
 
 
 class Features(NamedTuple):
@@ -117,6 +131,8 @@ def choose_features(request: Request, found: Found) -> Features:
     categories = [
         choose_categories(one.numbers, one.counts, request.min_count) for one in found.texts
     ]
+    for position, values in zip(roles.text, categories, strict=True):
+        must_be_few(table, position, len(values), MOST_CATEGORIES)
     _refuse_texts(table, roles, found, categories)
     dropped = [
         int(request.drop_first and (request.intercept or place > 0))
@@ -126,7 +142,9 @@ def choose_features(request: Request, found: Found) -> Features:
     texts = []
     for one, values, first in zip(found.texts, categories, dropped, strict=True):
         places = (find_categories(one.numbers, values) - first).tolist()
-        texts.append(TextFeatures(dict(zip(one.numbers, places, strict=True)), len(values) - first))
+        size, has_group = len(values) - first, values[-1:] == (None,)
+        of_texts = dict(zip(one.numbers, places, strict=True))
+        texts.append(TextFeatures(of_texts, size, size - 1 if has_group else None))
     if not names:
         raise ValueError(f"{table.name}: X must have a column that is not the same everywhere")
     notes = _notes(request, found, categories)
@@ -220,6 +238,20 @@ def _index_note(table: Table, position: int) -> str:
 
 
 # Errors -----------------------------------------------------------------------------------
+
+
+def must_be_few(table: Table, position: int, count: int, most: int) -> None:
+    """Raise a ValueError if a column of text has more than `most` categories or texts."""
+    if count <= most:
+        return
+    assert table.names is not None
+    what, group = "different texts", ""
+    if most == MOST_CATEGORIES:
+        what, group = "categories", "a larger min_count groups those of few rows; "
+    raise ValueError(
+        f"{table.name}: {table.describe(position)} must have at most {most:,} {what}; got "
+        f"{count:,} ({group}ignore=[{table.names[position]!r}] leaves it out)"
+    )
 
 
 def _refuse_texts(

@@ -165,16 +165,17 @@ class Labels:
         self.broken = self.broken or first(~np.isfinite(values) | (values != np.floor(values)))
         return values
 
-    def merge(self, other: Labels) -> Labels:
+    def merge(self, others: Sequence[Labels]) -> Labels:
         """The labels of these rows and of later ones, as a new object."""
-        both = copy(self)
-        both.texts = self.texts.merge(other.texts)
-        both._must_be_classes(both.texts.numbers)
-        both.number = other.number if self.number is None else self.number
-        both.outside = self.outside or other.outside
-        both.broken = self.broken or other.broken
-        both.has_booleans = self.has_booleans or other.has_booleans
-        return both
+        merged = copy(self)
+        merged.texts = self.texts.merge(one.texts for one in others)
+        merged._must_be_classes(merged.texts.numbers)
+        for one in others:
+            merged.number = one.number if merged.number is None else merged.number
+            merged.outside = merged.outside or one.outside
+            merged.broken = merged.broken or one.broken
+            merged.has_booleans = merged.has_booleans or one.has_booleans
+        return merged
 
     def targets(self, added: NDArray[np.float64], positive: Any = None) -> Targets:
         """The targets and classes, from the results of `add` for all rows.

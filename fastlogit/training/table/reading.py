@@ -127,7 +127,8 @@ def read_table(
         When the model scores, all texts without a category of their own belong to this group, so
         none is unknown.  A single rare category makes a group, even if that has fewer rows as well;
         if all are rare, the group is the only category.  A column without rare categories has no
-        group.  Rows that are left out do not count; weights are ignored.
+        group.  Rows that are left out do not count; weights are ignored.  More than 1,000,000
+        categories of a column are an error, and out of core more than 10,000,000 different texts.
     drop_first : bool
         Whether the first category of each column has no feature.  With an intercept and without a
         penalty, the features would otherwise be collinear.

@@ -125,6 +125,14 @@ def test_a_text_that_the_first_read_did_not_find():
         reader.rows(batch)
 
 
+def test_rare_texts_do_not_travel_with_tasks():
+    texts = pa.array([f"rare {row}" if row % 2 else "often" for row in range(ROWS)])
+    table = parts_table([TABLE.set_column(2, "k", texts)])
+    reader, rows, whole = read_both(table, "t", min_count=2, ignore=["o", "w", "flag"])
+    assert reader.texts[0].places == {"often": 0}
+    np.testing.assert_array_equal(dense(rows), whole.X.toarray())
+
+
 def test_an_array_is_read_in_place_unless_rows_are_left_out():
     array = np.column_stack([RNG.normal(size=(ROWS, 2)), np.arange(ROWS) % 2])
     reader, rows, whole = read_both(matrix_table(array, 16), -1, missing="error")

@@ -474,3 +474,20 @@ def test_training_finds_a_category_where_scoring_does(texts, categories, places)
     coef = np.arange(len(names))
     model = fl.LogisticModel(coef, 0.0, names, categories={"k": categories})
     assert model.decision({"k": list(texts)}).tolist() == places
+
+
+def test_merged_texts_are_those_of_one_read():
+    rng = np.random.default_rng(0)
+    texts = rng.choice([f"x{number}" for number in range(40)], 100)
+    whole, parts = Categories(), []
+    whole.number(pa.array(texts), "a", np.arange(100))
+    for first in range(0, 100, 15):
+        parts.append(Categories())
+        few = texts[first : first + 15]
+        parts[-1].number(pa.array(few), "a", np.arange(first, first + len(few)))
+    before = [dict(one.numbers) for one in parts]
+    merged = parts[0].merge([parts[1].merge(parts[2:4]), *parts[4:]])
+    for name in ("numbers", "places", "counts"):
+        assert getattr(merged, name) == getattr(whole, name)
+    assert list(merged.numbers) == list(whole.numbers)
+    assert [one.numbers for one in parts] == before

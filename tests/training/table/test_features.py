@@ -171,3 +171,34 @@ def test_training_and_scoring_agree_on_booleans_and_rare_texts(texts, min_count)
     model = fl.LogisticModel(coef, 0.0, data.feature_names, categories=data.categories)
     np.testing.assert_array_equal(model.decision({"k": texts}), data.X @ coef)
     assert (data.X.sum(axis=0) > 0).all()
+
+
+# Many texts --------------------------------------------------------------------------------
+
+ID = {"x": np.arange(90.0), "id": [f"a{row // 3}" for row in range(90)], "t": [0, 1, 1] * 30}
+
+
+@pytest.mark.parametrize("out_of_core", [False, True])
+def test_too_many_categories_are_an_error_with_the_remedies(monkeypatch, out_of_core):
+    monkeypatch.setattr("fastlogit.training.table.features.MOST_CATEGORIES", 29)
+    message = (
+        r"^dict: column 'id' must have at most 29 categories; got 30 "
+        r"\(a larger min_count groups those of few rows; ignore=\['id'\] leaves it out\)$"
+    )
+    for categorical in ((), ("id",)):
+        with pytest.raises(ValueError, match=message):
+            fl.fit(ID, label="t", categorical=categorical, out_of_core=out_of_core)
+    with pytest.warns(UserWarning, match="so all are one category"):
+        model = fl.fit(ID, label="t", min_count=4, out_of_core=out_of_core)
+    assert model.categories == {"id": (None,)}
+
+
+def test_too_many_texts_are_an_error_while_they_are_read(monkeypatch):
+    monkeypatch.setattr("fastlogit.training.partitions.survey.MOST_TEXTS", 25)
+    monkeypatch.setattr("fastlogit.tables.table.MOST_ROWS", 16)
+    message = (
+        r"^dict: column 'id' must have at most 25 different texts; got \d+ "
+        r"\(ignore=\['id'\] leaves it out\)$"
+    )
+    with pytest.raises(ValueError, match=message):
+        fl.fit(ID, label="t", min_count=4, out_of_core=True)
