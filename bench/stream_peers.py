@@ -123,13 +123,13 @@ def vowpal_wabbit(files: Files, _: int) -> dict[str, Course]:
         model = text.with_suffix(".model")
         words = ["-d", text, "--cache_file", cache, "-f", model, "--loss_function", "logistic"]
         words += ["--passes", 1000, "--holdout_off", "--save_per_pass", *setting.split()]
+        for path in text.parent.glob(f"{model.name}.*"):
+            path.unlink()  # of the setting before, which was left early
         began = time.time()
         _vw(*words, timeout=limit)
         several = list(text.parent.glob(f"{model.name}.*"))
         for path in sorted(several, key=lambda path: path.stat().st_mtime):
-            look = Look(path.stat().st_mtime - began, *_vw_weights(path, setting))
-            path.unlink()
-            yield look
+            yield Look(path.stat().st_mtime - began, *_vw_weights(path, setting))
 
     # Without any penalty, its line search ends after the second pass.
     bfgs = f"{_VW_FINAL} --bfgs --l2 0.001"

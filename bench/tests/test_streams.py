@@ -76,6 +76,23 @@ def test_best_setting(courses, expected):
     assert stream_peers.best_setting(named, lambda look: look.coef, 10.0) == expected
 
 
+def test_settings_of_vowpal_wabbit_see_only_their_own_weights(tmp_path, monkeypatch):
+    (tmp_path / "rows.cache").touch()
+    passes = iter([3, 1])
+
+    def train(*words, timeout):
+        for number in range(next(passes)):
+            (tmp_path / f"rows.model.{number}").touch()
+
+    monkeypatch.setattr(stream_peers, "import_module", str)
+    monkeypatch.setattr(stream_peers, "_vw_text", lambda _: tmp_path / "rows.vw")
+    monkeypatch.setattr(stream_peers, "_vw", train)
+    monkeypatch.setattr(stream_peers, "_vw_weights", lambda *_: ([0.0], 0.0))
+    first, second, *_ = stream_peers.vowpal_wabbit(Files(tmp_path, N), 2).values()
+    next(first(60.0))  # the search leaves it there
+    assert len(list(second(60.0))) == 1
+
+
 def test_a_fit_that_takes_too_long_ends():
     before = signal.getsignal(signal.SIGALRM)
     with pytest.raises(TimeoutError, match=r"not done in 0\.05 s"), cluster.at_most(0.05):
