@@ -73,7 +73,8 @@ def frame(setting: Setting) -> Row:
 
     path = setting.files.features(setting.times)
     data, models = setting.data, {}
-    rows = dd.read_parquet(path, split_row_groups=True)
+    # Columns of Arrow, as they are in the file, need no copy.
+    rows = dd.read_parquet(path, split_row_groups=True, dtype_backend="pyarrow")
 
     def fit(name: str, tol: float) -> fits.Solution:
         options: dict[str, Any] = {"label": LABEL, "l2": 0.0, "tol": tol, "threads": WORKERS}

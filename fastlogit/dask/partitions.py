@@ -218,8 +218,8 @@ def _ancestors(graph: dict[Any, Any], keys: Iterable[Any]) -> set[Any]:
 # Data frames -------------------------------------------------------------------------------
 
 
-def frame_partitions(frame: Any, t: Any = None) -> DaskPartitions:
-    """The partitions of a data frame; `t` must be None."""
+def frame_partitions(frame: Any, t: Any = None, *, keep_nan: bool = False) -> DaskPartitions:
+    """The partitions of a data frame; `t` must be None.  `keep_nan` as for `partition_to_arrow`."""
     _must_be_synchronous()
     if t is not None:
         raise TypeError("t must not be given for a data frame, whose target is the column label")
@@ -229,16 +229,18 @@ def frame_partitions(frame: Any, t: Any = None) -> DaskPartitions:
         return [chosen], [chosen.optimize()]
 
     header = as_header(open_dask_frame(NAME, frame))
-    return DaskPartitions(header, choose, _frame_batches)
+    return DaskPartitions(header, choose, partial(_frame_batches, keep_nan))
 
 
 def _frame_batches(
-    header: Table, partitions: Sequence[Any], number: int, wanted: Wanted
+    keep_nan: bool, header: Table, partitions: Sequence[Any], number: int, wanted: Wanted
 ) -> Iterator[Batch]:
-    return frame_batches(header, partitions[0], number, wanted)
+    return frame_batches(header, partitions[0], number, wanted, keep_nan=keep_nan)
 
 
-def frame_batches(header: Table, partition: Any, number: int, wanted: Wanted) -> Iterator[Batch]:
+def frame_batches(
+    header: Table, partition: Any, number: int, wanted: Wanted, *, keep_nan: bool = False
+) -> Iterator[Batch]:
     """The batches of a partition, a data frame of pandas that may have further columns."""
     place = f"{header.name}, partition {number}"
     names = [header.schema.names[column] for column in wanted.columns]
@@ -247,7 +249,8 @@ def frame_batches(header: Table, partition: Any, number: int, wanted: Wanted) ->
         if name not in own:
             raise ValueError(f"{place}: has no column {checks.shown(name)}")
     with errors_naming(place):
-        rows = partition_to_arrow(partition[[own[name] for name in names]], header.schema)
+        chosen = partition[[own[name] for name in names]]
+        rows = partition_to_arrow(chosen, header.schema, keep_nan=keep_nan)
     yield from partition_batches(header, number, rows.to_batches(), wanted)
 
 

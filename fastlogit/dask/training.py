@@ -108,6 +108,9 @@ def fit(
     partition whose rows are then others, such as random numbers without a seed.  Dashboards call
     the tasks of the third pass ``fastlogit_pass_3``; after a hyphen they would omit the number.
 
+    A pass over Parquet is fastest with ``read_parquet(..., dtype_backend="pyarrow")`` of Dask:
+    columns of Arrow are read without a copy.
+
     Examples
     --------
     >>> import dask.array as da
@@ -132,7 +135,9 @@ def fit(
     is_frame = is_dask_frame(X)
     rows = {"weight": weight, "offset": offset}
     partitions = (
-        frame_partitions(X, t) if is_frame else array_partitions(X, t, label, soft=True, **rows)
+        frame_partitions(X, t, keep_nan=True)
+        if is_frame
+        else array_partitions(X, t, label, soft=True, **rows)
     )
     columns = TableOptions(
         **(rows if is_frame else {}),

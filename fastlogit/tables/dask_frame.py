@@ -59,21 +59,20 @@ def declared_schema(frame: Any) -> Any:
     )
 
 
-def partition_to_arrow(partition: Any, schema: Any) -> Any:
+def partition_to_arrow(partition: Any, schema: Any, *, keep_nan: bool = False) -> Any:
     """Convert a partition, a data frame of pandas, to an Arrow table without an index.
 
     A column without any value gets the type in `schema`, as pandas may have given it another, and
     so do booleans where numbers are declared.  Any other column raises a ValueError if its type
     does not fit the declared one.
 
-    Floats of NumPy stay where they are, and keep their NaN, which fastlogit takes as it takes null.
-    To find them takes half as long as to read the numbers from a file.
+    NaN becomes null.  With `keep_nan`, for those to whom NaN is null, floats of NumPy stay where
+    they are: to find each NaN takes half as long as to read the numbers from a file.
     """
     import pyarrow as pa
 
-    in_place = [
-        _stays(kind, schema.field(str(name)).type) for name, kind in partition.dtypes.items()
-    ]
+    kinds = partition.dtypes.items()
+    in_place = [keep_nan and _stays(kind, schema.field(str(name)).type) for name, kind in kinds]
     others = partition.loc[:, [not stays for stays in in_place]]
     converted = iter(pa.Table.from_pandas(others, preserve_index=False).columns)
     columns = [

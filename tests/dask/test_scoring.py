@@ -295,6 +295,17 @@ def test_a_null_is_named_with_its_partition():
         result.compute(scheduler="synchronous")
 
 
+@pytest.mark.parametrize("kind", ["float64", "Float64", "double[pyarrow]"])
+def test_nan_of_pandas_is_a_null(kind):
+    model = fl.LogisticModel([2.0], 0.0, ("a",))
+    whole = pd.DataFrame({"a": [1.0, 2.0, 3.0, np.nan]})
+    frame = dd.from_pandas(whole.astype(kind), npartitions=2)
+    with pytest.raises(ValueError, match=r"^X, partition 1: column 'a' is null in row 1"):
+        fastlogit.dask.score(frame, model).compute(scheduler="synchronous")
+    found = fastlogit.dask.decision(frame, model, missing="nan").compute(scheduler="synchronous")
+    np.testing.assert_array_equal(found, [2.0, 4.0, 6.0, np.nan])
+
+
 def test_a_model_without_names_takes_columns_in_order():
     frame = FRAME[["b", "a"]]
     model = fl.LogisticModel([1.0, -2.0], 0.25)

@@ -107,6 +107,20 @@ def test_frames_as_in_memory():
     np.testing.assert_allclose(found.standard_errors(), expected.standard_errors(), rtol=1e-6)
 
 
+@pytest.mark.parametrize("missing", ["error", "skip"])
+def test_floats_of_numpy_give_the_bits_of_columns_of_arrow(missing):
+    numpy = FRAME.assign(c=FRAME["c"].astype(np.float32))
+    if missing == "skip":
+        numpy = numpy.assign(a=numpy["a"].mask(numpy["b"] > 1), w=numpy["w"].mask(numpy["b"] < -2))
+    floats = dict.fromkeys("abdwo", "double[pyarrow]")
+    arrow = numpy.astype(floats | {"c": "float[pyarrow]", "t": "int64[pyarrow]"})
+    options = {"label": "t", "weight": "w", "missing": missing}
+    models = [
+        fastlogit.dask.fit(dd.from_pandas(one, npartitions=3), **options) for one in (numpy, arrow)
+    ]
+    assert same_bits(*models)
+
+
 def test_probabilities_of_classes_in_columns():
     both = FRAME[["a", "b"]].assign(no=1.0 - fl.sigmoid(Z), yes=fl.sigmoid(Z))
     expected = fl.fit(both, label=["no", "yes"])
