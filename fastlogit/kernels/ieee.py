@@ -79,8 +79,8 @@ def float32_from_bits(typingctx: Any, bits: Any) -> Any:
 def ordered_bits(typingctx: Any, value: Any) -> Any:
     """Bits of a number, or of 0 for -0, as an unsigned integer of its size.
 
-    They are in the order of the numbers where these are not negative.  The bits of a negative
-    number, and of a NaN, are larger than those of any finite number of its type.
+    Numbers that are not negative have bits in the same order.  A negative number or a NaN has
+    larger bits than any finite number of its type.
     """
     width = 8 if value == types.boolean else value.bitwidth
 
