@@ -95,8 +95,8 @@ def weighted(value: float, weight: float) -> float:
 def compare(values: NDArray[Any], high: Any) -> tuple[bool, bool]:
     """Whether a value is outside [0, high], which NaN is; and whether one is between 0 and `high`.
 
-    `high` has the dtype of the values.  Unsigned integers are compared, which takes a tenth of the
-    time of comparing numbers and combining the answers.
+    `high` has the dtype of the values.  The bits are compared, as unsigned integers: their largest
+    and smallest take few instructions, and comparisons of floats take many to combine.
     """
     top = ordered_bits(high)
     largest, smallest_below = ordered_bits(values.dtype.type(0)), top

@@ -66,8 +66,8 @@ def partition_to_arrow(partition: Any, schema: Any, *, keep_nan: bool = False) -
     so do booleans where numbers are declared.  Any other column raises a ValueError if its type
     does not fit the declared one.
 
-    NaN becomes null.  With `keep_nan`, for those to whom NaN is null, floats of NumPy stay where
-    they are: to find each NaN takes half as long as to read the numbers from a file.
+    NaN becomes null.  A caller to whom NaN and null are the same passes `keep_nan`: then floats of
+    NumPy stay where they are, and nobody has to look for NaN in them.
     """
     import pyarrow as pa
 

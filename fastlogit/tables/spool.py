@@ -93,7 +93,7 @@ class _Noting:
         return self.file.tell()
 
     def flush(self) -> None:
-        """Write what is buffered."""
+        """Write the buffer to the file."""
         self.file.flush()
 
 

@@ -118,7 +118,7 @@ def fit_table(
     """Train on a table; see :func:`fastlogit.fit`.
 
     `check` is called with the columns before any row is read, and may raise an error.  `note` is
-    called with what a user should know at once; by default, this is a warning.
+    called with each text that a user should read at once; the default gives a warning.
     """
     began = time.perf_counter()
     _check_values(l2, class_weight, start)

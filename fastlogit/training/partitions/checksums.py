@@ -64,7 +64,7 @@ class ComparedPartitions(Partitions):
         Raises
         ------
         ValueError
-            If the rows differ from those of the first read, with the file or partition.
+            If this read gives other rows than the first one; it names the file or partition.
         """
         found = self._partitions.run(_ComparedTask(task, self._partitions.keeps_order), wanted)
         checksums = _NONE if found is None else found.checksums

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 _LEAST_NOTED = 20
 
 
-# Most categories of a column, each of which is a feature; and most different texts, with those in a
-# group.  A text takes 370 bytes in the first read, and a category about as much again.
+# A column may have this many categories, where each is a feature, and this many different texts,
+# where `min_count` groups the rare ones.  Each text takes memory in the first read.
 MOST_CATEGORIES, MOST_TEXTS = 1_000_000, 10_000_000
 
 
@@ -84,7 +84,7 @@ class TextFeatures(NamedTuple):
     places: dict[str, int]
     # The number of features.
     size: int
-    # The feature of all texts without a category of their own; None if there is none.
+    # The feature of the group of rare texts; None without a group.
     group: int | None
 
     def without_rare(self) -> TextFeatures:
