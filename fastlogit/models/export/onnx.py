@@ -1,8 +1,9 @@
 """A trained model as a graph of ONNX operators.
 
-Of two classes, with e = exp(-|z|), the likelier has the probability 1 / (1 + e), and the other
-e / (1 + e).  Of K classes, with e = exp(Z - max Z), the probabilities are e / Σ e.  No exponential
-overflows, and no small probability is lost by a subtraction from 1.
+Of two classes, with e = exp(-|z|), the less likely has the probability q = e / (1 + e), and the
+other 1 - q.  Of K classes, with e = exp(Z - max Z), the probabilities are e / Σ e, and one above
+1/2 is 1 minus all others.  So a probability is 1 only where no smaller number is nearer, no
+exponential overflows, and no small probability is a difference.
 """
 
 from __future__ import annotations
@@ -233,32 +234,30 @@ def _add_category(
 def _add_predictions(graph: _Graph, logits: str, labels: NDArray[Any], kind: Any) -> None:
     """Outputs from logits; the last label is for rows without one."""
     is_softmax = len(labels) > 3
-    parts = (_softmax if is_softmax else _sigmoid)(graph, logits, kind)
-    number, numerators, total = parts
-    graph.node("Div", numerators, total, outputs=[_PROBABILITIES])
+    number, total = (_softmax if is_softmax else _sigmoid)(graph, logits, kind)
     none = graph.constant(len(labels) - 1)
     number = graph.node("Where", graph.node("IsNaN", total), none, number)
     number = graph.node("Squeeze", number, graph.constant([1]))
     graph.node("Gather", graph.constant(labels), number, outputs=[_LABEL])
 
 
-def _sigmoid(graph: _Graph, z: str, kind: Any) -> tuple[str, str, str]:
-    """The class number, and the numerators and the denominator of the probabilities."""
+def _sigmoid(graph: _Graph, z: str, kind: Any) -> tuple[str, str]:
+    """Output the probabilities; return the class number, and the denominator, NaN where z is."""
     # σ(z) is rounded to 1 / 2 if z lies between 0 and this.
     is_second = graph.node("Greater", z, graph.constant(np.finfo(kind).eps))
     is_positive = graph.node("Greater", z, graph.constant(kind(0.0)))
     one = graph.constant(kind(1.0))
     e = _exponential(graph, graph.node("Neg", graph.node("Abs", z)), kind)
-    first = graph.node("Where", is_positive, e, one)
-    second = graph.node("Where", is_positive, one, e)
-    return (
-        graph.node("Cast", is_second, to=_element(np.int64)),
-        graph.node("Concat", first, second, axis=1),
-        graph.node("Add", one, e),
-    )
+    total = graph.node("Add", one, e)
+    small = graph.node("Div", e, total)
+    large = graph.node("Sub", one, small)
+    first = graph.node("Where", is_positive, small, large)
+    second = graph.node("Where", is_positive, large, small)
+    graph.node("Concat", first, second, outputs=[_PROBABILITIES], axis=1)
+    return graph.node("Cast", is_second, to=_element(np.int64)), total
 
 
-def _softmax(graph: _Graph, Z: str, kind: Any) -> tuple[str, str, str]:
+def _softmax(graph: _Graph, Z: str, kind: Any) -> tuple[str, str]:
     """The same of K classes."""
     largest = graph.node("ReduceMax", Z, axes=[1])
     shifted = graph.node("Sub", Z, largest)
@@ -273,7 +272,14 @@ def _softmax(graph: _Graph, Z: str, kind: Any) -> tuple[str, str, str]:
     )
     change = graph.node("Mul", e, lost)
     e = graph.node("Where", graph.node("IsNaN", change), e, graph.node("Add", e, change))
-    return graph.node("ArgMax", Z, axis=1), e, _row_sums(graph, e, kind)
+    total = _row_sums(graph, e, kind)
+    quotient = graph.node("Div", e, total)
+    is_large = graph.node("Greater", quotient, graph.constant(kind(0.5)))
+    others = graph.node("Where", is_large, graph.constant(kind(0.0)), e)
+    rest = graph.node("Div", _row_sums(graph, others, kind), total)
+    large = graph.node("Sub", graph.constant(kind(1.0)), rest)
+    graph.node("Where", is_large, large, quotient, outputs=[_PROBABILITIES])
+    return graph.node("ArgMax", Z, axis=1), total
 
 
 def _row_sums(graph: _Graph, e: str, kind: Any) -> str:

@@ -141,6 +141,22 @@ def test_ties_of_classes_have_the_first_label():
     assert label.tolist() == ["b", "c", "b"]
 
 
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("K", [2, 3, 10])
+def test_a_probability_is_1_only_where_no_smaller_number_is_nearer(K, dtype):
+    kind = np.dtype(dtype).type
+    half_a_unit = np.finfo(dtype).epsneg / 2
+    z = np.linspace(0.9, 1.1, 20_001, dtype=dtype) * kind(np.log((K - 1) / half_a_unit))
+    exact = 1 / (1 + (K - 1) * np.exp(-z.astype(np.longdouble)))
+    model = fl.LogisticModel([1.0] if K == 2 else np.eye(K)[:, :1])
+    _, p = run(model.to_onnx(dtype=dtype), X=z[:, np.newaxis])
+    largest = p.max(axis=1)
+    # Nearer to the tie, the error of the exponential decides.
+    is_decided = np.abs((1 - exact) / half_a_unit - 1) > 1e-3
+    np.testing.assert_array_equal((largest == 1)[is_decided], (exact.astype(kind) == 1)[is_decided])
+    assert 5000 < (largest == 1).sum() < 15_000
+
+
 @pytest.mark.parametrize("classes", [3, 2])
 def test_infinite_logits(classes):
     model = fl.LogisticModel(np.arange(3.0)[:, np.newaxis] if classes == 3 else [1.0])
