@@ -79,7 +79,8 @@ def add_parser(commands: options.Subparsers) -> None:
         nargs="+",
         metavar="NAME",
         help="names of ONNX's inputs, one for each column (default: one matrix X, or with "
-        "categories the names of the columns); end the list by another option or --",
+        "categories the names of the columns), or of SQL's results (default: as --output); end the "
+        "list by another option or --",
     )
     parser.add_argument(
         "--compat",

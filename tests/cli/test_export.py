@@ -116,7 +116,7 @@ PAIR = fl.LogisticModel([1.0, 2.0], 0.0, ("a", "A"))
         ("onnx", LABEL, "--names a b", "--names must have one name for each column, 1; got 2"),
         ("onnx", PAIR, "--names a a", "--names must differ; got 'a' more than once"),
         ("sql", LARGE, "", "model must have feature_names, as columns are found by name (train it"),
-        ("sql", LABEL, "--output label", "--output must have other names than the columns of"),
+        ("sql", LABEL, "--output label", "--names must differ from each other and from the"),
         ("sql", LABEL, "--offset label", "--offset must be a column of its own, not that of a"),
         ("sql", LABEL, "--table s ", "--table must have a name; got ['s', '']"),
         ("sql", PAIR, "", "feature_names and offset must be names of different columns"),

@@ -30,6 +30,8 @@ class Dialect(NamedTuple):
         the number 1 as 1.0.
     same : function
         Names with the same result are names of the same column.
+    as_number : str
+        A column of numbers, with ``{0}`` for the column.
     largest : str
         The function that gives the largest of its arguments.
     has_subqueries : bool
@@ -50,6 +52,7 @@ class Dialect(NamedTuple):
     number: Callable[[float], str]
     as_text: str
     same: Callable[[str], Hashable]
+    as_number: str = "{0}"
     largest: str = "GREATEST"
     has_subqueries: bool = False
     has_lateral: bool = False
@@ -138,6 +141,8 @@ DIALECTS = {
         as_text="CASE WHEN typeof({0}) = 'real' THEN NULL ELSE CAST({0} AS TEXT) END "
         "COLLATE BINARY",
         same=_ignoring_ascii_case,
+        # A column of any type may hold text, of which arithmetic takes the digits at the beginning.
+        as_number="CASE WHEN typeof({0}) IN ('real', 'integer') THEN {0} END",
         largest="max",
         has_subqueries=True,
         compiles_slowly=True,

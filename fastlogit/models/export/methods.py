@@ -80,9 +80,10 @@ class Exports:
         Notes
         -----
         Given its logits, a probability errs by at most 2.6 ULP of `dtype` with two classes, and 3.3
-        with up to a thousand, down to the smallest subnormal number.  This was measured in ONNX
-        Runtime 1.19 and 1.32 on x86.  The label is the one of `predict`, except where it depends on
-        the rounding of the logits: the runtime chooses the order of their sums.
+        with up to a thousand, down to the smallest subnormal number.  It is 1 only where no smaller
+        number is nearer.  This was measured in ONNX Runtime 1.19 and 1.32 on x86.  The label is the
+        one of `predict`, except where it depends on the rounding of the logits: the runtime chooses
+        the order of their sums.
 
         A row with NaN gives NaN, even if the coefficient is 0.  A tensor of strings has no missing
         values, and an empty text is a text like any other.
@@ -156,7 +157,8 @@ class Exports:
         Notes
         -----
         The arithmetic is scikit-learn's.  Of two classes, the probability of the first is 1 - y, so
-        it loses digits where y is near 1, and y is 0 where it is below 5.6e-309.  NaN in a column
+        it loses digits where y is near 1, and y is 0 where it is below 5.6e-309.  A probability may
+        be 1 although the number before 1 is nearer.  NaN in a column
         of numbers is an error.  A text with the other spelling of a bool, such as "True" for
         "true", is unknown, and so belongs to the group where there is one.
 
@@ -186,6 +188,7 @@ class Exports:
         *,
         offset: str | Sequence[str] | None = None,
         unknown: sql.Unknown = "null",
+        names: str | Sequence[str] | None = None,
     ) -> str:
         """SQL that scores each row in a database: an expression, or a query of a table.
 
@@ -196,19 +199,24 @@ class Exports:
         dialect : {"duckdb", "postgres", "sqlite", "bigquery", "snowflake", "ansi"}
             The language.  The tests run DuckDB, SQLite and PostgreSQL, and parse the others.
         output : {"probability", "logit", "label"}
-            The result for each row.  Of two classes, probability and logit belong to the second; of
-            K, each class has its own, named ``probability_<label>``.  The label is the one that
-            `predict` gives; for another threshold, compare the probability with it.
+            What to compute for each row.  Of two classes, probability and logit belong to the
+            second; of K, each class has its own.  The label is the one that `predict` gives; for
+            another threshold, compare the probability with it.
         table : str or sequence of str, optional
-            Name of a table, or the names of its schema and so on and then its own.  The result is
-            a query of all its columns and the output.  Without it, the result is an expression
-            over the columns, or of K classes a list of named ones, to follow SELECT.
+            Name of a table, which may have dots in it; or the names of its schema and so on and
+            then its own.  The SQL is a query of all its columns and the results.  Without it, the
+            SQL is an expression over the columns, to follow SELECT; of K classes, or with `names`,
+            a list of named ones.
         offset : str or sequence of str, optional
             A column that is added to z, or of K classes one for each; a model that was trained with
             an offset needs it.
         unknown : {"null", "ignore"}
             How to treat text that belongs to no category, as SQL cannot raise an error: the output
             is NULL, or the column adds 0.
+        names : str or sequence of str, optional
+            Name of each result; as `output`, or of K classes ``probability_<label>`` and so on, if
+            not given.  The table should have no columns with these names: DuckDB and SQLite would
+            give both, the table's first.
 
         Returns
         -------
@@ -221,7 +229,7 @@ class Exports:
             If the model has no `feature_names`, which
             ``dataclasses.replace(model, feature_names=names)`` adds; if a name or text has a NUL;
             if the database does not distinguish two names, such as "a" and "A" in DuckDB; if a
-            column of the model has the name of an output; if the expression would have more than 5
+            column of the model has the name of a result; if the expression would have more than 5
             million characters; or if an argument is wrong.
 
         Warns
@@ -241,11 +249,10 @@ class Exports:
         In "postgres" and "ansi" those of K classes are at least 5e-324.
 
         Names are quoted, so PostgreSQL, Snowflake and standard SQL distinguish their case.  Columns
-        of numbers must have a numeric type: cast booleans.  SQLite silently takes text for 0.
-        Columns of categories must have text, integers or booleans; of numbers with a fraction, as
-        in pandas' columns of integers with nulls, the output is NULL in DuckDB and SQLite.  A table
-        may have columns with the names of the output: DuckDB and SQLite then give both, and the
-        first is the table's.
+        of numbers must have a numeric type: cast booleans.  In SQLite, where any column may hold
+        text, it gives NULL, even if it looks like a number.  Columns of categories must have text,
+        integers or booleans; of numbers with a fraction, as in pandas' columns of integers with
+        nulls, the output is NULL in DuckDB and SQLite.
 
         SQLite must have been built with its mathematical functions, as Python's usually is.  In
         PostgreSQL, an overflow is an error, and so is a product of a coefficient and a value that
@@ -270,4 +277,4 @@ class Exports:
         >>> rows.select(duckdb.SQLExpression(model.to_sql())).fetchall()
         [(0.5,)]
         """
-        return sql.to_sql(self, dialect, output, table, offset, unknown)
+        return sql.to_sql(self, dialect, output, table, offset, unknown, names)

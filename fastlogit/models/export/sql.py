@@ -61,23 +61,22 @@ def to_sql(
     table: str | Sequence[str] | None,
     offset: str | Sequence[str] | None,
     unknown: Unknown,
+    names: str | Sequence[str] | None,
 ) -> str:
     """The SQL of a `LogisticModel`, whose method `to_sql` describes the arguments."""
     spelling: Dialect = DIALECTS[checks.choice(dialect, "dialect", list(DIALECTS))]
     checks.choice(output, "output", OUTPUTS)
     checks.choice(unknown, "unknown", UNKNOWN)
     offsets, parts = _names(offset, "offset"), _names(table, "table")
-    _check_names(model, offsets, parts, spelling)
+    results = _result_names(model, output, names)
+    _check_names(model, offsets, parts, results, spelling)
     warn_without_offset(model, offset)
 
     formula = _formula(output, _logits(model, offsets, unknown, spelling), model.classes, spelling)
-    one = len(formula.results) == 1
-    columns = [str(output)] if one else [f"{output}_{label}" for label in model.classes]
-    _check_columns(columns, [*model.columns.numbers, *model.columns.text, *offsets], spelling)
     if parts:
-        return _query(formula, columns, ".".join(map(spelling.name, parts)), spelling)
-    results = _expressions(formula, spelling)
-    text = results[0] if one else _named(results, columns, spelling)
+        return _query(formula, results, ".".join(map(spelling.name, parts)), spelling)
+    texts = _expressions(formula, spelling)
+    text = texts[0] if results == [output] else _named(texts, results, spelling)
     _check_length(text)
     return text
 
@@ -95,7 +94,23 @@ def _names(value: str | Sequence[str] | None, argument: str) -> list[str]:
     return names
 
 
-def _check_names(model: Any, offsets: list[str], parts: list[str], spelling: Dialect) -> None:
+def _result_names(model: Any, output: Output, given: str | Sequence[str] | None) -> list[str]:
+    """The name of each result."""
+    if output == "label" or len(model.classes) == 2:
+        default = [str(output)]
+    else:
+        default = [f"{output}_{label}" for label in model.classes]
+    names = _names(given, "names") or default
+    if len(names) != len(default):
+        raise ValueError(
+            f"names must have one name for each result, {len(default)}; got {checks.shown(given)}"
+        )
+    return names
+
+
+def _check_names(
+    model: Any, offsets: list[str], parts: list[str], results: list[str], spelling: Dialect
+) -> None:
     """Check that the database can hold all names and texts, and tells the columns apart."""
     logits = np.size(model.intercept)
     if len(offsets) not in (0, logits):
@@ -107,6 +122,7 @@ def _check_names(model: Any, offsets: list[str], parts: list[str], spelling: Dia
         "table": parts,
         "categories": [one for known in text.values() for one in known if one is not None],
         "classes": [str(label) for label in model.classes],
+        "names": results,
     }
     for argument, names in (columns | others).items():
         for name in names:
@@ -131,15 +147,10 @@ def _check_names(model: Any, offsets: list[str], parts: list[str], spelling: Dia
                 f"distinguish {checks.shown(found[key])} from {checks.shown(name)}"
             )
         found[key] = name
-
-
-def _check_columns(columns: list[str], inputs: list[str], spelling: Dialect) -> None:
-    """Check that the results have names of their own, which no input of the model has."""
-    found = {spelling.same(name): name for name in inputs}
-    for name in columns:
+    for name in results:
         if (other := found.setdefault(spelling.same(name), name)) is not name:
             raise ValueError(
-                "output must have other names than the columns of the model and each other; the "
+                "names must differ from each other and from the model's columns; the "
                 f"dialect does not distinguish {checks.shown(name)} from {checks.shown(other)}"
             )
 
@@ -151,15 +162,18 @@ def _logits(model: Any, offsets: list[str], unknown: Unknown, spelling: Dialect)
     """Templates of the logits: z0 of two classes, z0, z1 and so on of K."""
     numbers, coef, text = model.columns
     rows = np.atleast_2d(coef).tolist()
+    column_of = {
+        name: spelling.as_number.format(spelling.name(name)) for name in [*numbers, *offsets]
+    }
     logits = {}
     for k, intercept in enumerate(np.atleast_1d(model.intercept).tolist()):
         terms = [spelling.number(intercept)] if model.with_intercept else []
         for name, value in zip(numbers, rows[k], strict=True):
-            terms.append(f"{spelling.name(name)} * {spelling.number(value)}")
+            terms.append(f"{column_of[name]} * {spelling.number(value)}")
         for name, values in text.items():
             known = {one: float(np.ravel(value)[k]) for one, value in values.items()}
             terms.append(_category(spelling.name(name), known, unknown, spelling))
-        terms += [spelling.name(name) for name in offsets[k : k + 1]]
+        terms += [column_of[name] for name in offsets[k : k + 1]]
         logits[f"z{k}"] = _escaped(_sum(terms))
     return logits
 

@@ -72,6 +72,31 @@ def test_outputs_with_the_name_of_an_input_or_of_another():
     with pytest.raises(ValueError, match="does not distinguish 'probability_X' from 'probability_"):
         model.to_sql()
     model.to_sql(output="label")
+    model.to_sql(names=["x", "other x", "y"])
+
+
+def test_names_of_the_results(database):
+    columns = {"z": [0.0], "probability": [9.0]}
+    assert numbers(outputs(database, LINE, columns, names="p {} ü")) == [[0.5]]
+    query = LINE.to_sql(database.dialect, table="t", names="p {} ü")
+    rows = database.rows('SELECT "p {} ü", probability FROM (' + query + ") AS s", columns)
+    assert numbers(rows) == [[0.5, 9.0]]
+    query = PLANE.to_sql(database.dialect, "logit", "t", names=["p", "q", "r"])
+    columns = {"a": [1.0], "b": [2.0], "c": [3.0]}
+    assert numbers(database.rows(f"SELECT r, p FROM ({query}) AS s", columns)) == [[3.0, 1.0]]
+
+
+@pytest.mark.parametrize("value", ["12abc", "12", "", b"12", "abc"])
+@pytest.mark.parametrize("is_offset", [False, True])
+def test_text_in_a_column_of_numbers_is_null_in_sqlite(value, is_offset):
+    columns = {"x": [1.0], "z": [1.0]} | {"x" if is_offset else "z": [value]}
+    for output in sql.OUTPUTS:
+        query = LINE.to_sql("sqlite", output, "t", offset="x")
+        with sqlite3.connect(":memory:") as connection:
+            connection.execute("CREATE TABLE t (x BLOB, z BLOB)")
+            connection.execute("INSERT INTO t VALUES (?, ?)", (columns["x"][0], columns["z"][0]))
+            (row,) = connection.execute(query).fetchall()
+        assert row[2] is None
 
 
 @pytest.mark.parametrize("database", ["duckdb", "sqlite"], indirect=True)
@@ -421,6 +446,10 @@ def test_hostile_names_and_texts_in_other_dialects(dialect):
         ({"table": []}, r"table must have a name; got \[\]"),
         ({"offset": "fastlogit_z0"}, "offset must not be empty or begin with 'fastlogit_'; got"),
         ({"table": "t\0"}, r"table must have no NUL; got 't\\x00'"),
+        ({"names": "p\0"}, r"names must have no NUL; got 'p\\x00'"),
+        ({"names": ["p", "q"]}, r"names must have one name for each result, 1; got \['p', 'q'\]"),
+        ({"names": ["Z"]}, "names must differ .* does not distinguish 'Z' from 'z'"),
+        ({"names": ""}, "names must have a name; got ''"),
     ],
 )
 def test_wrong_arguments(options, message):
