@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 try:
     import duckdb
     import pyarrow as pa
+    from pyarrow import compute
 except ModuleNotFoundError as error:
     message = f"fastlogit.duckdb needs {error.name}: pip install 'fastlogit[duckdb]'"
     raise ModuleNotFoundError(message, name=error.name) from None
@@ -166,7 +167,24 @@ def _scores(rows: Any, scorer: RowScorer) -> Any:
         raise TypeError(
             f"{scorer.name}: row must be a struct, such as the name of a table; got {rows.type}"
         )
-    return scorer.score([pa.RecordBatch.from_struct_array(chunk) for chunk in rows.chunks])
+    return scorer.score([_batch(chunk, scorer) for chunk in rows.chunks])
+
+
+def _batch(rows: Any, scorer: RowScorer) -> Any:
+    """An array of structs as a record batch; of its unions only those that the model needs."""
+    unions = [field for field in rows.type if pa.types.is_union(field.type)]
+    if not unions:
+        return pa.RecordBatch.from_struct_array(rows)
+    for field in unions:
+        if field.name in scorer.columns:
+            raise TypeError(
+                f"{scorer.name}: column {checks.shown(field.name)} must hold numbers or text; it "
+                f"holds {field.type}"
+            )
+    # Arrow would end the process where a struct has a union.
+    others = [field.name for field in rows.type if field not in unions]
+    columns = [compute.struct_field(rows, [rows.type.get_field_index(name)]) for name in others]
+    return pa.RecordBatch.from_arrays(columns, others)
 
 
 def _type(connection: Any, kind: Any) -> Any:

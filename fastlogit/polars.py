@@ -43,6 +43,8 @@ __all__ = ["decision", "predict", "probability"]
 
 # Rows that one thread scores at a time: a call of the streaming engine rarely has more.
 _BATCH_ROWS = 1 << 17
+# Integers that Arrow does not have.
+_WIDE = [getattr(pl, name) for name in ("Int128", "UInt128") if hasattr(pl, name)]
 
 
 def decision(
@@ -227,7 +229,7 @@ def _expression(
 
 def _scores(rows: pl.Series, scorer: RowScorer) -> pl.Series:
     """The scores of a series of structs."""
-    frame = rows.struct.unnest().cast({pl.Int128: pl.Float64})  # Arrow has no such integers
+    frame = rows.struct.unnest().cast(dict.fromkeys(_WIDE, pl.Float64))
     batches = frame.to_arrow().to_batches(_BATCH_ROWS)
     if not batches:
         return _empty(scorer.type)

@@ -279,6 +279,7 @@ def test_a_model_in_a_file(connection, tmp_path):
         ("{a: '1', b: 2}", r"column 'a' must hold numbers; it holds string"),
         ("{a: DATE '2024-02-29', b: 2}", r"column 'a' must hold numbers; it holds date32"),
         ("{a: [1], b: 2}", r"column 'a' must hold numbers; it holds list"),
+        ("{a: 1::UNION(n INT, t TEXT), b: 2}", r"column 'a' must hold numbers or text; it holds"),
         ("1.5", r"row must be a struct, such as the name of a table; got decimal"),
         ("[1.0, 2.0]", r"row must be a struct, such as the name of a table; got list"),
     ],
@@ -292,8 +293,21 @@ def test_wrong_rows(connection, row, message):
 
 def test_numbers_where_text_is_expected(connection):
     register(connection, MODELS["text alone"])
-    with pytest.raises(duckdb.Error, match="column 'kind' must hold text, integers or booleans"):
-        connection.sql("SELECT probability({kind: 1.5::DOUBLE})").fetchall()
+    for value in ("1.5::DOUBLE", "['a']", "{x: 'a'}", "MAP {'a': 1}"):
+        with pytest.raises(
+            duckdb.Error, match="column 'kind' must hold text, integers or booleans"
+        ):
+            connection.sql(f"SELECT probability({{kind: {value}}})").fetchall()
+
+
+def test_a_union_that_the_model_does_not_need(connection):
+    register(connection, PAIR)
+    connection.sql("CREATE TABLE u (b INT, c UNION(n INT, t TEXT), a DOUBLE, a2 TEXT)")
+    connection.sql("INSERT INTO u VALUES (1, 'x', 2.0, 'y'), (2, NULL, NULL, 'y')")
+    expected = connection.sql("SELECT probability({a: 2.0, b: 1})").fetchall()
+    found = connection.sql("SELECT probability(u) FROM u").fetchall()
+    assert found == [*expected, (None,)]
+    assert connection.sql("SELECT probability(NULL::STRUCT(a INT, b INT))").fetchall() == [(None,)]
 
 
 @pytest.mark.parametrize(

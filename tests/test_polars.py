@@ -146,7 +146,16 @@ def test_categories_of_polars(dtype):
 
 @pytest.mark.parametrize(
     "dtype",
-    [pl.Float64, pl.Float32, pl.Int8, pl.UInt64, pl.Int128, pl.Boolean, pl.Decimal(9, 2)],
+    [
+        pl.Float64,
+        pl.Float32,
+        pl.Int8,
+        pl.UInt64,
+        pl.Int128,
+        pl.UInt128,
+        pl.Boolean,
+        pl.Decimal(9, 2),
+    ],
     ids=str,
 )
 def test_types_of_numbers(dtype):

@@ -108,7 +108,7 @@ def add_offset(
         "--offset",
         metavar="COLUMN",
         action="append",
-        help=f"{text}.  With more than two labels, one for each, in sort order",
+        help=f"{text}.  With more than two labels, once for each, in sort order",
     )
 
 

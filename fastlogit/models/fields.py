@@ -153,6 +153,10 @@ def checked_classes(classes: Any, count: int | None = None) -> tuple[Any, ...]:
         raise ValueError(f"classes must be {named} different labels; got {checks.shown(result)}")
     # Predictions are elements of an array of all labels, which may convert some of them.
     if np.array(result).tolist() != list(result):
+        if len({*map(type, result)}) == 1:
+            raise ValueError(
+                f"classes must not end with NUL, which NumPy drops; got {checks.shown(result)}"
+            )
         raise TypeError(f"classes must be of one type; got {checks.shown(result)}")
     return result
 

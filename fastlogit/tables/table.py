@@ -311,10 +311,13 @@ class Table:
 
     def must_hold_text(self, columns: Sequence[int]) -> None:
         """Raise a ValueError for a column that cannot hold categories by its type."""
+        import pyarrow as pa
+
         for position in columns:
-            dtype = self.dtypes[position]
-            is_name = self.holds_text(position) or getattr(dtype, "kind", "") in "biu"
-            if self.typed and not is_name:
+            dtype, kind = self.dtypes[position], self.schema and self.schema.field(position).type
+            is_nested = kind is not None and pa.types.is_nested(decoded_type(kind))
+            is_number = not isinstance(dtype, str) and dtype.kind not in "biu"
+            if self.typed and (is_nested or (is_number and not self.holds_text(position))):
                 raise ValueError(
                     f"{self.name}: {self.describe(position)} must hold text, integers or booleans "
                     f"to have categories; it holds {dtype}"

@@ -663,7 +663,7 @@ def test_files_with_several_odd_values_are_usable_models_or_errors(tmp_path):
         (content(classes=[0, math.inf]), "classes must be finite; got inf"),
         (content(classes=[math.nan, 0]), "classes must be bool, .*; got nan"),
         (content(classes=["no", "\ud800"]), "classes must be valid Unicode"),
-        (content(classes=["no", "no\x00"]), "classes must be of one type"),
+        (content(classes=["no", "no\x00"]), "classes must not end with NUL"),
         (content(classes=[0.5, 2**53 + 1]), "classes must be of one type"),
         (content(with_intercept=False), "intercept must be 0 for a model without one"),
         (content(feature_names=["a", "\udfff"]), "feature_names must be valid Unicode"),

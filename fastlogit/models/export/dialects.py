@@ -27,7 +27,8 @@ class Dialect(NamedTuple):
         A finite float64 as a literal of that type.
     as_text : str
         A column of any type as text, with ``{0}`` for the column; NULL for a type that would print
-        the number 1 as 1.0.
+        the number 1 as 1.0.  It is compared byte by byte, also where the column's collation takes
+        "a" for "A", if the tests run the database.
     same : function
         Names with the same result are names of the same column.
     as_number : str
@@ -120,7 +121,7 @@ DIALECTS = {
         text=_in_apostrophes,
         number=_with_exponent,
         as_text="CASE WHEN typeof({0}) IN ('DOUBLE', 'FLOAT') OR typeof({0}) LIKE 'DECIMAL%' "
-        "THEN NULL ELSE CAST({0} AS VARCHAR) END",
+        'THEN NULL ELSE CAST({0} AS VARCHAR) END COLLATE "binary"',
         same=_ignoring_ascii_case,
         without="EXCLUDE",
     ),
@@ -128,7 +129,7 @@ DIALECTS = {
         name=_in_quotes,
         text=_postgres_text,
         number=_from_text,
-        as_text="CAST({0} AS TEXT)",
+        as_text='CAST({0} AS TEXT) COLLATE "C"',
         same=lambda name: name.encode()[:_LONGEST_IN_POSTGRES],
         has_subqueries=True,
         has_lateral=True,
@@ -141,7 +142,7 @@ DIALECTS = {
         as_text="CASE WHEN typeof({0}) = 'real' THEN NULL ELSE CAST({0} AS TEXT) END "
         "COLLATE BINARY",
         same=_ignoring_ascii_case,
-        # A column of any type may hold text, of which arithmetic takes the digits at the beginning.
+        # Any column may hold text, and arithmetic takes the digits at its beginning.
         as_number="CASE WHEN typeof({0}) IN ('real', 'integer') THEN {0} END",
         largest="max",
         has_subqueries=True,

@@ -199,7 +199,7 @@ class Exports:
         dialect : {"duckdb", "postgres", "sqlite", "bigquery", "snowflake", "ansi"}
             The language.  The tests run DuckDB, SQLite and PostgreSQL, and parse the others.
         output : {"probability", "logit", "label"}
-            What to compute for each row.  Of two classes, probability and logit belong to the
+            The result of each row.  Of two classes, probability and logit belong to the
             second; of K, each class has its own.  The label is the one that `predict` gives; for
             another threshold, compare the probability with it.
         table : str or sequence of str, optional
@@ -215,8 +215,7 @@ class Exports:
             is NULL, or the column adds 0.
         names : str or sequence of str, optional
             Name of each result; as `output`, or of K classes ``probability_<label>`` and so on, if
-            not given.  The table should have no columns with these names: DuckDB and SQLite would
-            give both, the table's first.
+            not given.  If the table has columns with these names, the query has two of each.
 
         Returns
         -------
@@ -240,19 +239,20 @@ class Exports:
         Notes
         -----
         A NULL in a column gives NULL, in the offset of one of K classes the logit of that class
-        only.  NaN gives NaN, and the label NULL.
+        only.  NaN, which SQLite stores as NULL, gives NaN, and the label NULL.
 
         Each literal is the coefficient, bit for bit.  Sums are float64, in the order of the
         columns.  Given the logits, probabilities err by at most 4 ULP where the database's EXP errs
         by at most 1; with a logit of K classes beyond 700 or -700, the relative error is up to
         1e-13.  A probability is 1 only where no smaller number is nearer, and 0 only below 5e-324.
-        In "postgres" and "ansi" those of K classes are at least 5e-324.
+        In "postgres" and "ansi" one of K classes may be 5e-324 where it should be 0.
 
         Names are quoted, so PostgreSQL, Snowflake and standard SQL distinguish their case.  Columns
         of numbers must have a numeric type: cast booleans.  In SQLite, where any column may hold
         text, it gives NULL, even if it looks like a number.  Columns of categories must have text,
         integers or booleans; of numbers with a fraction, as in pandas' columns of integers with
-        nulls, the output is NULL in DuckDB and SQLite.
+        nulls, the output is NULL in DuckDB and SQLite.  Text is compared byte by byte, but in
+        BigQuery, Snowflake and standard SQL by the column's collation.
 
         SQLite must have been built with its mathematical functions, as Python's usually is.  In
         PostgreSQL, an overflow is an error, and so is a product of a coefficient and a value that

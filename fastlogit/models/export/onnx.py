@@ -243,8 +243,8 @@ def _add_predictions(graph: _Graph, logits: str, labels: NDArray[Any], kind: Any
 
 def _sigmoid(graph: _Graph, z: str, kind: Any) -> tuple[str, str]:
     """Output the probabilities; return the class number, and the denominator, NaN where z is."""
-    # σ(z) is rounded to 1 / 2 if z lies between 0 and this.
-    is_second = graph.node("Greater", z, graph.constant(np.finfo(kind).eps))
+    # σ(z) is rounded to 1 / 2, in float64, if z lies between 0 and this.
+    is_second = graph.node("Greater", z, graph.constant(kind(np.finfo(np.float64).eps)))
     is_positive = graph.node("Greater", z, graph.constant(kind(0.0)))
     one = graph.constant(kind(1.0))
     e = _exponential(graph, graph.node("Neg", graph.node("Abs", z)), kind)

@@ -45,7 +45,7 @@ def to_pmml(model: Any, path: str | os.PathLike[str], unknown: Unknown) -> None:
     )
     schema = _add(regression, "MiningSchema")
     taken = {*numbers, *text}
-    _add_labels(model.classes, unused("label", taken), fields, schema, regression)
+    _add_labels(model.classes, taken, fields, schema, regression)
     tables = [_add(regression, "RegressionTable", targetCategory=one) for one in model.classes]
     for table in tables:
         table.set("intercept", "0.0")
@@ -75,16 +75,24 @@ def _add_predictors(tables: list[Element], tag: str, column: Any, **attributes: 
 
 
 def _add_labels(
-    classes: tuple[Any, ...], name: str, fields: Element, schema: Element, regression: Element
+    classes: tuple[Any, ...],
+    taken: set[str],
+    fields: Element,
+    schema: Element,
+    regression: Element,
 ) -> None:
-    """The target, and an output for the probability of each class."""
+    """The target, and an output for the probability of each class; adds their names to `taken`."""
     kind, output = _TYPES[np.array(classes).dtype.kind], _add(regression, "Output")
+    name = unused("label", taken)
+    taken.add(name)
     target = _add(fields, "DataField", name=name, optype="categorical", dataType=kind)
     _add(schema, "MiningField", name=name, usageType="target")
     options = {"optype": "continuous", "dataType": "double", "feature": "probability"}
     for label in classes:
         _add(target, "Value", value=label)
-        _add(output, "OutputField", name=f"probability({_text(label)})", value=label, **options)
+        name = unused(f"probability({_text(label)})", taken)
+        taken.add(name)
+        _add(output, "OutputField", name=name, value=label, **options)
 
 
 def _add_text(

@@ -148,11 +148,13 @@ def _check_names(
             )
         found[key] = name
     for name in results:
-        if (other := found.setdefault(spelling.same(name), name)) is not name:
+        key = spelling.same(name)
+        if key in found:
             raise ValueError(
-                "names must differ from each other and from the model's columns; the "
-                f"dialect does not distinguish {checks.shown(name)} from {checks.shown(other)}"
+                "names must differ from each other and from the model's columns; the dialect does "
+                f"not distinguish {checks.shown(name)} from {checks.shown(found[key])}"
             )
+        found[key] = name
 
 
 # Logits -------------------------------------------------------------------------------------

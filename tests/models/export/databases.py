@@ -45,6 +45,13 @@ class DuckDB:
             connection.execute(f"INSERT INTO {quoted(name)} SELECT * FROM given")
             return connection.execute(query).fetchall()
 
+    def after(self, commands, query):
+        """The rows of a query after other commands."""
+        with duckdb.connect() as connection:
+            for command in commands:
+                connection.execute(command)
+            return connection.execute(query).fetchall()
+
 
 class SQLite:
     """SQLite in memory."""
@@ -59,6 +66,15 @@ class SQLite:
             marks = ", ".join("?" * len(columns))
             rows = zip(*columns.values(), strict=True)
             connection.executemany(f"INSERT INTO {quoted(name)} VALUES ({marks})", rows)
+            return connection.execute(query).fetchall()
+        finally:
+            connection.close()
+
+    def after(self, commands, query):
+        """The rows of a query after other commands."""
+        connection = sqlite3.connect(":memory:")
+        try:
+            connection.executescript("\n".join(commands))
             return connection.execute(query).fetchall()
         finally:
             connection.close()
@@ -115,15 +131,13 @@ class Postgres:
 
     def rows(self, query, columns, name="t"):
         """The rows of a query of a table with these columns; all values but null are texts."""
-        commands = [
-            "BEGIN;",
-            f"{creation(name, columns)};",
-            f"COPY {quoted(name)} FROM STDIN;",
-            *("\t".join(map(written, row)) for row in zip(*columns.values(), strict=True)),
-            "\\.",
-            f"COPY ({query}) TO STDOUT;",
-            "ROLLBACK;",
-        ]
+        rows = ("\t".join(map(written, row)) for row in zip(*columns.values(), strict=True))
+        copy = [f"COPY {quoted(name)} FROM STDIN;", *rows, "\\."]
+        return self.after([f"{creation(name, columns)};", *copy], query)
+
+    def after(self, commands, query):
+        """The rows of a query after other commands."""
+        commands = ["BEGIN;", *commands, f"COPY ({query}) TO STDOUT;", "ROLLBACK;"]
         access = ["-h", self.folder, "-U", "fastlogit", "-d", "postgres"]
         options = ["-X", "-q", "-v", "ON_ERROR_STOP=1", "-f", "-"]
         output = self.run("psql", *access, *options, given="\n".join(commands) + "\n")

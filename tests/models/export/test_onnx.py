@@ -133,6 +133,9 @@ def test_labels_are_equal_around_zero():
     label, _ = run(model.to_onnx(), X=z[:, np.newaxis])
     np.testing.assert_array_equal(label, model.predict(z[:, np.newaxis]))
     assert 0 < label.sum() < (z > 0).sum()
+    z = np.concatenate([z, [1e-8, 1e-7, 2e-7]]).astype(np.float32)
+    label, _ = run(model.to_onnx(dtype="float32"), X=z[:, np.newaxis])
+    np.testing.assert_array_equal(label, model.predict(z[:, np.newaxis]))
 
 
 def test_ties_of_classes_have_the_first_label():

@@ -130,6 +130,15 @@ def test_labels_have_a_type(classes, kind, values, path):
     assert [one.get("value") for one in field] == values
 
 
+def test_every_field_has_a_name_of_its_own(path):
+    names = ("label", "label'", "probability(1)", "c=x", "c (all others)", "c (grouped)")
+    fl.LogisticModel(np.ones(6), 0.0, names, categories={"c": ("x", None)}).to_pmml(path)
+    tags = ("DataField", "DerivedField", "OutputField")
+    root = ElementTree.parse(path)
+    found = [one.get("name") for tag in tags for one in root.iter(SPACE + tag)]
+    assert len(set(found)) == len(found) == 9
+
+
 def test_thousands_of_columns_and_categories(path):
     names = [f"x{j}" for j in range(5000)]
     values = [f"category {i}" for i in range(10_000)]

@@ -73,6 +73,9 @@ def test_outputs_with_the_name_of_an_input_or_of_another():
         model.to_sql()
     model.to_sql(output="label")
     model.to_sql(names=["x", "other x", "y"])
+    for names in (["p", "p", "q"], ["p", "q", "a"]):  # equal literals are one object
+        with pytest.raises(ValueError, match=r"^names must differ from each other and from the"):
+            model.to_sql(names=names)
 
 
 def test_names_of_the_results(database):
@@ -243,6 +246,32 @@ def test_unknown_categories_and_nulls(database):
     found = np.ravel(numbers(outputs(database, TEXT, columns, "logit", unknown="ignore")))
     np.testing.assert_array_equal(found, [-1.25, nan, 0.75, nan, 8.75])
     assert label(database, TEXT, columns, unknown="ignore") == ["0", None, "1", None, "1"]
+
+
+# Columns whose collation takes "a" for "A".
+COLLATIONS = {
+    "duckdb": ["CREATE TABLE t (c VARCHAR COLLATE NOCASE);"],
+    "sqlite": ["CREATE TABLE t (c TEXT COLLATE NOCASE);"],
+    "postgres": [
+        "CREATE COLLATION any_case (provider = icu, locale = 'und-u-ks-level2', "
+        "deterministic = false);",
+        "CREATE TABLE t (c TEXT COLLATE any_case);",
+    ],
+}
+
+
+@pytest.mark.parametrize("known", [("A", "b"), ("A", None)])
+@pytest.mark.parametrize("unknown", ["null", "ignore"])
+def test_collations_do_not_matter(database, known, unknown):
+    names = ["c=A", "c=b" if known[1] else "c (all others)"]
+    model = fl.LogisticModel([1.0, 2.0], 0.0, names, categories={"c": known})
+    other = 2.0 if known[1] is None else 0.0 if unknown == "ignore" else math.nan
+    for table in (None, "t"):
+        query = model.to_sql(database.dialect, "logit", table, unknown=unknown)
+        query = query if table else f"SELECT c, {query} FROM t"
+        commands = [*COLLATIONS[database.dialect], "INSERT INTO t VALUES ('A'), ('a');"]
+        found = numbers([row[1:] for row in database.after(commands, query)])
+        np.testing.assert_array_equal(found, [[1.0], [other]])
 
 
 def test_a_group_has_all_other_texts(database):
