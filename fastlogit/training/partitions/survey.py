@@ -154,10 +154,12 @@ class SurveyTask:
         self, batch: Batch, present: NDArray[np.int64], weight: NDArray[Any] | None
     ) -> RowSample:
         """The rows of a batch that may be in the sample."""
-        drawn = row_samples.random_numbers(self.seed, batch)
-        keys = np.full(batch.rows, np.inf)
+        keys = row_samples.random_numbers(self.seed, batch)
         chosen = present if weight is None else present[weight > 0.0]
-        keys[chosen] = drawn[chosen]
+        if chosen.size < batch.rows:
+            others = np.ones(batch.rows, np.bool_)
+            others[chosen] = False
+            keys[others] = np.inf
         return row_samples.draw(batch, keys, np.ones(batch.rows), self.most)
 
     @np.errstate(over="ignore")
