@@ -219,9 +219,9 @@ def _weights_of_numbers(
     """The different numbers, and the weight of each."""
     ones = np.count_nonzero(numbers == 1.0)
     if weight is None and ones + np.count_nonzero(numbers == 0.0) == numbers.size:
-        weights = np.array([numbers.size - ones, ones], np.float64)  # faster than `bincount`
-        found = np.flatnonzero(weights)
-        return found.astype(np.float64), weights[found]
+        both = np.array([numbers.size - ones, ones], np.float64)  # faster than `bincount`
+        present = np.flatnonzero(both)
+        return present.astype(np.float64), both[present]
     if numbers.size and numbers.min() >= 0.0 and numbers.max() < MOST_CLASSES:
         places = numbers.astype(np.intp)
         if (places == numbers).all():  # ten times faster than sorting
