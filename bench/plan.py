@@ -28,6 +28,8 @@ from fastlogit.training.partitions.contract import FAN_IN
 # Rows of the small fits; partitions of the simulation, and most bytes that it merges.
 FEW_ROWS, PARTITIONS, MOST_BYTES = 4_000, 100_000, 20e9
 FIRST, *SUMS = "first read", "gradient", "gradient and hessian"
+# Copies of the checksums of all partitions that the client has while it compares two reads.
+COPIES = 9
 # Tasks that Dask's scheduler runs to find its speed.
 TASKS = 4_096
 
@@ -102,7 +104,7 @@ def simulate(task: Any, result: Any, number: int) -> Row:
         "task_bytes": len(pickle.dumps(task, 5)),
         "result_bytes": len(message),
         "partitions": number,
-        "depth": math.ceil(math.log(number, FAN_IN)),
+        "depth": depth(number),
         "merges": spent[1],
         "merge_seconds": spent[0] / spent[1],
         "peak_bytes": peak,
@@ -130,23 +132,32 @@ def tasks_per_second() -> float:
     return number / min(seconds)
 
 
-def costs(case: Case, survey: Any, sums: dict[str, Row], speed: float) -> Row:
-    """Bytes, tasks and seconds of a pass."""
+def costs(case: Case, first: tuple[Any, Any], sums: dict[str, Row], speed: float) -> Row:
+    """Bytes, tasks and seconds of a pass; `first` has the task and the result of the first read."""
+    survey, result = first
     gradient, hessian = (sums[title(kind, case)] for kind in SUMS)
     rows, width = case.rows / case.partitions, case.columns + 1
     merges = case.partitions / (FAN_IN - 1)
+    # Merged results have the checksums of each of their partitions.
+    checksums = case.partitions * sum(column.itemsize for column in result.checksums)
     return {
         "read_bytes": case.rows * (4 * case.columns + 1),
         "partition_bytes": rows * 4 * case.columns,
         "out_bytes": case.workers * gradient["task_bytes"],
         "gradient_bytes": case.partitions * gradient["result_bytes"],
         "hessian_bytes": case.partitions * hessian["result_bytes"],
+        "checksum_bytes": checksums * depth(case.partitions),
         "first_bytes": case.partitions * min(rows, survey.task.most) * 4 * width,
         "sample_rows": survey.task.size,
-        "client_bytes": 4 * survey.task.size * width + 4 * 8 * width**2,
+        "client_bytes": 4 * survey.task.size * width + 4 * 8 * width**2 + COPIES * checksums,
         "merging_seconds": merges * hessian["merge_seconds"] / case.workers,
         "scheduler_seconds": (case.partitions + merges) / speed,
     }
+
+
+def depth(number: int) -> int:
+    """Levels of the tree that merges this number of results."""
+    return math.ceil(math.log(number, FAN_IN))
 
 
 def title(kind: str, case: Case) -> str:
@@ -167,7 +178,7 @@ def main(arguments: Sequence[str] = ()) -> None:
     surveys = {}
     for name, case in CASES.items():
         seen = recorded(case)
-        surveys[name], _ = seen[FIRST]
+        surveys[name] = seen[FIRST]
         for kind in SUMS:
             task, result = seen[kind]
             number = min(options.partitions, int(MOST_BYTES / len(pickle.dumps(result, 5))))

@@ -318,6 +318,7 @@ def plan(rows: Rows) -> str:
         "out_bytes": "θ and the task, sent to all workers",
         "gradient_bytes": "results of a pass, gradient",
         "hessian_bytes": "results of a pass, with the Hessian",
+        "checksum_bytes": "checksums of the partitions, in a pass",
         "first_bytes": "rows that the first read sends, for the sample",
         "sample_rows": "rows of the sample",
         "client_bytes": "memory of the client",

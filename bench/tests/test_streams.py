@@ -3,6 +3,7 @@
 import math
 import signal
 import time
+import tracemalloc
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -11,6 +12,7 @@ import pytest
 from bench import cluster, files, plan, render, stream_peers, streams
 from bench.files import LABEL, Files
 from bench.stream_peers import Look
+from fastlogit.training.partitions.checksums import ComparedPartitions, _Checksums
 
 N = 5_000
 
@@ -162,7 +164,21 @@ def test_the_recorded_passes_and_their_costs():
     seen = plan.recorded(case)
     assert set(seen) >= {plan.FIRST, *plan.SUMS}
     sums = {plan.title(kind, case): plan.simulate(*seen[kind], 64) for kind in plan.SUMS}
-    costs = plan.costs(case, seen[plan.FIRST][0], sums, 1_000.0)
+    costs = plan.costs(case, seen[plan.FIRST], sums, 1_000.0)
     assert costs["read_bytes"] == 21e6
     assert costs["scheduler_seconds"] == pytest.approx(8 / 7)
     assert costs["gradient_bytes"] < costs["hessian_bytes"]
+    assert costs["checksum_bytes"] == 24 * 1_000 * 4
+
+
+def test_the_memory_of_the_client_while_it_compares_two_reads():
+    many = 10_000
+    first, now = (
+        _Checksums(np.arange(many), np.ones(many, np.int64), np.ones(many, np.uint64))
+        for _ in range(2)
+    )
+    tracemalloc.start()
+    ComparedPartitions._must_agree(None, first, now)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert plan.COPIES - 2 < 2 + peak / (24 * many) < plan.COPIES

@@ -28,7 +28,14 @@ from fastlogit.tables.dask_frame import open_dask_frame, partition_to_arrow
 from fastlogit.tables.errors import errors_naming
 from fastlogit.tables.table import Batch, Table
 from fastlogit.training import targets
-from fastlogit.training.partitions.contract import FAN_IN, Partitions, as_header, merged, nothing
+from fastlogit.training.partitions.contract import (
+    FAN_IN,
+    Partitions,
+    as_header,
+    merge_present,
+    merged,
+    nothing,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -149,10 +156,7 @@ def _read_or_merge(
     """The result of partitions with a number, or of several results; None if no row counts."""
     if number is not None:
         return merged(task, map(task.of_batch, batches(header, given, number, wanted)))
-    present = [result for result in given if result is not None]
-    if len(present) < 2:
-        return present[0] if present else None
-    return task.merge(present)
+    return merge_present(task, given)
 
 
 # Errors ------------------------------------------------------------------------------------

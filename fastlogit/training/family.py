@@ -188,9 +188,8 @@ class Binomial(Family):
 
     def class_weights(self, t: NDArray[Any], weight: NDArray[Any] | None) -> Vector:
         """Σ weight (1 - t) and Σ weight t."""
-        weights = 1.0 if weight is None else weight
-        both = [np.sum(weights * share, dtype=np.float64) for share in (1.0 - t, t)]
-        return np.array(both)
+        shares = (1.0 - t, t) if weight is None else (weight * (1.0 - t), weight * t)
+        return np.array([np.sum(share, dtype=np.float64) for share in shares])
 
     def margins(self, logits: NDArray[Any], t: NDArray[Any]) -> Margins:
         """Margins: z for t = 1, -z for t = 0, and -|z| for probabilities."""

@@ -15,7 +15,7 @@ from zlib import crc32
 import numpy as np
 
 from fastlogit.core import arrow
-from fastlogit.training.partitions.contract import Partitions, R, Task
+from fastlogit.training.partitions.contract import Partitions, R, Task, merge_present
 from fastlogit.training.partitions.row_samples import take_rows
 
 if TYPE_CHECKING:
@@ -132,9 +132,7 @@ class _ComparedTask(Generic[R]):
 
     def merge(self, results: Sequence[_Compared[R]]) -> _Compared[R]:
         checksums = results[0].checksums.merge([one.checksums for one in results[1:]])
-        present = [one.result for one in results if one.result is not None]
-        result = self.task.merge(present) if len(present) > 1 else next(iter(present), None)
-        return _Compared(checksums, result)
+        return _Compared(checksums, merge_present(self.task, [one.result for one in results]))
 
 
 def checksum(batch: Batch, *, keeps_order: bool) -> int:

@@ -103,11 +103,16 @@ class Merger(Generic[R]):
 
     def result(self) -> R | None:
         """The result of all; None if there are none."""
-        above: list[R] = []
+        above: R | None = None
         for level in self._levels:
-            together = [*level, *above]
-            above = [self._task.merge(together)] if len(together) > 1 else together
-        return above[0] if above else None
+            above = merge_present(self._task, [*level, above])
+        return above
+
+
+def merge_present(task: Task[R], results: Sequence[R | None]) -> R | None:
+    """The result of a task for these batches or partitions together; None if all of them are."""
+    present = [result for result in results if result is not None]
+    return task.merge(present) if len(present) > 1 else next(iter(present), None)
 
 
 def merged(task: Task[R], results: Iterable[R | None]) -> R | None:

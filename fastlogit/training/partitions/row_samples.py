@@ -33,7 +33,7 @@ def random_numbers(seed: int, batch: Batch) -> Vector:
     key = np.random.SeedSequence(seed, spawn_key=(batch.number,)).generate_state(2, np.uint64)
     generator = np.random.Philox(key=key, counter=batch.first // _DRAWN)
     drawn = np.random.Generator(generator).random(skipped + batch.rows)[skipped:]
-    return np.maximum(drawn, 2.0**-54)
+    return np.maximum(drawn, 2.0**-54, out=drawn)
 
 
 class Rows(NamedTuple):
@@ -102,10 +102,11 @@ class RowSample(NamedTuple):
 
 def draw(batch: Batch, keys: Vector, scores: Vector, size: int) -> RowSample:
     """At most `size` rows of a batch with the smallest keys; a key of infinity is never drawn."""
-    rows, limit = np.flatnonzero(keys < np.inf), np.inf
-    if rows.size > size:
+    chosen, limit = keys < np.inf, np.inf
+    if np.count_nonzero(chosen) > size:
         limit = float(np.partition(keys, size - 1)[size - 1])
-        rows = np.flatnonzero(keys <= limit)
+        chosen = keys <= limit
+    rows = np.flatnonzero(chosen)
     if rows.size == 0:
         return RowSample((), limit)
     return RowSample((Rows(keys[rows], scores[rows], take_rows(batch, rows)),), limit)

@@ -154,10 +154,12 @@ class SurveyTask:
         self, batch: Batch, present: NDArray[np.int64], weight: NDArray[Any] | None
     ) -> RowSample:
         """The rows of a batch that may be in the sample."""
-        drawn = row_samples.random_numbers(self.seed, batch)
-        keys = np.full(batch.rows, np.inf)
+        keys = row_samples.random_numbers(self.seed, batch)
         chosen = present if weight is None else present[weight > 0.0]
-        keys[chosen] = drawn[chosen]
+        if chosen.size < batch.rows:
+            others = np.ones(batch.rows, np.bool_)
+            others[chosen] = False
+            keys[others] = np.inf
         return row_samples.draw(batch, keys, np.ones(batch.rows), self.most)
 
     @np.errstate(over="ignore")
@@ -215,6 +217,11 @@ def _weights_of_numbers(
     numbers: NDArray[np.float64], weight: NDArray[Any] | None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The different numbers, and the weight of each."""
+    ones = np.count_nonzero(numbers == 1.0)
+    if weight is None and ones + np.count_nonzero(numbers == 0.0) == numbers.size:
+        both = np.array([numbers.size - ones, ones], np.float64)  # faster than `bincount`
+        present = np.flatnonzero(both)
+        return present.astype(np.float64), both[present]
     if numbers.size and numbers.min() >= 0.0 and numbers.max() < MOST_CLASSES:
         places = numbers.astype(np.intp)
         if (places == numbers).all():  # ten times faster than sorting

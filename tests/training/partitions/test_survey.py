@@ -84,11 +84,12 @@ def test_the_first_missing_value_is_that_of_the_first_batch_with_one():
         RNG.integers(-3, 5, 200).astype(float),
         RNG.integers(0, 5, 200) / 4.0,
         np.where(RNG.random(200) < 0.5, -0.0, 1.0),
+        np.ones(200),
         np.where(RNG.random(200) < 0.5, np.inf, 2.0**60),
         np.where(RNG.random(200) < 0.5, MOST_CLASSES, 1.0),
         np.empty(0),
     ],
-    ids=["small", "negative", "fractions", "zeros", "large", "many", "none"],
+    ids=["small", "negative", "fractions", "zeros", "ones", "large", "many", "none"],
 )
 def test_weights_of_numbers(numbers, weight):
     weight = None if weight is None else weight[: numbers.size]

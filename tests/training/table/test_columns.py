@@ -35,6 +35,15 @@ def test_values_out_of_range_name_the_row_of_the_file(tmp_path, column, value, m
         read_table(path, "late", missing="skip")
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_columns_may_hold_the_largest_numbers(dtype):
+    x = np.full(4, np.finfo(dtype).max) * np.array([1, 1, 1, -1], dtype)
+    data = read_table({"x": x, "t": [0, 1, 1, 0]}, "t")
+    assert (data.X.ravel().tolist(), data.skipped) == (x.tolist(), 0)
+    x[2] = np.nan
+    assert read_table({"x": x, "t": [0, 1, 1, 0]}, "t", missing="skip").skipped == 1
+
+
 def test_rows_of_a_folder_are_counted_within_their_file(tmp_path):
     (tmp_path / "in").mkdir()
     for name, last in (("1", 1), ("2", 2.5)):
