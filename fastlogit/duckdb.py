@@ -91,6 +91,8 @@ def register(
         If an argument is wrong, or if the connection has a function of this name.  Rows without a
         column of the model, or with one of a wrong type, make the query fail with a message that
         names the column.
+    duckdb.ResourceInUseException
+        If the connection has a result that was not read to its end.
 
     Warns
     -----

@@ -40,15 +40,18 @@ def from_sklearn(estimator: Any) -> LogisticModel:
         ``dataclasses.replace(model, with_offset=True)``.
 
         A pipeline may have one step before it: a ``ColumnTransformer`` fitted on a table with
-        column names, of ``"passthrough"`` and of ``OneHotEncoder`` on columns of text.  For any
-        other pipeline, pass its last step.
+        column names, of ``"passthrough"`` and of ``OneHotEncoder`` on columns of text, listed by
+        name or number.  Rare categories need ``handle_unknown="infrequent_if_exist"``.  For any
+        other pipeline, pass its last step, and give the model what the other steps return.
 
     Returns
     -------
     LogisticModel
         With the classes, feature names and coefficients of the estimator.  Over K classes their
         sums may differ from 0.  They are doubled in one case: up to scikit-learn 1.7, two classes
-        with ``multi_class="multinomial"`` have the probability σ(2 z).
+        with ``multi_class="multinomial"`` have the probability σ(2 z).  Columns that the pipeline
+        drops are no columns of the model.  Its methods decide how unknown categories are treated,
+        by default as an error, even if the encoder ignores them.
 
     Raises
     ------
@@ -67,7 +70,10 @@ def from_sklearn(estimator: Any) -> LogisticModel:
     kind = type(estimator).__name__
     if kind == "Pipeline":
         *others, (_, last) = estimator.steps
-        features, categories = pipeline_features([step for _, step in others])
+        steps = [step for _, step in others if step not in ("passthrough", None)]
+        if not steps:
+            return from_sklearn(last)
+        features, categories = pipeline_features(steps)
         return replace(from_sklearn(last), feature_names=features, categories=categories)
     if not hasattr(estimator, "coef_"):
         raise TypeError(

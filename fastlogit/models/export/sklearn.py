@@ -126,8 +126,9 @@ def pipeline_features(
     if kinds != "ColumnTransformer" or not hasattr(steps[0], "transformers_"):
         raise TypeError(
             "estimator must be a fitted linear classifier, or a pipeline of a fitted "
-            f"ColumnTransformer and such a classifier; got Pipeline of {kinds or 'nothing'} before "
-            "the last step (to convert that alone, pass the last step)"
+            f"ColumnTransformer and such a classifier; got Pipeline of {kinds} before the last "
+            "step (to convert that alone, pass the last step; the model then needs what the others "
+            "return)"
         )
     features: list[str] = []
     categories: dict[str, tuple[str | None, ...]] = {}

@@ -150,9 +150,15 @@ def _check_names(
     for name in results:
         key = spelling.same(name)
         if key in found:
+            other = checks.shown(found[key])
+            same = (
+                ""
+                if found[key] == name
+                else f", which the dialect does not distinguish from {other}"
+            )
             raise ValueError(
-                "names must differ from each other and from the model's columns; the dialect does "
-                f"not distinguish {checks.shown(name)} from {checks.shown(found[key])}"
+                "names must differ from each other and from the model's columns; got "
+                f"{checks.shown(name)}{same}"
             )
         found[key] = name
 

@@ -156,11 +156,18 @@ def test_a_pipeline_of_scikit_learn_is_converted():
         )
 
 
+@pytest.mark.parametrize("steps", [[], ["passthrough"]])
+def test_a_pipeline_that_changes_no_column(steps):
+    theirs = make_pipeline(*steps, LogisticRegression()).fit(ROWS[["a"]], [0, 1, 0, 1])
+    model = fl.from_sklearn(theirs)
+    assert model.feature_names == ("a",)
+    np.testing.assert_array_equal(model.coef, theirs[-1].coef_[0])
+
+
 @pytest.mark.parametrize(
     ("steps", "error", "message"),
     [
         ([StandardScaler()], TypeError, "got Pipeline of StandardScaler before the last step"),
-        ([], TypeError, "got Pipeline of nothing before"),
         ([ColumnTransformer([("s", StandardScaler(), ["a"])])], TypeError, "got StandardScaler"),
         (
             [ColumnTransformer([("o", OneHotEncoder(), ["a"])])],
@@ -181,7 +188,7 @@ def test_a_pipeline_of_scikit_learn_is_converted():
     ],
 )
 def test_another_kind_of_pipeline_is_an_error(steps, error, message):
-    rows = ROWS[["a"]] if (steps and isinstance(steps[0], StandardScaler)) or not steps else ROWS
+    rows = ROWS[["a"]] if isinstance(steps[0], StandardScaler) else ROWS
     theirs = make_pipeline(*steps, LogisticRegression()).fit(rows, [0, 1, 0, 1])
     with pytest.raises(error, match=rf"^estimator must be .*{message}"):
         fl.from_sklearn(theirs)
