@@ -159,7 +159,7 @@ def _must_be_new(connection: Any, name: Any) -> None:
     if not name or connection.cursor().execute(found, [name]).fetchone() != (0,):
         raise ValueError(
             f"name must be the name of a new function; got {checks.shown(name)} "
-            "(connection.remove_function removes one that was registered)"
+            "(remove_function, of the connection that registered one, removes it)"
         )
 
 

@@ -51,7 +51,8 @@ def from_sklearn(estimator: Any) -> LogisticModel:
         sums may differ from 0.  They are doubled in one case: up to scikit-learn 1.7, two classes
         with ``multi_class="multinomial"`` have the probability σ(2 z).  Columns that the pipeline
         drops are no columns of the model.  Its methods decide how unknown categories are treated,
-        by default as an error, even if the encoder ignores them.
+        by default as an error, even if the encoder ignores them.  A text with the other spelling
+        of a bool, such as "true" for "True", belongs to that category, not to a group.
 
     Raises
     ------

@@ -262,7 +262,10 @@ class Exports:
         DuckDB seconds to plan.  A query computes them once; so do expressions in PostgreSQL, SQLite
         and BigQuery, by a subquery for each class.  Except in SQLite, a row's category is compared
         with one after another.  Standard SQL cannot leave out columns, so the query in "ansi" also
-        gives the intermediate results.
+        gives the intermediate results.  Generated columns, indexes and checks of PostgreSQL and
+        SQLite must have no subquery, so they can compute the logit only; in SQLite, of a model
+        without categories.  The table should have no columns ``fastlogit_z0`` and so on: DuckDB
+        renames them, and PostgreSQL finds them ambiguous.
 
         Examples
         --------

@@ -135,7 +135,7 @@ def pipeline_features(
     for step, columns in _parts(steps[0]):
         if step == "passthrough" or getattr(step, "func", step) is None:
             features += columns
-        elif type(step).__name__ == "OneHotEncoder":
+        elif type(step).__name__ == "OneHotEncoder" and hasattr(step, "drop_idx_"):
             for i, column in enumerate(columns):
                 values, dropped = _read_encoder(step, i, column)
                 categories[column] = tuple(values)
@@ -147,7 +147,7 @@ def pipeline_features(
         else:
             raise TypeError(
                 "estimator must be a pipeline whose ColumnTransformer has only 'passthrough' and "
-                f"OneHotEncoder; got {type(step).__name__}"
+                f"scikit-learn's OneHotEncoder; got {type(step).__name__}"
             )
     return tuple(features), categories
 

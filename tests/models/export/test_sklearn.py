@@ -156,6 +156,9 @@ def test_a_pipeline_of_scikit_learn_is_converted():
         )
 
 
+ANOTHER_LIBRARYS = type("OneHotEncoder", (StandardScaler,), {})
+
+
 @pytest.mark.parametrize("steps", [[], ["passthrough"]])
 def test_a_pipeline_that_changes_no_column(steps):
     theirs = make_pipeline(*steps, LogisticRegression()).fit(ROWS[["a"]], [0, 1, 0, 1])
@@ -169,6 +172,11 @@ def test_a_pipeline_that_changes_no_column(steps):
     [
         ([StandardScaler()], TypeError, "got Pipeline of StandardScaler before the last step"),
         ([ColumnTransformer([("s", StandardScaler(), ["a"])])], TypeError, "got StandardScaler"),
+        (
+            [ColumnTransformer([("o", ANOTHER_LIBRARYS(), ["a"])])],
+            TypeError,
+            "scikit-learn's OneHotEncoder; got OneHotEncoder",
+        ),
         (
             [ColumnTransformer([("o", OneHotEncoder(), ["a"])])],
             TypeError,
