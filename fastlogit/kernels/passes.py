@@ -156,17 +156,17 @@ def run(
                 return False
             sums.carry(terms, lanes.round_up(rows), carried)
         if gradient is not None:
-            _accumulate(X, outputs, first, rows, factors, None, partial, gradient, work)
+            _accumulate(X, family, first, rows, factors, None, partial, gradient, work)
         if hessian is not None or diagonal is not None or product is not None:
             families.prepare_curvature(family, z, rows)
         if hessian is not None:
             _add_products(X, family, outputs, z, weight, first, rows, terms, packed, work, hessian)
         if diagonal is not None:
             _put_diagonal_factors(family, z, weight, first, rows, factors)
-            _accumulate(X, outputs, first, rows, factors, True, partial, diagonal, work)
+            _accumulate(X, family, first, rows, factors, True, partial, diagonal, work)
         if product is not None:
             _put_product_factors(family, z, along, weight, first, rows, terms, factors)
-            _accumulate(X, outputs, first, rows, factors, None, partial, product, work)
+            _accumulate(X, family, first, rows, factors, None, partial, product, work)
     if loss is not None:
         high, low = sums.carried(carried)
         loss[0], error = two_sum(loss[0], high)
@@ -210,14 +210,43 @@ def _compute_logits(
     work: Any,
 ) -> bool:
     """Put the logits of a block into `z`; False if X is damaged."""
-    if families.outputs(family, coef) == 1:
-        good = layouts.multiply(X, first, rows, coef[0], z[0], work)
-    else:
-        good = layouts.multiply_outputs(X, first, rows, coef, z, work)
-    if not good:
+    if not _multiply(family, X, first, rows, coef, z, work):
         return False
     families.add_constants(family, z, first, rows, intercept, offset)
     return True
+
+
+@jit.inner
+def _multiply_one(
+    family: Any,
+    X: Any,
+    first: int,
+    rows: int,
+    coef: NDArray[np.float64],
+    z: NDArray[np.float64],
+    work: Any,
+) -> bool:
+    """Put ``X @ coef.T`` of a block into `z`, for a family of one output."""
+    good: bool = layouts.multiply(X, first, rows, coef[0], z[0], work)
+    return good
+
+
+@jit.inner
+def _multiply_several(
+    family: Any,
+    X: Any,
+    first: int,
+    rows: int,
+    coef: NDArray[np.float64],
+    z: NDArray[np.float64],
+    work: Any,
+) -> bool:
+    """The same for a family of several outputs."""
+    good: bool = layouts.multiply_outputs(X, first, rows, coef, z, work)
+    return good
+
+
+_multiply = families.by_outputs(_multiply_one, _multiply_several)
 
 
 @jit.inlined
@@ -303,7 +332,7 @@ def _empty_partial(X: Any, outputs: int) -> _Partial:
 @jit.inlined
 def _accumulate(
     X: Any,
-    outputs: int,
+    family: Any,
     first: int,
     rows: int,
     factors: NDArray[np.float64],
@@ -317,17 +346,48 @@ def _accumulate(
     With `squared`, the same of the squares of X.
     """
     columns, ones = partial.columns, partial.ones
-    if squared is None and outputs > 1:
-        layouts.accumulate_outputs(X, first, rows, factors, columns, total, work)
-    for k in range(outputs):
+    if squared is None:
+        _add_columns(family, X, first, rows, factors, columns, total, work)
+    for k in range(factors.shape[0]):
         if squared is not None:
             layouts.accumulate_squares(X, first, rows, factors[k], columns[k], total[k], work)
-        elif outputs == 1:
-            layouts.accumulate(X, first, rows, factors[k], columns[k], total[k], work)
         _add_up(factors[k], rows, ones[k])
     partial.rows[0] += rows
     if partial.rows[0] + rows > SUMMED_ROWS:
         _flush(partial, total)
+
+
+@jit.inner
+def _add_columns_of_one(
+    family: Any,
+    X: Any,
+    first: int,
+    rows: int,
+    factors: NDArray[np.float64],
+    columns: NDArray[np.float64],
+    total: NDArray[np.float64],
+    work: Any,
+) -> None:
+    """Add ``Xᵀ @ factor`` of a block to `columns` or `total`, for a family of one output."""
+    layouts.accumulate(X, first, rows, factors[0], columns[0], total[0], work)
+
+
+@jit.inner
+def _add_columns_of_several(
+    family: Any,
+    X: Any,
+    first: int,
+    rows: int,
+    factors: NDArray[np.float64],
+    columns: NDArray[np.float64],
+    total: NDArray[np.float64],
+    work: Any,
+) -> None:
+    """The same for a family of several outputs."""
+    layouts.accumulate_outputs(X, first, rows, factors, columns, total, work)
+
+
+_add_columns = families.by_outputs(_add_columns_of_one, _add_columns_of_several)
 
 
 @jit.inlined

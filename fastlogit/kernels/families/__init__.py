@@ -69,6 +69,14 @@ def _by_family(name: str) -> Any:
     return jit.by_class(lambda family: getattr(MODULES[family], name))
 
 
+def by_outputs(one: Any, several: Any) -> Any:
+    """Join two `inner` functions: one for families of one output, one for those of several.
+
+    So a pass of one output does not compile the code of the other.
+    """
+    return jit.by_class(lambda family: one if family is Binomial else several)
+
+
 outputs = _by_family("outputs")
 add_constants = _by_family("add_constants")
 put_logits = _by_family("put_logits")
