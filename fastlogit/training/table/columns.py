@@ -14,7 +14,7 @@ from fastlogit.training.table.labels import Labels
 from fastlogit.training.table.roles import FINITE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -222,17 +222,15 @@ def read_matrix(batch: Batch, labels: Labels) -> BatchMatrix:
     """Check a batch of LIBSVM, or of arrays with their labels, and number its labels."""
     X, soft = batch.data, is_soft(batch)
     t = batch.labels if soft else labels.parse(batch.labels)
-    values, entry_rows = X, None
-    if hasattr(X, "indptr"):
-        values, entry_rows = X.data, np.repeat(np.arange(X.shape[0]), np.diff(X.indptr))
-    rows = _first_rows(np.isinf(values), entry_rows)
-    if rows.size:
-        row = batch.first + int(rows[0])
-        raise ValueError(f"{batch.file}: every value must be finite; got inf in row {row}")
     absent = np.isnan(t) if isinstance(t, np.ndarray) else _is_null(t)
     if soft:
         absent = np.logical_or.reduce(absent, axis=1)
-    absent[_first_rows(np.isnan(values), entry_rows)] = True
+    if not _is_finite(X.data if hasattr(X, "indptr") else X):
+        infinite = _rows_where(np.isinf, X)
+        if infinite.size:
+            row = batch.first + int(infinite[0])
+            raise ValueError(f"{batch.file}: every value must be finite; got inf in row {row}")
+        absent[_rows_where(np.isnan, X)] = True
     present = np.flatnonzero(~absent)
     first = int(np.argmax(absent)) if present.size < absent.size else None
     if soft:
@@ -242,16 +240,11 @@ def read_matrix(batch: Batch, labels: Labels) -> BatchMatrix:
     return BatchMatrix(added, present, first, absent.size)
 
 
-def _first_rows(
-    wrong: NDArray[np.bool_], entry_rows: NDArray[np.int64] | None
-) -> NDArray[np.int64]:
-    """The rows with an element for which `wrong` holds, which may repeat.
-
-    `entry_rows` has the row of each element of a CSR matrix.
-    """
-    if entry_rows is None:
-        return np.flatnonzero(wrong.any(axis=1)) if wrong.any() else np.empty(0, np.int64)
-    return entry_rows[wrong]
+def _rows_where(test: Callable[[Any], NDArray[np.bool_]], X: Any) -> NDArray[np.int64]:
+    """The rows of a matrix with an element that passes a test; those of CSR may repeat."""
+    if hasattr(X, "indptr"):
+        return np.repeat(np.arange(X.shape[0]), np.diff(X.indptr))[test(X.data)]
+    return np.flatnonzero(test(X).any(axis=1))
 
 
 def missing_row(file: str, row: int) -> ValueError:
