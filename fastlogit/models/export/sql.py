@@ -76,7 +76,8 @@ def to_sql(
     if parts:
         return _query(formula, results, ".".join(map(spelling.name, parts)), spelling)
     texts = _expressions(formula, spelling)
-    text = texts[0] if results == [output] else _named(texts, results, spelling)
+    is_alone = names is None and len(texts) == 1
+    text = texts[0] if is_alone else _named(texts, results, spelling)
     _check_length(text)
     return text
 

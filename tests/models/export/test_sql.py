@@ -86,6 +86,7 @@ def test_names_of_the_results(database):
     query = LINE.to_sql(database.dialect, table="t", names="p {} ü")
     rows = database.rows('SELECT "p {} ü", probability FROM (' + query + ") AS s", columns)
     assert numbers(rows) == [[0.5, 9.0]]
+    assert LINE.to_sql(database.dialect, names="probability") != LINE.to_sql(database.dialect)
     query = PLANE.to_sql(database.dialect, "logit", "t", names=["p", "q", "r"])
     columns = {"a": [1.0], "b": [2.0], "c": [3.0]}
     assert numbers(database.rows(f"SELECT r, p FROM ({query}) AS s", columns)) == [[3.0, 1.0]]
