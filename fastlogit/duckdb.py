@@ -173,20 +173,21 @@ def _scores(rows: Any, scorer: RowScorer) -> Any:
 
 
 def _batch(rows: Any, scorer: RowScorer) -> Any:
-    """An array of structs as a record batch; of its unions only those that the model needs."""
-    unions = [field for field in rows.type if pa.types.is_union(field.type)]
-    if not unions:
-        return pa.RecordBatch.from_struct_array(rows)
-    for field in unions:
-        if field.name in scorer.columns:
+    """An array of structs as a record batch, without its unions, which no model can need."""
+    columns = {}
+    for place, field in enumerate(rows.type):
+        if not pa.types.is_union(field.type):
+            columns[field.name] = place
+        elif field.name in scorer.columns:
             raise TypeError(
                 f"{scorer.name}: column {checks.shown(field.name)} must hold numbers or text; it "
                 f"holds {field.type}"
             )
-    # Arrow would end the process where a struct has a union.
-    others = [field.name for field in rows.type if field not in unions]
-    columns = [compute.struct_field(rows, [rows.type.get_field_index(name)]) for name in others]
-    return pa.RecordBatch.from_arrays(columns, others)
+    if len(columns) == len(rows.type):
+        return pa.RecordBatch.from_struct_array(rows)
+    # Arrow would end the process where it takes a union out of a struct.
+    arrays = [compute.struct_field(rows, [place]) for place in columns.values()]
+    return pa.RecordBatch.from_arrays(arrays, list(columns))
 
 
 def _type(connection: Any, kind: Any) -> Any:

@@ -42,7 +42,8 @@ def from_sklearn(estimator: Any) -> LogisticModel:
         A pipeline may have one step before it: a ``ColumnTransformer`` fitted on a table with
         column names, of ``"passthrough"`` and of ``OneHotEncoder`` on columns of text, listed by
         name or number.  Rare categories need ``handle_unknown="infrequent_if_exist"``.  For any
-        other pipeline, pass its last step, and give the model what the other steps return.
+        other pipeline, pass its last step, and give the model the columns that the other
+        steps return.
 
     Returns
     -------

@@ -296,9 +296,11 @@ class Table:
         """Whether a column's declared type is text; False for columns without an Arrow type."""
         import pyarrow as pa
 
-        if self.schema is None:
-            return False
-        return decoded_type(self.schema.field(position).type) in (pa.string(), pa.large_string())
+        return self._type(position) in (pa.string(), pa.large_string())
+
+    def _type(self, position: int) -> Any:
+        """The decoded Arrow type of a column; None without one."""
+        return None if self.schema is None else decoded_type(self.schema.field(position).type)
 
     def must_hold_numbers(self, columns: Sequence[int]) -> None:
         """Raise a ValueError for a column whose type is not numeric."""
@@ -314,10 +316,10 @@ class Table:
         import pyarrow as pa
 
         for position in columns:
-            dtype, kind = self.dtypes[position], self.schema and self.schema.field(position).type
-            is_nested = kind is not None and pa.types.is_nested(decoded_type(kind))
-            is_number = not isinstance(dtype, str) and dtype.kind not in "biu"
-            if self.typed and (is_nested or (is_number and not self.holds_text(position))):
+            dtype, kind = self.dtypes[position], self._type(position)
+            is_nested = kind is not None and pa.types.is_nested(kind)
+            has_fractions = not isinstance(dtype, str) and dtype.kind not in "biu"
+            if self.typed and (is_nested or has_fractions):
                 raise ValueError(
                     f"{self.name}: {self.describe(position)} must hold text, integers or booleans "
                     f"to have categories; it holds {dtype}"

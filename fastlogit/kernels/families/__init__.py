@@ -70,7 +70,7 @@ def _by_family(name: str) -> Any:
 
 
 def by_outputs(one: Any, several: Any) -> Any:
-    """Join two `inner` functions: one for families of one output, one for those of several.
+    """Join two `inner` functions: one for families of one output, one for families of several.
 
     So a pass of one output does not compile the code of the other.
     """

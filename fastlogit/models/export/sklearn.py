@@ -127,8 +127,8 @@ def pipeline_features(
         raise TypeError(
             "estimator must be a fitted linear classifier, or a pipeline of a fitted "
             f"ColumnTransformer and such a classifier; got Pipeline of {kinds} before the last "
-            "step (to convert that alone, pass the last step; the model then needs what the others "
-            "return)"
+            "step (to convert that alone, pass the last step; the model then needs the columns "
+            "that the others return)"
         )
     features: list[str] = []
     categories: dict[str, tuple[str | None, ...]] = {}

@@ -99,7 +99,7 @@ def _find_absent(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """The number of missing values of each column, and the rows without any.
 
-    `full` says which columns are known to miss none.
+    `full` is true for the columns that are known to have all values.
     """
     absent = np.zeros(len(columns), np.int64)
     lacking = np.zeros(len(columns[0]), np.bool_)
@@ -241,7 +241,7 @@ def read_matrix(batch: Batch, labels: Labels) -> BatchMatrix:
 
 
 def _rows_where(test: Callable[[Any], NDArray[np.bool_]], X: Any) -> NDArray[np.int64]:
-    """The rows of a matrix with an element that passes a test; those of CSR may repeat."""
+    """The rows with an element that passes a test; a row of CSR may be there several times."""
     if hasattr(X, "indptr"):
         return np.repeat(np.arange(X.shape[0]), np.diff(X.indptr))[test(X.data)]
     return np.flatnonzero(test(X).any(axis=1))

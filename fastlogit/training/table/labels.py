@@ -161,7 +161,7 @@ class Labels:
 
         if self.number is None and values.size:
             self.number = float(values[0])
-        if ((values == 0.0) | (values == 1.0)).all():  # five times faster than to look for others
+        if ((values == 0.0) | (values == 1.0)).all():  # the others take longer to find
             return values
         self.outside = self.outside or first(~((values >= 0.0) & (values <= 1.0)))
         self.broken = self.broken or first(~np.isfinite(values) | (values != np.floor(values)))
